@@ -1,0 +1,28 @@
+# make test   the environment, then pytest without the slow tests
+# make demo   the environment, then a model trained, measured and shown: runs/demo
+# PYTHON=python3.12 make ... chooses the interpreter of a new environment.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+DEMO := runs/demo
+
+.PHONY: test test-all demo clean
+
+test: $(VENV)/.installed
+	$(BIN)/python -m pytest -m "not slow"
+
+test-all: $(VENV)/.installed
+	$(BIN)/python -m pytest
+
+demo: $(VENV)/.installed
+	$(BIN)/python -m experiments.train --preset=demo --data_dir=data --workdir=$(DEMO)
+	$(BIN)/python -m experiments.evaluate --workdir=$(DEMO)
+
+$(VENV)/.installed: setup.cfg pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet --editable '.[test]'
+	touch $@
+
+clean:
+	rm -rf $(VENV) data $(DEMO)

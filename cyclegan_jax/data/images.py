@@ -1,0 +1,201 @@
+"""Image files to numpy arrays and back, 8 and 16 bit, without silent losses.
+
+Arrays are [height, width, channels] with 1 or 3 channels, uint8 or uint16.
+"""
+
+import io
+import os
+import pathlib
+import secrets
+
+import numpy as np
+from PIL import Image
+
+from cyclegan_jax.data import decoding
+from cyclegan_jax.data.decoding import ImageError, ImageHeader, MAX_PIXELS
+
+EXTENSIONS = ('.bmp', '.jpeg', '.jpg', '.png', '.tif', '.tiff')
+
+# What the chroma of a grey JPEG may add: channels differ little on average, and hardly
+# any single pixel is coloured. Both are shares of the dtype's range or of the pixels.
+GREY_MEAN_DIFFERENCE = 2 / 255
+GREY_PIXEL_DIFFERENCE = 32 / 255
+GREY_COLOURED_SHARE = 0.001
+
+LUMA_WEIGHTS = (0.299, 0.587, 0.114)  # Rec. 601
+
+_RESAMPLING = {'area': Image.Resampling.BOX, 'bicubic': Image.Resampling.BICUBIC}
+
+
+def read_image(source: str | os.PathLike | bytes, name: str | None = None) -> np.ndarray:
+  """Reads an image file.
+
+  Alpha is dropped; palettes become grey or RGB, CMYK becomes RGB, bilevel 0 and 255;
+  an EXIF orientation is applied; of an animation or a multi-page file the first image
+  is taken.
+
+  Args:
+    source: path of the file, or its content.
+    name: how messages call the image; the path when left out.
+
+  Returns:
+    [height, width, channels] uint8 or uint16 in the file's full range, 1 or 3 channels.
+
+  Raises:
+    ImageError: the file is missing, empty, damaged, too large or of an unsupported kind.
+  """
+  name = _name_of(source, name)
+  data = source if isinstance(source, bytes) else _read_bytes(source, name)
+  with decoding.explained(name), decoding.opened_image(io.BytesIO(data), name) as opened:
+    pixels = decoding.decode(opened, data)
+    expected = opened.header
+  if pixels.shape != expected[:3]:
+    raise ImageError(f'{name}: decoded to shape {pixels.shape}, but its header says '
+                     f'{tuple(expected[:3])}; the file is damaged.')
+  return pixels
+
+
+def image_header(path: str | os.PathLike) -> ImageHeader:
+  """Returns (height, width, channels, dtype) as `read_image` would give them.
+
+  Pixels are not decoded (except for palette images, which are rare).
+
+  Raises:
+    ImageError: the file is missing, empty, too large or of an unsupported kind.
+  """
+  name = _name_of(path, None)
+  with decoding.explained(name), open(path, 'rb') as stream, decoding.opened_image(stream, name) as opened:
+    return opened.header
+
+
+def is_plain(source: str | os.PathLike | bytes, name: str | None = None) -> bool:
+  """Whether any reader gets the pixels of `read_image` from these very bytes.
+
+  True for PNG and JPEG files, grey or RGB with 8 or 16 bits, without palette, alpha,
+  animation or EXIF rotation. Raises ImageError as `image_header` does.
+  """
+  name = _name_of(source, name)
+  with decoding.explained(name):
+    stream = io.BytesIO(source) if isinstance(source, bytes) else open(source, 'rb')
+    with stream, decoding.opened_image(stream, name) as opened:
+      return opened.is_plain
+
+
+def encode_png(array: np.ndarray) -> bytes:
+  """Encodes [height, width, 1 or 3] uint8 or uint16 losslessly as PNG."""
+  _check_array(array)
+  pixels = np.ascontiguousarray(array.squeeze(-1) if array.shape[-1] == 1 else array)
+  if array.dtype == np.uint16 and array.shape[-1] == 3:
+    import imagecodecs  # Only 16-bit colour needs it, and it is slow to import.
+    return bytes(imagecodecs.png_encode(pixels))
+  buffer = io.BytesIO()
+  Image.fromarray(pixels).save(buffer, 'PNG')
+  return buffer.getvalue()
+
+
+def write_png(path: str | os.PathLike, array: np.ndarray) -> None:
+  """Writes [height, width, 1 or 3] uint8 or uint16 as PNG, whole or not at all.
+
+  Raises:
+    ImageError: the file cannot be written.
+  """
+  path = pathlib.Path(path)
+  data = encode_png(array)
+  # Not tempfile: its files are readable by their owner alone, whatever the umask.
+  temporary = path.with_name(f'.{path.name}.{secrets.token_hex(4)}.tmp')
+  try:
+    try:
+      temporary.write_bytes(data)
+      os.replace(temporary, path)
+    finally:
+      temporary.unlink(missing_ok=True)
+  except OSError as error:
+    raise ImageError(f'{path}: cannot be written: {error.strerror or error}.') from error
+
+
+def resize(
+    array: np.ndarray, size: tuple[int, int], method: str = 'area'
+) -> np.ndarray:
+  """Resizes [height, width, channels] uint8 or uint16 to `size` = (height, width).
+
+  Args:
+    array: [height, width, 1 or 3] uint8 or uint16.
+    size: new height and width.
+    method: 'area' averages the pixels that fall into each new one; 'bicubic' is
+      antialiased, as Pillow does it.
+
+  Returns:
+    [*size, channels] of the same dtype, rounded and clipped to its range; the same
+    array if it already has that size.
+  """
+  _check_array(array)
+  if method not in _RESAMPLING:
+    raise ValueError(f'method must be one of {sorted(_RESAMPLING)}, not {method!r}.')
+  height, width = size
+  if height < 1 or width < 1:
+    raise ValueError(f'size must be positive, not {size}.')
+  if array.shape[:2] == (height, width):
+    return array
+  filter_ = _RESAMPLING[method]
+  limit = np.iinfo(array.dtype).max
+  planes = []
+  for channel in np.moveaxis(array, -1, 0):
+    # 8-bit images are resampled as such, which is fast; Pillow can do no more than
+    # floating point for the 16-bit ones.
+    is_deep = array.dtype == np.uint16
+    plane = Image.fromarray(channel.astype(np.float32 if is_deep else np.uint8))
+    plane = np.asarray(plane.resize((width, height), filter_))
+    planes.append(np.clip(np.rint(plane), 0, limit) if is_deep else plane)
+  return np.stack(planes, axis=-1).astype(array.dtype)
+
+
+def luminance(rgb: np.ndarray) -> np.ndarray:
+  """Rec. 601 luma of [..., 3]: [..., 1] float32, range unchanged."""
+  if rgb.shape[-1] != 3:
+    raise ValueError(f'rgb must be [..., 3], not {rgb.shape}.')
+  return rgb.astype(np.float32) @ np.array(LUMA_WEIGHTS, np.float32)[:, None]
+
+
+def to_channels(array: np.ndarray, channels: int, name: str) -> np.ndarray:
+  """Brings [height, width, 1 or 3] uint8 or uint16 to 1 or 3 channels of the same dtype.
+
+  One channel is repeated. Three become one only if they are equal up to the error that
+  JPEG's chroma makes: their spread (largest minus smallest of the three) is at most
+  GREY_MEAN_DIFFERENCE of the range on average, and above GREY_PIXEL_DIFFERENCE in at
+  most GREY_COLOURED_SHARE of the pixels.
+
+  Raises:
+    ImageError: `array` is in colour and one channel is asked for.
+  """
+  _check_array(array)
+  if channels not in (1, 3):
+    raise ValueError(f'channels must be 1 or 3, not {channels}.')
+  if array.shape[-1] == channels:
+    return array
+  if channels == 3:
+    return np.repeat(array, 3, axis=-1)
+  spread = (array.max(-1) - array.min(-1)) / np.iinfo(array.dtype).max
+  coloured = np.mean(spread > GREY_PIXEL_DIFFERENCE)
+  if spread.mean() > GREY_MEAN_DIFFERENCE or coloured > GREY_COLOURED_SHARE:
+    raise ImageError(
+        f'{name}: a thermal image in false colour: its three channels differ by '
+        f'{100 * spread.mean():.1f} % of the range on average, and {100 * coloured:.1f} % '
+        'of its pixels are coloured. Colours of a palette are not temperatures: export '
+        "the camera's grey-scale or radiometric image instead.")
+  return np.rint(luminance(array)).astype(array.dtype)
+
+
+def _check_array(array: np.ndarray) -> None:
+  if array.dtype not in (np.uint8, np.uint16):
+    raise ValueError(f'images are uint8 or uint16, not {array.dtype}.')
+  if array.ndim != 3 or array.shape[-1] not in (1, 3) or 0 in array.shape:
+    raise ValueError(f'images are [height, width, 1 or 3], not {array.shape}.')
+
+
+def _name_of(source: str | os.PathLike | bytes, name: str | None) -> str:
+  return name or ('image' if isinstance(source, bytes) else os.fspath(source))
+
+
+def _read_bytes(path: str | os.PathLike, name: str) -> bytes:
+  with decoding.explained(name):
+    return pathlib.Path(path).read_bytes()

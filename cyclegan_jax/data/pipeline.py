@@ -1,0 +1,182 @@
+"""Records -> examples -> batches on the devices, with Grain.
+
+Every random choice is a function of the seed and the example's place in the endless order, so
+the order does not depend on threads, processes or interruptions, and the iterator's state (a
+few numbers) is all that a checkpoint needs.
+"""
+
+import io
+from typing import Any
+
+import grain
+import numpy as np
+import PIL.Image
+
+from cyclegan_jax.config import DataConfig, format_value
+from cyclegan_jax.data import images
+from cyclegan_jax.data.source import Dataset, Domain, Records, Split
+from cyclegan_jax.errors import UserError
+
+_READ_THREADS = 4
+_BATCHES_AHEAD = 2
+
+
+def examples(dataset: Dataset, split: str, config: DataConfig, *, seed: int = 0,
+             train: bool = False) -> grain.MapDataset:
+  """The examples of a split, decoded, sized and normalised.
+
+  Args:
+    dataset: a prepared data set.
+    split: 'train', 'validation' or 'test'.
+    config: `paired`, `image_size`, `load_size`, `resize` and `flip` are read.
+    seed: drives order and augmentation.
+    train: endless, shuffled anew each epoch, with random crop and flip; RGB and IR are aligned
+      if `paired`, else drawn in two independent orders. Otherwise one pass in stored order,
+      centre crop, pairs always aligned; this needs an aligned split.
+
+  Returns:
+    A dataset of dicts: `rgb` and `ir`, float32 [height, width, channels] of network values;
+    `id`, `sequence`, `ir_id` and `ir_sequence`, str (equal in pairs).
+
+  Raises:
+    UserError: the split is missing, empty, or not aligned where pairs are needed.
+  """
+  source = get_split(dataset, split)
+  paired = config.paired if train else True
+  if paired and not source.aligned:
+    raise UserError(
+        f'{dataset.name}: the RGB and IR images of split {split} are two unrelated collections; '
+        'there are no pairs to train with (drop --paired) or to measure against.')
+  rgb, ir = dataset.domains['rgb'], dataset.domains['ir']
+  if paired:
+    pairs = _ordered(source.rgb, seed, train)
+    return _augmented(pairs, lambda record, rng: _example(record, record, rgb, ir, config, rng,
+                                                          rng), seed, train)
+  both = grain.experimental.ZipMapDataset(
+      [_ordered(source.rgb, seed, train), _ordered(source.ir, seed + 1, train)])
+  # Two generators with their own states: crops and flips of strangers are independent.
+  return _augmented(both, lambda records, rng: _example(*records, rgb, ir, config,
+                                                        *(rng.spawn(2) if rng else (None, None))),
+                    seed, train)
+
+
+def domain_images(dataset: Dataset, split: str, name: str, config: DataConfig) -> grain.MapDataset:
+  """One domain of a split in stored order, as `examples` cuts it when not training.
+
+  Returns:
+    A dataset of float32 [height, width, channels], network values.
+  """
+  domain = dataset.domains[name]
+  return grain.MapDataset.source(getattr(get_split(dataset, split), name)).map(
+      lambda record: _image(record, domain, config))
+
+
+def get_split(dataset: Dataset, name: str) -> Split:
+  """A split that exists and is not empty in either domain, else UserError."""
+  split = dataset.splits.get(name)
+  if split is None or not len(split.rgb) or not len(split.ir):
+    found = ', '.join(f'{s.name} ({len(s)})' for s in dataset.splits.values()) or 'none'
+    raise UserError(f'{dataset.name} has no examples in split {name}; splits found: {found}.')
+  return split
+
+
+def batches(data: grain.MapDataset, batch_size: int, sharding: Any) -> grain.IterDataset:
+  """Batches of `rgb` and `ir` on the devices, read and moved ahead of their use.
+
+  Args:
+    data: from `examples(train=True)`.
+    batch_size: examples per batch over all devices.
+    sharding: a jax.sharding.Sharding over the leading axis, one row per device.
+
+  Returns:
+    Dataset of {'rgb', 'ir'}, float32 [devices, batch_size/devices, height, width, channels].
+    Iterators have get_state() and set_state().
+  """
+  devices = sharding.mesh.size
+  def to_rows(batch):
+    return {key: batch[key].reshape(devices, -1, *batch[key].shape[1:]) for key in ('rgb', 'ir')}
+  stream = data.batch(batch_size, drop_remainder=True).map(to_rows).to_iter_dataset(
+      grain.ReadOptions(num_threads=_READ_THREADS, prefetch_buffer_size=2 * _READ_THREADS))
+  return grain.experimental.device_put(stream, sharding, cpu_buffer_size=_BATCHES_AHEAD,
+                                       device_buffer_size=_BATCHES_AHEAD)
+
+
+def check_crop(dataset: Dataset, config: DataConfig) -> None:
+  """With --resize=none, refuses images that are smaller than the crop, naming the first."""
+  if config.resize != 'none':
+    return
+  for split in dataset.splits.values():
+    for key, records in (('rgb', split.rgb), ('ir', split.ir)):
+      for index in range(len(records)):
+        record = records[index]
+        width, height = PIL.Image.open(io.BytesIO(record[key])).size
+        if height < config.image_size[0] or width < config.image_size[1]:
+          raise UserError(
+              f'The crop is larger than the image: {_text(record["id"])} ({key}) is '
+              f'{height}x{width}, --image_size={format_value(config.image_size)}. Give a '
+              'smaller --image_size, or let images be resized (--resize=area).')
+
+
+def _ordered(records: Records, seed: int, train: bool) -> grain.MapDataset:
+  ordered = grain.MapDataset.source(records).seed(seed)
+  return ordered.shuffle().repeat() if train else ordered
+
+
+def _augmented(data: grain.MapDataset, function: Any, seed: int, train: bool) -> grain.MapDataset:
+  if train:
+    return data.seed(seed).random_map(function)
+  return data.map(lambda element: function(element, None))
+
+
+def _example(rgb_record: Any, ir_record: Any, rgb: Domain, ir: Domain, config: DataConfig,
+             rgb_rng: np.random.Generator | None, ir_rng: np.random.Generator | None) -> dict:
+  """One example; a pair is cut alike, which needs one draw: the same generator object."""
+  rgb_pixels = _decode(rgb_record, rgb, config)
+  ir_pixels = _decode(ir_record, ir, config)
+  rgb_cut = _draw_cut(rgb_pixels.shape, config, rgb_rng)
+  ir_cut = rgb_cut if rgb_rng is ir_rng else _draw_cut(ir_pixels.shape, config, ir_rng)
+  return {
+      'rgb': _normalise(_cut(rgb_pixels, config.image_size, *rgb_cut), rgb),
+      'ir': _normalise(_cut(ir_pixels, config.image_size, *ir_cut), ir),
+      'id': _text(rgb_record['id']), 'sequence': _text(rgb_record['sequence']),
+      'ir_id': _text(ir_record['id']), 'ir_sequence': _text(ir_record['sequence']),
+  }
+
+
+def _image(record: Any, domain: Domain, config: DataConfig) -> np.ndarray:
+  pixels = _decode(record, domain, config)
+  return _normalise(_cut(pixels, config.image_size, *_draw_cut(pixels.shape, config, None)), domain)
+
+
+def _decode(record: Any, domain: Domain, config: DataConfig) -> np.ndarray:
+  name = _text(record['id'])
+  pixels = images.read_image(record[domain.name], name)
+  pixels = images.to_channels(pixels, domain.channels, name)
+  if config.resize == 'none':
+    return pixels
+  size = config.image_size if config.load_size == (0, 0) else config.load_size
+  return images.resize(pixels, size, config.resize)
+
+
+def _draw_cut(shape: tuple[int, ...], config: DataConfig,
+              rng: np.random.Generator | None) -> tuple[int, int, bool]:
+  """Top, left and whether to mirror; the centre and no mirroring without a generator."""
+  room = [have - want for have, want in zip(shape, config.image_size)]
+  if rng is None:
+    return room[0] // 2, room[1] // 2, False
+  top, left = (int(rng.integers(r + 1)) for r in room)
+  return top, left, config.flip and bool(rng.integers(2))
+
+
+def _cut(pixels: np.ndarray, size: tuple[int, int], top: int, left: int,
+         mirror: bool) -> np.ndarray:
+  pixels = pixels[top:top + size[0], left:left + size[1]]
+  return pixels[:, ::-1] if mirror else pixels
+
+
+def _normalise(pixels: np.ndarray, domain: Domain) -> np.ndarray:
+  return domain.normalisation.forward(np.asarray(pixels, np.float32))
+
+
+def _text(value: bytes | str) -> str:
+  return value.decode() if isinstance(value, bytes) else str(value)

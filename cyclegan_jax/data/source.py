@@ -1,0 +1,79 @@
+"""What a data set hands to the library: records in both domains, and what their pixels mean."""
+
+import dataclasses
+from typing import Any, Mapping, Protocol
+
+import numpy as np
+
+from cyclegan_jax import emsn
+
+
+class Records(Protocol):
+  """Random access to encoded examples.
+
+  A record has `rgb` and/or `ir` (bytes of an image file), `id` and `sequence` (bytes, UTF-8).
+  """
+
+  def __len__(self) -> int:
+    ...
+
+  def __getitem__(self, index: int) -> Mapping[str, Any]:
+    ...
+
+
+@dataclasses.dataclass(frozen=True)
+class Domain:
+  """One side of the translation.
+
+  Attributes:
+    name: 'rgb' or 'ir'.
+    channels: 1 or 3.
+    normalisation: pixel values to network values; its max_value is 255 or 65535.
+  """
+  name: str
+  channels: int
+  normalisation: emsn.Normalisation
+
+  @property
+  def dtype(self) -> type:
+    """Integer type of the pixels: numpy.uint8 or numpy.uint16."""
+    return np.uint8 if self.normalisation.max_value <= 255 else np.uint16
+
+
+@dataclasses.dataclass(frozen=True)
+class Split:
+  """One split. If `aligned`, `rgb` and `ir` are the same records, one scene each."""
+  name: str
+  rgb: Records
+  ir: Records
+  aligned: bool
+
+  def __len__(self) -> int:
+    """Examples in an epoch: the size of the larger domain."""
+    return max(len(self.rgb), len(self.ir))
+
+
+@dataclasses.dataclass(frozen=True)
+class Dataset:
+  """A prepared data set.
+
+  Attributes:
+    name: as given by --dataset.
+    description: one or two sentences for the log: layout found, what was left out.
+    domains: 'rgb' and 'ir'.
+    splits: 'train', 'validation', 'test'; a split that the data lack is absent or empty.
+  """
+  name: str
+  description: str
+  domains: dict[str, Domain]
+  splits: dict[str, Split]
+
+  def facts(self) -> dict[str, Any]:
+    """What has to stay the same while a run goes on, ready for JSON."""
+    return {
+        'domains': {name: {'channels': domain.channels,
+                           'max_value': domain.normalisation.max_value}
+                    for name, domain in self.domains.items()},
+        'splits': {split.name: {'rgb': len(split.rgb), 'ir': len(split.ir),
+                                'aligned': split.aligned} for split in self.splits.values()},
+    }

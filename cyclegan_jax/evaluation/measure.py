@@ -1,0 +1,69 @@
+"""Figures of merit of predictors over a split."""
+
+import dataclasses
+from typing import Any, Iterator, Mapping
+
+import grain
+import numpy as np
+
+from cyclegan_jax import emsn
+from cyclegan_jax.data.source import Domain
+from cyclegan_jax.evaluation import metrics
+from cyclegan_jax.evaluation.baselines import Predictor
+
+
+@dataclasses.dataclass(frozen=True)
+class Measured:
+  """One predictor's result.
+
+  Attributes:
+    ids: of the examples, in order.
+    per_image: metric name -> float array [n].
+    totals: means over images and the pooled figures, see `metrics.summarize`.
+  """
+  ids: list[str]
+  per_image: dict[str, np.ndarray]
+  totals: dict[str, float]
+
+
+def measure(predictors: Mapping[str, Predictor], data: grain.MapDataset, ir: Domain,
+            batch_size: int) -> dict[str, Measured]:
+  """Measures predictors of IR images in one pass over aligned examples.
+
+  True and predicted images are compared as the integers that are written to files: inverse
+  normalisation, rounding, clipping to 0..max_value.
+
+  Args:
+    predictors: by name.
+    data: from `pipeline.examples(train=False)`.
+    ir: the IR domain.
+    batch_size: images at a time; the last batch is filled up and cut.
+
+  Returns:
+    Results by predictor name.
+  """
+  max_value = ir.normalisation.max_value
+  ids, collected = [], {name: [] for name in predictors}
+  for batch, n in _batches(data, batch_size):
+    ids += list(batch['id'][:n])
+    truth = emsn.to_pixels(ir.normalisation, batch['ir']).astype(np.float32)
+    for name, predict in predictors.items():
+      prediction = np.clip(np.rint(predict(batch)), 0, max_value).astype(np.float32)
+      values = metrics.image_metrics(truth, prediction, max_value=max_value)
+      collected[name].append({key: np.asarray(value)[:n] for key, value in values.items()})
+  results = {}
+  for name, parts in collected.items():
+    per_image = {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
+    results[name] = Measured(ids, per_image, metrics.summarize(per_image, max_value))
+  return results
+
+
+def _batches(data: grain.MapDataset, batch_size: int) -> Iterator[tuple[dict[str, Any], int]]:
+  """Batches of equal size and how many of their rows count; the last row fills the last batch."""
+  for batch in data.batch(min(batch_size, len(data))).to_iter_dataset():
+    n = len(batch['id'])
+    missing = min(batch_size, len(data)) - n
+    if missing:
+      batch = {key: np.concatenate([value, np.repeat(value[-1:], missing, axis=0)])
+               for key, value in batch.items()}
+    yield batch, n

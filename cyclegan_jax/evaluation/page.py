@@ -1,0 +1,103 @@
+"""One self-contained HTML page about a run: figures, pictures, curves, settings."""
+
+import base64
+import csv
+import html
+import pathlib
+from typing import Any, Mapping
+
+import numpy as np
+
+from cyclegan_jax.data import images
+from cyclegan_jax.evaluation import figures
+
+_STYLE = '''
+body { font: 16px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 70rem;
+       padding: 0 1rem; color: #222; background: #fff; }
+table { border-collapse: collapse; display: block; overflow-x: auto; }
+th, td { padding: .3rem .7rem; text-align: right; border-bottom: 1px solid #ccc; }
+th:first-child, td:first-child { text-align: left; }
+tr.model { font-weight: bold; }
+img { max-width: 100%; height: auto; }
+pre { overflow-x: auto; background: #f4f4f4; padding: 1rem; font-size: .85rem; }
+'''
+# Curves drawn: title, file, columns, label of the vertical axis.
+_CURVES = (
+    ('Adversarial losses', 'metrics.csv',
+     ('discriminator_rgb', 'discriminator_ir', 'adversarial_rgb', 'adversarial_ir'), 'loss'),
+    ('Distances', 'metrics.csv',
+     ('cycle_rgb', 'cycle_ir', 'supervised_rgb', 'supervised_ir'), 'L1'),
+    ('Validation PSNR', 'validation.csv', ('psnr', 'psnr_pooled'), 'dB'),
+    ('Validation SSIM and UQI', 'validation.csv', ('ssim', 'uqi'), 'index'),
+)
+
+
+def render(run: pathlib.Path, table: list[list[str]], content: Mapping[str, Any],
+           picture: np.ndarray, settings: str) -> str:
+  """The page as text.
+
+  Args:
+    run: the run folder, for curves and the last sample grid.
+    table: rows of model and baselines, header first, model second.
+    content: of metrics.json.
+    picture: best, median and worst images, uint8 [height, width, 3].
+    settings: the configuration as text.
+  """
+  name = html.escape(run.name)
+  height, width = content['image_size']
+  parts = [
+      f'<h1>{name}: RGB to infrared</h1>',
+      f'<p>{content["n"]} images of the split <b>{html.escape(content["split"])}</b> at '
+      f'{height}x{width} pixels, checkpoint at step {content["checkpoint_step"]}.</p>',
+      _table(table),
+      '<ul>' + ''.join(f'<li>{html.escape(key)}: {html.escape(text)}</li>'
+                       for key, text in content['definitions'].items()) + '</ul>',
+      '<h2>Best, median and worst by PSNR</h2>',
+      _image(picture, 'Rows: best, median and worst test images. Columns: RGB, generated IR, '
+             'true IR, error.'),
+      '<h2>Training</h2>', *_curves(run), *_last_samples(run),
+      '<h2>Settings</h2>', f'<pre>{html.escape(settings)}</pre>',
+      f'<p>Commit {html.escape(str(content["commit"]))}. ' + ', '.join(
+          f'{html.escape(k)} {html.escape(v)}' for k, v in content['versions'].items()) + '.</p>',
+  ]
+  return (f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>{name}</title>'
+          '<meta name="viewport" content="width=device-width, initial-scale=1">'
+          f'<style>{_STYLE}</style></head><body>\n' + '\n'.join(parts) + '\n</body></html>\n')
+
+
+def _table(rows: list[list[str]]) -> str:
+  header, model, *others = rows
+  lines = ['<tr>' + ''.join(f'<th>{html.escape(cell)}</th>' for cell in header) + '</tr>']
+  for row in [model] + others:
+    kind = ' class="model"' if row is model else ''
+    lines.append(f'<tr{kind}>' + ''.join(f'<td>{html.escape(cell)}</td>' for cell in row) + '</tr>')
+  return '<table>' + '\n'.join(lines) + '</table>'
+
+
+def _image(pixels: np.ndarray, alternative: str) -> str:
+  data = base64.b64encode(images.encode_png(pixels)).decode()
+  return f'<p><img alt="{html.escape(alternative)}" src="data:image/png;base64,{data}"></p>'
+
+
+def _curves(run: pathlib.Path) -> list[str]:
+  drawn = []
+  for title, file, columns, label in _CURVES:
+    if not (run / file).exists():
+      continue
+    with (run / file).open(newline='') as lines:
+      rows = list(csv.DictReader(lines))
+    series = {column: ([float(row['step']) for row in rows], [float(row[column]) for row in rows])
+              for column in columns if rows and column in rows[0]}
+    if series:
+      plot = figures.line_plot(series, title, 'step', label)
+      drawn.append(_image(plot, f'{title} over training steps'))
+  return drawn
+
+
+def _last_samples(run: pathlib.Path) -> list[str]:
+  grids = sorted((run / 'samples').glob('step_*.png'))
+  if not grids:
+    return []
+  return [f'<h2>Validation samples at the end ({grids[-1].stem})</h2>',
+          _image(images.read_image(grids[-1]), 'Rows: examples. Columns: RGB, generated IR, '
+                 'cycled RGB, true IR, generated RGB, cycled IR.')]

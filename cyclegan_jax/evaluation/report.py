@@ -1,0 +1,156 @@
+"""What an evaluation leaves behind: JSON, CSV, Markdown, pictures and one HTML page."""
+
+import csv
+import hashlib
+import importlib.metadata
+import json
+import math
+import pathlib
+import platform
+import subprocess
+from typing import Any, Mapping
+
+import grain
+import numpy as np
+
+from cyclegan_jax import config as config_lib
+from cyclegan_jax import emsn
+from cyclegan_jax.config import Config
+from cyclegan_jax.data import images
+from cyclegan_jax.data.source import Domain
+from cyclegan_jax.evaluation import figures, page
+from cyclegan_jax.evaluation.baselines import BASELINES, Predictor
+from cyclegan_jax.evaluation.measure import Measured
+
+MODEL = 'model'
+_NAMES = {MODEL: 'model', 'mean_image': 'mean training IR image', 'luminance': 'luminance as IR',
+          'constant': 'constant (mean training IR value)'}
+_COLUMNS = ('psnr', 'psnr_pooled', 'ssim', 'uqi', 'uqi_sewar', 'mse', 'rmse', 'mae', 'correlation')
+_DEFINITIONS = {
+    'pixels': 'integers as written to files, after inverse normalisation, rounding and clipping',
+    'psnr': 'dB, mean over images; psnr_pooled: from the mean of mse over all images',
+    'ssim': 'Wang et al. 2004: 11x11 Gaussian window, sigma 1.5, valid windows',
+    'uqi': 'Wang & Bovik 2002, 8x8 windows',
+    'uqi_sewar': "the package sewar's formula, as in the paper's Table I; not Wang & Bovik's",
+    'correlation': "Pearson's, per image, mean over images",
+}
+_PACKAGES = ('jax', 'flax', 'optax', 'orbax-checkpoint', 'grain', 'tensorflow-datasets', 'numpy')
+_PICTURES_EACH = 2
+
+
+def result(results: Mapping[str, Measured], config: Config, ir: Domain, split: str,
+           step: int) -> dict[str, Any]:
+  """The content of metrics.json: totals of model and baselines, and what they mean."""
+  ids = results[MODEL].ids
+  return {
+      MODEL: _plain(results[MODEL].totals),
+      'baselines': {name: _plain(results[name].totals) for name in BASELINES},
+      'split': split, 'n': len(ids),
+      'split_sha256': hashlib.sha256('\n'.join(sorted(ids)).encode()).hexdigest(),
+      'image_size': list(config.data.image_size),
+      'value_range': [0, int(ir.normalisation.max_value)],
+      'checkpoint_step': step, 'preset': config.train.preset, 'seed': config.train.seed,
+      'definitions': _DEFINITIONS,
+      'versions': {'python': platform.python_version(),
+                   **{name: importlib.metadata.version(name) for name in _PACKAGES}},
+      'commit': _commit(),
+  }
+
+
+def write(folder: pathlib.Path, content: Mapping[str, Any], results: Mapping[str, Measured],
+          examples: grain.MapDataset, predict: Predictor, domains: Mapping[str, Domain],
+          config: Config, run: pathlib.Path) -> None:
+  """Writes metrics.json, per_image.csv, summary.md, examples.png and report.html.
+
+  Args:
+    folder: where to; made if need be.
+    content: from `result`.
+    results: from `measure.measure`, `model` and the baselines.
+    examples: the split that was measured.
+    predict: the model as a predictor, to draw its images.
+    domains: 'rgb' and 'ir'.
+    config: the run's configuration.
+    run: the run folder, for its curves and sample grids.
+  """
+  folder.mkdir(parents=True, exist_ok=True)
+  (folder / 'metrics.json').write_text(json.dumps(content, indent=2) + '\n')
+  _write_csv(folder / 'per_image.csv', results[MODEL])
+  summary = markdown(content)
+  (folder / 'summary.md').write_text(summary)
+  picture = _picture(results[MODEL], examples, predict, domains)
+  images.write_png(folder / 'examples.png', picture)
+  (folder / 'report.html').write_text(
+      page.render(run, rows(content), content, picture, config_lib.describe(config)))
+
+
+def rows(content: Mapping[str, Any]) -> list[list[str]]:
+  """The table of model and baselines as text, header first."""
+  table = [['', *(_title(name) for name in _COLUMNS)]]
+  for name, totals in [(MODEL, content[MODEL]), *content['baselines'].items()]:
+    table.append([_NAMES[name], *('-' if totals[column] is None else f'{totals[column]:.4g}'
+                                  for column in _COLUMNS)])
+  return table
+
+
+def markdown(content: Mapping[str, Any]) -> str:
+  """The table, and how it was made, as Markdown."""
+  header, *body = rows(content)
+  height, width = content['image_size']
+  lines = ['| ' + ' | '.join(header) + ' |', '|---' + '|---:' * (len(header) - 1) + '|']
+  lines += ['| ' + ' | '.join(row) + ' |' for row in body]
+  lines += ['', f'{content["n"]} images of split {content["split"]} at {height}x{width}, values '
+            f'{content["value_range"][0]}..{content["value_range"][1]}, checkpoint at step '
+            f'{content["checkpoint_step"]}, preset {content["preset"]}, seed {content["seed"]}.',
+            '']
+  lines += [f'- {name}: {text}.' for name, text in content['definitions'].items()]
+  return '\n'.join(lines) + '\n'
+
+
+def _title(column: str) -> str:
+  return column.upper().replace('_', ' ') if len(column) < 10 else column.replace('_', ' ')
+
+
+def _plain(totals: Mapping[str, float]) -> dict[str, float | int | None]:
+  """JSON has no NaN and no infinity: null stands for both."""
+  return {key: None if not math.isfinite(value) else
+          int(value) if isinstance(value, (int, np.integer)) else float(value)
+          for key, value in totals.items()}
+
+
+def _write_csv(file: pathlib.Path, measured: Measured) -> None:
+  with file.open('w', newline='') as out:
+    writer = csv.writer(out, lineterminator='\n')
+    writer.writerow(['id', *measured.per_image])
+    for i, name in enumerate(measured.ids):
+      writer.writerow([name, *(f'{values[i]:.7g}' for values in measured.per_image.values())])
+
+
+def _picture(measured: Measured, examples: grain.MapDataset, predict: Predictor,
+             domains: Mapping[str, Domain]) -> np.ndarray:
+  """The best, the middle and the worst images by PSNR, a row each."""
+  order = np.argsort(-measured.per_image['psnr'], kind='stable')
+  n = min(_PICTURES_EACH, max(1, len(order) // 3))
+  middle = (len(order) - n) // 2
+  chosen = [('best', i) for i in order[:n]]
+  chosen += [('median', i) for i in order[middle:middle + n]] if len(order) > n else []
+  chosen += [('worst', i) for i in order[-n:]] if len(order) > 2 * n else []
+  lines, titles = [], []
+  for label, index in chosen:
+    example = examples[int(index)]
+    ir = domains['ir'].normalisation
+    truth = emsn.to_pixels(ir, example['ir'])
+    generated = emsn.to_pixels(ir, ir.forward(predict({'rgb': example['rgb'][np.newaxis]})[0]))
+    lines.append([emsn.to_pixels(domains['rgb'].normalisation, example['rgb']), generated, truth,
+                  figures.error_map(truth, generated, ir.max_value)])
+    titles.append(f'{label}: {measured.per_image["psnr"][index]:.1f} dB')
+  return figures.grid(lines, titles=['RGB', 'IR, generated', 'IR', 'error'], row_titles=titles)
+
+
+def _commit() -> str | None:
+  """The commit of the checkout this file is in, or None outside of one."""
+  try:
+    return subprocess.run(
+        ['git', 'describe', '--always', '--dirty', '--abbrev=40'], capture_output=True, text=True,
+        check=True, cwd=pathlib.Path(__file__).parent, timeout=10).stdout.strip()
+  except (OSError, subprocess.SubprocessError):
+    return None

@@ -1,0 +1,83 @@
+"""A trained model, from its run folder alone."""
+
+import dataclasses
+import pathlib
+
+import numpy as np
+
+from cyclegan_jax import emsn
+from cyclegan_jax.config import Config
+from cyclegan_jax.data import images
+from cyclegan_jax.data.source import Domain
+from cyclegan_jax.evaluation import samples
+from cyclegan_jax.models import networks
+from cyclegan_jax.training import run_folder
+from cyclegan_jax.training.checkpoint import Checkpoints
+
+# Padded sizes are multiples of this (or of the generator's stride), so that images of many
+# different sizes need few compilations.
+_SIZE_STEP = 32
+
+
+@dataclasses.dataclass(frozen=True)
+class Model:
+  """Both generators of a run, at one checkpoint.
+
+  Attributes:
+    config: of the run.
+    step: of the checkpoint.
+    domains: 'rgb' and 'ir', as in training.
+    translators: by direction, 'rgb_to_ir' and 'ir_to_rgb': network values to network values.
+  """
+  config: Config
+  step: int
+  domains: dict[str, Domain]
+  translators: dict[str, samples.Translator]
+
+  def translate(self, image: np.ndarray, direction: str = 'rgb_to_ir',
+                name: str = 'image') -> np.ndarray:
+    """Translates one image of any size.
+
+    Args:
+      image: uint8 or uint16 [height, width, channels]. Another bit depth than the training
+        images' is scaled to theirs, another number of channels converted where that is safe.
+      direction: 'rgb_to_ir' or 'ir_to_rgb'.
+      name: for error messages.
+
+    Returns:
+      [height, width, channels of the target domain], of the target domain's dtype.
+
+    Raises:
+      UserError: the image is a false-colour picture where one channel is expected.
+    """
+    source, target = (self.domains[d] for d in direction.split('_to_'))
+    pixels = images.to_channels(image, source.channels, name).astype(np.float32)
+    pixels *= source.normalisation.max_value / np.iinfo(image.dtype).max
+    height, width = pixels.shape[:2]
+    step = max(_SIZE_STEP, 2 ** self.config.model.n_downsampling)
+    # Mirrored at the border as far as the image reaches: no new edge for the network to see.
+    padded = np.pad(pixels, ((0, -height % step), (0, -width % step), (0, 0)), 'symmetric')
+    x = source.normalisation.forward(padded)[np.newaxis]
+    y = np.asarray(self.translators[direction](x))[0, :height, :width]
+    return emsn.to_pixels(target.normalisation, y)
+
+
+def load(workdir: str | pathlib.Path, checkpoint: str = 'best') -> Model:
+  """Loads a model from a run folder.
+
+  Args:
+    workdir: the run folder.
+    checkpoint: 'best' by the validation metric, 'latest', or a step.
+
+  Raises:
+    UserError: no run there, no such checkpoint, or it is damaged.
+  """
+  workdir = pathlib.Path(workdir)
+  config = run_folder.load_config(workdir)
+  domains = run_folder.load_domains(workdir, config)
+  with Checkpoints(workdir / run_folder.CHECKPOINTS, config, read_only=True) as checkpoints:
+    step = checkpoints.resolve(checkpoint)
+    state = checkpoints.restore(step)
+  nets = networks.build(config.model, domains['rgb'].channels, domains['ir'].channels)
+  return Model(config, step, domains,
+               samples.translators(nets, state.params, state.batch_stats))

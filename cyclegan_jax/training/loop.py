@@ -1,0 +1,214 @@
+"""A run from its first step, or its last checkpoint, to its end."""
+
+import dataclasses
+import math
+import pathlib
+import time
+from typing import Any, Callable, Mapping
+
+import grain
+import jax
+import numpy as np
+
+from cyclegan_jax import config as config_lib
+from cyclegan_jax.config import Config
+from cyclegan_jax.data import images, pipeline
+from cyclegan_jax.data.source import Dataset
+from cyclegan_jax.errors import UserError
+from cyclegan_jax.evaluation import measure, samples
+from cyclegan_jax.models import networks
+from cyclegan_jax.training import parallel, run_folder, state as state_lib
+from cyclegan_jax.training.checkpoint import Checkpoints
+from cyclegan_jax.training.progress import Progress, duration
+
+# A line at least this often, however slow the steps.
+_SECONDS_BETWEEN_LINES = 30.0
+
+
+def train(config: Config, dataset: Dataset, workdir: pathlib.Path, *, overwrite: bool = False,
+          say: Callable[[str], None] = print) -> None:
+  """Trains, resuming from the newest checkpoint in `workdir` if there is one.
+
+  Args:
+    config: the run.
+    dataset: its prepared data.
+    workdir: the run folder, see run_folder.py for what is written there.
+    overwrite: delete an earlier run in the folder first.
+    say: takes each line meant for a person.
+
+  Raises:
+    UserError: the folder holds another run, the batch does not fit the devices, images are too
+      small, or a loss is NaN; checkpoints written before stay intact.
+  """
+  parallel.check_batch_size(config.train.batch_size)
+  pipeline.check_crop(dataset, config.data)
+  split = pipeline.get_split(dataset, 'train')
+  run_folder.create(workdir, config, dataset, overwrite)
+  with Checkpoints(workdir / run_folder.CHECKPOINTS, config) as checkpoints:
+    run = _Run(config, dataset, workdir, checkpoints, say,
+               steps_per_epoch=math.ceil(len(split) / config.train.batch_size))
+    say(run.announcement())
+    run.go()
+
+
+def total_steps(config: Config, steps_per_epoch: int) -> int:
+  """How many steps a run has: --steps, or --epochs times the steps of an epoch."""
+  return config.train.steps or config.train.epochs * steps_per_epoch
+
+
+@dataclasses.dataclass
+class _Run:
+  """One process's share of a run."""
+  config: Config
+  dataset: Dataset
+  workdir: pathlib.Path
+  checkpoints: Checkpoints
+  say: Callable[[str], None]
+  steps_per_epoch: int
+
+  def __post_init__(self):
+    data = self.config.data
+    self.nets = networks.build(self.config.model, data.rgb_channels, data.ir_channels)
+    self.total = total_steps(self.config, self.steps_per_epoch)
+    self.iterator = self._batches()
+    self.state, self.step = self._restored_or_new()
+    logs = (run_folder.CsvLog(self.workdir / name, self.step)
+            for name in (run_folder.METRICS, run_folder.VALIDATION))
+    self.metrics, self.validation = logs
+    self.tensorboard = _tensorboard(self.workdir, self.step) if self.config.train.tensorboard else None
+    test = self.dataset.splits.get('validation')
+    self.measurable = bool(test and len(test) and test.aligned)
+
+  def _batches(self) -> grain.DatasetIterator:
+    examples = pipeline.examples(self.dataset, 'train', self.config.data,
+                                 seed=self.config.train.seed, train=True)
+    return iter(pipeline.batches(examples, self.config.train.batch_size, parallel.sharding()))
+
+  def _restored_or_new(self) -> tuple[Any, int]:
+    latest = self.checkpoints.latest_step()
+    if latest is None:
+      state = jax.jit(state_lib.initialise, static_argnums=0)(self.config)
+    else:
+      state = self.checkpoints.restore(latest, self.iterator)
+    return parallel.replicate(state), latest or 0
+
+  def go(self) -> None:
+    """Steps until the end, with logging, validation and checkpoints at their intervals."""
+    if self.step >= self.total:
+      self.say(f'This run is complete: {self.step} steps. Raise --epochs or --steps to go on.')
+      return
+    every = self.config.train.checkpoint_every or self.steps_per_epoch
+    compiled = self._compile()
+    self.progress = Progress(self.step, self.total, self.config.train.batch_size)
+    started = said = time.monotonic()
+    while self.step < self.total:
+      self.state, terms = compiled(self.state, next(self.iterator))
+      self.step += 1
+      self.progress.add(self.step, terms)
+      at_checkpoint = self.step % every == 0 or self.step == self.total
+      # A checkpoint ends a row, so that a resumed run's rows cover the same steps.
+      at_log = at_checkpoint or self.step % self.config.train.log_every == 0
+      if at_log or time.monotonic() - said > _SECONDS_BETWEEN_LINES:
+        self.progress.collect()
+        self._log(write=at_log)
+        said = time.monotonic()
+      if at_checkpoint:
+        with self.progress.paused():
+          self._checkpoint()
+    if self.tensorboard:
+      self.tensorboard.close()
+    self.say(f'Trained {self.total} steps in {duration(time.monotonic() - started)}. '
+             f'Next: python -m experiments.evaluate --workdir={self.workdir}')
+
+  def _compile(self) -> Callable[..., Any]:
+    data = self.config.data
+    rows = self.config.train.batch_size // jax.local_device_count()
+    shapes = {name: jax.ShapeDtypeStruct(
+        (jax.local_device_count(), rows, *data.image_size, channels), np.float32,
+        sharding=parallel.sharding())
+              for name, channels in (('rgb', data.rgb_channels), ('ir', data.ir_channels))}
+    begin = time.monotonic()
+    step = parallel.compile_train_step(self.nets, self.config).lower(self.state, shapes).compile()
+    memory = step.memory_analysis()
+    line = f'Compiled the training step in {duration(time.monotonic() - begin)}'
+    if memory:
+      used = memory.argument_size_in_bytes + memory.temp_size_in_bytes
+      line += f'; it needs about {used / jax.local_device_count() / 2**20:.0f} MiB per device'
+    self.say(line + '.')
+    return step
+
+  def _log(self, write: bool) -> None:
+    epoch = self.step / self.steps_per_epoch
+    row = self.progress.mean(restart=write)
+    self.say(self.progress.line(epoch, self.total / self.steps_per_epoch, row))
+    if write:
+      self.metrics.add({'step': self.step, 'epoch': round(epoch, 4), **row})
+      self._to_tensorboard('train', row)
+
+  def _checkpoint(self) -> None:
+    """Validates, draws sample images and starts saving."""
+    state = parallel.unreplicate(self.state)
+    translators = samples.translators(self.nets, state.params, state.batch_stats)
+    figures = self._validate(translators) if self.measurable else None
+    folder = self.workdir / run_folder.SAMPLES
+    folder.mkdir(exist_ok=True)
+    images.write_png(folder / f'step_{self.step:08d}.png', samples.grid(
+        translators, self.dataset, self.config))
+    self.checkpoints.save(self.step, state, self.iterator, figures)
+
+  def _validate(self, translators: Mapping[str, Any]) -> dict[str, float]:
+    data = pipeline.examples(self.dataset, 'validation', self.config.data)
+    predict = samples.predictor(translators['rgb_to_ir'], self.dataset.domains['ir'])
+    totals = measure.measure({'model': predict}, data, self.dataset.domains['ir'],
+                             self.config.train.batch_size)['model'].totals
+    self.validation.add({'step': self.step, **totals})
+    self._to_tensorboard('validation', totals)
+    self.say('validation  ' + '  '.join(
+        f'{name} {totals[name]:.4g}' for name in ('psnr', 'ssim', 'uqi', 'rmse')))
+    return {name: float(totals[name]) for name in ('psnr', 'ssim', 'uqi')}
+
+  def _to_tensorboard(self, group: str, row: Mapping[str, float]) -> None:
+    if self.tensorboard:
+      for name, value in row.items():
+        self.tensorboard.add_scalar(f'{group}/{name}', value, self.step)
+
+  def announcement(self) -> str:
+    """What a person should know before the first step."""
+    params = self.state.params
+    # Leaves carry one copy per device.
+    count = {name: networks.count_parameters(params[name]) // jax.local_device_count()
+             for name in params}
+    sizes = ', '.join(
+        f'{s.name} {len(s.rgb)}' if s.aligned else f'{s.name} {len(s.rgb)} RGB / {len(s.ir)} IR'
+        for s in self.dataset.splits.values())
+    devices = jax.local_devices()
+    done = f', {self.step} done: resuming' if self.step else ''
+    return '\n'.join([
+        config_lib.describe(self.config),
+        f'Devices: {len(devices)} x {devices[0].device_kind} ({devices[0].platform}).',
+        f'Parameters: {sum(count.values()):,} (generators {count["rgb_to_ir"]:,} + '
+        f'{count["ir_to_rgb"]:,}, discriminators {count["rgb"]:,} + {count["ir"]:,}).',
+        f'Data: {self.dataset.description}',
+        f'Examples: {sizes}.',
+        _sampling(self.config),
+        f'Steps: {self.total} ({self.steps_per_epoch} an epoch{done}). '
+        f'Run folder: {self.workdir}',
+    ])
+
+
+def _sampling(config: Config) -> str:
+  weight = config.loss.supervised_weight
+  if not config.data.paired:
+    return 'Sampling: unpaired; an epoch is one pass over the larger domain.'
+  if weight:
+    return f'Sampling: pairs, with a supervised L1 term of weight {weight:g} in both directions.'
+  return ('Sampling: pairs, without a supervised term. Every CycleGAN term looks at one domain '
+          'alone, so this has the same expected gradient as unpaired sampling.')
+
+
+def _tensorboard(workdir: pathlib.Path, step: int) -> Any:
+  try:
+    import tensorboardX  # pylint: disable=g-import-not-at-top
+  except ImportError as error:
+    raise UserError('--tensorboard needs tensorboardX: pip install -e ".[tensorboard]"') from error
+  return tensorboardX.SummaryWriter(str(workdir / run_folder.TENSORBOARD), purge_step=step + 1)

@@ -1,0 +1,91 @@
+"""What a person sees while training: lines with losses, rate and time left."""
+
+import contextlib
+import math
+import time
+from typing import Iterator, Mapping
+
+import numpy as np
+
+from cyclegan_jax.errors import UserError
+
+
+class Progress:
+  """Collects the terms of steps, checks that they are finite, and knows rate and time left.
+
+  The devices run ahead of the host; terms are fetched only by `collect`, which waits for them.
+  """
+
+  def __init__(self, first_step: int, total_steps: int, batch_size: int):
+    self._total = total_steps
+    self._batch_size = batch_size
+    self._pending: list[tuple[int, Mapping]] = []
+    self._rows: list[Mapping[str, float]] = []
+    self._mark = (time.monotonic(), first_step)
+    self._step = first_step
+    self._seconds_per_step = math.nan
+
+  def add(self, step: int, terms: Mapping) -> None:
+    """Notes the terms of a step, arrays on devices; does not wait for them."""
+    self._pending.append((step, terms))
+
+  def collect(self) -> None:
+    """Waits for the noted steps and checks their terms.
+
+    Raises:
+      UserError: a term is NaN or infinite; the message says where.
+    """
+    for step, terms in self._pending:
+      row = {name: float(np.asarray(value.addressable_data(0))[0])
+             for name, value in terms.items()}
+      bad = {name: value for name, value in row.items() if not math.isfinite(value)}
+      if bad:
+        raise UserError(
+            f'Training diverged at step {step}: ' +
+            ', '.join(f'{name} is {value}' for name, value in bad.items()) +
+            '. Nothing was saved since; the last checkpoint is intact. Try a smaller '
+            '--learning_rate, or look at the input images; the same command resumes from that '
+            'checkpoint.')
+      self._rows.append(row)
+      self._step = step
+    self._pending.clear()
+
+  def mean(self, restart: bool) -> dict[str, float]:
+    """Means of the collected terms and the rate, since the last restart; then perhaps restarts."""
+    means = {name: float(np.mean([row[name] for row in self._rows])) for name in self._rows[0]}
+    start, first = self._mark
+    now = time.monotonic()
+    self._seconds_per_step = (now - start) / (self._step - first)
+    if restart:
+      self._rows.clear()
+      self._mark = (now, self._step)
+    return means | {'images_per_second': self._batch_size / self._seconds_per_step}
+
+  @contextlib.contextmanager
+  def paused(self) -> Iterator[None]:
+    """Surrounds work that is not training: its time does not count towards the rate."""
+    begin = time.monotonic()
+    yield
+    start, first = self._mark
+    self._mark = (start + time.monotonic() - begin, first)
+
+  def line(self, epoch: float, epochs: float, row: Mapping[str, float]) -> str:
+    """One line for a person; losses of both domains added."""
+    def both(kind):
+      return row[f'{kind}_rgb'] + row[f'{kind}_ir']
+    supervised = f'  supervised {both("supervised"):.3f}' if 'supervised_ir' in row else ''
+    left = self._seconds_per_step * (self._total - self._step)
+    return (f'step {self._step}/{self._total}  epoch {epoch:.1f}/{epochs:.1f}  '
+            f'D {both("discriminator"):.3f}  G {both("adversarial"):.3f}  '
+            f'cycle {both("cycle"):.3f}{supervised}  '
+            f'{row["images_per_second"]:.1f} images/s  {duration(left)} left')
+
+
+def duration(seconds: float) -> str:
+  """Seconds as 59s, 12m03s or 5h07m."""
+  seconds = int(round(seconds))
+  if seconds < 60:
+    return f'{seconds}s'
+  if seconds < 3600:
+    return f'{seconds // 60}m{seconds % 60:02}s'
+  return f'{seconds // 3600}h{seconds % 3600 // 60:02}m'

@@ -1,0 +1,90 @@
+"""Decodes every image once before it is stored, and says all that is wrong with them."""
+
+from concurrent import futures
+import io
+import itertools
+import os
+
+import numpy as np
+import tensorflow_datasets as tfds
+
+from cyclegan_jax import errors
+from cyclegan_jax.data import images
+from datasets.folder import config as config_lib
+
+_MAX_NAMED = 10
+
+
+def load(path: str, domain: str, config: config_lib.FolderConfig) -> np.ndarray:
+  """Reads an image as it is to be stored.
+
+  Returns:
+    [height, width, channels of the domain] uint8 or uint16.
+
+  Raises:
+    ImageError: it cannot be read or is in colour where grey is expected.
+  """
+  array, channels = images.read_image(path), config.channels(domain)
+  if domain == 'rgb' and channels == 1 and array.shape[-1] == 3:
+    return np.rint(images.luminance(array)).astype(array.dtype)
+  return images.to_channels(array, channels, path)
+
+
+def encoded(path: str, domain: str, config: config_lib.FolderConfig) -> str | io.BytesIO:
+  """What TFDS is to store: the file itself where possible, else a lossless PNG."""
+  if images.is_plain(path) and images.image_header(path).channels == config.channels(domain):
+    return path
+  return io.BytesIO(images.encode_png(load(path, domain, config)))
+
+
+def check(config: config_lib.FolderConfig) -> None:
+  """Decodes all images of all splits and checks them.
+
+  Raises:
+    UserError: images are damaged, of the wrong kind, or of unequal size within a pair;
+      the message names them (the first few of many).
+  """
+  examples = list(itertools.chain.from_iterable(config.examples.values()))
+  # Pillow and imagecodecs release the interpreter's lock while they decode.
+  with futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+    found = pool.map(lambda example: _complaints(example, config), examples)
+    shown = tfds.core.utils.tqdm(found, desc='Checking images...', total=len(examples),
+                                 unit=' examples', leave=False)
+    complaints = [text for texts in shown for text in texts]
+  if complaints:
+    more = len(complaints) - _MAX_NAMED
+    raise errors.UserError(
+        f'{config.source_dir}: {len(complaints)} problem(s), nothing was prepared:\n  '
+        + '\n  '.join(complaints[:_MAX_NAMED]) + (f'\n  and {more} more.' if more > 0 else ''))
+
+
+def _complaints(example: config_lib.Example, config: config_lib.FolderConfig) -> list[str]:
+  """Everything that is wrong with one example."""
+  complaints, shapes = [], []
+  for domain, path in (('rgb', example.rgb), ('ir', example.ir)):
+    if not path:
+      continue
+    try:
+      array = load(path, domain, config)
+    except images.ImageError as error:
+      complaints.append(f'{error} (taken for an {domain.upper()} image: {config.layout})')
+      continue
+    shapes.append(array.shape[:2])
+    if array.dtype != config.dtype(domain):
+      complaints.append(_mixed(domain, path, array.dtype, config))
+  if len(set(shapes)) > 1:
+    (height, width), (ir_height, ir_width) = shapes
+    complaints.append(
+        f'{example.rgb} is {width}x{height} pixels, but its partner {example.ir} is '
+        f'{ir_width}x{ir_height}; expected the same size: register or crop the images of a pair '
+        'first.')
+  return complaints
+
+
+def _mixed(
+    domain: str, path: str, dtype: np.dtype, config: config_lib.FolderConfig
+) -> str:
+  """Names this image and one of the domain's usual dtype."""
+  usual = (getattr(example, domain) for split in config.examples.values() for example in split)
+  other = next((p for p in usual if p and images.image_header(p).dtype != dtype), path)
+  return config_lib.mixed_message(domain, *((path, other) if dtype == np.uint8 else (other, path)))

@@ -1,0 +1,139 @@
+"""Opens data sets by name: prepares them once, then hands out records and examples."""
+
+import dataclasses
+import os
+from typing import Any, Mapping
+
+import grain
+import tensorflow_datasets as tfds
+
+from cyclegan_jax import emsn as emsn_lib
+from cyclegan_jax.config import DataConfig
+from cyclegan_jax.data import pipeline
+from cyclegan_jax.data.source import Dataset, Domain, Records, Split
+from cyclegan_jax.errors import UserError
+from datasets.folder import folder_dataset_builder as folder
+from datasets.synthetic import synthetic_dataset_builder as synthetic
+
+SPLITS = ('train', 'validation', 'test')
+
+
+def load(name: str, split: str = 'train', *, paired: bool = True, emsn: bool = False,
+         source_dir: str = '', data_dir: str = '', shuffle: bool = False, seed: int = 0,
+         **options: Any) -> grain.MapDataset:
+  """Normalised examples of a named data set, prepared on disk at the first call.
+
+  Args:
+    name: one of NAMES.
+    split: 'train', 'validation' or 'test'.
+    paired: RGB and IR of one scene together; otherwise two independent orders.
+    emsn: normalise by the paper's EMSN instead of plain scaling; both give [-1, 1].
+    source_dir: the folder with the raw files, where the data set needs one.
+    data_dir: where prepared data sets are kept; TFDS's default if empty. One prepared copy
+      serves paired and unpaired.
+    shuffle: endless, in a new order each epoch, cropped and flipped at random; always so if
+      not paired. Otherwise one pass in stored order.
+    seed: drives order, crops and flips.
+    **options: further fields of `DataConfig`, such as image_size=(128, 128).
+
+  Returns:
+    A Grain dataset of dicts, see `pipeline.examples`.
+
+  Raises:
+    UserError: unknown name, missing or unusable files, split not there.
+  """
+  known = {field.name for field in dataclasses.fields(DataConfig)}
+  if unknown := set(options) - known:
+    raise UserError(f'load() does not know {", ".join(sorted(unknown))}; there are '
+                    f'{", ".join(sorted(known))}.')
+  config = DataConfig(dataset=name, paired=paired, emsn=emsn, source_dir=source_dir,
+                      data_dir=data_dir, **options)
+  return pipeline.examples(open_dataset(config), split, config, seed=seed,
+                           train=shuffle or not paired)
+
+
+def open_dataset(config: DataConfig) -> Dataset:
+  """The data set that a configuration names, prepared if it is not yet.
+
+  Raises:
+    UserError: see `load`.
+  """
+  if config.dataset not in _OPENERS:
+    found = f'--dataset={config.dataset} is unknown' if config.dataset else '--dataset is missing'
+    raise UserError(f'{found}; there are {", ".join(NAMES)}.')
+  data_dir = os.path.expanduser(config.data_dir) or None
+  return _OPENERS[config.dataset](config, data_dir)
+
+
+def _open_synthetic(config: DataConfig, data_dir: str | None) -> Dataset:
+  if config.source_dir:
+    raise UserError('--dataset=synthetic renders its images and reads none: leave out '
+                    '--source_dir, or say --dataset=folder.')
+  builder = synthetic.Builder(data_dir=data_dir)
+  _prepare(builder)
+  description = 'synthetic: rendered scenes; whole sequences belong to one split.'
+  return _dataset('synthetic', description, builder, config, aligned=True,
+                  max_values={'rgb': 255, 'ir': 255})
+
+
+def _open_folder(config: DataConfig, data_dir: str | None) -> Dataset:
+  if not config.source_dir:
+    raise UserError('--dataset=folder needs --source_dir, the folder with your images.')
+  found = folder.folder_config(
+      config.source_dir, config.rgb_dir, config.ir_dir, config.split_by,
+      rgb_channels=config.rgb_channels, ir_channels=config.ir_channels, paired=config.paired)
+  builder = folder.Builder(config=found, data_dir=data_dir)
+  _prepare(builder)
+  description = ' '.join([f'folder {config.source_dir}: {found.layout}; '
+                          f'split by {found.split_by}.', *found.notes])
+  max_values = {name: 255 if found.dtype(name) == 'uint8' else 65535 for name in ('rgb', 'ir')}
+  return _dataset('folder', description, builder, config, found.aligned, max_values)
+
+
+_OPENERS = {'folder': _open_folder, 'synthetic': _open_synthetic}
+NAMES = tuple(_OPENERS)
+
+
+def _prepare(builder: tfds.core.DatasetBuilder) -> None:
+  """Writes the prepared copy; TFDS writes beside it and renames, so it is whole or absent."""
+  try:
+    builder.download_and_prepare(file_format='array_record')
+  except OSError as error:
+    raise UserError(f'The data set cannot be prepared in {builder.data_dir}: {error}. '
+                    'Choose another place with --data_dir.') from error
+
+
+def _dataset(name: str, description: str, builder: tfds.core.DatasetBuilder, config: DataConfig,
+             aligned: bool, max_values: Mapping[str, int]) -> Dataset:
+  channels = {'rgb': config.rgb_channels, 'ir': config.ir_channels}
+  domains = {key: Domain(key, channels[key], emsn_lib.normalisation(
+      key, config.emsn, float(max_values[key]))) for key in channels}
+  splits = {}
+  for split in SPLITS:
+    if aligned and split in builder.info.splits:
+      records = _records(builder, split)
+      splits[split] = Split(split, records, records, aligned=True)
+    elif f'{split}_rgb' in builder.info.splits and f'{split}_ir' in builder.info.splits:
+      rgb, ir = (_Renamed(_records(builder, f'{split}_{key}'), key) for key in channels)
+      splits[split] = Split(split, rgb, ir, aligned=False)
+  return Dataset(name, description, domains, splits)
+
+
+def _records(builder: tfds.core.DatasetBuilder, split: str) -> Records:
+  """Undecoded records: the pipeline decodes what it needs, 16-bit images included."""
+  skip = {feature: tfds.decode.SkipDecoding() for feature in builder.info.features}
+  return builder.as_data_source(split, decoders=skip)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Renamed:
+  """Records of single images, seen as records of one domain."""
+  records: Records
+  domain: str
+
+  def __len__(self) -> int:
+    return len(self.records)
+
+  def __getitem__(self, index: int) -> Mapping[str, Any]:
+    record = self.records[index]
+    return {self.domain: record['image'], 'id': record['id'], 'sequence': record['sequence']}

@@ -1,0 +1,1 @@
+"""Rendered RGB and thermal-infrared image pairs of street scenes."""

@@ -1,0 +1,194 @@
+"""Paints a scene far to near onto a map of surface numbers.
+
+Every polygon belongs to a surface, a row of properties (colour, temperature,
+...). Pillow draws the rows' numbers; looking the properties up per pixel then
+takes one numpy indexing operation, whatever the number of polygons.
+"""
+
+import math
+
+import numpy as np
+from PIL import Image
+from PIL import ImageDraw
+
+from datasets.synthetic import materials
+from datasets.synthetic.scene import NEAR
+
+# Visible edges are anti-aliased by painting at twice the resolution.
+SUPERSAMPLING = 2
+
+# Columns of the table of surfaces.
+ALBEDO = slice(0, 3)
+EMISSION = slice(3, 6)
+FACING, TEXTURE, IS_SKY, IS_GROUND = 6, 7, 8, 9
+VISIBLE = slice(0, 10)  # what the anti-aliased buffers hold
+SHADE_TEMPERATURE, HEATING, EMISSIVITY, SKY_VIEW, THERMAL_TEXTURE = 10, 11, 12, 13, 14
+INVERSE_DEPTH = slice(15, 18)  # 1 / z = a * column + b * row + c, unit: image heights
+LABEL = 18
+
+
+class Painter:
+  """Collects the surfaces and shadows of one frame.
+
+  Attributes:
+    camera: the frame's `scene.Camera`.
+    conditions: the sequence's `scene.Conditions`.
+    lights: list of (x, y, z, strength, linear RGB) lamps that are lit.
+  """
+
+  def __init__(self, scene, height, width):
+    self.camera = scene.camera
+    self.conditions = scene.conditions
+    self.lights = []
+    self._height, self._width = height, width
+    size = (width * SUPERSAMPLING, height * SUPERSAMPLING)
+    self._map = Image.new('I', size, 0)
+    self._draw = ImageDraw.Draw(self._map)
+    self._shadows = {still: Image.new('L', (width, height), 0) for still in (True, False)}
+    self._shadow_draws = {still: ImageDraw.Draw(image)
+                          for still, image in self._shadows.items()}
+    self._rows = []
+    self.surface('sky', (0, 0, 0))
+
+  def surface(self, material_name, albedo, *, facing=0.0, emission=(0, 0, 0), z=None,
+              side_x=None, ground=False):
+    """Adds a surface and returns its number.
+
+    Args:
+      material_name: a key of `materials.MATERIALS`.
+      albedo: linear RGB reflectance.
+      facing: cosine between its normal and the sun, 0 to 1.
+      emission: linear RGB light of its own.
+      z: depth in metres, for surfaces that face the camera.
+      side_x: x in metres, for walls that run along z.
+      ground: whether it lies on the ground, where shadows fall.
+    """
+    material = materials.MATERIALS[material_name]
+    shade, heating = materials.surface_temperature(
+        material, self.conditions, facing, sum(albedo) / 3)
+    self._rows.append((
+        *albedo, *emission, facing, material.texture,
+        float(material.label == materials.SKY), float(ground), shade, heating,
+        material.emissivity, material.sky_view, material.thermal_texture,
+        *self._plane(z, side_x, ground), material.label))
+    return len(self._rows) - 1
+
+  def _plane(self, z, side_x, ground):
+    camera = self.camera
+    x, y, z0 = camera.position
+    if ground:
+      slope = 1.0 / (camera.focal * y)
+      return 0.0, slope, -slope * camera.horizon
+    if side_x is not None:
+      slope = 1.0 / (camera.focal * (side_x - x))
+      return slope, 0.0, -slope * camera.centre * self._width / self._height
+    return 0.0, 0.0, (1.0 / max(z - z0, NEAR) if z is not None else 1e-3)
+
+  def _project(self, points, scale):
+    """Pixel coordinates of (x, y, z) points after cutting at the near plane."""
+    camera = self.camera
+    cx, cy, cz = camera.position
+    if min([point[2] for point in points]) - cz < NEAR:
+      points = _cut(points, cz + NEAR)
+    focal = camera.focal * self._height * scale
+    u0, v0 = camera.centre * self._width * scale, camera.horizon * self._height * scale
+    return [(u0 + focal * (x - cx) / (z - cz), v0 + focal * (cy - y) / (z - cz))
+            for x, y, z in points]
+
+  def polygon(self, points, surface):
+    """Paints a polygon of at least three (x, y, z) points."""
+    corners = self._project(points, SUPERSAMPLING)
+    if len(corners) > 2:
+      self._draw.polygon(corners, fill=surface)
+
+  def billboard(self, x, z, points, surface):
+    """Paints a polygon of (x offset, y) points that faces the camera."""
+    self.polygon([(x + dx, y, z) for dx, y in points], surface)
+
+  def disc(self, x, y, z, radius, surface, squash=1.0):
+    """Paints an ellipse that faces the camera; `squash` is width over height."""
+    if z - self.camera.position[2] < NEAR:
+      return
+    (left, top), (right, bottom) = self._project(
+        [(x - radius * squash, y + radius, z), (x + radius * squash, y - radius, z)],
+        SUPERSAMPLING)
+    self._draw.ellipse((left, top, right, bottom), fill=surface)
+
+  def shadow(self, footprint, height, *, base=0.0, still):
+    """Lays the shadow of an upright prism on the ground.
+
+    Args:
+      footprint: (x, z) corners of a convex polygon.
+      height: top of the prism in metres.
+      base: bottom of the prism in metres.
+      still: whether it stays long enough for the ground to cool.
+    """
+    if self.conditions.sun_strength < 0.02:
+      return
+    x, y, z = self.conditions.sun_direction
+    # The shadow of a convex prism is the hull of its two ends' shadows.
+    outline = _convex_hull([(px - x / y * level, pz - z / y * level)
+                            for px, pz in footprint for level in (base, height)])
+    corners = self._project([(px, 0.0, pz) for px, pz in outline], 1)
+    if len(corners) > 2:
+      self._shadow_draws[still].polygon(corners, fill=255)
+
+  def facing(self, x, y, z):
+    """Cosine between the unit normal (x, y, z) and the sun, not below 0."""
+    sun = self.conditions.sun_direction
+    return max(0.0, x * sun[0] + y * sun[1] + z * sun[2])
+
+  def finish(self):
+    """Returns the painted buffers.
+
+    Returns:
+      (visible, surfaces, still_shadow, moving_shadow): anti-aliased float32
+      [height, width, 10] with the columns of `VISIBLE`; float32
+      [height, width, columns] with all the columns of the surface at the middle
+      of each pixel; and two float32 shadow masks [height, width] in [0, 1].
+    """
+    table = np.array(self._rows, np.float32)
+    numbers = np.asarray(self._map)
+    visible = np.ascontiguousarray(table[:, VISIBLE])
+    step = SUPERSAMPLING
+    total = sum(visible[numbers[i::step, j::step]] for i in range(step) for j in range(step))
+    surfaces = table[numbers[::step, ::step]]
+    still, moving = (np.asarray(self._shadows[still], np.float32) / 255
+                     for still in (True, False))
+    return total / step**2, surfaces, still, moving
+
+
+def _cut(points, near):
+  """Keeps the part of a polygon beyond depth `near` (Sutherland-Hodgman)."""
+  kept = []
+  for i, (x1, y1, z1) in enumerate(points):
+    x0, y0, z0 = points[i - 1]
+    if (z0 >= near) != (z1 >= near):
+      part = (near - z0) / (z1 - z0)
+      kept.append((x0 + part * (x1 - x0), y0 + part * (y1 - y0), near))
+    if z1 >= near:
+      kept.append((x1, y1, z1))
+  return kept
+
+
+def _convex_hull(points):
+  """Corners of the convex hull, in order (Andrew's monotone chain)."""
+  points = sorted(points)
+  hull = []
+  for ordered in (points, points[::-1]):
+    chain = []
+    for px, pz in ordered:
+      while len(chain) > 1:
+        (ax, az), (bx, bz) = chain[-2:]
+        if (bx - ax) * (pz - az) > (bz - az) * (px - ax):
+          break
+        chain.pop()
+      chain.append((px, pz))
+    hull += chain[:-1]
+  return hull
+
+
+def circle(x, z, radius, count=10):
+  """Corners of a regular polygon on the ground, as (x, z)."""
+  angles = [2 * math.pi * i / count for i in range(count)]
+  return [(x + radius * math.cos(a), z + radius * math.sin(a)) for a in angles]

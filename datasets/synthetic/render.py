@@ -1,0 +1,54 @@
+"""Renders one frame: the entry point of the renderer."""
+
+import dataclasses
+
+import numpy as np
+
+from datasets.synthetic import camera
+from datasets.synthetic import objects
+from datasets.synthetic import painter as painter_lib
+from datasets.synthetic import scene as scene_lib
+
+
+@dataclasses.dataclass(frozen=True)
+class Rendering:
+  """One image pair and its ground truth.
+
+  Attributes:
+    rgb: uint8 [height, width, 3].
+    ir: uint8 [height, width, 1]; see `camera.render_ir` for its scale.
+    temperature: float32 [height, width], kelvin; see
+      `camera.surface_temperatures`.
+    labels: uint8 [height, width], indices into `materials.CLASS_NAMES`.
+  """
+  rgb: np.ndarray
+  ir: np.ndarray
+  temperature: np.ndarray
+  labels: np.ndarray
+
+
+def render(scene, seed, sequence, frame_number, height, width):
+  """Renders a frame of a sequence.
+
+  Args:
+    scene: what `layout.random_scene(seed, sequence)` returned.
+    seed: the dataset's seed.
+    sequence: the sequence's number.
+    frame_number: the frame's number within the sequence.
+    height: pixels.
+    width: pixels.
+
+  Returns:
+    A `Rendering`; the same for the same arguments, always.
+  """
+  rng = scene_lib.frame_generator(seed, sequence, frame_number)
+  scene = scene.at_frame(rng)
+  painter = painter_lib.Painter(scene, height, width)
+  objects.paint_scene(painter, scene)
+  frame = camera.Frame(scene, painter, height, width)
+  temperature = camera.surface_temperatures(frame, scene)
+  return Rendering(
+      rgb=camera.render_rgb(frame, scene, rng),
+      ir=camera.render_ir(frame, scene, temperature, rng, seed),
+      temperature=temperature,
+      labels=frame.surfaces[..., painter_lib.LABEL].astype(np.uint8))

@@ -1,0 +1,101 @@
+"""Flags that the commands share, and what surrounds every command."""
+
+import pathlib
+import sys
+from typing import Any, Callable
+
+from absl import app
+from absl import flags
+from absl import logging
+
+from cyclegan_jax import config as config_lib
+from cyclegan_jax.config import Config
+from cyclegan_jax.errors import UserError
+
+EXIT_USER_ERROR = 2
+
+
+WORKDIR = flags.DEFINE_string(
+    'workdir', None, 'The run folder. For training it may be left out: then it is in runs/, with '
+    'a name made of the settings.')
+
+
+def define_config_flags() -> None:
+  """One flag per field of the configuration; its default is the preset's."""
+  flags.DEFINE_string('preset', 'udacity', 'The settings to start from: '
+                      f'{", ".join(config_lib.PRESETS)}. Other flags replace single ones.')
+  for name, (_, field) in config_lib.fields().items():
+    if name == 'preset':
+      continue
+    default = '' if field.default == '' else f' [{config_lib.format_value(field.default)}]'
+    help_text = field.metadata['help'] + default
+    if field.metadata['choices']:
+      flags.DEFINE_enum(name, None, field.metadata['choices'], help_text)
+    else:
+      define = {bool: flags.DEFINE_boolean, int: flags.DEFINE_integer,
+                float: flags.DEFINE_float}.get(field.type, flags.DEFINE_string)
+      define(name, None, help_text)
+
+
+def workdir() -> pathlib.Path:
+  """The run folder that --workdir names; UserError if the flag is missing."""
+  if not WORKDIR.value:
+    raise UserError('--workdir is missing: give the run folder that experiments.train wrote.')
+  return pathlib.Path(WORKDIR.value)
+
+
+def config_from_flags() -> Config:
+  """The preset with the given flags put over it.
+
+  Raises:
+    UserError: a value cannot be read, or the values contradict each other.
+  """
+  overrides = {}
+  for name, (_, field) in config_lib.fields().items():
+    value = flags.FLAGS[name].value
+    if name == 'preset' or value is None:
+      continue
+    if isinstance(field.default, tuple):
+      value = parse_size(name, value)
+    if name in ('source_dir', 'data_dir') and value:
+      value = str(pathlib.Path(value).expanduser().resolve())
+    overrides[name] = value
+  return config_lib.make(flags.FLAGS.preset, **overrides)
+
+
+def parse_size(name: str, text: str) -> tuple[int, int]:
+  """128 is (128, 128), 96x128 is height 96 and width 128."""
+  parts = text.lower().split('x')
+  if len(parts) > 2 or not all(part.isdecimal() for part in parts):
+    raise UserError(f'--{name}={text}: expected a number such as 128, or HEIGHTxWIDTH.')
+  return int(parts[0]), int(parts[-1])
+
+
+def default_workdir(config: Config) -> pathlib.Path:
+  """runs/osu_paired_emsn: the settings that tell the paper's models apart."""
+  data, train = config.data, config.train
+  source = [pathlib.Path(data.source_dir).name] if data.source_dir else []
+  preset = [train.preset] if train.preset != 'udacity' else []
+  seed = [f'seed{train.seed}'] if train.seed else []
+  pairing = ['paired' if data.paired else 'unpaired'] + (['emsn'] if data.emsn else [])
+  return pathlib.Path('runs', '_'.join([data.dataset] + source + preset + pairing + seed))
+
+
+def run(main: Callable[[], Any]) -> None:
+  """Runs a command: a person's mistake is one message and exit status 2, no traceback."""
+  def guarded(argv):
+    if not flags.FLAGS['verbosity'].present:
+      # Orbax and TFDS tell every step of theirs; our own lines are printed, not logged.
+      logging.set_verbosity(logging.ERROR)
+    try:
+      if len(argv) > 1:
+        raise UserError(f'Unexpected argument {argv[1]!r}: settings are given as --name=value.')
+      status = main()
+    except UserError as error:
+      print(f'error: {error}', file=sys.stderr)
+      status = EXIT_USER_ERROR
+    except KeyboardInterrupt:
+      print('interrupted', file=sys.stderr)
+      status = 130
+    sys.exit(status)
+  app.run(guarded)

@@ -1,0 +1,34 @@
+"""Trains a model; the same command resumes it.
+
+  python -m experiments.train --dataset=synthetic --preset=demo
+  python -m experiments.train --dataset=folder --source_dir=PHOTOS --paired --emsn
+
+The defaults are the paper's: udacity networks at 128x128, batch 16, Adam 2e-4, 9 epochs. Its
+four models are --paired or not, --emsn or not. Settings can be kept in a file of flags, one a
+line: --flagfile=FILE. In [brackets]: the default of the udacity preset.
+"""
+
+import pathlib
+
+from absl import flags
+
+from experiments import flags as common
+
+common.define_config_flags()
+flags.adopt_module_key_flags(common)
+_OVERWRITE = flags.DEFINE_boolean(
+    'overwrite', False, 'Delete an earlier run in the run folder and start anew.')
+
+
+def main() -> None:
+  config = common.config_from_flags()
+  # Late, so that --help and bad flags answer at once.
+  import datasets
+  from cyclegan_jax.training import loop
+  dataset = datasets.open_dataset(config.data)
+  workdir = common.WORKDIR.value or common.default_workdir(config)
+  loop.train(config, dataset, pathlib.Path(workdir), overwrite=_OVERWRITE.value)
+
+
+if __name__ == '__main__':
+  common.run(main)

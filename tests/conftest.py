@@ -1,0 +1,50 @@
+"""Four virtual CPU devices, a tiny prepared data set, and the real pairs where they are."""
+
+import os
+import pathlib
+
+# Before JAX starts. Tests of a single device ask for it by name.
+os.environ['XLA_FLAGS'] = ' '.join(
+    [os.environ.get('XLA_FLAGS', ''), '--xla_force_host_platform_device_count=4']).strip()
+os.environ.setdefault('JAX_PLATFORMS', 'cpu')
+
+import numpy as np  # pylint: disable=wrong-import-position
+import PIL.Image  # pylint: disable=wrong-import-position
+import pytest  # pylint: disable=wrong-import-position
+
+REPOSITORY = pathlib.Path(__file__).resolve().parent.parent
+
+
+def make_pairs(root: pathlib.Path, n: int = 12, size: tuple[int, int] = (24, 32)) -> pathlib.Path:
+  """A folder of n random pairs, rgb/ and ir/, in which IR is the red channel inverted."""
+  rng = np.random.default_rng(0)
+  for name in ('rgb', 'ir'):
+    (root / name).mkdir(parents=True)
+  for i in range(n):
+    coarse = rng.integers(0, 256, (3, 4, 3), np.uint8)
+    rgb = PIL.Image.fromarray(coarse).resize(size[::-1], PIL.Image.Resampling.BICUBIC)
+    rgb.save(root / 'rgb' / f'{i:03}.png')
+    PIL.Image.fromarray(255 - np.asarray(rgb)[..., 0]).save(root / 'ir' / f'{i:03}.png')
+  return root
+
+
+@pytest.fixture(scope='session')
+def pairs(tmp_path_factory) -> pathlib.Path:
+  """A source folder of twelve small pairs; not to be written to."""
+  return make_pairs(tmp_path_factory.mktemp('pairs'))
+
+
+@pytest.fixture(scope='session')
+def data_dir(tmp_path_factory) -> pathlib.Path:
+  """Where the tests' prepared data sets are kept."""
+  return tmp_path_factory.mktemp('data')
+
+
+@pytest.fixture(scope='session')
+def roadscene() -> pathlib.Path:
+  """The 180 RoadScene pairs, from $CYCLEGAN_ROADSCENE or ../shared/data/roadscene."""
+  folder = pathlib.Path(os.environ.get(
+      'CYCLEGAN_ROADSCENE', REPOSITORY.parent / 'shared' / 'data' / 'roadscene'))
+  if not folder.is_dir():
+    pytest.skip(f'needs the RoadScene pairs, not found at {folder}')
+  return folder

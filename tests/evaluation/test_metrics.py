@@ -1,0 +1,303 @@
+"""Image measures against sewar, scikit-image and float64 formulas.
+
+Tolerances in float32, eps = 1.2e-7: means of squares and absolute values are good to
+some eps (1e-6 here); PSNR up to 100 dB has a spacing of 7.6e-6 dB (2e-5 here);
+quotients of window moments lose a few eps (2e-6 here).
+"""
+
+import jax
+import numpy as np
+import pytest
+import sewar.full_ref
+from hypothesis import given, settings, strategies as st
+from hypothesis.extra import numpy as hnp
+from numpy.lib.stride_tricks import sliding_window_view
+from scipy import ndimage
+from skimage.metrics import peak_signal_noise_ratio, structural_similarity
+
+from cyclegan_jax.evaluation import metrics
+
+RELATIVE = 1e-6
+DECIBEL = 2e-5
+INDEX = 2e-6
+NAMES = ("mse", "rmse", "mae", "psnr", "ssim", "uqi", "uqi_sewar", "correlation")
+IMAGE = np.zeros((2, 12, 12, 1), np.float32)
+
+
+def uqi_float64(reference, image):
+  """Q of Wang & Bovik 2002, straight from its definition; no zero denominators."""
+  pair = np.stack([reference, image]).astype(np.float64)
+  x, y = sliding_window_view(pair, (8, 8), (1, 2))
+  m1, m2 = x.mean((-2, -1)), y.mean((-2, -1))
+  covariance = ((x - m1[..., None, None]) * (y - m2[..., None, None])).sum((-2, -1)) / 63
+  variances = x.var((-2, -1), ddof=1) + y.var((-2, -1), ddof=1)
+  return (4 * covariance * m1 * m2 / (variances * (m1**2 + m2**2))).mean()
+
+
+def expected(reference, image, max_value):
+  """All measures of one pair [height, width, channels], by other people's code."""
+  x, y = reference.astype(np.float64), image.astype(np.float64)
+  return {
+      "mse": sewar.full_ref.mse(reference, image),
+      "rmse": sewar.full_ref.rmse(reference, image),
+      "mae": np.abs(x - y).mean(),
+      "psnr": sewar.full_ref.psnr(reference, image, MAX=max_value),
+      "ssim": structural_similarity(
+          reference, image, gaussian_weights=True, sigma=1.5,
+          use_sample_covariance=False, data_range=max_value, channel_axis=-1),
+      "uqi": uqi_float64(reference, image),
+      "uqi_sewar": sewar.full_ref.uqi(reference, image),
+      "correlation": np.corrcoef(x.ravel(), y.ravel())[0, 1],
+  }
+
+
+def image_pair(dtype, low, high, channels, shape=(3, 37, 45), seed=0):
+  """Two related batches: smooth structure, and its mixture with noise."""
+  rng = np.random.default_rng(seed)
+  smooth = ndimage.gaussian_filter(rng.uniform(size=(*shape, channels)), (0, 2, 2, 0))
+  smooth = (smooth - smooth.min()) / np.ptp(smooth)
+  noisy = 0.6 * smooth + 0.4 * rng.uniform(size=smooth.shape)
+  return tuple((low + (high - low) * v).astype(dtype) for v in (smooth, noisy))
+
+
+def check(actual, reference, image, max_value):
+  """Compares the measures {name: [batch]} with the references, image by image."""
+  for index, (x, y) in enumerate(zip(reference, image)):
+    targets = expected(x, y, max_value)
+    for name, values in actual.items():
+      tolerance = {"psnr": DECIBEL}.get(name, INDEX)
+      if name in ("mse", "rmse", "mae"):
+        tolerance = RELATIVE * targets[name]
+      error = abs(float(values[index]) - targets[name])
+      assert error <= tolerance, (name, error)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize(
+    "dtype, low, high, max_value",
+    [
+        (np.uint8, 0, 255.9, 255), (np.uint8, 230, 240, 255),
+        (np.uint16, 0, 65535.9, 65535),
+        (np.uint16, 65000, 65100, 65535),  # Squares cancel in float32 here.
+        (np.int32, 0, 16383, 16383), (np.float32, 0, 1, 1), (np.float32, 0, 255, 255),
+    ])
+def test_all_measures_equal_their_references(dtype, low, high, max_value, channels):
+  reference, image = image_pair(dtype, low, high, channels)
+  actual = metrics.image_metrics(reference, image, max_value)
+  assert set(actual) == set(NAMES)
+  assert all(v.shape == (3,) and v.dtype == np.float32 for v in actual.values())
+  check(actual, reference, image, max_value)
+
+
+def test_smallest_sizes():
+  reference, image = image_pair(np.uint8, 0, 255, 3, (2, 12, 11))
+  check(metrics.image_metrics(reference, image), reference, image, 255)
+  reference, image = reference[:1, :9, :9], image[:1, :9, :9]
+  assert float(metrics.uqi_sewar(reference, image)[0]) == pytest.approx(
+      sewar.full_ref.uqi(reference[0], image[0]), abs=INDEX)
+  reference, image = reference[:, 1:, 1:], image[:, 1:, 1:]
+  assert float(metrics.uqi(reference, image)[0]) == pytest.approx(
+      uqi_float64(reference[0], image[0]), abs=INDEX)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_image_metrics_equals_the_single_functions(name):
+  reference, image = image_pair(np.uint16, 0, 65535, 3)
+  mask = np.random.default_rng(1).uniform(size=(3, 37, 45, 1)) < 0.99
+  options = {"max_value": 65535} if name in ("psnr", "ssim") else {}
+  single = getattr(metrics, name)(reference, image, mask=mask, **options)
+  together = metrics.image_metrics(reference, image, 65535, mask)[name]
+  np.testing.assert_allclose(single, together, rtol=2e-6)
+
+
+def test_sewar_scores_uint8_and_float_alike():
+  reference, image = image_pair(np.uint8, 0, 255, 3)
+  as_float = reference.astype(np.float64), image.astype(np.float64)
+  values = metrics.uqi_sewar(reference, image)
+  np.testing.assert_array_equal(values, metrics.uqi_sewar(*as_float))
+  check({"uqi_sewar": values}, *as_float, 255)
+
+
+def test_sewar_uqi_hides_what_uqi_shows():
+  reference, _ = image_pair(np.uint8, 60, 200, 1)
+  grey = np.full_like(reference, 128)
+  np.testing.assert_allclose(metrics.uqi(reference, grey), 0, atol=INDEX)
+  assert np.all(metrics.uqi_sewar(reference, grey) > 0.8)
+
+
+@pytest.mark.parametrize(
+    "function, minimum",
+    [(metrics.ssim, 11), (metrics.uqi, 8), (metrics.uqi_sewar, 9), (metrics.image_metrics, 11)])
+def test_too_small_images_are_refused(function, minimum):
+  for shape in ((1, minimum - 1, 32, 1), (1, 32, minimum - 1, 1)):
+    with pytest.raises(ValueError, match=f"at least {minimum}x{minimum}"):
+      function(np.zeros(shape), np.zeros(shape))
+
+
+@pytest.mark.parametrize(
+    "reference, image, mask, error, message",
+    [
+        (IMAGE, np.zeros((2, 12, 12, 3), np.float32), None, ValueError, "same shape"),
+        (IMAGE[0], IMAGE[0], None, ValueError, "same shape"),
+        (IMAGE[..., :0], IMAGE[..., :0], None, ValueError, "channels 0"),
+        (IMAGE, IMAGE.astype(np.complex64), None, TypeError, "real"),
+        (IMAGE, IMAGE, np.ones((2, 12, 12), bool), ValueError, "mask must have shape"),
+        (IMAGE, IMAGE, np.ones((2, 12, 12, 1), np.uint8), TypeError, "bool"),
+    ])
+def test_wrong_arguments_are_refused(reference, image, mask, error, message):
+  with pytest.raises(error, match=message):
+    metrics.correlation(reference, image, mask)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
+def test_identical_images(dtype):
+  reference, _ = image_pair(dtype, 0, 255, 3)
+  actual = metrics.image_metrics(reference, reference)
+  for name in ("mse", "rmse", "mae"):
+    np.testing.assert_array_equal(actual[name], 0)
+  for name in ("ssim", "uqi", "uqi_sewar"):
+    np.testing.assert_array_equal(actual[name], 1)
+  np.testing.assert_array_equal(actual["psnr"], np.inf)
+  np.testing.assert_allclose(actual["correlation"], 1, atol=INDEX)
+
+
+@pytest.mark.parametrize("a, b", [(10, 200), (0, 7), (0.1, 0.7), (65535, 1)])
+def test_constant_images(a, b):
+  x, y = (np.full((1, 16, 20, 1), value, np.float32) for value in (a, b))
+  actual = metrics.image_metrics(x, y)
+  luminance = 2 * a * b / (a**2 + b**2)
+  assert float(actual["uqi"][0]) == pytest.approx(luminance, abs=INDEX)
+  assert float(actual["uqi_sewar"][0]) == pytest.approx(luminance**2, abs=INDEX)
+  ssim = (2 * a * b + 2.55**2) / (a**2 + b**2 + 2.55**2)
+  assert float(actual["ssim"][0]) == pytest.approx(ssim, abs=INDEX)
+  assert np.isnan(actual["correlation"][0])
+
+
+def test_black_windows_score_one():
+  black = np.zeros((1, 16, 16, 1), np.uint8)
+  assert metrics.uqi(black, black)[0] == 1
+  assert metrics.uqi_sewar(black, black)[0] == sewar.full_ref.uqi(black[0], black[0]) == 1
+  # Nine of the 81 windows, those of the first column, are black in both images.
+  half = black.copy()
+  half[:, :, 8:] = np.random.default_rng(0).integers(0, 256, (8, 1))
+  other = np.where(half > 0, 255 - half, 0).astype(np.uint8)
+  assert float(metrics.uqi_sewar(half, other)[0]) == pytest.approx(
+      sewar.full_ref.uqi(half[0], other[0]), abs=INDEX)
+  rest = float(metrics.uqi(half[:, :, 1:], other[:, :, 1:])[0])
+  assert float(metrics.uqi(half, other)[0]) == pytest.approx((9 + 72 * rest) / 81, abs=INDEX)
+
+
+def test_mask_of_all_true_equals_none():
+  reference, image = image_pair(np.uint16, 0, 65535, 3)
+  unmasked = metrics.image_metrics(reference, image, 65535)
+  masked = metrics.image_metrics(reference, image, 65535, np.ones((3, 37, 45, 1), bool))
+  for name in NAMES:
+    np.testing.assert_allclose(masked[name], unmasked[name], rtol=2e-6)
+
+
+@pytest.mark.parametrize("garbage", [1e9, np.nan, np.inf])
+def test_masked_garbage_has_no_effect(garbage):
+  reference, image = image_pair(np.float32, 0, 255, 3)
+  mask = np.ones((3, 37, 45, 1), bool)
+  mask[0, 3:6, 7:30] = False
+  mask[1, :, -4:] = False
+  clean = metrics.image_metrics(reference, image, 255, mask)
+  dirty = metrics.image_metrics(
+      np.where(mask, reference, garbage).astype(np.float32),
+      np.where(mask, image, -garbage).astype(np.float32), 255, mask)
+  unmasked = metrics.image_metrics(reference, image)
+  for name in NAMES:
+    np.testing.assert_array_equal(dirty[name], clean[name])
+    assert np.all(np.isfinite(clean[name]))
+    assert clean[name][0] != unmasked[name][0]  # The mask does something.
+    np.testing.assert_allclose(clean[name][2], unmasked[name][2], rtol=2e-6)
+
+
+def test_mask_of_a_border_equals_cropping():
+  reference, image = image_pair(np.uint8, 0, 255, 3)
+  mask = np.zeros((3, 37, 45, 1), bool)
+  mask[:, 4:30, 5:40] = True
+  masked = metrics.image_metrics(reference, image, 255, mask)
+  cropped = metrics.image_metrics(reference[:, 4:30, 5:40], image[:, 4:30, 5:40])
+  for name in NAMES:
+    if name != "uqi_sewar":  # Its missing last windows depend on the image's border.
+      np.testing.assert_allclose(masked[name], cropped[name], rtol=3e-6, atol=1e-6)
+
+
+def test_nothing_valid_gives_nan():
+  reference, image = image_pair(np.uint8, 0, 255, 1)
+  mask = np.ones((3, 37, 45, 1), bool)
+  mask[1] = False
+  for values in metrics.image_metrics(reference, image, 255, mask).values():
+    assert np.isnan(values).tolist() == [False, True, False]
+
+
+def test_inside_jit_with_traced_maximum_and_under_vmap():
+  reference, image = image_pair(np.float32, 0, 1, 1)
+  function = jax.jit(lambda x, y, peak: metrics.image_metrics(x, y, peak))
+  direct = metrics.image_metrics(reference, image, 1)
+  mapped = jax.vmap(lambda x, y: metrics.image_metrics(x[None], y[None], 1))(reference, image)
+  for name, values in function(reference, image, 1.0).items():
+    np.testing.assert_allclose(values, direct[name], rtol=2e-6)
+    np.testing.assert_allclose(mapped[name][:, 0], direct[name], rtol=2e-6)
+
+
+images = hnp.arrays(np.uint8, (1, 12, 11, 1))
+
+
+@settings(max_examples=60, deadline=None)
+@given(images, images)
+def test_symmetry_and_bounds(x, y):
+  forward, backward = metrics.image_metrics(x, y), metrics.image_metrics(y, x)
+  for name in NAMES:
+    # Fused multiply-adds round a*a + b*b unlike b*b + a*a.
+    np.testing.assert_allclose(forward[name], backward[name], rtol=2e-6, atol=1e-6)
+  target = sewar.full_ref.uqi(x[0], y[0])
+  assert float(forward["uqi_sewar"][0]) == pytest.approx(target, abs=INDEX)
+  for name in ("ssim", "uqi", "uqi_sewar"):
+    assert -1 - INDEX <= forward[name][0] <= 1
+  assert forward["rmse"][0] >= forward["mae"][0] * (1 - RELATIVE)
+
+
+@settings(max_examples=60, deadline=None)
+@given(images, images, st.sampled_from([1.0, 255.0, 65535.0]))
+def test_psnr_follows_from_mse(x, y, max_value):
+  mse, psnr = float(metrics.mse(x, y)[0]), float(metrics.psnr(x, y, max_value)[0])
+  with np.errstate(divide="ignore"):
+    target = peak_signal_noise_ratio(x, y, data_range=max_value)
+    from_mse = 10 * np.log10(max_value**2 / np.float64(mse))
+  assert psnr == pytest.approx(target, abs=DECIBEL)
+  assert psnr == pytest.approx(from_mse, abs=DECIBEL)
+
+
+def test_summarize_gives_means_and_counts():
+  values = {
+      "mse": np.array([0, 100, 300, 0], np.float32),
+      "psnr": np.array([np.inf, 28, 24, np.inf], np.float32),
+      "ssim": np.array([1, 0.5, 0.25, 1], np.float32),
+      "correlation": np.array([np.nan, 0.5, 0.7, np.nan], np.float32),
+  }
+  summary = metrics.summarize(values, 255)
+  assert summary == {
+      "n": 4, "mse": 100.0, "psnr": 26.0, "ssim": 0.6875,
+      "correlation": pytest.approx(0.6, abs=1e-7),
+      "psnr_pooled": pytest.approx(10 * np.log10(65025 / 100)),
+      "psnr_infinite": 2, "correlation_undefined": 2,
+  }
+
+
+def test_summarize_where_values_are_undefined():
+  values = {"mse": [0, 0], "psnr": [np.inf, np.inf], "correlation": [np.nan, np.nan]}
+  summary = metrics.summarize(values, 255)
+  assert summary["psnr"] == summary["psnr_pooled"] == np.inf
+  assert summary["psnr_infinite"] == summary["correlation_undefined"] == 2
+  assert np.isnan(summary["correlation"])
+  diverged = metrics.summarize({"mse": [1, np.nan], "psnr": [np.inf, np.nan]}, 255)
+  assert all(np.isnan(diverged[name]) for name in ("mse", "psnr", "psnr_pooled"))
+
+
+@pytest.mark.parametrize(
+    "values", [{"psnr": [1.0]}, {"mse": []}, {"mse": [1.0], "mae": [1.0, 2.0]}, {"mse": 1.0}])
+def test_summarize_refuses_bad_values(values):
+  with pytest.raises(ValueError, match="mse|mae"):
+    metrics.summarize(values, 255)

@@ -1,0 +1,134 @@
+"""Shapes, parameter counts, initial weights and layers, against published or closed forms."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from cyclegan_jax.config import ModelConfig
+from cyclegan_jax.models import layers, networks
+
+TINY = dict(base_width=4, n_residual_blocks=1, n_downsampling=2, discriminator_width=4,
+            discriminator_layers=2)
+
+
+def build(config, rgb_channels=3, ir_channels=1):
+  params, stats = networks.initialise(config, rgb_channels, ir_channels, jax.random.key(0))
+  return networks.build(config, rgb_channels, ir_channels), params, stats
+
+
+def test_udacity_parameter_counts():
+  params, _ = jax.eval_shape(
+      lambda key: networks.initialise(ModelConfig(), 3, 3, key), jax.random.key(0))
+  counts = {name: networks.count_parameters(tree) for name, tree in params.items()}
+  assert counts == {'rgb_to_ir': 8_402_176, 'ir_to_rgb': 8_402_176,
+                    'rgb': 2_765_568, 'ir': 2_765_568}
+
+
+@pytest.mark.parametrize('rgb_channels, ir_channels', [(3, 1), (3, 3), (1, 1)])
+@pytest.mark.parametrize('size', [(32, 32), (24, 40)])
+def test_shapes(rgb_channels, ir_channels, size):
+  nets, params, stats = build(ModelConfig(**TINY), rgb_channels, ir_channels)
+  channels = {'rgb': rgb_channels, 'ir': ir_channels}
+  for name in networks.GENERATORS:
+    source, target = name.split('_to_')
+    y, _ = nets[name](params[name], stats[name], jnp.zeros((2, *size, channels[source])),
+                      training=False)
+    assert y.shape == (2, *size, channels[target]) and y.dtype == jnp.float32
+    assert jnp.abs(y).max() <= 1
+  for name in networks.DISCRIMINATORS:
+    y, _ = nets[name](params[name], stats[name], jnp.zeros((2, *size, channels[name])),
+                      training=False)
+    assert y.shape == (2, size[0] // 4 - 1, size[1] // 4 - 1, 1)
+
+
+def test_udacity_discriminator_gives_7x7_scores():
+  nets = networks.build(ModelConfig(), 3, 3)
+  params, stats = jax.eval_shape(
+      lambda key: networks.initialise(ModelConfig(), 3, 3, key), jax.random.key(0))
+  scores, _ = jax.eval_shape(lambda p, s, x: nets['ir'](p, s, x, training=False), params['ir'],
+                             stats['ir'], jax.ShapeDtypeStruct((1, 128, 128, 3), jnp.float32))
+  assert scores.shape == (1, 7, 7, 1)
+
+
+@pytest.mark.parametrize('field, value', [
+    ('activation', 'leaky_relu'), ('norm', 'instance'), ('norm', 'none'),
+    ('upsampling', 'resize'), ('n_downsampling', 1), ('n_residual_blocks', 0)])
+def test_every_knob_gives_another_working_network(field, value):
+  x = jax.random.uniform(jax.random.key(1), (2, 16, 16, 3), minval=-1)
+  def output(config):
+    nets, params, stats = build(config)
+    y, _ = nets['rgb_to_ir'](params['rgb_to_ir'], stats['rgb_to_ir'], x, training=False)
+    return np.asarray(y)
+  plain, changed = output(ModelConfig(**TINY)), output(ModelConfig(**{**TINY, field: value}))
+  assert changed.shape == plain.shape
+  assert np.isfinite(changed).all() and not np.allclose(plain, changed)
+
+
+def test_batch_norm_uses_running_statistics_only_in_evaluation():
+  config = ModelConfig(**TINY, sync_batch_norm=False)
+  nets, params, stats = build(config)
+  x = jax.random.normal(jax.random.key(1), (4, 16, 16, 3))
+  apply = lambda x, training: nets['rgb_to_ir'](
+      params['rgb_to_ir'], stats['rgb_to_ir'], x, training=training)
+  one, _ = apply(x[:1], False)
+  all_, unchanged = apply(x, False)
+  np.testing.assert_allclose(all_[:1], one, atol=1e-5)
+  assert jax.tree.all(jax.tree.map(jnp.array_equal, unchanged, stats['rgb_to_ir']))
+  trained, moved = apply(x, True)
+  assert not np.allclose(trained, all_, atol=1e-3)
+  # PyTorch's momentum 0.1 after one batch: 0.9 * 0 + 0.1 * batch mean of the first layer.
+  kernel = params['rgb_to_ir']['down'][0]['kernel']
+  first = jax.lax.conv_general_dilated(x, kernel, (2, 2), [(1, 1)] * 2,
+                                       dimension_numbers=('NHWC', 'HWIO', 'NHWC'))
+  np.testing.assert_allclose(moved['down_norms'][0]['mean'], 0.1 * first.mean((0, 1, 2)),
+                             atol=1e-5)
+
+
+def test_initial_weights_have_pytorchs_distribution():
+  params, _ = networks.initialise(ModelConfig(), 3, 3, jax.random.key(0))
+  generator = params['rgb_to_ir']
+  for kernel, fan_in in [(generator['down'][1]['kernel'], 16 * 64),
+                         (generator['blocks'][0]['conv1']['kernel'], 9 * 256),
+                         # transposed: PyTorch counts the output channels
+                         (generator['up'][0]['kernel'], 16 * 128)]:
+    bound = fan_in ** -0.5
+    assert np.abs(kernel).max() <= bound
+    np.testing.assert_allclose(np.asarray(kernel).var(), bound ** 2 / 3, rtol=0.02)
+    np.testing.assert_allclose(np.abs(kernel).max(), bound, rtol=1e-3)
+
+
+@pytest.mark.parametrize('kernel_size, stride, padding', [(4, 2, 1), (3, 1, 1), (3, 2, 0)])
+def test_conv_transpose_and_its_gradients(kernel_size, stride, padding):
+  rng = np.random.default_rng(0)
+  x = rng.normal(size=(2, 5, 6, 3)).astype(np.float32)
+  kernel = rng.normal(size=(kernel_size, kernel_size, 2, 3)).astype(np.float32)
+
+  def direct(x, kernel):
+    """Every input pixel adds its kernel, scaled, to the output: the definition."""
+    height, width = ((n - 1) * stride + kernel_size for n in x.shape[1:3])
+    y = jnp.zeros((x.shape[0], height, width, kernel.shape[2]))
+    for i in range(x.shape[1]):
+      for j in range(x.shape[2]):
+        y = y.at[:, i * stride:i * stride + kernel_size, j * stride:j * stride + kernel_size].add(
+            jnp.einsum('bc,hwoc->bhwo', x[:, i, j], kernel))
+    return y[:, padding:height - padding, padding:width - padding]
+
+  ours = lambda x, kernel: layers.conv_transpose(x, kernel, stride, padding)
+  np.testing.assert_allclose(ours(x, kernel), direct(x, kernel), atol=1e-4)
+  cotangent = rng.normal(size=direct(x, kernel).shape).astype(np.float32)
+  for argument in (0, 1):
+    got, want = (jax.grad(lambda *a: jnp.vdot(f(*a), cotangent), argument)(x, kernel)
+                 for f in (ours, direct))
+    np.testing.assert_allclose(got, want, atol=1e-3)
+
+
+def test_conv_transpose_of_torch():
+  torch = pytest.importorskip('torch', reason='needs the extra parity: pip install ".[parity]"')
+  rng = np.random.default_rng(0)
+  x = rng.normal(size=(2, 5, 6, 3)).astype(np.float32)
+  weight = rng.normal(size=(3, 2, 4, 4)).astype(np.float32)
+  want = torch.nn.functional.conv_transpose2d(
+      torch.tensor(x.transpose(0, 3, 1, 2)), torch.tensor(weight), stride=2, padding=1)
+  got = layers.conv_transpose(x, jnp.asarray(weight.transpose(2, 3, 1, 0)), 2, 1)
+  np.testing.assert_allclose(got, want.numpy().transpose(0, 2, 3, 1), atol=1e-4)

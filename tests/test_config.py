@@ -1,0 +1,86 @@
+"""Presets, overrides, validation messages and JSON."""
+
+import dataclasses
+import json
+
+from hypothesis import given
+from hypothesis import strategies as st
+import pytest
+
+from cyclegan_jax import config as config_lib
+from cyclegan_jax.errors import UserError
+
+
+def test_default_preset_is_the_papers():
+  config = config_lib.make(dataset='osu', paired=True, emsn=True)
+  assert config.data.image_size == (128, 128)
+  assert (config.train.batch_size, config.train.epochs, config.train.learning_rate) == (16, 9, 2e-4)
+  assert (config.model.n_residual_blocks, config.model.base_width) == (6, 64)
+  assert config.loss.supervised_weight == 10.0
+
+
+@pytest.mark.parametrize('overrides, weight', [
+    (dict(paired=True), 10.0), (dict(paired=True, supervised_weight=0.0), 0.0),
+    (dict(paired=True, supervised_weight=3.0), 3.0), (dict(), 0.0), (dict(paired=False), 0.0)])
+def test_paired_switches_the_supervised_term_on(overrides, weight):
+  assert config_lib.make(**overrides).loss.supervised_weight == weight
+
+
+def test_unpaired_demo_has_no_supervised_term():
+  assert config_lib.make('demo', paired=False).loss.supervised_weight == 0.0
+
+
+@pytest.mark.parametrize('overrides, words', [
+    (dict(preset='nosuch'), ['--preset=nosuch', 'udacity', 'demo']),
+    (dict(image_size=(100, 128)), ['--image_size=100x128', 'multiples of 8']),
+    (dict(image_size=(16, 16)), ['--image_size=16x16', '--discriminator_layers=4', '32']),
+    (dict(image_size=(64, 64), load_size=(60, 80)), ['crop is larger', '64x64', '60x80']),
+    (dict(load_size=(160, 160), resize='none'), ['--load_size', '--resize=none']),
+    (dict(supervised_weight=1.0), ['--supervised_weight=1', '--paired']),
+    (dict(identity_weight=5.0), ['--identity_weight=5', '--ir_channels=1']),
+    (dict(batch_size=0), ['--batch_size=0']),
+    (dict(learning_rate=-1.0), ['--learning_rate=-1.0']),
+    (dict(epochs=0), ['--epochs=0', '--steps=0']),
+    (dict(activation='gelu'), ['--activation=gelu', 'leaky_relu']),
+    (dict(rgb_channels=4), ['--rgb_channels=4', '3']),
+    (dict(n_residual_blocks=-1), ['--n_residual_blocks=-1']),
+])
+def test_bad_values_name_the_flag(overrides, words):
+  with pytest.raises(UserError) as error:
+    config_lib.make(**overrides)
+  for word in words:
+    assert word in str(error.value)
+
+
+@pytest.mark.parametrize('preset', config_lib.PRESETS)
+def test_presets_are_valid_and_survive_json(preset):
+  config = config_lib.make(preset)
+  assert config_lib.from_json(config_lib.to_json(config), 'x') == config
+
+
+@given(steps=st.integers(0, 10**9), weight=st.floats(0, 1e6), height=st.integers(4, 64),
+       width=st.integers(4, 64), name=st.text(max_size=20))
+def test_json_keeps_every_value(steps, weight, height, width, name):
+  config = config_lib.make(steps=steps, cycle_weight=weight, source_dir=name,
+                           image_size=(8 * height, 8 * width))
+  assert config_lib.from_json(config_lib.to_json(config), 'x') == config
+
+
+@pytest.mark.parametrize('text', [
+    'not json', '[]', '{}', json.dumps({'data': {'nosuch': 1}, 'model': {}, 'loss': {},
+                                        'train': {}})])
+def test_foreign_json_is_refused_by_name(text):
+  with pytest.raises(UserError, match='run/config.json'):
+    config_lib.from_json(text, 'run/config.json')
+
+
+def test_changed_values_are_marked():
+  lines = config_lib.describe(config_lib.make('demo', batch_size=4)).splitlines()
+  assert any(line.split() == ['*', 'batch_size', '4'] for line in lines)
+  assert sum(line.startswith('  *') for line in lines) == 1
+
+
+def test_every_field_is_documented_and_named_once():
+  names = [f.name for cls in config_lib.SECTIONS.values() for f in dataclasses.fields(cls)]
+  assert len(names) == len(set(names))
+  assert all(field.metadata['help'] for _, field in config_lib.fields().values())

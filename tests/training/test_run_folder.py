@@ -1,0 +1,93 @@
+"""Run folders: creation, refusal of other runs, and logs that survive a restart."""
+
+import json
+
+import pytest
+
+from cyclegan_jax import config as config_lib
+from cyclegan_jax import emsn
+from cyclegan_jax.data.source import Dataset, Domain, Split
+from cyclegan_jax.errors import UserError
+from cyclegan_jax.training import run_folder
+from cyclegan_jax.training.run_folder import CsvLog
+
+
+def dataset(n=3, max_value=255.0):
+  domains = {name: Domain(name, channels, emsn.Plain(max_value))
+             for name, channels in (('rgb', 3), ('ir', 1))}
+  return Dataset('x', 'x', domains, {'train': Split('train', [None] * n, [None] * n, True)})
+
+
+def test_same_run_is_accepted_and_free_settings_may_change(tmp_path):
+  run_folder.create(tmp_path / 'a' / 'b', config_lib.make(epochs=2), dataset(), False)
+  run_folder.create(tmp_path / 'a' / 'b', config_lib.make(epochs=5, log_every=7), dataset(), False)
+  assert run_folder.load_config(tmp_path / 'a' / 'b').train.epochs == 5
+
+
+def test_other_run_is_refused_with_the_difference(tmp_path):
+  run_folder.create(tmp_path, config_lib.make(), dataset(), False)
+  before = (tmp_path / 'config.json').read_text()
+  with pytest.raises(UserError) as error:
+    run_folder.create(tmp_path, config_lib.make(batch_size=4, emsn=True), dataset(), False)
+  message = str(error.value)
+  assert '--batch_size: 16 there, 4 now' in message and '--emsn: False there, True now' in message
+  assert '--overwrite' in message and '--seed' not in message
+  assert (tmp_path / 'config.json').read_text() == before
+
+
+@pytest.mark.parametrize('other', [dataset(n=4), dataset(max_value=65535.0)])
+def test_other_data_are_refused(tmp_path, other):
+  run_folder.create(tmp_path, config_lib.make(), dataset(), False)
+  with pytest.raises(UserError, match='other data'):
+    run_folder.create(tmp_path, config_lib.make(), other, False)
+
+
+def test_overwrite_removes_only_a_runs_files(tmp_path):
+  run_folder.create(tmp_path, config_lib.make(), dataset(), False)
+  (tmp_path / 'checkpoints').mkdir()
+  (tmp_path / 'metrics.csv').write_text('step\n1\n')
+  (tmp_path / 'notes.txt').write_text('mine')
+  run_folder.create(tmp_path, config_lib.make(batch_size=4), dataset(), True)
+  assert not (tmp_path / 'metrics.csv').exists() and not (tmp_path / 'checkpoints').exists()
+  assert (tmp_path / 'notes.txt').read_text() == 'mine'
+  assert run_folder.load_config(tmp_path).train.batch_size == 4
+
+
+def test_unwritable_folder_is_named(tmp_path):
+  (tmp_path / 'file').write_text('')
+  with pytest.raises(UserError, match='--workdir=.*file/run cannot be written'):
+    run_folder.create(tmp_path / 'file' / 'run', config_lib.make(), dataset(), False)
+
+
+def test_checkpoints_without_config_are_not_guessed_at(tmp_path):
+  (tmp_path / 'checkpoints').mkdir()
+  with pytest.raises(UserError, match='no config.json'):
+    run_folder.create(tmp_path, config_lib.make(), dataset(), False)
+
+
+def test_not_a_run_folder(tmp_path):
+  with pytest.raises(UserError, match='not a run folder'):
+    run_folder.load_config(tmp_path)
+
+
+@pytest.mark.parametrize('use_emsn', [False, True])
+def test_domains_survive(tmp_path, use_emsn):
+  config = config_lib.make(emsn=use_emsn)
+  run_folder.create(tmp_path, config, dataset(max_value=65535.0), False)
+  domains = run_folder.load_domains(tmp_path, config)
+  assert domains['ir'] == Domain('ir', 1, emsn.normalisation('ir', use_emsn, 65535.0))
+  (tmp_path / 'data.json').write_text(json.dumps({}))
+  with pytest.raises(UserError, match='data.json'):
+    run_folder.load_domains(tmp_path, config)
+
+
+def test_csv_log_drops_rows_that_will_be_done_again(tmp_path):
+  file = tmp_path / 'metrics.csv'
+  log = CsvLog(file, 0)
+  for step in (10, 20, 30):
+    log.add({'step': step, 'loss': step / 8})
+  again = CsvLog(file, 20)
+  assert file.read_text() == 'step,loss\n10,1.25\n20,2.5\n'
+  again.add({'step': 30, 'loss': 3.75})
+  assert file.read_text() == 'step,loss\n10,1.25\n20,2.5\n30,3.75\n'
+  assert sorted(p.name for p in tmp_path.iterdir()) == ['metrics.csv']

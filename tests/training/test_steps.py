@@ -1,0 +1,170 @@
+"""The training step against a plain transcription of the reference, and over devices."""
+
+import dataclasses
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+from cyclegan_jax import config as config_lib
+from cyclegan_jax.models import networks
+from cyclegan_jax.training import parallel, state as state_lib, steps
+
+SIZE = 16
+
+
+def tiny(**overrides):
+  return config_lib.make(**{**dict(
+      dataset='x', paired=True, image_size=(SIZE, SIZE), base_width=4, n_residual_blocks=1,
+      n_downsampling=2, discriminator_width=4, discriminator_layers=2, batch_size=8,
+      learning_rate=1e-3), **overrides})
+
+
+def batches(n, rows=8, ir_channels=1):
+  rng = np.random.default_rng(0)
+  return [{'rgb': rng.uniform(-1, 1, (rows, SIZE, SIZE, 3)).astype(np.float32),
+           'ir': rng.uniform(-1, 1, (rows, SIZE, SIZE, ir_channels)).astype(np.float32)}
+          for _ in range(n)]
+
+
+def run(config, devices, data):
+  """The states and terms after the given batches, on some of the virtual devices."""
+  nets = networks.build(config.model, config.data.rgb_channels, config.data.ir_channels)
+  step = jax.pmap(functools.partial(steps.train_step, nets=nets, config=config),
+                  axis_name='devices', devices=jax.devices()[:devices])
+  state = jax.tree.map(lambda x: np.broadcast_to(x, (devices, *x.shape)),
+                       jax.jit(state_lib.initialise, static_argnums=0)(config))
+  for batch in data:
+    shards = {k: v.reshape(devices, -1, *v.shape[1:]) for k, v in batch.items()}
+    state, terms = step(state, shards)
+  first = lambda tree: jax.tree.map(lambda x: np.asarray(x[0]), tree)
+  return first(state), first(terms), state
+
+
+def reference(config, data):
+  """udacity's order written out: every forward pass done as often as there, three optimisers."""
+  nets = networks.build(dataclasses.replace(config.model, sync_batch_norm=False), 3, 1)
+  state = state_lib.initialise(config)
+  params, stats = dict(state.params), dict(state.batch_stats)
+  adam = optax.adam(config.train.learning_rate, b1=0.5, b2=0.999)
+  groups = {'rgb': ('rgb',), 'ir': ('ir',), 'generators': networks.GENERATORS}
+  opt = {g: adam.init({n: params[n] for n in names}) for g, names in groups.items()}
+
+  def run_net(name, p, s, x):
+    y, s[name] = nets[name](p[name], s[name], x, training=True)
+    return y
+
+  def update(group, loss):
+    names = groups[group]
+    def objective(part, s):
+      s = dict(s)
+      value = loss({**params, **part}, s)
+      return value, s
+    (value, new_stats), gradients = jax.jit(jax.value_and_grad(objective, has_aux=True))(
+        {n: params[n] for n in names}, stats)
+    stats.update(new_stats)
+    updates, opt[group] = adam.update(gradients, opt[group])
+    params.update(optax.apply_updates({n: params[n] for n in names}, updates))
+    return value
+
+  losses = {}
+  for batch in data:
+    for real, source, generator in (('rgb', 'ir', 'ir_to_rgb'), ('ir', 'rgb', 'rgb_to_ir')):
+      def discriminator_loss(p, s):
+        on_real = run_net(real, p, s, batch[real])
+        fake = run_net(generator, p, s, batch[source])
+        return jnp.mean((on_real - 1) ** 2) + jnp.mean(run_net(real, p, s, fake) ** 2)
+      losses[f'discriminator_{real}'] = update(real, discriminator_loss)
+
+    def generator_loss(p, s):
+      fake_rgb = run_net('ir_to_rgb', p, s, batch['ir'])
+      loss = jnp.mean((run_net('rgb', p, s, fake_rgb) - 1) ** 2)
+      loss += 10 * jnp.mean(jnp.abs(batch['ir'] - run_net('rgb_to_ir', p, s, fake_rgb)))
+      fake_ir = run_net('rgb_to_ir', p, s, batch['rgb'])
+      loss += jnp.mean((run_net('ir', p, s, fake_ir) - 1) ** 2)
+      loss += 10 * jnp.mean(jnp.abs(batch['rgb'] - run_net('ir_to_rgb', p, s, fake_ir)))
+      weight = config.loss.supervised_weight
+      loss += weight * jnp.mean(jnp.abs(batch['rgb'] - fake_rgb))
+      return loss + weight * jnp.mean(jnp.abs(batch['ir'] - fake_ir))
+    losses['generator'] = update('generators', generator_loss)
+  return params, stats, losses
+
+
+def assert_close(got, want, atol):
+  jax.tree.map_with_path(
+      lambda path, a, b: np.testing.assert_allclose(
+          a, b, atol=atol, rtol=0, err_msg=jax.tree_util.keystr(path)), got, want)
+
+
+@pytest.mark.parametrize('supervised_weight', [0.0, 10.0])
+def test_step_equals_the_reference_order(supervised_weight):
+  config, data = tiny(supervised_weight=supervised_weight), batches(3)
+  state, terms, _ = run(config, 1, data)
+  params, stats, losses = reference(config, data)
+  # Adam divides by the gradient's size: where that is near zero, rounding moves a weight by up
+  # to the learning rate; three steps at 1e-3.
+  assert_close(state.params, params, atol=2e-4)
+  assert_close(state.batch_stats, stats, atol=2e-4)
+  for name, value in losses.items():
+    np.testing.assert_allclose(terms[name], value, rtol=1e-4, err_msg=name)
+  assert state.step == 3
+
+
+def test_four_devices_equal_one():
+  config, data = tiny(), batches(1)
+  one, terms_one, _ = run(config, 1, data)
+  four, terms_four, replicas = run(config, 4, data)
+  assert_close(terms_four, terms_one, atol=1e-3)
+  assert_close(four.batch_stats, one.batch_stats, atol=1e-5)
+  # Adam's first moments are (1 - 0.5) times the gradients: compared there, before the division.
+  for group in ('generators', 'discriminators'):
+    assert_close(four.opt_state[group][0].mu, one.opt_state[group][0].mu, atol=1e-4)
+  for leaf in jax.tree.leaves(replicas):
+    np.testing.assert_array_equal(leaf[0], leaf[3])
+
+
+def test_without_synchronisation_devices_have_their_own_statistics():
+  config, data = tiny(sync_batch_norm=False), batches(1)
+  one, _, _ = run(config, 1, data)
+  four, _, replicas = run(config, 4, data)
+  with pytest.raises(AssertionError):
+    assert_close(four.opt_state['generators'][0].mu, one.opt_state['generators'][0].mu, atol=1e-4)
+  for leaf in jax.tree.leaves(replicas):
+    np.testing.assert_array_equal(leaf[0], leaf[3])
+
+
+def test_identity_terms():
+  config = tiny(ir_channels=3, identity_weight=5.0)
+  state, terms, _ = run(config, 1, batches(1, ir_channels=3))
+  parts = sum(weight * (terms[f'{kind}_rgb'] + terms[f'{kind}_ir']) for kind, weight in
+              dict(adversarial=1, cycle=10, identity=5, supervised=10).items())
+  np.testing.assert_allclose(terms['generator'], parts, rtol=1e-5)
+  assert terms['identity_rgb'] > 0 and state.step == 1
+
+
+def test_supervised_term_makes_pairs_matter():
+  """With weight 0, swapping partners changes no term of a norm-free network; with it, it does."""
+  batch = batches(1)[0]
+  swapped = {'rgb': batch['rgb'], 'ir': batch['ir'][::-1]}
+  for weight in (0.0, 10.0):
+    config = tiny(supervised_weight=weight, norm='none')
+    a, b = (run(config, 1, [x])[0].opt_state['generators'][0].mu for x in (batch, swapped))
+    difference = max(float(np.abs(x - y).max()) for x, y in
+                     zip(jax.tree.leaves(a), jax.tree.leaves(b)))
+    assert (difference > 1e-3) == bool(weight)
+
+
+def test_batch_must_be_divisible_by_devices():
+  parallel.check_batch_size(8)
+  with pytest.raises(config_lib.UserError, match='--batch_size=6 .* 4 devices'):
+    parallel.check_batch_size(6)
+
+
+def test_replicate_and_unreplicate():
+  tree = {'a': np.arange(6.0).reshape(2, 3)}
+  copies = parallel.replicate(tree)
+  assert copies['a'].shape == (4, 2, 3) and len(copies['a'].addressable_shards) == 4
+  np.testing.assert_array_equal(parallel.unreplicate(copies)['a'], tree['a'])
