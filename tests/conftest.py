@@ -1,12 +1,19 @@
 """Four virtual CPU devices, a tiny prepared data set, and the real pairs where they are."""
 
+import atexit
 import os
 import pathlib
+import shutil
+import tempfile
 
 # Before JAX starts. Tests of a single device ask for it by name.
 os.environ['XLA_FLAGS'] = ' '.join(
     [os.environ.get('XLA_FLAGS', ''), '--xla_force_host_platform_device_count=4']).strip()
 os.environ.setdefault('JAX_PLATFORMS', 'cpu')
+# Many tests compile the same tiny step, the commands' processes included.
+_CACHE = tempfile.mkdtemp(prefix='jax-cache-')
+os.environ['JAX_COMPILATION_CACHE_DIR'] = _CACHE
+atexit.register(shutil.rmtree, _CACHE, ignore_errors=True)
 
 import numpy as np  # pylint: disable=wrong-import-position
 import PIL.Image  # pylint: disable=wrong-import-position

@@ -6,7 +6,7 @@ few numbers) is all that a checkpoint needs.
 """
 
 import io
-from typing import Any
+from typing import Any, Mapping
 
 import grain
 import numpy as np
@@ -47,17 +47,13 @@ def examples(dataset: Dataset, split: str, config: DataConfig, *, seed: int = 0,
     raise UserError(
         f'{dataset.name}: the RGB and IR images of split {split} are two unrelated collections; '
         'there are no pairs to train with (drop --paired) or to measure against.')
-  rgb, ir = dataset.domains['rgb'], dataset.domains['ir']
   if paired:
-    pairs = _ordered(source.rgb, seed, train)
-    return _augmented(pairs, lambda record, rng: _example(record, record, rgb, ir, config, rng,
-                                                          rng), seed, train)
-  both = grain.experimental.ZipMapDataset(
-      [_ordered(source.rgb, seed, train), _ordered(source.ir, seed + 1, train)])
-  # Two generators with their own states: crops and flips of strangers are independent.
-  return _augmented(both, lambda records, rng: _example(*records, rgb, ir, config,
-                                                        *(rng.spawn(2) if rng else (None, None))),
-                    seed, train)
+    records = _ordered(source.rgb, seed, train).map(lambda record: (record, record))
+  else:
+    records = grain.experimental.ZipMapDataset(
+        [_ordered(source.rgb, seed, train), _ordered(source.ir, seed + 1, train)])
+  example = lambda both, rng=None: _example(*both, dataset.domains, config, rng, paired)
+  return records.seed(seed).random_map(example) if train else records.map(example)
 
 
 def domain_images(dataset: Dataset, split: str, name: str, config: DataConfig) -> grain.MapDataset:
@@ -122,22 +118,16 @@ def _ordered(records: Records, seed: int, train: bool) -> grain.MapDataset:
   return ordered.shuffle().repeat() if train else ordered
 
 
-def _augmented(data: grain.MapDataset, function: Any, seed: int, train: bool) -> grain.MapDataset:
-  if train:
-    return data.seed(seed).random_map(function)
-  return data.map(lambda element: function(element, None))
-
-
-def _example(rgb_record: Any, ir_record: Any, rgb: Domain, ir: Domain, config: DataConfig,
-             rgb_rng: np.random.Generator | None, ir_rng: np.random.Generator | None) -> dict:
-  """One example; a pair is cut alike, which needs one draw: the same generator object."""
-  rgb_pixels = _decode(rgb_record, rgb, config)
-  ir_pixels = _decode(ir_record, ir, config)
-  rgb_cut = _draw_cut(rgb_pixels.shape, config, rgb_rng)
-  ir_cut = rgb_cut if rgb_rng is ir_rng else _draw_cut(ir_pixels.shape, config, ir_rng)
+def _example(rgb_record: Any, ir_record: Any, domains: Mapping[str, Domain], config: DataConfig,
+             rng: np.random.Generator | None, paired: bool) -> dict:
+  """One example; the images of a pair are cut alike, those of strangers by a draw each."""
+  rgb_pixels = _decode(rgb_record, domains['rgb'], config)
+  ir_pixels = _decode(ir_record, domains['ir'], config)
+  rgb_cut = _draw_cut(rgb_pixels.shape, config, rng)
+  ir_cut = rgb_cut if paired else _draw_cut(ir_pixels.shape, config, rng)
   return {
-      'rgb': _normalise(_cut(rgb_pixels, config.image_size, *rgb_cut), rgb),
-      'ir': _normalise(_cut(ir_pixels, config.image_size, *ir_cut), ir),
+      'rgb': _normalise(_cut(rgb_pixels, config.image_size, *rgb_cut), domains['rgb']),
+      'ir': _normalise(_cut(ir_pixels, config.image_size, *ir_cut), domains['ir']),
       'id': _text(rgb_record['id']), 'sequence': _text(rgb_record['sequence']),
       'ir_id': _text(ir_record['id']), 'ir_sequence': _text(ir_record['sequence']),
   }

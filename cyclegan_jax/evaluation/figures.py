@@ -5,7 +5,6 @@ built-in font, which knows little beyond ASCII.
 """
 
 from collections.abc import Sequence
-import itertools
 
 import numpy as np
 from PIL import Image
@@ -55,8 +54,9 @@ def grid(
     higher than its cells where its title needs it.
 
   Raises:
-    ValueError: no image; an image of another shape; as many titles as columns or row
-      titles as rows are not given; cell_size together with scale, or one below 1.
+    ValueError: no image; an image of another shape; the number of titles is not that of
+      columns, or of row titles not that of rows; cell_size together with scale, or one
+      of them below 1.
     TypeError: an image that is neither uint8 nor uint16.
   """
   images = [[_to_rgb8(image) for image in row] for row in rows]
@@ -70,28 +70,27 @@ def grid(
   height, width = _cell_size(images, cell_size, scale)
   line = canvas.line_height(TITLE_SIZE)
   title_lines = [canvas.wrap(text, TITLE_SIZE, width) for text in titles or ()]
-  row_lines = [canvas.wrap(text, TITLE_SIZE, ROW_TITLE_WIDTH) for text in row_titles or ()]
+  row_lines = [
+      canvas.wrap(text, TITLE_SIZE, ROW_TITLE_WIDTH) for text in row_titles or [""] * len(rows)]
   widths = [canvas.text_width(text, TITLE_SIZE) for lines in row_lines for text in lines]
   left = GAP + (max(widths) + GAP if widths else 0)
   n_title_lines = max((len(lines) for lines in title_lines), default=0)
   top = GAP + (n_title_lines * line + GAP if n_title_lines else 0)
-  heights = [
-      max(height, line * len(lines))
-      for lines, _ in itertools.zip_longest(row_lines, images, fillvalue=())]
+  heights = [max(height, line * len(lines)) for lines in row_lines]
   tops = top + np.cumsum([0] + [h + GAP for h in heights])
   lefts = left + (width + GAP) * np.arange(n_columns + 1)
 
   picture = Image.new("RGB", (int(lefts[-1]), int(tops[-1])), canvas.WHITE)
   for x, lines in zip(lefts, title_lines):
     _draw_lines(picture, lines, x + width / 2, top - GAP - line * len(lines), "ma")
-  for y, row_height, lines in zip(tops, heights, row_lines):
+  for y, row_height, lines, row in zip(tops, heights, row_lines, images):
     _draw_lines(picture, lines, GAP, y + (row_height - line * len(lines)) / 2, "la")
-  for y, row_height, row in zip(tops, heights, images):
     for x, image in zip(lefts, row):
       fitted = _fit(image, height, width)
-      below, right = (row_height - fitted.shape[0]) // 2, (width - fitted.shape[1]) // 2
+      below = (row_height - fitted.shape[0]) // 2
+      right = (width - fitted.shape[1]) // 2
       picture.paste(Image.fromarray(fitted), (int(x) + right, int(y) + below))
-  return np.asarray(picture)
+  return np.array(picture)
 
 
 def paper_grid(pairs: Sequence[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
@@ -135,12 +134,11 @@ def error_map(reference: np.ndarray, image: np.ndarray, max_value: float) -> np.
   _check_shape(x)
   with np.errstate(invalid="ignore"):
     error = np.abs(x - y).mean(axis=2) / max_value
-  undefined = np.isnan(error)
-  position = np.clip(np.where(undefined, 0, error) / ERROR_FULL_SCALE, 0, 1)
+  position = np.clip(error / ERROR_FULL_SCALE, 0, 1)
   anchors = np.linspace(0, 1, len(ERROR_COLOURS))
   colours = np.stack(
       [np.interp(position, anchors, channel) for channel in zip(*ERROR_COLOURS)], axis=-1)
-  colours[undefined] = UNDEFINED_COLOUR
+  colours[np.isnan(error)] = UNDEFINED_COLOUR
   return np.round(colours).astype(np.uint8)
 
 

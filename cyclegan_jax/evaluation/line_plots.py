@@ -1,8 +1,7 @@
 """Curves over steps, drawn with Pillow."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 import dataclasses
-import itertools
 import math
 
 import numpy as np
@@ -19,7 +18,7 @@ AXIS_COLOUR = (90, 90, 90)
 TITLE_SIZE, LABEL_SIZE, TICK_SIZE = 16, 13, 12
 PAD = 8
 SWATCH = 22  # Length of the line in the legend.
-LARGEST = 1e300  # Beyond, differences overflow.
+LARGEST = 1e100  # Far from where differences and powers overflow.
 OVERSAMPLING = 4
 LINE_WIDTH, POINT_RADIUS, DASH = 2, 3, 6
 FEW_POINTS = 30  # Up to this many, each is marked.
@@ -52,9 +51,10 @@ def line_plot(
   """Lines in one frame with ticks and, on the right, a legend.
 
   Points are joined in the order given. Values that cannot be shown (NaN, infinite, above
-  1e300 in size, y <= 0 on a logarithmic axis) interrupt the line. Lone points, and all
+  1e100 in size, or y below 1e-100 on a logarithmic axis) interrupt the line. Lone points, and all
   points of series of at most 30, are marked by dots. From the eighth series on, colours
-  return with dashed lines. Text that does not fit is cut and ends in '…'.
+  return with dashed lines. The legend names as many series as it has room for. Text that
+  does not fit is cut and ends in '…'.
 
   Args:
     series: name -> (x, y), two sequences of equal length; may be empty.
@@ -91,7 +91,7 @@ def line_plot(
   left = PAD + canvas.line_height(LABEL_SIZE) / 2
   canvas.draw_rotated_text(picture, (left, middle[1]), y_label, LABEL_SIZE)
   _draw_legend(picture, list(curves), x_axis.end + 2 * PAD, y_axis)
-  return np.asarray(picture)
+  return np.array(picture)
 
 
 def _visible(
@@ -103,7 +103,7 @@ def _visible(
     raise ValueError(
         f"x and y of series {name!r} must be sequences of equal length, "
         f"found shapes {x.shape} and {y.shape}")
-  shown = (np.abs(x) <= LARGEST) & (np.abs(y) <= LARGEST) & ((y > 0) | (not log_y))
+  shown = (np.abs(x) <= LARGEST) & (np.abs(y) <= LARGEST) & ((y >= 1 / LARGEST) | (not log_y))
   return np.where(shown, x, np.nan), np.where(shown, y, np.nan)
 
 
@@ -197,7 +197,7 @@ def _draw_frame(picture: Image.Image, x_axis: _Axis, y_axis: _Axis) -> None:
   for value, text in x_axis.ticks:
     x = round(float(x_axis.pixels(value)))
     draw.line([(x, top), (x, bottom)], fill=GRID_COLOUR)
-    canvas.draw_text(picture, (x, bottom + PAD // 2), text, TICK_SIZE, "ma")
+    canvas.draw_text(picture, (x, bottom + PAD - 2), text, TICK_SIZE, "ma")
   for value, text in y_axis.ticks:
     y = round(float(y_axis.pixels(value)))
     draw.line([(left, y), (right, y)], fill=GRID_COLOUR)
@@ -249,4 +249,5 @@ def _draw_legend(picture: Image.Image, names: list[str], left: float, y_axis: _A
     canvas.draw_text(picture, (left + SWATCH + PAD, y), text, TICK_SIZE, "lm")
   if hidden:
     y = y_axis.end + (room - 0.5) * row
-    canvas.draw_text(picture, (left, y), f"and {hidden} more", TICK_SIZE, "lm")
+    text = canvas.shorten(f"{hidden} more", TICK_SIZE, width + SWATCH + PAD)
+    canvas.draw_text(picture, (left, y), text, TICK_SIZE, "lm")

@@ -112,20 +112,19 @@ def ssim(
   exactly 1 for identical images. Sides of at least 11.
   """
   x, y, mask = _prepare(reference, image, mask, windows.GAUSSIAN_SIZE, "ssim")
-  scale = 1 / jnp.asarray(max_value, jnp.float32)
-  (mean_x, variance_x), (mean_y, variance_y), (mean_d, variance_d) = (
-      windows.gaussian_moments(windows.to_planes(values) * scale) for values in (x, y, x - y))
+  (mean_x, mean_y, mean_d), (variance_x, variance_y, variance_d) = (
+      windows.pair_moments(windows.gaussian_moments, x, y))
+  c1, c2 = (jnp.square(k * jnp.asarray(max_value, jnp.float32)) for k in (SSIM_K1, SSIM_K2))
   # 2ab = a^2 + b^2 - (a - b)^2, and likewise for the covariance, turn each factor
   # into 1 minus a quotient of sums of squares, where nothing cancels.
-  luminance = 1 - jnp.square(mean_d) / (
-      jnp.square(mean_x) + jnp.square(mean_y) + SSIM_K1**2)
-  structure = 1 - variance_d / (variance_x + variance_y + SSIM_K2**2)
+  luminance = 1 - jnp.square(mean_d) / (jnp.square(mean_x) + jnp.square(mean_y) + c1)
+  structure = 1 - variance_d / (variance_x + variance_y + c2)
   return windows.window_mean(luminance * structure, mask, windows.GAUSSIAN_SIZE)
 
 
 @jax.jit
 def uqi(reference: jax.Array, image: jax.Array, mask: jax.Array | None = None) -> jax.Array:
-  """Universal image quality index (Wang & Bovik 2002, equations 1 and 3).
+  """Universal image quality index (Wang & Bovik 2002, equation 1, averaged over windows).
 
   The mean over all 8x8 windows and channels of
   Q = 4 cov m1 m2 / ((v1 + v2) (m1^2 + m2^2)). Biased and unbiased variances give the
@@ -270,8 +269,8 @@ def _quality_indices(
   With the identities given in `ssim`, Q = (1 - v_d / (v1 + v2)) (1 - m_d^2 /
   (m1^2 + m2^2)) for the difference d = x - y; an empty quotient counts as 0.
   """
-  (mean_x, variance_x), (mean_y, variance_y), (mean_d, variance_d) = (
-      windows.uniform_moments(windows.to_planes(values)) for values in (x, y, x - y))
+  (mean_x, mean_y, mean_d), (variance_x, variance_y, variance_d) = (
+      windows.pair_moments(windows.uniform_moments, x, y))
   n = windows.UNIFORM_SIZE**2
   variances = variance_x + variance_y
   squares = jnp.square(mean_x) + jnp.square(mean_y)

@@ -18,6 +18,8 @@ table { border-collapse: collapse; display: block; overflow-x: auto; }
 th, td { padding: .3rem .7rem; text-align: right; border-bottom: 1px solid #ccc; }
 th:first-child, td:first-child { text-align: left; }
 tr.model { font-weight: bold; }
+figure { margin: 0; }
+.curves { display: grid; grid-template-columns: repeat(auto-fit, minmax(20rem, 1fr)); gap: 1rem; }
 img { max-width: 100%; height: auto; }
 pre { overflow-x: auto; background: #f4f4f4; padding: 1rem; font-size: .85rem; }
 '''
@@ -55,7 +57,7 @@ def render(run: pathlib.Path, table: list[list[str]], content: Mapping[str, Any]
       '<h2>Best, median and worst by PSNR</h2>',
       _image(picture, 'Rows: best, median and worst test images. Columns: RGB, generated IR, '
              'true IR, error.'),
-      '<h2>Training</h2>', *_curves(run), *_last_samples(run),
+      '<h2>Training</h2>', '<div class="curves">', *_curves(run), '</div>', *_last_samples(run),
       '<h2>Settings</h2>', f'<pre>{html.escape(settings)}</pre>',
       f'<p>Commit {html.escape(str(content["commit"]))}. ' + ', '.join(
           f'{html.escape(k)} {html.escape(v)}' for k, v in content['versions'].items()) + '.</p>',
@@ -76,7 +78,8 @@ def _table(rows: list[list[str]]) -> str:
 
 def _image(pixels: np.ndarray, alternative: str) -> str:
   data = base64.b64encode(images.encode_png(pixels)).decode()
-  return f'<p><img alt="{html.escape(alternative)}" src="data:image/png;base64,{data}"></p>'
+  return (f'<figure><img alt="{html.escape(alternative)}" '
+          f'src="data:image/png;base64,{data}"></figure>')
 
 
 def _curves(run: pathlib.Path) -> list[str]:

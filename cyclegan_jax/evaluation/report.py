@@ -25,7 +25,9 @@ from cyclegan_jax.evaluation.measure import Measured
 MODEL = 'model'
 _NAMES = {MODEL: 'model', 'mean_image': 'mean training IR image', 'luminance': 'luminance as IR',
           'constant': 'constant (mean training IR value)'}
-_COLUMNS = ('psnr', 'psnr_pooled', 'ssim', 'uqi', 'uqi_sewar', 'mse', 'rmse', 'mae', 'correlation')
+_COLUMNS = {'psnr': 'PSNR', 'psnr_pooled': 'PSNR, pooled', 'ssim': 'SSIM', 'uqi': 'UQI',
+            'uqi_sewar': 'UQI, sewar', 'mse': 'MSE', 'rmse': 'RMSE', 'mae': 'MAE',
+            'correlation': 'correlation'}
 _DEFINITIONS = {
     'pixels': 'integers as written to files, after inverse normalisation, rounding and clipping',
     'psnr': 'dB, mean over images; psnr_pooled: from the mean of mse over all images',
@@ -85,7 +87,7 @@ def write(folder: pathlib.Path, content: Mapping[str, Any], results: Mapping[str
 
 def rows(content: Mapping[str, Any]) -> list[list[str]]:
   """The table of model and baselines as text, header first."""
-  table = [['', *(_title(name) for name in _COLUMNS)]]
+  table = [['', *_COLUMNS.values()]]
   for name, totals in [(MODEL, content[MODEL]), *content['baselines'].items()]:
     table.append([_NAMES[name], *('-' if totals[column] is None else f'{totals[column]:.4g}'
                                   for column in _COLUMNS)])
@@ -104,10 +106,6 @@ def markdown(content: Mapping[str, Any]) -> str:
             '']
   lines += [f'- {name}: {text}.' for name, text in content['definitions'].items()]
   return '\n'.join(lines) + '\n'
-
-
-def _title(column: str) -> str:
-  return column.upper().replace('_', ' ') if len(column) < 10 else column.replace('_', ' ')
 
 
 def _plain(totals: Mapping[str, float]) -> dict[str, float | int | None]:

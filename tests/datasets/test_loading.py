@@ -1,0 +1,84 @@
+"""datasets.load and open_dataset: names, options, collections without pairs, 16 bit."""
+
+import numpy as np
+import PIL.Image
+import pytest
+import tensorflow_datasets as tfds
+
+import datasets
+from cyclegan_jax.config import DataConfig
+from cyclegan_jax.data import pipeline
+from cyclegan_jax.errors import UserError
+
+
+@pytest.mark.parametrize('config, words', [
+    (DataConfig(), ['--dataset is missing', 'folder', 'synthetic']),
+    (DataConfig(dataset='nosuch'), ['--dataset=nosuch', 'folder', 'synthetic']),
+    (DataConfig(dataset='folder'), ['--source_dir']),
+    (DataConfig(dataset='folder', source_dir='/nosuch/folder'), ['/nosuch/folder']),
+    (DataConfig(dataset='synthetic', source_dir='x'), ['--source_dir']),
+])
+def test_bad_requests_are_explained(config, words):
+  with pytest.raises(UserError) as error:
+    datasets.open_dataset(config)
+  for word in words:
+    assert word in str(error.value)
+
+
+def test_unknown_option():
+  with pytest.raises(UserError, match='image_width'):
+    datasets.load('synthetic', image_width=3)
+
+
+def test_builders_are_registered_with_tfds():
+  assert {'folder', 'synthetic'} <= set(tfds.list_builders(with_community_datasets=False))
+
+
+def test_one_prepared_copy_serves_paired_and_unpaired(pairs, tmp_path):
+  load = lambda **kwargs: datasets.load('folder', 'train', source_dir=str(pairs),
+                                        data_dir=str(tmp_path), **kwargs)
+  paired, unpaired = load(paired=True), load(paired=False)
+  assert len(list((tmp_path / 'folder').glob('pairs*'))) == 1
+  assert paired[0]['id'] == paired[0]['ir_id']
+  assert any(unpaired[i]['id'] != unpaired[i]['ir_id'] for i in range(5))
+
+
+def test_unrelated_collections_train_unpaired_only(tmp_path):
+  rng = np.random.default_rng(0)
+  for folder, n in (('trainA', 6), ('trainB', 9), ('testA', 2), ('testB', 3)):
+    (tmp_path / 'raw' / folder).mkdir(parents=True)
+    for i in range(n):
+      PIL.Image.fromarray(rng.integers(0, 256, (8, 8 + n), np.uint8)).save(
+          tmp_path / 'raw' / folder / f'{folder}{i}.png')
+  config = DataConfig(dataset='folder', source_dir=str(tmp_path / 'raw'), image_size=(8, 8),
+                      data_dir=str(tmp_path / 'prepared'))
+  dataset = datasets.open_dataset(config)
+  assert not dataset.splits['test'].aligned and len(dataset.splits['test']) == 3
+  example = pipeline.examples(dataset, 'train', config, train=True)[0]
+  assert 'trainA' in example['id'] and 'trainB' in example['ir_id']
+  assert example['rgb'].shape == (8, 8, 3) and example['ir'].shape == (8, 8, 1)
+  with pytest.raises(UserError, match='unrelated collections'):
+    pipeline.examples(dataset, 'test', config)
+
+
+def test_sixteen_bit_infrared_keeps_its_values(tmp_path):
+  rng = np.random.default_rng(0)
+  values = {}
+  for name in ('rgb', 'ir'):
+    (tmp_path / 'raw' / name).mkdir(parents=True)
+  for i in range(3):
+    values[str(i)] = rng.integers(0, 65536, (8, 8), np.uint16)
+    PIL.Image.fromarray(values[str(i)]).save(tmp_path / 'raw' / 'ir' / f'{i}.png')
+    PIL.Image.fromarray(rng.integers(0, 256, (8, 8, 3), np.uint8)).save(
+        tmp_path / 'raw' / 'rgb' / f'{i}.png')
+  example = datasets.load('folder', 'train', emsn=True, source_dir=str(tmp_path / 'raw'),
+                          data_dir=str(tmp_path / 'prepared'), image_size=(8, 8))[0]
+  np.testing.assert_array_equal(np.rint((example['ir'][..., 0] + 1) * 32767.5),
+                                values[example['id']])
+
+
+def test_unwritable_data_dir_is_named(pairs, tmp_path):
+  (tmp_path / 'file').write_text('')
+  with pytest.raises(UserError, match='--data_dir'):
+    datasets.open_dataset(DataConfig(dataset='folder', source_dir=str(pairs),
+                                     data_dir=str(tmp_path / 'file')))

@@ -1,0 +1,272 @@
+"""Where pixels and texts land in the pictures, and which data they survive."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings, strategies as st
+
+from cyclegan_jax.evaluation import canvas, figures, line_plots
+
+GAP = figures.GAP
+BLUE, VERMILION = line_plots.PALETTE[:2]
+
+
+def noise(height, width, channels=3, dtype=np.uint8, seed=0):
+  high = np.iinfo(dtype).max + 1
+  return np.random.default_rng(seed).integers(0, high, (height, width, channels)).astype(dtype)
+
+
+def pixels_of(picture, colour):
+  """Rows and columns of the pixels of exactly this colour."""
+  return np.nonzero(np.all(picture == np.array(colour, np.uint8), axis=2))
+
+
+def is_blank(picture):
+  return bool(np.all(picture == 255))
+
+
+def plot(*args, **options):
+  return figures.line_plot(*args, "title", "step", "loss", **options)
+
+
+def test_grid_puts_every_pixel_in_its_place():
+  images = [[noise(96, 110, seed=2 * row + column) for column in range(2)] for row in range(2)]
+  picture = figures.grid(images)
+  assert picture.shape == (GAP + 2 * (96 + GAP), GAP + 2 * (110 + GAP), 3)
+  assert picture.dtype == np.uint8
+  for row in range(2):
+    for column in range(2):
+      top, left = GAP + row * (96 + GAP), GAP + column * (110 + GAP)
+      np.testing.assert_array_equal(
+          picture[top:top + 96, left:left + 110], images[row][column])
+      picture[top:top + 96, left:left + 110] = 255
+  assert is_blank(picture)
+
+
+def test_grid_enlarges_tiny_images_to_squares_of_pixels():
+  image = noise(20, 30, 1)
+  picture = figures.grid([[image]])[GAP:-GAP, GAP:-GAP]
+  assert picture.shape == (100, 150, 3)
+  np.testing.assert_array_equal(
+      picture, np.kron(image, np.ones((5, 5, 1), np.uint8)).repeat(3, axis=2))
+
+
+def test_grid_scale_and_cell_size():
+  image = noise(20, 30)
+  assert figures.grid([[image]], scale=2).shape == (40 + 2 * GAP, 60 + 2 * GAP, 3)
+  picture = figures.grid([[image]], cell_size=(50, 100))[GAP:-GAP, GAP:-GAP]
+  assert picture.shape == (50, 100, 3)
+  np.testing.assert_array_equal(picture[5:45, 20:80], image.repeat(2, 0).repeat(2, 1))
+  picture[5:45, 20:80] = 255
+  assert is_blank(picture)
+
+
+def test_grid_reduces_large_images_and_keeps_their_aspect():
+  image = np.zeros((400, 100, 1), np.uint8)
+  picture = figures.grid([[image]], cell_size=(100, 100))[GAP:-GAP, GAP:-GAP]
+  assert np.all(picture[:, 37:62] == 0)
+  assert is_blank(picture[:, :37]) and is_blank(picture[:, 62:])
+
+
+def test_grid_shows_uint16_divided_by_257():
+  values = np.array([0, 257, 385, 386, 128 * 257, 65535], np.uint16)
+  image = np.broadcast_to(values[:, None, None], (6, 6, 1)).repeat(16, 0).repeat(16, 1)
+  picture = figures.grid([[image]])[GAP:-GAP, GAP:-GAP]
+  np.testing.assert_array_equal(picture[::16, 0, 0], [0, 1, 1, 2, 128, 255])
+
+
+def test_titles_do_not_touch_images():
+  image = noise(100, 100)
+  titles = ["RGB", "a long title gjpq that needs several lines", "Immeasurablylongwordsarecut"]
+  rows = ["first", "the second with gjpq and a long explanation of several lines"]
+  plain = figures.grid([[image] * 3] * 2)
+  titled = figures.grid([[image] * 3] * 2, titles=titles, row_titles=rows)
+  top, left = titled.shape[0] - plain.shape[0], titled.shape[1] - plain.shape[1]
+  assert top > 3 * canvas.line_height(figures.TITLE_SIZE) and 0 < left <= 126
+  np.testing.assert_array_equal(titled[top + GAP:, left + GAP:], plain[GAP:, GAP:])
+  for column in range(3):
+    start = left + GAP + column * (100 + GAP)
+    assert not is_blank(titled[:top, start:start + 100])
+    assert is_blank(titled[:top + GAP, start + 100:start + 100 + GAP])
+  for row in range(2):
+    start = top + GAP + row * (100 + GAP)
+    assert not is_blank(titled[start:start + 100, :left])
+    assert is_blank(titled[start + 100:start + 100 + GAP, :left])
+  border = titled.copy()
+  border[2:-2, 2:-2] = 255
+  assert is_blank(border)
+
+
+def test_row_grows_with_its_title():
+  image = noise(10, 100)
+  picture = figures.grid(
+      [[image]], row_titles=["many words that need several lines"], scale=1)
+  assert picture.shape[0] >= 2 * canvas.line_height(figures.TITLE_SIZE) + 2 * GAP
+  assert is_blank(picture[:GAP - 2]) and is_blank(picture[2 - GAP:])
+
+
+def test_grid_accepts_incomplete_rows_and_mixed_sizes():
+  picture = figures.grid([[noise(96, 96), noise(48, 48, 1)], [noise(96, 40, 1, np.uint16)]])
+  assert picture.shape == (2 * 96 + 3 * GAP, 2 * 96 + 3 * GAP, 3)
+  assert is_blank(picture[-96 - GAP:, -96 - GAP:])
+
+
+@pytest.mark.parametrize(
+    "rows, options, error, message",
+    [
+        ([], {}, ValueError, "at least one"), ([[]], {}, ValueError, "at least one"),
+        ([[noise(9, 9)]], {"titles": ["a", "b"]}, ValueError, "titles must have 1"),
+        ([[noise(9, 9)]], {"row_titles": []}, ValueError, "row_titles must have 1"),
+        ([[noise(9, 9)]], {"scale": 2, "cell_size": (9, 9)}, ValueError, "not both"),
+        ([[noise(9, 9)]], {"scale": 0}, ValueError, "at least 1"),
+        ([[noise(9, 9)]], {"cell_size": (9, 0)}, ValueError, "at least 1"),
+        ([[noise(9, 9, 2)]], {}, ValueError, "height, width, 1 or 3"),
+        ([[noise(9, 9)[0]]], {}, ValueError, "height, width, 1 or 3"),
+        ([[noise(9, 9) / 2]], {}, TypeError, "uint8 or uint16"),
+    ])
+def test_grid_refuses(rows, options, error, message):
+  with pytest.raises(error, match=message):
+    figures.grid(rows, **options)
+
+
+def test_paper_grid_has_eight_columns_real_beside_generated():
+  pairs = [(noise(96, 96, 3, seed=i), noise(96, 96, 1, np.uint8, seed=50 + i)) for i in range(5)]
+  picture = figures.paper_grid(pairs)
+  assert picture.shape[1] == GAP + 8 * (96 + GAP)
+  first = picture[-2 * (96 + GAP):-96 - 2 * GAP]
+  for index, image in enumerate(image for pair in pairs[:4] for image in pair):
+    left = GAP + index * (96 + GAP)
+    np.testing.assert_array_equal(first[:, left:left + 96], np.broadcast_to(image, (96, 96, 3)))
+  last = picture[-96 - GAP:-GAP]
+  np.testing.assert_array_equal(last[:, GAP:GAP + 96], pairs[4][0])
+  assert is_blank(last[:, 2 * (96 + GAP):])
+  assert figures.paper_grid(pairs[:1]).shape[1] == GAP + 2 * (96 + GAP)
+
+
+@pytest.mark.parametrize("max_value, dtype", [(255, np.uint8), (65535, np.uint16), (1, float)])
+def test_error_map_follows_its_scale(max_value, dtype):
+  reference = np.zeros((1, 6, 1), dtype)
+  errors = np.array([0, 1 / 8, 1 / 4, 3 / 8, 1 / 2, 1]) * max_value
+  picture = figures.error_map(reference, errors.reshape(1, 6, 1).astype(dtype), max_value)
+  assert picture.shape == (1, 6, 3) and picture.dtype == np.uint8
+  expected = np.array([*figures.ERROR_COLOURS, figures.ERROR_COLOURS[-1]])
+  assert np.abs(picture[0].astype(int) - expected).max() <= (3 if max_value == 255 else 1)
+
+
+def test_error_map_is_symmetric_and_averages_channels():
+  x, y = noise(4, 5, seed=1), noise(4, 5, seed=2)
+  np.testing.assert_array_equal(figures.error_map(x, y, 255), figures.error_map(y, x, 255))
+  error = np.abs(x.astype(float) - y).mean(axis=2, keepdims=True)
+  np.testing.assert_array_equal(
+      figures.error_map(x, y, 255), figures.error_map(error, np.zeros_like(error), 255))
+
+
+def test_error_colours_get_lighter_evenly():
+  image = np.linspace(0, 0.5, 200).reshape(1, 200, 1)
+  colours = figures.error_map(np.zeros_like(image), image, 1)[0] / 255
+  linear = np.where(colours <= 0.04045, colours / 12.92, ((colours + 0.055) / 1.055) ** 2.4)
+  luminance = linear @ [0.2126, 0.7152, 0.0722]
+  lightness = np.where(
+      luminance > 0.008856, 116 * np.cbrt(luminance) - 16, 903.3 * luminance)  # CIE L*
+  assert np.all(np.diff(lightness) > -0.5)
+  np.testing.assert_allclose(lightness, np.linspace(0, 97, 200), atol=6)
+
+
+def test_error_map_marks_nan_and_refuses_other_shapes():
+  x, y = np.zeros((2, 2, 2, 1))
+  x[0, 0], x[1, 1] = np.nan, np.inf
+  picture = figures.error_map(x, y, 1)
+  assert tuple(picture[0, 0]) == figures.UNDEFINED_COLOUR
+  assert tuple(picture[1, 1]) == figures.ERROR_COLOURS[-1]
+  assert tuple(picture[0, 1]) == (0, 0, 0)
+  with pytest.raises(ValueError, match="same shape"):
+    figures.error_map(x, y[:1], 1)
+  with pytest.raises(ValueError, match="1 or 3"):
+    figures.error_map(x[..., 0], y[..., 0], 1)
+
+
+def test_line_runs_from_the_lower_left_to_the_upper_right():
+  picture = plot({"a": ([0, 100], [0, 1])}, size=(500, 300))
+  assert picture.shape == (300, 500, 3) and picture.dtype == np.uint8
+  rows, columns = pixels_of(picture, BLUE)
+  line = rows > 60  # Without the legend.
+  assert np.corrcoef(rows[line], columns[line])[0, 1] < -0.99
+
+
+def test_nan_and_infinity_leave_gaps_and_single_points_get_dots():
+  x = np.arange(100.0)
+  y = np.where((x >= 40) & (x < 60), np.nan, 1.0)
+  y[80] = np.inf
+  _, whole = pixels_of(plot({"a": (x, np.ones(100))}), BLUE)
+  rows, columns = pixels_of(plot({"a": (x, y)}), BLUE)
+  on_line = columns[rows > 100]
+  width = np.ptp(on_line)
+  assert np.diff(np.unique(on_line)).max() == pytest.approx(0.21 * width, abs=5)
+  assert len(np.unique(whole)) > len(np.unique(columns))
+  rows, columns = pixels_of(plot({"a": (x, np.where(x == 50, 1.0, np.nan))}), BLUE)
+  lone = rows > 100
+  assert 9 <= lone.sum() <= 40 and np.ptp(rows[lone]) <= 7 and np.ptp(columns[lone]) <= 7
+
+
+def test_logarithmic_axis_makes_exponentials_straight():
+  x = np.linspace(0, 10, 200)
+  options = {"log_y": True}
+  rows, columns = pixels_of(plot({"a": (x, 10.0**-x)}, **options), BLUE)
+  line = rows > 80
+  slope = np.polyfit(columns[line], rows[line], 1)
+  assert np.abs(np.polyval(slope, columns[line]) - rows[line]).max() < 2
+  with_zero = plot({"a": ([*x, 11, 12], [*10.0**-x, 0, -1])}, **options)
+  np.testing.assert_array_equal(with_zero, plot({"a": (x, 10.0**-x)}, **options))
+
+
+@pytest.mark.parametrize("log_y", [False, True])
+@pytest.mark.parametrize(
+    "series",
+    [
+        {}, {"a": ([], [])}, {"a": ([1, 2], [np.nan, np.inf])}, {"a": ([1], [4])},
+        {"a": ([1, 2, 3], [0.25] * 3)}, {"a": ([0, 1], [0, 0])}, {"a": ([1, 1], [1, 2])},
+        {"a": ([1, 2], [1e9, 1e9 + 1])}, {"long " * 30: ([1e8, 2e8], [1e-9, 3e-9])},
+        {f"series {i}": (np.arange(50), np.arange(50) + i) for i in range(60)},
+    ])
+def test_line_plot_survives_and_clips_nothing(series, log_y):
+  for size in ((640, 400), (240, 160)):
+    picture = figures.line_plot(series, "Title " * 30, "x " * 200, "y " * 200, size, log_y)
+    assert picture.shape == (size[1], size[0], 3)
+    assert not is_blank(picture)
+    picture[3:-3, 3:-3] = 255
+    assert is_blank(picture)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.tuples(st.floats(), st.floats()), max_size=5), st.booleans())
+def test_line_plot_survives_any_numbers(points, log_y):
+  x, y = [point[0] for point in points], [point[1] for point in points]
+  assert plot({"a": (x, y)}, size=(240, 160), log_y=log_y).shape == (160, 240, 3)
+
+
+def test_line_plot_refuses_unequal_lengths_and_tiny_sizes():
+  with pytest.raises(ValueError, match="'a'"):
+    plot({"a": ([1, 2], [1])})
+  with pytest.raises(ValueError, match="size"):
+    plot({}, size=(100, 400))
+
+
+def test_names_and_round_ticks_are_written_in_full(monkeypatch):
+  written = []
+  monkeypatch.setattr(canvas, "draw_text", lambda *args: written.append(args[2]))
+  plot({"cycle loss of RGB": ([0, 200000], [0, 7]), "identity": ([0], [1])})
+  for text in ("title", "step", "cycle loss of RGB", "identity"):
+    assert text in written
+  assert [t for t in written if t.isdecimal()] == (
+      ["0", "50000", "100000", "150000", "200000", "0", "2", "4", "6"])
+  written.clear()
+  plot({"a": ([0, 1], [1e-5, 1])}, log_y=True)
+  assert [t for t in written if t.startswith("1e") or t in ("0.001", "0.01", "0.1", "1")] == (
+      ["1e-5", "1e-4", "0.001", "0.01", "0.1", "1"])
+
+
+def test_colours_and_legend_of_two_series():
+  picture = plot({"a": ([0, 1], [0, 0]), "b": ([0, 1], [1, 1])})
+  first, second = pixels_of(picture, BLUE), pixels_of(picture, VERMILION)
+  right = 590  # Where the legend starts.
+  assert first[0][first[1] < right].mean() > second[0][second[1] < right].mean() + 100
+  assert first[0][first[1] > right].mean() < second[0][second[1] > right].mean()

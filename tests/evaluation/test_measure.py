@@ -1,0 +1,80 @@
+"""Measuring predictors: figures against numpy, baselines against their definitions, reports."""
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+import skimage.metrics
+
+import datasets
+from cyclegan_jax import config as config_lib
+from cyclegan_jax.data import pipeline
+from cyclegan_jax.evaluation import baselines, measure, report
+
+
+@pytest.fixture(scope='module')
+def config(pairs, data_dir):
+  return config_lib.make(dataset='folder', source_dir=str(pairs), data_dir=str(data_dir),
+                         paired=True, image_size=(24, 32), discriminator_layers=2)
+
+
+@pytest.fixture(scope='module')
+def dataset(config):
+  return datasets.open_dataset(config.data)
+
+
+def pixels(x):
+  return (np.asarray(x, np.float64) + 1) * 127.5
+
+
+def test_baselines_are_what_they_say(dataset, config):
+  train = list(pipeline.examples(dataset, 'train', config.data))
+  batch = {key: np.stack([example[key] for example in train[:2]]) for key in ('rgb', 'ir')}
+  found = {name: np.asarray(predict(batch))
+           for name, predict in baselines.baselines(dataset, config.data).items()}
+  mean = np.mean([pixels(example['ir']) for example in train], 0)
+  np.testing.assert_allclose(found['mean_image'][1], mean, atol=1e-3)
+  np.testing.assert_allclose(found['constant'], mean.mean(), atol=1e-3)
+  luma = pixels(batch['rgb']) @ [[0.299], [0.587], [0.114]]
+  np.testing.assert_allclose(found['luminance'], luma, atol=1e-3)
+
+
+def test_luminance_is_scaled_to_sixteen_bits(dataset, config):
+  ir = dataset.domains['ir']
+  deep = dataclasses.replace(dataset, domains={**dataset.domains, 'ir': dataclasses.replace(
+      ir, normalisation=dataclasses.replace(ir.normalisation, max_value=65535.0))})
+  batch = {'rgb': np.ones((1, 24, 32, 3), np.float32), 'ir': np.ones((1, 24, 32, 1), np.float32)}
+  np.testing.assert_allclose(
+      baselines.baselines(deep, config.data)['luminance'](batch), 65535, rtol=1e-6)
+
+
+@pytest.mark.parametrize('batch_size', [1, 4, 100])
+def test_every_image_is_measured_once_whatever_the_batch(dataset, config, batch_size):
+  examples = pipeline.examples(dataset, 'train', config.data)
+  predict = lambda batch: pixels(batch['rgb'][..., 1:2]) + 0.3  # some image, not yet rounded
+  result = measure.measure({'x': predict}, examples, dataset.domains['ir'], batch_size)['x']
+  assert result.ids == [example['id'] for example in examples]
+  for i, example in enumerate(examples):
+    truth, image = np.rint(pixels(example['ir'])), np.clip(np.rint(predict(example)), 0, 255)
+    want = skimage.metrics.peak_signal_noise_ratio(truth, image, data_range=255)
+    assert result.per_image['psnr'][i] == pytest.approx(want, abs=1e-3)
+  assert result.totals['psnr'] == pytest.approx(result.per_image['psnr'].mean())
+  assert result.totals['n'] == len(examples)
+
+
+def test_report_files_agree_with_each_other(dataset, config, tmp_path):
+  examples = pipeline.examples(dataset, 'train', config.data)
+  perfect = lambda batch: pixels(batch['ir']) if 'ir' in batch else 255 - pixels(
+      batch['rgb'][..., :1])
+  predictors = {report.MODEL: perfect, **baselines.baselines(dataset, config.data)}
+  results = measure.measure(predictors, examples, dataset.domains['ir'], 4)
+  content = report.result(results, config, dataset.domains['ir'], 'train', 7)
+  report.write(tmp_path, content, results, examples, perfect, dataset.domains, config, tmp_path)
+  written = json.loads((tmp_path / 'metrics.json').read_text())
+  # Infinite PSNR is no number in JSON; how many there were is said.
+  assert written['model']['psnr'] is None and written['model']['psnr_infinite'] == len(examples)
+  assert written['model']['mse'] == 0 and written['baselines']['constant']['mse'] > 100
+  assert written['checkpoint_step'] == 7 and len(written['split_sha256']) == 64
+  assert (tmp_path / 'per_image.csv').read_text().count('\n') == len(examples) + 1
+  assert 'mean training IR image' in (tmp_path / 'summary.md').read_text()

@@ -1,0 +1,195 @@
+"""The commands as a person types them: one walk end to end, and bad input."""
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import PIL.Image
+import pytest
+
+from tests.conftest import make_pairs, REPOSITORY
+
+TINY = ['--image_size=16', '--base_width=4', '--n_residual_blocks=1', '--n_downsampling=2',
+        '--discriminator_width=4', '--discriminator_layers=2', '--batch_size=4',
+        '--checkpoint_every=3', '--log_every=2', '--n_samples=2', '--paired', '--emsn']
+
+
+def command(name, *flags, **kwargs):
+  environment = {**os.environ, 'XLA_FLAGS': ''}  # one device, as on a laptop
+  return [sys.executable, '-m', f'experiments.{name}', *map(str, flags)], dict(
+      cwd=REPOSITORY, env=environment, **kwargs)
+
+
+def run(name, *flags):
+  arguments, options = command(name, *flags)
+  return subprocess.run(arguments, capture_output=True, text=True, timeout=300, **options)
+
+
+def fails(name, *flags):
+  """Runs a command that has to fail as a command should; returns its message."""
+  result = run(name, *flags)
+  assert result.returncode not in (0, None), result.stdout
+  assert 'Traceback' not in result.stderr + result.stdout
+  return result.stderr
+
+
+@pytest.fixture(scope='module')
+def walk(pairs, data_dir, tmp_path_factory):
+  """A run folder, trained by the command, killed on the way and resumed."""
+  workdir = tmp_path_factory.mktemp('walk') / 'run'
+  flags = ['--dataset=folder', f'--source_dir={pairs}', f'--data_dir={data_dir}',
+           f'--workdir={workdir}', *TINY]
+  arguments, options = command('train', *flags, '--steps=100000', stdout=subprocess.PIPE,
+                               text=True)
+  with subprocess.Popen(arguments, **options) as process:
+    deadline = time.monotonic() + 240
+    while not (workdir / 'checkpoints' / '6').exists() and time.monotonic() < deadline:
+      time.sleep(0.05)
+    process.send_signal(signal.SIGKILL)
+  newest = max(int(p.name) for p in (workdir / 'checkpoints').iterdir() if p.name.isdecimal())
+  resumed = run('train', *flags, f'--steps={newest + 3}')
+  assert resumed.returncode == 0, resumed.stderr
+  return workdir, flags, newest, resumed.stdout
+
+
+def test_train_resumes_after_a_kill(walk):
+  workdir, _, newest, said = walk
+  assert f'{newest} done: resuming' in said and f'step {newest + 3}/{newest + 3}' in said
+  with (workdir / 'validation.csv').open(newline='') as lines:
+    steps = [int(row['step']) for row in csv.DictReader(lines)]
+  assert steps == list(range(3, newest + 4, 3))
+
+
+def test_evaluate(walk):
+  workdir = walk[0]
+  result = run('evaluate', f'--workdir={workdir}')
+  assert result.returncode == 0, result.stderr
+  folder = workdir / 'evaluation' / 'test'
+  content = json.loads((folder / 'metrics.json').read_text())
+  assert set(content['baselines']) == {'mean_image', 'luminance', 'constant'}
+  for totals in [content['model'], *content['baselines'].values()]:
+    assert {'psnr', 'psnr_pooled', 'ssim', 'uqi', 'uqi_sewar', 'mse', 'rmse'} <= set(totals)
+  assert content['value_range'] == [0, 255] and content['n'] == 1
+  with (folder / 'per_image.csv').open(newline='') as lines:
+    rows = list(csv.DictReader(lines))
+  assert len(rows) == 1 and float(rows[0]['mse']) == pytest.approx(content['model']['mse'])
+  assert '| luminance as IR |' in result.stdout
+  page = (folder / 'report.html').read_text()
+  assert page.count('data:image/png;base64,') >= 5 and 'src="http' not in page
+  assert np.asarray(PIL.Image.open(folder / 'examples.png')).ndim == 3
+
+
+@pytest.mark.parametrize('direction, mode', [('rgb_to_ir', 'L'), ('ir_to_rgb', 'RGB')])
+def test_translate_a_folder(walk, tmp_path, direction, mode):
+  sizes = {'a.jpg': (37, 23), 'sub/b.png': (16, 64), 'sub/c.tif': (1, 1)}
+  for name, size in sizes.items():
+    file = tmp_path / 'in' / name
+    file.parent.mkdir(parents=True, exist_ok=True)
+    PIL.Image.new('RGB' if mode == 'L' else 'L', size).save(file)
+  result = run('translate', f'--workdir={walk[0]}', f'--input={tmp_path / "in"}',
+               f'--output={tmp_path / "out"}', f'--direction={direction}')
+  assert result.returncode == 0, result.stderr
+  assert 'Translated 3 of 3 images' in result.stdout
+  for name, size in sizes.items():
+    image = PIL.Image.open((tmp_path / 'out' / name).with_suffix('.png'))
+    assert image.size == size and image.mode == mode
+
+
+def test_translate_goes_on_after_a_bad_file_and_says_so(walk, tmp_path):
+  (tmp_path / 'in').mkdir()
+  PIL.Image.new('RGB', (8, 8)).save(tmp_path / 'in' / 'good.png')
+  (tmp_path / 'in' / 'bad.png').write_bytes(b'not an image')
+  message = fails('translate', f'--workdir={walk[0]}', f'--input={tmp_path / "in"}',
+                  f'--output={tmp_path / "out"}')
+  assert 'bad.png' in message and (tmp_path / 'out' / 'good.png').exists()
+  assert not (tmp_path / 'out' / 'bad.png').exists()
+
+
+def test_translate_never_replaces_an_input(walk, tmp_path):
+  PIL.Image.new('RGB', (8, 8)).save(tmp_path / 'a.png')
+  message = fails('translate', f'--workdir={walk[0]}', f'--input={tmp_path}',
+                  f'--output={tmp_path}')
+  assert 'a.png is an input' in message
+
+
+def test_another_configuration_is_refused(walk):
+  message = fails('train', *walk[1], '--seed=1')
+  assert '--seed: 0 there, 1 now' in message
+
+
+@pytest.mark.parametrize('flags, words', [
+    (['--dataset=nosuch'], ['--dataset=nosuch', 'synthetic']),
+    ([], ['--dataset is missing']),
+    (['--preset=nosuch'], ['--preset=nosuch', 'udacity']),
+    (['--dataset=folder', '--source_dir=/nosuch'], ['/nosuch']),
+    (['--dataset=folder'], ['--source_dir']),
+    (['--dataset=synthetic', '--image_size=big'], ['--image_size=big', 'HEIGHTxWIDTH']),
+    (['--dataset=synthetic', '--image_size=128', '--load_size=64'], ['crop is larger']),
+    (['--dataset=synthetic', '--batch_size=many'], ['batch_size']),
+    (['--dataset=synthetic', 'extra'], ["'extra'"]),
+    (['--nosuch_flag'], ['nosuch_flag']),
+])
+def test_bad_flags(tmp_path, flags, words):
+  message = fails('train', f'--workdir={tmp_path / "run"}', *flags)
+  for word in words:
+    assert word in message
+  assert not (tmp_path / 'run').exists()
+
+
+def spoil_nothing_matches(root):
+  for file in (root / 'ir').iterdir():
+    file.rename(file.with_name('x' + file.name))
+
+
+def spoil_sizes(root):
+  PIL.Image.new('L', (5, 5)).save(root / 'ir' / '003.png')
+
+
+def spoil_truncated(root):
+  file = root / 'rgb' / '002.png'
+  file.write_bytes(file.read_bytes()[:60])
+
+
+def spoil_zero_bytes(root):
+  (root / 'rgb' / '002.png').write_bytes(b'')
+
+
+def spoil_text(root):
+  (root / 'rgb' / '002.png').write_text('hello')
+
+
+def spoil_empty(root):
+  for file in root.rglob('*.png'):
+    file.unlink()
+
+
+@pytest.mark.parametrize('spoil, words', [
+    (spoil_nothing_matches, ['no matching stems']), (spoil_sizes, ['003.png']),
+    (spoil_truncated, ['002.png']), (spoil_zero_bytes, ['002.png', 'zero bytes']),
+    (spoil_text, ['002.png', 'not an image']), (spoil_empty, ['raw'])])
+def test_bad_images_are_refused_before_training(tmp_path, spoil, words):
+  spoil(make_pairs(tmp_path / 'raw'))
+  message = fails('train', '--dataset=folder', f'--source_dir={tmp_path / "raw"}',
+                  f'--data_dir={tmp_path / "data"}', f'--workdir={tmp_path / "run"}', *TINY)
+  for word in words:
+    assert word in message
+  assert not (tmp_path / 'run').exists()
+  assert not list((tmp_path / 'data').rglob('*.array_record*'))
+
+
+@pytest.mark.parametrize('name', ['evaluate', 'translate'])
+def test_a_folder_that_is_no_run(tmp_path, name):
+  flags = ['--input=setup.cfg', '--output=x'] if name == 'translate' else []
+  assert 'not a run folder' in fails(name, f'--workdir={tmp_path}', *flags)
+  assert '--workdir is missing' in fails(name, *flags)
+
+
+@pytest.mark.parametrize('name', ['train', 'evaluate', 'translate'])
+def test_help(name):
+  result = run(name, '--help')
+  assert '--workdir' in result.stdout and 'python -m experiments.' in result.stdout

@@ -1,0 +1,141 @@
+"""Whole runs of tiny networks: what is written, resuming, keeping, diverging."""
+
+import csv
+
+import jax
+import numpy as np
+import pytest
+
+import datasets
+from cyclegan_jax import config as config_lib
+from cyclegan_jax.data import images
+from cyclegan_jax.errors import UserError
+from cyclegan_jax.inference import model as model_lib
+from cyclegan_jax.training import loop
+from cyclegan_jax.training.checkpoint import Checkpoints
+
+
+@pytest.fixture(scope='module')
+def tiny(pairs, data_dir):
+  def make(**overrides):
+    return config_lib.make(**{**dict(
+        dataset='folder', source_dir=str(pairs), data_dir=str(data_dir), paired=True,
+        image_size=(16, 16), load_size=(18, 18), flip=True, base_width=4, n_residual_blocks=1,
+        n_downsampling=2, discriminator_width=4, discriminator_layers=2, batch_size=4,
+        steps=6, log_every=2, checkpoint_every=3, n_samples=2), **overrides})
+  return make
+
+
+def train(config, workdir, **kwargs):
+  lines = []
+  loop.train(config, datasets.open_dataset(config.data), workdir, say=lines.append, **kwargs)
+  return '\n'.join(lines)
+
+
+def state(config, workdir, step):
+  with Checkpoints(workdir / 'checkpoints', config, read_only=True) as checkpoints:
+    return checkpoints.restore(step)
+
+
+def rows(file):
+  with file.open(newline='') as lines:
+    return list(csv.DictReader(lines))
+
+
+@pytest.fixture(scope='module')
+def whole(tiny, tmp_path_factory):
+  workdir = tmp_path_factory.mktemp('whole')
+  return workdir, train(tiny(), workdir)
+
+
+def test_a_run_says_what_it_does(whole):
+  _, said = whole
+  for part in ('* base_width            4', 'Devices: 4 x cpu', 'Parameters:', 'MiB per device',
+               'train 10, validation 1, test 1', 'weight 10', 'Steps: 6 (3 an epoch)',
+               'step 6/6  epoch 2.0/2.0', 'images/s', 'left', 'validation  psnr'):
+    assert part in said, part
+
+
+def test_a_run_writes_its_files(whole):
+  workdir, _ = whole
+  assert [row['step'] for row in rows(workdir / 'metrics.csv')] == ['2', '3', '4', '6']
+  assert [row['step'] for row in rows(workdir / 'validation.csv')] == ['3', '6']
+  assert all(np.isfinite(float(row['supervised_ir'])) for row in rows(workdir / 'metrics.csv'))
+  grids = sorted(p.name for p in (workdir / 'samples').iterdir())
+  assert grids == ['step_00000003.png', 'step_00000006.png']
+  assert images.read_image(workdir / 'samples' / grids[0]).shape[2] == 3
+  assert not list(workdir.glob('**/*orbax-checkpoint-tmp*'))
+
+
+@pytest.mark.parametrize('paired', [True, False])
+def test_resumed_equals_uninterrupted_bit_for_bit(tiny, whole, tmp_path, paired):
+  config = tiny(paired=paired)
+  reference = whole[0]
+  if not paired:
+    reference = tmp_path / 'reference'
+    train(config, reference)
+  train(tiny(paired=paired, steps=3), tmp_path / 'run')
+  said = train(config, tmp_path / 'run')
+  assert '3 done: resuming' in said
+  a, b = state(config, reference, 6), state(config, tmp_path / 'run', 6)
+  assert int(a.step) == 6
+  jax.tree.map(np.testing.assert_array_equal, a, b)
+  drop_rate = lambda table: [{k: v for k, v in row.items() if k != 'images_per_second'}
+                             for row in table]
+  for name in ('metrics.csv', 'validation.csv'):
+    assert drop_rate(rows(reference / name)) == drop_rate(rows(tmp_path / 'run' / name))
+
+
+def test_a_complete_run_stays_as_it_is(tiny, whole):
+  workdir, _ = whole
+  before = (workdir / 'metrics.csv').read_text()
+  assert 'This run is complete: 6 steps' in train(tiny(), workdir)
+  assert (workdir / 'metrics.csv').read_text() == before
+
+
+def test_the_latest_and_the_best_checkpoint_are_kept(tiny, tmp_path):
+  config = tiny(steps=6, checkpoint_every=1, keep_checkpoints=2, learning_rate=1e-12)
+  train(config, tmp_path)
+  figures = {int(row['step']): float(row['psnr']) for row in rows(tmp_path / 'validation.csv')}
+  kept = {int(p.name) for p in (tmp_path / 'checkpoints').iterdir() if p.name.isdecimal()}
+  # Without learning only the running statistics move: which step is best is not known before.
+  best = max(figures, key=lambda step: (figures[step], step))
+  assert kept == {best, 5, 6}
+  assert model_lib.load(tmp_path).step == best
+  assert model_lib.load(tmp_path, 'latest').step == 6
+  with pytest.raises(UserError, match='--checkpoint=77'):
+    model_lib.load(tmp_path, '77')
+
+
+def test_divergence_stops_with_the_step_and_keeps_the_last_checkpoint(tiny, tmp_path):
+  train(tiny(steps=3), tmp_path)
+  config = tiny(steps=12, learning_rate=1e30)
+  (tmp_path / 'config.json').write_text(config_lib.to_json(config))
+  with pytest.raises(UserError, match=r'diverged at step [45]: .*(nan|inf)'):
+    train(config, tmp_path)
+  restored = state(config, tmp_path, 3)
+  assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(restored))
+  with Checkpoints(tmp_path / 'checkpoints', config, read_only=True) as checkpoints:
+    assert checkpoints.latest_step() == 3
+
+
+def test_batch_not_divisible_by_devices_leaves_nothing_behind(tiny, tmp_path):
+  with pytest.raises(UserError, match='--batch_size=6'):
+    train(tiny(batch_size=6), tmp_path / 'run')
+  assert not (tmp_path / 'run').exists()
+
+
+def test_damaged_checkpoint_is_named(tiny, whole, tmp_path):
+  import shutil
+  shutil.copytree(whole[0], tmp_path / 'run')
+  for file in (tmp_path / 'run' / 'checkpoints' / '6' / 'state').rglob('*'):
+    if file.is_file():
+      file.write_bytes(b'')
+  with pytest.raises(UserError, match='checkpoints/6 cannot be read'):
+    model_lib.load(tmp_path / 'run', 'latest')
+
+
+def test_tensorboard_events_are_written(tiny, tmp_path):
+  pytest.importorskip('tensorboardX', reason='needs the extra tensorboard')
+  train(tiny(steps=2, tensorboard=True), tmp_path)
+  assert list((tmp_path / 'tensorboard').glob('events.*'))
