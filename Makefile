@@ -1,4 +1,4 @@
-# make test   the environment, then pytest without the slow tests
+# make test   the environment, then pytest
 # make demo   the environment, then a model trained, measured and shown: runs/demo
 # PYTHON=python3.12 make ... chooses the interpreter of a new environment.
 PYTHON ?= python3
@@ -6,12 +6,9 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 DEMO := runs/demo
 
-.PHONY: test test-all demo clean
+.PHONY: test demo clean
 
 test: $(VENV)/.installed
-	$(BIN)/python -m pytest -m "not slow"
-
-test-all: $(VENV)/.installed
 	$(BIN)/python -m pytest
 
 demo: $(VENV)/.installed

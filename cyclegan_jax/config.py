@@ -14,6 +14,8 @@ from cyclegan_jax.errors import UserError
 
 # The weight of the supervised L1 term that `--paired` switches on: the cycle weight.
 PAIRED_SUPERVISED_WEIGHT = 10.0
+# The window of SSIM, which validation measures.
+SMALLEST_IMAGE = 11
 
 
 def option(default: Any, help_text: str, choices: tuple[str, ...] = ()) -> Any:
@@ -119,15 +121,15 @@ SECTIONS = types.MappingProxyType({f.name: f.type for f in dataclasses.fields(Co
 
 # udacity: the implementation that the paper modified (its reference [1]), at the paper's
 #   9 epochs. `python -m experiments.train --dataset=osu --paired --emsn`.
-# demo: the same networks, narrow and shallow, that learn the synthetic scenes within
-#   minutes on two CPU cores. Not meant for comparison with anything published.
+# demo: narrow and shallow relatives of these that learn the synthetic scenes within minutes on
+#   two CPU cores. Not meant for comparison with anything published.
 PRESETS = types.MappingProxyType({
     'udacity': {},
     'demo': dict(
         dataset='synthetic', paired=True, emsn=True, supervised_weight=PAIRED_SUPERVISED_WEIGHT,
         image_size=(64, 64), flip=True, base_width=24, n_residual_blocks=3, n_downsampling=2,
         discriminator_width=24, discriminator_layers=3, batch_size=8, epochs=24, log_every=50,
-        checkpoint_every=200),
+        checkpoint_every=200, upsampling='resize', learning_rate=5e-4),
 })
 
 
@@ -191,11 +193,11 @@ def _validate_sizes(config: Config) -> None:
     raise UserError(
         f'--image_size={format_value(data.image_size)}: both sides must be positive multiples '
         f'of {stride}, the total stride of --n_downsampling={model.n_downsampling}.')
-  if min(data.image_size) < 2 ** (model.discriminator_layers + 1):
+  smallest = max(2 ** (model.discriminator_layers + 1), SMALLEST_IMAGE)
+  if min(data.image_size) < smallest:
     raise UserError(
         f'--image_size={format_value(data.image_size)} is too small for '
-        f'--discriminator_layers={model.discriminator_layers}: at least '
-        f'{2 ** (model.discriminator_layers + 1)} pixels a side, or fewer layers.')
+        f'--discriminator_layers={model.discriminator_layers}: at least {smallest} pixels a side.')
   if data.load_size != (0, 0) and data.resize == 'none':
     raise UserError('--load_size and --resize=none contradict each other: give one of them.')
   if data.load_size != (0, 0) and any(

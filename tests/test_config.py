@@ -34,6 +34,7 @@ def test_unpaired_demo_has_no_supervised_term():
     (dict(preset='nosuch'), ['--preset=nosuch', 'udacity', 'demo']),
     (dict(image_size=(100, 128)), ['--image_size=100x128', 'multiples of 8']),
     (dict(image_size=(16, 16)), ['--image_size=16x16', '--discriminator_layers=4', '32']),
+    (dict(image_size=(8, 8), discriminator_layers=1), ['--image_size=8x8', 'at least 11']),
     (dict(image_size=(64, 64), load_size=(60, 80)), ['crop is larger', '64x64', '60x80']),
     (dict(load_size=(160, 160), resize='none'), ['--load_size', '--resize=none']),
     (dict(supervised_weight=1.0), ['--supervised_weight=1', '--paired']),

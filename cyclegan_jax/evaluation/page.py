@@ -42,7 +42,7 @@ def render(run: pathlib.Path, table: list[list[str]], content: Mapping[str, Any]
     run: the run folder, for curves and the last sample grid.
     table: rows of model and baselines, header first, model second.
     content: of metrics.json.
-    picture: best, median and worst images, uint8 [height, width, 3].
+    picture: images from the best to the worst, uint8 [height, width, 3].
     settings: the configuration as text.
   """
   name = html.escape(run.name)
@@ -54,8 +54,8 @@ def render(run: pathlib.Path, table: list[list[str]], content: Mapping[str, Any]
       _table(table),
       '<ul>' + ''.join(f'<li>{html.escape(key)}: {html.escape(text)}</li>'
                        for key, text in content['definitions'].items()) + '</ul>',
-      '<h2>Best, median and worst by PSNR</h2>',
-      _image(picture, 'Rows: best, median and worst test images. Columns: RGB, generated IR, '
+      '<h2>From the best to the worst, by PSNR</h2>',
+      _image(picture, 'Rows: images from the best to the worst. Columns: RGB, generated IR, '
              'true IR, error.'),
       '<h2>Training</h2>', '<div class="curves">', *_curves(run), '</div>', *_last_samples(run),
       '<h2>Settings</h2>', f'<pre>{html.escape(settings)}</pre>',

@@ -37,7 +37,7 @@ _DEFINITIONS = {
     'correlation': "Pearson's, per image, mean over images",
 }
 _PACKAGES = ('jax', 'flax', 'optax', 'orbax-checkpoint', 'grain', 'tensorflow-datasets', 'numpy')
-_PICTURES_EACH = 2
+_RANKS = ('best', 'upper quarter', 'median', 'lower quarter', 'worst')
 
 
 def result(results: Mapping[str, Measured], config: Config, ir: Domain, split: str,
@@ -125,15 +125,11 @@ def _write_csv(file: pathlib.Path, measured: Measured) -> None:
 
 def _picture(measured: Measured, examples: grain.MapDataset, predict: Predictor,
              domains: Mapping[str, Domain]) -> np.ndarray:
-  """The best, the middle and the worst images by PSNR, a row each."""
+  """Images from the best to the worst by PSNR, evenly spaced in rank, a row each."""
   order = np.argsort(-measured.per_image['psnr'], kind='stable')
-  n = min(_PICTURES_EACH, max(1, len(order) // 3))
-  middle = (len(order) - n) // 2
-  chosen = [('best', i) for i in order[:n]]
-  chosen += [('median', i) for i in order[middle:middle + n]] if len(order) > n else []
-  chosen += [('worst', i) for i in order[-n:]] if len(order) > 2 * n else []
+  ranks = np.linspace(0, len(order) - 1, len(_RANKS)).round().astype(int)
   lines, titles = [], []
-  for label, index in chosen:
+  for label, index in zip(_RANKS, order[ranks]):
     example = examples[int(index)]
     ir = domains['ir'].normalisation
     truth = emsn.to_pixels(ir, example['ir'])

@@ -51,11 +51,6 @@ def train(config: Config, dataset: Dataset, workdir: pathlib.Path, *, overwrite:
     run.go()
 
 
-def total_steps(config: Config, steps_per_epoch: int) -> int:
-  """How many steps a run has: --steps, or --epochs times the steps of an epoch."""
-  return config.train.steps or config.train.epochs * steps_per_epoch
-
-
 @dataclasses.dataclass
 class _Run:
   """One process's share of a run."""
@@ -69,15 +64,17 @@ class _Run:
   def __post_init__(self):
     data = self.config.data
     self.nets = networks.build(self.config.model, data.rgb_channels, data.ir_channels)
-    self.total = total_steps(self.config, self.steps_per_epoch)
+    self.total = self.config.train.steps or self.config.train.epochs * self.steps_per_epoch
     self.iterator = self._batches()
     self.state, self.step = self._restored_or_new()
-    logs = (run_folder.CsvLog(self.workdir / name, self.step)
-            for name in (run_folder.METRICS, run_folder.VALIDATION))
-    self.metrics, self.validation = logs
-    self.tensorboard = _tensorboard(self.workdir, self.step) if self.config.train.tensorboard else None
-    test = self.dataset.splits.get('validation')
-    self.measurable = bool(test and len(test) and test.aligned)
+    self.metrics, self.validation = (
+        run_folder.CsvLog(self.workdir / name, self.step)
+        for name in (run_folder.METRICS, run_folder.VALIDATION))
+    self.tensorboard = None
+    if self.config.train.tensorboard:
+      self.tensorboard = _tensorboard(self.workdir, self.step)
+    validation = self.dataset.splits.get('validation')
+    self.measurable = bool(validation and len(validation) and validation.aligned)
 
   def _batches(self) -> grain.DatasetIterator:
     examples = pipeline.examples(self.dataset, 'train', self.config.data,
