@@ -68,16 +68,20 @@ def normalisation(domain: str, emsn: bool, max_value: float = 255.0) -> Normalis
   return EMSN(*BANDS[domain], max_value) if emsn else Plain(max_value)
 
 
-def to_pixels(norm: Normalisation, x: Any) -> np.ndarray:
-  """Network values as the integers that are written to a file.
+def quantise(values: Any, max_value: float) -> np.ndarray:
+  """Pixel values, not rounded, as the integers that are written to a file.
 
   Args:
-    norm: the domain's normalisation; max_value 255 gives uint8, 65535 uint16.
-    x: float array of network values, any shape; what lies outside [-1, 1] is clipped.
+    values: float array, any shape; what lies outside [0, max_value] is clipped.
+    max_value: 255 gives uint8, 65535 uint16.
 
   Returns:
-    NumPy array of x's shape, rounded to the nearest integer.
+    NumPy array of the same shape, rounded to the nearest integer.
   """
-  dtype = np.uint8 if norm.max_value <= 255 else np.uint16
-  values = np.rint(norm.inverse(np.asarray(x, np.float32)))
-  return np.clip(values, 0, norm.max_value).astype(dtype)
+  dtype = np.uint8 if max_value <= 255 else np.uint16
+  return np.clip(np.rint(np.asarray(values)), 0, max_value).astype(dtype)
+
+
+def to_pixels(norm: Normalisation, x: Any) -> np.ndarray:
+  """Network values, float of any shape, as the integers that are written to a file."""
+  return quantise(norm.inverse(np.asarray(x, np.float32)), norm.max_value)

@@ -68,15 +68,3 @@ def draw_text(
     colour: RGB, 0..255.
   """
   ImageDraw.Draw(picture).text(position, text, fill=colour, font=_font(size), anchor=anchor)
-
-
-def draw_rotated_text(
-    picture: Image.Image, centre: tuple[float, float], text: str, size: int
-) -> None:
-  """Writes one line that reads from bottom to top, around its centre (x, y)."""
-  width, height = text_width(text, size), line_height(size)
-  stencil = Image.new("L", (max(1, width), height), 0)
-  ImageDraw.Draw(stencil).text((0, 0), text, fill=255, font=_font(size), anchor="la")
-  stencil = stencil.rotate(90, expand=True)
-  corner = (round(centre[0] - height / 2), round(centre[1] - width / 2))
-  picture.paste(BLACK, corner, stencil)

@@ -48,7 +48,7 @@ def measure(predictors: Mapping[str, Predictor], data: grain.MapDataset, ir: Dom
     ids += list(batch['id'][:n])
     truth = emsn.to_pixels(ir.normalisation, batch['ir']).astype(np.float32)
     for name, predict in predictors.items():
-      prediction = np.clip(np.rint(predict(batch)), 0, max_value).astype(np.float32)
+      prediction = emsn.quantise(predict(batch), max_value).astype(np.float32)
       values = metrics.image_metrics(truth, prediction, max_value=max_value)
       collected[name].append({key: np.asarray(value)[:n] for key, value in values.items()})
   results = {}

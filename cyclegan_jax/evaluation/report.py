@@ -37,6 +37,8 @@ _DEFINITIONS = {
     'correlation': "Pearson's, per image, mean over images",
 }
 _PACKAGES = ('jax', 'flax', 'optax', 'orbax-checkpoint', 'grain', 'tensorflow-datasets', 'numpy')
+# Pairs in the figure that follows the paper's.
+_PAPER_FIGURE = 16
 _RANKS = ('best', 'upper quarter', 'median', 'lower quarter', 'worst')
 
 
@@ -62,7 +64,10 @@ def result(results: Mapping[str, Measured], config: Config, ir: Domain, split: s
 def write(folder: pathlib.Path, content: Mapping[str, Any], results: Mapping[str, Measured],
           examples: grain.MapDataset, predict: Predictor, domains: Mapping[str, Domain],
           config: Config, run: pathlib.Path) -> None:
-  """Writes metrics.json, per_image.csv, summary.md, examples.png and report.html.
+  """Writes metrics.json, per_image.csv, summary.md, report.html, and two pictures.
+
+  examples.png shows images from the best to the worst with their errors, paper_figure.png real
+  RGB and generated IR in turn, as figures 2 to 5 of the paper.
 
   Args:
     folder: where to; made if need be.
@@ -81,6 +86,7 @@ def write(folder: pathlib.Path, content: Mapping[str, Any], results: Mapping[str
   (folder / 'summary.md').write_text(summary)
   picture = _picture(results[MODEL], examples, predict, domains)
   images.write_png(folder / 'examples.png', picture)
+  images.write_png(folder / 'paper_figure.png', _paper_figure(examples, predict, domains))
   (folder / 'report.html').write_text(
       page.render(run, rows(content), content, picture, config_lib.describe(config)))
 
@@ -128,16 +134,28 @@ def _picture(measured: Measured, examples: grain.MapDataset, predict: Predictor,
   """Images from the best to the worst by PSNR, evenly spaced in rank, a row each."""
   order = np.argsort(-measured.per_image['psnr'], kind='stable')
   ranks = np.linspace(0, len(order) - 1, len(_RANKS)).round().astype(int)
+  ir = domains['ir'].normalisation
   lines, titles = [], []
   for label, index in zip(_RANKS, order[ranks]):
-    example = examples[int(index)]
-    ir = domains['ir'].normalisation
-    truth = emsn.to_pixels(ir, example['ir'])
-    generated = emsn.to_pixels(ir, ir.forward(predict({'rgb': example['rgb'][np.newaxis]})[0]))
-    lines.append([emsn.to_pixels(domains['rgb'].normalisation, example['rgb']), generated, truth,
-                  figures.error_map(truth, generated, ir.max_value)])
+    rgb, generated = _translated(examples[int(index)], predict, domains)
+    truth = emsn.to_pixels(ir, examples[int(index)]['ir'])
+    lines.append([rgb, generated, truth, figures.error_map(truth, generated, ir.max_value)])
     titles.append(f'{label}: {measured.per_image["psnr"][index]:.1f} dB')
   return figures.grid(lines, titles=['RGB', 'IR, generated', 'IR', 'error'], row_titles=titles)
+
+
+def _paper_figure(examples: grain.MapDataset, predict: Predictor,
+                  domains: Mapping[str, Domain]) -> np.ndarray:
+  chosen = np.linspace(0, len(examples) - 1, min(_PAPER_FIGURE, len(examples))).round().astype(int)
+  return figures.paper_grid([_translated(examples[int(i)], predict, domains) for i in chosen])
+
+
+def _translated(example: Mapping[str, np.ndarray], predict: Predictor,
+                domains: Mapping[str, Domain]) -> tuple[np.ndarray, np.ndarray]:
+  """An example's RGB image and the generated IR one, as pixels."""
+  generated = predict({'rgb': example['rgb'][np.newaxis]})[0]
+  return (emsn.to_pixels(domains['rgb'].normalisation, example['rgb']),
+          emsn.quantise(generated, domains['ir'].normalisation.max_value))
 
 
 def _commit() -> str | None:
