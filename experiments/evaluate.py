@@ -30,9 +30,9 @@ def main() -> None:
   dataset = datasets.open_dataset(model.config.data)
   examples = pipeline.examples(dataset, _SPLIT.value, model.config.data)
   predict = samples.predictor(model.translators['rgb_to_ir'], model.domains['ir'])
-  predictors = {report.MODEL: predict, **baselines.baselines(dataset, model.config.data)}
+  predictors = {report.MODEL: predict, **baselines.baselines(dataset, model.config.data, print)}
   results = measure.measure(predictors, examples, model.domains['ir'],
-                            model.config.train.batch_size)
+                            model.config.train.batch_size, print)
   folder = workdir / run_folder.EVALUATION / _SPLIT.value
   content = report.result(results, model.config, model.domains['ir'], _SPLIT.value, model.step)
   report.write(folder, content, results, examples, predict, model.domains, model.config, workdir)

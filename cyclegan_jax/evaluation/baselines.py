@@ -12,21 +12,27 @@ import numpy as np
 from cyclegan_jax.config import DataConfig
 from cyclegan_jax.data import images, pipeline
 from cyclegan_jax.data.source import Dataset
+from cyclegan_jax.progress import Say, tracked
 
 Predictor = Callable[[Mapping[str, np.ndarray]], np.ndarray]
 
 BASELINES = ('mean_image', 'luminance', 'constant')
 
 
-def baselines(dataset: Dataset, config: DataConfig) -> dict[str, Predictor]:
+def baselines(dataset: Dataset, config: DataConfig, say: Say) -> dict[str, Predictor]:
   """The trivial predictors; reads the training split's IR images once.
+
+  Args:
+    dataset: the data.
+    config: how images are sized.
+    say: takes lines about the progress.
 
   Returns:
     `mean_image`: the pixelwise mean of the training IR images; `luminance`: Rec. 601 luma of the
     RGB image, scaled to the IR range; `constant`: the mean value of all training IR pixels.
   """
   rgb, ir = dataset.domains['rgb'], dataset.domains['ir']
-  mean = _mean_image(pipeline.domain_images(dataset, 'train', 'ir', config))
+  mean = _mean_image(pipeline.domain_images(dataset, 'train', 'ir', config), say)
   mean = ir.normalisation.inverse(mean)
 
   def luminance(batch):
@@ -42,8 +48,6 @@ def baselines(dataset: Dataset, config: DataConfig) -> dict[str, Predictor]:
           'constant': repeated(np.mean(mean, (0, 1)))}
 
 
-def _mean_image(data: grain.MapDataset) -> np.ndarray:
-  total, n = 0.0, 0
-  for image in data.to_iter_dataset():
-    total, n = total + image.astype(np.float64), n + 1
-  return (total / n).astype(np.float32)
+def _mean_image(data: grain.MapDataset, say: Say) -> np.ndarray:
+  images_ = tracked(data.to_iter_dataset(), len(data), 'Averaging training images', say)
+  return (sum(image.astype(np.float64) for image in images_) / len(data)).astype(np.float32)

@@ -10,6 +10,7 @@ from cyclegan_jax import emsn
 from cyclegan_jax.data.source import Domain
 from cyclegan_jax.evaluation import metrics
 from cyclegan_jax.evaluation.baselines import Predictor
+from cyclegan_jax.progress import Say, tracked
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,7 +28,7 @@ class Measured:
 
 
 def measure(predictors: Mapping[str, Predictor], data: grain.MapDataset, ir: Domain,
-            batch_size: int) -> dict[str, Measured]:
+            batch_size: int, say: Say) -> dict[str, Measured]:
   """Measures predictors of IR images in one pass over aligned examples.
 
   True and predicted images are compared as the integers that are written to files: inverse
@@ -38,13 +39,14 @@ def measure(predictors: Mapping[str, Predictor], data: grain.MapDataset, ir: Dom
     data: from `pipeline.examples(train=False)`.
     ir: the IR domain.
     batch_size: images at a time; the last batch is filled up and cut.
+    say: takes lines about the progress.
 
   Returns:
     Results by predictor name.
   """
   max_value = ir.normalisation.max_value
   ids, collected = [], {name: [] for name in predictors}
-  for batch, n in _batches(data, batch_size):
+  for batch, n in tracked(_batches(data, batch_size), len(data), 'Measuring', say, batch_size):
     ids += list(batch['id'][:n])
     truth = emsn.to_pixels(ir.normalisation, batch['ir']).astype(np.float32)
     for name, predict in predictors.items():

@@ -2,14 +2,11 @@
 
 import pathlib
 import time
-from typing import Callable
 
 from cyclegan_jax.data import images
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.inference.model import Model
-from cyclegan_jax.training.progress import duration
-
-_SECONDS_BETWEEN_LINES = 5.0
+from cyclegan_jax.progress import duration, Say, tracked
 
 
 def plan(source: pathlib.Path, output: pathlib.Path) -> list[tuple[pathlib.Path, pathlib.Path]]:
@@ -45,7 +42,7 @@ def plan(source: pathlib.Path, output: pathlib.Path) -> list[tuple[pathlib.Path,
 
 
 def translate_files(model: Model, source: pathlib.Path, output: pathlib.Path, direction: str,
-                    say: Callable[[str], None] = print) -> list[str]:
+                    say: Say = print) -> list[str]:
   """Translates a file or a folder; unreadable files are left out and reported.
 
   Args:
@@ -59,8 +56,8 @@ def translate_files(model: Model, source: pathlib.Path, output: pathlib.Path, di
     One message per file that could not be translated.
   """
   pairs, failures = plan(source, output), []
-  begin = said = time.monotonic()
-  for done, (file, target) in enumerate(pairs, 1):
+  begin = time.monotonic()
+  for file, target in tracked(pairs, len(pairs), 'Translating', say):
     try:
       result = model.translate(images.read_image(file), direction, str(file))
       target.parent.mkdir(parents=True, exist_ok=True)
@@ -69,10 +66,6 @@ def translate_files(model: Model, source: pathlib.Path, output: pathlib.Path, di
       failures.append(str(error))
     except OSError as error:
       raise UserError(f'--output={output} cannot be written: {error}.') from error
-    now = time.monotonic()
-    if now - said > _SECONDS_BETWEEN_LINES:
-      said, rate = now, done / (now - begin)
-      say(f'{done}/{len(pairs)}  {rate:.1f} images/s  {duration((len(pairs) - done) / rate)} left')
   seconds = time.monotonic() - begin
   say(f'Translated {len(pairs) - len(failures)} of {len(pairs)} images into {output} in '
       f'{duration(seconds)}, {len(pairs) / seconds:.1f} images/s.')

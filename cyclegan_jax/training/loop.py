@@ -17,16 +17,17 @@ from cyclegan_jax.data.source import Dataset
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.evaluation import measure, samples
 from cyclegan_jax.models import networks
+from cyclegan_jax.progress import duration, Say
 from cyclegan_jax.training import parallel, run_folder, state as state_lib
 from cyclegan_jax.training.checkpoint import Checkpoints
-from cyclegan_jax.training.progress import Progress, duration
+from cyclegan_jax.training.progress import Progress
 
 # A line at least this often, however slow the steps.
 _SECONDS_BETWEEN_LINES = 30.0
 
 
 def train(config: Config, dataset: Dataset, workdir: pathlib.Path, *, overwrite: bool = False,
-          say: Callable[[str], None] = print) -> None:
+          say: Say = print) -> None:
   """Trains, resuming from the newest checkpoint in `workdir` if there is one.
 
   Args:
@@ -58,7 +59,7 @@ class _Run:
   dataset: Dataset
   workdir: pathlib.Path
   checkpoints: Checkpoints
-  say: Callable[[str], None]
+  say: Say
   steps_per_epoch: int
 
   def __post_init__(self):
@@ -157,7 +158,7 @@ class _Run:
     data = pipeline.examples(self.dataset, 'validation', self.config.data)
     predict = samples.predictor(translators['rgb_to_ir'], self.dataset.domains['ir'])
     totals = measure.measure({'model': predict}, data, self.dataset.domains['ir'],
-                             self.config.train.batch_size)['model'].totals
+                             self.config.train.batch_size, self.say)['model'].totals
     self.validation.add({'step': self.step, **totals})
     self._to_tensorboard('validation', totals)
     self.say('validation  ' + '  '.join(

@@ -8,6 +8,7 @@ from typing import Iterator, Mapping
 import numpy as np
 
 from cyclegan_jax.errors import UserError
+from cyclegan_jax.progress import duration
 
 
 class Progress:
@@ -79,13 +80,3 @@ class Progress:
             f'D {both("discriminator"):.3f}  G {both("adversarial"):.3f}  '
             f'cycle {both("cycle"):.3f}{supervised}  '
             f'{row["images_per_second"]:.1f} images/s  {duration(left)} left')
-
-
-def duration(seconds: float) -> str:
-  """Seconds as 59s, 12m03s or 5h07m."""
-  seconds = int(round(seconds))
-  if seconds < 60:
-    return f'{seconds}s'
-  if seconds < 3600:
-    return f'{seconds // 60}m{seconds % 60:02}s'
-  return f'{seconds // 3600}h{seconds % 3600 // 60:02}m'

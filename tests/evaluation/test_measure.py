@@ -32,7 +32,7 @@ def test_baselines_are_what_they_say(dataset, config):
   train = list(pipeline.examples(dataset, 'train', config.data))
   batch = {key: np.stack([example[key] for example in train[:2]]) for key in ('rgb', 'ir')}
   found = {name: np.asarray(predict(batch))
-           for name, predict in baselines.baselines(dataset, config.data).items()}
+           for name, predict in baselines.baselines(dataset, config.data, print).items()}
   mean = np.mean([pixels(example['ir']) for example in train], 0)
   np.testing.assert_allclose(found['mean_image'][1], mean, atol=1e-3)
   np.testing.assert_allclose(found['constant'], mean.mean(), atol=1e-3)
@@ -46,14 +46,14 @@ def test_luminance_is_scaled_to_sixteen_bits(dataset, config):
       ir, normalisation=dataclasses.replace(ir.normalisation, max_value=65535.0))})
   batch = {'rgb': np.ones((1, 24, 32, 3), np.float32), 'ir': np.ones((1, 24, 32, 1), np.float32)}
   np.testing.assert_allclose(
-      baselines.baselines(deep, config.data)['luminance'](batch), 65535, rtol=1e-6)
+      baselines.baselines(deep, config.data, print)['luminance'](batch), 65535, rtol=1e-6)
 
 
 @pytest.mark.parametrize('batch_size', [1, 4, 100])
 def test_every_image_is_measured_once_whatever_the_batch(dataset, config, batch_size):
   examples = pipeline.examples(dataset, 'train', config.data)
   predict = lambda batch: pixels(batch['rgb'][..., 1:2]) + 0.3  # some image, not yet rounded
-  result = measure.measure({'x': predict}, examples, dataset.domains['ir'], batch_size)['x']
+  result = measure.measure({'x': predict}, examples, dataset.domains['ir'], batch_size, print)['x']
   assert result.ids == [example['id'] for example in examples]
   for i, example in enumerate(examples):
     truth, image = np.rint(pixels(example['ir'])), np.clip(np.rint(predict(example)), 0, 255)
@@ -67,8 +67,8 @@ def test_report_files_agree_with_each_other(dataset, config, tmp_path):
   examples = pipeline.examples(dataset, 'train', config.data)
   perfect = lambda batch: pixels(batch['ir']) if 'ir' in batch else 255 - pixels(
       batch['rgb'][..., :1])
-  predictors = {report.MODEL: perfect, **baselines.baselines(dataset, config.data)}
-  results = measure.measure(predictors, examples, dataset.domains['ir'], 4)
+  predictors = {report.MODEL: perfect, **baselines.baselines(dataset, config.data, print)}
+  results = measure.measure(predictors, examples, dataset.domains['ir'], 4, print)
   content = report.result(results, config, dataset.domains['ir'], 'train', 7)
   report.write(tmp_path, content, results, examples, perfect, dataset.domains, config, tmp_path)
   written = json.loads((tmp_path / 'metrics.json').read_text())
