@@ -84,6 +84,8 @@ def default_workdir(config: Config) -> pathlib.Path:
 def run(main: Callable[[], Any]) -> None:
   """Runs a command: a person's mistake is one message and exit status 2, no traceback."""
   def guarded(argv):
+    # Lines reach a log file at once, not when a buffer is full.
+    sys.stdout.reconfigure(line_buffering=True)
     if not flags.FLAGS['verbosity'].present:
       # Orbax and TFDS tell every step of theirs; our own lines are printed, not logged.
       logging.set_verbosity(logging.ERROR)

@@ -19,10 +19,8 @@ from cyclegan_jax.data import images
 from datasets.folder import config as config_lib
 from datasets.folder import folder_dataset_builder
 from tests.datasets.test_folder_layouts import image
-from tests.datasets.test_folder_layouts import needs_roadscene
 from tests.datasets.test_folder_layouts import put
 from tests.datasets.test_folder_layouts import put_pairs
-from tests.datasets.test_folder_layouts import ROADSCENE
 
 SKIP = tfds.decode.SkipDecoding()
 
@@ -249,11 +247,10 @@ def test_the_log_does_not_list_all_files(source, tmp_path, caplog):
   assert 'rgb/0.png' not in caplog.text and 'lonely' not in caplog.text
 
 
-@needs_roadscene
-def test_roadscene_is_stored_byte_for_byte(tmp_path):
-  config = config_lib.folder_config(ROADSCENE)
+def test_roadscene_is_stored_byte_for_byte(roadscene, tmp_path):
+  config = config_lib.folder_config(roadscene)
   found = stored(prepare(config, tmp_path))
   digests = {hashlib.sha256(record[domain]).digest() for examples in found.values()
              for record in examples.values() for domain in ('rgb', 'ir')}
   assert digests == {hashlib.sha256(path.read_bytes()).digest()
-                     for path in ROADSCENE.glob('*/*.jpg')}
+                     for path in roadscene.glob('*/*.jpg')}

@@ -2,7 +2,6 @@
 
 import itertools
 import os
-import pathlib
 import unicodedata
 
 import numpy as np
@@ -12,12 +11,6 @@ from cyclegan_jax import errors
 from cyclegan_jax.data import images
 from datasets.folder import config as config_lib
 from datasets.folder import layouts
-
-ROOT = pathlib.Path(__file__).parents[2]
-ROADSCENE = pathlib.Path(os.environ.get(
-    'CYCLEGAN_ROADSCENE', ROOT.parent / 'shared' / 'data' / 'roadscene'))
-needs_roadscene = pytest.mark.skipif(
-    not ROADSCENE.is_dir(), reason=f'no RoadScene at {ROADSCENE}; set CYCLEGAN_ROADSCENE')
 
 
 def image(channels, dtype=np.uint8, size=(4, 6), value=None):
@@ -274,7 +267,6 @@ def test_unreadable_folders_are_named(tmp_path, monkeypatch):
     layouts.scan(tmp_path)
 
 
-@needs_roadscene
-def test_roadscene():
-  config = config_lib.folder_config(ROADSCENE)
+def test_roadscene(roadscene):
+  config = config_lib.folder_config(roadscene)
   assert config.aligned and config.unmatched == () and len(all_ids(config)) == 180
