@@ -239,7 +239,7 @@ def format_value(value: Any) -> str:
 
 
 def describe(config: Config) -> str:
-  """The resolved configuration as text, one setting a line; * marks what differs from the preset."""
+  """The resolved configuration as text, a line each; * marks what differs from the preset."""
   changed = differences(make(config.train.preset), config)
   lines = [f'Configuration (preset {config.train.preset}; * marks what you changed):']
   for name, value in flatten(config).items():

@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 from cyclegan_jax.data import decoding
-from cyclegan_jax.data.decoding import ImageError, ImageHeader, MAX_PIXELS
+from cyclegan_jax.data.decoding import ImageError, ImageHeader
 
 EXTENSIONS = ('.bmp', '.jpeg', '.jpg', '.png', '.tif', '.tiff')
 
@@ -64,8 +64,9 @@ def image_header(path: str | os.PathLike) -> ImageHeader:
     ImageError: the file is missing, empty, too large or of an unsupported kind.
   """
   name = _name_of(path, None)
-  with decoding.explained(name), open(path, 'rb') as stream, decoding.opened_image(stream, name) as opened:
-    return opened.header
+  with decoding.explained(name), open(path, 'rb') as stream:
+    with decoding.opened_image(stream, name) as opened:
+      return opened.header
 
 
 def is_plain(source: str | os.PathLike | bytes, name: str | None = None) -> bool:

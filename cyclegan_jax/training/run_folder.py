@@ -23,7 +23,8 @@ from cyclegan_jax.data.source import Dataset, Domain
 from cyclegan_jax.errors import UserError
 
 CONFIG, DATA, METRICS, VALIDATION = 'config.json', 'data.json', 'metrics.csv', 'validation.csv'
-SAMPLES, CHECKPOINTS, EVALUATION, TENSORBOARD = 'samples', 'checkpoints', 'evaluation', 'tensorboard'
+SAMPLES, CHECKPOINTS, EVALUATION = 'samples', 'checkpoints', 'evaluation'
+TENSORBOARD = 'tensorboard'
 _OURS = (CONFIG, DATA, METRICS, VALIDATION, SAMPLES, CHECKPOINTS, EVALUATION, TENSORBOARD)
 
 # Settings that may change when a run goes on: none of them changes a step.
