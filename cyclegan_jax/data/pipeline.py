@@ -17,7 +17,8 @@ from cyclegan_jax.data import images
 from cyclegan_jax.data.source import Dataset, Domain, Records, Split
 from cyclegan_jax.errors import UserError
 
-_READ_THREADS = 4
+# Grain's default reads 500 elements ahead, which may be 500 batches.
+_READING = grain.ReadOptions(num_threads=4, prefetch_buffer_size=8)
 _BATCHES_AHEAD = 2
 
 
@@ -91,10 +92,14 @@ def batches(data: grain.MapDataset, batch_size: int, sharding: Any) -> grain.Ite
   devices = sharding.mesh.size
   def to_rows(batch):
     return {key: batch[key].reshape(devices, -1, *batch[key].shape[1:]) for key in ('rgb', 'ir')}
-  stream = data.batch(batch_size, drop_remainder=True).map(to_rows).to_iter_dataset(
-      grain.ReadOptions(num_threads=_READ_THREADS, prefetch_buffer_size=2 * _READ_THREADS))
-  return grain.experimental.device_put(stream, sharding, cpu_buffer_size=_BATCHES_AHEAD,
+  rows = stream(data.batch(batch_size, drop_remainder=True).map(to_rows))
+  return grain.experimental.device_put(rows, sharding, cpu_buffer_size=_BATCHES_AHEAD,
                                        device_buffer_size=_BATCHES_AHEAD)
+
+
+def stream(data: grain.MapDataset) -> grain.IterDataset:
+  """The elements in order, read by a few threads a few elements ahead."""
+  return data.to_iter_dataset(_READING)
 
 
 def check_crop(dataset: Dataset, config: DataConfig) -> None:

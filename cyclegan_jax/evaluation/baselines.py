@@ -49,5 +49,5 @@ def baselines(dataset: Dataset, config: DataConfig, say: Say) -> dict[str, Predi
 
 
 def _mean_image(data: grain.MapDataset, say: Say) -> np.ndarray:
-  images_ = tracked(data.to_iter_dataset(), len(data), 'Averaging training images', say)
+  images_ = tracked(pipeline.stream(data), len(data), 'Averaging training images', say)
   return (sum(image.astype(np.float64) for image in images_) / len(data)).astype(np.float32)

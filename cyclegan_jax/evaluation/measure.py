@@ -7,6 +7,7 @@ import grain
 import numpy as np
 
 from cyclegan_jax import emsn
+from cyclegan_jax.data import pipeline
 from cyclegan_jax.data.source import Domain
 from cyclegan_jax.evaluation import metrics
 from cyclegan_jax.evaluation.baselines import Predictor
@@ -62,7 +63,7 @@ def measure(predictors: Mapping[str, Predictor], data: grain.MapDataset, ir: Dom
 
 def _batches(data: grain.MapDataset, batch_size: int) -> Iterator[tuple[dict[str, Any], int]]:
   """Batches of equal size and how many of their rows count; the last row fills the last batch."""
-  for batch in data.batch(min(batch_size, len(data))).to_iter_dataset():
+  for batch in pipeline.stream(data.batch(min(batch_size, len(data)))):
     n = len(batch['id'])
     missing = min(batch_size, len(data)) - n
     if missing:

@@ -18,6 +18,7 @@ from cyclegan_jax.training.state import TrainState
 # Orbax first renames a step that is to go into this folder: a kill while it deletes cannot leave
 # a half-deleted step that still looks restorable.
 _TRASH = '.trash'
+_UNFINISHED = '*.orbax-checkpoint-tmp*'
 
 
 class Checkpoints:
@@ -33,13 +34,15 @@ class Checkpoints:
   def __init__(self, folder: pathlib.Path, config: Config, *, read_only: bool = False):
     self._config = config
     self._folder = folder.absolute()
+    self._read_only = read_only
     metric = config.train.best_metric
     if not read_only:
-      shutil.rmtree(self._folder / _TRASH, ignore_errors=True)
+      # Orbax would do it in the background, and may still be at it when it saves for the first time.
+      for leftover in self._folder.glob(_UNFINISHED):
+        shutil.rmtree(leftover, ignore_errors=True)
     self._manager = ocp.CheckpointManager(self._folder, options=ocp.CheckpointManagerOptions(
         best_fn=lambda metrics: metrics[metric], best_mode='max', read_only=read_only,
-        todelete_subdir=_TRASH, cleanup_tmp_directories=not read_only,
-        enable_async_checkpointing=not read_only,
+        todelete_subdir=_TRASH, enable_async_checkpointing=not read_only,
         preservation_policy=checkpoint_managers.AnyPreservationPolicy([
             checkpoint_managers.LatestN(config.train.keep_checkpoints),
             checkpoint_managers.BestN(get_metric_fn=lambda metrics: metrics[metric], n=1,
@@ -49,9 +52,8 @@ class Checkpoints:
     return self
 
   def __exit__(self, *unused: Any) -> None:
-    self._manager.wait_until_finished()
+    self._empty_trash()
     self._manager.close()
-    shutil.rmtree(self._folder / _TRASH, ignore_errors=True)
 
   def latest_step(self) -> int | None:
     """The newest complete step, or None."""
@@ -83,6 +85,7 @@ class Checkpoints:
   def save(self, step: int, state: TrainState, iterator: grain.DatasetIterator,
            metrics: Mapping[str, float] | None) -> None:
     """Starts saving; `state` is one device's copy and may be donated afterwards."""
+    self._empty_trash()
     self._manager.save(step, metrics=metrics and dict(metrics), args=ocp.args.Composite(
         state=ocp.args.StandardSave(state), data=grain.checkpoint.CheckpointSave(iterator)))
 
@@ -100,6 +103,11 @@ class Checkpoints:
     except (ValueError, KeyError, OSError) as error:
       raise UserError(f'The checkpoint {self._folder / str(step)} cannot be read. It is damaged, '
                       f'or from another configuration: {error}') from error
+
+  def _empty_trash(self) -> None:
+    if not self._read_only:
+      self._manager.wait_until_finished()
+      shutil.rmtree(self._folder / _TRASH, ignore_errors=True)
 
   def _abstract_state(self) -> TrainState:
     device = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])

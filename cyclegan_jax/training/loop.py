@@ -131,7 +131,7 @@ class _Run:
     line = f'Compiled the training step in {duration(time.monotonic() - begin)}'
     if memory:
       used = memory.argument_size_in_bytes + memory.temp_size_in_bytes
-      line += f'; it needs about {used / jax.local_device_count() / 2**20:.0f} MiB per device'
+      line += f'; it needs about {used / 2**20:.0f} MiB on each device'
     self.say(line + '.')
     return step
 

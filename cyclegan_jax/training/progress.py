@@ -44,9 +44,8 @@ class Progress:
         raise UserError(
             f'Training diverged at step {step}: ' +
             ', '.join(f'{name} is {value}' for name, value in bad.items()) +
-            '. Nothing was saved since; the last checkpoint is intact. Try a smaller '
-            '--learning_rate, or look at the input images; the same command resumes from that '
-            'checkpoint.')
+            '. Nothing was saved since: the last checkpoint is intact. Look at the input images '
+            'that came then, or start anew with a smaller --learning_rate in another --workdir.')
       self._rows.append(row)
       self._step = step
     self._pending.clear()

@@ -50,7 +50,7 @@ def whole(tiny, tmp_path_factory):
 
 def test_a_run_says_what_it_does(whole):
   _, said = whole
-  for part in ('* base_width            4', 'Devices: 4 x cpu', 'Parameters:', 'MiB per device',
+  for part in ('* base_width            4', 'Devices: 4 x cpu', 'Parameters:', 'MiB on each device',
                'train 10, validation 1, test 1', 'weight 10', 'Steps: 6 (3 an epoch)',
                'step 6/6  epoch 2.0/2.0', 'images/s', 'left', 'validation  psnr'):
     assert part in said, part
@@ -97,7 +97,7 @@ def test_the_latest_and_the_best_checkpoint_are_kept(tiny, tmp_path):
   config = tiny(steps=6, checkpoint_every=1, keep_checkpoints=2, learning_rate=1e-12)
   train(config, tmp_path)
   figures = {int(row['step']): float(row['psnr']) for row in rows(tmp_path / 'validation.csv')}
-  kept = {int(p.name) for p in (tmp_path / 'checkpoints').iterdir() if p.name.isdecimal()}
+  kept = {int(p.name) for p in (tmp_path / 'checkpoints').iterdir()}  # and nothing else
   # Without learning only the running statistics move: which step is best is not known before.
   best = max(figures, key=lambda step: (figures[step], step))
   assert kept == {best, 5, 6}
@@ -105,6 +105,14 @@ def test_the_latest_and_the_best_checkpoint_are_kept(tiny, tmp_path):
   assert model_lib.load(tmp_path, 'latest').step == 6
   with pytest.raises(UserError, match='--checkpoint=77'):
     model_lib.load(tmp_path, '77')
+
+
+def test_leftovers_of_a_kill_are_removed(tiny, tmp_path):
+  for name in ('2.orbax-checkpoint-tmp', '.trash/1'):
+    (tmp_path / 'checkpoints' / name / 'state').mkdir(parents=True)
+  (tmp_path / 'config.json').write_text(config_lib.to_json(tiny(steps=3)))
+  train(tiny(steps=3), tmp_path)
+  assert [p.name for p in (tmp_path / 'checkpoints').iterdir()] == ['3']
 
 
 def test_divergence_stops_with_the_step_and_keeps_the_last_checkpoint(tiny, tmp_path):
