@@ -35,13 +35,14 @@ _CURVES = (
 
 
 def render(run: pathlib.Path, table: list[list[str]], content: Mapping[str, Any],
-           picture: np.ndarray, settings: str) -> str:
+           verdict: str, picture: np.ndarray, settings: str) -> str:
   """The page as text.
 
   Args:
     run: the run folder, for curves and the last sample grid.
     table: rows of model and baselines, header first, model second.
     content: of metrics.json.
+    verdict: a sentence on model and baselines.
     picture: images from the best to the worst, uint8 [height, width, 3].
     settings: the configuration as text.
   """
@@ -51,7 +52,7 @@ def render(run: pathlib.Path, table: list[list[str]], content: Mapping[str, Any]
       f'<h1>{name}: RGB to infrared</h1>',
       f'<p>{content["n"]} images of the split <b>{html.escape(content["split"])}</b> at '
       f'{height}x{width} pixels, checkpoint at step {content["checkpoint_step"]}.</p>',
-      _table(table),
+      _table(table), f'<p>{html.escape(verdict)}</p>',
       '<ul>' + ''.join(f'<li>{html.escape(key)}: {html.escape(text)}</li>'
                        for key, text in content['definitions'].items()) + '</ul>',
       '<h2>From the best to the worst, by PSNR</h2>',

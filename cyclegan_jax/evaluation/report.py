@@ -88,7 +88,8 @@ def write(folder: pathlib.Path, content: Mapping[str, Any], results: Mapping[str
   images.write_png(folder / 'examples.png', picture)
   images.write_png(folder / 'paper_figure.png', _paper_figure(examples, predict, domains))
   (folder / 'report.html').write_text(
-      page.render(run, rows(content), content, picture, config_lib.describe(config)))
+      page.render(run, rows(content), content, verdict(content), picture,
+                  config_lib.describe(config)))
 
 
 def rows(content: Mapping[str, Any]) -> list[list[str]]:
@@ -100,13 +101,27 @@ def rows(content: Mapping[str, Any]) -> list[list[str]]:
   return table
 
 
+def verdict(content: Mapping[str, Any]) -> str:
+  """One sentence: which trivial baselines the model does not beat."""
+  def score(totals, metric):
+    # A PSNR of null is infinite: every image is reproduced exactly.
+    return math.inf if totals[metric] is None else totals[metric]
+  lost = [f'{_NAMES[name]} ({_COLUMNS[metric]} {score(totals, metric):.4g})'
+          for name, totals in content['baselines'].items() for metric in ('psnr', 'ssim')
+          if score(content[MODEL], metric) <= score(totals, metric)]
+  if not lost:
+    return 'The model beats every trivial baseline in PSNR and in SSIM.'
+  return (f'The model does NOT beat {", ".join(lost)}: do not use it yet. More --epochs or more '
+          'data may help.')
+
+
 def markdown(content: Mapping[str, Any]) -> str:
   """The table, and how it was made, as Markdown."""
   header, *body = rows(content)
   height, width = content['image_size']
   lines = ['| ' + ' | '.join(header) + ' |', '|---' + '|---:' * (len(header) - 1) + '|']
   lines += ['| ' + ' | '.join(row) + ' |' for row in body]
-  lines += ['', f'{content["n"]} images of split {content["split"]} at {height}x{width}, values '
+  lines += ['', verdict(content), '', f'{content["n"]} images of split {content["split"]} at {height}x{width}, values '
             f'{content["value_range"][0]}..{content["value_range"][1]}, checkpoint at step '
             f'{content["checkpoint_step"]}, preset {content["preset"]}, seed {content["seed"]}.',
             '']

@@ -75,6 +75,17 @@ def test_report_files_agree_with_each_other(dataset, config, tmp_path):
   # Infinite PSNR is no number in JSON; how many there were is said.
   assert written['model']['psnr'] is None and written['model']['psnr_infinite'] == len(examples)
   assert written['model']['mse'] == 0 and written['baselines']['constant']['mse'] > 100
+  assert report.verdict(content) == 'The model beats every trivial baseline in PSNR and in SSIM.'
   assert written['checkpoint_step'] == 7 and len(written['split_sha256']) == 64
   assert (tmp_path / 'per_image.csv').read_text().count('\n') == len(examples) + 1
   assert 'mean training IR image' in (tmp_path / 'summary.md').read_text()
+
+
+def test_a_model_that_lost_is_told_so(dataset, config):
+  examples = pipeline.examples(dataset, 'train', config.data)
+  trivial = baselines.baselines(dataset, config.data, print)
+  predictors = {report.MODEL: lambda batch: np.zeros_like(batch['ir']), **trivial}
+  results = measure.measure(predictors, examples, dataset.domains['ir'], 4, print)
+  content = report.result(results, config, dataset.domains['ir'], 'train', 7)
+  said = report.verdict(content)
+  assert 'does NOT beat' in said and 'mean training IR image (PSNR' in said
