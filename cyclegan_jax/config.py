@@ -7,6 +7,7 @@ This module imports neither JAX nor Flax: `--help` has to be quick.
 
 import dataclasses
 import json
+import math
 import types
 from typing import Any
 
@@ -45,7 +46,7 @@ class DataConfig:
       False, "The paper's electromagnetic-spectrum normalisation, equations (1) and (2). "
       'As printed it equals the plain scaling to [-1, 1] up to rounding.')
   rgb_channels: int = option(3, 'Channels of the RGB domain: 3, or 1 for grey.')
-  ir_channels: int = option(1, 'Channels of the IR domain: 1, or 3 (three equal ones).')
+  ir_channels: int = option(1, 'Channels of the IR domain: 1, or 3 (kept as they are).')
   image_size: tuple[int, int] = option(
       (128, 128), 'Size the networks are trained and measured at: 128, or HEIGHTxWIDTH.')
   load_size: tuple[int, int] = option(
@@ -164,40 +165,41 @@ def make(preset: str = 'udacity', **overrides: Any) -> Config:
 
 def validate(config: Config) -> None:
   """Raises UserError, naming the flag, if values are out of range or contradict each other."""
+  validate_data(config.data)
+  for section in (config.model, config.loss, config.train):
+    _validate_choices(section)
   flat = flatten(config)
-  for name, (_, field) in fields().items():
-    choices = field.metadata['choices']
-    if choices and flat[name] not in choices:
-      raise UserError(f'--{name}={flat[name]} is unknown; there are {", ".join(choices)}.')
   for name in ('n_downsampling', 'base_width', 'discriminator_layers', 'discriminator_width',
                'batch_size', 'log_every', 'keep_checkpoints', 'n_samples', 'learning_rate'):
-    if not flat[name] > 0:
-      raise UserError(f'--{name}={flat[name]} must be greater than 0.')
+    if not 0 < flat[name] < math.inf:
+      raise UserError(f'--{name}={flat[name]} must be a number greater than 0.')
   for name in ('n_residual_blocks', 'steps', 'epochs', 'checkpoint_every', 'cycle_weight',
                'identity_weight', 'supervised_weight'):
-    if not flat[name] >= 0:
-      raise UserError(f'--{name}={flat[name]} must not be negative.')
+    if not 0 <= flat[name] < math.inf:
+      raise UserError(f'--{name}={flat[name]} must be a number of at least 0.')
+  for name in ('beta1', 'beta2'):
+    if not 0 <= flat[name] < 1:
+      raise UserError(f'--{name}={flat[name]} must be at least 0 and less than 1.')
+  if not 0 <= config.train.seed < 2 ** 32:
+    raise UserError(f'--seed={config.train.seed} must be from 0 to {2 ** 32 - 1}.')
   if not (config.train.steps or config.train.epochs):
     raise UserError('--epochs=0 and --steps=0: nothing to train. Give one of them.')
-  for name in ('rgb_channels', 'ir_channels'):
-    if flat[name] not in (1, 3):
-      raise UserError(f'--{name}={flat[name]}: 1 or 3 are possible.')
-  _validate_sizes(config)
+  _validate_size(config)
   _validate_losses(config)
 
 
-def _validate_sizes(config: Config) -> None:
-  data, model = config.data, config.model
-  stride = 2 ** model.n_downsampling
-  if min(data.image_size) <= 0 or any(side % stride for side in data.image_size):
-    raise UserError(
-        f'--image_size={format_value(data.image_size)}: both sides must be positive multiples '
-        f'of {stride}, the total stride of --n_downsampling={model.n_downsampling}.')
-  smallest = max(2 ** (model.discriminator_layers + 1), SMALLEST_IMAGE)
-  if min(data.image_size) < smallest:
-    raise UserError(
-        f'--image_size={format_value(data.image_size)} is too small for '
-        f'--discriminator_layers={model.discriminator_layers}: at least {smallest} pixels a side.')
+def validate_data(data: DataConfig) -> None:
+  """As `validate`, for the settings that say how examples are drawn."""
+  _validate_choices(data)
+  for name in ('rgb_channels', 'ir_channels'):
+    if getattr(data, name) not in (1, 3):
+      raise UserError(f'--{name}={getattr(data, name)}: 1 or 3 are possible.')
+  for name in ('image_size', 'load_size'):
+    size = getattr(data, name)
+    if not (isinstance(size, tuple) and len(size) == 2 and min(size) >= 0):
+      raise UserError(f'--{name}={size}: expected a height and a width, such as (128, 160).')
+  if min(data.image_size) < 1:
+    raise UserError(f'--image_size={format_value(data.image_size)} must be at least 1 pixel.')
   if data.load_size != (0, 0) and data.resize == 'none':
     raise UserError('--load_size and --resize=none contradict each other: give one of them.')
   if data.load_size != (0, 0) and any(
@@ -205,6 +207,27 @@ def _validate_sizes(config: Config) -> None:
     raise UserError(
         f'The crop is larger than the image: --image_size={format_value(data.image_size)} does '
         f'not fit into --load_size={format_value(data.load_size)}.')
+
+
+def _validate_choices(section: Any) -> None:
+  for field in dataclasses.fields(section):
+    choices, value = field.metadata['choices'], getattr(section, field.name)
+    if choices and value not in choices:
+      raise UserError(f'--{field.name}={value} is unknown; there are {", ".join(choices)}.')
+
+
+def _validate_size(config: Config) -> None:
+  data, model = config.data, config.model
+  stride = 2 ** model.n_downsampling
+  if any(side % stride for side in data.image_size):
+    raise UserError(
+        f'--image_size={format_value(data.image_size)}: both sides must be multiples of {stride}, '
+        f'the total stride of --n_downsampling={model.n_downsampling}.')
+  smallest = max(2 ** (model.discriminator_layers + 1), SMALLEST_IMAGE)
+  if min(data.image_size) < smallest:
+    raise UserError(
+        f'--image_size={format_value(data.image_size)} is too small for '
+        f'--discriminator_layers={model.discriminator_layers}: at least {smallest} pixels a side.')
 
 
 def _validate_losses(config: Config) -> None:
@@ -262,11 +285,10 @@ def from_json(text: str, name: str) -> Config:
   """
   try:
     tree = json.loads(text)
-    kwargs = {section: cls(**{k: tuple(v) if isinstance(v, list) else v
-                              for k, v in tree[section].items()})
-              for section, cls in SECTIONS.items()}
+    config = Config(**{section: cls(**{k: tuple(v) if isinstance(v, list) else v
+                                       for k, v in tree[section].items()})
+                       for section, cls in SECTIONS.items()})
+    validate(config)
   except (ValueError, TypeError, KeyError, AttributeError) as error:
     raise UserError(f'{name} is not a configuration that this version can read: {error}') from error
-  config = Config(**kwargs)
-  validate(config)
   return config

@@ -1,6 +1,7 @@
 """Opens data sets by name: prepares them once, then hands out records and examples."""
 
 import dataclasses
+import hashlib
 import os
 from typing import Any, Mapping
 
@@ -8,14 +9,12 @@ import grain
 import tensorflow_datasets as tfds
 
 from cyclegan_jax import emsn as emsn_lib
-from cyclegan_jax.config import DataConfig
+from cyclegan_jax.config import DataConfig, validate_data
 from cyclegan_jax.data import pipeline
-from cyclegan_jax.data.source import Dataset, Domain, Records, Split
+from cyclegan_jax.data.source import Dataset, Domain, Records, Split, SPLITS
 from cyclegan_jax.errors import UserError
 from datasets.folder import folder_dataset_builder as folder
 from datasets.synthetic import synthetic_dataset_builder as synthetic
-
-SPLITS = ('train', 'validation', 'test')
 
 
 def load(name: str, split: str = 'train', *, paired: bool = True, emsn: bool = False,
@@ -48,8 +47,10 @@ def load(name: str, split: str = 'train', *, paired: bool = True, emsn: bool = F
                     f'{", ".join(sorted(known))}.')
   config = DataConfig(dataset=name, paired=paired, emsn=emsn, source_dir=source_dir,
                       data_dir=data_dir, **options)
-  return pipeline.examples(open_dataset(config), split, config, seed=seed,
-                           train=shuffle or not paired)
+  validate_data(config)
+  dataset = open_dataset(config)
+  pipeline.check_crop(dataset, config)
+  return pipeline.examples(dataset, split, config, seed=seed, train=shuffle or not paired)
 
 
 def open_dataset(config: DataConfig) -> Dataset:
@@ -72,7 +73,8 @@ def _open_synthetic(config: DataConfig, data_dir: str | None) -> Dataset:
   builder = synthetic.Builder(data_dir=data_dir)
   _prepare(builder)
   description = 'synthetic: rendered scenes; whole sequences belong to one split.'
-  return _dataset('synthetic', description, builder, config, aligned=True,
+  identity = [str(builder.version), str(sorted(builder.builder_config.parameters().items()))]
+  return _dataset('synthetic', description, identity, builder, config, aligned=True,
                   max_values={'rgb': 255, 'ir': 255})
 
 
@@ -87,7 +89,9 @@ def _open_folder(config: DataConfig, data_dir: str | None) -> Dataset:
   description = ' '.join([f'folder {config.source_dir}: {found.layout}; '
                           f'split by {found.split_by}.', *found.notes])
   max_values = {name: 255 if found.dtype(name) == 'uint8' else 65535 for name in ('rgb', 'ir')}
-  return _dataset('folder', description, builder, config, found.aligned, max_values)
+  identity = [f'{split} {example.id}' for split, examples in sorted(found.examples.items())
+              for example in examples]
+  return _dataset('folder', description, identity, builder, config, found.aligned, max_values)
 
 
 _OPENERS = {'folder': _open_folder, 'synthetic': _open_synthetic}
@@ -101,10 +105,15 @@ def _prepare(builder: tfds.core.DatasetBuilder) -> None:
   except OSError as error:
     raise UserError(f'The data set cannot be prepared in {builder.data_dir}: {error}. '
                     'Choose another place with --data_dir.') from error
+  for split in builder.info.splits.values():
+    for file in split.filepaths:
+      if not file.exists():
+        raise UserError(f'The prepared data set {builder.data_dir} is not complete: {file.name} is '
+                        'missing. Delete that folder; it is then prepared anew.')
 
 
-def _dataset(name: str, description: str, builder: tfds.core.DatasetBuilder, config: DataConfig,
-             aligned: bool, max_values: Mapping[str, int]) -> Dataset:
+def _dataset(name: str, description: str, identity: list[str], builder: tfds.core.DatasetBuilder,
+             config: DataConfig, aligned: bool, max_values: Mapping[str, int]) -> Dataset:
   channels = {'rgb': config.rgb_channels, 'ir': config.ir_channels}
   domains = {key: Domain(key, channels[key], emsn_lib.normalisation(
       key, config.emsn, float(max_values[key]))) for key in channels}
@@ -116,7 +125,8 @@ def _dataset(name: str, description: str, builder: tfds.core.DatasetBuilder, con
     elif f'{split}_rgb' in builder.info.splits and f'{split}_ir' in builder.info.splits:
       rgb, ir = (_Renamed(_records(builder, f'{split}_{key}'), key) for key in channels)
       splits[split] = Split(split, rgb, ir, aligned=False)
-  return Dataset(name, description, domains, splits)
+  fingerprint = hashlib.sha256('\n'.join(identity).encode()).hexdigest()
+  return Dataset(name, description, fingerprint, domains, splits)
 
 
 def _records(builder: tfds.core.DatasetBuilder, split: str) -> Records:

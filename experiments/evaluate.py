@@ -6,6 +6,8 @@ Writes RUN/evaluation/SPLIT/: metrics.json, per_image.csv, summary.md, examples.
 report.html. Everything it needs to know is in the run folder.
 """
 
+import dataclasses
+
 from absl import flags
 
 from experiments import flags as common
@@ -16,18 +18,24 @@ _SPLIT = flags.DEFINE_enum('split', 'test', ['train', 'validation', 'test'],
 _CHECKPOINT = flags.DEFINE_string('checkpoint', 'best',
                                   'best (by the validation metric), latest, or a step.')
 
+_SOURCE_DIR = flags.DEFINE_string('source_dir', None, 'The raw images, if they have moved.')
+_DATA_DIR = flags.DEFINE_string('data_dir', None, 'The prepared data sets, if they have moved.')
+
 
 def main() -> None:
   workdir = common.workdir()
   # Late, so that --help and bad flags answer at once.
   import datasets
+  from cyclegan_jax import run_folder
   from cyclegan_jax.data import pipeline
   from cyclegan_jax.evaluation import baselines, measure, report, samples
   from cyclegan_jax.inference import model as model_lib
-  from cyclegan_jax.training import run_folder
 
   model = model_lib.load(workdir, _CHECKPOINT.value)
-  dataset = datasets.open_dataset(model.config.data)
+  moved = {name: str(common.path(flag.value).resolve()) for name, flag in
+           (('source_dir', _SOURCE_DIR), ('data_dir', _DATA_DIR)) if flag.value}
+  dataset = datasets.open_dataset(dataclasses.replace(model.config.data, **moved))
+  run_folder.check_data(workdir, dataset)
   examples = pipeline.examples(dataset, _SPLIT.value, model.config.data)
   predict = samples.predictor(model.translators['rgb_to_ir'], model.domains['ir'])
   predictors = {report.MODEL: predict, **baselines.baselines(dataset, model.config.data, print)}

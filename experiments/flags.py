@@ -41,7 +41,12 @@ def workdir() -> pathlib.Path:
   """The run folder that --workdir names; UserError if the flag is missing."""
   if not WORKDIR.value:
     raise UserError('--workdir is missing: give the run folder that experiments.train wrote.')
-  return pathlib.Path(WORKDIR.value)
+  return path(WORKDIR.value)
+
+
+def path(value: str | None) -> pathlib.Path | None:
+  """A flag's value as a path, ~ expanded (shells do not after a =); None if it is empty."""
+  return pathlib.Path(value).expanduser() if value else None
 
 
 def config_from_flags() -> Config:
@@ -58,7 +63,7 @@ def config_from_flags() -> Config:
     if isinstance(field.default, tuple):
       value = parse_size(name, value)
     if name in ('source_dir', 'data_dir') and value:
-      value = str(pathlib.Path(value).expanduser().resolve())
+      value = str(path(value).resolve())
     overrides[name] = value
   return config_lib.make(flags.FLAGS.preset, **overrides)
 
@@ -94,6 +99,9 @@ def run(main: Callable[[], Any]) -> None:
         raise UserError(f'Unexpected argument {argv[1]!r}: settings are given as --name=value.')
       status = main()
     except UserError as error:
+      print(f'error: {error}', file=sys.stderr)
+      status = EXIT_USER_ERROR
+    except OSError as error:
       print(f'error: {error}', file=sys.stderr)
       status = EXIT_USER_ERROR
     except KeyboardInterrupt:

@@ -6,9 +6,10 @@
 The defaults are the paper's: udacity networks at 128x128, batch 16, Adam 2e-4, 9 epochs. Its
 four models are --paired or not, --emsn or not. Settings can be kept in a file of flags, one a
 line: --flagfile=FILE. In [brackets]: the default of the udacity preset.
-"""
 
-import pathlib
+Ctrl-C or SIGTERM ends a run after the step in hand and saves it; the exit status is then 130 or
+143. A second one ends it at once.
+"""
 
 from absl import flags
 
@@ -20,14 +21,16 @@ _OVERWRITE = flags.DEFINE_boolean(
     'overwrite', False, 'Delete an earlier run in the run folder and start anew.')
 
 
-def main() -> None:
+def main() -> int:
   config = common.config_from_flags()
   # Late, so that --help and bad flags answer at once.
   import datasets
   from cyclegan_jax.training import loop
+  workdir = common.path(common.WORKDIR.value) or common.default_workdir(config)
+  loop.check(config, workdir, overwrite=_OVERWRITE.value)
   dataset = datasets.open_dataset(config.data)
-  workdir = common.WORKDIR.value or common.default_workdir(config)
-  loop.train(config, dataset, pathlib.Path(workdir), overwrite=_OVERWRITE.value)
+  signal = loop.train(config, dataset, workdir, overwrite=_OVERWRITE.value)
+  return 128 + signal if signal else 0
 
 
 if __name__ == '__main__':

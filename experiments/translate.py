@@ -3,10 +3,11 @@
   python -m experiments.translate --workdir=RUN --input=PHOTOS --output=IR
   python -m experiments.translate --workdir=RUN --input=a.jpg --output=a_ir.png
 
-Images may have any size and keep it. The results are PNG files, one channel for IR.
+Images may have any size and keep it: they are not resized to the size of training, so objects
+should be about as large in pixels as they were there. The results are PNG files, with one channel
+for IR (or --ir_channels of the training).
 """
 
-import pathlib
 import sys
 
 from absl import flags
@@ -30,7 +31,7 @@ def main() -> int:
   # Late, so that --help and bad flags answer at once.
   from cyclegan_jax.inference import model as model_lib
   from cyclegan_jax.inference import translate
-  source, output = pathlib.Path(_INPUT.value), pathlib.Path(_OUTPUT.value)
+  source, output = common.path(_INPUT.value), common.path(_OUTPUT.value)
   translate.plan(source, output)
   model = model_lib.load(workdir, _CHECKPOINT.value)
   failures = translate.translate_files(model, source, output, _DIRECTION.value)

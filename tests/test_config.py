@@ -41,6 +41,10 @@ def test_unpaired_demo_has_no_supervised_term():
     (dict(identity_weight=5.0), ['--identity_weight=5', '--ir_channels=1']),
     (dict(batch_size=0), ['--batch_size=0']),
     (dict(learning_rate=-1.0), ['--learning_rate=-1.0']),
+    (dict(seed=-1), ['--seed=-1']),
+    (dict(beta1=1.5), ['--beta1=1.5']),
+    (dict(cycle_weight=float('nan')), ['--cycle_weight=nan']),
+    (dict(image_size=128), ['--image_size=128', 'height and a width']),
     (dict(epochs=0), ['--epochs=0', '--steps=0']),
     (dict(activation='gelu'), ['--activation=gelu', 'leaky_relu']),
     (dict(rgb_channels=4), ['--rgb_channels=4', '3']),
@@ -68,7 +72,9 @@ def test_json_keeps_every_value(steps, weight, height, width, name):
 
 
 @pytest.mark.parametrize('text', [
-    'not json', '[]', '{}', json.dumps({'data': {'nosuch': 1}, 'model': {}, 'loss': {},
+    'not json', '[]', '{}',
+    config_lib.to_json(config_lib.make()).replace('"batch_size": 16', '"batch_size": "16"'),
+    json.dumps({'data': {'nosuch': 1}, 'model': {}, 'loss': {},
                                         'train': {}})])
 def test_foreign_json_is_refused_by_name(text):
   with pytest.raises(UserError, match='run/config.json'):

@@ -6,11 +6,11 @@ Arrays are [height, width, channels] with 1 or 3 channels, uint8 or uint16.
 import io
 import os
 import pathlib
-import secrets
 
 import numpy as np
 from PIL import Image
 
+from cyclegan_jax import files
 from cyclegan_jax.data import decoding
 from cyclegan_jax.data.decoding import ImageError, ImageHeader
 
@@ -100,16 +100,9 @@ def write_png(path: str | os.PathLike, array: np.ndarray) -> None:
   Raises:
     ImageError: the file cannot be written.
   """
-  path = pathlib.Path(path)
   data = encode_png(array)
-  # Not tempfile: its files are readable by their owner alone, whatever the umask.
-  temporary = path.with_name(f'.{path.name}.{secrets.token_hex(4)}.tmp')
   try:
-    try:
-      temporary.write_bytes(data)
-      os.replace(temporary, path)
-    finally:
-      temporary.unlink(missing_ok=True)
+    files.write_bytes(path, data)
   except OSError as error:
     raise ImageError(f'{path}: cannot be written: {error.strerror or error}.') from error
 
@@ -184,6 +177,16 @@ def to_channels(array: np.ndarray, channels: int, name: str) -> np.ndarray:
         'of its pixels are coloured. Colours of a palette are not temperatures: export '
         "the camera's grey-scale or radiometric image instead.")
   return np.rint(luminance(array)).astype(array.dtype)
+
+
+def for_domain(array: np.ndarray, domain: str, channels: int, name: str) -> np.ndarray:
+  """Brings an image to a domain's channels: a grey RGB domain takes the luminance of colours.
+
+  See `to_channels` for all other cases and for errors.
+  """
+  if domain == 'rgb' and channels == 1 and array.shape[-1] == 3:
+    return np.rint(luminance(array)).astype(array.dtype)
+  return to_channels(array, channels, name)
 
 
 def _check_array(array: np.ndarray) -> None:

@@ -52,9 +52,9 @@ def examples(dataset: Dataset, split: str, config: DataConfig, *, seed: int = 0,
     records = _ordered(source.rgb, seed, train).map(lambda record: (record, record))
   else:
     records = grain.experimental.ZipMapDataset(
-        [_ordered(source.rgb, seed, train), _ordered(source.ir, seed + 1, train)])
+        [_ordered(source.rgb, seed, train), _ordered(source.ir, _derived(seed, 1), train)])
   example = lambda both, rng=None: _example(*both, dataset.domains, config, rng, paired)
-  return records.seed(seed).random_map(example) if train else records.map(example)
+  return records.seed(_derived(seed, 2)).random_map(example) if train else records.map(example)
 
 
 def domain_images(dataset: Dataset, split: str, name: str, config: DataConfig) -> grain.MapDataset:
@@ -73,7 +73,8 @@ def get_split(dataset: Dataset, name: str) -> Split:
   split = dataset.splits.get(name)
   if split is None or not len(split.rgb) or not len(split.ir):
     found = ', '.join(f'{s.name} ({len(s)})' for s in dataset.splits.values()) or 'none'
-    raise UserError(f'{dataset.name} has no examples in split {name}; splits found: {found}.')
+    raise UserError(f'{dataset.name} has no examples in split {name}; splits found: {found}. '
+                    'Choose one of these, or divide the data in another way (--split_by).')
   return split
 
 
@@ -107,15 +108,20 @@ def check_crop(dataset: Dataset, config: DataConfig) -> None:
   if config.resize != 'none':
     return
   for split in dataset.splits.values():
-    for key, records in (('rgb', split.rgb), ('ir', split.ir)):
-      for index in range(len(records)):
-        record = records[index]
+    collections = [('rgb', split.rgb)] if split.aligned else [('rgb', split.rgb), ('ir', split.ir)]
+    for key, records in collections:
+      for record in (records[i] for i in range(len(records))):
         width, height = PIL.Image.open(io.BytesIO(record[key])).size
         if height < config.image_size[0] or width < config.image_size[1]:
           raise UserError(
               f'The crop is larger than the image: {_text(record["id"])} ({key}) is '
               f'{height}x{width}, --image_size={format_value(config.image_size)}. Give a '
               'smaller --image_size, or let images be resized (--resize=area).')
+
+
+def _derived(seed: int, stream: int) -> int:
+  """Another seed, so that runs of neighbouring seeds share no order."""
+  return int(np.random.SeedSequence([seed, stream]).generate_state(1)[0])
 
 
 def _ordered(records: Records, seed: int, train: bool) -> grain.MapDataset:
@@ -146,7 +152,7 @@ def _image(record: Any, domain: Domain, config: DataConfig) -> np.ndarray:
 def _decode(record: Any, domain: Domain, config: DataConfig) -> np.ndarray:
   name = _text(record['id'])
   pixels = images.read_image(record[domain.name], name)
-  pixels = images.to_channels(pixels, domain.channels, name)
+  pixels = images.for_domain(pixels, domain.name, domain.channels, name)
   if config.resize == 'none':
     return pixels
   size = config.image_size if config.load_size == (0, 0) else config.load_size

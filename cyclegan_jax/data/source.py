@@ -3,9 +3,10 @@
 import dataclasses
 from typing import Any, Mapping, Protocol
 
-import numpy as np
-
 from cyclegan_jax import emsn
+
+
+SPLITS = ('train', 'validation', 'test')
 
 
 class Records(Protocol):
@@ -34,11 +35,6 @@ class Domain:
   channels: int
   normalisation: emsn.Normalisation
 
-  @property
-  def dtype(self) -> type:
-    """Integer type of the pixels: numpy.uint8 or numpy.uint16."""
-    return np.uint8 if self.normalisation.max_value <= 255 else np.uint16
-
 
 @dataclasses.dataclass(frozen=True)
 class Split:
@@ -60,17 +56,20 @@ class Dataset:
   Attributes:
     name: as given by --dataset.
     description: one or two sentences for the log: layout found, what was left out.
+    fingerprint: hexadecimal digest of which examples are in which split.
     domains: 'rgb' and 'ir'.
     splits: 'train', 'validation', 'test'; a split that the data lack is absent or empty.
   """
   name: str
   description: str
+  fingerprint: str
   domains: dict[str, Domain]
   splits: dict[str, Split]
 
   def facts(self) -> dict[str, Any]:
     """What has to stay the same while a run goes on, ready for JSON."""
     return {
+        'fingerprint': self.fingerprint,
         'domains': {name: {'channels': domain.channels,
                            'max_value': domain.normalisation.max_value}
                     for name, domain in self.domains.items()},

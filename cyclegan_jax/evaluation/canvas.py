@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 WHITE = (255, 255, 255)
 BLACK = (0, 0, 0)
-_ELLIPSIS = "…"
+_ELLIPSIS = '…'
 
 
 @functools.cache
@@ -41,7 +41,7 @@ def wrap(text: str, size: int, width: int) -> list[str]:
   """Breaks text between words into lines of at most width pixels, shortening long words."""
   lines = []
   for word in text.split():
-    joined = f"{lines[-1]} {word}" if lines else word
+    joined = f'{lines[-1]} {word}' if lines else word
     if lines and text_width(joined, size) <= width:
       lines[-1] = joined
     else:

@@ -12,7 +12,7 @@ from PIL import Image
 from cyclegan_jax.evaluation import canvas
 from cyclegan_jax.evaluation.line_plots import line_plot
 
-__all__ = ["error_map", "grid", "line_plot", "paper_grid"]
+__all__ = ['error_map', 'grid', 'line_plot', 'paper_grid']
 
 GAP = 6  # Between cells, and around the whole grid.
 TITLE_SIZE = 14
@@ -62,16 +62,16 @@ def grid(
   images = [[_to_rgb8(image) for image in row] for row in rows]
   n_columns = max((len(row) for row in images), default=0)
   if n_columns == 0:
-    raise ValueError("grid needs at least one image")
+    raise ValueError('grid needs at least one image')
   for name, texts, count in (
-      ("titles", titles, n_columns), ("row_titles", row_titles, len(rows))):
+      ('titles', titles, n_columns), ('row_titles', row_titles, len(rows))):
     if texts is not None and len(texts) != count:
-      raise ValueError(f"{name} must have {count} entries, found {len(texts)}")
+      raise ValueError(f'{name} must have {count} entries, found {len(texts)}')
   height, width = _cell_size(images, cell_size, scale)
   line = canvas.line_height(TITLE_SIZE)
   title_lines = [canvas.wrap(text, TITLE_SIZE, width) for text in titles or ()]
   row_lines = [
-      canvas.wrap(text, TITLE_SIZE, ROW_TITLE_WIDTH) for text in row_titles or [""] * len(rows)]
+      canvas.wrap(text, TITLE_SIZE, ROW_TITLE_WIDTH) for text in row_titles or [''] * len(rows)]
   widths = [canvas.text_width(text, TITLE_SIZE) for lines in row_lines for text in lines]
   left = GAP + (max(widths) + GAP if widths else 0)
   n_title_lines = max((len(lines) for lines in title_lines), default=0)
@@ -80,11 +80,11 @@ def grid(
   tops = top + np.cumsum([0] + [h + GAP for h in heights])
   lefts = left + (width + GAP) * np.arange(n_columns + 1)
 
-  picture = Image.new("RGB", (int(lefts[-1]), int(tops[-1])), canvas.WHITE)
+  picture = Image.new('RGB', (int(lefts[-1]), int(tops[-1])), canvas.WHITE)
   for x, lines in zip(lefts, title_lines):
-    _draw_lines(picture, lines, x + width / 2, top - GAP - line * len(lines), "ma")
+    _draw_lines(picture, lines, x + width / 2, top - GAP - line * len(lines), 'ma')
   for y, row_height, lines, row in zip(tops, heights, row_lines, images):
-    _draw_lines(picture, lines, GAP, y + (row_height - line * len(lines)) / 2, "la")
+    _draw_lines(picture, lines, GAP, y + (row_height - line * len(lines)) / 2, 'la')
     for x, image in zip(lefts, row):
       fitted = _fit(image, height, width)
       below = (row_height - fitted.shape[0]) // 2
@@ -106,7 +106,7 @@ def paper_grid(pairs: Sequence[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
   images = [image for pair in pairs for image in pair]
   rows = [images[i:i + PAPER_COLUMNS] for i in range(0, len(images), PAPER_COLUMNS)]
   n_pairs = min(len(pairs), PAPER_COLUMNS // 2)
-  return grid(rows, titles=["Real", "Generated"] * n_pairs)
+  return grid(rows, titles=['Real', 'Generated'] * n_pairs)
 
 
 def error_map(reference: np.ndarray, image: np.ndarray, max_value: float) -> np.ndarray:
@@ -130,9 +130,9 @@ def error_map(reference: np.ndarray, image: np.ndarray, max_value: float) -> np.
   """
   x, y = (np.asarray(values, np.float64) for values in (reference, image))
   if x.shape != y.shape:
-    raise ValueError(f"images must have the same shape, found {x.shape} and {y.shape}")
+    raise ValueError(f'images must have the same shape, found {x.shape} and {y.shape}')
   _check_shape(x)
-  with np.errstate(invalid="ignore"):
+  with np.errstate(invalid='ignore'):
     error = np.abs(x - y).mean(axis=2) / max_value
   position = np.clip(error / ERROR_FULL_SCALE, 0, 1)
   anchors = np.linspace(0, 1, len(ERROR_COLOURS))
@@ -144,7 +144,7 @@ def error_map(reference: np.ndarray, image: np.ndarray, max_value: float) -> np.
 
 def _check_shape(image: np.ndarray) -> None:
   if image.ndim != 3 or image.shape[2] not in (1, 3) or image.size == 0:
-    raise ValueError(f"an image must be [height, width, 1 or 3], found {image.shape}")
+    raise ValueError(f'an image must be [height, width, 1 or 3], found {image.shape}')
 
 
 def _to_rgb8(image: np.ndarray) -> np.ndarray:
@@ -152,7 +152,7 @@ def _to_rgb8(image: np.ndarray) -> np.ndarray:
   image = np.asarray(image)
   _check_shape(image)
   if image.dtype not in (np.uint8, np.uint16):
-    raise TypeError(f"an image must be uint8 or uint16, found {image.dtype}")
+    raise TypeError(f'an image must be uint8 or uint16, found {image.dtype}')
   if image.dtype == np.uint16:
     image = np.round(image / 257).astype(np.uint8)
   return np.broadcast_to(image, (*image.shape[:2], 3))
@@ -163,9 +163,9 @@ def _cell_size(
 ) -> tuple[int, int]:
   """Height and width of the cells, see `grid`."""
   if cell_size is not None and scale is not None:
-    raise ValueError("give cell_size or scale, not both")
+    raise ValueError('give cell_size or scale, not both')
   if min(cell_size or (1,)) < 1 or (scale is not None and scale < 1):
-    raise ValueError(f"cell_size and scale must be at least 1, found {cell_size}, {scale}")
+    raise ValueError(f'cell_size and scale must be at least 1, found {cell_size}, {scale}')
   if cell_size is not None:
     return cell_size
   height, width = np.max([image.shape[:2] for row in images for image in row], axis=0)

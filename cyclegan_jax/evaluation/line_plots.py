@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 import numpy as np
 
 # Okabe & Ito 2008, "Color Universal Design".
-PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7")
+PALETTE = ('#0072B2', '#D55E00', '#009E73', '#CC79A7', '#E69F00', '#56B4E9')
 DOTS_PER_INCH = 100
 FEW_POINTS = 30  # Up to this many, each is marked.
 
@@ -34,14 +34,14 @@ def line_plot(
     uint8 [size[1], size[0], 3].
   """
   # No pyplot: it holds on to every figure and looks for a screen.
-  figure = Figure([side / DOTS_PER_INCH for side in size], dpi=DOTS_PER_INCH, layout="constrained")
+  figure = Figure([side / DOTS_PER_INCH for side in size], dpi=DOTS_PER_INCH, layout='constrained')
   drawing = FigureCanvasAgg(figure)
   axes = figure.add_subplot(title=title, xlabel=x_label, ylabel=y_label)
   axes.set_prop_cycle(color=PALETTE)
-  axes.grid(color="0.9")
+  axes.grid(color='0.9')
   for name, (x, y) in series.items():
-    axes.plot(x, y, label=name, marker="o" if len(x) <= FEW_POINTS else None, markersize=3)
+    axes.plot(x, y, label=name, marker='o' if len(x) <= FEW_POINTS else None, markersize=3)
   if series:
-    figure.legend(loc="outside right upper")
+    figure.legend(loc='outside right upper')
   drawing.draw()
   return np.asarray(drawing.buffer_rgba())[..., :3].copy()

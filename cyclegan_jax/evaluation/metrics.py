@@ -111,7 +111,7 @@ def ssim(
   use_sample_covariance=False, data_range=max_value, channel_axis=-1). In [-1, 1],
   exactly 1 for identical images. Sides of at least 11.
   """
-  x, y, mask = _prepare(reference, image, mask, windows.GAUSSIAN_SIZE, "ssim")
+  x, y, mask = _prepare(reference, image, mask, windows.GAUSSIAN_SIZE, 'ssim')
   (mean_x, mean_y, mean_d), (variance_x, variance_y, variance_d) = (
       windows.pair_moments(windows.gaussian_moments, x, y))
   c1, c2 = (jnp.square(k * jnp.asarray(max_value, jnp.float32)) for k in (SSIM_K1, SSIM_K2))
@@ -132,7 +132,7 @@ def uqi(reference: jax.Array, image: jax.Array, mask: jax.Array | None = None) -
   variances 0 gives 2 m1 m2 / (m1^2 + m2^2); both means 0 gives 1. At most 1. Sides
   of at least 8.
   """
-  x, y, mask = _prepare(reference, image, mask, windows.UNIFORM_SIZE, "uqi")
+  x, y, mask = _prepare(reference, image, mask, windows.UNIFORM_SIZE, 'uqi')
   return _quality_indices(x, y, mask)[0]
 
 
@@ -153,7 +153,7 @@ def uqi_sewar(
   images score 1. (On float images sewar's running sums may leave such windows at
   1e-17 instead of 0 and score noise; integers are exact there.) Sides of at least 9.
   """
-  x, y, mask = _prepare(reference, image, mask, SEWAR_MINIMUM_SIZE, "uqi_sewar")
+  x, y, mask = _prepare(reference, image, mask, SEWAR_MINIMUM_SIZE, 'uqi_sewar')
   return _quality_indices(x, y, mask)[1]
 
 
@@ -168,14 +168,14 @@ def image_metrics(
   similarity = ssim(reference, image, max_value, mask)
   index, index_sewar = _quality_indices(*_prepare(reference, image, mask))
   return {
-      "mse": mse(reference, image, mask),
-      "rmse": rmse(reference, image, mask),
-      "mae": mae(reference, image, mask),
-      "psnr": psnr(reference, image, max_value, mask),
-      "ssim": similarity,
-      "uqi": index,
-      "uqi_sewar": index_sewar,
-      "correlation": correlation(reference, image, mask),
+      'mse': mse(reference, image, mask),
+      'rmse': rmse(reference, image, mask),
+      'mae': mae(reference, image, mask),
+      'psnr': psnr(reference, image, max_value, mask),
+      'ssim': similarity,
+      'uqi': index,
+      'uqi_sewar': index_sewar,
+      'correlation': correlation(reference, image, mask),
   }
 
 
@@ -200,28 +200,28 @@ def summarize(values: Mapping[str, np.ndarray], max_value: float) -> dict[str, f
     ValueError: "mse" is missing, or the lengths differ or are 0.
   """
   columns = {name: np.asarray(column, np.float64) for name, column in values.items()}
-  if "mse" not in columns:
+  if 'mse' not in columns:
     raise ValueError(f"summarize needs 'mse' among the values, found {sorted(columns)}")
-  n = columns["mse"].size
+  n = columns['mse'].size
   for name, column in columns.items():
     if n == 0 or column.shape != (n,):
       raise ValueError(
-          f"values of {name!r} have shape {column.shape}, expected ({max(n, 1)},)")
+          f'values of {name!r} have shape {column.shape}, expected ({max(n, 1)},)')
   summary = {name: float(column.mean()) for name, column in columns.items()}
-  pooled = summary["mse"]
-  summary["psnr_pooled"] = (
-      float(10 * np.log10(max_value**2 / pooled)) if pooled != 0 else float("inf"))
-  summary["n"] = n
-  if "psnr" in columns:
-    infinite = np.isposinf(columns["psnr"])
-    summary["psnr_infinite"] = int(infinite.sum())
+  pooled = summary['mse']
+  summary['psnr_pooled'] = (
+      float(10 * np.log10(max_value**2 / pooled)) if pooled != 0 else float('inf'))
+  summary['n'] = n
+  if 'psnr' in columns:
+    infinite = np.isposinf(columns['psnr'])
+    summary['psnr_infinite'] = int(infinite.sum())
     if not infinite.all():
-      summary["psnr"] = float(columns["psnr"][~infinite].mean())
-  if "correlation" in columns:
-    undefined = np.isnan(columns["correlation"])
-    summary["correlation_undefined"] = int(undefined.sum())
+      summary['psnr'] = float(columns['psnr'][~infinite].mean())
+  if 'correlation' in columns:
+    undefined = np.isnan(columns['correlation'])
+    summary['correlation_undefined'] = int(undefined.sum())
     if not undefined.all():
-      summary["correlation"] = float(columns["correlation"][~undefined].mean())
+      summary['correlation'] = float(columns['correlation'][~undefined].mean())
   return summary
 
 
@@ -230,26 +230,26 @@ def _prepare(
     image: jax.Array,
     mask: jax.Array | None,
     minimum_size: int = 1,
-    name: str = "metric",
+    name: str = 'metric',
 ) -> tuple[jax.Array, jax.Array, jax.Array | None]:
   """Checks the arguments; returns both images as float32, and the mask."""
   shape = jnp.shape(reference)
   if len(shape) != 4 or shape != jnp.shape(image):
     raise ValueError(
-        f"reference and image must have the same shape [batch, height, width, channels], "
-        f"found {shape} and {jnp.shape(image)}")
+        f'reference and image must have the same shape [batch, height, width, channels], '
+        f'found {shape} and {jnp.shape(image)}')
   if min(shape[1:3]) < minimum_size or shape[3] < 1:
     raise ValueError(
-        f"{name} needs images of at least {minimum_size}x{minimum_size} pixels and 1 "
-        f"channel, found height {shape[1]}, width {shape[2]}, channels {shape[3]}")
+        f'{name} needs images of at least {minimum_size}x{minimum_size} pixels and 1 '
+        f'channel, found height {shape[1]}, width {shape[2]}, channels {shape[3]}')
   for values in (reference, image):
     if jnp.iscomplexobj(values):
-      raise TypeError(f"images must be real, found {values.dtype}")
+      raise TypeError(f'images must be real, found {values.dtype}')
   x, y = (jnp.asarray(values, jnp.float32) for values in (reference, image))
   if mask is not None and jnp.shape(mask) != (*shape[:3], 1):
-    raise ValueError(f"mask must have shape {(*shape[:3], 1)}, found {jnp.shape(mask)}")
+    raise ValueError(f'mask must have shape {(*shape[:3], 1)}, found {jnp.shape(mask)}')
   if mask is not None and mask.dtype != jnp.bool_:
-    raise TypeError(f"mask must be of bool, found {mask.dtype}")
+    raise TypeError(f'mask must be of bool, found {mask.dtype}')
   return x, y, mask
 
 

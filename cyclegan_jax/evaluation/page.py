@@ -8,6 +8,7 @@ from typing import Any, Mapping
 
 import numpy as np
 
+from cyclegan_jax import run_folder
 from cyclegan_jax.data import images
 from cyclegan_jax.evaluation import figures
 
@@ -25,12 +26,13 @@ pre { overflow-x: auto; background: #f4f4f4; padding: 1rem; font-size: .85rem; }
 '''
 # Curves drawn: title, file, columns, label of the vertical axis.
 _CURVES = (
-    ('Adversarial losses', 'metrics.csv',
+    ('Adversarial losses', run_folder.METRICS,
      ('discriminator_rgb', 'discriminator_ir', 'adversarial_rgb', 'adversarial_ir'), 'loss'),
-    ('Distances', 'metrics.csv',
-     ('cycle_rgb', 'cycle_ir', 'supervised_rgb', 'supervised_ir'), 'L1'),
-    ('Validation PSNR', 'validation.csv', ('psnr', 'psnr_pooled'), 'dB'),
-    ('Validation SSIM and UQI', 'validation.csv', ('ssim', 'uqi'), 'index'),
+    ('Distances', run_folder.METRICS,
+     ('cycle_rgb', 'cycle_ir', 'supervised_rgb', 'supervised_ir', 'identity_rgb', 'identity_ir'),
+     'L1'),
+    ('Validation PSNR', run_folder.VALIDATION, ('psnr', 'psnr_pooled'), 'dB'),
+    ('Validation SSIM and UQI', run_folder.VALIDATION, ('ssim', 'uqi'), 'index'),
 )
 
 
@@ -99,7 +101,7 @@ def _curves(run: pathlib.Path) -> list[str]:
 
 
 def _last_samples(run: pathlib.Path) -> list[str]:
-  grids = sorted((run / 'samples').glob('step_*.png'))
+  grids = sorted((run / run_folder.SAMPLES).glob('step_*.png'))
   if not grids:
     return []
   return [f'<h2>Validation samples at the end ({grids[-1].stem})</h2>',

@@ -15,6 +15,7 @@ import numpy as np
 
 from cyclegan_jax import config as config_lib
 from cyclegan_jax import emsn
+from cyclegan_jax import files
 from cyclegan_jax.config import Config
 from cyclegan_jax.data import images
 from cyclegan_jax.data.source import Domain
@@ -54,6 +55,7 @@ def result(results: Mapping[str, Measured], config: Config, ir: Domain, split: s
       'image_size': list(config.data.image_size),
       'value_range': [0, int(ir.normalisation.max_value)],
       'checkpoint_step': step, 'preset': config.train.preset, 'seed': config.train.seed,
+      'settings': config_lib.flatten(config),
       'definitions': _DEFINITIONS,
       'versions': {'python': platform.python_version(),
                    **{name: importlib.metadata.version(name) for name in _PACKAGES}},
@@ -80,16 +82,15 @@ def write(folder: pathlib.Path, content: Mapping[str, Any], results: Mapping[str
     run: the run folder, for its curves and sample grids.
   """
   folder.mkdir(parents=True, exist_ok=True)
-  (folder / 'metrics.json').write_text(json.dumps(content, indent=2) + '\n')
+  files.write_text(folder / 'metrics.json', json.dumps(content, indent=2) + '\n')
   _write_csv(folder / 'per_image.csv', results[MODEL])
   summary = markdown(content)
-  (folder / 'summary.md').write_text(summary)
+  files.write_text(folder / 'summary.md', summary)
   picture = _picture(results[MODEL], examples, predict, domains)
   images.write_png(folder / 'examples.png', picture)
   images.write_png(folder / 'paper_figure.png', _paper_figure(examples, predict, domains))
-  (folder / 'report.html').write_text(
-      page.render(run, rows(content), content, verdict(content), picture,
-                  config_lib.describe(config)))
+  files.write_text(folder / 'report.html', page.render(
+      run, rows(content), content, verdict(content), picture, config_lib.describe(config)))
 
 
 def rows(content: Mapping[str, Any]) -> list[list[str]]:
@@ -121,7 +122,8 @@ def markdown(content: Mapping[str, Any]) -> str:
   height, width = content['image_size']
   lines = ['| ' + ' | '.join(header) + ' |', '|---' + '|---:' * (len(header) - 1) + '|']
   lines += ['| ' + ' | '.join(row) + ' |' for row in body]
-  lines += ['', verdict(content), '', f'{content["n"]} images of split {content["split"]} at {height}x{width}, values '
+  lines += ['', verdict(content), '',
+            f'{content["n"]} images of split {content["split"]} at {height}x{width}, values '
             f'{content["value_range"][0]}..{content["value_range"][1]}, checkpoint at step '
             f'{content["checkpoint_step"]}, preset {content["preset"]}, seed {content["seed"]}.',
             '']

@@ -6,12 +6,12 @@ import pathlib
 import numpy as np
 
 from cyclegan_jax import emsn
+from cyclegan_jax import run_folder
 from cyclegan_jax.config import Config
 from cyclegan_jax.data import images
 from cyclegan_jax.data.source import Domain
 from cyclegan_jax.evaluation import samples
 from cyclegan_jax.models import networks
-from cyclegan_jax.training import run_folder
 from cyclegan_jax.training.checkpoint import Checkpoints
 
 # Padded sizes are multiples of this (or of the generator's stride), so that images of many
@@ -51,7 +51,7 @@ class Model:
       UserError: the image is a false-colour picture where one channel is expected.
     """
     source, target = (self.domains[d] for d in direction.split('_to_'))
-    pixels = images.to_channels(image, source.channels, name).astype(np.float32)
+    pixels = images.for_domain(image, source.name, source.channels, name).astype(np.float32)
     pixels *= source.normalisation.max_value / np.iinfo(image.dtype).max
     height, width = pixels.shape[:2]
     step = max(_SIZE_STEP, 2 ** self.config.model.n_downsampling)

@@ -26,9 +26,17 @@ def plan(source: pathlib.Path, output: pathlib.Path) -> list[tuple[pathlib.Path,
                    if file.suffix.lower() in images.EXTENSIONS and file.is_file())
     if not found:
       raise UserError(f'--input={source} holds no images ({", ".join(images.EXTENSIONS)}).')
+    if output.suffix.lower() in images.EXTENSIONS:
+      raise UserError(f'--output={output} names a file, but --input={source} is a folder. Give a '
+                      'folder.')
+    if output.resolve().is_relative_to(source.resolve()):
+      raise UserError(f'--output={output} lies inside --input={source}: the results would be the '
+                      'next inputs. Choose a folder outside.')
     pairs = [(file, output / file.relative_to(source).with_suffix('.png')) for file in found]
   else:
     single = output.suffix.lower() == '.png'
+    if not single and output.suffix.lower() in images.EXTENSIONS:
+      raise UserError(f'--output={output}: results are PNG files. Give a name that ends in .png.')
     pairs = [(source, output if single else output / f'{source.stem}.png')]
   inputs, owner = {file.resolve() for file, _ in pairs}, {}
   for file, target in pairs:

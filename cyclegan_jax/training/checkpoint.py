@@ -37,7 +37,7 @@ class Checkpoints:
     self._read_only = read_only
     metric = config.train.best_metric
     if not read_only:
-      # Orbax would do it in the background, and may still be at it when it saves for the first time.
+      # Orbax would do it in the background, and might still be at it at the first save.
       for leftover in self._folder.glob(_UNFINISHED):
         shutil.rmtree(leftover, ignore_errors=True)
     self._manager = ocp.CheckpointManager(self._folder, options=ocp.CheckpointManagerOptions(
@@ -77,10 +77,6 @@ class Checkpoints:
       raise UserError(f'--checkpoint={which}: {self._folder} has {", ".join(map(str, steps))}, '
                       'or say best or latest.')
     return int(which)
-
-  def metrics(self, step: int) -> Mapping[str, float] | None:
-    """Validation metrics saved with a step, or None."""
-    return self._manager.metrics(step)
 
   def save(self, step: int, state: TrainState, iterator: grain.DatasetIterator,
            metrics: Mapping[str, float] | None) -> None:

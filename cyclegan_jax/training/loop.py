@@ -11,6 +11,7 @@ import jax
 import numpy as np
 
 from cyclegan_jax import config as config_lib
+from cyclegan_jax import run_folder
 from cyclegan_jax.config import Config
 from cyclegan_jax.data import images, pipeline
 from cyclegan_jax.data.source import Dataset
@@ -18,16 +19,18 @@ from cyclegan_jax.errors import UserError
 from cyclegan_jax.evaluation import measure, samples
 from cyclegan_jax.models import networks
 from cyclegan_jax.progress import duration, Say
-from cyclegan_jax.training import parallel, run_folder, state as state_lib
+from cyclegan_jax.training import interruption, parallel, state as state_lib
 from cyclegan_jax.training.checkpoint import Checkpoints
 from cyclegan_jax.training.progress import Progress
 
 # A line at least this often, however slow the steps.
 _SECONDS_BETWEEN_LINES = 30.0
+# Fewer validation images than these are worth a note.
+_FEW_IMAGES = 10
 
 
 def train(config: Config, dataset: Dataset, workdir: pathlib.Path, *, overwrite: bool = False,
-          say: Say = print) -> None:
+          say: Say = print) -> int:
   """Trains, resuming from the newest checkpoint in `workdir` if there is one.
 
   Args:
@@ -37,11 +40,14 @@ def train(config: Config, dataset: Dataset, workdir: pathlib.Path, *, overwrite:
     overwrite: delete an earlier run in the folder first.
     say: takes each line meant for a person.
 
+  Returns:
+    0, or the number of the signal (SIGINT, SIGTERM) that ended it early, everything saved.
+
   Raises:
     UserError: the folder holds another run, the batch does not fit the devices, images are too
       small, or a loss is NaN; checkpoints written before stay intact.
   """
-  parallel.check_batch_size(config.train.batch_size)
+  check(config, workdir, overwrite=overwrite)
   pipeline.check_crop(dataset, config.data)
   split = pipeline.get_split(dataset, 'train')
   run_folder.create(workdir, config, dataset, overwrite)
@@ -49,7 +55,16 @@ def train(config: Config, dataset: Dataset, workdir: pathlib.Path, *, overwrite:
     run = _Run(config, dataset, workdir, checkpoints, say,
                steps_per_epoch=math.ceil(len(split) / config.train.batch_size))
     say(run.announcement())
-    run.go()
+    return run.go()
+
+
+def check(config: Config, workdir: pathlib.Path, *, overwrite: bool = False) -> None:
+  """Raises what `train` would raise whatever the data are; for use before these are prepared."""
+  parallel.check_batch_size(config.train.batch_size)
+  if config.train.tensorboard:
+    _summary_writer()
+  if not overwrite:
+    run_folder.check(workdir, config)
 
 
 @dataclasses.dataclass
@@ -73,7 +88,8 @@ class _Run:
         for name in (run_folder.METRICS, run_folder.VALIDATION))
     self.tensorboard = None
     if self.config.train.tensorboard:
-      self.tensorboard = _tensorboard(self.workdir, self.step)
+      self.tensorboard = _summary_writer()(
+          str(self.workdir / run_folder.TENSORBOARD), purge_step=self.step + 1)
     validation = self.dataset.splits.get('validation')
     self.measurable = bool(validation and len(validation) and validation.aligned)
 
@@ -90,33 +106,49 @@ class _Run:
       state = self.checkpoints.restore(latest, self.iterator)
     return parallel.replicate(state), latest or 0
 
-  def go(self) -> None:
-    """Steps until the end, with logging, validation and checkpoints at their intervals."""
+  def go(self) -> int:
+    """Steps until the end, or until a signal, whose number it returns."""
     if self.step >= self.total:
       self.say(f'This run is complete: {self.step} steps. Raise --epochs or --steps to go on.')
-      return
-    every = self.config.train.checkpoint_every or self.steps_per_epoch
+      return 0
     compiled = self._compile()
     self.progress = Progress(self.step, self.total, self.config.train.batch_size)
-    started = said = time.monotonic()
+    begin = time.monotonic()
+    with interruption.deferred() as signalled:
+      stop = self._steps(compiled, signalled)
+    if self.tensorboard:
+      self.tensorboard.close()
+    if stop:
+      self.say(f'Stopped by signal {stop} after step {self.step}, which is saved: the same command '
+               'resumes there.')
+    else:
+      self.say(f'Trained {self.total} steps in {duration(time.monotonic() - begin)}. '
+               f'Next: python -m experiments.evaluate --workdir={self.workdir}')
+    return stop
+
+  def _steps(self, compiled: Callable[..., Any], signalled: Callable[[], int]) -> int:
+    """The loop itself, with logging, validation and checkpoints at their intervals."""
+    every = self.config.train.checkpoint_every or self.steps_per_epoch
+    said = time.monotonic()
     while self.step < self.total:
       self.state, terms = compiled(self.state, next(self.iterator))
       self.step += 1
       self.progress.add(self.step, terms)
+      stop = signalled()
       at_checkpoint = self.step % every == 0 or self.step == self.total
       # A checkpoint ends a row, so that a resumed run's rows cover the same steps.
-      at_log = at_checkpoint or self.step % self.config.train.log_every == 0
+      at_log = at_checkpoint or stop or self.step % self.config.train.log_every == 0
       if at_log or time.monotonic() - said > _SECONDS_BETWEEN_LINES:
         self.progress.collect()
-        self._log(write=at_log)
+        self._log(write=bool(at_log))
         said = time.monotonic()
-      if at_checkpoint:
+      if at_checkpoint or stop:
         with self.progress.paused():
-          self._checkpoint()
-    if self.tensorboard:
-      self.tensorboard.close()
-    self.say(f'Trained {self.total} steps in {duration(time.monotonic() - started)}. '
-             f'Next: python -m experiments.evaluate --workdir={self.workdir}')
+          # Whoever stops a run has little time: no validation then.
+          self._checkpoint(validate=at_checkpoint)
+      if stop:
+        return stop
+    return 0
 
   def _compile(self) -> Callable[..., Any]:
     data = self.config.data
@@ -143,15 +175,17 @@ class _Run:
       self.metrics.add({'step': self.step, 'epoch': round(epoch, 4), **row})
       self._to_tensorboard('train', row)
 
-  def _checkpoint(self) -> None:
-    """Validates, draws sample images and starts saving."""
+  def _checkpoint(self, validate: bool) -> None:
+    """Starts saving; before that perhaps validates and draws sample images."""
     state = parallel.unreplicate(self.state)
-    translators = samples.translators(self.nets, state.params, state.batch_stats)
-    figures = self._validate(translators) if self.measurable else None
-    folder = self.workdir / run_folder.SAMPLES
-    folder.mkdir(exist_ok=True)
-    images.write_png(folder / f'step_{self.step:08d}.png', samples.grid(
-        translators, self.dataset, self.config))
+    figures = None
+    if validate:
+      translators = samples.translators(self.nets, state.params, state.batch_stats)
+      figures = self._validate(translators) if self.measurable else None
+      folder = self.workdir / run_folder.SAMPLES
+      folder.mkdir(exist_ok=True)
+      images.write_png(folder / f'step_{self.step:08d}.png',
+                       samples.grid(translators, self.dataset, self.config))
     self.checkpoints.save(self.step, state, self.iterator, figures)
 
   def _validate(self, translators: Mapping[str, Any]) -> dict[str, float]:
@@ -188,10 +222,27 @@ class _Run:
         f'{count["ir_to_rgb"]:,}, discriminators {count["rgb"]:,} + {count["ir"]:,}).',
         f'Data: {self.dataset.description}',
         f'Examples: {sizes}.',
-        _sampling(self.config),
+        _sampling(self.config), *self._missing(),
         f'Steps: {self.total} ({self.steps_per_epoch} an epoch{done}). '
         f'Run folder: {self.workdir}',
     ])
+
+
+  def _missing(self) -> list[str]:
+    """What a person should know about the splits before waiting for the end."""
+    def pairs(name):
+      split = self.dataset.splits.get(name)
+      return len(split) if split and split.aligned else 0
+    lines = []
+    if pairs('validation') == 0:
+      lines.append('Note: no validation pairs; the latest checkpoint will count as the best.')
+    elif pairs('validation') < _FEW_IMAGES:
+      lines.append(f'Note: only {pairs("validation")} validation pairs choose the best checkpoint: '
+                   'that choice is close to chance.')
+    if pairs('test') == 0:
+      lines.append('Note: no test pairs; experiments.evaluate will have nothing to measure in the '
+                   'test split.')
+    return lines
 
 
 def _sampling(config: Config) -> str:
@@ -204,9 +255,9 @@ def _sampling(config: Config) -> str:
           'alone, so this has the same expected gradient as unpaired sampling.')
 
 
-def _tensorboard(workdir: pathlib.Path, step: int) -> Any:
+def _summary_writer() -> type:
   try:
     import tensorboardX  # pylint: disable=g-import-not-at-top
   except ImportError as error:
     raise UserError('--tensorboard needs tensorboardX: pip install -e ".[tensorboard]"') from error
-  return tensorboardX.SummaryWriter(str(workdir / run_folder.TENSORBOARD), purge_step=step + 1)
+  return tensorboardX.SummaryWriter

@@ -24,10 +24,7 @@ def load(path: str, domain: str, config: config_lib.FolderConfig) -> np.ndarray:
   Raises:
     ImageError: it cannot be read or is in colour where grey is expected.
   """
-  array, channels = images.read_image(path), config.channels(domain)
-  if domain == 'rgb' and channels == 1 and array.shape[-1] == 3:
-    return np.rint(images.luminance(array)).astype(array.dtype)
-  return images.to_channels(array, channels, path)
+  return images.for_domain(images.read_image(path), domain, config.channels(domain), path)
 
 
 def encoded(path: str, domain: str, config: config_lib.FolderConfig) -> str | io.BytesIO:

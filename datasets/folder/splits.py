@@ -9,8 +9,8 @@ import unicodedata
 
 from cyclegan_jax import errors
 from cyclegan_jax.data import images
+from cyclegan_jax.data.source import SPLITS
 
-SPLITS = ('train', 'validation', 'test')
 METHODS = ('auto', 'folder', 'list', 'hash', 'sequence')
 
 _FOLDERS = {'train': 'train', 'training': 'train', 'val': 'validation', 'valid': 'validation',

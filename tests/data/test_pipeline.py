@@ -55,6 +55,15 @@ def test_order_is_a_function_of_the_seed(dataset, config):
   assert orders[0] == orders[1] != orders[2]
 
 
+def test_neighbouring_seeds_share_no_order(dataset, config):
+  config = dataclasses.replace(config, paired=False)
+  orders = []
+  for seed in range(3):
+    rgb, ir = zip(*ids(pipeline.examples(dataset, 'train', config, seed=seed, train=True), 10))
+    orders += [rgb, ir]
+  assert len(set(orders)) == len(orders)
+
+
 def test_unpaired_draws_two_independent_orders(dataset, config):
   config = dataclasses.replace(config, paired=False)
   n = len(dataset.splits['train'])

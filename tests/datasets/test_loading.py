@@ -30,6 +30,33 @@ def test_unknown_option():
     datasets.load('synthetic', image_width=3)
 
 
+@pytest.mark.parametrize('options, words', [
+    (dict(image_size=(16, 16), load_size=(8, 8)), 'crop is larger'),
+    (dict(image_size=128), '--image_size=128'), (dict(resize='foo'), '--resize=foo'),
+    (dict(rgb_channels=2), '--rgb_channels=2'),
+    (dict(image_size=(32, 32), resize='none'), 'crop is larger than the image')])
+def test_bad_options(pairs, data_dir, options, words):
+  with pytest.raises(UserError, match=words):
+    datasets.load('folder', source_dir=str(pairs), data_dir=str(data_dir), **options)
+
+
+def test_incomplete_copy_is_named(pairs, tmp_path):
+  load = lambda: datasets.load('folder', source_dir=str(pairs), data_dir=str(tmp_path))
+  load()
+  next(tmp_path.rglob('folder-test*')).unlink()
+  with pytest.raises(UserError, match='folder-test.* is missing. Delete that folder'):
+    load()
+
+
+def test_grey_rgb_is_luminance(tmp_path):
+  rendered = datasets.load('synthetic', 'test', data_dir=str(tmp_path), image_size=(16, 16))
+  grey = datasets.load('synthetic', 'test', data_dir=str(tmp_path), image_size=(16, 16),
+                       rgb_channels=1)
+  # Luminance before or after the resizing: a rounding of either apart.
+  want = rendered[0]['rgb'] @ [[0.299], [0.587], [0.114]]
+  np.testing.assert_allclose(grey[0]['rgb'], want, atol=1.6 / 127.5)
+
+
 def test_builders_are_registered_with_tfds():
   assert {'folder', 'synthetic'} <= set(tfds.list_builders(with_community_datasets=False))
 

@@ -25,7 +25,7 @@ def is_blank(picture):
 
 
 def plot(*args, **options):
-  return figures.line_plot(*args, "title", "step", "loss", **options)
+  return figures.line_plot(*args, 'title', 'step', 'loss', **options)
 
 
 def test_grid_puts_every_pixel_in_its_place():
@@ -76,8 +76,8 @@ def test_grid_shows_uint16_divided_by_257():
 
 def test_titles_do_not_touch_images():
   image = noise(100, 100)
-  titles = ["RGB", "a long title gjpq that needs several lines", "Immeasurablylongwordsarecut"]
-  rows = ["first", "the second with gjpq and a long explanation of several lines"]
+  titles = ['RGB', 'a long title gjpq that needs several lines', 'Immeasurablylongwordsarecut']
+  rows = ['first', 'the second with gjpq and a long explanation of several lines']
   plain = figures.grid([[image] * 3] * 2)
   titled = figures.grid([[image] * 3] * 2, titles=titles, row_titles=rows)
   top, left = titled.shape[0] - plain.shape[0], titled.shape[1] - plain.shape[1]
@@ -99,7 +99,7 @@ def test_titles_do_not_touch_images():
 def test_row_grows_with_its_title():
   image = noise(10, 100)
   picture = figures.grid(
-      [[image]], row_titles=["many words that need several lines"], scale=1)
+      [[image]], row_titles=['many words that need several lines'], scale=1)
   assert picture.shape[0] >= 2 * canvas.line_height(figures.TITLE_SIZE) + 2 * GAP
   assert is_blank(picture[:GAP - 2]) and is_blank(picture[2 - GAP:])
 
@@ -111,17 +111,17 @@ def test_grid_accepts_incomplete_rows_and_mixed_sizes():
 
 
 @pytest.mark.parametrize(
-    "rows, options, error, message",
+    'rows, options, error, message',
     [
-        ([], {}, ValueError, "at least one"), ([[]], {}, ValueError, "at least one"),
-        ([[noise(9, 9)]], {"titles": ["a", "b"]}, ValueError, "titles must have 1"),
-        ([[noise(9, 9)]], {"row_titles": []}, ValueError, "row_titles must have 1"),
-        ([[noise(9, 9)]], {"scale": 2, "cell_size": (9, 9)}, ValueError, "not both"),
-        ([[noise(9, 9)]], {"scale": 0}, ValueError, "at least 1"),
-        ([[noise(9, 9)]], {"cell_size": (9, 0)}, ValueError, "at least 1"),
-        ([[noise(9, 9, 2)]], {}, ValueError, "height, width, 1 or 3"),
-        ([[noise(9, 9)[0]]], {}, ValueError, "height, width, 1 or 3"),
-        ([[noise(9, 9) / 2]], {}, TypeError, "uint8 or uint16"),
+        ([], {}, ValueError, 'at least one'), ([[]], {}, ValueError, 'at least one'),
+        ([[noise(9, 9)]], {'titles': ['a', 'b']}, ValueError, 'titles must have 1'),
+        ([[noise(9, 9)]], {'row_titles': []}, ValueError, 'row_titles must have 1'),
+        ([[noise(9, 9)]], {'scale': 2, 'cell_size': (9, 9)}, ValueError, 'not both'),
+        ([[noise(9, 9)]], {'scale': 0}, ValueError, 'at least 1'),
+        ([[noise(9, 9)]], {'cell_size': (9, 0)}, ValueError, 'at least 1'),
+        ([[noise(9, 9, 2)]], {}, ValueError, 'height, width, 1 or 3'),
+        ([[noise(9, 9)[0]]], {}, ValueError, 'height, width, 1 or 3'),
+        ([[noise(9, 9) / 2]], {}, TypeError, 'uint8 or uint16'),
     ])
 def test_grid_refuses(rows, options, error, message):
   with pytest.raises(error, match=message):
@@ -142,7 +142,7 @@ def test_paper_grid_has_eight_columns_real_beside_generated():
   assert figures.paper_grid(pairs[:1]).shape[1] == GAP + 2 * (96 + GAP)
 
 
-@pytest.mark.parametrize("max_value, dtype", [(255, np.uint8), (65535, np.uint16), (1, float)])
+@pytest.mark.parametrize('max_value, dtype', [(255, np.uint8), (65535, np.uint16), (1, float)])
 def test_error_map_follows_its_scale(max_value, dtype):
   reference = np.zeros((1, 6, 1), dtype)
   errors = np.array([0, 1 / 8, 1 / 4, 3 / 8, 1 / 2, 1]) * max_value
@@ -178,14 +178,14 @@ def test_error_map_marks_nan_and_refuses_other_shapes():
   assert tuple(picture[0, 0]) == figures.UNDEFINED_COLOUR
   assert tuple(picture[1, 1]) == figures.ERROR_COLOURS[-1]
   assert tuple(picture[0, 1]) == (0, 0, 0)
-  with pytest.raises(ValueError, match="same shape"):
+  with pytest.raises(ValueError, match='same shape'):
     figures.error_map(x, y[:1], 1)
-  with pytest.raises(ValueError, match="1 or 3"):
+  with pytest.raises(ValueError, match='1 or 3'):
     figures.error_map(x[..., 0], y[..., 0], 1)
 
 
 def test_line_runs_from_the_lower_left_to_the_upper_right():
-  picture = plot({"a": ([0, 100], [0, 1])}, size=(500, 300))
+  picture = plot({'a': ([0, 100], [0, 1])}, size=(500, 300))
   assert picture.shape == (300, 500, 3) and picture.dtype == np.uint8
   rows, columns = pixels_of(picture, BLUE)
   line = columns < 400  # Without the legend.
@@ -195,7 +195,7 @@ def test_line_runs_from_the_lower_left_to_the_upper_right():
 def test_values_that_are_no_numbers_leave_gaps():
   x = np.arange(100.0)
   y = np.where((x >= 40) & (x < 60), np.nan, 1.0)
-  whole, broken = (pixels_of(plot({"a": (x, values)}, size=(900, 300)), BLUE)[1]
+  whole, broken = (pixels_of(plot({'a': (x, values)}, size=(900, 300)), BLUE)[1]
                    for values in (np.ones(100), y))
   line = broken[broken < 820]  # Without the legend.
   assert np.diff(np.unique(line)).max() == pytest.approx(0.21 * np.ptp(line), abs=5)
@@ -203,12 +203,12 @@ def test_values_that_are_no_numbers_leave_gaps():
 
 
 @pytest.mark.parametrize(
-    "series", [{}, {"a": ([], [])}, {"a": ([1, 2], [np.nan, np.inf])}, {"a": ([1], [4])},
-               {"a": ([0, 1], [0, 0])}])
+    'series', [{}, {'a': ([], [])}, {'a': ([1, 2], [np.nan, np.inf])}, {'a': ([1], [4])},
+               {'a': ([0, 1], [0, 0])}])
 def test_line_plot_survives(series):
   assert not is_blank(plot(series))
 
 
 def test_colours_of_two_series():
-  picture = plot({"a": ([0, 1], [0, 0]), "b": ([0, 1], [1, 1])})
+  picture = plot({'a': ([0, 1], [0, 0]), 'b': ([0, 1], [1, 1])})
   assert pixels_of(picture, BLUE)[0].mean() > pixels_of(picture, VERMILION)[0].mean()

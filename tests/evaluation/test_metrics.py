@@ -20,7 +20,7 @@ from cyclegan_jax.evaluation import metrics
 RELATIVE = 1e-6
 DECIBEL = 2e-5
 INDEX = 2e-6
-NAMES = ("mse", "rmse", "mae", "psnr", "ssim", "uqi", "uqi_sewar", "correlation")
+NAMES = ('mse', 'rmse', 'mae', 'psnr', 'ssim', 'uqi', 'uqi_sewar', 'correlation')
 IMAGE = np.zeros((2, 12, 12, 1), np.float32)
 
 
@@ -38,16 +38,16 @@ def expected(reference, image, max_value):
   """All measures of one pair [height, width, channels], by other people's code."""
   x, y = reference.astype(np.float64), image.astype(np.float64)
   return {
-      "mse": sewar.full_ref.mse(reference, image),
-      "rmse": sewar.full_ref.rmse(reference, image),
-      "mae": np.abs(x - y).mean(),
-      "psnr": sewar.full_ref.psnr(reference, image, MAX=max_value),
-      "ssim": structural_similarity(
+      'mse': sewar.full_ref.mse(reference, image),
+      'rmse': sewar.full_ref.rmse(reference, image),
+      'mae': np.abs(x - y).mean(),
+      'psnr': sewar.full_ref.psnr(reference, image, MAX=max_value),
+      'ssim': structural_similarity(
           reference, image, gaussian_weights=True, sigma=1.5,
           use_sample_covariance=False, data_range=max_value, channel_axis=-1),
-      "uqi": uqi_float64(reference, image),
-      "uqi_sewar": sewar.full_ref.uqi(reference, image),
-      "correlation": np.corrcoef(x.ravel(), y.ravel())[0, 1],
+      'uqi': uqi_float64(reference, image),
+      'uqi_sewar': sewar.full_ref.uqi(reference, image),
+      'correlation': np.corrcoef(x.ravel(), y.ravel())[0, 1],
   }
 
 
@@ -65,15 +65,15 @@ def check(actual, reference, image, max_value):
   for index, (x, y) in enumerate(zip(reference, image)):
     targets = expected(x, y, max_value)
     for name, values in actual.items():
-      relative = {"mse": RELATIVE, "rmse": RELATIVE, "mae": RELATIVE}.get(name, 0)
-      absolute = {"psnr": DECIBEL}.get(name, 0 if relative else INDEX)
+      relative = {'mse': RELATIVE, 'rmse': RELATIVE, 'mae': RELATIVE}.get(name, 0)
+      absolute = {'psnr': DECIBEL}.get(name, 0 if relative else INDEX)
       error = abs(float(values[index]) - targets[name])
       assert error <= absolute + relative * targets[name], (name, error)
 
 
-@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize('channels', [1, 3])
 @pytest.mark.parametrize(
-    "dtype, low, high, max_value",
+    'dtype, low, high, max_value',
     [
         (np.uint8, 0, 255.9, 255), (np.uint8, 230, 240, 255),
         (np.uint16, 0, 65535.9, 65535),
@@ -99,11 +99,11 @@ def test_smallest_sizes():
       uqi_float64(reference[0], image[0]), abs=INDEX)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize('name', NAMES)
 def test_image_metrics_equals_the_single_functions(name):
   reference, image = image_pair(np.uint16, 0, 65535, 3)
   mask = np.random.default_rng(1).uniform(size=(3, 37, 45, 1)) < 0.99
-  options = {"max_value": 65535} if name in ("psnr", "ssim") else {}
+  options = {'max_value': 65535} if name in ('psnr', 'ssim') else {}
   single = getattr(metrics, name)(reference, image, mask=mask, **options)
   together = metrics.image_metrics(reference, image, 65535, mask)[name]
   np.testing.assert_allclose(single, together, rtol=2e-6)
@@ -114,7 +114,7 @@ def test_sewar_scores_uint8_and_float_alike():
   as_float = reference.astype(np.float64), image.astype(np.float64)
   values = metrics.uqi_sewar(reference, image)
   np.testing.assert_array_equal(values, metrics.uqi_sewar(*as_float))
-  check({"uqi_sewar": values}, *as_float, 255)
+  check({'uqi_sewar': values}, *as_float, 255)
 
 
 def test_sewar_uqi_hides_what_uqi_shows():
@@ -125,51 +125,51 @@ def test_sewar_uqi_hides_what_uqi_shows():
 
 
 @pytest.mark.parametrize(
-    "function, minimum",
+    'function, minimum',
     [(metrics.ssim, 11), (metrics.uqi, 8), (metrics.uqi_sewar, 9), (metrics.image_metrics, 11)])
 def test_too_small_images_are_refused(function, minimum):
   for shape in ((1, minimum - 1, 32, 1), (1, 32, minimum - 1, 1)):
-    with pytest.raises(ValueError, match=f"at least {minimum}x{minimum}"):
+    with pytest.raises(ValueError, match=f'at least {minimum}x{minimum}'):
       function(np.zeros(shape), np.zeros(shape))
 
 
 @pytest.mark.parametrize(
-    "reference, image, mask, error, message",
+    'reference, image, mask, error, message',
     [
-        (IMAGE, np.zeros((2, 12, 12, 3), np.float32), None, ValueError, "same shape"),
-        (IMAGE[0], IMAGE[0], None, ValueError, "same shape"),
-        (IMAGE[..., :0], IMAGE[..., :0], None, ValueError, "channels 0"),
-        (IMAGE, IMAGE.astype(np.complex64), None, TypeError, "real"),
-        (IMAGE, IMAGE, np.ones((2, 12, 12), bool), ValueError, "mask must have shape"),
-        (IMAGE, IMAGE, np.ones((2, 12, 12, 1), np.uint8), TypeError, "bool"),
+        (IMAGE, np.zeros((2, 12, 12, 3), np.float32), None, ValueError, 'same shape'),
+        (IMAGE[0], IMAGE[0], None, ValueError, 'same shape'),
+        (IMAGE[..., :0], IMAGE[..., :0], None, ValueError, 'channels 0'),
+        (IMAGE, IMAGE.astype(np.complex64), None, TypeError, 'real'),
+        (IMAGE, IMAGE, np.ones((2, 12, 12), bool), ValueError, 'mask must have shape'),
+        (IMAGE, IMAGE, np.ones((2, 12, 12, 1), np.uint8), TypeError, 'bool'),
     ])
 def test_wrong_arguments_are_refused(reference, image, mask, error, message):
   with pytest.raises(error, match=message):
     metrics.correlation(reference, image, mask)
 
 
-@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
+@pytest.mark.parametrize('dtype', [np.uint8, np.uint16, np.float32])
 def test_identical_images(dtype):
   reference, _ = image_pair(dtype, 0, 255, 3)
   actual = metrics.image_metrics(reference, reference)
-  for name in ("mse", "rmse", "mae"):
+  for name in ('mse', 'rmse', 'mae'):
     np.testing.assert_array_equal(actual[name], 0)
-  for name in ("ssim", "uqi", "uqi_sewar"):
+  for name in ('ssim', 'uqi', 'uqi_sewar'):
     np.testing.assert_array_equal(actual[name], 1)
-  np.testing.assert_array_equal(actual["psnr"], np.inf)
-  np.testing.assert_allclose(actual["correlation"], 1, atol=INDEX)
+  np.testing.assert_array_equal(actual['psnr'], np.inf)
+  np.testing.assert_allclose(actual['correlation'], 1, atol=INDEX)
 
 
-@pytest.mark.parametrize("a, b", [(10, 200), (0, 7), (0.1, 0.7), (65535, 1)])
+@pytest.mark.parametrize('a, b', [(10, 200), (0, 7), (0.1, 0.7), (65535, 1)])
 def test_constant_images(a, b):
   x, y = (np.full((1, 16, 20, 1), value, np.float32) for value in (a, b))
   actual = metrics.image_metrics(x, y)
   luminance = 2 * a * b / (a**2 + b**2)
-  assert float(actual["uqi"][0]) == pytest.approx(luminance, abs=INDEX)
-  assert float(actual["uqi_sewar"][0]) == pytest.approx(luminance**2, abs=INDEX)
+  assert float(actual['uqi'][0]) == pytest.approx(luminance, abs=INDEX)
+  assert float(actual['uqi_sewar'][0]) == pytest.approx(luminance**2, abs=INDEX)
   ssim = (2 * a * b + 2.55**2) / (a**2 + b**2 + 2.55**2)
-  assert float(actual["ssim"][0]) == pytest.approx(ssim, abs=INDEX)
-  assert np.isnan(actual["correlation"][0])
+  assert float(actual['ssim'][0]) == pytest.approx(ssim, abs=INDEX)
+  assert np.isnan(actual['correlation'][0])
 
 
 def test_black_windows_score_one():
@@ -194,7 +194,7 @@ def test_mask_of_all_true_equals_none():
     np.testing.assert_allclose(masked[name], unmasked[name], rtol=2e-6)
 
 
-@pytest.mark.parametrize("garbage", [1e9, np.nan, np.inf])
+@pytest.mark.parametrize('garbage', [1e9, np.nan, np.inf])
 def test_masked_garbage_has_no_effect(garbage):
   reference, image = image_pair(np.float32, 0, 255, 3)
   mask = np.ones((3, 37, 45, 1), bool)
@@ -219,7 +219,7 @@ def test_mask_of_a_border_equals_cropping():
   masked = metrics.image_metrics(reference, image, 255, mask)
   cropped = metrics.image_metrics(reference[:, 4:30, 5:40], image[:, 4:30, 5:40])
   for name in NAMES:
-    if name != "uqi_sewar":  # Its missing last windows depend on the image's border.
+    if name != 'uqi_sewar':  # Its missing last windows depend on the image's border.
       np.testing.assert_allclose(masked[name], cropped[name], rtol=3e-6, atol=1e-6)
 
 
@@ -251,17 +251,17 @@ def test_symmetry_and_bounds(x, y):
     # Fused multiply-adds round a*a + b*b unlike b*b + a*a.
     np.testing.assert_allclose(forward[name], backward[name], rtol=2e-6, atol=1e-6)
   target = sewar.full_ref.uqi(x[0], y[0])
-  assert float(forward["uqi_sewar"][0]) == pytest.approx(target, abs=INDEX)
-  for name in ("ssim", "uqi", "uqi_sewar"):
+  assert float(forward['uqi_sewar'][0]) == pytest.approx(target, abs=INDEX)
+  for name in ('ssim', 'uqi', 'uqi_sewar'):
     assert -1 - INDEX <= forward[name][0] <= 1
-  assert forward["rmse"][0] >= forward["mae"][0] * (1 - RELATIVE)
+  assert forward['rmse'][0] >= forward['mae'][0] * (1 - RELATIVE)
 
 
 @settings(max_examples=60, deadline=None)
 @given(images, images, st.sampled_from([1.0, 255.0, 65535.0]))
 def test_psnr_follows_from_mse(x, y, max_value):
   mse, psnr = float(metrics.mse(x, y)[0]), float(metrics.psnr(x, y, max_value)[0])
-  with np.errstate(divide="ignore"):
+  with np.errstate(divide='ignore'):
     target = peak_signal_noise_ratio(x, y, data_range=max_value)
     from_mse = 10 * np.log10(max_value**2 / np.float64(mse))
   assert psnr == pytest.approx(target, abs=DECIBEL)
@@ -270,31 +270,31 @@ def test_psnr_follows_from_mse(x, y, max_value):
 
 def test_summarize_gives_means_and_counts():
   values = {
-      "mse": np.array([0, 100, 300, 0], np.float32),
-      "psnr": np.array([np.inf, 28, 24, np.inf], np.float32),
-      "ssim": np.array([1, 0.5, 0.25, 1], np.float32),
-      "correlation": np.array([np.nan, 0.5, 0.7, np.nan], np.float32),
+      'mse': np.array([0, 100, 300, 0], np.float32),
+      'psnr': np.array([np.inf, 28, 24, np.inf], np.float32),
+      'ssim': np.array([1, 0.5, 0.25, 1], np.float32),
+      'correlation': np.array([np.nan, 0.5, 0.7, np.nan], np.float32),
   }
   assert metrics.summarize(values, 255) == {
-      "n": 4, "mse": 100.0, "psnr": 26.0, "ssim": 0.6875,
-      "correlation": pytest.approx(0.6, abs=1e-7),
-      "psnr_pooled": pytest.approx(10 * np.log10(65025 / 100)),
-      "psnr_infinite": 2, "correlation_undefined": 2,
+      'n': 4, 'mse': 100.0, 'psnr': 26.0, 'ssim': 0.6875,
+      'correlation': pytest.approx(0.6, abs=1e-7),
+      'psnr_pooled': pytest.approx(10 * np.log10(65025 / 100)),
+      'psnr_infinite': 2, 'correlation_undefined': 2,
   }
 
 
 def test_summarize_where_values_are_undefined():
-  values = {"mse": [0, 0], "psnr": [np.inf, np.inf], "correlation": [np.nan, np.nan]}
+  values = {'mse': [0, 0], 'psnr': [np.inf, np.inf], 'correlation': [np.nan, np.nan]}
   summary = metrics.summarize(values, 255)
-  assert summary["psnr"] == summary["psnr_pooled"] == np.inf
-  assert summary["psnr_infinite"] == summary["correlation_undefined"] == 2
-  assert np.isnan(summary["correlation"])
-  diverged = metrics.summarize({"mse": [1, np.nan], "psnr": [np.inf, np.nan]}, 255)
-  assert all(np.isnan(diverged[name]) for name in ("mse", "psnr", "psnr_pooled"))
+  assert summary['psnr'] == summary['psnr_pooled'] == np.inf
+  assert summary['psnr_infinite'] == summary['correlation_undefined'] == 2
+  assert np.isnan(summary['correlation'])
+  diverged = metrics.summarize({'mse': [1, np.nan], 'psnr': [np.inf, np.nan]}, 255)
+  assert all(np.isnan(diverged[name]) for name in ('mse', 'psnr', 'psnr_pooled'))
 
 
 @pytest.mark.parametrize(
-    "values", [{"psnr": [1.0]}, {"mse": []}, {"mse": [1.0], "mae": [1.0, 2.0]}, {"mse": 1.0}])
+    'values', [{'psnr': [1.0]}, {'mse': []}, {'mse': [1.0], 'mae': [1.0, 2.0]}, {'mse': 1.0}])
 def test_summarize_refuses_bad_values(values):
-  with pytest.raises(ValueError, match="mse|mae"):
+  with pytest.raises(ValueError, match='mse|mae'):
     metrics.summarize(values, 255)

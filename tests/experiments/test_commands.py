@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -84,6 +85,17 @@ def test_evaluate(walk):
   assert np.asarray(PIL.Image.open(folder / 'examples.png')).ndim == 3
 
 
+def test_evaluate_finds_moved_images_and_refuses_others(walk, pairs, tmp_path):
+  shutil.copytree(walk[0], tmp_path / 'run', ignore=shutil.ignore_patterns('evaluation'))
+  shutil.copytree(pairs, tmp_path / 'moved')
+  flags = [f'--workdir={tmp_path / "run"}', f'--source_dir={tmp_path / "moved"}']
+  result = run('evaluate', *flags)
+  assert result.returncode == 0, result.stderr
+  for name in ('rgb', 'ir'):
+    shutil.copy(pairs / name / '000.png', tmp_path / 'moved' / name / 'new.png')
+  assert 'other data' in fails('evaluate', *flags)
+
+
 @pytest.mark.parametrize('direction, mode', [('rgb_to_ir', 'L'), ('ir_to_rgb', 'RGB')])
 def test_translate_a_folder(walk, tmp_path, direction, mode):
   sizes = {'a.jpg': (37, 23), 'sub/b.png': (16, 64), 'sub/c.tif': (1, 1)}
@@ -110,11 +122,17 @@ def test_translate_goes_on_after_a_bad_file_and_says_so(walk, tmp_path):
   assert not (tmp_path / 'out' / 'bad.png').exists()
 
 
-def test_translate_never_replaces_an_input(walk, tmp_path):
+@pytest.mark.parametrize('source, output, words', [
+    ('a.png', 'a.png', 'is an input'), ('.', 'out', 'lies inside --input'),
+    ('.', '../x.png', 'names a file'), ('a.png', 'a.jpg', 'ends in .png'),
+    ('nosuch', 'out', 'does not exist'), ('empty', 'out', 'no images')])
+def test_translate_refuses_confusing_paths(walk, tmp_path, source, output, words):
+  (tmp_path / 'empty').mkdir()
   PIL.Image.new('RGB', (8, 8)).save(tmp_path / 'a.png')
-  message = fails('translate', f'--workdir={walk[0]}', f'--input={tmp_path}',
-                  f'--output={tmp_path}')
-  assert 'a.png is an input' in message
+  message = fails('translate', f'--workdir={walk[0]}', f'--input={tmp_path / source}',
+                  f'--output={tmp_path / output}')
+  assert words in message
+  assert sorted(p.name for p in tmp_path.iterdir()) == ['a.png', 'empty']
 
 
 def test_another_configuration_is_refused(walk):

@@ -51,3 +51,11 @@ def test_false_colour_is_refused_where_one_channel_is_expected():
   colours = np.random.default_rng(0).integers(0, 256, (8, 8, 3), np.uint8)
   with pytest.raises(UserError, match='hot.png: .*false colour'):
     reverse.translate(colours, 'ir_to_rgb', 'hot.png')
+
+
+def test_grey_rgb_domain_takes_the_luminance():
+  domains = {**model(first_channel).domains,
+             'rgb': Domain('rgb', 1, emsn.normalisation('rgb', False))}
+  image = np.random.default_rng(0).integers(0, 256, (8, 8, 3), np.uint8)
+  result = Model(config_lib.make(), 0, domains, {'rgb_to_ir': first_channel}).translate(image)
+  np.testing.assert_array_equal(result, np.rint(image @ np.float32([[.299], [.587], [.114]])))

@@ -1,6 +1,8 @@
 """Whole runs of tiny networks: what is written, resuming, keeping, diverging."""
 
 import csv
+import os
+import signal
 
 import jax
 import numpy as np
@@ -51,7 +53,8 @@ def whole(tiny, tmp_path_factory):
 def test_a_run_says_what_it_does(whole):
   _, said = whole
   for part in ('* base_width            4', 'Devices: 4 x cpu', 'Parameters:', 'MiB on each device',
-               'train 10, validation 1, test 1', 'weight 10', 'Steps: 6 (3 an epoch)',
+               'train 10, validation 1, test 1', 'weight 10', 'only 1 validation pairs',
+               'Steps: 6 (3 an epoch)',
                'step 6/6  epoch 2.0/2.0', 'images/s', 'left', 'validation  psnr'):
     assert part in said, part
 
@@ -115,6 +118,21 @@ def test_leftovers_of_a_kill_are_removed(tiny, tmp_path):
   assert [p.name for p in (tmp_path / 'checkpoints').iterdir()] == ['3']
 
 
+def test_a_signal_saves_and_the_rest_is_the_same(tiny, whole, tmp_path):
+  config = tiny(checkpoint_every=100)
+  before = signal.getsignal(signal.SIGTERM)
+  def say(line):
+    if line.startswith('step 4/6'):
+      os.kill(os.getpid(), signal.SIGTERM)
+  dataset = datasets.open_dataset(config.data)
+  assert loop.train(config, dataset, tmp_path, say=say) == signal.SIGTERM
+  assert signal.getsignal(signal.SIGTERM) is before
+  assert [p.name for p in (tmp_path / 'checkpoints').iterdir()] == ['5']
+  assert '5 done: resuming' in train(config, tmp_path)
+  jax.tree.map(np.testing.assert_array_equal, state(config, whole[0], 6),
+               state(config, tmp_path, 6))
+
+
 def test_divergence_stops_with_the_step_and_keeps_the_last_checkpoint(tiny, tmp_path):
   train(tiny(steps=3), tmp_path)
   config = tiny(steps=12, learning_rate=1e30)
@@ -125,6 +143,13 @@ def test_divergence_stops_with_the_step_and_keeps_the_last_checkpoint(tiny, tmp_
   assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(restored))
   with Checkpoints(tmp_path / 'checkpoints', config, read_only=True) as checkpoints:
     assert checkpoints.latest_step() == 3
+
+
+def test_overwrite_with_a_bad_request_deletes_nothing(tiny, tmp_path):
+  (tmp_path / 'config.json').write_text('old')
+  with pytest.raises(UserError):
+    train(tiny(batch_size=6), tmp_path, overwrite=True)
+  assert (tmp_path / 'config.json').read_text() == 'old'
 
 
 def test_batch_not_divisible_by_devices_leaves_nothing_behind(tiny, tmp_path):

@@ -10,14 +10,16 @@
 """
 
 import csv
+import io
 import json
 import os
 import pathlib
 import shutil
-from typing import Mapping
+from typing import Iterable, Mapping
 
 from cyclegan_jax import config as config_lib
 from cyclegan_jax import emsn
+from cyclegan_jax import files
 from cyclegan_jax.config import Config
 from cyclegan_jax.data.source import Dataset, Domain
 from cyclegan_jax.errors import UserError
@@ -29,11 +31,46 @@ _OURS = (CONFIG, DATA, METRICS, VALIDATION, SAMPLES, CHECKPOINTS, EVALUATION, TE
 
 # Settings that may change when a run goes on: none of them changes a step.
 _FREE = frozenset({'epochs', 'steps', 'log_every', 'checkpoint_every', 'keep_checkpoints',
-                   'n_samples', 'tensorboard', 'source_dir', 'data_dir'})
+                   'best_metric', 'n_samples', 'tensorboard', 'source_dir', 'data_dir'})
+
+
+def check(workdir: pathlib.Path, config: Config) -> None:
+  """Refuses, before any long work, a folder that holds another run or cannot be written.
+
+  Raises:
+    UserError: so; the message shows the settings that differ.
+  """
+  existing = workdir.absolute()
+  while not existing.exists():
+    existing = existing.parent
+  if not existing.is_dir() or not os.access(existing, os.W_OK):
+    raise UserError(f'--workdir={workdir} cannot be written: {existing} is not a folder that you '
+                    'may write to. Choose another one.')
+  file = workdir / CONFIG
+  if file.exists():
+    _check_same(file, config)
+  elif (workdir / CHECKPOINTS).exists():
+    raise UserError(f'--workdir={workdir} has checkpoints but no {CONFIG}: it is not known '
+                    'what they belong to. Choose another folder, or start anew: --overwrite.')
+
+
+def check_data(workdir: pathlib.Path, dataset: Dataset) -> None:
+  """Refuses data that are not the ones the run in a folder was trained on; see `Dataset.facts`."""
+  file = workdir / DATA
+  if not file.exists():
+    return
+  then, now = _read_json(file), dataset.facts()
+  changed = [f'  {name}: {then.get(name)} then, {now[name]} now' for name in now
+             if then.get(name) != now[name]]
+  if changed:
+    raise UserError(
+        f'{dataset.name}: these are other data than --workdir={workdir} was trained on:\n' +
+        '\n'.join(changed) + '\nRestore the images and the way they are split, or train anew in '
+        'another --workdir.')
 
 
 def create(workdir: pathlib.Path, config: Config, dataset: Dataset, overwrite: bool) -> None:
-  """Makes the folder, or checks that the run in it is this one; writes config and data facts.
+  """Makes the folder and writes what the run is; a run that is there already is resumed.
 
   Args:
     workdir: the run folder.
@@ -42,26 +79,17 @@ def create(workdir: pathlib.Path, config: Config, dataset: Dataset, overwrite: b
     overwrite: delete an earlier run's files in it first (only files that a run writes).
 
   Raises:
-    UserError: the folder cannot be written, or holds a run with another configuration.
+    UserError: see `check` and `check_data`.
+    OSError: the folder cannot be written.
   """
-  file = workdir / CONFIG
-  try:
-    workdir.mkdir(parents=True, exist_ok=True)
-    if overwrite:
-      for name in _OURS:
-        _remove(workdir / name)
-    facts = json.dumps(dataset.facts(), indent=2) + '\n'
-    if file.exists():
-      _check_same(file, config)
-      _check_same_data(workdir / DATA, facts)
-    elif (workdir / CHECKPOINTS).exists():
-      raise UserError(f'--workdir={workdir} has checkpoints but no {CONFIG}: it is not known '
-                      'what they belong to. Choose another folder, or start anew: --overwrite.')
-    write_text(workdir / DATA, facts)
-    write_text(file, config_lib.to_json(config))
-  except OSError as error:
-    raise UserError(f'--workdir={workdir} cannot be written: {error.strerror or error}. '
-                    'Choose a folder that you may write to.') from error
+  if overwrite:
+    for name in _OURS:
+      _remove(workdir / name)
+  check(workdir, config)
+  check_data(workdir, dataset)
+  workdir.mkdir(parents=True, exist_ok=True)
+  files.write_text(workdir / DATA, json.dumps(dataset.facts(), indent=2) + '\n')
+  files.write_text(workdir / CONFIG, config_lib.to_json(config))
 
 
 def load_config(workdir: pathlib.Path) -> Config:
@@ -81,21 +109,20 @@ def load_config(workdir: pathlib.Path) -> Config:
 
 def load_domains(workdir: pathlib.Path, config: Config) -> dict[str, Domain]:
   """The domains that a run was trained on, 'rgb' and 'ir'; UserError if they cannot be read."""
-  file = workdir / DATA
   try:
-    domains = json.loads(file.read_text())['domains']
     return {name: Domain(name, facts['channels'], emsn.normalisation(
-        name, config.data.emsn, facts['max_value'])) for name, facts in domains.items()}
-  except (OSError, ValueError, KeyError) as error:
-    raise UserError(f'{file} cannot be read, so it is not known what the pixel values mean: '
-                    f'{error}') from error
+        name, config.data.emsn, facts['max_value']))
+            for name, facts in _read_json(workdir / DATA)['domains'].items()}
+  except (KeyError, TypeError) as error:
+    raise UserError(f'{workdir / DATA} does not say what the pixel values mean: no {error}.'
+                    ) from error
 
 
-def write_text(file: pathlib.Path, text: str) -> None:
-  """Writes a file whole or not at all."""
-  partial = file.with_name(f'.{file.name}.{os.getpid()}')
-  partial.write_text(text)
-  partial.replace(file)
+def _read_json(file: pathlib.Path) -> dict:
+  try:
+    return json.loads(file.read_text())
+  except (OSError, ValueError) as error:
+    raise UserError(f'{file} cannot be read: {error}') from error
 
 
 class CsvLog:
@@ -110,22 +137,22 @@ class CsvLog:
         reader = csv.DictReader(lines)
         rows = [row for row in reader if int(row['step']) <= last_step]
         self._columns = list(reader.fieldnames or [])
-      partial = file.with_name(f'.{file.name}.{os.getpid()}')
-      self._write(partial, rows, header=True, mode='w')
-      partial.replace(file)
+      files.write_text(file, self._lines(rows, header=True))
 
   def add(self, row: Mapping[str, float | int]) -> None:
     """Appends a row; the first one sets the columns."""
     header = not self._columns
     self._columns = self._columns or list(row)
-    self._write(self._file, [row], header=header, mode='a')
+    with self._file.open('a') as out:
+      out.write(self._lines([row], header))
 
-  def _write(self, file, rows, *, header, mode):
-    with file.open(mode, newline='') as out:
-      writer = csv.DictWriter(out, self._columns, lineterminator='\n')
-      if header:
-        writer.writeheader()
-      writer.writerows(rows)
+  def _lines(self, rows: Iterable[Mapping], header: bool) -> str:
+    out = io.StringIO()
+    writer = csv.DictWriter(out, self._columns, lineterminator='\n')
+    if header:
+      writer.writeheader()
+    writer.writerows(rows)
+    return out.getvalue()
 
 
 def _check_same(file: pathlib.Path, config: Config) -> None:
@@ -139,14 +166,6 @@ def _check_same(file: pathlib.Path, config: Config) -> None:
         f'--workdir={file.parent} holds a run with another configuration:\n' + '\n'.join(lines) +
         '\nGive the same flags to resume it, another --workdir to start beside it, or '
         '--overwrite to delete it and start anew.')
-
-
-def _check_same_data(file: pathlib.Path, facts: str) -> None:
-  if file.exists() and file.read_text() != facts:
-    raise UserError(
-        f'--workdir={file.parent} holds a run on other data: {file} says\n{file.read_text()}'
-        f'and the data are now\n{facts}Restore the images, choose another --workdir, or start '
-        'anew: --overwrite.')
 
 
 def _remove(path: pathlib.Path) -> None:

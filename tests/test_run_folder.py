@@ -6,16 +6,17 @@ import pytest
 
 from cyclegan_jax import config as config_lib
 from cyclegan_jax import emsn
+from cyclegan_jax import run_folder
 from cyclegan_jax.data.source import Dataset, Domain, Split
 from cyclegan_jax.errors import UserError
-from cyclegan_jax.training import run_folder
-from cyclegan_jax.training.run_folder import CsvLog
+from cyclegan_jax.run_folder import CsvLog
 
 
-def dataset(n=3, max_value=255.0):
+def dataset(n=3, max_value=255.0, fingerprint='f'):
   domains = {name: Domain(name, channels, emsn.Plain(max_value))
              for name, channels in (('rgb', 3), ('ir', 1))}
-  return Dataset('x', 'x', domains, {'train': Split('train', [None] * n, [None] * n, True)})
+  return Dataset('x', 'x', fingerprint, domains,
+                 {'train': Split('train', [None] * n, [None] * n, True)})
 
 
 def test_same_run_is_accepted_and_free_settings_may_change(tmp_path):
@@ -35,11 +36,17 @@ def test_other_run_is_refused_with_the_difference(tmp_path):
   assert (tmp_path / 'config.json').read_text() == before
 
 
-@pytest.mark.parametrize('other', [dataset(n=4), dataset(max_value=65535.0)])
+@pytest.mark.parametrize('other', [
+    dataset(n=4), dataset(max_value=65535.0), dataset(fingerprint='g')])
 def test_other_data_are_refused(tmp_path, other):
   run_folder.create(tmp_path, config_lib.make(), dataset(), False)
-  with pytest.raises(UserError, match='other data'):
-    run_folder.create(tmp_path, config_lib.make(), other, False)
+  before = (tmp_path / 'data.json').read_text()
+  for refuse in (lambda: run_folder.create(tmp_path, config_lib.make(), other, False),
+                 lambda: run_folder.check_data(tmp_path, other)):
+    with pytest.raises(UserError, match='other data'):
+      refuse()
+  assert (tmp_path / 'data.json').read_text() == before
+  run_folder.check_data(tmp_path, dataset())
 
 
 def test_overwrite_removes_only_a_runs_files(tmp_path):
@@ -56,7 +63,7 @@ def test_overwrite_removes_only_a_runs_files(tmp_path):
 def test_unwritable_folder_is_named(tmp_path):
   (tmp_path / 'file').write_text('')
   with pytest.raises(UserError, match='--workdir=.*file/run cannot be written'):
-    run_folder.create(tmp_path / 'file' / 'run', config_lib.make(), dataset(), False)
+    run_folder.check(tmp_path / 'file' / 'run', config_lib.make())
 
 
 def test_checkpoints_without_config_are_not_guessed_at(tmp_path):

@@ -1,0 +1,38 @@
+"""SIGINT (a person's Ctrl-C) and SIGTERM (a scheduler) end a run after the step in hand."""
+
+import contextlib
+import signal
+import threading
+from typing import Callable, Iterator
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+@contextlib.contextmanager
+def deferred() -> Iterator[Callable[[], int]]:
+  """Notes the first signal instead of obeying it; a second one acts at once.
+
+  Yields:
+    A function that gives the number of the signal received, or 0. Outside of the main thread,
+    where Python handles no signals, it always gives 0.
+  """
+  received = []
+  if threading.current_thread() is not threading.main_thread():
+    yield lambda: 0
+    return
+  previous = {number: signal.getsignal(number) for number in _SIGNALS}
+
+  def restore():
+    for number, handler in previous.items():
+      signal.signal(number, handler)
+
+  def note(number, unused_frame):
+    received.append(number)
+    restore()
+
+  for number in _SIGNALS:
+    signal.signal(number, note)
+  try:
+    yield lambda: received[0] if received else 0
+  finally:
+    restore()
