@@ -90,7 +90,10 @@ class ResizeConv(nnx.Module):
 
 def conv(in_channels: int, out_channels: int, kernel_size: int, stride: int, *, use_bias: bool,
          rngs: nnx.Rngs) -> nnx.Conv:
-  """A square convolution zero-padded by one pixel on every side, PyTorch's initial weights."""
+  """A square convolution, zero-padded by one pixel on every side.
+
+  Kernels start as PyTorch's do; biases, which the published networks lack, start at 0.
+  """
   return nnx.Conv(in_channels, out_channels, (kernel_size, kernel_size), strides=stride,
                   padding=1, use_bias=use_bias, kernel_init=UNIFORM_FAN_IN, rngs=rngs)
 

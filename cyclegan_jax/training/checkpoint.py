@@ -42,7 +42,8 @@ class Checkpoints:
         shutil.rmtree(leftover, ignore_errors=True)
     self._manager = ocp.CheckpointManager(self._folder, options=ocp.CheckpointManagerOptions(
         best_fn=lambda metrics: metrics[metric], best_mode='max', read_only=read_only,
-        todelete_subdir=_TRASH, enable_async_checkpointing=not read_only,
+        create=not read_only, save_interval_steps=0 if read_only else 1,
+        todelete_subdir=None if read_only else _TRASH, enable_async_checkpointing=not read_only,
         preservation_policy=checkpoint_managers.AnyPreservationPolicy([
             checkpoint_managers.LatestN(config.train.keep_checkpoints),
             checkpoint_managers.BestN(get_metric_fn=lambda metrics: metrics[metric], n=1,
