@@ -135,7 +135,9 @@ class CsvLog:
     if file.exists():
       with file.open(newline='') as lines:
         reader = csv.DictReader(lines)
-        rows = [row for row in reader if int(row['step']) <= last_step]
+        # A kill may have cut the last row short: values are missing then.
+        rows = [row for row in reader
+                if None not in row.values() and int(row['step']) <= last_step]
         self._columns = list(reader.fieldnames or [])
       files.write_text(file, self._lines(rows, header=True))
 

@@ -93,6 +93,7 @@ def test_csv_log_drops_rows_that_will_be_done_again(tmp_path):
   log = CsvLog(file, 0)
   for step in (10, 20, 30):
     log.add({'step': step, 'loss': step / 8})
+  file.write_text(file.read_text() + '2')  # cut short by a kill, meant to be a later step
   again = CsvLog(file, 20)
   assert file.read_text() == 'step,loss\n10,1.25\n20,2.5\n'
   again.add({'step': 30, 'loss': 3.75})
