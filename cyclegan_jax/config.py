@@ -129,7 +129,7 @@ PRESETS = types.MappingProxyType({
     'demo': dict(
         dataset='synthetic', paired=True, emsn=True, supervised_weight=PAIRED_SUPERVISED_WEIGHT,
         image_size=(64, 64), flip=True, base_width=24, n_residual_blocks=3, n_downsampling=2,
-        discriminator_width=24, discriminator_layers=3, batch_size=8, epochs=20, log_every=50,
+        discriminator_width=24, discriminator_layers=3, batch_size=8, epochs=16, log_every=50,
         checkpoint_every=200, upsampling='resize', learning_rate=5e-4),
 })
 
