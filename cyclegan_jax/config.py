@@ -27,17 +27,22 @@ def option(default: Any, help_text: str, choices: tuple[str, ...] = ()) -> Any:
 @dataclasses.dataclass(frozen=True)
 class DataConfig:
   """Which examples are drawn, and how."""
-  dataset: str = option('', 'Data set: folder (your own images) or synthetic (rendered).')
-  source_dir: str = option('', 'Folder with the raw image files, for --dataset=folder.')
+  dataset: str = option(
+      '', 'Data set: osu, folder (your own images) or synthetic (rendered).')
+  source_dir: str = option('', 'Folder with the raw image files, for osu and folder.')
   data_dir: str = option(
       '', 'Where prepared data sets are kept. Empty: ~/tensorflow_datasets.')
   rgb_dir: str = option('', 'Sub-folder of --source_dir with the RGB images. Empty: look.')
   ir_dir: str = option('', 'Sub-folder of --source_dir with the IR images. Empty: look.')
   split_by: str = option(
-      'auto', 'How a folder is split into train, validation and test: by folder names, by '
-      'train.txt/val.txt/test.txt, by a hash of each name, or by a hash of its sub-folder '
-      '(sequence). auto: lists if there are any, else folders, else hash.',
-      ('auto', 'folder', 'list', 'hash', 'sequence'))
+      'auto', 'How the data are split into train, validation and test. folder: by folder names, '
+      'by train.txt/val.txt/test.txt (list), by a hash of each name, or by a hash of its '
+      'sub-folder (sequence); auto: lists if there are any, else folders, else hash. osu: frames '
+      'at random as in the paper (paper, auto; leaks between neighbours), whole sequences held '
+      'out (sequence), a place held out (location).',
+      ('auto', 'folder', 'list', 'hash', 'sequence', 'paper', 'location'))
+  allow_unmatched: bool = option(
+      False, 'osu: go on although files are missing or over 1 % of the frames have no partner.')
   paired: bool = option(
       False, 'Draw RGB and IR of the same scene together and add the supervised L1 term '
       f'(weight {PAIRED_SUPERVISED_WEIGHT:g} unless --supervised_weight says otherwise). '

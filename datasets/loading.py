@@ -3,7 +3,7 @@
 import dataclasses
 import hashlib
 import os
-from typing import Any, Mapping
+from typing import Any, Iterable, Mapping
 
 import grain
 import tensorflow_datasets as tfds
@@ -14,6 +14,8 @@ from cyclegan_jax.data import pipeline
 from cyclegan_jax.data.source import Dataset, Domain, Records, Split, SPLITS
 from cyclegan_jax.errors import UserError
 from datasets.folder import folder_dataset_builder as folder
+from datasets.osu import config as osu
+from datasets.osu import osu_dataset_builder as osu_builder
 from datasets.synthetic import synthetic_dataset_builder as synthetic
 
 
@@ -78,6 +80,19 @@ def _open_synthetic(config: DataConfig, data_dir: str | None) -> Dataset:
                   max_values={'rgb': 255, 'ir': 255})
 
 
+def _open_osu(config: DataConfig, data_dir: str | None) -> Dataset:
+  if not config.source_dir:
+    raise UserError('--dataset=osu needs --source_dir, the folder with its files.\n'
+                    + osu.MANUAL_INSTRUCTIONS)
+  split_by = 'paper' if config.split_by == 'auto' else config.split_by
+  found = osu.osu_config(config.source_dir, split_by, config.allow_unmatched)
+  builder = osu_builder.Builder(config=found, data_dir=data_dir)
+  _prepare(builder)
+  description = ' '.join([f'osu {config.source_dir}: {found.description}', *found.notes])
+  return _dataset('osu', description, _identity(found.examples), builder, config, aligned=True,
+                  max_values={'rgb': 255, 'ir': 255})
+
+
 def _open_folder(config: DataConfig, data_dir: str | None) -> Dataset:
   if not config.source_dir:
     raise UserError('--dataset=folder needs --source_dir, the folder with your images.')
@@ -89,13 +104,17 @@ def _open_folder(config: DataConfig, data_dir: str | None) -> Dataset:
   description = ' '.join([f'folder {config.source_dir}: {found.layout}; '
                           f'split by {found.split_by}.', *found.notes])
   max_values = {name: 255 if found.dtype(name) == 'uint8' else 65535 for name in ('rgb', 'ir')}
-  identity = [f'{split} {example.id}' for split, examples in sorted(found.examples.items())
-              for example in examples]
-  return _dataset('folder', description, identity, builder, config, found.aligned, max_values)
+  return _dataset('folder', description, _identity(found.examples), builder, config,
+                  found.aligned, max_values)
 
 
-_OPENERS = {'folder': _open_folder, 'synthetic': _open_synthetic}
+_OPENERS = {'osu': _open_osu, 'folder': _open_folder, 'synthetic': _open_synthetic}
 NAMES = tuple(_OPENERS)
+
+
+def _identity(examples: Mapping[str, Iterable[Any]]) -> list[str]:
+  return [f'{split} {example.id}' for split, chosen in sorted(examples.items())
+          for example in chosen]
 
 
 def _prepare(builder: tfds.core.DatasetBuilder) -> None:

@@ -15,6 +15,7 @@ from cyclegan_jax.errors import UserError
     (DataConfig(), ['--dataset is missing', 'folder', 'synthetic']),
     (DataConfig(dataset='nosuch'), ['--dataset=nosuch', 'folder', 'synthetic']),
     (DataConfig(dataset='folder'), ['--source_dir']),
+    (DataConfig(dataset='osu'), ['--source_dir', '1a.zip']),
     (DataConfig(dataset='folder', source_dir='/nosuch/folder'), ['/nosuch/folder']),
     (DataConfig(dataset='synthetic', source_dir='x'), ['--source_dir']),
 ])
@@ -58,7 +59,7 @@ def test_grey_rgb_is_luminance(tmp_path):
 
 
 def test_builders_are_registered_with_tfds():
-  assert {'folder', 'synthetic'} <= set(tfds.list_builders(with_community_datasets=False))
+  assert {'osu', 'folder', 'synthetic'} <= set(tfds.list_builders(with_community_datasets=False))
 
 
 def test_one_prepared_copy_serves_paired_and_unpaired(pairs, tmp_path):

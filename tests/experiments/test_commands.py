@@ -14,6 +14,7 @@ import PIL.Image
 import pytest
 
 from tests.conftest import make_pairs, REPOSITORY
+from tests.datasets import test_osu
 
 TINY = ['--image_size=16', '--base_width=4', '--n_residual_blocks=1', '--n_downsampling=2',
         '--discriminator_width=4', '--discriminator_layers=2', '--batch_size=4',
@@ -133,6 +134,30 @@ def test_translate_refuses_confusing_paths(walk, tmp_path, source, output, words
                   f'--output={tmp_path / output}')
   assert words in message
   assert sorted(p.name for p in tmp_path.iterdir()) == ['a.png', 'empty']
+
+
+@pytest.mark.parametrize('flags', [['--paired', '--emsn'], ['--split_by=sequence']])
+def test_osu_trains_and_evaluates(tmp_path, flags):
+  test_osu.put(tmp_path / 'osu', test_osu.tree(frames=12))
+  tiny = [flag for flag in TINY if flag not in ('--paired', '--emsn')]
+  result = run('train', '--dataset=osu', f'--source_dir={tmp_path / "osu"}', '--steps=2',
+               f'--data_dir={tmp_path / "data"}', f'--workdir={tmp_path / "run"}', *tiny, *flags)
+  assert result.returncode == 0, result.stderr
+  assert 'step 2/2' in result.stdout
+  result = run('evaluate', f'--workdir={tmp_path / "run"}')
+  assert result.returncode == 0, result.stderr
+  content = json.loads((tmp_path / 'run' / 'evaluation' / 'test' / 'metrics.json').read_text())
+  # Sequences 3 and 6 are held out: 24 frames.
+  assert content['n'] == 24 if '--split_by=sequence' in flags else content['n'] < 24
+
+
+def test_osu_says_where_the_files_are_and_what_is_missing(tmp_path):
+  assert '1a.zip to 6a.zip' in fails('train', '--dataset=osu', '--paired', '--emsn')
+  found = test_osu.tree(frames=2)
+  test_osu.put(tmp_path / 'osu', {path: data for path, data in found.items()
+                                  if not path.startswith('4b')})
+  assert '4b' in fails('train', '--dataset=osu', f'--source_dir={tmp_path / "osu"}',
+                       f'--data_dir={tmp_path / "data"}')
 
 
 def test_another_configuration_is_refused(walk):

@@ -1,0 +1,1 @@
+"""OSU Color-Thermal: registered colour and thermal surveillance video."""

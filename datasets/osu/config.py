@@ -1,0 +1,283 @@
+"""What a prepared copy of OSU Color-Thermal consists of: found by looking, once."""
+
+import collections
+import dataclasses
+import hashlib
+import os
+import pathlib
+from typing import Iterable, NamedTuple
+
+import numpy as np
+import tensorflow_datasets as tfds
+
+from cyclegan_jax import errors
+from cyclegan_jax.data import images
+from cyclegan_jax.data.source import SPLITS
+from datasets import frames as frames_lib
+from datasets.osu import files
+from datasets.osu.files import Frame, LETTERS, SEQUENCES
+
+# Which camera location a sequence is from.
+LOCATIONS = {'1': '1', '2': '1', '3': '1', '4': '2', '5': '2', '6': '2'}
+# What is held out for testing. 'sequence': one of each location.
+_HELD_OUT = {'sequence': ('3', '6'), 'location': ('4', '5', '6')}
+METHODS = ('paper', *_HELD_OUT)
+
+MANUAL_INSTRUCTIONS = """\
+Download 1a.zip to 6a.zip and 1b.zip to 6b.zip from
+http://vcipl-okstate.org/pbvs/bench/Data/03/download.html
+(the files are http://vcipl-okstate.org/pbvs/bench/Data/03/1a.zip and so on; some networks are
+refused with error 403, others are not) and put all twelve into one folder, zipped or unpacked to
+folders called 1a to 6b. Then name that folder: --source_dir=FOLDER."""
+
+_MAX_LOST_SHARE = 0.01
+# Frames of a part that are looked into to tell thermal from colour.
+_SAMPLED = 5
+
+
+class Example(NamedTuple):
+  """A pair; id is 'sequence/frame', such as '1/00012'."""
+
+  id: str
+  rgb: Frame
+  ir: Frame
+
+  @property
+  def sequence(self) -> str:
+    return self.id.partition('/')[0]
+
+
+@dataclasses.dataclass(eq=False)
+class OsuConfig(tfds.core.BuilderConfig):
+  """Where the files are, how they are divided, and the pairs found; see osu_config().
+
+  Attributes:
+    source_dir: the folder with the zips or their content.
+    split_by: 'paper', 'sequence' or 'location'.
+    allow_unmatched: whether more than 1 % of the frames may be missing.
+    thermal: sequence -> 'a' or 'b', the part that is thermal.
+    notes: for people: sentences on counts, and on what is left out and why.
+    unmatched: files of the frames without a partner.
+    pairs: all pairs, sorted by id.
+    examples: split -> its pairs, sorted by id.
+  """
+
+  source_dir: str = ''
+  split_by: str = 'paper'
+  allow_unmatched: bool = False
+  # Not shown, because TFDS logs the whole configuration.
+  thermal: dict[str, str] = dataclasses.field(default_factory=dict, repr=False)
+  notes: tuple[str, ...] = dataclasses.field(default=(), repr=False)
+  unmatched: tuple[str, ...] = dataclasses.field(default=(), repr=False)
+  pairs: tuple[Example, ...] = dataclasses.field(default=(), repr=False)
+  examples: dict[str, tuple[Example, ...]] = dataclasses.field(default_factory=dict, repr=False)
+
+
+def osu_config(
+    source_dir: str | os.PathLike, split_by: str = 'paper', allow_unmatched: bool = False
+) -> OsuConfig:
+  """Looks through the published files, zipped or unpacked, and decides how to read them.
+
+  Args:
+    source_dir: the folder that has 1a.zip to 6b.zip, or folders of these names, at any
+      depth; '~' is expanded.
+    split_by: 'paper' (frames at random), 'sequence' (sequences 3 and 6 for testing) or
+      'location' (sequences 4, 5 and 6 for testing); see README.md.
+    allow_unmatched: go on although files are missing or more than 1 % of the frames have
+      no partner.
+
+  Returns:
+    The configuration for `Builder(config=...)`. Its name changes with the files' names,
+    sizes and content (zips) or times (folders) and with the options.
+
+  Raises:
+    UserError: files are missing or contradict each other; the message names them.
+  """
+  if split_by not in METHODS:
+    raise errors.UserError(f'--split_by={split_by}: must be one of {", ".join(METHODS)}.')
+  if not os.fspath(source_dir):
+    raise errors.UserError(f'--source_dir is empty.\n{MANUAL_INSTRUCTIONS}')
+  source = pathlib.Path(source_dir).expanduser()
+  found = files.scan(source)
+  notes = _missing(source, found, allow_unmatched)
+  sequences = [s for s in SEQUENCES if all(s + letter in found.parts for letter in LETTERS)]
+  thermal = _thermal(found.parts, sequences)
+  pairs, unmatched = [], []
+  for sequence in sequences:
+    letter = thermal[sequence]
+    colour = found.parts[sequence + other(letter)]
+    matched, alone, note = _match(sequence, colour, found.parts[sequence + letter], letter)
+    pairs += matched
+    unmatched += alone
+    notes += note
+  _limit_losses(source, len(pairs), unmatched, allow_unmatched)
+  examples, note = _split(pairs, split_by)
+  return OsuConfig(
+      name=_name(pairs, split_by, allow_unmatched), source_dir=str(source), split_by=split_by,
+      allow_unmatched=allow_unmatched, thermal=thermal, notes=(*found.notes, *notes, note),
+      unmatched=tuple(frame.shown for frame in unmatched), pairs=tuple(pairs),
+      examples=examples, description=f'{len(pairs)} pairs, split by {split_by}.')
+
+
+def other(letter: str) -> str:
+  """The other part of a sequence."""
+  return 'b' if letter == 'a' else 'a'
+
+
+def _missing(source: pathlib.Path, found: files.Found, allow_unmatched: bool) -> list[str]:
+  """A note on missing zips if they are allowed to be missing."""
+  missing = [s + letter for s in SEQUENCES for letter in LETTERS if s + letter not in found.parts]
+  complete = {s for s in SEQUENCES if not {s + letter for letter in LETTERS} & set(missing)}
+  if not missing:
+    return []
+  text = ', '.join(f'{part}.zip' for part in missing)
+  if allow_unmatched and complete:
+    left_out = [s for s in SEQUENCES if s not in complete]
+    return [f'{text} missing: sequence(s) {", ".join(left_out)} left out.']
+  raise errors.UserError(
+      f'--source_dir={source}: {text} (or folders of these names) missing; found '
+      f'{", ".join(sorted(found.parts)) or "none"}, expected 1a to 6b. {" ".join(found.notes)}\n'
+      f'{MANUAL_INSTRUCTIONS}\n'
+      'To use the complete sequences alone: --allow_unmatched.')
+
+
+def _thermal(parts: dict[str, dict[int, Frame]], sequences: list[str]) -> dict[str, str]:
+  """Sequence -> the letter of its thermal part, by looking at frames."""
+  thermal = {}
+  with files.Reader() as reader:
+    for sequence in sequences:
+      grey = {letter: _is_grey(sequence + letter, parts[sequence + letter], reader)
+              for letter in LETTERS}
+      if grey['a'] == grey['b']:
+        kind = 'grey' if grey['a'] else 'in colour'
+        raise errors.UserError(
+            f'{sequence}a and {sequence}b are both {kind} (such as '
+            f'{min(parts[sequence + "a"].values()).shown} and '
+            f'{min(parts[sequence + "b"].values()).shown}); expected thermal frames, grey, in one '
+            'and colour frames in the other. Download both again.')
+      thermal[sequence] = 'a' if grey['a'] else 'b'
+  if len(set(thermal.values())) > 1:
+    listed = ', '.join(f'{sequence}{letter}' for sequence, letter in thermal.items())
+    raise errors.UserError(
+        f'The thermal parts are {listed}: expected the same letter for all sequences. Put the '
+        'files under their published names.')
+  return thermal
+
+
+def _is_grey(part: str, by_number: dict[int, Frame], reader: files.Reader) -> bool:
+  """Whether most of a part's frames have one channel or three equal ones."""
+  numbers = sorted(by_number)
+  count = min(len(numbers), _SAMPLED)
+  # By majority: one frame may be dark, or of the wrong kind, which is named later.
+  grey, problem = [], ''
+  for index in range(count):
+    frame = by_number[numbers[index * len(numbers) // count]]
+    try:
+      array = images.read_image(reader.read(frame), frame.shown)
+    except images.ImageError as error:
+      problem = str(error)  # The check before preparation names all of them.
+      continue
+    grey.append(_reducible(array))
+  if not grey:
+    raise errors.UserError(f'None of {count} frames of {part} can be read, such as {problem}')
+  return 2 * sum(grey) > len(grey)
+
+
+def _reducible(array: np.ndarray) -> bool:
+  try:
+    images.to_channels(array, 1, '')
+  except images.ImageError:
+    return False
+  return True
+
+
+def _match(
+    sequence: str, colour: dict[int, Frame], thermal: dict[int, Frame], letter: str
+) -> tuple[list[Example], list[Frame], list[str]]:
+  """Pairs, frames without a partner and notes of one sequence."""
+  notes = []
+  offset = _offset(colour, thermal)
+  if sorted((min(colour), min(thermal))) == [0, 1]:
+    how = 'in order' if offset else 'by number all the same; look whether that fits'
+    notes.append(f'Sequence {sequence}: colour frames are numbered from {min(colour)}, thermal '
+                 f'ones from {min(thermal)}; they are paired {how}.')
+  partners = {number - offset: frame for number, frame in thermal.items()}
+  shared = sorted(colour.keys() & partners.keys())
+  pairs = [Example(f'{sequence}/{number:05d}', colour[number], partners[number])
+           for number in shared]
+  notes.insert(0, f'Sequence {sequence}: {len(pairs)} pairs from {len(thermal)} thermal '
+                  f'({sequence}{letter}) and {len(colour)} colour frames '
+                  f'({sequence}{other(letter)}).')
+  alone = []
+  for kind, by_number in (('colour', colour), ('thermal', partners)):
+    rest = sorted(by_number.keys() - set(shared))
+    alone += [by_number[number] for number in rest]
+    if rest:
+      notes.append(f'Sequence {sequence}: {len(rest)} {kind} frame(s) without partner: '
+                   f'{_ranges(by_number[number].number for number in rest)}.')
+  return pairs, alone, notes
+
+
+def _offset(colour: dict[int, Frame], thermal: dict[int, Frame]) -> int:
+  """1 or -1 if one part counts from 0 and the other from 1, both without gaps; else 0."""
+  gapless = all(max(part) - min(part) + 1 == len(part) for part in (colour, thermal))
+  starts = min(colour), min(thermal)
+  if gapless and len(colour) == len(thermal) and sorted(starts) == [0, 1]:
+    return starts[1] - starts[0]
+  return 0
+
+
+def _ranges(numbers: Iterable[int]) -> str:
+  """'3, 7-9'."""
+  runs = []
+  for number in sorted(numbers):
+    if runs and number == runs[-1][1] + 1:
+      runs[-1][1] = number
+    else:
+      runs.append([number, number])
+  return ', '.join(str(first) if first == last else f'{first}-{last}' for first, last in runs)
+
+
+def _limit_losses(
+    source: pathlib.Path, pairs: int, unmatched: list[Frame], allow_unmatched: bool
+) -> None:
+  total = 2 * pairs + len(unmatched)
+  if pairs and (allow_unmatched or len(unmatched) <= _MAX_LOST_SHARE * total):
+    return
+  by_folder = collections.defaultdict(list)
+  for frame in unmatched:
+    by_folder[os.path.dirname(frame.shown)].append(frame.number)
+  listed = '; '.join(f'{folder}: frames {_ranges(numbers)}'
+                     for folder, numbers in by_folder.items())
+  raise errors.UserError(
+      f'--source_dir={source}: {len(unmatched)} of {total} frames have no partner ({listed}), '
+      'expected at most 1 %. Download these files again' +
+      (', or leave those frames out with --allow_unmatched.' if pairs else '.'))
+
+
+def _split(
+    pairs: list[Example], split_by: str
+) -> tuple[dict[str, tuple[Example, ...]], str]:
+  """Split -> pairs (empty splits left out, for TFDS refuses them), and the counts."""
+  ids = [pair.id for pair in pairs]
+  if split_by == 'paper':
+    chosen = frames_lib.paper_split(ids)
+  else:
+    chosen = frames_lib.sequence_split(ids, _HELD_OUT[split_by])
+  found = {split: tuple(p for p in pairs if chosen.get(p.id) == split) for split in SPLITS}
+  note = f'Split by {split_by}: ' + ', '.join(
+      f'{len(examples)} {split}' for split, examples in found.items())
+  if left_out := len(pairs) - len(chosen):
+    note += f'; {left_out} between training and validation are left out'
+  if split_by == 'paper':
+    note += ('. Neighbouring video frames are in different splits: results on this test split '
+             'say little about new scenes')
+  return {split: examples for split, examples in found.items() if examples}, note + '.'
+
+
+def _name(pairs: list[Example], split_by: str, allow_unmatched: bool) -> str:
+  """`<split_by>-<12 hex digits>`, the digits from files and options."""
+  lines = [f'split_by={split_by}', f'allow_unmatched={allow_unmatched}']
+  lines += [f'{pair.id}\t{os.path.basename(frame.name)}\t{frame.size}\t{frame.stamp}'
+            for pair in pairs for frame in (pair.rgb, pair.ir)]
+  return f'{split_by}-{hashlib.sha256(chr(10).join(lines).encode()).hexdigest()[:12]}'

@@ -1,0 +1,109 @@
+"""Splits of video frames, and the leak report."""
+
+import collections
+
+import numpy as np
+import pytest
+
+from cyclegan_jax import errors
+from datasets import frames
+from datasets.folder import splits
+
+
+def ids(**counts):
+  return [f'{name}/{i:05d}' for name, count in counts.items() for i in range(count)]
+
+
+def test_paper_split_is_random_80_10_10():
+  chosen = frames.paper_split(ids(s1=3000, s2=2000))
+  counts = collections.Counter(chosen.values())
+  assert sum(counts.values()) == 5000
+  assert counts['train'] == pytest.approx(4000, abs=100)
+  assert counts['validation'] == pytest.approx(500, abs=80)
+  assert counts['test'] == pytest.approx(500, abs=80)
+
+
+def test_paper_split_of_a_frame_depends_on_its_id_alone():
+  some = ids(s1=50)
+  chosen = frames.paper_split(some)
+  assert chosen == {id_: frames.paper_split([id_])[id_] for id_ in some}
+  more = frames.paper_split(some[::-1] + ids(s2=50))
+  assert chosen == {id_: more[id_] for id_ in some}
+  for id_, split in chosen.items():
+    assert (split == 'train') == (splits.unit_hash(id_) < 0.8)
+
+
+def test_many_sequences_give_a_whole_one_for_validation():
+  chosen = frames.sequence_split(ids(a=30, b=20, c=10, d=15, e=40), test=['e'])
+  of = collections.defaultdict(set)
+  for id_, split in chosen.items():
+    of[split].add(splits.sequence_of(id_))
+  assert of == {'train': {'a', 'b', 'd'}, 'validation': {'c'}, 'test': {'e'}}
+  assert len(chosen) == 115
+
+
+@pytest.mark.parametrize('length, train, validation', [(1000, 850, 100), (2000, 1740, 200),
+                                                       (20, 17, 2), (3, 1, 1)])
+def test_few_sequences_give_blocks_with_a_gap(length, train, validation):
+  everything = ids(a=length, b=length, c=5)
+  chosen = frames.sequence_split(everything[::-1], test=['c', 'not there'])
+  for name in 'ab':
+    numbers = {split: [int(id_[2:]) for id_, s in chosen.items() if s == split and id_[0] == name]
+               for split in ('train', 'validation')}
+    assert sorted(numbers['train']) == list(range(train))
+    assert sorted(numbers['validation']) == list(range(length - validation, length))
+  assert sum(split == 'test' for split in chosen.values()) == 5
+
+
+def test_gap_is_as_asked():
+  chosen = frames.sequence_split(ids(a=1000, b=1), test=['b'], gap=7)
+  assert len(chosen) == 1001 - 7
+
+
+@pytest.mark.parametrize('counts, message', [
+    ({'a': 5}, 'sequences c are to be held out.*the data have a; expected'),
+    ({'c': 5}, 'the data have c; expected some of them and others for training'),
+    ({'a': 2, 'c': 5}, 'sequence a has 2 frame.*at least 3'),
+])
+def test_too_few_sequences_are_refused(counts, message):
+  with pytest.raises(errors.UserError, match=message):
+    frames.sequence_split(ids(**counts), test=['c'])
+
+
+def scene(seed):
+  coarse = np.random.default_rng(seed).integers(0, 256, (8, 8, 3), dtype=np.uint8)
+  return np.kron(coarse, np.ones((8, 8, 1), np.uint8))
+
+
+def test_leak_report_finds_neighbours():
+  train = [scene(i) for i in range(20)]
+  near = [np.clip(scene(i).astype(int) + 1, 0, 255).astype(np.uint8) for i in (3, 7, 11)]
+  report = frames.leak_report(
+      {'train': train, 'validation': [scene(5)], 'test': near + [scene(100)]})
+  assert report.distances['validation'] == pytest.approx([0], abs=1e-4)
+  assert report.distances['test'][:3] == pytest.approx([1, 1, 1], abs=0.1)
+  assert report.distances['test'][3] > 20
+  assert 'test: the nearest training frame is' in report.text
+  assert '3 frames, 75.0 %, are near duplicates (less than 2)' in report.text
+
+
+def test_leak_report_is_the_smallest_of_all_distances(monkeypatch):
+  monkeypatch.setattr(frames, '_CHUNK', 4)
+  rng = np.random.default_rng(0)
+  train, test = (rng.integers(0, 256, (n, 32, 32, 1), dtype=np.uint8) for n in (30, 10))
+  report = frames.leak_report({'train': iter(train), 'test': iter(test)})
+  differences = test[:, None].astype(float) - train[None]
+  expected = np.sqrt((differences ** 2).mean((2, 3, 4))).min(1)
+  np.testing.assert_allclose(report.distances['test'], expected, rtol=1e-5)
+
+
+def test_leak_report_of_16_bits_is_in_grey_levels_of_8():
+  dark, bright = (np.full((40, 50, 1), 257 * level, np.uint16) for level in (10, 20))
+  report = frames.leak_report({'train': [dark], 'test': [bright], 'validation': []})
+  assert report.distances['test'] == pytest.approx([10], abs=1e-3)
+  assert 'validation: no frames.' in report.text
+
+
+def test_leak_report_needs_training_frames():
+  with pytest.raises(ValueError, match="images in the split 'train'"):
+    frames.leak_report({'train': [], 'test': [scene(0)]})
