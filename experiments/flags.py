@@ -2,7 +2,7 @@
 
 import pathlib
 import sys
-from typing import Any, Callable
+from typing import Any, Callable, Iterable
 
 from absl import app
 from absl import flags
@@ -21,12 +21,16 @@ WORKDIR = flags.DEFINE_string(
 
 
 def define_config_flags() -> None:
-  """One flag per field of the configuration; its default is the preset's."""
+  """--preset, and one flag per field of the configuration; its default is the preset's."""
   flags.DEFINE_string('preset', 'udacity', 'The settings to start from: '
                       f'{", ".join(config_lib.PRESETS)}. Other flags replace single ones.')
-  for name, (_, field) in config_lib.fields().items():
-    if name == 'preset':
-      continue
+  define_fields(name for name in config_lib.fields() if name != 'preset')
+
+
+def define_fields(names: Iterable[str]) -> None:
+  """One flag for each of these fields of the configuration; None if it is not given."""
+  for name in names:
+    _, field = config_lib.fields()[name]
     default = '' if field.default == '' else f' [{config_lib.format_value(field.default)}]'
     help_text = field.metadata['help'] + default
     if field.metadata['choices']:
@@ -55,17 +59,20 @@ def config_from_flags() -> Config:
   Raises:
     UserError: a value cannot be read, or the values contradict each other.
   """
-  overrides = {}
-  for name, (_, field) in config_lib.fields().items():
-    value = flags.FLAGS[name].value
-    if name == 'preset' or value is None:
-      continue
-    if isinstance(field.default, tuple):
-      value = parse_size(name, value)
-    if name in ('source_dir', 'data_dir') and value:
-      value = str(path(value).resolve())
-    overrides[name] = value
-  return config_lib.make(flags.FLAGS.preset, **overrides)
+  names = [name for name in config_lib.fields() if name != 'preset']
+  return config_lib.make(flags.FLAGS.preset, **given(names))
+
+
+def given(names: Iterable[str]) -> dict[str, Any]:
+  """The values of those of these fields whose flags were given, by name."""
+  values = {name: flags.FLAGS[name].value for name in names}
+  values = {name: value for name, value in values.items() if value is not None}
+  for name in values:
+    if isinstance(config_lib.fields()[name][1].default, tuple):
+      values[name] = parse_size(name, values[name])
+    if name in ('source_dir', 'data_dir') and values[name]:
+      values[name] = str(path(values[name]).resolve())
+  return values
 
 
 def parse_size(name: str, text: str) -> tuple[int, int]:

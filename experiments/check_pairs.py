@@ -1,0 +1,60 @@
+"""Looks for pairs that do not fit: shifted, mismatched, damaged or repeated images.
+
+  python -m experiments.check_pairs --dataset=folder --source_dir=PHOTOS --output=DIR
+
+Writes DIR/pairs.csv (all pairs, the most suspicious first), DIR/pairs.json (counts and
+thresholds) and DIR/report.html (the worst pairs as pictures). shift_x and shift_y are what IR
+has to be moved by to lie on RGB, in pixels, to the right and downwards. score says how sure that
+is. Shifts beyond 1/8 of the longer side are not found; such pairs, and unrelated images, are
+flagged no_match. Finding suspicious pairs is no failure: the exit status is 0.
+
+Infrared in false colour is refused, unless it is to be listed: --ir_channels=3.
+"""
+
+from absl import flags
+
+from cyclegan_jax import config as config_lib
+from cyclegan_jax.errors import UserError
+from experiments import flags as common
+
+_DATA_FLAGS = ('dataset', 'source_dir', 'data_dir', 'rgb_dir', 'ir_dir', 'split_by',
+               'allow_unmatched', 'rgb_channels', 'ir_channels')
+
+common.define_fields(_DATA_FLAGS)
+_OUTPUT = flags.DEFINE_string('output', None, 'The folder to write to; files of an earlier check '
+                              'are replaced.')
+_N_WORST = flags.DEFINE_integer('n_worst', 20, 'Pairs that the page shows as pictures.',
+                                lower_bound=0)
+
+
+def main() -> None:
+  folder = common.path(_OUTPUT.value)
+  if folder is None:
+    raise UserError('--output is missing: give the folder to write the report to.')
+  if folder.exists() and not folder.is_dir():
+    raise UserError(f'--output={folder} is a file; give a folder.')
+  config = config_lib.DataConfig(paired=True, **common.given(_DATA_FLAGS))
+  config_lib.validate_data(config)
+  # Late, so that --help and bad flags answer at once.
+  import datasets
+  from cyclegan_jax.evaluation import pair_page
+  from cyclegan_jax.evaluation.pair_check import Thresholds
+
+  dataset = datasets.open_dataset(config)
+  print(dataset.description)
+  try:
+    folder.mkdir(parents=True, exist_ok=True)  # Now: the work may be long.
+  except OSError as error:
+    raise UserError(f'--output={folder} cannot be made: {error.strerror}.') from error
+  pairs = pair_page.check(dataset, print)
+  content = pair_page.summary(pairs, dataset, Thresholds())
+  pair_page.write(folder, pairs, content, dataset, _N_WORST.value)
+  counts = ', '.join(f'{flag} {count}' for flag, count in content['flags'].items() if count)
+  print(f'{content["pairs"]} pairs, {content["flagged"]} flagged{": " * bool(counts)}{counts}')
+  if content['median_shift'] is not None:
+    print(f'median shift {content["median_shift"]:.2f} pixels')
+  print(f'Most suspicious first: {folder / pair_page.CSV}; pictures: {folder / pair_page.PAGE}')
+
+
+if __name__ == '__main__':
+  common.run(main)

@@ -1,0 +1,50 @@
+"""The pair check as a person types it: end to end, and bad input."""
+
+import csv
+import json
+
+import numpy as np
+import PIL.Image
+
+from tests.conftest import make_pairs
+from tests.experiments.test_commands import fails, run
+
+
+def test_end_to_end(tmp_path):
+  source = make_pairs(tmp_path / 'source', n=8, size=(96, 128))
+  spoilt = source / 'ir' / '003.png'
+  PIL.Image.fromarray(np.full((96, 128), 70, np.uint8)).save(spoilt)
+  flags = ['--dataset=folder', f'--source_dir={source}', f'--data_dir={tmp_path / "data"}']
+  output = tmp_path / 'report'
+  result = run('check_pairs', *flags, f'--output={output}', '--n_worst=2')
+  assert result.returncode == 0, result.stderr
+  assert '8 pairs, ' in result.stdout and 'constant 1' in result.stdout
+  assert str(output / 'report.html') in result.stdout
+  with (output / 'pairs.csv').open(newline='') as lines:
+    rows = list(csv.DictReader(lines))
+  assert len(rows) == 8 and (rows[0]['id'], rows[0]['flags']) == ('003', 'constant')
+  assert json.loads((output / 'pairs.json').read_text())['flags']['misaligned'] == 0
+  assert (output / 'report.html').read_text().count('<img') == 2
+
+
+def test_false_colour_is_refused_or_listed(tmp_path):
+  source = make_pairs(tmp_path / 'source', n=3)
+  colours = np.random.default_rng(0).integers(0, 256, (24, 32, 3), np.uint8)
+  PIL.Image.fromarray(colours).save(source / 'ir' / '001.png')
+  flags = ['--dataset=folder', f'--source_dir={source}', f'--data_dir={tmp_path / "data"}',
+           f'--output={tmp_path / "report"}']
+  assert 'false colour' in fails('check_pairs', *flags)
+  result = run('check_pairs', *flags, '--ir_channels=3')
+  assert result.returncode == 0, result.stderr
+  assert 'false_colour 1' in result.stdout
+
+
+def test_bad_input(tmp_path):
+  assert '--output is missing' in fails('check_pairs', '--dataset=synthetic')
+  file = tmp_path / 'file'
+  file.touch()
+  assert 'is a file; give a folder' in fails('check_pairs', f'--output={file}')
+  assert '--dataset is missing' in fails('check_pairs', f'--output={tmp_path / "report"}')
+  message = fails('check_pairs', '--dataset=folder', f'--source_dir={tmp_path / "nowhere"}',
+                  f'--output={tmp_path / "report"}')
+  assert 'nowhere' in message and not (tmp_path / 'report').exists()
