@@ -4,7 +4,7 @@ import base64
 import csv
 import html
 import pathlib
-from typing import Any, Mapping
+from typing import Any, Mapping, Sequence
 
 import numpy as np
 
@@ -65,9 +65,15 @@ def render(run: pathlib.Path, table: list[list[str]], content: Mapping[str, Any]
       f'<p>Commit {html.escape(str(content["commit"]))}. ' + ', '.join(
           f'{html.escape(k)} {html.escape(v)}' for k, v in content['versions'].items()) + '.</p>',
   ]
-  return (f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>{name}</title>'
+  return document(run.name, parts, _STYLE)
+
+
+def document(title: str, parts: Sequence[str], style: str) -> str:
+  """A whole page of HTML parts, with its style sheet within; the title is escaped."""
+  return ('<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
+          f'<title>{html.escape(title)}</title>'
           '<meta name="viewport" content="width=device-width, initial-scale=1">'
-          f'<style>{_STYLE}</style></head><body>\n' + '\n'.join(parts) + '\n</body></html>\n')
+          f'<style>{style}</style></head><body>\n' + '\n'.join(parts) + '\n</body></html>\n')
 
 
 def _table(rows: list[list[str]]) -> str:

@@ -25,6 +25,7 @@ from cyclegan_jax.data import images
 from cyclegan_jax.data.source import Dataset
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.evaluation import figures
+from cyclegan_jax.evaluation import page
 from cyclegan_jax.evaluation.pair_check import check_pair, FLAGS, is_constant, Pair, Thresholds
 
 CSV, JSON, PAGE = 'pairs.csv', 'pairs.json', 'report.html'
@@ -178,10 +179,7 @@ def render(pairs: list[Pair], content: Mapping[str, Any], dataset: Dataset, n_wo
       *(_figure(pair, dataset) for pair in pairs[:n_worst]),
       '<h2>All flagged pairs</h2>', _table([COLUMNS, *map(_row, flagged[:_MOST_ROWS])]), cut,
   ]
-  return ('<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
-          '<title>Check of pairs</title>'
-          '<meta name="viewport" content="width=device-width, initial-scale=1">'
-          f'<style>{_STYLE}</style></head><body>\n' + '\n'.join(parts) + '\n</body></html>\n')
+  return page.document('Check of pairs', parts, _STYLE)
 
 
 def picture(pair: Pair, rgb: np.ndarray, ir: np.ndarray) -> np.ndarray:

@@ -3,6 +3,7 @@
 import csv
 import hashlib
 import importlib.metadata
+import io
 import json
 import math
 import pathlib
@@ -139,11 +140,12 @@ def _plain(totals: Mapping[str, float]) -> dict[str, float | int | None]:
 
 
 def _write_csv(file: pathlib.Path, measured: Measured) -> None:
-  with file.open('w', newline='') as out:
-    writer = csv.writer(out, lineterminator='\n')
-    writer.writerow(['id', *measured.per_image])
-    for i, name in enumerate(measured.ids):
-      writer.writerow([name, *(f'{values[i]:.7g}' for values in measured.per_image.values())])
+  out = io.StringIO()
+  writer = csv.writer(out, lineterminator='\n')
+  writer.writerow(['id', *measured.per_image])
+  for i, name in enumerate(measured.ids):
+    writer.writerow([name, *(f'{values[i]:.7g}' for values in measured.per_image.values())])
+  files.write_text(file, out.getvalue())
 
 
 def _picture(measured: Measured, examples: grain.MapDataset, predict: Predictor,

@@ -90,8 +90,6 @@ class _Run:
     if self.config.train.tensorboard:
       self.tensorboard = _summary_writer()(
           str(self.workdir / run_folder.TENSORBOARD), purge_step=self.step + 1)
-    validation = self.dataset.splits.get('validation')
-    self.measurable = bool(validation and len(validation) and validation.aligned)
 
   def _batches(self) -> grain.DatasetIterator:
     examples = pipeline.examples(self.dataset, 'train', self.config.data,
@@ -181,7 +179,7 @@ class _Run:
     figures = None
     if validate:
       translators = samples.translators(self.nets, state.params, state.batch_stats)
-      figures = self._validate(translators) if self.measurable else None
+      figures = self._validate(translators) if self._pairs('validation') else None
       folder = self.workdir / run_folder.SAMPLES
       folder.mkdir(exist_ok=True)
       images.write_png(folder / f'step_{self.step:08d}.png',
@@ -227,19 +225,20 @@ class _Run:
         f'Run folder: {self.workdir}',
     ])
 
+  def _pairs(self, name: str) -> int:
+    """How many pairs a split has to measure on."""
+    split = self.dataset.splits.get(name)
+    return len(split) if split and split.aligned else 0
 
   def _missing(self) -> list[str]:
     """What a person should know about the splits before waiting for the end."""
-    def pairs(name):
-      split = self.dataset.splits.get(name)
-      return len(split) if split and split.aligned else 0
     lines = []
-    if pairs('validation') == 0:
+    if self._pairs('validation') == 0:
       lines.append('Note: no validation pairs; the latest checkpoint will count as the best.')
-    elif pairs('validation') < _FEW_IMAGES:
-      lines.append(f'Note: only {pairs("validation")} validation pairs choose the best checkpoint: '
-                   'that choice is close to chance.')
-    if pairs('test') == 0:
+    elif self._pairs('validation') < _FEW_IMAGES:
+      lines.append(f'Note: only {self._pairs("validation")} validation pairs choose the best '
+                   'checkpoint: that choice is close to chance.')
+    if self._pairs('test') == 0:
       lines.append('Note: no test pairs; experiments.evaluate will have nothing to measure in the '
                    'test split.')
     return lines
