@@ -1,15 +1,13 @@
-"""Splits of video frames, and how near the frames of one split are to those of another.
+"""Splits of video frames.
 
 Ids are 'sequence/frame' with frame numbers padded to one width, so that they sort by time.
 """
 
 import collections
-from typing import Collection, Iterable, Mapping, NamedTuple, Sequence
-
-import numpy as np
+from typing import Any, Collection, Iterable, Mapping, Sequence
 
 from cyclegan_jax import errors
-from cyclegan_jax.data import images
+from cyclegan_jax.data.source import SPLITS
 from datasets.folder import splits
 
 # Lower ends of validation and test on the scale of splits.unit_hash.
@@ -20,21 +18,38 @@ _VALIDATION_SHARE = 0.1
 # The gap takes no more than this share of a sequence, for short ones.
 _MAX_GAP_SHARE = 0.05
 
-_THUMBNAIL = (32, 32)
-# Rows of the distance matrix held at once: 256 x 10,000 float32 are 10 MB.
-_CHUNK = 256
 
+def divide(
+    examples: Sequence[Any], split_by: str, held_out: Mapping[str, Collection[str]]
+) -> tuple[dict[str, tuple[Any, ...]], str]:
+  """Divides a data set's examples by `paper_split` or `sequence_split`.
 
-class LeakReport(NamedTuple):
-  """How near frames are to the training frames; see leak_report().
+  Args:
+    examples: with an attribute `id`, 'sequence/frame'.
+    split_by: 'paper', or a key of `held_out`.
+    held_out: the ways of holding out sequences -> those for testing.
 
-  Attributes:
-    distances: split -> float32 [frames], RMS differences in grey levels from 0 to 255.
-    text: a sentence for each split.
+  Returns:
+    (split -> its examples in the order given, splits without any left out because TFDS refuses
+    them; a sentence with the counts)
+
+  Raises:
+    UserError: see `sequence_split`.
   """
-
-  distances: dict[str, np.ndarray]
-  text: str
+  ids = [example.id for example in examples]
+  if split_by == 'paper':
+    chosen = paper_split(ids)
+  else:
+    chosen = sequence_split(ids, held_out[split_by])
+  found = {split: tuple(e for e in examples if chosen.get(e.id) == split) for split in SPLITS}
+  note = f'Split by {split_by}: ' + ', '.join(
+      f'{len(members)} {split}' for split, members in found.items())
+  if left_out := len(examples) - len(chosen):
+    note += f'; {left_out} between training and validation are left out'
+  if split_by == 'paper':
+    note += ('. Neighbouring video frames are in different splits: results on this test split '
+             'say little about new scenes')
+  return {split: members for split, members in found.items() if members}, note + '.'
 
 
 def paper_split(ids: Iterable[str]) -> dict[str, str]:
@@ -109,61 +124,12 @@ def _with_validation_block(name: str, ids: Sequence[str], gap: int) -> dict[str,
           | dict.fromkeys(ids[train + gap:], 'validation'))
 
 
-def leak_report(
-    images_by_split: Mapping[str, Iterable[np.ndarray]], threshold: float = 2.0
-) -> LeakReport:
-  """Distance of every validation and test frame to the nearest training frame.
-
-  The distance is the root mean square difference of grey thumbnails of 32 x 32 pixels, in
-  grey levels of 8 bits. Frames that follow each other in a video of a fixed camera are
-  about as near as the camera's noise.
-
-  Args:
-    images_by_split: split -> its images, [height, width, 1 or 3] uint8 or uint16; read one
-      at a time. 'train' and at least one other split.
-    threshold: below this distance a frame counts as a near duplicate.
-
-  Raises:
-    ValueError: there is no split 'train' or it has no images.
-  """
-  thumbnails = {split: _thumbnails(frames) for split, frames in images_by_split.items()}
-  train = thumbnails.pop('train', np.empty((0, 0), np.float32))
-  if not len(train):
-    raise ValueError("images_by_split needs images in the split 'train'.")
-  distances = {split: _nearest(frames, train) for split, frames in thumbnails.items()}
-  return LeakReport(distances, ' '.join(
-      _sentence(split, found, threshold) for split, found in distances.items()))
-
-
-def _thumbnails(frames: Iterable[np.ndarray]) -> np.ndarray:
-  """float32 [frames, pixels of a thumbnail], grey levels of 8 bits."""
-  rows = []
-  for frame in frames:
-    small = images.resize(frame, _THUMBNAIL)
-    grey = images.luminance(small) if small.shape[-1] == 3 else small
-    rows.append(grey.astype(np.float32).ravel() * np.float32(255 / np.iinfo(frame.dtype).max))
-  return np.stack(rows) if rows else np.empty((0, _THUMBNAIL[0] * _THUMBNAIL[1]), np.float32)
-
-
-def _nearest(frames: np.ndarray, train: np.ndarray) -> np.ndarray:
-  """RMS distance [frames] of each row to the nearest row of train."""
-  # Small numbers lose less when the squares are subtracted from each other.
-  centre = train.mean(0)
-  centred = train - centre
-  squares = np.einsum('ij,ij->i', centred, centred)
-  nearest = []
-  for start in range(0, len(frames), _CHUNK):
-    chunk = frames[start:start + _CHUNK]
-    # |a - b|^2 without |a|^2, which does not change which b is nearest.
-    best = np.argmin(squares - 2 * (chunk - centre) @ centred.T, axis=1)
-    nearest.append(np.sqrt(np.mean((chunk - train[best]) ** 2, axis=1)))
-  return np.concatenate(nearest) if nearest else np.empty(0, np.float32)
-
-
-def _sentence(split: str, distances: np.ndarray, threshold: float) -> str:
-  if not len(distances):
-    return f'{split}: no frames.'
-  near = int(np.sum(distances < threshold))
-  return (f'{split}: the nearest training frame is {np.median(distances):.2f} grey levels away '
-          f'(median of {len(distances)}); {near} frames, {100 * near / len(distances):.1f} %, are '
-          f'near duplicates (less than {threshold:g}).')
+def ranges(numbers: Iterable[int]) -> str:
+  """Numbers of frames for people, such as '3, 7-9'."""
+  runs = []
+  for number in sorted(numbers):
+    if runs and number == runs[-1][1] + 1:
+      runs[-1][1] = number
+    else:
+      runs.append([number, number])
+  return ', '.join(str(first) if first == last else f'{first}-{last}' for first, last in runs)

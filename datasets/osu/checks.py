@@ -3,24 +3,19 @@
 import collections
 from concurrent import futures
 import hashlib
-import io
 import os
 from typing import Iterator, NamedTuple
 
 import numpy as np
 import tensorflow_datasets as tfds
 
-from cyclegan_jax import errors
-from cyclegan_jax.data import decoding
 from cyclegan_jax.data import images
+from datasets import storing
+from datasets.archives import Reader, StoredFile
 from datasets.osu import borders as borders_lib
 from datasets.osu import config as config_lib
-from datasets.osu import files
 
-_MAX_NAMED = 10
 _CHANNELS = {'rgb': 3, 'ir': 1}
-# Pairs that are encoded ahead of the one that is written.
-_AHEAD = 32
 # Frames of a sequence that its borders are found from.
 _BORDER_FRAMES = 32
 
@@ -53,7 +48,7 @@ def check(config: config_lib.OsuConfig) -> Checked:
     UserError: frames are damaged, of the wrong kind or size; the message names them (the
       first few of many).
   """
-  with files.Reader() as reader:
+  with Reader() as reader:
     # Pillow and zlib release the interpreter's lock.
     with futures.ThreadPoolExecutor(os.cpu_count()) as pool:
       found = pool.map(lambda pair: _look(pair, reader), config.pairs)
@@ -62,15 +57,11 @@ def check(config: config_lib.OsuConfig) -> Checked:
     sizes = _sizes(config, looked)
     complaints = [text for one in looked for text in one.complaints]
     complaints += _unlike(config, looked, sizes)
-    if complaints:
-      more = len(complaints) - _MAX_NAMED
-      raise errors.UserError(
-          f'{config.source_dir}: {len(complaints)} problem(s), nothing was prepared:\n  '
-          + '\n  '.join(complaints[:_MAX_NAMED]) + (f'\n  and {more} more.' if more > 0 else ''))
+    storing.refuse(config.source_dir, complaints)
     return Checked(_checksums(config, looked), sizes, _borders(config, reader))
 
 
-def _look(pair: config_lib.Example, reader: files.Reader) -> _Looked:
+def _look(pair: config_lib.Example, reader: Reader) -> _Looked:
   """Everything that is wrong with one pair."""
   complaints, digests, shapes = [], {}, []
   for domain, frame in (('rgb', pair.rgb), ('ir', pair.ir)):
@@ -90,7 +81,7 @@ def _look(pair: config_lib.Example, reader: files.Reader) -> _Looked:
   return _Looked(complaints, digests, shapes[0] if len(shapes) == 2 else None)
 
 
-def _load(data: bytes, domain: str, frame: files.Frame) -> np.ndarray:
+def _load(data: bytes, domain: str, frame: StoredFile) -> np.ndarray:
   """[height, width, 3 or 1] uint8, as it is to be stored."""
   array = images.read_image(data, frame.shown)
   if array.dtype != np.uint8:
@@ -123,17 +114,16 @@ def _unlike(
 
 
 def _checksums(config: config_lib.OsuConfig, looked: list[_Looked]) -> dict[str, str]:
-  lines = collections.defaultdict(list)
-  for pair, one in zip(config.pairs, looked):
-    letter = config.thermal[pair.sequence]
-    for domain, part in (('ir', letter), ('rgb', config_lib.other(letter))):
-      lines[pair.sequence + part].append(f'{pair.id} {one.digests[domain]}')
-  return {part: f'{len(found)}:{hashlib.sha256(chr(10).join(found).encode()).hexdigest()}'
-          for part, found in sorted(lines.items())}
+  def digests():
+    for pair, one in zip(config.pairs, looked):
+      letter = config.thermal[pair.sequence]
+      for domain, part in (('ir', letter), ('rgb', config_lib.other(letter))):
+        yield pair.sequence + part, pair.id, one.digests[domain]
+  return storing.checksums(digests())
 
 
 def _borders(
-    config: config_lib.OsuConfig, reader: files.Reader
+    config: config_lib.OsuConfig, reader: Reader
 ) -> dict[str, borders_lib.Borders]:
   by_sequence = collections.defaultdict(list)
   for pair in config.pairs:
@@ -149,43 +139,16 @@ def _borders(
 
 def encoded_pairs(
     examples: tuple[config_lib.Example, ...]
-) -> Iterator[tuple[config_lib.Example, bytes, bytes]]:
-  """Yields (example, colour file, thermal file) in order, encoding a few pairs ahead."""
-  with files.Reader() as reader, futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-    waiting = collections.deque()
-    for example in examples:
-      waiting.append((example, [pool.submit(_encoded, reader, domain, frame) for domain, frame
-                                in (('rgb', example.rgb), ('ir', example.ir))]))
-      if len(waiting) > _AHEAD:
-        yield _result(*waiting.popleft())
-    while waiting:
-      yield _result(*waiting.popleft())
+) -> Iterator[tuple[config_lib.Example, tuple[bytes, bytes]]]:
+  """Yields (example, (colour file, thermal file)) in order, encoding a few pairs ahead."""
+  with Reader() as reader:
+    yield from storing.made_ahead(examples, lambda example: (
+        _encoded(reader, 'rgb', example.rgb), _encoded(reader, 'ir', example.ir)))
 
 
-def _result(
-    example: config_lib.Example, encoded: list[futures.Future]
-) -> tuple[config_lib.Example, bytes, bytes]:
-  rgb, ir = encoded
-  return example, rgb.result(), ir.result()
-
-
-def _encoded(reader: files.Reader, domain: str, frame: files.Frame) -> bytes:
+def _encoded(reader: Reader, domain: str, frame: StoredFile) -> bytes:
   """The file itself where possible, else a lossless PNG."""
   data = reader.read(frame)
-  with decoding.explained(frame.shown):
-    with decoding.opened_image(io.BytesIO(data), frame.shown) as opened:
-      if opened.is_plain and opened.channels == _CHANNELS[domain]:
-        return data
-  return _encode(_load(data, domain, frame))
-
-
-def _encode(array: np.ndarray) -> bytes:
-  """PNG, quickly: a quarter of the time of images.encode_png, and outside Python's lock.
-
-  A search for repeated strings, which takes most of the time, finds next to none in the
-  noise of a camera; run lengths and Huffman codes come to about the same size.
-  """
-  import imagecodecs  # Slow to import.
-  png = imagecodecs.PNG
-  pixels = np.ascontiguousarray(array if array.shape[-1] == 3 else array[..., 0])
-  return bytes(imagecodecs.png_encode(pixels, strategy=png.STRATEGY.RLE, filter=png.FILTER.AVG))
+  if storing.as_stored(data, _CHANNELS[domain], frame.shown):
+    return data
+  return storing.encode_png(_load(data, domain, frame))

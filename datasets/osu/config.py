@@ -5,17 +5,17 @@ import dataclasses
 import hashlib
 import os
 import pathlib
-from typing import Iterable, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import tensorflow_datasets as tfds
 
 from cyclegan_jax import errors
 from cyclegan_jax.data import images
-from cyclegan_jax.data.source import SPLITS
 from datasets import frames as frames_lib
+from datasets.archives import Reader, StoredFile
 from datasets.osu import files
-from datasets.osu.files import Frame, LETTERS, SEQUENCES
+from datasets.osu.files import LETTERS, SEQUENCES
 
 # Which camera location a sequence is from.
 LOCATIONS = {'1': '1', '2': '1', '3': '1', '4': '2', '5': '2', '6': '2'}
@@ -39,8 +39,8 @@ class Example(NamedTuple):
   """A pair; id is 'sequence/frame', such as '1/00012'."""
 
   id: str
-  rgb: Frame
-  ir: Frame
+  rgb: StoredFile
+  ir: StoredFile
 
   @property
   def sequence(self) -> str:
@@ -111,7 +111,7 @@ def osu_config(
     unmatched += alone
     notes += note
   _limit_losses(source, len(pairs), unmatched, allow_unmatched)
-  examples, note = _split(pairs, split_by)
+  examples, note = frames_lib.divide(pairs, split_by, _HELD_OUT)
   return OsuConfig(
       name=_name(pairs, split_by, allow_unmatched), source_dir=str(source), split_by=split_by,
       allow_unmatched=allow_unmatched, thermal=thermal, notes=(*found.notes, *notes, note),
@@ -141,10 +141,10 @@ def _missing(source: pathlib.Path, found: files.Found, allow_unmatched: bool) ->
       'To use the complete sequences alone: --allow_unmatched.')
 
 
-def _thermal(parts: dict[str, dict[int, Frame]], sequences: list[str]) -> dict[str, str]:
+def _thermal(parts: dict[str, dict[int, StoredFile]], sequences: list[str]) -> dict[str, str]:
   """Sequence -> the letter of its thermal part, by looking at frames."""
   thermal = {}
-  with files.Reader() as reader:
+  with Reader() as reader:
     for sequence in sequences:
       grey = {letter: _is_grey(sequence + letter, parts[sequence + letter], reader)
               for letter in LETTERS}
@@ -164,7 +164,7 @@ def _thermal(parts: dict[str, dict[int, Frame]], sequences: list[str]) -> dict[s
   return thermal
 
 
-def _is_grey(part: str, by_number: dict[int, Frame], reader: files.Reader) -> bool:
+def _is_grey(part: str, by_number: dict[int, StoredFile], reader: Reader) -> bool:
   """Whether most of a part's frames have one channel or three equal ones."""
   numbers = sorted(by_number)
   count = min(len(numbers), _SAMPLED)
@@ -192,8 +192,8 @@ def _reducible(array: np.ndarray) -> bool:
 
 
 def _match(
-    sequence: str, colour: dict[int, Frame], thermal: dict[int, Frame], letter: str
-) -> tuple[list[Example], list[Frame], list[str]]:
+    sequence: str, colour: dict[int, StoredFile], thermal: dict[int, StoredFile], letter: str
+) -> tuple[list[Example], list[StoredFile], list[str]]:
   """Pairs, frames without a partner and notes of one sequence."""
   notes = []
   offset = _offset(colour, thermal)
@@ -214,11 +214,11 @@ def _match(
     alone += [by_number[number] for number in rest]
     if rest:
       notes.append(f'Sequence {sequence}: {len(rest)} {kind} frame(s) without partner: '
-                   f'{_ranges(by_number[number].number for number in rest)}.')
+                   f'{frames_lib.ranges(by_number[number].number for number in rest)}.')
   return pairs, alone, notes
 
 
-def _offset(colour: dict[int, Frame], thermal: dict[int, Frame]) -> int:
+def _offset(colour: dict[int, StoredFile], thermal: dict[int, StoredFile]) -> int:
   """1 or -1 if one part counts from 0 and the other from 1, both without gaps; else 0."""
   gapless = all(max(part) - min(part) + 1 == len(part) for part in (colour, thermal))
   starts = min(colour), min(thermal)
@@ -227,19 +227,8 @@ def _offset(colour: dict[int, Frame], thermal: dict[int, Frame]) -> int:
   return 0
 
 
-def _ranges(numbers: Iterable[int]) -> str:
-  """'3, 7-9'."""
-  runs = []
-  for number in sorted(numbers):
-    if runs and number == runs[-1][1] + 1:
-      runs[-1][1] = number
-    else:
-      runs.append([number, number])
-  return ', '.join(str(first) if first == last else f'{first}-{last}' for first, last in runs)
-
-
 def _limit_losses(
-    source: pathlib.Path, pairs: int, unmatched: list[Frame], allow_unmatched: bool
+    source: pathlib.Path, pairs: int, unmatched: list[StoredFile], allow_unmatched: bool
 ) -> None:
   total = 2 * pairs + len(unmatched)
   if pairs and (allow_unmatched or len(unmatched) <= _MAX_LOST_SHARE * total):
@@ -247,32 +236,12 @@ def _limit_losses(
   by_folder = collections.defaultdict(list)
   for frame in unmatched:
     by_folder[os.path.dirname(frame.shown)].append(frame.number)
-  listed = '; '.join(f'{folder}: frames {_ranges(numbers)}'
+  listed = '; '.join(f'{folder}: frames {frames_lib.ranges(numbers)}'
                      for folder, numbers in by_folder.items())
   raise errors.UserError(
       f'--source_dir={source}: {len(unmatched)} of {total} frames have no partner ({listed}), '
       'expected at most 1 %. Download these files again' +
       (', or leave those frames out with --allow_unmatched.' if pairs else '.'))
-
-
-def _split(
-    pairs: list[Example], split_by: str
-) -> tuple[dict[str, tuple[Example, ...]], str]:
-  """Split -> pairs (empty splits left out, for TFDS refuses them), and the counts."""
-  ids = [pair.id for pair in pairs]
-  if split_by == 'paper':
-    chosen = frames_lib.paper_split(ids)
-  else:
-    chosen = frames_lib.sequence_split(ids, _HELD_OUT[split_by])
-  found = {split: tuple(p for p in pairs if chosen.get(p.id) == split) for split in SPLITS}
-  note = f'Split by {split_by}: ' + ', '.join(
-      f'{len(examples)} {split}' for split, examples in found.items())
-  if left_out := len(pairs) - len(chosen):
-    note += f'; {left_out} between training and validation are left out'
-  if split_by == 'paper':
-    note += ('. Neighbouring video frames are in different splits: results on this test split '
-             'say little about new scenes')
-  return {split: examples for split, examples in found.items() if examples}, note + '.'
 
 
 def _name(pairs: list[Example], split_by: str, allow_unmatched: bool) -> str:

@@ -1,48 +1,20 @@
-"""Finds the frames of OSU Color-Thermal, in zips or unpacked, and reads them."""
+"""Finds the frames of OSU Color-Thermal, in zips or unpacked."""
 
 import collections
 import os
 import pathlib
 import re
-import threading
-from typing import Iterator, NamedTuple
-import zipfile
-import zlib
+from typing import NamedTuple
 
 from cyclegan_jax import errors
-from cyclegan_jax.data import images
+from datasets import archives
+from datasets.archives import StoredFile
 
 SEQUENCES = ('1', '2', '3', '4', '5', '6')
 LETTERS = ('a', 'b')
 
 _PART = re.compile(r'([1-6])([ab])', re.IGNORECASE)
-_NUMBER = re.compile(r'(\d+)\D*$')
 _EXTENSIONS = ('.bmp', '.jpeg', '.jpg', '.png')
-_BROKEN_ZIP = (OSError, zipfile.BadZipFile, zlib.error, EOFError, RuntimeError,
-               NotImplementedError)
-
-
-class Frame(NamedTuple):
-  """An image file on disk or in a zip.
-
-  Attributes:
-    number: the last number in its name.
-    archive: path of the zip; '' for a file on disk.
-    name: its name in the zip, or its path.
-    size: bytes.
-    stamp: what changes with the content: CRC-32 in a zip, else the time of change in ns.
-  """
-
-  number: int
-  archive: str
-  name: str
-  size: int
-  stamp: int
-
-  @property
-  def shown(self) -> str:
-    """For messages."""
-    return f'{self.archive}/{self.name}' if self.archive else self.name
 
 
 class Found(NamedTuple):
@@ -53,7 +25,7 @@ class Found(NamedTuple):
     notes: sentences on what is not used.
   """
 
-  parts: dict[str, dict[int, Frame]]
+  parts: dict[str, dict[int, StoredFile]]
   notes: tuple[str, ...]
 
 
@@ -73,15 +45,13 @@ def scan(source: pathlib.Path) -> Found:
                            '6b.zip or their content.')
   containers = collections.defaultdict(list)  # (part, zip or folder) -> frames
   ignored = 0
-  for parts, container, name, size, stamp in _files(source):
-    match = [i for i, part in enumerate(parts) if _PART.fullmatch(part)]
-    number = _NUMBER.search(pathlib.PurePosixPath(name).stem)
-    if not match or not number:
+  for folders, file in archives.walk(source, _EXTENSIONS):
+    match = [i for i, folder in enumerate(folders) if _PART.fullmatch(folder)]
+    if not match or file.number is None:
       ignored += 1
       continue
-    home = container or os.path.join(source, *parts[:match[-1] + 1])
-    frame = Frame(int(number[1]), container, name, size, stamp)
-    containers[parts[match[-1]].lower(), home].append(frame)
+    home = file.archive or os.path.join(source, *folders[:match[-1] + 1])
+    containers[folders[match[-1]].lower(), home].append(file)
   found, notes = {}, []
   for part in sorted({part for part, _ in containers}):
     homes = [home for name, home in containers if name == part]
@@ -92,46 +62,6 @@ def scan(source: pathlib.Path) -> Found:
     notes.append(f'{ignored} other images (outside of 1a to 6b, or without a number in their '
                  'names) are ignored.')
   return Found(found, tuple(notes))
-
-
-def _files(source: pathlib.Path) -> Iterator[tuple[tuple[str, ...], str, str, int, int]]:
-  """Yields (folders from the source on, zip or '', name, size, stamp) of every image."""
-  seen = set()
-  for folder, folders, names in os.walk(source, followlinks=True):
-    real = os.path.realpath(folder)
-    if real in seen:  # A symbolic link to a folder above.
-      folders.clear()
-      continue
-    seen.add(real)
-    folders[:] = sorted(name for name in folders if not _hidden(name))
-    above = pathlib.Path(folder).relative_to(source).parts
-    for name in sorted(name for name in names if not _hidden(name)):
-      path, (stem, extension) = os.path.join(folder, name), os.path.splitext(name)
-      if extension.lower() == '.zip':
-        yield from _members(path, (*above, stem))
-      elif extension.lower() in _EXTENSIONS:
-        info = os.stat(path)
-        yield above, '', path, info.st_size, info.st_mtime_ns
-
-
-def _members(
-    archive: str, above: tuple[str, ...]
-) -> Iterator[tuple[tuple[str, ...], str, str, int, int]]:
-  try:
-    with zipfile.ZipFile(archive) as opened:
-      members = sorted(opened.infolist(), key=lambda member: member.filename)
-  except _BROKEN_ZIP as error:
-    raise errors.UserError(f'{archive}: not a whole zip file ({error}); expected an archive as '
-                           'published. Download it again.') from error
-  for member in members:
-    *folders, name = member.filename.split('/')
-    extension = os.path.splitext(name)[1].lower()
-    if extension in _EXTENSIONS and not any(_hidden(part) for part in (*folders, name)):
-      yield (*above, *folders), archive, member.filename, member.file_size, member.CRC
-
-
-def _hidden(name: str) -> bool:
-  return name.startswith('.') or name == '__MACOSX'
 
 
 def _choose(part: str, homes: list[str]) -> tuple[str, list[str]]:
@@ -146,42 +76,11 @@ def _choose(part: str, homes: list[str]) -> tuple[str, list[str]]:
   return zips[0], [f'{part} is read from {zips[0]}; {others} is ignored.']
 
 
-def _by_number(frames: list[Frame]) -> dict[int, Frame]:
+def _by_number(frames: list[StoredFile]) -> dict[int, StoredFile]:
   by_number = {}
-  for frame in sorted(frames):
+  for frame in sorted(frames, key=lambda frame: (frame.number, frame)):
     other = by_number.setdefault(frame.number, frame)
     if other is not frame:
       raise errors.UserError(f'{other.shown} and {frame.shown} are both frame {frame.number}; '
                              'expected one file for each frame. Remove one of them.')
   return by_number
-
-
-class Reader:
-  """Reads frames, from several threads at once; a context manager that closes the zips."""
-
-  def __init__(self):
-    self._archives = {}
-    self._lock = threading.Lock()
-
-  def __enter__(self) -> 'Reader':
-    return self
-
-  def __exit__(self, *exception) -> None:
-    for archive in self._archives.values():
-      archive.close()
-
-  def read(self, frame: Frame) -> bytes:
-    """The content of a frame's file.
-
-    Raises:
-      ImageError: it cannot be read.
-    """
-    try:
-      if not frame.archive:
-        return pathlib.Path(frame.name).read_bytes()
-      with self._lock:
-        if frame.archive not in self._archives:
-          self._archives[frame.archive] = zipfile.ZipFile(frame.archive)
-      return self._archives[frame.archive].read(frame.name)
-    except (*_BROKEN_ZIP, KeyError) as error:
-      raise images.ImageError(f'{frame.shown}: cannot be read ({error}).') from error

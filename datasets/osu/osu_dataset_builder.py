@@ -6,13 +6,13 @@
 """
 
 import io
-import json
 from typing import Any, Iterator
 
 import tensorflow_datasets as tfds
 
 from cyclegan_jax import errors
 from cyclegan_jax.data import images
+from datasets import storing
 from datasets.osu import borders as borders_lib
 from datasets.osu import checks
 from datasets.osu import config as config_lib
@@ -62,8 +62,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
     """Checks all frames first, so that a bad one is named before anything is written."""
     del dl_manager  # The files are the user's.
     checked = checks.check(self.builder_config)
-    self._compare(checked.checksums)
-    self.info.metadata['checksums'] = checked.checksums
+    storing.record_checksums(self, self.builder_config.source_dir, checked.checksums)
     self.info.metadata['borders'] = {
         sequence: list(borders) for sequence, borders in checked.borders.items()}
     masks = {
@@ -72,23 +71,11 @@ class Builder(tfds.core.GeneratorBasedBuilder):
     return {split: self._generate_examples(examples, masks)
             for split, examples in self.builder_config.examples.items()}
 
-  def _compare(self, checksums: dict[str, str]) -> None:
-    """Compares with what other prepared copies, such as of another split, have recorded."""
-    for path in self.data_path.parents[1].glob('*/*/metadata.json'):
-      recorded = json.loads(path.read_text()).get('checksums', {})
-      changed = [part for part, checksum in checksums.items()
-                 if _differ(checksum, recorded.get(part, checksum))]
-      if changed:
-        raise errors.UserError(
-            f'{self.builder_config.source_dir}: {", ".join(changed)} has other content than when '
-            f'{path.parent} was prepared; expected the same published files. Restore the '
-            'files; or, if the new ones are right, delete that folder.')
-
   def _generate_examples(
       self, examples: tuple[Example, ...], masks: dict[str, bytes]
   ) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yields id and example."""
-    for example, rgb, ir in checks.encoded_pairs(examples):
+    for example, (rgb, ir) in checks.encoded_pairs(examples):
       yield example.id, {
           'rgb': io.BytesIO(rgb),
           'ir': io.BytesIO(ir),
@@ -97,8 +84,3 @@ class Builder(tfds.core.GeneratorBasedBuilder):
           'sequence': example.sequence,
           'location': config_lib.LOCATIONS[example.sequence],
       }
-
-
-def _differ(one: str, other: str) -> bool:
-  """Whether checksums of equally many frames differ; otherwise they say nothing."""
-  return one != other and one.partition(':')[0] == other.partition(':')[0]

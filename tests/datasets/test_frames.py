@@ -1,8 +1,7 @@
-"""Splits of video frames, and the leak report."""
+"""Splits of video frames."""
 
 import collections
 
-import numpy as np
 import pytest
 
 from cyclegan_jax import errors
@@ -68,42 +67,3 @@ def test_gap_is_as_asked():
 def test_too_few_sequences_are_refused(counts, message):
   with pytest.raises(errors.UserError, match=message):
     frames.sequence_split(ids(**counts), test=['c'])
-
-
-def scene(seed):
-  coarse = np.random.default_rng(seed).integers(0, 256, (8, 8, 3), dtype=np.uint8)
-  return np.kron(coarse, np.ones((8, 8, 1), np.uint8))
-
-
-def test_leak_report_finds_neighbours():
-  train = [scene(i) for i in range(20)]
-  near = [np.clip(scene(i).astype(int) + 1, 0, 255).astype(np.uint8) for i in (3, 7, 11)]
-  report = frames.leak_report(
-      {'train': train, 'validation': [scene(5)], 'test': near + [scene(100)]})
-  assert report.distances['validation'] == pytest.approx([0], abs=1e-4)
-  assert report.distances['test'][:3] == pytest.approx([1, 1, 1], abs=0.1)
-  assert report.distances['test'][3] > 20
-  assert 'test: the nearest training frame is' in report.text
-  assert '3 frames, 75.0 %, are near duplicates (less than 2)' in report.text
-
-
-def test_leak_report_is_the_smallest_of_all_distances(monkeypatch):
-  monkeypatch.setattr(frames, '_CHUNK', 4)
-  rng = np.random.default_rng(0)
-  train, test = (rng.integers(0, 256, (n, 32, 32, 1), dtype=np.uint8) for n in (30, 10))
-  report = frames.leak_report({'train': iter(train), 'test': iter(test)})
-  differences = test[:, None].astype(float) - train[None]
-  expected = np.sqrt((differences ** 2).mean((2, 3, 4))).min(1)
-  np.testing.assert_allclose(report.distances['test'], expected, rtol=1e-5)
-
-
-def test_leak_report_of_16_bits_is_in_grey_levels_of_8():
-  dark, bright = (np.full((40, 50, 1), 257 * level, np.uint16) for level in (10, 20))
-  report = frames.leak_report({'train': [dark], 'test': [bright], 'validation': []})
-  assert report.distances['test'] == pytest.approx([10], abs=1e-3)
-  assert 'validation: no frames.' in report.text
-
-
-def test_leak_report_needs_training_frames():
-  with pytest.raises(ValueError, match="images in the split 'train'"):
-    frames.leak_report({'train': [], 'test': [scene(0)]})
