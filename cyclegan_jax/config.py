@@ -28,8 +28,8 @@ def option(default: Any, help_text: str, choices: tuple[str, ...] = ()) -> Any:
 class DataConfig:
   """Which examples are drawn, and how."""
   dataset: str = option(
-      '', 'Data set: osu, folder (your own images) or synthetic (rendered).')
-  source_dir: str = option('', 'Folder with the raw image files, for osu and folder.')
+      '', 'Data set: osu, aau, folder (your own images) or synthetic (rendered).')
+  source_dir: str = option('', 'Folder with the raw image files, for osu, aau and folder.')
   data_dir: str = option(
       '', 'Where prepared data sets are kept. Empty: ~/tensorflow_datasets.')
   rgb_dir: str = option('', 'Sub-folder of --source_dir with the RGB images. Empty: look.')
@@ -37,12 +37,20 @@ class DataConfig:
   split_by: str = option(
       'auto', 'How the data are split into train, validation and test. folder: by folder names, '
       'by train.txt/val.txt/test.txt (list), by a hash of each name, or by a hash of its '
-      'sub-folder (sequence); auto: lists if there are any, else folders, else hash. osu: frames '
-      'at random as in the paper (paper, auto; leaks between neighbours), whole sequences held '
-      'out (sequence), a place held out (location).',
+      'sub-folder (sequence); auto: lists if there are any, else folders, else hash. osu, aau: '
+      'frames at random as in the paper (paper, auto; leaks between neighbours), whole sequences '
+      'or for aau a scene held out (sequence); osu: a place held out (location).',
       ('auto', 'folder', 'list', 'hash', 'sequence', 'paper', 'location'))
   allow_unmatched: bool = option(
-      False, 'osu: go on although files are missing or over 1 % of the frames have no partner.')
+      False, 'osu, aau: go on although files are missing or over 1 % of the frames have no '
+      'partner.')
+  skip_scenes: str = option(
+      '', 'aau: scenes that are left out, such as 2 (its calibration is doubtful) or 1,2.')
+  registration: str = option(
+      'none', 'aau: how thermal frames are brought into the RGB view. none: resized only, as the '
+      'paper most likely did; plane: as if all were at --plane_depth; depth: by the depth frames. '
+      'plane and depth need the extra aau.', ('none', 'plane', 'depth'))
+  plane_depth: float = option(1500.0, 'aau: distance in mm for --registration=plane.')
   paired: bool = option(
       False, 'Draw RGB and IR of the same scene together and add the supervised L1 term '
       f'(weight {PAIRED_SUPERVISED_WEIGHT:g} unless --supervised_weight says otherwise). '
