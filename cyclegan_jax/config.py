@@ -68,6 +68,10 @@ class DataConfig:
   resize: str = option(
       'area', 'Filter for resizing, both antialiased; none: keep the pixels and crop.',
       ('area', 'bicubic', 'none'))
+  mask: str = option(
+      'loss', 'osu, aau: pixels without thermal data, such as black borders. loss: left out of all '
+      'losses and metrics; crop: images are cut to a rectangle without them; none: used like any '
+      'other.', ('loss', 'crop', 'none'))
   flip: bool = option(False, 'Mirror left-right at random in training (pairs together).')
 
 
@@ -213,6 +217,9 @@ def validate_data(data: DataConfig) -> None:
       raise UserError(f'--{name}={size}: expected a height and a width, such as (128, 160).')
   if min(data.image_size) < 1:
     raise UserError(f'--image_size={format_value(data.image_size)} must be at least 1 pixel.')
+  if data.mask == 'crop' and data.registration == 'depth':
+    raise UserError('--mask=crop and --registration=depth contradict each other: depth has holes '
+                    'everywhere. Use --mask=loss.')
   if data.load_size != (0, 0) and data.resize == 'none':
     raise UserError('--load_size and --resize=none contradict each other: give one of them.')
   if data.load_size != (0, 0) and any(

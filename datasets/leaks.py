@@ -1,10 +1,18 @@
-"""How near the frames of validation and test are to those of training."""
+"""How near the images of validation and test are to those of training."""
 
-from typing import Iterable, Mapping, NamedTuple
+import json
+import pathlib
+from typing import Any, Iterable, Iterator, Mapping, NamedTuple
 
+import grain
 import numpy as np
+import tensorflow_datasets as tfds
 
-from cyclegan_jax.data import images
+from cyclegan_jax import files
+from cyclegan_jax.data import images, pipeline
+from cyclegan_jax.data.source import Split
+
+_FILE = 'leaks.json'
 
 _THUMBNAIL = (32, 32)
 # Rows of the distance matrix held at once: 256 x 10,000 float32 are 10 MB.
@@ -21,6 +29,35 @@ class LeakReport(NamedTuple):
 
   distances: dict[str, np.ndarray]
   text: str
+
+
+def check(splits: Mapping[str, Split], folder: pathlib.Path) -> str:
+  """What `leak_report` says of a data set's RGB images; found once, then read from a file.
+
+  Args:
+    splits: of the data set.
+    folder: its prepared copy, where leaks.json is kept: the text, and how near the nearest
+      training image is to each other one, split -> id -> distance.
+
+  Returns:
+    A sentence for each split; '' if there is nothing to compare.
+  """
+  if not splits.get('train') or len(splits) < 2:
+    return ''
+  file = folder / _FILE
+  if file.exists():
+    return json.loads(file.read_text())['text']
+  ids = {name: [] for name in splits}
+  report = leak_report({name: _small_images(split, ids[name])
+                        for name, split in splits.items()})
+  content = {'text': report.text, 'nearest': {
+      name: dict(zip(ids[name], np.round(found.astype(float), 2).tolist()))
+      for name, found in report.distances.items()}}
+  try:
+    files.write_text(file, json.dumps(content, indent=1) + '\n')
+  except OSError:
+    pass  # A copy that may only be read is compared anew each time.
+  return report.text
 
 
 def leak_report(
@@ -47,6 +84,18 @@ def leak_report(
   distances = {split: _nearest(frames, train) for split, frames in thumbnails.items()}
   return LeakReport(distances, ' '.join(
       _sentence(split, found, threshold) for split, found in distances.items()))
+
+
+def _small_images(split: Split, ids: list[str]) -> Iterator[np.ndarray]:
+  """Yields a split's RGB images as thumbnails, read by several threads; notes their ids."""
+  def small(record: Mapping[str, Any]) -> tuple[str, np.ndarray]:
+    return pipeline.record_id(record), images.resize(images.read_image(record['rgb']), _THUMBNAIL)
+  stream = pipeline.stream(grain.MapDataset.source(split.rgb).map(small))
+  for id_, image in tfds.core.utils.tqdm(
+      stream, desc=f'Comparing {split.name} images...', unit=' images', total=len(split.rgb),
+      leave=False):
+    ids.append(id_)
+    yield image
 
 
 def _thumbnails(frames: Iterable[np.ndarray]) -> np.ndarray:

@@ -13,6 +13,7 @@ from cyclegan_jax.config import DataConfig, validate_data
 from cyclegan_jax.data import pipeline
 from cyclegan_jax.data.source import Dataset, Domain, Records, Split, SPLITS
 from cyclegan_jax.errors import UserError
+from datasets import leaks
 from datasets.folder import folder_dataset_builder as folder
 from datasets.osu import config as osu
 from datasets.osu import osu_dataset_builder as osu_builder
@@ -88,7 +89,7 @@ def _open_osu(config: DataConfig, data_dir: str | None) -> Dataset:
   found = osu.osu_config(config.source_dir, split_by, config.allow_unmatched)
   builder = osu_builder.Builder(config=found, data_dir=data_dir)
   _prepare(builder)
-  description = ' '.join([f'osu {config.source_dir}: {found.description}', *found.notes])
+  description = '\n  '.join([f'osu {config.source_dir}: {found.description}', *found.notes])
   return _dataset('osu', description, _identity(found.examples), builder, config, aligned=True,
                   max_values={'rgb': 255, 'ir': 255})
 
@@ -101,8 +102,8 @@ def _open_folder(config: DataConfig, data_dir: str | None) -> Dataset:
       rgb_channels=config.rgb_channels, ir_channels=config.ir_channels, paired=config.paired)
   builder = folder.Builder(config=found, data_dir=data_dir)
   _prepare(builder)
-  description = ' '.join([f'folder {config.source_dir}: {found.layout}; '
-                          f'split by {found.split_by}.', *found.notes])
+  description = '\n  '.join([f'folder {config.source_dir}: {found.layout}; '
+                             f'split by {found.split_by}.', *found.notes])
   max_values = {name: 255 if found.dtype(name) == 'uint8' else 65535 for name in ('rgb', 'ir')}
   return _dataset('folder', description, _identity(found.examples), builder, config,
                   found.aligned, max_values)
@@ -145,7 +146,10 @@ def _dataset(name: str, description: str, identity: list[str], builder: tfds.cor
       rgb, ir = (_Renamed(_records(builder, f'{split}_{key}'), key) for key in channels)
       splits[split] = Split(split, rgb, ir, aligned=False)
   fingerprint = hashlib.sha256('\n'.join(identity).encode()).hexdigest()
-  return Dataset(name, description, fingerprint, domains, splits)
+  leak = leaks.check(splits, builder.data_path)
+  description = '\n  '.join([description, *([f'Leak check: {leak}'] if leak else [])])
+  return Dataset(name, description, fingerprint, domains, splits,
+                 has_mask='mask' in builder.info.features)
 
 
 def _records(builder: tfds.core.DatasetBuilder, split: str) -> Records:

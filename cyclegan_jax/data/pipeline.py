@@ -13,13 +13,16 @@ import numpy as np
 import PIL.Image
 
 from cyclegan_jax.config import DataConfig, format_value
-from cyclegan_jax.data import images
+from cyclegan_jax.data import images, masks
 from cyclegan_jax.data.source import Dataset, Domain, Records, Split
 from cyclegan_jax.errors import UserError
 
 # Grain's default reads 500 elements ahead, which may be 500 batches.
 _READING = grain.ReadOptions(num_threads=4, prefetch_buffer_size=8)
 _BATCHES_AHEAD = 2
+
+# What goes to the devices; the masks only where there are any.
+BATCH_KEYS = ('rgb', 'ir', 'rgb_mask', 'ir_mask')
 
 
 def examples(dataset: Dataset, split: str, config: DataConfig, *, seed: int = 0,
@@ -29,7 +32,7 @@ def examples(dataset: Dataset, split: str, config: DataConfig, *, seed: int = 0,
   Args:
     dataset: a prepared data set.
     split: 'train', 'validation' or 'test'.
-    config: `paired`, `image_size`, `load_size`, `resize` and `flip` are read.
+    config: `paired`, `image_size`, `load_size`, `resize`, `flip` and `mask` are read.
     seed: drives order and augmentation.
     train: endless, shuffled anew each epoch, with random crop and flip; RGB and IR are aligned
       if `paired`, else drawn in two independent orders. Otherwise one pass in stored order,
@@ -37,7 +40,9 @@ def examples(dataset: Dataset, split: str, config: DataConfig, *, seed: int = 0,
 
   Returns:
     A dataset of dicts: `rgb` and `ir`, float32 [height, width, channels] of network values;
-    `id`, `sequence`, `ir_id` and `ir_sequence`, str (equal in pairs).
+    `id`, `sequence`, `ir_id` and `ir_sequence`, str (equal in pairs). If `masked`, also
+    `ir_mask`, bool [height, width, 1], where the IR image has data (elsewhere it is
+    masks.FILL), and `rgb_mask`, the same for the IR image that belongs to the RGB image.
 
   Raises:
     UserError: the split is missing, empty, or not aligned where pairs are needed.
@@ -61,11 +66,18 @@ def domain_images(dataset: Dataset, split: str, name: str, config: DataConfig) -
   """One domain of a split in stored order, as `examples` cuts it when not training.
 
   Returns:
-    A dataset of float32 [height, width, channels], network values.
+    A dataset of dicts with the keys `name` and, if `masked`, `name`_mask of `examples`.
   """
   domain = dataset.domains[name]
-  return grain.MapDataset.source(getattr(get_split(dataset, split), name)).map(
-      lambda record: _image(record, domain, config))
+  def view(record):
+    planes = _decode(record, domain, config)
+    return _view(planes, domain, config, _draw_cut(planes[name].shape, config, None))
+  return grain.MapDataset.source(getattr(get_split(dataset, split), name)).map(view)
+
+
+def masked(dataset: Dataset, config: DataConfig) -> bool:
+  """Whether examples have masks."""
+  return dataset.has_mask and config.mask == 'loss'
 
 
 def get_split(dataset: Dataset, name: str) -> Split:
@@ -79,7 +91,7 @@ def get_split(dataset: Dataset, name: str) -> Split:
 
 
 def batches(data: grain.MapDataset, batch_size: int, sharding: Any) -> grain.IterDataset:
-  """Batches of `rgb` and `ir` on the devices, read and moved ahead of their use.
+  """Batches of images and masks on the devices, read and moved ahead of their use.
 
   Args:
     data: from `examples(train=True)`.
@@ -87,12 +99,13 @@ def batches(data: grain.MapDataset, batch_size: int, sharding: Any) -> grain.Ite
     sharding: a jax.sharding.Sharding over the leading axis, one row per device.
 
   Returns:
-    Dataset of {'rgb', 'ir'}, float32 [devices, batch_size/devices, height, width, channels].
-    Iterators have get_state() and set_state().
+    Dataset of {'rgb', 'ir'}, float32 [devices, batch_size/devices, height, width, channels],
+    and the masks, bool, if there are any. Iterators have get_state() and set_state().
   """
   devices = sharding.mesh.size
   def to_rows(batch):
-    return {key: batch[key].reshape(devices, -1, *batch[key].shape[1:]) for key in ('rgb', 'ir')}
+    return {key: batch[key].reshape(devices, -1, *batch[key].shape[1:]) for key in BATCH_KEYS
+            if key in batch}
   rows = stream(data.batch(batch_size, drop_remainder=True).map(to_rows))
   return grain.experimental.device_put(rows, sharding, cpu_buffer_size=_BATCHES_AHEAD,
                                        device_buffer_size=_BATCHES_AHEAD)
@@ -111,12 +124,21 @@ def check_crop(dataset: Dataset, config: DataConfig) -> None:
     collections = [('rgb', split.rgb)] if split.aligned else [('rgb', split.rgb), ('ir', split.ir)]
     for key, records in collections:
       for record in (records[i] for i in range(len(records))):
-        width, height = PIL.Image.open(io.BytesIO(record[key])).size
+        height, width = _size(record, key, config)
         if height < config.image_size[0] or width < config.image_size[1]:
           raise UserError(
-              f'The crop is larger than the image: {_text(record["id"])} ({key}) is '
+              f'The crop is larger than the image: {record_id(record)} ({key}) is '
               f'{height}x{width}, --image_size={format_value(config.image_size)}. Give a '
               'smaller --image_size, or let images be resized (--resize=area).')
+
+
+def _size(record: Any, key: str, config: DataConfig) -> tuple[int, int]:
+  """Height and width that a record's image has before --image_size is cut from it."""
+  if box := _box(record, config):
+    rows, columns = box
+    return rows.stop - rows.start, columns.stop - columns.start
+  width, height = PIL.Image.open(io.BytesIO(record[key])).size
+  return height, width
 
 
 def _derived(seed: int, stream: int) -> int:
@@ -132,31 +154,38 @@ def _ordered(records: Records, seed: int, train: bool) -> grain.MapDataset:
 def _example(rgb_record: Any, ir_record: Any, domains: Mapping[str, Domain], config: DataConfig,
              rng: np.random.Generator | None, paired: bool) -> dict:
   """One example; the images of a pair are cut alike, those of strangers by a draw each."""
-  rgb_pixels = _decode(rgb_record, domains['rgb'], config)
-  ir_pixels = _decode(ir_record, domains['ir'], config)
-  rgb_cut = _draw_cut(rgb_pixels.shape, config, rng)
-  ir_cut = rgb_cut if paired else _draw_cut(ir_pixels.shape, config, rng)
+  rgb = _decode(rgb_record, domains['rgb'], config)
+  ir = _decode(ir_record, domains['ir'], config)
+  rgb_cut = _draw_cut(rgb['rgb'].shape, config, rng)
+  ir_cut = rgb_cut if paired else _draw_cut(ir['ir'].shape, config, rng)
   return {
-      'rgb': _normalise(_cut(rgb_pixels, config.image_size, *rgb_cut), domains['rgb']),
-      'ir': _normalise(_cut(ir_pixels, config.image_size, *ir_cut), domains['ir']),
-      'id': _text(rgb_record['id']), 'sequence': _text(rgb_record['sequence']),
-      'ir_id': _text(ir_record['id']), 'ir_sequence': _text(ir_record['sequence']),
+      **_view(rgb, domains['rgb'], config, rgb_cut), **_view(ir, domains['ir'], config, ir_cut),
+      'id': record_id(rgb_record), 'sequence': _text(rgb_record['sequence']),
+      'ir_id': record_id(ir_record), 'ir_sequence': _text(ir_record['sequence']),
   }
 
 
-def _image(record: Any, domain: Domain, config: DataConfig) -> np.ndarray:
-  pixels = _decode(record, domain, config)
-  return _normalise(_cut(pixels, config.image_size, *_draw_cut(pixels.shape, config, None)), domain)
-
-
-def _decode(record: Any, domain: Domain, config: DataConfig) -> np.ndarray:
-  name = _text(record['id'])
+def _decode(record: Any, domain: Domain, config: DataConfig) -> dict[str, np.ndarray]:
+  """A domain's image, resized but not cut, and its mask if it is used."""
+  name = record_id(record)
   pixels = images.read_image(record[domain.name], name)
   pixels = images.for_domain(pixels, domain.name, domain.channels, name)
-  if config.resize == 'none':
-    return pixels
-  size = config.image_size if config.load_size == (0, 0) else config.load_size
-  return images.resize(pixels, size, config.resize)
+  box = _box(record, config)
+  pixels = pixels[box] if box else pixels
+  size = None
+  if config.resize != 'none':
+    size = config.image_size if config.load_size == (0, 0) else config.load_size
+    pixels = images.resize(pixels, size, config.resize)
+  planes = {domain.name: pixels}
+  if 'mask' in record and config.mask == 'loss':
+    planes[f'{domain.name}_mask'] = masks.read(record['mask'], size, config.resize)
+  return planes
+
+
+def _box(record: Any, config: DataConfig) -> tuple[slice, slice] | None:
+  if 'mask' not in record or config.mask != 'crop':
+    return None
+  return masks.valid_box(record['mask'], record_id(record))
 
 
 def _draw_cut(shape: tuple[int, ...], config: DataConfig,
@@ -175,8 +204,19 @@ def _cut(pixels: np.ndarray, size: tuple[int, int], top: int, left: int,
   return pixels[:, ::-1] if mirror else pixels
 
 
-def _normalise(pixels: np.ndarray, domain: Domain) -> np.ndarray:
-  return domain.normalisation.forward(np.asarray(pixels, np.float32))
+def _view(planes: Mapping[str, np.ndarray], domain: Domain, config: DataConfig,
+          cut: tuple[int, int, bool]) -> dict[str, np.ndarray]:
+  """Cut and normalised; IR pixels without data are filled."""
+  view = {key: _cut(plane, config.image_size, *cut) for key, plane in planes.items()}
+  view[domain.name] = domain.normalisation.forward(np.asarray(view[domain.name], np.float32))
+  if domain.name == 'ir' and 'ir_mask' in view:
+    view['ir'] = np.where(view['ir_mask'], view['ir'], np.float32(masks.FILL))
+  return view
+
+
+def record_id(record: Any) -> str:
+  """A record's id as text."""
+  return _text(record['id'])
 
 
 def _text(value: bytes | str) -> str:

@@ -12,7 +12,8 @@ SPLITS = ('train', 'validation', 'test')
 class Records(Protocol):
   """Random access to encoded examples.
 
-  A record has `rgb` and/or `ir` (bytes of an image file), `id` and `sequence` (bytes, UTF-8).
+  A record has `rgb` and/or `ir` (bytes of an image file), `id` and `sequence` (bytes, UTF-8), and
+  perhaps `mask` (see masks.py).
   """
 
   def __len__(self) -> int:
@@ -59,12 +60,14 @@ class Dataset:
     fingerprint: hexadecimal digest of which examples are in which split.
     domains: 'rgb' and 'ir'.
     splits: 'train', 'validation', 'test'; a split that the data lack is absent or empty.
+    has_mask: whether records have a `mask`.
   """
   name: str
   description: str
   fingerprint: str
   domains: dict[str, Domain]
   splits: dict[str, Split]
+  has_mask: bool = False
 
   def facts(self) -> dict[str, Any]:
     """What has to stay the same while a run goes on, ready for JSON."""

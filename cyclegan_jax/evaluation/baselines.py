@@ -29,7 +29,7 @@ def baselines(dataset: Dataset, config: DataConfig, say: Say) -> dict[str, Predi
 
   Returns:
     `mean_image`: the pixelwise mean of the training IR images; `luminance`: Rec. 601 luma of the
-    RGB image, scaled to the IR range; `constant`: the mean value of all training IR pixels.
+    RGB image, scaled to the IR range; `constant`: the mean of the mean image.
   """
   rgb, ir = dataset.domains['rgb'], dataset.domains['ir']
   mean = _mean_image(pipeline.domain_images(dataset, 'train', 'ir', config), say)
@@ -49,5 +49,11 @@ def baselines(dataset: Dataset, config: DataConfig, say: Say) -> dict[str, Predi
 
 
 def _mean_image(data: grain.MapDataset, say: Say) -> np.ndarray:
-  images_ = tracked(pipeline.stream(data), len(data), 'Averaging training images', say)
-  return (sum(image.astype(np.float64) for image in images_) / len(data)).astype(np.float32)
+  """Mean over the images in which a pixel is valid; where it never is, the mean of the others."""
+  total, count = 0.0, 0
+  for view in tracked(pipeline.stream(data), len(data), 'Averaging training images', say):
+    valid = view.get('ir_mask', True)
+    total, count = total + np.where(valid, view['ir'], 0).astype(np.float64), count + 1 * valid
+  mean = total / np.maximum(count, 1)
+  seen = np.broadcast_to(np.asarray(count) > 0, mean.shape)
+  return np.where(seen, mean, mean[seen].mean()).astype(np.float32)

@@ -14,13 +14,17 @@ from cyclegan_jax.evaluation.baselines import Predictor
 from cyclegan_jax.progress import Say, tracked
 
 
+# The share of an image's pixels that is compared, where some are left out.
+VALID_SHARE = 'valid_share'
+
+
 @dataclasses.dataclass(frozen=True)
 class Measured:
   """One predictor's result.
 
   Attributes:
     ids: of the examples, in order.
-    per_image: metric name -> float array [n].
+    per_image: metric name -> float array [n]; VALID_SHARE among them if there are masks.
     totals: means over images and the pooled figures, see `metrics.summarize`.
   """
   ids: list[str]
@@ -33,7 +37,7 @@ def measure(predictors: Mapping[str, Predictor], data: grain.MapDataset, ir: Dom
   """Measures predictors of IR images in one pass over aligned examples.
 
   True and predicted images are compared as the integers that are written to files: inverse
-  normalisation, rounding, clipping to 0..max_value.
+  normalisation, rounding, clipping to 0..max_value. Pixels without thermal data are left out.
 
   Args:
     predictors: by name.
@@ -50,9 +54,12 @@ def measure(predictors: Mapping[str, Predictor], data: grain.MapDataset, ir: Dom
   for batch, n in tracked(_batches(data, batch_size), len(data), 'Measuring', say, batch_size):
     ids += list(batch['id'][:n])
     truth = emsn.to_pixels(ir.normalisation, batch['ir']).astype(np.float32)
+    mask = batch.get('ir_mask')
     for name, predict in predictors.items():
       prediction = emsn.quantise(predict(batch), max_value).astype(np.float32)
-      values = metrics.image_metrics(truth, prediction, max_value=max_value)
+      values = metrics.image_metrics(truth, prediction, max_value, mask)
+      if mask is not None:
+        values[VALID_SHARE] = mask.mean((1, 2, 3))
       collected[name].append({key: np.asarray(value)[:n] for key, value in values.items()})
   results = {}
   for name, parts in collected.items():

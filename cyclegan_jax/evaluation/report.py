@@ -22,7 +22,7 @@ from cyclegan_jax.data import images
 from cyclegan_jax.data.source import Domain
 from cyclegan_jax.evaluation import figures, page
 from cyclegan_jax.evaluation.baselines import BASELINES, Predictor
-from cyclegan_jax.evaluation.measure import Measured
+from cyclegan_jax.evaluation.measure import Measured, VALID_SHARE
 
 MODEL = 'model'
 _NAMES = {MODEL: 'model', 'mean_image': 'mean training IR image', 'luminance': 'luminance as IR',
@@ -57,7 +57,7 @@ def result(results: Mapping[str, Measured], config: Config, ir: Domain, split: s
       'value_range': [0, int(ir.normalisation.max_value)],
       'checkpoint_step': step, 'preset': config.train.preset, 'seed': config.train.seed,
       'settings': config_lib.flatten(config),
-      'definitions': _DEFINITIONS,
+      'definitions': _definitions(results[MODEL].totals),
       'versions': {'python': platform.python_version(),
                    **{name: importlib.metadata.version(name) for name in _PACKAGES}},
       'commit': _commit(),
@@ -132,6 +132,13 @@ def markdown(content: Mapping[str, Any]) -> str:
   return '\n'.join(lines) + '\n'
 
 
+def _definitions(totals: Mapping[str, float]) -> dict[str, str]:
+  if VALID_SHARE not in totals:
+    return _DEFINITIONS
+  return {**_DEFINITIONS, VALID_SHARE: 'only pixels with thermal data are compared, '
+          f'{100 * totals[VALID_SHARE]:.1f} % of all; windows lie wholly in them'}
+
+
 def _plain(totals: Mapping[str, float]) -> dict[str, float | int | None]:
   """JSON has no NaN and no infinity: null stands for both."""
   return {key: None if not math.isfinite(value) else
@@ -158,7 +165,8 @@ def _picture(measured: Measured, examples: grain.MapDataset, predict: Predictor,
   for label, index in zip(_RANKS, order[ranks]):
     rgb, generated = _translated(examples[int(index)], predict, domains)
     truth = emsn.to_pixels(ir, examples[int(index)]['ir'])
-    lines.append([rgb, generated, truth, figures.error_map(truth, generated, ir.max_value)])
+    compared = np.where(examples[int(index)].get('ir_mask', True), generated, truth)
+    lines.append([rgb, generated, truth, figures.error_map(truth, compared, ir.max_value)])
     titles.append(f'{label}: {measured.per_image["psnr"][index]:.1f} dB')
   return figures.grid(lines, titles=['RGB', 'IR, generated', 'IR', 'error'], row_titles=titles)
 

@@ -50,7 +50,8 @@ def grid(both: Mapping[str, Translator], dataset: Dataset, config: Config) -> np
   real = {}
   for name, domain in dataset.domains.items():
     data = pipeline.domain_images(dataset, split, name, config.data)
-    real[name] = np.stack([data[i] for i in np.linspace(0, len(data) - 1, n).round().astype(int)])
+    chosen = np.linspace(0, len(data) - 1, n).round().astype(int)
+    real[name] = np.stack([data[i][name] for i in chosen])
   fake_ir, fake_rgb = both['rgb_to_ir'](real['rgb']), both['ir_to_rgb'](real['ir'])
   columns = {'RGB': ('rgb', real['rgb']), 'IR, generated': ('ir', fake_ir),
              'RGB, cycled': ('rgb', both['ir_to_rgb'](fake_ir)), 'IR': ('ir', real['ir']),

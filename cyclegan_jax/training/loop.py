@@ -149,14 +149,9 @@ class _Run:
     return 0
 
   def _compile(self) -> Callable[..., Any]:
-    data = self.config.data
-    rows = self.config.train.batch_size // jax.local_device_count()
-    shapes = {name: jax.ShapeDtypeStruct(
-        (jax.local_device_count(), rows, *data.image_size, channels), np.float32,
-        sharding=parallel.sharding())
-              for name, channels in (('rgb', data.rgb_channels), ('ir', data.ir_channels))}
     begin = time.monotonic()
-    step = parallel.compile_train_step(self.nets, self.config).lower(self.state, shapes).compile()
+    step = parallel.compile_train_step(self.nets, self.config).lower(
+        self.state, self._batch_shapes()).compile()
     memory = step.memory_analysis()
     line = f'Compiled the training step in {duration(time.monotonic() - begin)}'
     if memory:
@@ -164,6 +159,16 @@ class _Run:
       line += f'; it needs about {used / 2**20:.0f} MiB on each device'
     self.say(line + '.')
     return step
+
+  def _batch_shapes(self) -> dict[str, jax.ShapeDtypeStruct]:
+    data, devices = self.config.data, jax.local_device_count()
+    last = {'rgb': (data.rgb_channels, np.float32), 'ir': (data.ir_channels, np.float32)}
+    if pipeline.masked(self.dataset, data):
+      last |= {'rgb_mask': (1, np.bool_), 'ir_mask': (1, np.bool_)}
+    rows = self.config.train.batch_size // devices
+    return {name: jax.ShapeDtypeStruct((devices, rows, *data.image_size, channels), dtype,
+                                       sharding=parallel.sharding())
+            for name, (channels, dtype) in last.items()}
 
   def _log(self, write: bool) -> None:
     epoch = self.step / self.steps_per_epoch

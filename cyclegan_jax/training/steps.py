@@ -5,6 +5,9 @@ whose fakes are judged by the discriminators just updated. The fakes are compute
 generators do not change in between, so both updates see the same images. The reference runs
 those forward passes twice, which moves the running batch statistics twice; `_moved_again`
 does the same without a second pass.
+
+Where a batch has masks, pixels without thermal data count in no term: distances leave them out,
+and discriminators see them blank in real and generated images alike.
 """
 
 import dataclasses
@@ -12,9 +15,11 @@ from typing import Any, Mapping
 
 import jax
 from jax import lax
+import jax.numpy as jnp
 import optax
 
 from cyclegan_jax.config import Config
+from cyclegan_jax.data.masks import FILL
 from cyclegan_jax.models import networks
 from cyclegan_jax.models.layers import BATCH_NORM_MOMENTUM, DEVICE_AXIS
 from cyclegan_jax.training import losses
@@ -30,7 +35,8 @@ def train_step(state: TrainState, batch: Batch, *, nets: Mapping[str, networks.N
 
   Args:
     state: the state, equal on all devices.
-    batch: this device's `rgb` and `ir`, float32 [rows, height, width, channels].
+    batch: this device's `rgb` and `ir`, float32 [rows, height, width, channels], and perhaps
+      `rgb_mask` and `ir_mask`, see pipeline.examples.
     nets: from `networks.build`.
     config: the run.
 
@@ -70,29 +76,30 @@ class _Step:
     fake_ir, state = self.run('rgb_to_ir', self.batch['rgb'], state)
     once = state.batch_stats
     state, terms = self.update_discriminators(
-        state, lax.stop_gradient({'rgb': fake_rgb, 'ir': fake_ir}))
+        state, lax.stop_gradient({'rgb': self.blanked(fake_rgb, 'ir'),
+                                  'ir': self.blanked(fake_ir, 'rgb')}))
 
     state = _moved_again(state, 'ir_to_rgb', before, once)
-    scores_rgb, state = self.run('rgb', fake_rgb, state)
+    scores_rgb, state = self.run('rgb', self.blanked(fake_rgb, 'ir'), state)
     cycled_ir, state = self.run('rgb_to_ir', fake_rgb, state)
     state = _moved_again(state, 'rgb_to_ir', before, once)
-    scores_ir, state = self.run('ir', fake_ir, state)
+    scores_ir, state = self.run('ir', self.blanked(fake_ir, 'rgb'), state)
     cycled_rgb, state = self.run('ir_to_rgb', fake_ir, state)
 
     terms |= {
         'adversarial_rgb': losses.adversarial(scores_rgb, real=True),
         'adversarial_ir': losses.adversarial(scores_ir, real=True),
-        'cycle_rgb': losses.l1(self.batch['rgb'], cycled_rgb),
-        'cycle_ir': losses.l1(self.batch['ir'], cycled_ir),
+        'cycle_rgb': self.distance('rgb', cycled_rgb),
+        'cycle_ir': self.distance('ir', cycled_ir),
     }
     if self.config.loss.supervised_weight:
-      terms |= {'supervised_rgb': losses.l1(self.batch['rgb'], fake_rgb),
-                'supervised_ir': losses.l1(self.batch['ir'], fake_ir)}
+      terms |= {'supervised_rgb': self.distance('rgb', fake_rgb),
+                'supervised_ir': self.distance('ir', fake_ir)}
     if self.config.loss.identity_weight:
       same_rgb, state = self.run('ir_to_rgb', self.batch['rgb'], state)
       same_ir, state = self.run('rgb_to_ir', self.batch['ir'], state)
-      terms |= {'identity_rgb': losses.l1(self.batch['rgb'], same_rgb),
-                'identity_ir': losses.l1(self.batch['ir'], same_ir)}
+      terms |= {'identity_rgb': self.distance('rgb', same_rgb),
+                'identity_ir': self.distance('ir', same_ir)}
     terms['generator'] = self.weighted(terms)
     return terms['generator'], (lax.stop_gradient(state), terms)
 
@@ -102,7 +109,7 @@ class _Step:
       state = dataclasses.replace(state, params={**state.params, **discriminators})
       terms = {}
       for domain in networks.DISCRIMINATORS:
-        real, state = self.run(domain, self.batch[domain], state)
+        real, state = self.run(domain, self.blanked(self.batch[domain], domain), state)
         fake, state = self.run(domain, fakes[domain], state)
         terms[f'discriminator_{domain}'] = (
             losses.adversarial(real, real=True) + losses.adversarial(fake, real=False))
@@ -123,6 +130,15 @@ class _Step:
     """Applies a network in training mode; the state comes back with its new statistics."""
     y, stats = self.nets[name](state.params[name], state.batch_stats[name], x, training=True)
     return y, dataclasses.replace(state, batch_stats={**state.batch_stats, name: stats})
+
+  def blanked(self, image: jax.Array, source: str) -> jax.Array:
+    """An image made from, or being, the batch's image of a domain, without invalid pixels."""
+    mask = self.batch.get(f'{source}_mask')
+    return image if mask is None else jnp.where(mask, image, FILL)
+
+  def distance(self, domain: str, image: jax.Array) -> jax.Array:
+    """L1 between the batch's image of a domain and another one."""
+    return losses.l1(self.batch[domain], image, self.batch.get(f'{domain}_mask'))
 
   def weighted(self, terms: Terms) -> jax.Array:
     """The sum that the generators minimise."""

@@ -1,8 +1,12 @@
 """Near duplicates between splits."""
 
+import json
+
 import numpy as np
 import pytest
 
+from cyclegan_jax.data import images
+from cyclegan_jax.data.source import Split
 from datasets import leaks
 
 
@@ -43,3 +47,24 @@ def test_leak_report_of_16_bits_is_in_grey_levels_of_8():
 def test_leak_report_needs_training_frames():
   with pytest.raises(ValueError, match="images in the split 'train'"):
     leaks.leak_report({'train': [], 'test': [scene(0)]})
+
+
+def split(name, seeds):
+  records = [{'rgb': images.encode_png(scene(seed)), 'id': f'{name}/{seed}'.encode()}
+             for seed in seeds]
+  return Split(name, records, records, aligned=True)
+
+
+def test_check_is_kept_in_the_prepared_copy(tmp_path):
+  splits = {'train': split('train', [0, 1, 2]), 'test': split('test', [2, 50])}
+  text = leaks.check(splits, tmp_path)
+  assert '1 frames, 50.0 %, are near duplicates' in text
+  nearest = json.loads((tmp_path / 'leaks.json').read_text())['nearest']
+  assert nearest['test']['test/2'] == 0 and nearest['test']['test/50'] > 20
+  # Read from the file: other records are not looked at.
+  assert leaks.check({**splits, 'test': split('test', [60])}, tmp_path) == text
+
+
+def test_nothing_to_compare_with(tmp_path):
+  assert leaks.check({'train': split('train', [0])}, tmp_path) == ''
+  assert leaks.check({'test': split('test', [0])}, tmp_path) == ''

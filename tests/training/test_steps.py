@@ -11,7 +11,7 @@ import pytest
 
 from cyclegan_jax import config as config_lib
 from cyclegan_jax.models import networks
-from cyclegan_jax.training import parallel, state as state_lib, steps
+from cyclegan_jax.training import losses, parallel, state as state_lib, steps
 
 SIZE = 16
 
@@ -155,6 +155,61 @@ def test_supervised_term_makes_pairs_matter():
     difference = max(float(np.abs(x - y).max()) for x, y in
                      zip(jax.tree.leaves(a), jax.tree.leaves(b)))
     assert (difference > 1e-3) == bool(weight)
+
+
+class _Pointwise:
+  """A network whose output at a pixel depends on that pixel alone."""
+
+  def __init__(self, channels):
+    self.channels = channels
+
+  def __call__(self, params, stats, x, training):
+    y = jnp.tanh(params['a'] * x.mean(-1, keepdims=True) + params['b'])
+    return jnp.repeat(y, self.channels, -1), stats
+
+
+@pytest.mark.parametrize('paired', [True, False])
+def test_pixels_without_thermal_data_count_in_no_term(paired):
+  config = tiny(norm='none', paired=paired)
+  nets = {'rgb_to_ir': _Pointwise(1), 'ir_to_rgb': _Pointwise(3), 'rgb': _Pointwise(1),
+          'ir': _Pointwise(1)}
+  params = {name: {'a': jnp.float32(0.7 + i / 10), 'b': jnp.float32(0.1)}
+            for i, name in enumerate(nets)}
+  adam = state_lib.optimizer(config.train)
+  state = state_lib.TrainState(
+      jnp.int32(0), params, {name: {} for name in nets},
+      {group: adam.init(state_lib.select(params, names)) for group, names in
+       (('generators', networks.GENERATORS), ('discriminators', networks.DISCRIMINATORS))})
+  rng = np.random.default_rng(3)
+  (batch,) = batches(1, rows=4)
+  for name in ('rgb_mask', 'ir_mask'):
+    batch[name] = rng.random((4, SIZE, SIZE, 1)) < 0.7
+  if paired:
+    batch['rgb_mask'] = batch['ir_mask']
+  changed = {**batch, **{name: np.where(batch[f'{name}_mask'], batch[name], 0.9)
+                         for name in ('rgb', 'ir')}}
+  step = jax.pmap(functools.partial(steps.train_step, nets=nets, config=config),
+                  axis_name='devices', devices=jax.devices()[:2])
+  results = []
+  for data in (batch, changed, {k: batch[k] for k in ('rgb', 'ir')}):
+    copies = jax.tree.map(lambda x: np.broadcast_to(x, (2, *np.shape(x))), state)
+    results.append(jax.tree.map(np.asarray, step(
+        copies, {k: v.reshape(2, 2, *v.shape[1:]) for k, v in data.items()})))
+  assert_close(results[1], results[0], atol=1e-6)
+  terms, unmasked = results[0][1], results[2][1]
+  assert all(abs(terms[name] - unmasked[name]).max() > 1e-3 for name in terms
+             if name.startswith(('cycle', 'supervised', 'discriminator')))
+
+
+def test_masked_distance_is_the_mean_over_images_of_means_over_valid_pixels():
+  rng = np.random.default_rng(0)
+  a, b = rng.normal(size=(2, 5, 7, 6, 3)).astype(np.float32)
+  mask = rng.random((5, 7, 6, 1)) < 0.4
+  mask[4] = False
+  expected = np.mean([np.abs(a[i] - b[i])[mask[i, ..., 0]].mean() if mask[i].any() else 0
+                      for i in range(5)])
+  assert losses.l1(a, b, mask) == pytest.approx(expected, rel=1e-6)
+  assert losses.l1(a, b, np.ones_like(mask)) == pytest.approx(float(losses.l1(a, b)), rel=1e-6)
 
 
 def test_batch_must_be_divisible_by_devices():

@@ -1,0 +1,60 @@
+"""Pixels without thermal data count in no figure and in no baseline."""
+
+import grain
+import numpy as np
+import pytest
+
+from cyclegan_jax import config as config_lib
+from cyclegan_jax import emsn
+from cyclegan_jax.data.source import Domain
+from cyclegan_jax.evaluation import baselines, measure, report
+
+SIZE = (24, 32)
+IR = Domain('ir', 1, emsn.normalisation('ir', False, 255.0))
+
+
+def examples(n=5):
+  rng = np.random.default_rng(0)
+  made = []
+  for i in range(n):
+    mask = np.zeros((*SIZE, 1), bool)
+    mask[2:22, i:28] = True
+    pixels = rng.integers(0, 256, (*SIZE, 1)).astype(np.float32)
+    made.append({'rgb': rng.uniform(-1, 1, (*SIZE, 3)).astype(np.float32),
+                 'ir': np.where(mask, IR.normalisation.forward(pixels), -1).astype(np.float32),
+                 'ir_mask': mask, 'id': str(i)})
+  return made
+
+
+def test_only_valid_pixels_are_measured():
+  made = examples()
+  data = grain.MapDataset.source(made)
+  def wrong_outside(batch):
+    return np.where(batch['ir_mask'], emsn.to_pixels(IR.normalisation, batch['ir']), 255.0)
+  def off_by_three(batch):
+    return wrong_outside(batch) + 3.0 * batch['ir_mask'] * (batch['ir'] < 0)
+  found = measure.measure({'model': wrong_outside, 'other': off_by_three}, data, IR, 2, print)
+  assert found['model'].totals['mse'] == 0 and found['model'].totals['ssim'] == 1
+  for i, example in enumerate(made):
+    share = (example['ir'] < 0)[example['ir_mask']].mean()
+    assert found['other'].per_image['mse'][i] == pytest.approx(9 * share, rel=1e-4)
+    assert found['model'].per_image[measure.VALID_SHARE][i] == pytest.approx(
+        example['ir_mask'].mean(), rel=1e-6)
+
+
+def test_the_report_says_how_much_is_compared():
+  made = examples()
+  predictors = dict.fromkeys((report.MODEL, *baselines.BASELINES), lambda batch: batch['ir'] * 0)
+  results = measure.measure(predictors, grain.MapDataset.source(made), IR, 4, print)
+  config = config_lib.make(dataset='osu', paired=True)
+  share = 100 * np.mean([example['ir_mask'].mean() for example in made])
+  assert f'{share:.1f} % of all' in report.markdown(report.result(results, config, IR, 'test', 1))
+
+
+def test_mean_image_is_over_the_images_in_which_a_pixel_is_valid():
+  made = examples()
+  mean = baselines._mean_image(grain.MapDataset.source(made), print)
+  stacked = np.ma.array([example['ir'] for example in made],
+                        mask=[~example['ir_mask'] for example in made])
+  expected = stacked.mean(0).filled(stacked.mean(0).mean())
+  np.testing.assert_allclose(mean, expected, atol=1e-6)
