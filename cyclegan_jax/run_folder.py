@@ -20,7 +20,7 @@ from typing import Iterable, Mapping
 from cyclegan_jax import config as config_lib
 from cyclegan_jax import emsn
 from cyclegan_jax import files
-from cyclegan_jax.config import Config
+from cyclegan_jax.settings import Config, differences, format_value
 from cyclegan_jax.data.source import Dataset, Domain
 from cyclegan_jax.errors import UserError
 
@@ -158,11 +158,11 @@ class CsvLog:
 
 
 def _check_same(file: pathlib.Path, config: Config) -> None:
-  changed = {name: values for name, values in config_lib.differences(
+  changed = {name: values for name, values in differences(
       config_lib.from_json(file.read_text(), str(file)), config).items() if name not in _FREE}
   if changed:
-    lines = [f'  --{name}: {config_lib.format_value(old) or "(empty)"} there, '
-             f'{config_lib.format_value(new) or "(empty)"} now'
+    lines = [f'  --{name}: {format_value(old) or "(empty)"} there, '
+             f'{format_value(new) or "(empty)"} now'
              for name, (old, new) in changed.items()]
     raise UserError(
         f'--workdir={file.parent} holds a run with another configuration:\n' + '\n'.join(lines) +

@@ -9,14 +9,16 @@ import grain
 import tensorflow_datasets as tfds
 
 from cyclegan_jax import emsn as emsn_lib
-from cyclegan_jax.config import DataConfig, validate_data
+from cyclegan_jax.settings import DataConfig
+from cyclegan_jax.validation import validate_data
 from cyclegan_jax.data import pipeline
 from cyclegan_jax.data.source import Dataset, Domain, Records, Split, SPLITS
 from cyclegan_jax.errors import UserError
 from datasets import leaks
+from datasets.aau import aau_dataset_builder as aau
 from datasets.folder import folder_dataset_builder as folder
-from datasets.osu import config as osu
-from datasets.osu import osu_dataset_builder as osu_builder
+from datasets.osu import download
+from datasets.osu import osu_dataset_builder as osu
 from datasets.synthetic import synthetic_dataset_builder as synthetic
 
 
@@ -82,15 +84,35 @@ def _open_synthetic(config: DataConfig, data_dir: str | None) -> Dataset:
 
 
 def _open_osu(config: DataConfig, data_dir: str | None) -> Dataset:
+  source = config.source_dir or download.default_source(data_dir)
+  found = osu.osu_config(source, _published_split(config), config.allow_unmatched)
+  return _open_published(osu.Builder, found, config, data_dir)
+
+
+def _open_aau(config: DataConfig, data_dir: str | None) -> Dataset:
   if not config.source_dir:
-    raise UserError('--dataset=osu needs --source_dir, the folder with its files.\n'
-                    + osu.MANUAL_INSTRUCTIONS)
-  split_by = 'paper' if config.split_by == 'auto' else config.split_by
-  found = osu.osu_config(config.source_dir, split_by, config.allow_unmatched)
-  builder = osu_builder.Builder(config=found, data_dir=data_dir)
+    raise UserError('--dataset=aau needs --source_dir, the folder with its files.\n'
+                    + aau.MANUAL_INSTRUCTIONS)
+  found = aau.aau_config(
+      config.source_dir, _published_split(config), config.registration, config.plane_depth,
+      config.skip_scenes, config.allow_unmatched)
+  return _open_published(aau.Builder, found, config, data_dir)
+
+
+def _published_split(config: DataConfig) -> str:
+  return 'paper' if config.split_by == 'auto' else config.split_by
+
+
+def _open_published(make: type[tfds.core.DatasetBuilder], found: Any, config: DataConfig,
+                    data_dir: str | None) -> Dataset:
+  """A data set of the paper's, by the configuration that describes the files found."""
+  builder = make(config=found, data_dir=data_dir)
   _prepare(builder)
-  description = '\n  '.join([f'osu {config.source_dir}: {found.description}', *found.notes])
-  return _dataset('osu', description, _identity(found.examples), builder, config, aligned=True,
+  description = '\n  '.join([f'{builder.name} {found.source_dir}: {found.description}',
+                             *found.notes])
+  # The name stands for the options too, such as how thermal frames are registered.
+  identity = [found.name.rpartition('-')[0], *_identity(found.examples)]
+  return _dataset(builder.name, description, identity, builder, config, aligned=True,
                   max_values={'rgb': 255, 'ir': 255})
 
 
@@ -109,7 +131,8 @@ def _open_folder(config: DataConfig, data_dir: str | None) -> Dataset:
                   found.aligned, max_values)
 
 
-_OPENERS = {'osu': _open_osu, 'folder': _open_folder, 'synthetic': _open_synthetic}
+_OPENERS = {'osu': _open_osu, 'aau': _open_aau, 'folder': _open_folder,
+            'synthetic': _open_synthetic}
 NAMES = tuple(_OPENERS)
 
 

@@ -91,7 +91,7 @@ def record_checksums(
   Raises:
     UserError: a part has other content than when another copy was prepared.
   """
-  for path in builder.data_path.parents[1].glob('*/*/metadata.json'):
+  for path in builder.data_path.parents[1].glob('*/[0-9]*/metadata.json'):
     recorded = json.loads(path.read_text()).get('checksums', {})
     changed = [part for part, checksum in found.items()
                if _differ(checksum, recorded.get(part, checksum))]

@@ -13,12 +13,14 @@ Infrared in false colour is refused, unless it is to be listed: --ir_channels=3.
 
 from absl import flags
 
-from cyclegan_jax import config as config_lib
 from cyclegan_jax.errors import UserError
+from cyclegan_jax.settings import DataConfig
+from cyclegan_jax.validation import validate_data
 from experiments import flags as common
 
 _DATA_FLAGS = ('dataset', 'source_dir', 'data_dir', 'rgb_dir', 'ir_dir', 'split_by',
-               'allow_unmatched', 'rgb_channels', 'ir_channels')
+               'allow_unmatched', 'skip_scenes', 'registration', 'plane_depth', 'rgb_channels',
+               'ir_channels')
 
 common.define_fields(_DATA_FLAGS)
 _OUTPUT = flags.DEFINE_string('output', None, 'The folder to write to; files of an earlier check '
@@ -33,8 +35,8 @@ def main() -> None:
     raise UserError('--output is missing: give the folder to write the report to.')
   if folder.exists() and not folder.is_dir():
     raise UserError(f'--output={folder} is a file; give a folder.')
-  config = config_lib.DataConfig(paired=True, **common.given(_DATA_FLAGS))
-  config_lib.validate_data(config)
+  config = DataConfig(paired=True, **common.given(_DATA_FLAGS))
+  validate_data(config)
   # Late, so that --help and bad flags answer at once.
   import datasets
   from cyclegan_jax.evaluation import pair_page

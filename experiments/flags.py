@@ -9,7 +9,7 @@ from absl import flags
 from absl import logging
 
 from cyclegan_jax import config as config_lib
-from cyclegan_jax.config import Config
+from cyclegan_jax.settings import Config, fields, format_value
 from cyclegan_jax.errors import UserError
 
 EXIT_USER_ERROR = 2
@@ -24,14 +24,14 @@ def define_config_flags() -> None:
   """--preset, and one flag per field of the configuration; its default is the preset's."""
   flags.DEFINE_string('preset', 'udacity', 'The settings to start from: '
                       f'{", ".join(config_lib.PRESETS)}. Other flags replace single ones.')
-  define_fields(name for name in config_lib.fields() if name != 'preset')
+  define_fields(name for name in fields() if name != 'preset')
 
 
 def define_fields(names: Iterable[str]) -> None:
   """One flag for each of these fields of the configuration; None if it is not given."""
   for name in names:
-    _, field = config_lib.fields()[name]
-    default = '' if field.default == '' else f' [{config_lib.format_value(field.default)}]'
+    _, field = fields()[name]
+    default = '' if field.default == '' else f' [{format_value(field.default)}]'
     help_text = field.metadata['help'] + default
     if field.metadata['choices']:
       flags.DEFINE_enum(name, None, field.metadata['choices'], help_text)
@@ -59,7 +59,7 @@ def config_from_flags() -> Config:
   Raises:
     UserError: a value cannot be read, or the values contradict each other.
   """
-  names = [name for name in config_lib.fields() if name != 'preset']
+  names = [name for name in fields() if name != 'preset']
   return config_lib.make(flags.FLAGS.preset, **given(names))
 
 
@@ -68,7 +68,7 @@ def given(names: Iterable[str]) -> dict[str, Any]:
   values = {name: flags.FLAGS[name].value for name in names}
   values = {name: value for name, value in values.items() if value is not None}
   for name in values:
-    if isinstance(config_lib.fields()[name][1].default, tuple):
+    if isinstance(fields()[name][1].default, tuple):
       values[name] = parse_size(name, values[name])
     if name in ('source_dir', 'data_dir') and values[name]:
       values[name] = str(path(values[name]).resolve())

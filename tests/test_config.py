@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 import pytest
 
 from cyclegan_jax import config as config_lib
+from cyclegan_jax import settings
 from cyclegan_jax.errors import UserError
 
 
@@ -88,6 +89,6 @@ def test_changed_values_are_marked():
 
 
 def test_every_field_is_documented_and_named_once():
-  names = [f.name for cls in config_lib.SECTIONS.values() for f in dataclasses.fields(cls)]
+  names = [f.name for cls in settings.SECTIONS.values() for f in dataclasses.fields(cls)]
   assert len(names) == len(set(names))
-  assert all(field.metadata['help'] for _, field in config_lib.fields().values())
+  assert all(field.metadata['help'] for _, field in settings.fields().values())

@@ -168,7 +168,10 @@ def to_channels(array: np.ndarray, channels: int, name: str) -> np.ndarray:
     return array
   if channels == 3:
     return np.repeat(array, 3, axis=-1)
-  spread = (array.max(-1) - array.min(-1)) / np.iinfo(array.dtype).max
+  # Three planes at a time: numpy is ten times slower along an axis of three.
+  planes = [array[..., i] for i in range(3)]
+  spread = (np.maximum(np.maximum(*planes[:2]), planes[2])
+            - np.minimum(np.minimum(*planes[:2]), planes[2])) / np.iinfo(array.dtype).max
   coloured = np.mean(spread > GREY_PIXEL_DIFFERENCE)
   if spread.mean() > GREY_MEAN_DIFFERENCE or coloured > GREY_COLOURED_SHARE:
     raise ImageError(

@@ -12,7 +12,7 @@ import grain
 import numpy as np
 import PIL.Image
 
-from cyclegan_jax.config import DataConfig, format_value
+from cyclegan_jax.settings import DataConfig, format_value
 from cyclegan_jax.data import images, masks
 from cyclegan_jax.data.source import Dataset, Domain, Records, Split
 from cyclegan_jax.errors import UserError

@@ -9,7 +9,7 @@ from typing import Callable, Mapping
 import grain
 import numpy as np
 
-from cyclegan_jax.config import DataConfig
+from cyclegan_jax.settings import DataConfig
 from cyclegan_jax.data import images, pipeline
 from cyclegan_jax.data.source import Dataset
 from cyclegan_jax.progress import Say, tracked

@@ -17,7 +17,7 @@ import numpy as np
 from cyclegan_jax import config as config_lib
 from cyclegan_jax import emsn
 from cyclegan_jax import files
-from cyclegan_jax.config import Config
+from cyclegan_jax.settings import Config, flatten
 from cyclegan_jax.data import images
 from cyclegan_jax.data.source import Domain
 from cyclegan_jax.evaluation import figures, page
@@ -56,7 +56,7 @@ def result(results: Mapping[str, Measured], config: Config, ir: Domain, split: s
       'image_size': list(config.data.image_size),
       'value_range': [0, int(ir.normalisation.max_value)],
       'checkpoint_step': step, 'preset': config.train.preset, 'seed': config.train.seed,
-      'settings': config_lib.flatten(config),
+      'settings': flatten(config),
       'definitions': _definitions(results[MODEL].totals),
       'versions': {'python': platform.python_version(),
                    **{name: importlib.metadata.version(name) for name in _PACKAGES}},

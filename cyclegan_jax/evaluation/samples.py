@@ -7,7 +7,7 @@ import jax
 import numpy as np
 
 from cyclegan_jax import emsn
-from cyclegan_jax.config import Config
+from cyclegan_jax.settings import Config
 from cyclegan_jax.data import pipeline
 from cyclegan_jax.data.source import Dataset, Domain
 from cyclegan_jax.evaluation import figures
@@ -25,9 +25,9 @@ def translate(net: networks.Network, params: Any, batch_stats: Any, x: jax.Array
 
 def translators(nets: Mapping[str, networks.Network], params: Mapping[str, Any],
                 batch_stats: Mapping[str, Any]) -> dict[str, Translator]:
-  """Both generators, each with its arrays, by name."""
+  """The generators, each with its arrays, by name."""
   return {name: functools.partial(translate, nets[name], params[name], batch_stats[name])
-          for name in networks.GENERATORS}
+          for name in nets if '_to_' in name}
 
 
 def predictor(rgb_to_ir: Translator, ir: Domain) -> Predictor:
@@ -38,8 +38,9 @@ def predictor(rgb_to_ir: Translator, ir: Domain) -> Predictor:
 def grid(both: Mapping[str, Translator], dataset: Dataset, config: Config) -> np.ndarray:
   """Some validation examples (training ones if there are none), one a row.
 
-  Columns: RGB, generated IR, RGB regained from it; IR, generated RGB, IR regained from it. The
-  same examples each time, spread evenly over the split.
+  Columns: RGB, generated IR, RGB regained from it; IR, generated RGB, IR regained from it; or, of
+  a method with one generator, RGB, generated IR, IR. The same examples each time, spread evenly
+  over the split.
 
   Returns:
     uint8 [height, width, 3].
@@ -52,9 +53,14 @@ def grid(both: Mapping[str, Translator], dataset: Dataset, config: Config) -> np
     data = pipeline.domain_images(dataset, split, name, config.data)
     chosen = np.linspace(0, len(data) - 1, n).round().astype(int)
     real[name] = np.stack([data[i][name] for i in chosen])
-  fake_ir, fake_rgb = both['rgb_to_ir'](real['rgb']), both['ir_to_rgb'](real['ir'])
-  columns = {'RGB': ('rgb', real['rgb']), 'IR, generated': ('ir', fake_ir),
-             'RGB, cycled': ('rgb', both['ir_to_rgb'](fake_ir)), 'IR': ('ir', real['ir']),
-             'RGB, generated': ('rgb', fake_rgb), 'IR, cycled': ('ir', both['rgb_to_ir'](fake_rgb))}
+  fake_ir = both['rgb_to_ir'](real['rgb'])
+  columns = {'RGB': ('rgb', real['rgb']), 'IR, generated': ('ir', fake_ir)}
+  if 'ir_to_rgb' in both:
+    columns['RGB, cycled'] = ('rgb', both['ir_to_rgb'](fake_ir))
+  columns['IR'] = ('ir', real['ir'])
+  if 'ir_to_rgb' in both:
+    fake_rgb = both['ir_to_rgb'](real['ir'])
+    columns |= {'RGB, generated': ('rgb', fake_rgb),
+                'IR, cycled': ('ir', both['rgb_to_ir'](fake_rgb))}
   pixels = [emsn.to_pixels(dataset.domains[name].normalisation, x) for name, x in columns.values()]
   return figures.grid([list(row) for row in zip(*pixels)], titles=list(columns))

@@ -149,4 +149,6 @@ def window_mean(quality: jax.Array, mask: jax.Array | None, size: int) -> jax.Ar
   valid = valid_windows(to_planes(mask), size)
   valid = valid[:, :, :quality.shape[2], :quality.shape[3]]
   count = jnp.sum(valid, axis=(1, 2, 3)) * quality.shape[1]
-  return jnp.sum(jnp.where(valid, quality, 0), axis=(1, 2, 3)) / count
+  # Not 0 / 0, whose gradient would be NaN for the whole batch.
+  mean = jnp.sum(jnp.where(valid, quality, 0), axis=(1, 2, 3)) / jnp.maximum(count, 1)
+  return jnp.where(count > 0, mean, jnp.nan)

@@ -7,7 +7,7 @@ import numpy as np
 
 from cyclegan_jax import emsn
 from cyclegan_jax import run_folder
-from cyclegan_jax.config import Config
+from cyclegan_jax.settings import Config
 from cyclegan_jax.data import images
 from cyclegan_jax.data.source import Domain
 from cyclegan_jax.evaluation import samples
@@ -80,4 +80,4 @@ def load(workdir: str | pathlib.Path, checkpoint: str = 'best') -> Model:
     state = checkpoints.restore(step)
   nets = networks.build(config.model, domains['rgb'].channels, domains['ir'].channels)
   return Model(config, step, domains,
-               samples.translators(nets, state.params, state.batch_stats))
+               samples.translators(nets, state.best_params(), state.batch_stats))

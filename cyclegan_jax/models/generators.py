@@ -1,61 +1,107 @@
-"""Generators: an image of one domain in, an image of the other out."""
+"""Generators: an image of one domain in, an image of the other out.
+
+All map float32 [batch, height, width, in_channels] of network values to [batch, height, width,
+out_channels] within [-1, 1]; height and width are multiples of 2 ** n_downsampling. `keys`, one
+random key for each image, switches dropout on where there is any.
+"""
 
 from flax import nnx
 import jax
 import jax.numpy as jnp
 
-from cyclegan_jax.config import ModelConfig
 from cyclegan_jax.models import layers
+from cyclegan_jax.models.unet import UNetGenerator
+from cyclegan_jax.settings import ModelConfig
 
 
 class ResidualBlock(nnx.Module):
   """x + norm(conv(activation(norm(conv(x))))), 3x3, no activation after the sum."""
 
-  def __init__(self, config: ModelConfig, channels: int, rngs: nnx.Rngs):
-    self.config = config
-    bias = layers.use_bias(config)
-    self.conv1 = layers.conv(channels, channels, 3, 1, use_bias=bias, rngs=rngs)
+  def __init__(self, config: ModelConfig, channels: int, rngs: nnx.Rngs, reflect: bool):
+    self.activation = config.activation
+    self.reflect = reflect
+    make = lambda: layers.conv(config, channels, channels, 3, 1, padding=0 if reflect else 1,
+                               use_bias=layers.use_bias(config), rngs=rngs)
+    self.conv1 = make()
     self.norm1 = layers.norm(config, channels, rngs)
-    self.conv2 = layers.conv(channels, channels, 3, 1, use_bias=bias, rngs=rngs)
+    self.conv2 = make()
     self.norm2 = layers.norm(config, channels, rngs)
 
   def __call__(self, x: jax.Array) -> jax.Array:
-    y = layers.activate(self.config, self.norm1(self.conv1(x)))
-    return x + self.norm2(self.conv2(y))
+    pad = (lambda x: layers.reflect(x, 1)) if self.reflect else lambda x: x
+    y = layers.activate(self.activation, self.norm1(self.conv1(pad(x))))
+    return x + self.norm2(self.conv2(pad(y)))
 
 
-class ResidualGenerator(nnx.Module):
-  """Strided convolutions, residual blocks, transposed convolutions, tanh.
+class StridedGenerator(nnx.Module):
+  """4x4 convolutions of stride 2, residual blocks, 4x4 transposed convolutions, tanh.
 
   With the defaults of `ModelConfig` it is the generator of the paper's reference [1]:
-  8,402,176 parameters from 3 to 3 channels. Fully convolutional: any height and width that are
-  multiples of 2 ** n_downsampling.
+  8,402,176 parameters from 3 to 3 channels.
   """
 
   def __init__(self, config: ModelConfig, in_channels: int, out_channels: int, rngs: nnx.Rngs):
-    self.config = config
+    self.activation = config.activation
     bias = layers.use_bias(config)
     widths = [config.base_width * 2 ** i for i in range(config.n_downsampling)]
     self.down = nnx.List([
-        layers.conv(a, b, 4, 2, use_bias=bias, rngs=rngs)
+        layers.conv(config, a, b, 4, 2, use_bias=bias, rngs=rngs)
         for a, b in zip([in_channels] + widths, widths)])
     self.down_norms = nnx.List([layers.norm(config, width, rngs) for width in widths])
-    self.blocks = nnx.List([
-        ResidualBlock(config, widths[-1], rngs) for _ in range(config.n_residual_blocks)])
+    self.blocks = nnx.List([ResidualBlock(config, widths[-1], rngs, reflect=False)
+                            for _ in range(config.n_residual_blocks)])
     ups = widths[::-1] + [out_channels]
-    self.up = nnx.List([
-        layers.upsample(config, a, b, use_bias=bias, rngs=rngs) for a, b in zip(ups, ups[1:])])
+    self.up = nnx.List([layers.upsample(config, a, b, 4, use_bias=bias, rngs=rngs)
+                        for a, b in zip(ups, ups[1:])])
     self.up_norms = nnx.List([layers.norm(config, width, rngs) for width in ups[1:-1]])
 
-  def __call__(self, x: jax.Array) -> jax.Array:
-    """Maps [batch, height, width, in_channels] to [batch, height, width, out_channels].
-
-    Input and output are network values; the output lies within [-1, 1].
-    """
+  def __call__(self, x: jax.Array, keys: jax.Array | None = None) -> jax.Array:
     for conv, norm in zip(self.down, self.down_norms):
-      x = layers.activate(self.config, norm(conv(x)))
+      x = layers.activate(self.activation, norm(conv(x)))
     for block in self.blocks:
       x = block(x)
     for up, norm in zip(self.up, self.up_norms):
-      x = layers.activate(self.config, norm(up(x)))
+      x = layers.activate(self.activation, norm(up(x)))
     return jnp.tanh(self.up[-1](x))
+
+
+class ResnetGenerator(nnx.Module):
+  """7x7 convolution, 3x3 ones of stride 2, residual blocks, 3x3 transposed ones, 7x7, tanh.
+
+  Reflection padding around the 7x7 convolutions and in the blocks. With n_downsampling=2,
+  n_residual_blocks=9 and instance norm it is the generator of Zhu et al. 2017: 11,378,179
+  parameters from 3 to 3 channels.
+  """
+
+  def __init__(self, config: ModelConfig, in_channels: int, out_channels: int, rngs: nnx.Rngs):
+    self.activation = config.activation
+    bias = layers.use_bias(config)
+    widths = [config.base_width * 2 ** i for i in range(config.n_downsampling + 1)]
+    self.first = layers.conv(config, in_channels, widths[0], 7, 1, padding=0, use_bias=bias,
+                             rngs=rngs)
+    self.first_norm = layers.norm(config, widths[0], rngs)
+    self.down = nnx.List([layers.conv(config, a, b, 3, 2, use_bias=bias, rngs=rngs)
+                          for a, b in zip(widths, widths[1:])])
+    self.down_norms = nnx.List([layers.norm(config, width, rngs) for width in widths[1:]])
+    self.blocks = nnx.List([ResidualBlock(config, widths[-1], rngs, reflect=True)
+                            for _ in range(config.n_residual_blocks)])
+    ups = widths[::-1]
+    self.up = nnx.List([layers.upsample(config, a, b, 3, use_bias=bias, rngs=rngs)
+                        for a, b in zip(ups, ups[1:])])
+    self.up_norms = nnx.List([layers.norm(config, width, rngs) for width in ups[1:]])
+    self.last = layers.conv(config, widths[0], out_channels, 7, 1, padding=0, use_bias=True,
+                            rngs=rngs)
+
+  def __call__(self, x: jax.Array, keys: jax.Array | None = None) -> jax.Array:
+    x = self.first_norm(self.first(layers.reflect(x, 3)))
+    for conv, norm in zip(self.down, self.down_norms):
+      x = norm(conv(layers.activate(self.activation, x)))
+    x = layers.activate(self.activation, x)
+    for block in self.blocks:
+      x = block(x)
+    for up, norm in zip(self.up, self.up_norms):
+      x = layers.activate(self.activation, norm(up(x)))
+    return jnp.tanh(self.last(layers.reflect(x, 3)))
+
+
+GENERATORS = {'strided': StridedGenerator, 'resnet': ResnetGenerator, 'unet': UNetGenerator}

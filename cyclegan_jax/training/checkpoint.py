@@ -10,7 +10,7 @@ import jax
 import orbax.checkpoint as ocp
 from orbax.checkpoint import checkpoint_managers
 
-from cyclegan_jax.config import Config
+from cyclegan_jax.settings import Config
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.training import state as state_lib
 from cyclegan_jax.training.state import TrainState

@@ -12,7 +12,7 @@ import numpy as np
 
 from cyclegan_jax import config as config_lib
 from cyclegan_jax import run_folder
-from cyclegan_jax.config import Config
+from cyclegan_jax.settings import Config
 from cyclegan_jax.data import images, pipeline
 from cyclegan_jax.data.source import Dataset
 from cyclegan_jax.errors import UserError
@@ -150,7 +150,7 @@ class _Run:
 
   def _compile(self) -> Callable[..., Any]:
     begin = time.monotonic()
-    step = parallel.compile_train_step(self.nets, self.config).lower(
+    step = parallel.compile_train_step(self.nets, self.config, self.steps_per_epoch).lower(
         self.state, self._batch_shapes()).compile()
     memory = step.memory_analysis()
     line = f'Compiled the training step in {duration(time.monotonic() - begin)}'
@@ -183,7 +183,7 @@ class _Run:
     state = parallel.unreplicate(self.state)
     figures = None
     if validate:
-      translators = samples.translators(self.nets, state.params, state.batch_stats)
+      translators = samples.translators(self.nets, state.best_params(), state.batch_stats)
       figures = self._validate(translators) if self._pairs('validation') else None
       folder = self.workdir / run_folder.SAMPLES
       folder.mkdir(exist_ok=True)
@@ -209,10 +209,10 @@ class _Run:
 
   def announcement(self) -> str:
     """What a person should know before the first step."""
-    params = self.state.params
+    model = self.config.model
     # Leaves carry one copy per device.
-    count = {name: networks.count_parameters(params[name]) // jax.local_device_count()
-             for name in params}
+    count = {name: networks.count_parameters(params) // jax.local_device_count()
+             for name, params in self.state.params.items()}
     sizes = ', '.join(
         f'{s.name} {len(s.rgb)}' if s.aligned else f'{s.name} {len(s.rgb)} RGB / {len(s.ir)} IR'
         for s in self.dataset.splits.values())
@@ -221,8 +221,10 @@ class _Run:
     return '\n'.join([
         config_lib.describe(self.config),
         f'Devices: {len(devices)} x {devices[0].device_kind} ({devices[0].platform}).',
-        f'Parameters: {sum(count.values()):,} (generators {count["rgb_to_ir"]:,} + '
-        f'{count["ir_to_rgb"]:,}, discriminators {count["rgb"]:,} + {count["ir"]:,}).',
+        f'Parameters: {sum(count.values()):,} (' + ', '.join(
+            [f'generator {name} {count[name]:,}' for name in networks.generators(model)]
+            + [f'discriminator {name} {count[name]:,}'
+               for name in networks.discriminators(model)]) + ').',
         f'Data: {self.dataset.description}',
         f'Examples: {sizes}.',
         _sampling(self.config), *self._missing(),

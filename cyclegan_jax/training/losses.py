@@ -1,30 +1,75 @@
-"""Loss terms. Each is a mean over all elements that count, a float32 scalar, not weighted."""
+"""Loss terms. Each is a mean over all elements that count, a float32 scalar, not weighted.
+
+Images are [batch, height, width, channels] of network values. A mask is bool [batch, height,
+width, 1], the pixels that count, or None for all. With a mask the mean is over each image's valid
+pixels, then over images, so that sharing a batch out among devices changes nothing; an image
+without any valid pixel counts as 0.
+"""
 
 import jax
 import jax.numpy as jnp
+import optax
+
+from cyclegan_jax.evaluation import metrics
+
+# From -1 to 1.
+_NETWORK_RANGE = 2.0
 
 
-def adversarial(scores: jax.Array, real: bool) -> jax.Array:
-  """Least-squares GAN loss (Mao et al. 2017): squared distance of scores from 1 or 0.
+def judged(kind: str, scores: jax.Array, real: bool) -> jax.Array:
+  """A discriminator's loss on real or on generated images.
 
   Args:
-    scores: a discriminator's raw output, any shape.
-    real: the label that the scores are drawn towards, True for 1.
+    kind: 'lsgan', 'vanilla' or 'hinge'.
+    scores: its raw output, any shape.
+    real: what the images are.
   """
+  if kind == 'hinge':
+    return jnp.mean(jax.nn.relu(1 - scores if real else 1 + scores))
+  return _distance_from_label(kind, scores, real)
+
+
+def adversarial(kind: str, scores: jax.Array) -> jax.Array:
+  """A generator's loss from a discriminator's raw scores of its images, any shape.
+
+  lsgan: squared distance from 1; vanilla: cross entropy with 'real', not the saturating form;
+  hinge: minus the scores.
+  """
+  return -jnp.mean(scores) if kind == 'hinge' else _distance_from_label(kind, scores, True)
+
+
+def _distance_from_label(kind: str, scores: jax.Array, real: bool) -> jax.Array:
+  if kind == 'vanilla':
+    return jnp.mean(optax.sigmoid_binary_cross_entropy(scores, float(real)))
   return jnp.mean((scores - float(real)) ** 2)
 
 
 def l1(a: jax.Array, b: jax.Array, mask: jax.Array | None = None) -> jax.Array:
-  """Mean absolute difference of two equally shaped arrays: cycle, identity and supervised terms.
-
-  Args:
-    a, b: [batch, height, width, channels].
-    mask: bool [batch, height, width, 1], or None for all: the pixels that count. The mean over
-      each image's valid pixels, then over images, so that sharing a batch out among devices
-      changes nothing; an image without any valid pixel counts as 0.
-  """
+  """Mean absolute difference: cycle, identity and supervised terms."""
   difference = jnp.abs(a - b)
   if mask is None:
     return jnp.mean(difference)
   count = jnp.maximum(jnp.sum(mask, (1, 2, 3)), 1) * a.shape[-1]
   return jnp.mean(jnp.sum(jnp.where(mask, difference, 0), (1, 2, 3)) / count)
+
+
+def gradient_l1(a: jax.Array, b: jax.Array, mask: jax.Array | None = None) -> jax.Array:
+  """Mean absolute difference of differences between neighbours, horizontal and vertical.
+
+  With a mask only where both neighbours count.
+  """
+  terms = []
+  for axis in (1, 2):
+    valid = None if mask is None else (
+        jnp.delete(mask, -1, axis) & jnp.delete(mask, 0, axis))
+    terms.append(l1(jnp.diff(a, axis=axis), jnp.diff(b, axis=axis), valid))
+  return sum(terms)
+
+
+def dissimilarity(a: jax.Array, b: jax.Array, mask: jax.Array | None = None) -> jax.Array:
+  """1 - SSIM of Wang et al. 2004, over the network range; see `metrics.ssim`."""
+  similarity = metrics.ssim(a, b, _NETWORK_RANGE, mask)
+  if mask is not None:
+    # An image in which no window is valid has no similarity.
+    similarity = jnp.where(jnp.isnan(similarity), 1.0, similarity)
+  return 1 - jnp.mean(similarity)

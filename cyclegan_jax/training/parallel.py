@@ -7,7 +7,7 @@ import jax
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 import numpy as np
 
-from cyclegan_jax.config import Config
+from cyclegan_jax.settings import Config
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.models import networks
 from cyclegan_jax.models.layers import DEVICE_AXIS
@@ -42,13 +42,15 @@ def unreplicate(tree: Any) -> Any:
   return jax.tree.map(lambda x: x.addressable_data(0)[0], tree)
 
 
-def compile_train_step(nets: Mapping[str, networks.Network], config: Config) -> Callable[..., Any]:
+def compile_train_step(nets: Mapping[str, networks.Network], config: Config,
+                       steps_per_epoch: int) -> Callable[..., Any]:
   """The training step over all devices.
 
   Returns:
     (state, batch) -> (state, terms): the state as `replicate` gives it, which is donated; the
-    batch as {'rgb', 'ir'}, float32 [devices, rows, height, width, channels]; the terms of
+    batch as `pipeline.batches` gives it; the terms of
     `steps.train_step`, float32 [devices], equal on all devices.
   """
-  step = functools.partial(steps.train_step, nets=nets, config=config)
+  step = functools.partial(steps.train_step, nets=nets, config=config,
+                           steps_per_epoch=steps_per_epoch)
   return jax.pmap(step, axis_name=DEVICE_AXIS, donate_argnums=0)

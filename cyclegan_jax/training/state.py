@@ -7,8 +7,9 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from cyclegan_jax.config import Config, TrainConfig
 from cyclegan_jax.models import networks
+from cyclegan_jax.settings import Config, TrainConfig
+from cyclegan_jax.training import image_pool
 
 
 @jax.tree_util.register_dataclass
@@ -21,31 +22,61 @@ class TrainState:
     params: parameters by network name, see models/networks.py.
     batch_stats: running batch statistics by network name; empty dicts without batch norm.
     opt_state: optax states of the `generators` and the `discriminators`.
+    average: moving averages of the generators' parameters by name; {} if they are not kept.
+    pools: earlier inputs of each discriminator, see image_pool.py; {} without pools.
   """
   step: jax.Array
   params: dict[str, Any]
   batch_stats: dict[str, Any]
   opt_state: dict[str, optax.OptState]
+  average: dict[str, Any]
+  pools: dict[str, image_pool.Pool]
+
+  def best_params(self) -> dict[str, Any]:
+    """The parameters to translate with: the moving averages where there are any."""
+    return {**self.params, **self.average}
 
 
-def optimizer(config: TrainConfig) -> optax.GradientTransformation:
+def optimizer(config: TrainConfig, steps_per_epoch: int) -> optax.GradientTransformation:
   """Adam; one for both generators and one for both discriminators.
 
   Adam treats every scalar by itself, so this equals one optimiser per network.
   """
-  return optax.adam(config.learning_rate, b1=config.beta1, b2=config.beta2)
+  rate = config.learning_rate
+  if config.decay_epochs:
+    rate = lambda step: config.learning_rate * decay(config, step // steps_per_epoch)
+  return optax.adam(rate, b1=config.beta1, b2=config.beta2)
+
+
+def decay(config: TrainConfig, epoch: jax.Array | int) -> jax.Array:
+  """Factor of the learning rate in an epoch, counted from 0, as Zhu et al.'s code has it.
+
+  1 for decay_start epochs, then down in equal steps; the first epoch that would get 0 is the one
+  after decay_start + decay_epochs.
+  """
+  past = jnp.maximum(0, epoch + 1 - config.decay_start)
+  return jnp.maximum(0.0, 1 - past / (config.decay_epochs + 1))
 
 
 def initialise(config: Config) -> TrainState:
   """The state before the first step; the same for the same seed."""
-  data = config.data
+  data, model, train = config.data, config.model, config.train
   params, batch_stats = networks.initialise(
-      config.model, data.rgb_channels, data.ir_channels, jax.random.key(config.train.seed))
-  adam = optimizer(config.train)
+      model, data.rgb_channels, data.ir_channels, jax.random.key(train.seed))
+  generators, discriminators = networks.generators(model), networks.discriminators(model)
+  # The form of Adam's state does not depend on the length of an epoch.
+  adam = optimizer(train, steps_per_epoch=1)
+  pools = {}
+  if train.pool_size:
+    channels = networks.judged_channels(model, data.rgb_channels, data.ir_channels)
+    pools = {name: image_pool.empty(train.pool_size, (*data.image_size, channels[name]))
+             for name in discriminators}
   return TrainState(
       step=jnp.zeros((), jnp.int32), params=params, batch_stats=batch_stats,
-      opt_state={'generators': adam.init(select(params, networks.GENERATORS)),
-                 'discriminators': adam.init(select(params, networks.DISCRIMINATORS))})
+      opt_state={'generators': adam.init(select(params, generators)),
+                 'discriminators': adam.init(select(params, discriminators))},
+      average=jax.tree.map(jnp.copy, select(params, generators)) if train.ema_decay else {},
+      pools=pools)
 
 
 def select(tree: dict[str, Any], names: tuple[str, ...]) -> dict[str, Any]:

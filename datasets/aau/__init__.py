@@ -1,0 +1,1 @@
+"""AAU VAP Trimodal: colour, depth and thermal video of people indoors."""

@@ -79,15 +79,19 @@ class Calibration:
   notes: tuple[str, ...]
 
 
-def read_calibration(path) -> Calibration:
+def read_calibration(path, content: bytes | None = None) -> Calibration:
   """Reads a calibVars.yml.
+
+  Args:
+    path: the file; with `content`, only what messages call it.
+    content: what the file holds, if it is in an archive.
 
   Raises:
     UserError: the file cannot be read, is not what it should be, lacks a key or has one
       twice, or a value has the wrong shape or is not finite; or OpenCV is missing. The
       message names file and key.
   """
-  fields = _Fields(path)
+  fields = _Fields(path, content)
   width, height = (fields.integer(key, 2, _MAX_SIDE) for key in ('WIDTH', 'HEIGHT'))
   cameras = [fields.camera(key) for key in ('rgbCamMat', 'tCamMat')]
   centres = [fields.centres(key) for key in ('homDepthCentersRgb', 'homDepthCentersT')]
@@ -116,7 +120,7 @@ def read_calibration(path) -> Calibration:
       notes=tuple(notes))
 
 
-def _open(path) -> Any:
+def _open(path, content: bytes | None) -> Any:
   """The file as a cv2.FileStorage, after refusing what makes OpenCV's parser crash."""
   try:
     import cv2  # pylint: disable=g-import-not-at-top
@@ -124,8 +128,9 @@ def _open(path) -> Any:
     raise errors.UserError(
         f'{path}: reading it needs OpenCV: pip install -e ".[aau]"') from error
   try:
-    with open(path, 'rb') as file:
-      content = file.read(_MAX_BYTES + 1)
+    if content is None:
+      with open(path, 'rb') as file:
+        content = file.read(_MAX_BYTES + 1)
     text = content.decode('utf-8-sig')
   except OSError as error:
     raise errors.UserError(f'{path}: cannot be read: {error.strerror}.') from error
@@ -152,9 +157,9 @@ def _open(path) -> Any:
 class _Fields:
   """The values of a file by key, checked."""
 
-  def __init__(self, path):
+  def __init__(self, path, content):
     self.path = path
-    self._storage = _open(path)
+    self._storage = _open(path, content)
     names = self._storage.root().keys()
     missing = sorted(_KEYS.difference(names))
     if missing:

@@ -9,7 +9,7 @@ import numpy as np
 
 _ITERATIONS = 30
 _CONVERGED = 0.05  # pixels
-_CHUNK = 2**16  # distances at a time while blending: what a processor's cache holds
+_CHUNK = 2**17  # distances at a time while blending: what a processor's cache holds
 _EMPTY = np.uint32(0x7f800000)  # the bits of infinity, above those of any distance
 
 

@@ -9,12 +9,19 @@ edge appears twice.
 import functools
 
 import numpy as np
+from PIL import Image
 
 from cyclegan_jax import errors
+from cyclegan_jax.data import images
 from datasets.aau import calibration as calibration_lib
 from datasets.aau import points as points_lib
 
 MODES = ('none', 'plane', 'depth')
+
+# Pixels that share a blend of planes: within a block this wide, depths this share apart. The
+# planes are calibrated some 100 mm apart, and depth images have more noise than this.
+_BLOCK = 8
+_DEPTH_STEP = 0.01
 
 
 def register(
@@ -24,20 +31,22 @@ def register(
     depth_image: np.ndarray | None = None,
     size: tuple[int, int] | None = None,
     depth_mm: float = 1500.0,
+    nearest: bool = False,
 ) -> tuple[np.ndarray, np.ndarray]:
   """Shows a thermal image as if the RGB camera had taken it.
 
   Args:
     ir: uint8 or uint16 [height, width, 1].
     calibration: the scene's; not used by mode 'none'.
-    mode: 'none' resizes only. 'plane' takes everything to lie on one calibrated plane, the
-      one whose centre is nearest to `depth_mm`. 'depth' takes each pixel's depth from
-      `depth_image` and blends the planes around that point.
+    mode: 'none' resizes only, without OpenCV. 'plane' takes everything to lie on one
+      calibrated plane, the one whose centre is nearest to `depth_mm`. 'depth' takes each
+      pixel's depth from `depth_image` and blends the planes around that point.
     depth_image: raw values, 0 where missing, uint16 [height, width] or [height, width, 1];
       used by mode 'depth' only.
     size: (height, width) of the RGB image; the calibration's if not given. Of another size,
       the RGB image is taken for the calibrated one resized.
     depth_mm: distance from the RGB camera along its axis, mm.
+    nearest: take the nearest pixel's value, for labels, instead of interpolating.
 
   Returns:
     (the image, dtype of `ir`, [rgb height, rgb width, 1], 0 outside the thermal image;
@@ -51,23 +60,35 @@ def register(
   """
   if mode not in MODES:
     raise ValueError(f'mode {mode!r}, expected one of {MODES}')
-  if ir.ndim != 3 or ir.shape[2] != 1 or ir.dtype not in (np.uint8, np.uint16):
-    raise ValueError(f'ir is {ir.dtype} {ir.shape}, expected uint8 or uint16 [height, width, 1]')
-  if mode == 'none':
-    return _resize(ir, size or (calibration.height, calibration.width))
-  _check_size('thermal image', ir, calibration)
   size = size or (calibration.height, calibration.width)
+  if mode == 'none':
+    return _resize(ir, size, nearest)
+  return sample(ir, calibration, *rgb_map(calibration, mode, depth_image, size, depth_mm), nearest)
+
+
+def rgb_map(
+    calibration: calibration_lib.Calibration,
+    mode: str,
+    depth_image: np.ndarray | None,
+    size: tuple[int, int],
+    depth_mm: float,
+) -> tuple[np.ndarray, np.ndarray]:
+  """Where RGB pixels are seen in the thermal image, for `sample`; see `register`.
+
+  Returns:
+    (thermal coordinates, float32 [height, width, 2], NaN where there are none; whether they
+    are known, bool [height, width]); not to be written to.
+  """
   if mode == 'plane':
-    plane = nearest_plane(calibration, depth_mm)
-    return _sample(ir, plane_map(calibration, plane, *size), True)
+    points = plane_map(calibration, nearest_plane(calibration, depth_mm), *size)
+    return points, np.ones(size, bool)
   if depth_image is None:
     raise ValueError("mode 'depth' needs depth_image")
   _check_size('depth image', depth_image, calibration)
   if depth_image.dtype != np.uint16 or depth_image.size != calibration.height * calibration.width:
     raise errors.UserError(f'depth image: {depth_image.dtype} {depth_image.shape}; expected one '
                            'channel of 16 bits: a depth image as the data set has it in SyncD.')
-  depth_image = depth_image.reshape(depth_image.shape[:2])
-  return _sample(ir, *depth_map(calibration, depth_image, *size))
+  return depth_map(calibration, depth_image.reshape(depth_image.shape[:2]), *size)
 
 
 @functools.lru_cache(maxsize=4)
@@ -101,10 +122,27 @@ def depth_map(
   points = _rgb_points(calibration, height, width)
   depth, known = look_up_depth(_depth_index(calibration, height, width), depth_image, calibration)
   used = ~calibration.discarded
+  chosen, shared = _alike(depth, np.isfinite(points).all(-1))
+  seen = points_lib.back_project(points.reshape(-1, 2)[chosen], depth.ravel()[chosen],
+                                 calibration.rgb_matrix)
   homographies = points_lib.blend_homographies(
-      points_lib.back_project(points, depth, calibration.rgb_matrix),
-      calibration.centres_rgb[used], calibration.homographies[used])
-  return _to_thermal(calibration, points, homographies), known
+      seen, calibration.centres_rgb[used], calibration.homographies[used])
+  return _to_thermal(calibration, points, homographies[shared]), known
+
+
+def _alike(depth, finite):
+  """Pixels of a small block at about the same depth share a blend, which takes most of the time.
+
+  Returns:
+    (one pixel of each group, flat indices [groups]; the group of each pixel, int [height,
+    width])
+  """
+  rows, columns = np.indices(depth.shape, sparse=True)
+  blocks = rows // _BLOCK * depth.shape[1] + columns // _BLOCK
+  levels = np.rint(np.log(depth) / _DEPTH_STEP).astype(np.int64)
+  groups = np.where(finite, blocks * (levels.max() + 1) + levels, -1)
+  _, chosen, shared = np.unique(groups, return_index=True, return_inverse=True)
+  return chosen, shared.reshape(depth.shape)
 
 
 def nearest_plane(calibration: calibration_lib.Calibration, depth_mm: float) -> int:
@@ -172,25 +210,49 @@ def _to_thermal(calibration, points, homographies):
   return points
 
 
-def _sample(ir, points, known):
+def sample(
+    image: np.ndarray, calibration: calibration_lib.Calibration, points: np.ndarray,
+    known: np.ndarray, nearest: bool
+) -> tuple[np.ndarray, np.ndarray]:
+  """The second half of `register`: a thermal image or its labels at mapped points.
+
+  Args:
+    image: uint8 or uint16 [height, width, 1].
+    calibration: the scene's.
+    points, known: from `rgb_map`.
+    nearest: see `register`.
+
+  Returns:
+    (image, mask), see `register`.
+  """
   cv2 = _opencv()
-  height, width = ir.shape[:2]
+  _check_image(image)
+  _check_size('thermal image', image, calibration)
+  height, width = image.shape[:2]
   # A rounding error must not cost the outermost pixels.
   inside = points_lib.is_inside(points, height, width, 1e-2)
   points = np.where(inside[..., None], np.clip(points, 0, (width - 1, height - 1)), -2)
-  image = cv2.remap(np.ascontiguousarray(ir), points.astype(np.float32), None, cv2.INTER_LINEAR,
+  found = cv2.remap(np.ascontiguousarray(image), points.astype(np.float32), None,
+                    cv2.INTER_NEAREST if nearest else cv2.INTER_LINEAR,
                     borderMode=cv2.BORDER_CONSTANT, borderValue=0)
-  return image.reshape(*inside.shape, 1), (inside & known)[..., None]
+  return found.reshape(*inside.shape, 1), (inside & known)[..., None]
 
 
-def _resize(ir, size):
-  cv2 = _opencv()
-  height, width = size
-  # Averaging where it shrinks, else interpolation; neither shifts the image.
-  shrinks = height < ir.shape[0] and width < ir.shape[1]
-  image = cv2.resize(np.ascontiguousarray(ir), (width, height),
-                     interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
-  return image.reshape(height, width, 1), np.ones((height, width, 1), bool)
+def _resize(image, size, nearest):
+  _check_image(image)
+  shrinks = size[0] < image.shape[0] and size[1] < image.shape[1]
+  if nearest:
+    resized = Image.fromarray(image[..., 0]).resize(size[::-1], Image.Resampling.NEAREST)
+    image = np.asarray(resized, image.dtype)[..., None]
+  else:
+    image = images.resize(image, size, 'area' if shrinks else 'bicubic')
+  return image, np.ones(image.shape, bool)
+
+
+def _check_image(image):
+  if image.ndim != 3 or image.shape[2] != 1 or image.dtype not in (np.uint8, np.uint16):
+    raise ValueError(f'image is {image.dtype} {image.shape}, expected uint8 or uint16 '
+                     '[height, width, 1]')
 
 
 def _check_size(name, image, calibration):

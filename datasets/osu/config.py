@@ -28,7 +28,8 @@ Download 1a.zip to 6a.zip and 1b.zip to 6b.zip from
 http://vcipl-okstate.org/pbvs/bench/Data/03/download.html
 (the files are http://vcipl-okstate.org/pbvs/bench/Data/03/1a.zip and so on; some networks are
 refused with error 403, others are not) and put all twelve into one folder, zipped or unpacked to
-folders called 1a to 6b. Then name that folder: --source_dir=FOLDER."""
+folders called 1a to 6b. Then name that folder: --source_dir=FOLDER, or for TFDS
+tfds.download.DownloadConfig(manual_dir=FOLDER)."""
 
 _MAX_LOST_SHARE = 0.01
 # Frames of a part that are looked into to tell thermal from colour.
@@ -50,6 +51,8 @@ class Example(NamedTuple):
 @dataclasses.dataclass(eq=False)
 class OsuConfig(tfds.core.BuilderConfig):
   """Where the files are, how they are divided, and the pairs found; see osu_config().
+
+  Without pairs the builder looks for them when it prepares.
 
   Attributes:
     source_dir: the folder with the zips or their content.

@@ -1,46 +1,61 @@
 """TFDS builder of OSU Color-Thermal, from the published files.
 
-    config = osu_config('/data/osu')
-    builder = Builder(config=config, data_dir='/data/prepared')
-    builder.download_and_prepare(file_format='array_record')
+From a folder that has them:
+
+    builder = Builder(config=osu_config('/data/osu'), data_dir='/data/prepared')
+    builder.download_and_prepare()
+
+Or by name, from TFDS's manual folder or else downloaded:
+
+    train = tfds.data_source('osu/sequence', split='train', data_dir='/data/prepared')
 """
 
 import io
+import pathlib
 from typing import Any, Iterator
 
 import tensorflow_datasets as tfds
 
-from cyclegan_jax import errors
 from cyclegan_jax.data import images
+from datasets import leftovers
 from datasets import storing
 from datasets.osu import borders as borders_lib
 from datasets.osu import checks
 from datasets.osu import config as config_lib
+from datasets.osu import download
+from datasets.osu import files
 
 Example = config_lib.Example
 OsuConfig = config_lib.OsuConfig
 osu_config = config_lib.osu_config
+MANUAL_INSTRUCTIONS = config_lib.MANUAL_INSTRUCTIONS
 
 
 class Builder(tfds.core.GeneratorBasedBuilder):
   """Registered pairs of colour and thermal frames with masks of valid thermal pixels.
 
-  Without TensorFlow the images have to be read with
-  `decoders={'rgb': tfds.decode.SkipDecoding(), ...}` and `images.read_image`.
+  The configurations 'paper', 'sequence' and 'location' are ways to split; their files are
+  looked for when they are prepared. The format is array_record unless another one is asked
+  for.
+
   `info.metadata` has 'checksums' (part -> number and SHA-256 of its frames), 'borders'
   (sequence -> top, bottom, left, right) and 'notes'.
   """
 
   VERSION = tfds.core.Version('1.0.0')
   RELEASE_NOTES = {'1.0.0': 'Initial release.'}
-  MANUAL_DOWNLOAD_INSTRUCTIONS = config_lib.MANUAL_INSTRUCTIONS
+  MANUAL_DOWNLOAD_INSTRUCTIONS = MANUAL_INSTRUCTIONS
+  BUILDER_CONFIGS = [
+      OsuConfig(name=method, split_by=method, description=f'Split by {method}, see README.md.')
+      for method in config_lib.METHODS]
 
   builder_config: OsuConfig
 
+  def __init__(self, *, file_format: str | tfds.core.FileFormat | None = None, **kwargs):
+    # TFDS's own default can neither be written nor read without TensorFlow.
+    super().__init__(file_format=file_format or 'array_record', **kwargs)
+
   def _info(self) -> tfds.core.DatasetInfo:
-    if not isinstance(self.builder_config, OsuConfig):
-      raise errors.UserError('the dataset osu needs its published files: make its configuration '
-                             f'with osu_config(source_dir).\n{config_lib.MANUAL_INSTRUCTIONS}')
     features = tfds.features.FeaturesDict({
         'rgb': tfds.features.Image(shape=(None, None, 3), doc='Colour frame.'),
         'ir': tfds.features.Image(shape=(None, None, 1), doc='Thermal frame, 8 bits.'),
@@ -53,23 +68,32 @@ class Builder(tfds.core.GeneratorBasedBuilder):
     })
     return self.dataset_info_from_configs(
         features=features, supervised_keys=('rgb', 'ir'),
-        homepage='http://vcipl-okstate.org/pbvs/bench/',
-        metadata=tfds.core.MetadataDict(notes=list(self.builder_config.notes)))
+        homepage='http://vcipl-okstate.org/pbvs/bench/', metadata=tfds.core.MetadataDict())
 
   def _split_generators(
       self, dl_manager: tfds.download.DownloadManager
   ) -> dict[str, Iterator[tuple[str, dict[str, Any]]]]:
     """Checks all frames first, so that a bad one is named before anything is written."""
-    del dl_manager  # The files are the user's.
-    checked = checks.check(self.builder_config)
-    storing.record_checksums(self, self.builder_config.source_dir, checked.checksums)
+    leftovers.remove_preparations(self)
+    config = self._found(dl_manager)
+    checked = checks.check(config)
+    storing.record_checksums(self, config.source_dir, checked.checksums)
+    self.info.metadata['notes'] = list(config.notes)
     self.info.metadata['borders'] = {
         sequence: list(borders) for sequence, borders in checked.borders.items()}
     masks = {
         sequence: images.encode_png(borders_lib.valid_mask(size, checked.borders[sequence]))
         for sequence, size in checked.sizes.items()}
     return {split: self._generate_examples(examples, masks)
-            for split, examples in self.builder_config.examples.items()}
+            for split, examples in config.examples.items()}
+
+  def _found(self, dl_manager: tfds.download.DownloadManager) -> OsuConfig:
+    """The configuration with its pairs: they are looked for unless they are known."""
+    config = self.builder_config
+    if config.pairs:
+      return config
+    return osu_config(config.source_dir or _source(dl_manager), config.split_by,
+                      config.allow_unmatched)
 
   def _generate_examples(
       self, examples: tuple[Example, ...], masks: dict[str, bytes]
@@ -84,3 +108,14 @@ class Builder(tfds.core.GeneratorBasedBuilder):
           'sequence': example.sequence,
           'location': config_lib.LOCATIONS[example.sequence],
       }
+
+
+def _source(dl_manager: tfds.download.DownloadManager) -> pathlib.Path:
+  """TFDS's manual folder if it has files of use, else its download folder, completed."""
+  try:
+    manual = pathlib.Path(dl_manager.manual_dir)
+  except AssertionError:  # So TFDS says that it is missing or empty.
+    manual = None
+  if manual and files.scan(manual).parts:
+    return manual
+  return download.fetch(pathlib.Path(dl_manager.download_dir) / 'osu')

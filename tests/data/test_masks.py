@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from cyclegan_jax import emsn
-from cyclegan_jax.config import DataConfig
+from cyclegan_jax.settings import DataConfig
 from cyclegan_jax.data import images, masks, pipeline
 from cyclegan_jax.data.source import Dataset, Domain, Split
 from cyclegan_jax.errors import UserError

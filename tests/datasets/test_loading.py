@@ -6,7 +6,7 @@ import pytest
 import tensorflow_datasets as tfds
 
 import datasets
-from cyclegan_jax.config import DataConfig
+from cyclegan_jax.settings import DataConfig
 from cyclegan_jax.data import pipeline
 from cyclegan_jax.errors import UserError
 
@@ -15,7 +15,7 @@ from cyclegan_jax.errors import UserError
     (DataConfig(), ['--dataset is missing', 'folder', 'synthetic']),
     (DataConfig(dataset='nosuch'), ['--dataset=nosuch', 'folder', 'synthetic']),
     (DataConfig(dataset='folder'), ['--source_dir']),
-    (DataConfig(dataset='osu'), ['--source_dir', '1a.zip']),
+    (DataConfig(dataset='aau'), ['--source_dir', 'calibVars.yml']),
     (DataConfig(dataset='folder', source_dir='/nosuch/folder'), ['/nosuch/folder']),
     (DataConfig(dataset='synthetic', source_dir='x'), ['--source_dir']),
 ])
@@ -23,6 +23,14 @@ def test_bad_requests_are_explained(config, words):
   with pytest.raises(UserError) as error:
     datasets.open_dataset(config)
   for word in words:
+    assert word in str(error.value)
+
+
+def test_osu_without_a_folder_is_downloaded_or_the_way_by_hand_is_told(tmp_path, monkeypatch):
+  monkeypatch.setattr('datasets.osu.download.BASE_URL', 'http://127.0.0.1:9/')
+  with pytest.raises(UserError) as error:
+    datasets.open_dataset(DataConfig(dataset='osu', data_dir=str(tmp_path)))
+  for word in ('http://127.0.0.1:9/1a.zip', str(tmp_path / 'downloads' / 'osu'), '--source_dir'):
     assert word in str(error.value)
 
 
@@ -59,7 +67,8 @@ def test_grey_rgb_is_luminance(tmp_path):
 
 
 def test_builders_are_registered_with_tfds():
-  assert {'osu', 'folder', 'synthetic'} <= set(tfds.list_builders(with_community_datasets=False))
+  known = tfds.list_builders(with_community_datasets=False)
+  assert {'osu', 'aau', 'folder', 'synthetic'} <= set(known)
 
 
 def test_one_prepared_copy_serves_paired_and_unpaired(pairs, tmp_path):

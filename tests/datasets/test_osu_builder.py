@@ -1,6 +1,12 @@
 """Preparing OSU Color-Thermal and reading it back; refusing bad frames by name."""
 
+import itertools
 import json
+import os
+import signal
+import subprocess
+import sys
+import time
 
 import numpy as np
 import pytest
@@ -8,7 +14,9 @@ import tensorflow_datasets as tfds
 
 from cyclegan_jax import errors
 from cyclegan_jax.data import images
+from datasets.osu import checks
 from datasets.osu import osu_dataset_builder as osu
+from tests.conftest import REPOSITORY
 from tests.datasets.test_osu import encoded
 from tests.datasets.test_osu import picture
 from tests.datasets.test_osu import put
@@ -27,7 +35,7 @@ def no_progress_bars():
 
 def prepare(source, data_dir, **options):
   builder = osu.Builder(config=osu.osu_config(source, **options), data_dir=data_dir)
-  builder.download_and_prepare(file_format='array_record')
+  builder.download_and_prepare()
   return builder
 
 
@@ -135,7 +143,7 @@ def test_bad_frames_are_named_and_nothing_is_left(case, tmp_path):
   with pytest.raises(errors.UserError, match=f'(?s){message}') as caught:
     prepare(put(tmp_path / 'source', found), tmp_path / 'prepared')
   assert 'nothing was prepared' in str(caught.value)
-  assert not [p for p in (tmp_path / 'prepared').rglob('*') if p.is_file()]
+  assert not written(tmp_path / 'prepared')
 
 
 def test_damage_within_a_zip_is_named(tmp_path):
@@ -155,12 +163,117 @@ def test_only_a_few_of_many_problems_are_named(tmp_path):
     prepare(put(tmp_path / 'source', found), tmp_path / 'prepared')
 
 
-def test_builder_without_configuration_says_what_to_do(tmp_path):
-  with pytest.raises(errors.UserError, match='(?s)osu_config.*Download 1a.zip'):
-    osu.Builder(data_dir=tmp_path)
-
-
 def test_builder_is_found_by_name(tmp_path):
   config = osu.osu_config(put(tmp_path / 'source', tree(2)))
   builder = tfds.builder('osu', config=config, data_dir=tmp_path)
   assert isinstance(builder, osu.Builder)
+  assert tfds.builder('osu', data_dir=tmp_path).builder_config.name == 'paper'
+
+
+def run_elsewhere(code, *arguments, cwd):
+  """Runs Python code in a process of its own, with the checkout on its path alone."""
+  environment = os.environ | {'PYTHONPATH': str(REPOSITORY)}
+  return subprocess.run([sys.executable, '-c', code, *map(str, arguments)], cwd=cwd,
+                        env=environment, capture_output=True, text=True, check=False)
+
+
+BY_NAME = """
+import sys
+import tensorflow_datasets as tfds
+import datasets
+
+manual, data_dir = sys.argv[1:]
+train = tfds.data_source('osu/sequence', split='train', data_dir=data_dir,
+                         download_and_prepare_kwargs={
+    'download_config': tfds.download.DownloadConfig(manual_dir=manual)})
+print(len(train), *train[0]['rgb'].shape, train[0]['rgb'].dtype, 'tensorflow' in sys.modules)
+"""
+
+
+def test_data_source_by_name_elsewhere(tmp_path):
+  source = put(tmp_path / 'source', tree())
+  done = run_elsewhere(BY_NAME, source, tmp_path / 'data', cwd=tmp_path)
+  assert done.stdout.splitlines()[-1:] == ['18 10 12 3 uint8 False'], done.stderr
+  builder = tfds.builder('osu/sequence', data_dir=tmp_path / 'data')
+  expected = osu.osu_config(source, split_by='sequence')
+  assert builder.info.metadata['notes'] == list(expected.notes)
+  assert {split: info.num_examples for split, info in builder.info.splits.items()} == {
+      split: len(pairs) for split, pairs in expected.examples.items()}
+  assert builder.info.file_format == tfds.core.FileFormat.ARRAY_RECORD
+  assert stored(builder) == stored(prepare(source, tmp_path / 'other', split_by='sequence'))
+
+
+def test_incomplete_manual_folder_is_refused(tmp_path):
+  manual = put(tmp_path / 'manual', tree(parts=['1a', '1b']))
+  builder = tfds.builder('osu', data_dir=tmp_path / 'data')
+  with pytest.raises(errors.UserError, match=r'manual: 2a\.zip, .* missing; found 1a, 1b'):
+    builder.download_and_prepare(download_config=tfds.download.DownloadConfig(manual_dir=manual))
+
+
+def written(data_dir):
+  """Files of prepared copies, whole or not."""
+  return [path for path in data_dir.glob('osu/*/*/*') if path.is_file()]
+
+
+KILLED = """
+import itertools, os, signal, sys
+from datasets.osu import checks
+from datasets.osu import osu_dataset_builder as osu
+
+encoded_pairs, counter = checks.encoded_pairs, itertools.count()
+
+def killing(examples):
+  for pair in encoded_pairs(examples):
+    if next(counter) == 20:  # 18 of training are written.
+      os.kill(os.getpid(), signal.SIGKILL)
+    yield pair
+
+checks.encoded_pairs = killing
+source, data_dir = sys.argv[1:]
+osu.Builder(config=osu.osu_config(source, 'sequence'), data_dir=data_dir).download_and_prepare()
+"""
+
+
+def test_killed_preparation_is_made_anew(tmp_path):
+  source, data_dir = put(tmp_path / 'source', tree()), tmp_path / 'killed'
+  done = run_elsewhere(KILLED, source, data_dir, cwd=tmp_path)
+  assert done.returncode == -signal.SIGKILL, done.stderr
+  left = {path.parent for path in written(data_dir)}
+  assert [path.name[:11] for path in left] == ['incomplete.']
+  config = osu.osu_config(source, 'sequence')
+  assert not osu.Builder(config=config, data_dir=data_dir).is_prepared()
+  again, whole = (prepare(source, folder, split_by='sequence')
+                  for folder in (data_dir, tmp_path / 'whole'))
+  assert stored(again) == stored(whole) and again.info.metadata == whole.info.metadata
+  assert set(again.data_path.parent.iterdir()) == {*left, again.data_path}
+  yesterday = time.time() - 25 * 60 * 60
+  for folder in left:
+    for path in (*folder.iterdir(), folder):
+      os.utime(path, (yesterday, yesterday))
+  prepare(source, data_dir)  # Another split cleans up, too.
+  assert set(again.data_path.parent.iterdir()) == {again.data_path}
+
+
+def test_failed_preparation_leaves_nothing(tmp_path, monkeypatch):
+  source, data_dir = put(tmp_path / 'source', tree()), tmp_path / 'failed'
+  encoded_pairs = checks.encoded_pairs
+
+  def failing(examples):
+    yield from itertools.islice(encoded_pairs(examples), 5)
+    raise OSError('No space left on device')
+
+  with monkeypatch.context() as context:
+    context.setattr(checks, 'encoded_pairs', failing)
+    with pytest.raises(OSError, match='No space left'):
+      prepare(source, data_dir)
+  assert not written(data_dir)
+  assert stored(prepare(source, data_dir)) == stored(prepare(source, tmp_path / 'whole'))
+
+
+def test_both_passes_show_their_progress(tmp_path, capfd):
+  tfds.enable_progress_bar()
+  prepare(put(tmp_path / 'source', tree()), tmp_path / 'prepared')
+  tfds.disable_progress_bar()
+  shown = capfd.readouterr().err
+  assert 'Checking images...' in shown and '/36' in shown
+  assert 'Generating train examples...' in shown

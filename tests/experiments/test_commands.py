@@ -152,7 +152,7 @@ def test_osu_trains_and_evaluates(tmp_path, flags):
 
 
 def test_osu_says_where_the_files_are_and_what_is_missing(tmp_path):
-  assert '1a.zip to 6a.zip' in fails('train', '--dataset=osu', '--paired', '--emsn')
+  assert 'trimodal-people-segmentation' in fails('train', '--dataset=aau', '--paired', '--emsn')
   found = test_osu.tree(frames=2)
   test_osu.put(tmp_path / 'osu', {path: data for path, data in found.items()
                                   if not path.startswith('4b')})

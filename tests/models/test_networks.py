@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from cyclegan_jax.config import ModelConfig
+from cyclegan_jax.settings import ModelConfig
 from cyclegan_jax.models import layers, networks
 
 TINY = dict(base_width=4, n_residual_blocks=1, n_downsampling=2, discriminator_width=4,
@@ -30,13 +30,13 @@ def test_udacity_parameter_counts():
 def test_shapes(rgb_channels, ir_channels, size):
   nets, params, stats = build(ModelConfig(**TINY), rgb_channels, ir_channels)
   channels = {'rgb': rgb_channels, 'ir': ir_channels}
-  for name in networks.GENERATORS:
+  for name in ('rgb_to_ir', 'ir_to_rgb'):
     source, target = name.split('_to_')
     y, _ = nets[name](params[name], stats[name], jnp.zeros((2, *size, channels[source])),
                       training=False)
     assert y.shape == (2, *size, channels[target]) and y.dtype == jnp.float32
     assert jnp.abs(y).max() <= 1
-  for name in networks.DISCRIMINATORS:
+  for name in ('rgb', 'ir'):
     y, _ = nets[name](params[name], stats[name], jnp.zeros((2, *size, channels[name])),
                       training=False)
     assert y.shape == (2, size[0] // 4 - 1, size[1] // 4 - 1, 1)

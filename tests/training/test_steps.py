@@ -10,6 +10,7 @@ import optax
 import pytest
 
 from cyclegan_jax import config as config_lib
+from cyclegan_jax.errors import UserError
 from cyclegan_jax.models import networks
 from cyclegan_jax.training import losses, parallel, state as state_lib, steps
 
@@ -33,7 +34,7 @@ def batches(n, rows=8, ir_channels=1):
 def run(config, devices, data):
   """The states and terms after the given batches, on some of the virtual devices."""
   nets = networks.build(config.model, config.data.rgb_channels, config.data.ir_channels)
-  step = jax.pmap(functools.partial(steps.train_step, nets=nets, config=config),
+  step = jax.pmap(functools.partial(steps.train_step, nets=nets, config=config, steps_per_epoch=1),
                   axis_name='devices', devices=jax.devices()[:devices])
   state = jax.tree.map(lambda x: np.broadcast_to(x, (devices, *x.shape)),
                        jax.jit(state_lib.initialise, static_argnums=0)(config))
@@ -50,7 +51,7 @@ def reference(config, data):
   state = state_lib.initialise(config)
   params, stats = dict(state.params), dict(state.batch_stats)
   adam = optax.adam(config.train.learning_rate, b1=0.5, b2=0.999)
-  groups = {'rgb': ('rgb',), 'ir': ('ir',), 'generators': networks.GENERATORS}
+  groups = {'rgb': ('rgb',), 'ir': ('ir',), 'generators': ('rgb_to_ir', 'ir_to_rgb')}
   opt = {g: adam.init({n: params[n] for n in names}) for g, names in groups.items()}
 
   def run_net(name, p, s, x):
@@ -163,7 +164,7 @@ class _Pointwise:
   def __init__(self, channels):
     self.channels = channels
 
-  def __call__(self, params, stats, x, training):
+  def __call__(self, params, stats, x, training, keys):
     y = jnp.tanh(params['a'] * x.mean(-1, keepdims=True) + params['b'])
     return jnp.repeat(y, self.channels, -1), stats
 
@@ -175,11 +176,11 @@ def test_pixels_without_thermal_data_count_in_no_term(paired):
           'ir': _Pointwise(1)}
   params = {name: {'a': jnp.float32(0.7 + i / 10), 'b': jnp.float32(0.1)}
             for i, name in enumerate(nets)}
-  adam = state_lib.optimizer(config.train)
+  adam = state_lib.optimizer(config.train, 1)
   state = state_lib.TrainState(
       jnp.int32(0), params, {name: {} for name in nets},
       {group: adam.init(state_lib.select(params, names)) for group, names in
-       (('generators', networks.GENERATORS), ('discriminators', networks.DISCRIMINATORS))})
+       (('generators', ('rgb_to_ir', 'ir_to_rgb')), ('discriminators', ('rgb', 'ir')))}, {}, {})
   rng = np.random.default_rng(3)
   (batch,) = batches(1, rows=4)
   for name in ('rgb_mask', 'ir_mask'):
@@ -188,7 +189,7 @@ def test_pixels_without_thermal_data_count_in_no_term(paired):
     batch['rgb_mask'] = batch['ir_mask']
   changed = {**batch, **{name: np.where(batch[f'{name}_mask'], batch[name], 0.9)
                          for name in ('rgb', 'ir')}}
-  step = jax.pmap(functools.partial(steps.train_step, nets=nets, config=config),
+  step = jax.pmap(functools.partial(steps.train_step, nets=nets, config=config, steps_per_epoch=1),
                   axis_name='devices', devices=jax.devices()[:2])
   results = []
   for data in (batch, changed, {k: batch[k] for k in ('rgb', 'ir')}):
@@ -214,7 +215,7 @@ def test_masked_distance_is_the_mean_over_images_of_means_over_valid_pixels():
 
 def test_batch_must_be_divisible_by_devices():
   parallel.check_batch_size(8)
-  with pytest.raises(config_lib.UserError, match='--batch_size=6 .* 4 devices'):
+  with pytest.raises(UserError, match='--batch_size=6 .* 4 devices'):
     parallel.check_batch_size(6)
 
 

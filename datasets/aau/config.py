@@ -1,0 +1,273 @@
+"""What a prepared copy of AAU VAP Trimodal consists of: found by looking, once."""
+
+import collections
+import dataclasses
+import hashlib
+import math
+import os
+import pathlib
+from typing import Iterable, NamedTuple
+
+import tensorflow_datasets as tfds
+
+from cyclegan_jax import errors
+from datasets import frames as frames_lib
+from datasets.aau import annotations
+from datasets.aau import calibration as calibration_lib
+from datasets.aau import files
+from datasets.aau import registration as registration_lib
+from datasets.aau.files import SCENES
+from datasets.archives import Reader, StoredFile
+
+_HELD_OUT = {'sequence': ('3',)}
+METHODS = ('paper', *_HELD_OUT)
+
+MANUAL_INSTRUCTIONS = """\
+Download https://www.kaggle.com/datasets/aalborguniversity/trimodal-people-segmentation (a zip; a
+Kaggle account is needed) and put it into a folder, zipped or unpacked to TrimodalDataset/Scene 1,
+Scene 2 and Scene 3, each with SyncRGB, SyncT, SyncD, rgbMasks, thermalMasks, annotations.csv and
+calibVars.yml. Then name that folder: --source_dir=FOLDER, or DownloadConfig(manual_dir=FOLDER)."""
+
+_MAX_LOST_SHARE = 0.01
+_MAX_NAMED = 5
+
+
+class Example(NamedTuple):
+  """A pair; id is 'scene/frame', such as '1/00085'. What is not there or not needed is None."""
+
+  id: str
+  rgb: StoredFile
+  ir: StoredFile
+  depth: StoredFile | None
+  rgb_mask: StoredFile | None
+  ir_mask: StoredFile | None
+
+  @property
+  def sequence(self) -> str:
+    return self.id.partition('/')[0]
+
+  @property
+  def files(self) -> dict[str, StoredFile]:
+    """Kind, such as 'SyncRGB' -> file."""
+    kinds = (files.RGB, files.THERMAL, files.DEPTH, files.RGB_MASKS, files.THERMAL_MASKS)
+    return {kind: file for kind, file in zip(kinds, self[1:]) if file}
+
+
+@dataclasses.dataclass(eq=False)
+class AauConfig(tfds.core.BuilderConfig):
+  """Where the files are, how they are read, and the pairs found; see aau_config().
+
+  Attributes:
+    source_dir: the folder with the archive or its content; '' for the manual_dir of TFDS.
+    split_by: 'paper' or 'sequence'.
+    registration: 'none', 'plane' or 'depth'.
+    plane_depth: mm, for registration 'plane'.
+    skip_scenes: such as '2' or '1,3'.
+    allow_unmatched: whether a scene or more than 1 % of the frames may be missing.
+    calibrations: scene -> its calibration, unless registration is 'none'.
+    tables: scene -> its calibVars.yml, unless registration is 'none'.
+    notes: for people: sentences on counts, and on what is left out and why.
+    unmatched: files of the frames without a partner.
+    pairs: all pairs, sorted by id; if there are none, the files are looked for at preparation.
+    examples: split -> its pairs, sorted by id.
+  """
+
+  source_dir: str = ''
+  split_by: str = 'paper'
+  registration: str = 'none'
+  plane_depth: float = 1500.0
+  skip_scenes: str = ''
+  allow_unmatched: bool = False
+  # Not shown, because TFDS logs the whole configuration.
+  calibrations: dict[str, calibration_lib.Calibration] = dataclasses.field(
+      default_factory=dict, repr=False)
+  tables: dict[str, StoredFile] = dataclasses.field(default_factory=dict, repr=False)
+  notes: tuple[str, ...] = dataclasses.field(default=(), repr=False)
+  unmatched: tuple[str, ...] = dataclasses.field(default=(), repr=False)
+  pairs: tuple[Example, ...] = dataclasses.field(default=(), repr=False)
+  examples: dict[str, tuple[Example, ...]] = dataclasses.field(default_factory=dict, repr=False)
+
+
+def aau_config(
+    source_dir: str | os.PathLike,
+    split_by: str = 'paper',
+    registration: str = 'none',
+    plane_depth: float = 1500.0,
+    skip_scenes: str = '',
+    allow_unmatched: bool = False,
+) -> AauConfig:
+  """Looks through the published files, zipped or unpacked, and decides how to read them.
+
+  Args:
+    source_dir: the folder that has the archive, or folders Scene 1 to Scene 3, at any depth;
+      '~' is expanded.
+    split_by: 'paper' (frames at random) or 'sequence' (scene 3 for testing); see README.md.
+    registration: 'none', 'plane' or 'depth'; see README.md.
+    plane_depth: distance in mm of the plane that 'plane' takes everything to lie on.
+    skip_scenes: scenes to leave out, separated by commas.
+    allow_unmatched: go on although scenes are missing or more than 1 % of the frames have
+      no partner.
+
+  Returns:
+    The configuration for `Builder(config=...)`. Its name changes with the files' names,
+    sizes and content (zips) or times (folders) and with the options.
+
+  Raises:
+    UserError: files are missing or contradict each other, or an option is not what it should
+      be; the message names file or flag.
+  """
+  skipped = _check_options(split_by, registration, plane_depth, skip_scenes)
+  if not os.fspath(source_dir):
+    raise errors.UserError(f'--source_dir is empty.\n{MANUAL_INSTRUCTIONS}')
+  source = pathlib.Path(source_dir).expanduser()
+  found = files.scan(source)
+  notes = [*found.notes, *_missing(source, found, skipped, allow_unmatched)]
+  scenes = {name: scene for name, scene in found.scenes.items() if name not in skipped}
+  pairs, unmatched, calibrations = [], [], {}
+  with Reader() as reader:
+    for name, scene in scenes.items():
+      matched, alone, more = _match(name, scene, registration, reader)
+      pairs, unmatched, notes = pairs + matched, unmatched + alone, notes + more
+      if registration != 'none':
+        calibrations[name] = _calibration(name, scene, registration, reader)
+  _limit_losses(source, pairs, unmatched, allow_unmatched)
+  notes += _registration_notes(registration, calibrations)
+  examples, note = frames_lib.divide(pairs, split_by, _HELD_OUT)
+  tables = {name: scenes[name].tables[files.CALIBRATION] for name in calibrations}
+  options = dict(split_by=split_by, registration=registration, plane_depth=float(plane_depth),
+                 skip_scenes=skip_scenes, allow_unmatched=allow_unmatched)
+  return AauConfig(
+      name=_name(pairs, tables, options), source_dir=str(source), calibrations=calibrations,
+      tables=tables, notes=(*notes, note), unmatched=tuple(file.shown for file in unmatched),
+      pairs=tuple(pairs), examples=examples, **options, description=(
+          f'{len(pairs)} pairs, split by {split_by}, registration {registration}.'))
+
+
+def _check_options(
+    split_by: str, registration: str, plane_depth: float, skip_scenes: str
+) -> set[str]:
+  """Refuses what is not allowed, and returns the scenes to skip."""
+  for flag, value, allowed in (('split_by', split_by, METHODS),
+                               ('registration', registration, registration_lib.MODES)):
+    if value not in allowed:
+      raise errors.UserError(f'--{flag}={value}: must be one of {", ".join(allowed)}.')
+  if not 0 < plane_depth < math.inf:
+    raise errors.UserError(f'--plane_depth={plane_depth}: must be a distance in mm above 0.')
+  skipped = {scene.strip() for scene in skip_scenes.split(',')} if skip_scenes else set()
+  if not skipped < set(SCENES):
+    raise errors.UserError(
+        f'--skip_scenes={skip_scenes}: must be one or two of {", ".join(SCENES)}, separated by '
+        'commas, such as 2 or 1,3.')
+  return skipped
+
+
+def _missing(
+    source: pathlib.Path, found: files.Found, skipped: set[str], allow_unmatched: bool
+) -> list[str]:
+  """Notes on scenes that are left out, if they are allowed to be."""
+  missing = [scene for scene in SCENES if scene not in found.scenes and scene not in skipped]
+  text = ', '.join(f'Scene {scene}' for scene in missing)
+  if missing and not (allow_unmatched and found.scenes.keys() - skipped):
+    raise errors.UserError(
+        f'--source_dir={source}: {text} missing; found '
+        f'{", ".join(f"Scene {scene}" for scene in found.scenes) or "none"}, expected Scene 1 to '
+        f'Scene 3. {" ".join(found.notes)}\n{MANUAL_INSTRUCTIONS}\n'
+        'To do without a scene: --skip_scenes=2, or --allow_unmatched.')
+  notes = [f'{text} missing: left out.'] if missing else []
+  if left_out := sorted(skipped & found.scenes.keys()):
+    notes.append(f'Scene {", ".join(left_out)} left out (--skip_scenes).')
+  return notes
+
+
+def _match(
+    name: str, scene: files.Scene, registration: str, reader: Reader
+) -> tuple[list[Example], list[StoredFile], list[str]]:
+  """Pairs, frames without a partner and notes of one scene."""
+  kinds = {files.RGB: 'RGB', files.THERMAL: 'thermal'}
+  if registration == 'depth':
+    kinds[files.DEPTH] = 'depth'
+  for kind in kinds:
+    if not scene.images[kind]:
+      raise errors.UserError(
+          f'{scene.home}: no images in a folder {kind}; expected its frames. Download them'
+          + (', use another --registration' if kind == files.DEPTH else '')
+          + f', or leave the scene out with --skip_scenes={name}.')
+  shared = set.intersection(*(set(scene.images[kind]) for kind in kinds))
+  masks = annotations.find_masks(name, scene, reader)
+  rgb, thermal = scene.images[files.RGB], scene.images[files.THERMAL]
+  depth = scene.images[files.DEPTH] if files.DEPTH in kinds else {}
+  pairs = [Example(f'{name}/{frame}', rgb[frame], thermal[frame], depth.get(frame),
+                   masks.rgb.get(frame), masks.thermal.get(frame)) for frame in sorted(shared)]
+  counts = ', '.join(f'{len(scene.images[kind])} {shown}' for kind, shown in kinds.items())
+  notes = [f'Scene {name}: {len(pairs)} pairs from {counts} frames; '
+           f'{sum(pair.rgb_mask is not None for pair in pairs)} are annotated.', *masks.notes]
+  alone = []
+  for kind, shown in kinds.items():
+    rest = [file for frame, file in scene.images[kind].items() if frame not in shared]
+    alone += rest
+    if rest:
+      notes.append(f'Scene {name}: {len(rest)} {shown} frame(s) without partner: {_listed(rest)}.')
+  return pairs, alone, notes
+
+
+def _calibration(
+    name: str, scene: files.Scene, registration: str, reader: Reader
+) -> calibration_lib.Calibration:
+  if files.CALIBRATION not in scene.tables:
+    raise errors.UserError(
+        f'{scene.home}: no {files.CALIBRATION}; --registration={registration} needs it. Download '
+        f'it, leave the scene out with --skip_scenes={name}, or use --registration=none, which '
+        'works without.')
+  file = scene.tables[files.CALIBRATION]
+  return calibration_lib.read_calibration(file.shown, reader.read(file))
+
+
+def _registration_notes(
+    registration: str, calibrations: dict[str, calibration_lib.Calibration]
+) -> list[str]:
+  if registration == 'none':
+    return ['RGB and thermal are not registered: pairs are shifted against each other; '
+            '--registration=depth brings the thermal frames into the RGB view.']
+  notes = [note for calibration in calibrations.values() for note in calibration.notes]
+  if '2' in calibrations:
+    notes.append('Scene 2: its calibration is said to be doubtful; look at pairs of it, or leave '
+                 'it out with --skip_scenes=2.')
+  return notes
+
+
+def _limit_losses(
+    source: pathlib.Path, pairs: list[Example], unmatched: list[StoredFile], allow_unmatched: bool
+) -> None:
+  total = len(unmatched) + sum(3 if pair.depth else 2 for pair in pairs)
+  if pairs and (allow_unmatched or len(unmatched) <= _MAX_LOST_SHARE * total):
+    return
+  by_folder = collections.defaultdict(list)
+  for file in unmatched:
+    by_folder[os.path.dirname(file.shown)].append(file)
+  listed = '; '.join(f'{folder}: {_listed(alone)}' for folder, alone in by_folder.items())
+  raise errors.UserError(
+      f'--source_dir={source}: {len(unmatched)} of {total} frames have no partner of the same name '
+      f'({listed}), expected at most 1 %. Download these files again'
+      + (', or leave those frames out with --allow_unmatched.' if pairs else '.'))
+
+
+def _listed(frames: Iterable[StoredFile]) -> str:
+  """Frames for people: as numbers if they have some, else a few names."""
+  frames = list(frames)
+  if all(file.stem.isdigit() for file in frames):
+    return frames_lib.ranges(int(file.stem) for file in frames)
+  more = len(frames) - _MAX_NAMED
+  return ', '.join(file.stem for file in frames[:_MAX_NAMED]) + (
+      f' and {more} more' if more > 0 else '')
+
+
+def _name(pairs: list[Example], tables: dict[str, StoredFile], options: dict) -> str:
+  """`<split_by>-<registration>-<12 hex digits>`, the digits from files and options."""
+  lines = [f'{option}={value}' for option, value in sorted(options.items())
+           if option != 'plane_depth' or options['registration'] == 'plane']
+  named = [(pair.id, kind, file) for pair in pairs for kind, file in pair.files.items()]
+  named += [(scene, files.CALIBRATION, file) for scene, file in tables.items()]
+  lines += [f'{id_}\t{kind}\t{os.path.basename(file.name)}\t{file.size}\t{file.stamp}'
+            for id_, kind, file in named]
+  digest = hashlib.sha256('\n'.join(lines).encode()).hexdigest()[:12]
+  return f'{options["split_by"]}-{options["registration"]}-{digest}'

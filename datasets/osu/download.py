@@ -1,0 +1,152 @@
+"""Downloads the published zips of OSU Color-Thermal, where the network allows it.
+
+TFDS's download manager is not used: it goes on trying for minutes where a host cannot be
+reached, keeps an error page as if it were the zip, and names files after hashes.
+"""
+
+import http.client
+import os
+import pathlib
+import secrets
+import urllib.error
+import urllib.request
+import zipfile
+
+import tensorflow_datasets as tfds
+
+from cyclegan_jax import errors
+from datasets import leftovers
+from datasets.osu import config
+from datasets.osu import files
+
+BASE_URL = 'http://vcipl-okstate.org/pbvs/bench/Data/03/'
+
+_ATTEMPTS = 2
+# Seconds, for a connection and then for each piece.
+_TIMEOUT = 10
+_PIECE = 2**18  # bytes
+# Some servers refuse Python's own name.
+_HEADERS = {'User-Agent': 'cyclegan-jax'}
+_PARTIAL = '.part'
+
+
+class _Refused(Exception):
+  """The answer would be the same if it were asked for again."""
+
+
+class _BrokenOff(Exception):
+  """The answer has not come as a whole."""
+
+
+def default_source(data_dir: str | os.PathLike | None = None) -> pathlib.Path:
+  """The folder `<data_dir>/downloads/osu`, after downloading what it lacks.
+
+  Args:
+    data_dir: where prepared data sets are kept; TFDS's default if None or empty.
+
+  Raises:
+    UserError: see `fetch`.
+  """
+  root = pathlib.Path(data_dir or tfds.core.constants.DATA_DIR).expanduser()
+  return fetch(root / 'downloads' / 'osu')
+
+
+def fetch(folder: pathlib.Path) -> pathlib.Path:
+  """Downloads those of the twelve parts that a folder has neither as a zip nor unpacked.
+
+  A zip gets its name when it is complete, so that what is there can be relied on and an
+  interrupted download is continued with the first zip that is missing. The first one that
+  cannot be had ends it.
+
+  Args:
+    folder: made if it is missing.
+
+  Returns:
+    The folder.
+
+  Raises:
+    UserError: the files cannot be downloaded or stored; it says why, and how to get them by
+      hand. Or a file that is there is damaged, see `files.scan`.
+  """
+  try:
+    folder.mkdir(parents=True, exist_ok=True)
+    leftovers.remove_abandoned(folder.glob(f'*{_PARTIAL}'))
+    found = files.scan(folder).parts
+    targets = [folder / f'{s}{letter}.zip' for s in files.SEQUENCES for letter in files.LETTERS
+               if s + letter not in found]
+    # A zip without frames would come without them again.
+    missing = [target for target in targets if not target.exists()]
+    for number, target in enumerate(missing, 1):
+      _download(target, f'{number} of {len(missing)}')
+  except (_Refused, _BrokenOff) as error:
+    here = sorted(path.name for path in folder.glob('*.zip'))
+    raise errors.UserError(
+        f'OSU Color-Thermal cannot be downloaded: {error}. The same command goes on where it '
+        f'was; {folder} has {", ".join(here) or "no zip yet"}.\n{config.MANUAL_INSTRUCTIONS}\n'
+        f'No name is needed for {folder}: put the missing files there.') from error
+  except OSError as error:
+    raise errors.UserError(f'OSU Color-Thermal cannot be downloaded to {folder}: {error}. Choose '
+                           'another place with --data_dir.') from error
+  return folder
+
+
+def _download(target: pathlib.Path, shown: str) -> None:
+  """Downloads one zip, with a second attempt if the first one breaks off."""
+  url = BASE_URL + target.name
+  # A name of its own: another process may be downloading the same.
+  partial = target.with_name(f'{target.stem}.{secrets.token_hex(4)}{_PARTIAL}')
+  for attempt in range(1, _ATTEMPTS + 1):
+    try:
+      kind = _transfer(url, partial, f'Downloading {target.name} ({shown})...')
+      if not _is_whole_zip(partial):
+        raise _Refused(f'{url}: is not a zip file but {kind}')
+      os.replace(partial, target)
+      return
+    except _BrokenOff:
+      if attempt == _ATTEMPTS:
+        raise
+    finally:
+      partial.unlink(missing_ok=True)
+
+
+def _transfer(url: str, partial: pathlib.Path, shown: str) -> str:
+  """Writes the content at `url` to a new file and returns its MIME type."""
+  with _opened(url) as response, open(partial, 'xb') as file:
+    expected = response.length
+    with tfds.core.utils.tqdm(desc=shown, total=expected, unit='B', unit_scale=True,
+                              unit_divisor=1024, leave=False, mininterval=1.0) as bar:
+      while piece := _read(response, url):
+        file.write(piece)
+        bar.update(len(piece))
+    if expected is not None and file.tell() != expected:
+      raise _BrokenOff(f'{url}: broke off twice, at last after {file.tell()} of {expected} bytes')
+    return response.headers.get_content_type()
+
+
+def _opened(url: str) -> http.client.HTTPResponse:
+  try:
+    return urllib.request.urlopen(urllib.request.Request(url, headers=_HEADERS), timeout=_TIMEOUT)
+  except urllib.error.HTTPError as error:
+    error.close()
+    raise _Refused(f'{url}: HTTP {error.code} {error.reason}') from error
+  except urllib.error.URLError as error:
+    raise _Refused(f'{url}: cannot be reached ({error.reason})') from error
+  except (OSError, http.client.HTTPException) as error:
+    raise _BrokenOff(f'{url}: no answer, asked twice ({error})') from error
+
+
+def _read(response: http.client.HTTPResponse, url: str) -> bytes:
+  """The next piece, empty at the end; the file's own errors are not mixed up with these."""
+  try:
+    return response.read(_PIECE)
+  except (OSError, http.client.HTTPException) as error:
+    raise _BrokenOff(f'{url}: broke off twice, at last with {error!r}') from error
+
+
+def _is_whole_zip(path: pathlib.Path) -> bool:
+  """Whether the central directory, which is at the end, can be read."""
+  try:
+    with zipfile.ZipFile(path):
+      return True
+  except zipfile.BadZipFile:
+    return False
