@@ -31,7 +31,33 @@ def test_unpaired_demo_has_no_supervised_term():
   assert config_lib.make('demo', paired=False).loss.supervised_weight == 0.0
 
 
+@pytest.mark.parametrize('overrides, weight', [
+    (dict(), 100.0), (dict(paired=True), 100.0), (dict(supervised_weight=5.0), 5.0)])
+def test_pix2pix_keeps_its_own_supervised_weight(overrides, weight):
+  assert config_lib.make('pix2pix', **overrides).loss.supervised_weight == weight
+
+
+@pytest.mark.parametrize('overrides, weight', [
+    (dict(), 0.0), (dict(ir_channels=3), 5.0), (dict(rgb_channels=1), 5.0),
+    (dict(ir_channels=3, identity_weight=2.0), 2.0)])
+def test_cyclegan_has_an_identity_term_where_channels_agree(overrides, weight):
+  assert config_lib.make('cyclegan', **overrides).loss.identity_weight == weight
+
+
 @pytest.mark.parametrize('overrides, words', [
+    (dict(preset='pix2pix', paired=False), ['--method=pix2pix', '--paired']),
+    (dict(preset='pix2pix', cycle_weight=1.0), ['--cycle_weight=1', 'one generator']),
+    (dict(preset='pix2pix', image_size=(128, 128), load_size=(0, 0)),
+     ['--image_size=128x128', 'multiples of 256', '--n_downsampling=8']),
+    (dict(preset='pix2pix', n_downsampling=2), ['--n_downsampling=2', 'unet']),
+    (dict(preset='cyclegan', epochs=201), ['--epochs=201', '--decay_start', '200']),
+    (dict(preset='cyclegan', redraw_fakes=True), ['--noredraw_fakes']),
+    (dict(preset='cyclegan', image_size=(16, 16)), ['--image_size=16x16', '24']),
+    (dict(decay_start=3), ['--decay_start=3', '--decay_epochs']),
+    (dict(ssim_weight=1.0), ['--ssim_weight=1', '--paired']),
+    (dict(ema_decay=1.0), ['--ema_decay=1.0']), (dict(dropout=0.5), ['--dropout=0.5', 'unet']),
+    (dict(pool_size=-1), ['--pool_size=-1']),
+    (dict(registration='depth', mask='crop'), ['--mask=crop', '--registration=depth']),
     (dict(preset='nosuch'), ['--preset=nosuch', 'udacity', 'demo']),
     (dict(image_size=(100, 128)), ['--image_size=100x128', 'multiples of 8']),
     (dict(image_size=(16, 16)), ['--image_size=16x16', '--discriminator_layers=4', '32']),

@@ -29,8 +29,8 @@ _CURVES = (
     ('Adversarial losses', run_folder.METRICS,
      ('discriminator_rgb', 'discriminator_ir', 'adversarial_rgb', 'adversarial_ir'), 'loss'),
     ('Distances', run_folder.METRICS,
-     ('cycle_rgb', 'cycle_ir', 'supervised_rgb', 'supervised_ir', 'identity_rgb', 'identity_ir'),
-     'L1'),
+     tuple(f'{kind}_{domain}' for kind in ('cycle', 'supervised', 'identity', 'ssim', 'gradient')
+           for domain in ('rgb', 'ir')), 'L1, or 1 - SSIM'),
     ('Validation PSNR', run_folder.VALIDATION, ('psnr', 'psnr_pooled'), 'dB'),
     ('Validation SSIM and UQI', run_folder.VALIDATION, ('ssim', 'uqi'), 'index'),
 )
@@ -111,5 +111,5 @@ def _last_samples(run: pathlib.Path) -> list[str]:
   if not grids:
     return []
   return [f'<h2>Validation samples at the end ({grids[-1].stem})</h2>',
-          _image(images.read_image(grids[-1]), 'Rows: examples. Columns: RGB, generated IR, '
-                 'cycled RGB, true IR, generated RGB, cycled IR.')]
+          _image(images.read_image(grids[-1]), 'Rows: examples. Columns as titled: real, '
+                 'generated and, for CycleGAN, cycled images.')]

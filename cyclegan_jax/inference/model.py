@@ -10,6 +10,7 @@ from cyclegan_jax import run_folder
 from cyclegan_jax.settings import Config
 from cyclegan_jax.data import images
 from cyclegan_jax.data.source import Domain
+from cyclegan_jax.errors import UserError
 from cyclegan_jax.evaluation import samples
 from cyclegan_jax.models import networks
 from cyclegan_jax.training.checkpoint import Checkpoints
@@ -21,18 +22,26 @@ _SIZE_STEP = 32
 
 @dataclasses.dataclass(frozen=True)
 class Model:
-  """Both generators of a run, at one checkpoint.
+  """The generators of a run, at one checkpoint.
 
   Attributes:
     config: of the run.
     step: of the checkpoint.
     domains: 'rgb' and 'ir', as in training.
-    translators: by direction, 'rgb_to_ir' and 'ir_to_rgb': network values to network values.
+    translators: by direction, 'rgb_to_ir' and, but for pix2pix, 'ir_to_rgb': network values to
+      network values.
   """
   config: Config
   step: int
   domains: dict[str, Domain]
   translators: dict[str, samples.Translator]
+
+  def translator(self, direction: str) -> samples.Translator:
+    """The generator of a direction, else UserError."""
+    if direction not in self.translators:
+      raise UserError(f'--direction={direction}: this model ({self.config.train.preset}) has '
+                      f'{" and ".join(self.translators)} only.')
+    return self.translators[direction]
 
   def translate(self, image: np.ndarray, direction: str = 'rgb_to_ir',
                 name: str = 'image') -> np.ndarray:
@@ -48,8 +57,10 @@ class Model:
       [height, width, channels of the target domain], of the target domain's dtype.
 
     Raises:
-      UserError: the image is a false-colour picture where one channel is expected.
+      UserError: the image is a false-colour picture where one channel is expected, or the model
+        has no such direction.
     """
+    translator = self.translator(direction)
     source, target = (self.domains[d] for d in direction.split('_to_'))
     pixels = images.for_domain(image, source.name, source.channels, name).astype(np.float32)
     pixels *= source.normalisation.max_value / np.iinfo(image.dtype).max
@@ -58,7 +69,7 @@ class Model:
     # Mirrored at the border as far as the image reaches: no new edge for the network to see.
     padded = np.pad(pixels, ((0, -height % step), (0, -width % step), (0, 0)), 'symmetric')
     x = source.normalisation.forward(padded)[np.newaxis]
-    y = np.asarray(self.translators[direction](x))[0, :height, :width]
+    y = np.asarray(translator(x))[0, :height, :width]
     return emsn.to_pixels(target.normalisation, y)
 
 

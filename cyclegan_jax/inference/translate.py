@@ -62,7 +62,11 @@ def translate_files(model: Model, source: pathlib.Path, output: pathlib.Path, di
 
   Returns:
     One message per file that could not be translated.
+
+  Raises:
+    UserError: nothing to translate, or not in this direction, or nowhere to write.
   """
+  model.translator(direction)
   pairs, failures = plan(source, output), []
   begin = time.monotonic()
   for file, target in tracked(pairs, len(pairs), 'Translating', say):

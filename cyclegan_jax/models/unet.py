@@ -36,7 +36,7 @@ class UNetGenerator(nnx.Module):
         layers.upsample(config, a, b, 4, use_bias=bias or i == depth - 1, rngs=rngs)
         for i, (a, b) in enumerate(zip(inputs, outputs))])
     self.up_norms = nnx.List([layers.norm(config, width, rngs) for width in outputs[:-1]])
-    self.has_dropout = [0 < i < depth - 4 for i in range(depth - 1)]
+    self.depth = depth
 
   def __call__(self, x: jax.Array, keys: jax.Array | None = None) -> jax.Array:
     x = self.down[0](x)
@@ -48,7 +48,7 @@ class UNetGenerator(nnx.Module):
         x = self.down_norms[i](x)
     for i, (up, norm) in enumerate(zip(self.up, self.up_norms)):
       x = norm(up(nnx.relu(x)))
-      if self.rate and keys is not None and self.has_dropout[i]:
+      if self.rate and keys is not None and 0 < i < self.depth - 4:
         x = layers.dropout(x, self.rate, keys, i)
       x = jnp.concatenate([skips.pop(), x], axis=-1)
     return jnp.tanh(self.up[-1](nnx.relu(x)))

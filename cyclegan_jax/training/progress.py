@@ -10,6 +10,10 @@ import numpy as np
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.progress import duration
 
+# The terms of a line: what they are called there, and in the rows.
+_SHOWN = {'D': 'discriminator', 'G': 'adversarial', 'cycle': 'cycle', 'identity': 'identity',
+          'supervised': 'supervised', 'ssim': 'ssim', 'gradient': 'gradient'}
+
 
 class Progress:
   """Collects the terms of steps, checks that they are finite, and knows rate and time left.
@@ -71,11 +75,11 @@ class Progress:
 
   def line(self, epoch: float, epochs: float, row: Mapping[str, float]) -> str:
     """One line for a person; losses of both domains added."""
-    def both(kind):
-      return row[f'{kind}_rgb'] + row[f'{kind}_ir']
-    supervised = f'  supervised {both("supervised"):.3f}' if 'supervised_ir' in row else ''
+    terms = []
+    for label, kind in _SHOWN.items():
+      values = [row[f'{kind}_{domain}'] for domain in ('rgb', 'ir') if f'{kind}_{domain}' in row]
+      terms += [f'{label} {sum(values):.3f}'] if values else []
     left = self._seconds_per_step * (self._total - self._step)
-    return (f'step {self._step}/{self._total}  epoch {epoch:.1f}/{epochs:.1f}  '
-            f'D {both("discriminator"):.3f}  G {both("adversarial"):.3f}  '
-            f'cycle {both("cycle"):.3f}{supervised}  '
-            f'{row["images_per_second"]:.1f} images/s  {duration(left)} left')
+    return '  '.join([
+        f'step {self._step}/{self._total}', f'epoch {epoch:.1f}/{epochs:.1f}', *terms,
+        f'{row["images_per_second"]:.1f} images/s', f'{duration(left)} left'])

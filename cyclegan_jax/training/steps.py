@@ -83,6 +83,13 @@ def pool_key(config: Config, domain: str, step: jax.Array) -> jax.Array:
   return jax.random.fold_in(key, networks.discriminators(config.model).index(domain))
 
 
+def dropout_keys(config: Config, step: jax.Array, rows: jax.Array,
+                 generator_pass: int = 0) -> jax.Array:
+  """A key for each of these rows of the whole batch, int32 [rows], for a generator's dropout."""
+  key = jax.random.fold_in(random_key(config.train.seed, _DROPOUT, step), generator_pass)
+  return jax.vmap(lambda row: jax.random.fold_in(key, row))(rows)
+
+
 @dataclasses.dataclass(frozen=True)
 class _Step:
   """What stays fixed while one step is computed."""
@@ -177,10 +184,8 @@ class _Step:
     """Applies a network in training mode; the state comes back with its new statistics."""
     keys = None
     if self.config.model.dropout and name in networks.generators(self.config.model):
-      key = jax.random.fold_in(random_key(self.config.train.seed, _DROPOUT, state.step),
-                               generator_pass)
-      row = lax.axis_index(DEVICE_AXIS) * x.shape[0] + jnp.arange(x.shape[0])
-      keys = jax.vmap(lambda row: jax.random.fold_in(key, row))(row)
+      rows = lax.axis_index(DEVICE_AXIS) * x.shape[0] + jnp.arange(x.shape[0])
+      keys = dropout_keys(self.config, state.step, rows, generator_pass)
     y, stats = self.nets[name](state.params[name], state.batch_stats[name], x, training=True,
                                keys=keys)
     return y, dataclasses.replace(state, batch_stats={**state.batch_stats, name: stats})

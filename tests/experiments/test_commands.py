@@ -22,7 +22,8 @@ TINY = ['--image_size=16', '--base_width=4', '--n_residual_blocks=1', '--n_downs
 
 
 def command(name, *flags, **kwargs):
-  environment = {**os.environ, 'XLA_FLAGS': ''}  # one device, as on a laptop
+  # One device, as on a laptop; compiled quickly, for few steps.
+  environment = {**os.environ, 'XLA_FLAGS': '', 'JAX_DISABLE_MOST_OPTIMIZATIONS': '1'}
   return [sys.executable, '-m', f'experiments.{name}', *map(str, flags)], dict(
       cwd=REPOSITORY, env=environment, **kwargs)
 

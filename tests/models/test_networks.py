@@ -5,8 +5,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from cyclegan_jax.settings import ModelConfig
+from cyclegan_jax import config as config_lib
 from cyclegan_jax.models import layers, networks
+from cyclegan_jax.settings import ModelConfig
 
 TINY = dict(base_width=4, n_residual_blocks=1, n_downsampling=2, discriminator_width=4,
             discriminator_layers=2)
@@ -17,12 +18,46 @@ def build(config, rgb_channels=3, ir_channels=1):
   return networks.build(config, rgb_channels, ir_channels), params, stats
 
 
-def test_udacity_parameter_counts():
-  params, _ = jax.eval_shape(
-      lambda key: networks.initialise(ModelConfig(), 3, 3, key), jax.random.key(0))
-  counts = {name: networks.count_parameters(tree) for name, tree in params.items()}
-  assert counts == {'rgb_to_ir': 8_402_176, 'ir_to_rgb': 8_402_176,
-                    'rgb': 2_765_568, 'ir': 2_765_568}
+def abstract(preset, ir_channels, **overrides):
+  """The networks of a preset with their shapes, nothing computed."""
+  config = config_lib.make(preset, dataset='x', ir_channels=ir_channels, **overrides)
+  return config, jax.eval_shape(
+      lambda key: networks.initialise(config.model, 3, ir_channels, key), jax.random.key(0))
+
+
+# Of the published networks, 3 to 3 channels, and with one IR channel.
+@pytest.mark.parametrize('preset, ir_channels, counts', [
+    ('udacity', 3, {'rgb_to_ir': 8_402_176, 'ir_to_rgb': 8_402_176, 'rgb': 2_765_568,
+                    'ir': 2_765_568}),
+    ('cyclegan', 3, {'rgb_to_ir': 11_378_179, 'ir_to_rgb': 11_378_179, 'rgb': 2_764_737,
+                     'ir': 2_764_737}),
+    ('cyclegan', 1, {'rgb_to_ir': 11_371_905, 'ir_to_rgb': 11_371_907, 'rgb': 2_764_737,
+                     'ir': 2_762_689}),
+    ('pix2pix', 3, {'rgb_to_ir': 54_413_955, 'ir': 2_768_705})])
+def test_parameter_counts(preset, ir_channels, counts):
+  _, (params, _) = abstract(preset, ir_channels)
+  assert {name: networks.count_parameters(tree) for name, tree in params.items()} == counts
+
+
+@pytest.mark.parametrize('preset, size, scores', [
+    ('udacity', 128, 7), ('cyclegan', 256, 30), ('cyclegan', 128, 14), ('pix2pix', 256, 30)])
+def test_score_maps(preset, size, scores):
+  config, (params, stats) = abstract(preset, 3)
+  nets = networks.build(config.model, 3, 3)
+  channels = networks.judged_channels(config.model, 3, 3)['ir']
+  map_, _ = jax.eval_shape(
+      lambda p, s, x: nets['ir'](p, s, x, training=False), params['ir'], stats['ir'],
+      jax.ShapeDtypeStruct((1, size, size, channels), jnp.float32))
+  assert map_.shape == (1, scores, scores, 1)
+
+
+def test_only_the_bottleneck_and_the_ends_of_a_unet_lack_norms_and_one_layer_has_a_bias():
+  _, (params, _) = abstract('pix2pix', 1)
+  unet = params['rgb_to_ir']
+  assert [len(unet[name]) for name in ('down', 'down_norms', 'up', 'up_norms')] == [8, 6, 8, 7]
+  with_bias = [(name, i) for name in ('down', 'up') for i, layer in unet[name].items()
+               if 'bias' in layer]
+  assert with_bias == [('up', 7)]
 
 
 @pytest.mark.parametrize('rgb_channels, ir_channels', [(3, 1), (3, 3), (1, 1)])
@@ -42,18 +77,10 @@ def test_shapes(rgb_channels, ir_channels, size):
     assert y.shape == (2, size[0] // 4 - 1, size[1] // 4 - 1, 1)
 
 
-def test_udacity_discriminator_gives_7x7_scores():
-  nets = networks.build(ModelConfig(), 3, 3)
-  params, stats = jax.eval_shape(
-      lambda key: networks.initialise(ModelConfig(), 3, 3, key), jax.random.key(0))
-  scores, _ = jax.eval_shape(lambda p, s, x: nets['ir'](p, s, x, training=False), params['ir'],
-                             stats['ir'], jax.ShapeDtypeStruct((1, 128, 128, 3), jnp.float32))
-  assert scores.shape == (1, 7, 7, 1)
-
-
 @pytest.mark.parametrize('field, value', [
     ('activation', 'leaky_relu'), ('norm', 'instance'), ('norm', 'none'),
-    ('upsampling', 'resize'), ('n_downsampling', 1), ('n_residual_blocks', 0)])
+    ('upsampling', 'resize'), ('n_downsampling', 1), ('n_residual_blocks', 0),
+    ('generator', 'resnet'), ('initialiser', 'normal')])
 def test_every_knob_gives_another_working_network(field, value):
   x = jax.random.uniform(jax.random.key(1), (2, 16, 16, 3), minval=-1)
   def output(config):
@@ -98,8 +125,59 @@ def test_initial_weights_have_pytorchs_distribution():
     np.testing.assert_allclose(np.abs(kernel).max(), bound, rtol=1e-3)
 
 
-@pytest.mark.parametrize('kernel_size, stride, padding', [(4, 2, 1), (3, 1, 1), (3, 2, 0)])
-def test_conv_transpose_and_its_gradients(kernel_size, stride, padding):
+def test_initial_weights_are_normal_for_the_other_presets():
+  config = config_lib.make('pix2pix', dataset='x', base_width=32, n_downsampling=7,
+                           discriminator_width=16)
+  params, _ = networks.initialise(config.model, 3, 1, jax.random.key(0))
+  for kernel in (params['rgb_to_ir']['down'][3]['kernel'], params['rgb_to_ir']['up'][2]['kernel'],
+                 params['ir']['convs'][2]['kernel']):
+    values = np.asarray(kernel).ravel() / 0.02
+    assert abs(values.mean()) < 0.01 and abs(values.std() - 1) < 0.01
+    # Kurtosis tells a normal distribution from others of the same variance.
+    assert abs((values ** 4).mean() - 3) < 0.1
+  scales = np.concatenate([np.asarray(norm['scale'])
+                           for norm in params['rgb_to_ir']['up_norms'].values()])
+  assert abs(scales.mean() - 1) < 0.003 and 0.018 < scales.std() < 0.022
+  for layer in (params['rgb_to_ir']['up'][6], params['ir']['score']):
+    assert not np.any(layer['bias'])
+
+
+def test_initial_biases_have_pytorchs_distribution():
+  params, _ = networks.initialise(ModelConfig(norm='none'), 3, 3, jax.random.key(0))
+  for layer, fan_in in ((params['rgb_to_ir']['down'][2], 16 * 128),
+                        (params['rgb_to_ir']['up'][0], 16 * 128)):
+    bound = fan_in ** -0.5
+    assert 0.9 * bound < np.abs(layer['bias']).max() <= bound
+    np.testing.assert_allclose(np.asarray(layer['bias']).var(), bound ** 2 / 3, rtol=0.25)
+
+
+UNET = dict(generator='unet', n_downsampling=6, base_width=4, dropout=0.5, norm='none',
+            discriminator_layers=2, discriminator_width=4)
+
+
+def test_dropout_is_an_images_own_and_absent_without_keys():
+  nets, params, stats = build(ModelConfig(**UNET))
+  x = jax.random.normal(jax.random.key(1), (3, 64, 64, 3))
+  keys = jax.random.split(jax.random.key(2), 3)
+  def output(x, keys):
+    return np.asarray(nets['rgb_to_ir'](params['rgb_to_ir'], stats['rgb_to_ir'], x, training=True,
+                                        keys=keys)[0])
+  whole = output(x, keys)
+  np.testing.assert_allclose(whole[1:2], output(x[1:2], keys[1:2]), atol=1e-5)
+  assert not np.allclose(whole, output(x, keys[::-1]), atol=1e-4)
+  np.testing.assert_array_equal(output(x, None), output(x, None))
+
+
+def test_dropout_keeps_the_mean():
+  x = jnp.ones((2, 50, 50, 40))
+  y = np.asarray(layers.dropout(x, 0.3, jax.random.split(jax.random.key(0), 2), 5))
+  assert set(np.unique(y.round(4))) == {0, np.float32(1 / 0.7).round(4)}
+  np.testing.assert_allclose(y.mean((1, 2, 3)), 1, atol=0.02)
+
+
+@pytest.mark.parametrize('kernel_size, stride, padding, output_padding', [
+    (4, 2, 1, 0), (3, 1, 1, 0), (3, 2, 0, 0), (3, 2, 1, 1)])
+def test_conv_transpose_and_its_gradients(kernel_size, stride, padding, output_padding):
   rng = np.random.default_rng(0)
   x = rng.normal(size=(2, 5, 6, 3)).astype(np.float32)
   kernel = rng.normal(size=(kernel_size, kernel_size, 2, 3)).astype(np.float32)
@@ -112,9 +190,10 @@ def test_conv_transpose_and_its_gradients(kernel_size, stride, padding):
       for j in range(x.shape[2]):
         y = y.at[:, i * stride:i * stride + kernel_size, j * stride:j * stride + kernel_size].add(
             jnp.einsum('bc,hwoc->bhwo', x[:, i, j], kernel))
-    return y[:, padding:height - padding, padding:width - padding]
+    bottom, right = height - padding + output_padding, width - padding + output_padding
+    return y[:, padding:bottom, padding:right]
 
-  ours = lambda x, kernel: layers.conv_transpose(x, kernel, stride, padding)
+  ours = lambda x, kernel: layers.conv_transpose(x, kernel, stride, padding, output_padding)
   np.testing.assert_allclose(ours(x, kernel), direct(x, kernel), atol=1e-4)
   cotangent = rng.normal(size=direct(x, kernel).shape).astype(np.float32)
   for argument in (0, 1):

@@ -52,9 +52,9 @@ def whole(tiny, tmp_path_factory):
 
 def test_a_run_says_what_it_does(whole):
   _, said = whole
-  for part in ('* base_width            4', 'Devices: 4 x cpu', 'Parameters:', 'MiB on each device',
-               'train 10, validation 1, test 1', 'weight 10', 'only 1 validation pairs',
-               'Steps: 6 (3 an epoch)',
+  for part in ('* base_width               4', 'Devices: 4 x cpu', 'Parameters:',
+               'MiB on each device', 'train 10, validation 1, test 1', 'weight 10',
+               'only 1 validation pairs', 'Steps: 6 (3 an epoch)',
                'step 6/6  epoch 2.0/2.0', 'images/s', 'left', 'validation  psnr'):
     assert part in said, part
 
@@ -70,14 +70,20 @@ def test_a_run_writes_its_files(whole):
   assert not list(workdir.glob('**/*orbax-checkpoint-tmp*'))
 
 
-@pytest.mark.parametrize('paired', [True, False])
-def test_resumed_equals_uninterrupted_bit_for_bit(tiny, whole, tmp_path, paired):
-  config = tiny(paired=paired)
+@pytest.mark.parametrize('settings', [
+    dict(), dict(paired=False),
+    dict(paired=False, update_order='generators_first', redraw_fakes=False, pool_size=6,
+         ema_decay=0.9, decay_start=1, decay_epochs=2, discriminator='patchgan', norm='instance'),
+    dict(method='pix2pix', cycle_weight=0.0, generator='unet', n_downsampling=6, dropout=0.5,
+         image_size=(64, 64), load_size=(66, 66), redraw_fakes=False, flip=True)],
+    ids=['paired', 'unpaired', 'pools', 'dropout'])
+def test_resumed_equals_uninterrupted_bit_for_bit(tiny, whole, tmp_path, settings):
+  config = tiny(**settings)
   reference = whole[0]
-  if not paired:
+  if settings:
     reference = tmp_path / 'reference'
     train(config, reference)
-  train(tiny(paired=paired, steps=3), tmp_path / 'run')
+  train(tiny(**settings, steps=3), tmp_path / 'run')
   said = train(config, tmp_path / 'run')
   assert '3 done: resuming' in said
   a, b = state(config, reference, 6), state(config, tmp_path / 'run', 6)

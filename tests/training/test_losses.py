@@ -1,0 +1,78 @@
+"""Loss terms against formulas in numpy, with and without masks."""
+
+import jax
+import numpy as np
+import pytest
+import skimage.metrics
+
+from cyclegan_jax.training import losses
+
+RNG = np.random.default_rng(0)
+
+
+def sigmoid(x):
+  return 1 / (1 + np.exp(-x))
+
+
+@pytest.mark.parametrize('kind, on_real, on_fake, generator', [
+    ('lsgan', lambda s: (s - 1) ** 2, lambda s: s ** 2, lambda s: (s - 1) ** 2),
+    ('vanilla', lambda s: -np.log(sigmoid(s)), lambda s: -np.log(1 - sigmoid(s)),
+     lambda s: -np.log(sigmoid(s))),
+    ('hinge', lambda s: np.maximum(0, 1 - s), lambda s: np.maximum(0, 1 + s), lambda s: -s)])
+def test_adversarial_losses(kind, on_real, on_fake, generator):
+  scores = (3 * RNG.normal(size=(4, 5, 6, 1))).astype(np.float32)
+  assert losses.judged(kind, scores, True) == pytest.approx(on_real(scores).mean(), rel=1e-5)
+  assert losses.judged(kind, scores, False) == pytest.approx(on_fake(scores).mean(), rel=1e-5)
+  assert losses.adversarial(kind, scores) == pytest.approx(generator(scores).mean(), rel=1e-5)
+
+
+def test_vanilla_is_finite_for_certain_discriminators():
+  assert float(losses.judged('vanilla', np.float32([-1e4]), True)) == pytest.approx(1e4)
+  assert float(losses.adversarial('vanilla', np.float32([1e4]))) == 0
+
+
+def pair(mask_share=None):
+  a, b = RNG.uniform(-1, 1, (2, 3, 24, 20, 2)).astype(np.float32)
+  mask = None if mask_share is None else RNG.random((3, 24, 20, 1)) < mask_share
+  return a, b, mask
+
+
+def test_l1_with_a_mask_is_the_mean_over_images_of_means_over_valid_pixels():
+  a, b, mask = pair(0.4)
+  mask[2] = False
+  expected = np.mean([np.abs(a[i] - b[i])[mask[i, ..., 0]].mean() if mask[i].any() else 0
+                      for i in range(3)])
+  assert losses.l1(a, b, mask) == pytest.approx(expected, rel=1e-5)
+  assert losses.l1(a, b, np.ones_like(mask)) == pytest.approx(np.abs(a - b).mean(), rel=1e-5)
+
+
+def test_gradient_term():
+  a, b, mask = pair(0.6)
+  d = (a - b).astype(np.float64)
+  vertical, horizontal = np.abs(d[:, 1:] - d[:, :-1]), np.abs(d[:, :, 1:] - d[:, :, :-1])
+  assert losses.gradient_l1(a, b) == pytest.approx(vertical.mean() + horizontal.mean(), rel=1e-5)
+  valid = [mask[:, 1:] & mask[:, :-1], mask[:, :, 1:] & mask[:, :, :-1]]
+  expected = sum(np.mean([x[i][v[i, ..., 0]].mean() for i in range(3)])
+                 for x, v in zip((vertical, horizontal), valid))
+  assert losses.gradient_l1(a, b, mask) == pytest.approx(expected, rel=1e-5)
+  assert losses.gradient_l1(a, a + 0.3) == pytest.approx(0, abs=1e-6)
+
+
+def test_dissimilarity_is_one_minus_ssim_over_the_network_range():
+  a, b, _ = pair()
+  expected = np.mean([skimage.metrics.structural_similarity(
+      x, y, gaussian_weights=True, sigma=1.5, use_sample_covariance=False, data_range=2.0,
+      channel_axis=-1) for x, y in zip(a, b)])
+  assert losses.dissimilarity(a, b) == pytest.approx(1 - expected, abs=1e-5)
+  assert losses.dissimilarity(a, a) == pytest.approx(0, abs=1e-6)
+
+
+@pytest.mark.parametrize('term', [losses.l1, losses.gradient_l1, losses.dissimilarity])
+def test_masked_pixels_have_no_gradient_and_an_empty_mask_harms_nothing(term):
+  a, b, _ = pair()
+  mask = np.zeros((3, 24, 20, 1), bool)
+  mask[0, 2:16, 3:18] = True
+  mask[1] = True  # and nothing in the third
+  value, gradient = jax.value_and_grad(lambda b: term(a, b, mask))(b)
+  assert np.isfinite(value) and np.isfinite(gradient).all()
+  assert not np.any(np.where(mask, 0, gradient)) and np.any(gradient[0]) and np.any(gradient[1])
