@@ -6,6 +6,7 @@
     validation.csv      figures of merit on the validation split, one row per checkpoint
     samples/            a grid of pictures per checkpoint
     checkpoints/        see checkpoint.py
+    run.lock            which process writes here, see training/run_lock.py
     evaluation/SPLIT/   what experiments.evaluate writes
 """
 

@@ -49,7 +49,8 @@ def validate_data(data: DataConfig) -> None:
       raise UserError(f'--{name}={getattr(data, name)}: 1 or 3 are possible.')
   for name in ('image_size', 'load_size'):
     size = getattr(data, name)
-    if not (isinstance(size, tuple) and len(size) == 2 and min(size) >= 0):
+    if not (isinstance(size, tuple) and len(size) == 2
+            and all(isinstance(side, int) and side >= 0 for side in size)):
       raise UserError(f'--{name}={size}: expected a height and a width, such as (128, 160).')
   if min(data.image_size) < 1:
     raise UserError(f'--image_size={format_value(data.image_size)} must be at least 1 pixel.')
@@ -122,7 +123,8 @@ def _validate_schedule(config: Config) -> None:
   if train.decay_epochs and not train.steps and train.epochs > last:
     raise UserError(
         f'--epochs={train.epochs}: the learning rate is 0 after --decay_start + --decay_epochs = '
-        f'{last} epochs. Change these too.')
+        f'{last} epochs. Change these too, and start anew in another --workdir: a finished run '
+        'cannot be made longer.')
   if train.redraw_fakes and train.update_order == 'generators_first':
     raise UserError('--redraw_fakes belongs to --update_order=discriminators_first; give '
                     '--noredraw_fakes.')

@@ -45,8 +45,10 @@ def check(splits: Mapping[str, Split], folder: pathlib.Path) -> str:
   if not splits.get('train') or len(splits) < 2:
     return ''
   file = folder / _FILE
-  if file.exists():
+  try:
     return json.loads(file.read_text())['text']
+  except (OSError, ValueError, KeyError, TypeError):
+    pass  # Not there yet, or damaged.
   ids = {name: [] for name in splits}
   report = leak_report({name: _small_images(split, ids[name])
                         for name, split in splits.items()})

@@ -1,9 +1,12 @@
 """Opens data sets by name: prepares them once, then hands out records and examples."""
 
+import contextlib
 import dataclasses
+import fcntl
 import hashlib
 import os
-from typing import Any, Iterable, Mapping
+import pathlib
+from typing import Any, Callable, Iterable, Iterator, Mapping
 
 import grain
 import tensorflow_datasets as tfds
@@ -53,6 +56,8 @@ def load(name: str, split: str = 'train', *, paired: bool = True, emsn: bool = F
   config = DataConfig(dataset=name, paired=paired, emsn=emsn, source_dir=source_dir,
                       data_dir=data_dir, **options)
   validate_data(config)
+  if not 0 <= seed < 2 ** 32:
+    raise UserError(f'seed={seed} must be from 0 to {2 ** 32 - 1}.')
   dataset = open_dataset(config)
   pipeline.check_crop(dataset, config)
   return pipeline.examples(dataset, split, config, seed=seed, train=shuffle or not paired)
@@ -67,16 +72,25 @@ def open_dataset(config: DataConfig) -> Dataset:
   if config.dataset not in _OPENERS:
     found = f'--dataset={config.dataset} is unknown' if config.dataset else '--dataset is missing'
     raise UserError(f'{found}; there are {", ".join(NAMES)}.')
+  _check_settings(config)
   data_dir = os.path.expanduser(config.data_dir) or None
   return _OPENERS[config.dataset](config, data_dir)
+
+
+def _check_settings(config: DataConfig) -> None:
+  """Refuses settings that this data set would pass over without a word."""
+  for field in dataclasses.fields(DataConfig):
+    owners, value = _OWNERS.get(field.name), getattr(config, field.name)
+    if owners and config.dataset not in owners and value != field.default:
+      raise UserError(f'--{field.name}={value} says nothing to --dataset={config.dataset}; it is '
+                      f'for {" and ".join(owners)}. Leave it out.')
 
 
 def _open_synthetic(config: DataConfig, data_dir: str | None) -> Dataset:
   if config.source_dir:
     raise UserError('--dataset=synthetic renders its images and reads none: leave out '
                     '--source_dir, or say --dataset=folder.')
-  builder = synthetic.Builder(data_dir=data_dir)
-  _prepare(builder)
+  builder = _prepared(lambda: synthetic.Builder(data_dir=data_dir))
   description = 'synthetic: rendered scenes; whole sequences belong to one split.'
   identity = [str(builder.version), str(sorted(builder.builder_config.parameters().items()))]
   return _dataset('synthetic', description, identity, builder, config, aligned=True,
@@ -106,8 +120,7 @@ def _published_split(config: DataConfig) -> str:
 def _open_published(make: type[tfds.core.DatasetBuilder], found: Any, config: DataConfig,
                     data_dir: str | None) -> Dataset:
   """A data set of the paper's, by the configuration that describes the files found."""
-  builder = make(config=found, data_dir=data_dir)
-  _prepare(builder)
+  builder = _prepared(lambda: make(config=found, data_dir=data_dir))
   description = '\n  '.join([f'{builder.name} {found.source_dir}: {found.description}',
                              *found.notes])
   # The name stands for the options too, such as how thermal frames are registered.
@@ -122,8 +135,7 @@ def _open_folder(config: DataConfig, data_dir: str | None) -> Dataset:
   found = folder.folder_config(
       config.source_dir, config.rgb_dir, config.ir_dir, config.split_by,
       rgb_channels=config.rgb_channels, ir_channels=config.ir_channels, paired=config.paired)
-  builder = folder.Builder(config=found, data_dir=data_dir)
-  _prepare(builder)
+  builder = _prepared(lambda: folder.Builder(config=found, data_dir=data_dir))
   description = '\n  '.join([f'folder {config.source_dir}: {found.layout}; '
                              f'split by {found.split_by}.', *found.notes])
   max_values = {name: 255 if found.dtype(name) == 'uint8' else 65535 for name in ('rgb', 'ir')}
@@ -134,6 +146,11 @@ def _open_folder(config: DataConfig, data_dir: str | None) -> Dataset:
 _OPENERS = {'osu': _open_osu, 'aau': _open_aau, 'folder': _open_folder,
             'synthetic': _open_synthetic}
 NAMES = tuple(_OPENERS)
+# The settings that only some data sets have.
+_OWNERS = {
+    'rgb_dir': ('folder',), 'ir_dir': ('folder',), 'allow_unmatched': ('osu', 'aau'),
+    'mask': ('osu', 'aau'), 'skip_scenes': ('aau',), 'registration': ('aau',),
+    'plane_depth': ('aau',), 'split_by': ('osu', 'aau', 'folder')}
 
 
 def _identity(examples: Mapping[str, Iterable[Any]]) -> list[str]:
@@ -141,18 +158,41 @@ def _identity(examples: Mapping[str, Iterable[Any]]) -> list[str]:
           for example in chosen]
 
 
-def _prepare(builder: tfds.core.DatasetBuilder) -> None:
-  """Writes the prepared copy; TFDS writes beside it and renames, so it is whole or absent."""
-  try:
-    builder.download_and_prepare(file_format='array_record')
-  except OSError as error:
-    raise UserError(f'The data set cannot be prepared in {builder.data_dir}: {error}. '
-                    'Choose another place with --data_dir.') from error
+def _prepared(make: Callable[[], tfds.core.DatasetBuilder]) -> tfds.core.DatasetBuilder:
+  """A builder whose copy is there; of several processes one prepares it and the others wait.
+
+  TFDS writes beside the copy and renames, so it is whole or absent.
+  """
+  builder = make()
+  if not builder.info.splits:  # When it was made there was no copy.
+    folder = pathlib.Path(builder.data_path).parent
+    try:
+      with _alone(folder.parent):
+        # TFDS looks once, when a builder is made: another process may have been quicker.
+        builder = make()
+        builder.download_and_prepare(file_format='array_record')
+    except OSError as error:
+      raise UserError(f'The data set cannot be prepared in {folder}: {error}. Choose another place '
+                      'with --data_dir.') from error
+    finally:
+      with contextlib.suppress(OSError):
+        folder.rmdir()  # If nothing was written.
   for split in builder.info.splits.values():
     for file in split.filepaths:
       if not file.exists():
-        raise UserError(f'The prepared data set {builder.data_dir} is not complete: {file.name} is '
-                        'missing. Delete that folder; it is then prepared anew.')
+        raise UserError(f'The prepared data set {builder.data_path} is not complete: {file.name} '
+                        'is missing. Delete that folder; it is then prepared anew.')
+  return builder
+
+
+@contextlib.contextmanager
+def _alone(folder: pathlib.Path) -> Iterator[None]:
+  """Waits until no other process prepares in this folder, where the file system has locks."""
+  folder.mkdir(parents=True, exist_ok=True)
+  with open(folder / '.lock', 'a') as file:
+    with contextlib.suppress(OSError):
+      fcntl.flock(file, fcntl.LOCK_EX)
+    yield
 
 
 def _dataset(name: str, description: str, identity: list[str], builder: tfds.core.DatasetBuilder,
@@ -178,7 +218,14 @@ def _dataset(name: str, description: str, identity: list[str], builder: tfds.cor
 def _records(builder: tfds.core.DatasetBuilder, split: str) -> Records:
   """Undecoded records: the pipeline decodes what it needs, 16-bit images included."""
   skip = {feature: tfds.decode.SkipDecoding() for feature in builder.info.features}
-  return builder.as_data_source(split, decoders=skip)
+  try:
+    source = builder.as_data_source(split, decoders=skip)
+    if len(source):
+      source[0]  # Opens the files.
+    return source
+  except RuntimeError as error:
+    raise UserError(f'The prepared data set {builder.data_path} is damaged ({error}). Delete that '
+                    'folder; it is then prepared anew.') from error
 
 
 @dataclasses.dataclass(frozen=True)

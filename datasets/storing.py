@@ -6,7 +6,7 @@ import hashlib
 import io
 import json
 import os
-from typing import Callable, Iterable, Iterator, TypeVar
+from typing import Any, Callable, Iterable, Iterator, TypeVar
 
 import numpy as np
 import tensorflow_datasets as tfds
@@ -91,16 +91,28 @@ def record_checksums(
   Raises:
     UserError: a part has other content than when another copy was prepared.
   """
-  for path in builder.data_path.parents[1].glob('*/[0-9]*/metadata.json'):
-    recorded = json.loads(path.read_text()).get('checksums', {})
-    changed = [part for part, checksum in found.items()
-               if _differ(checksum, recorded.get(part, checksum))]
-    if changed:
-      raise errors.UserError(
-          f'{source_dir}: {", ".join(changed)} has other content than when '
-          f'{path.parent} was prepared; expected the same published files. Restore the '
-          'files; or, if the new ones are right, delete that folder.')
+  others, changed = [], {}
+  for path in sorted(builder.data_path.parents[1].glob('*/[0-9]*/metadata.json')):
+    recorded = _metadata(path).get('checksums', {})
+    differing = [part for part, checksum in found.items()
+                 if _differ(checksum, recorded.get(part, checksum))]
+    if differing:
+      others.append(str(path.parent))
+      changed |= dict.fromkeys(differing)
+  if others:
+    raise errors.UserError(
+        f'{source_dir}: {", ".join(changed)} has other content than when {" and ".join(others)} '
+        'was prepared; expected the same published files. Restore the files; or, if the new ones '
+        'are right, delete what was prepared from the old ones.')
   builder.info.metadata['checksums'] = found
+
+
+def _metadata(path: os.PathLike) -> dict[str, Any]:
+  try:
+    return json.loads(path.read_text())
+  except (OSError, ValueError) as error:
+    raise errors.UserError(f'{path}: cannot be read ({error}). Delete the prepared copy '
+                           f'{path.parent}; it is then prepared anew.') from error
 
 
 def _differ(one: str, other: str) -> bool:

@@ -2,7 +2,7 @@
 
 import pathlib
 import sys
-from typing import Any, Callable, Iterable
+from typing import Any, Callable, Iterable, Sequence
 
 from absl import app
 from absl import flags
@@ -93,6 +93,15 @@ def default_workdir(config: Config) -> pathlib.Path:
   return pathlib.Path('runs', '_'.join([data.dataset] + source + preset + pairing + seed))
 
 
+def _parsed(argv: Sequence[str]) -> Sequence[str]:
+  """Reads the flags; a bad one ends the command like any other mistake."""
+  try:
+    return flags.FLAGS(argv)
+  except flags.Error as error:
+    print(f'error: {error}', file=sys.stderr)
+    sys.exit(EXIT_USER_ERROR)
+
+
 def run(main: Callable[[], Any]) -> None:
   """Runs a command: a person's mistake is one message and exit status 2, no traceback."""
   def guarded(argv):
@@ -115,4 +124,4 @@ def run(main: Callable[[], Any]) -> None:
       print('interrupted', file=sys.stderr)
       status = 130
     sys.exit(status)
-  app.run(guarded)
+  app.run(guarded, flags_parser=_parsed)

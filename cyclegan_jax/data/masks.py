@@ -9,6 +9,7 @@ import functools
 import math
 
 import numpy as np
+import PIL.Image
 import scipy.ndimage
 
 from cyclegan_jax.data import images
@@ -17,32 +18,77 @@ from cyclegan_jax.errors import UserError
 # What pixels without data hold, in network values: black.
 FILL = -1.0
 
-# How far beyond the pixels it averages a filter reaches, in pixels of the coarser image.
-_REACH = {'area': 0.0, 'bicubic': 1.5}
+# How far beyond the pixels it averages bicubic resizing reaches, in pixels of the coarser image.
+_BICUBIC_REACH = 1.5
+
+
+def resize(pixels: np.ndarray, data: bytes, size: tuple[int, int], method: str) -> np.ndarray:
+  """A thermal image resized so that pixels without data do not show where `read` says valid.
+
+  Args:
+    pixels: uint8 or uint16 [height, width, channels].
+    data: its mask as an image file.
+    size: new height and width.
+    method: as for `images.resize`; 'area' averages the valid pixels alone.
+  """
+  share = _share(data, size)
+  if method != 'area' or size == pixels.shape[:2] or share.min() == 1:
+    return images.resize(pixels, size, method)
+  weighted = np.where(images.read_image(data, 'mask')[..., :1] == 255, pixels, 0)
+  planes = [_box_filter(plane, size) for plane in np.moveaxis(weighted, -1, 0)]
+  mean = np.stack(planes, -1) / np.maximum(share, np.finfo(np.float32).eps)
+  return np.clip(np.rint(mean), 0, np.iinfo(pixels.dtype).max).astype(pixels.dtype)
 
 
 @functools.lru_cache(maxsize=64)
 def read(data: bytes, size: tuple[int, int] | None, method: str) -> np.ndarray:
-  """A record's mask, resized like its images.
+  """A record's mask, resized like its image by `resize`.
 
   Args:
     data: the image file.
     size: new height and width; None to keep those of the file.
-    method: the filter of `images.resize`.
+    method: the filter. With 'area' a pixel is valid if half of what it averages is; with
+      'bicubic', whose weights cannot be shared out anew, if all is.
 
   Returns:
-    bool [height, width, 1], True where only valid pixels went into the resized one; cached and
-    read-only.
+    bool [height, width, 1]; cached and read-only.
   """
-  mask = images.read_image(data, 'mask')[..., :1]
-  if size is not None and size != mask.shape[:2]:
-    reach = [math.ceil(_REACH[method] * max(1.0, have / want))
+  if size is None:
+    valid = images.read_image(data, 'mask')[..., :1] == 255
+  elif method == 'area':
+    valid = _share(data, size) >= 0.5
+  else:
+    mask = images.read_image(data, 'mask')[..., :1]
+    reach = [0 if have == want else math.ceil(_BICUBIC_REACH * max(1.0, have / want))
              for have, want in zip(mask.shape, size)]
     mask = scipy.ndimage.minimum_filter(mask, [2 * r + 1 for r in reach] + [1], mode='nearest')
-    mask = images.resize(mask, size)
-  valid = mask == 255
+    valid = images.resize(mask, size) == 255
   valid.setflags(write=False)
   return valid
+
+
+@functools.lru_cache(maxsize=64)
+def data_box(data: bytes) -> tuple[slice, slice]:
+  """The rows and columns between the first and the last that have any valid pixel."""
+  mask = images.read_image(data, 'mask')[..., 0] == 255
+  box = []
+  for axis in (1, 0):
+    (places,) = np.nonzero(mask.any(axis=axis))
+    box.append(slice(places[0], places[-1] + 1) if places.size else slice(None))
+  return box[0], box[1]
+
+
+@functools.lru_cache(maxsize=64)
+def _share(data: bytes, size: tuple[int, int]) -> np.ndarray:
+  """The share of valid pixels that go into each one of a resized image, float32 [*size, 1]."""
+  mask = images.read_image(data, 'mask')[..., 0] == 255
+  return _box_filter(mask, size)[..., np.newaxis]
+
+
+def _box_filter(plane: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+  """[height, width] -> float32 [*size], the mean of what falls into each pixel."""
+  image = PIL.Image.fromarray(plane.astype(np.float32))
+  return np.asarray(image.resize(size[::-1], PIL.Image.Resampling.BOX))
 
 
 @functools.lru_cache(maxsize=64)
@@ -71,6 +117,6 @@ def valid_box(data: bytes, name: str) -> tuple[slice, slice]:
         top + (side == 0), bottom - (side == 1), left + (side == 2), right - (side == 3))
   box = slice(top, bottom), slice(left, right)
   if (bottom - top) * (right - left) < mask.size / 4 or not mask[box].all():
-    raise UserError(f'--mask=crop: the valid pixels of {name} have no rectangle of a quarter of '
-                    'the image. Use --mask=loss.')
+    raise UserError(f'--mask=crop: the valid pixels of {name} have holes, or no rectangle of a '
+                    'quarter of the image. Use --mask=loss.')
   return box

@@ -175,9 +175,13 @@ def _decode(record: Any, domain: Domain, config: DataConfig) -> dict[str, np.nda
   size = None
   if config.resize != 'none':
     size = config.image_size if config.load_size == (0, 0) else config.load_size
+  is_masked = 'mask' in record and config.mask == 'loss'
+  if size and is_masked and domain.name == 'ir':
+    pixels = masks.resize(pixels, record['mask'], size, config.resize)
+  elif size:
     pixels = images.resize(pixels, size, config.resize)
   planes = {domain.name: pixels}
-  if 'mask' in record and config.mask == 'loss':
+  if is_masked:
     planes[f'{domain.name}_mask'] = masks.read(record['mask'], size, config.resize)
   return planes
 

@@ -50,11 +50,13 @@ def measure(predictors: Mapping[str, Predictor], data: grain.MapDataset, ir: Dom
     Results by predictor name.
   """
   max_value = ir.normalisation.max_value
-  ids, collected = [], {name: [] for name in predictors}
+  ids, collected, without = [], {name: [] for name in predictors}, []
   for batch, n in tracked(_batches(data, batch_size), len(data), 'Measuring', say, batch_size):
     ids += list(batch['id'][:n])
     truth = emsn.to_pixels(ir.normalisation, batch['ir']).astype(np.float32)
     mask = batch.get('ir_mask')
+    if mask is not None:
+      without.append(_without(truth, max_value, mask, n))
     for name, predict in predictors.items():
       prediction = emsn.quantise(predict(batch), max_value).astype(np.float32)
       values = metrics.image_metrics(truth, prediction, max_value, mask)
@@ -62,10 +64,22 @@ def measure(predictors: Mapping[str, Predictor], data: grain.MapDataset, ir: Dom
         values[VALID_SHARE] = mask.mean((1, 2, 3))
       collected[name].append({key: np.asarray(value)[:n] for key, value in values.items()})
   results = {}
+  undefined = _joined(without) if without else {}
   for name, parts in collected.items():
-    per_image = {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
-    results[name] = Measured(ids, per_image, metrics.summarize(per_image, max_value))
+    per_image = _joined(parts)
+    results[name] = Measured(ids, per_image, metrics.summarize(per_image, max_value, undefined))
   return results
+
+
+def _without(truth: np.ndarray, max_value: float, mask: np.ndarray, n: int) -> dict[str, Any]:
+  """Metric name -> bool [n], where it is undefined because too few pixels are valid."""
+  perfect = metrics.image_metrics(truth, truth, max_value, mask)
+  return {key: np.isnan(np.asarray(value))[:n] for key, value in perfect.items()
+          if key != 'correlation'}
+
+
+def _joined(parts: list[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
+  return {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
 
 
 def _batches(data: grain.MapDataset, batch_size: int) -> Iterator[tuple[dict[str, Any], int]]:

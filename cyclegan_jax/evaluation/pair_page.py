@@ -21,7 +21,7 @@ from scipy import ndimage
 
 from cyclegan_jax import files
 from cyclegan_jax import progress
-from cyclegan_jax.data import images
+from cyclegan_jax.data import images, masks
 from cyclegan_jax.data.source import Dataset
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.evaluation import figures
@@ -89,6 +89,8 @@ def check(dataset: Dataset, say: Callable[[str], None],
 def read_pair(dataset: Dataset, split: str, index: int) -> tuple[str, np.ndarray, np.ndarray]:
   """Id, RGB and IR of a pair as they are stored: uint8 or uint16 [height, width, 1 or 3].
 
+  Rows and columns at the sides that are known to have no thermal data are left out.
+
   Raises:
     UserError: an image cannot be read, or their sizes differ.
   """
@@ -99,6 +101,9 @@ def read_pair(dataset: Dataset, split: str, index: int) -> tuple[str, np.ndarray
     sizes = ['x'.join(map(str, image.shape[:2])) for image in (rgb, ir)]
     raise UserError(f'{identity}: RGB is {sizes[0]}, IR {sizes[1]} pixels; the images of a pair '
                     'need the same size.')
+  if 'mask' in record:
+    box = masks.data_box(record['mask'])
+    rgb, ir = rgb[box], ir[box]
   return identity, rgb, ir
 
 
@@ -128,8 +133,9 @@ def with_duplicates(pairs: list[Pair], digests: list[Mapping[str, str]]) -> list
 
 
 def summary(pairs: list[Pair], dataset: Dataset, thresholds: Thresholds) -> dict[str, Any]:
-  """Counts, the median length of the shifts, and what they mean; ready for JSON."""
-  lengths = [pair.shift.length for pair in pairs if pair.shift]
+  """Counts, the median length of the shifts that are sure enough, and what they mean, for JSON."""
+  lengths = [pair.shift.length for pair in pairs
+             if pair.shift and pair.shift.score >= thresholds.score]
   return {
       'dataset': dataset.name, 'description': dataset.description,
       'fingerprint': dataset.fingerprint, 'pairs': len(pairs),

@@ -106,11 +106,15 @@ def rows(content: Mapping[str, Any]) -> list[list[str]]:
 def verdict(content: Mapping[str, Any]) -> str:
   """One sentence: which trivial baselines the model does not beat."""
   def score(totals, metric):
-    # A PSNR of null is infinite: every image is reproduced exactly.
-    return math.inf if totals[metric] is None else totals[metric]
+    if totals[metric] is None:
+      # PSNR is infinite where every image is reproduced exactly; else nothing could be measured.
+      return math.inf if totals['mse'] == 0 else -math.inf
+    return totals[metric]
   lost = [f'{_NAMES[name]} ({_COLUMNS[metric]} {score(totals, metric):.4g})'
           for name, totals in content['baselines'].items() for metric in ('psnr', 'ssim')
           if score(content[MODEL], metric) <= score(totals, metric)]
+  if content[MODEL]['mse'] is None:
+    return 'Nothing could be measured: too few pixels are valid.'
   if not lost:
     return 'The model beats every trivial baseline in PSNR and in SSIM.'
   return (f'The model does NOT beat {", ".join(lost)}: do not use it yet. More --epochs or more '

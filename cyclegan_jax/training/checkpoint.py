@@ -1,17 +1,21 @@
 """Checkpoints of a run: state, data position and validation metrics, by Orbax."""
 
+import contextlib
+import hashlib
 import pathlib
 import shutil
-from typing import Any, Mapping
+from typing import Any, Iterator, Mapping, Sequence
 
 import grain
 import grain.checkpoint
 import jax
+import numpy as np
 import orbax.checkpoint as ocp
 from orbax.checkpoint import checkpoint_managers
 
 from cyclegan_jax.settings import Config
 from cyclegan_jax.errors import UserError
+from cyclegan_jax.progress import Say
 from cyclegan_jax.training import state as state_lib
 from cyclegan_jax.training.state import TrainState
 
@@ -19,6 +23,10 @@ from cyclegan_jax.training.state import TrainState
 # a half-deleted step that still looks restorable.
 _TRASH = '.trash'
 _UNFINISHED = '*.orbax-checkpoint-tmp*'
+# Beside the folder of checkpoints: those that could not be read.
+DAMAGED = 'damaged_checkpoints'
+
+Rows = Sequence[Mapping[str, float]]
 
 
 class Checkpoints:
@@ -53,8 +61,9 @@ class Checkpoints:
     return self
 
   def __exit__(self, *unused: Any) -> None:
-    self._empty_trash()
-    self._manager.close()
+    with self._writing():
+      self._empty_trash()
+      self._manager.close()
 
   def latest_step(self) -> int | None:
     """The newest complete step, or None."""
@@ -80,26 +89,90 @@ class Checkpoints:
     return int(which)
 
   def save(self, step: int, state: TrainState, iterator: grain.DatasetIterator,
-           metrics: Mapping[str, float] | None) -> None:
-    """Starts saving; `state` is one device's copy and may be donated afterwards."""
-    self._empty_trash()
-    self._manager.save(step, metrics=metrics and dict(metrics), args=ocp.args.Composite(
-        state=ocp.args.StandardSave(state), data=grain.checkpoint.CheckpointSave(iterator)))
+           metrics: Mapping[str, float] | None, rows: Rows = ()) -> None:
+    """Starts saving; `state` is one device's copy and may be donated afterwards.
 
-  def restore(self, step: int, iterator: grain.DatasetIterator | None = None) -> TrainState:
-    """The state at a step, on the default device; the iterator, if given, is set to its place.
+    Args:
+      step: steps done.
+      state: the state.
+      iterator: of the batches.
+      metrics: validation metrics by name, if it was validated.
+      rows: terms of the steps that are not in metrics.csv yet.
+
+    Raises:
+      UserError: this checkpoint or the one before cannot be written.
+    """
+    with self._writing():
+      self._empty_trash()
+      self._manager.save(step, metrics=metrics and dict(metrics), args=ocp.args.Composite(
+          state=ocp.args.StandardSave(state), data=grain.checkpoint.CheckpointSave(iterator),
+          run=ocp.args.JsonSave({'digest': _digest(state), 'rows': list(rows)})))
+
+  def restore_latest(self, iterator: grain.DatasetIterator, say: Say) -> tuple[TrainState, Rows]:
+    """The newest state that is whole; damaged newer ones are moved out of the way.
+
+    Args:
+      iterator: is set to its place.
+      say: takes a warning about each damaged checkpoint.
+
+    Returns:
+      The state, and the terms of steps that are not in metrics.csv yet.
+
+    Raises:
+      UserError: there is none.
+    """
+    for step in sorted(self._manager.all_steps(), reverse=True):
+      try:
+        return self._restore(step, iterator)
+      except UserError as error:
+        aside = self._folder.with_name(DAMAGED) / str(step)
+        shutil.rmtree(aside, ignore_errors=True)
+        aside.parent.mkdir(exist_ok=True)
+        shutil.move(self._folder / str(step), aside)
+        self._manager.reload()
+        say(f'Warning: {error}\nIt was moved to {aside}; the checkpoint before it is used.')
+    raise UserError(f'No checkpoint in {self._folder} can be read. Start anew with --overwrite.')
+
+  def restore(self, step: int) -> TrainState:
+    """The state at a step, on the default device.
 
     Raises:
       UserError: the checkpoint is damaged, or from networks of another shape.
     """
-    args = {'state': ocp.args.StandardRestore(self._abstract_state())}
+    try:
+      return self._restore(step, None)[0]
+    except UserError as error:
+      others = [str(other) for other in sorted(self._manager.all_steps()) if other != step]
+      raise UserError(f'{error} ' + (f'Others: --checkpoint={" or ".join(others)}.' if others else
+                                     'There is no other one.')) from error
+
+  def _restore(self, step: int,
+               iterator: grain.DatasetIterator | None) -> tuple[TrainState, Rows]:
+    args = {'state': ocp.args.StandardRestore(self._abstract_state()),
+            'run': ocp.args.JsonRestore()}
     if iterator is not None:
       args['data'] = grain.checkpoint.CheckpointRestore(iterator)
     try:
-      return self._manager.restore(step, args=ocp.args.Composite(**args))['state']
-    except (ValueError, KeyError, OSError) as error:
-      raise UserError(f'The checkpoint {self._folder / str(step)} cannot be read. It is damaged, '
-                      f'or from another configuration: {error}') from error
+      restored = self._manager.restore(step, args=ocp.args.Composite(**args))
+      state, run = restored['state'], restored['run']
+    except Exception as error:  # Orbax and TensorStore raise errors of many kinds.
+      raise UserError(f'The checkpoint {self._folder / str(step)} cannot be read: it is damaged, '
+                      f'or from another configuration ({_first_line(error)}).') from error
+    if run['digest'] != _digest(state):
+      raise UserError(f'The checkpoint {self._folder / str(step)} is damaged: its content is not '
+                      'what was saved.')
+    return state, run['rows']
+
+  @contextlib.contextmanager
+  def _writing(self) -> Iterator[None]:
+    """Explains what went wrong; Orbax tells it late, of an earlier save, and in many kinds."""
+    try:
+      yield
+    except Exception as error:
+      raise UserError(f'A checkpoint cannot be written to {self._folder}: {_first_line(error)}. '
+                      'Checkpoints saved before are intact. Make room there, or see that the '
+                      'folder is there and may be written to; then the same command resumes.'
+                      ) from error
 
   def _empty_trash(self) -> None:
     if not self._read_only:
@@ -111,3 +184,17 @@ class Checkpoints:
     return jax.tree.map(
         lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=device),
         jax.eval_shape(lambda: state_lib.initialise(self._config)))
+
+
+def _digest(state: TrainState) -> str:
+  """Of names, shapes and content of all arrays: Orbax does not notice a flipped bit."""
+  digest = hashlib.blake2b(digest_size=16)
+  for path, leaf in jax.tree.leaves_with_path(state):
+    array = np.asarray(leaf)
+    digest.update(f'{jax.tree_util.keystr(path)} {array.shape} {array.dtype}'.encode())
+    digest.update(np.ascontiguousarray(array).data)
+  return digest.hexdigest()
+
+
+def _first_line(error: Exception) -> str:
+  return (str(error).strip().splitlines() or [type(error).__name__])[0][:300]

@@ -1,32 +1,32 @@
 """A run from its first step, or its last checkpoint, to its end."""
 
+import contextlib
 import dataclasses
+import functools
 import math
 import pathlib
 import time
-from typing import Any, Callable, Mapping
+from typing import Any, Callable, Iterator, Mapping
 
 import grain
 import jax
 import numpy as np
 
-from cyclegan_jax import config as config_lib
 from cyclegan_jax import run_folder
 from cyclegan_jax.settings import Config
 from cyclegan_jax.data import images, pipeline
-from cyclegan_jax.data.source import Dataset
+from cyclegan_jax.data.source import Dataset, Split
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.evaluation import measure, samples
 from cyclegan_jax.models import networks
 from cyclegan_jax.progress import duration, Say
-from cyclegan_jax.training import interruption, parallel, state as state_lib
+from cyclegan_jax.training import (
+    announcement, divergence, interruption, parallel, run_lock, state as state_lib, watch)
 from cyclegan_jax.training.checkpoint import Checkpoints
 from cyclegan_jax.training.progress import Progress
 
 # A line at least this often, however slow the steps.
 _SECONDS_BETWEEN_LINES = 30.0
-# Fewer validation images than these are worth a note.
-_FEW_IMAGES = 10
 
 
 def train(config: Config, dataset: Dataset, workdir: pathlib.Path, *, overwrite: bool = False,
@@ -48,14 +48,32 @@ def train(config: Config, dataset: Dataset, workdir: pathlib.Path, *, overwrite:
       small, or a loss is NaN; checkpoints written before stay intact.
   """
   check(config, workdir, overwrite=overwrite)
-  pipeline.check_crop(dataset, config.data)
-  split = pipeline.get_split(dataset, 'train')
-  run_folder.create(workdir, config, dataset, overwrite)
-  with Checkpoints(workdir / run_folder.CHECKPOINTS, config) as checkpoints:
+  with (_owned(config, dataset, workdir, overwrite) as split,
+        Checkpoints(workdir / run_folder.CHECKPOINTS, config) as checkpoints):
     run = _Run(config, dataset, workdir, checkpoints, say,
                steps_per_epoch=math.ceil(len(split) / config.train.batch_size))
-    say(run.announcement())
+    say(announcement.text(config, dataset, run.state, run.total, run.steps_per_epoch, workdir))
     return run.go()
+
+
+def start(config: Config, dataset: Dataset, workdir: pathlib.Path,
+          state: state_lib.TrainState) -> None:
+  """Writes the run folder of a run that begins with a given state; `train` goes on from it.
+
+  Raises:
+    UserError: as `train`, or the folder has a checkpoint already.
+  """
+  check_start(config, workdir)
+  with (_owned(config, dataset, workdir, overwrite=False),
+        Checkpoints(workdir / run_folder.CHECKPOINTS, config) as checkpoints):
+    checkpoints.save(0, state, _batches(config, dataset), None)
+
+
+def check_start(config: Config, workdir: pathlib.Path) -> None:
+  """Raises what `start` would raise whatever the data are."""
+  check(config, workdir)
+  if any(file.name.isdecimal() for file in (workdir / run_folder.CHECKPOINTS).glob('*')):
+    raise UserError(f'--workdir={workdir} has a checkpoint already. Choose another folder.')
 
 
 def check(config: Config, workdir: pathlib.Path, *, overwrite: bool = False) -> None:
@@ -65,6 +83,39 @@ def check(config: Config, workdir: pathlib.Path, *, overwrite: bool = False) -> 
     _summary_writer()
   if not overwrite:
     run_folder.check(workdir, config)
+
+
+@contextlib.contextmanager
+def _owned(config: Config, dataset: Dataset, workdir: pathlib.Path,
+           overwrite: bool) -> Iterator[Split]:
+  """Makes the run folder, if the data are fit for training, and keeps others out of it.
+
+  Yields:
+    The training split.
+  """
+  pipeline.check_crop(dataset, config.data)
+  split = pipeline.get_split(dataset, 'train')
+  _check_schedule(config, math.ceil(len(split) / config.train.batch_size))
+  workdir.mkdir(parents=True, exist_ok=True)
+  with run_lock.held(workdir):
+    run_folder.create(workdir, config, dataset, overwrite)
+    yield split
+
+
+def _check_schedule(config: Config, steps_per_epoch: int) -> None:
+  """Refuses more --steps than the learning rate lasts; `validate` knows only epochs."""
+  train = config.train
+  last = (train.decay_start + train.decay_epochs) * steps_per_epoch
+  if train.decay_epochs and train.steps > last:
+    raise UserError(
+        f'--steps={train.steps}: the learning rate is 0 after --decay_start + --decay_epochs = '
+        f'{train.decay_start + train.decay_epochs} epochs, which are {last} steps. Change these.')
+
+
+def _batches(config: Config, dataset: Dataset) -> grain.DatasetIterator:
+  """The training batches from the first one on."""
+  examples = pipeline.examples(dataset, 'train', config.data, seed=config.train.seed, train=True)
+  return iter(pipeline.batches(examples, config.train.batch_size, parallel.sharding()))
 
 
 @dataclasses.dataclass
@@ -81,7 +132,7 @@ class _Run:
     data = self.config.data
     self.nets = networks.build(self.config.model, data.rgb_channels, data.ir_channels)
     self.total = self.config.train.steps or self.config.train.epochs * self.steps_per_epoch
-    self.iterator = self._batches()
+    self.iterator = _batches(self.config, self.dataset)
     self.state, self.step = self._restored_or_new()
     self.metrics, self.validation = (
         run_folder.CsvLog(self.workdir / name, self.step)
@@ -91,18 +142,14 @@ class _Run:
       self.tensorboard = _summary_writer()(
           str(self.workdir / run_folder.TENSORBOARD), purge_step=self.step + 1)
 
-  def _batches(self) -> grain.DatasetIterator:
-    examples = pipeline.examples(self.dataset, 'train', self.config.data,
-                                 seed=self.config.train.seed, train=True)
-    return iter(pipeline.batches(examples, self.config.train.batch_size, parallel.sharding()))
-
   def _restored_or_new(self) -> tuple[Any, int]:
     latest = self.checkpoints.latest_step()
     if latest is None:
       state = jax.jit(state_lib.initialise, static_argnums=0)(self.config)
+      self.rows = ()
     else:
-      state = self.checkpoints.restore(latest, self.iterator)
-    return parallel.replicate(state), latest or 0
+      state, self.rows = self.checkpoints.restore_latest(self.iterator, self.say)
+    return parallel.replicate(state), int(state.step)
 
   def go(self) -> int:
     """Steps until the end, or until a signal, whose number it returns."""
@@ -110,7 +157,7 @@ class _Run:
       self.say(f'This run is complete: {self.step} steps. Raise --epochs or --steps to go on.')
       return 0
     compiled = self._compile()
-    self.progress = Progress(self.step, self.total, self.config.train.batch_size)
+    self.progress = Progress(self.step, self.total, self.config.train.batch_size, self.rows)
     begin = time.monotonic()
     with interruption.deferred() as signalled:
       stop = self._steps(compiled, signalled)
@@ -129,16 +176,16 @@ class _Run:
     every = self.config.train.checkpoint_every or self.steps_per_epoch
     said = time.monotonic()
     while self.step < self.total:
-      self.state, terms = compiled(self.state, next(self.iterator))
+      with divergence.explained(self.step + 1):
+        self.state, terms = compiled(self.state, next(self.iterator))
       self.step += 1
       self.progress.add(self.step, terms)
       stop = signalled()
       at_checkpoint = self.step % every == 0 or self.step == self.total
-      # A checkpoint ends a row, so that a resumed run's rows cover the same steps.
-      at_log = at_checkpoint or stop or self.step % self.config.train.log_every == 0
-      if at_log or time.monotonic() - said > _SECONDS_BETWEEN_LINES:
+      at_log = at_checkpoint or self.step % self.config.train.log_every == 0
+      if at_log or stop or time.monotonic() - said > _SECONDS_BETWEEN_LINES:
         self.progress.collect()
-        self._log(write=bool(at_log))
+        self._log(write=at_log)
         said = time.monotonic()
       if at_checkpoint or stop:
         with self.progress.paused():
@@ -149,9 +196,13 @@ class _Run:
     return 0
 
   def _compile(self) -> Callable[..., Any]:
+    make = functools.partial(parallel.compile_train_step, self.nets, self.config,
+                             self.steps_per_epoch)
+    if jax.config.jax_debug_nans:
+      # JAX runs a step again, operation by operation, to find the one that gave NaN.
+      return make(donate=False)
     begin = time.monotonic()
-    step = parallel.compile_train_step(self.nets, self.config, self.steps_per_epoch).lower(
-        self.state, self._batch_shapes()).compile()
+    step = make().lower(self.state, self._batch_shapes()).compile()
     memory = step.memory_analysis()
     line = f'Compiled the training step in {duration(time.monotonic() - begin)}'
     if memory:
@@ -177,6 +228,8 @@ class _Run:
     if write:
       self.metrics.add({'step': self.step, 'epoch': round(epoch, 4), **row})
       self._to_tensorboard('train', row)
+      for warning in watch.warnings(row, self.config.train.batch_size):
+        self.say(warning)
 
   def _checkpoint(self, validate: bool) -> None:
     """Starts saving; before that perhaps validates and draws sample images."""
@@ -184,12 +237,13 @@ class _Run:
     figures = None
     if validate:
       translators = samples.translators(self.nets, state.best_params(), state.batch_stats)
-      figures = self._validate(translators) if self._pairs('validation') else None
+      if announcement.pairs(self.dataset, 'validation'):
+        figures = self._validate(translators)
       folder = self.workdir / run_folder.SAMPLES
       folder.mkdir(exist_ok=True)
       images.write_png(folder / f'step_{self.step:08d}.png',
                        samples.grid(translators, self.dataset, self.config))
-    self.checkpoints.save(self.step, state, self.iterator, figures)
+    self.checkpoints.save(self.step, state, self.iterator, figures, self.progress.rows)
 
   def _validate(self, translators: Mapping[str, Any]) -> dict[str, float]:
     data = pipeline.examples(self.dataset, 'validation', self.config.data)
@@ -200,65 +254,14 @@ class _Run:
     self._to_tensorboard('validation', totals)
     self.say('validation  ' + '  '.join(
         f'{name} {totals[name]:.4g}' for name in ('psnr', 'ssim', 'uqi', 'rmse')))
-    return {name: float(totals[name]) for name in ('psnr', 'ssim', 'uqi')}
+    # NaN, where too few pixels are valid, would be better than any number.
+    return {name: float(np.nan_to_num(totals[name], nan=-1.0, posinf=np.inf))
+            for name in ('psnr', 'ssim', 'uqi')}
 
   def _to_tensorboard(self, group: str, row: Mapping[str, float]) -> None:
     if self.tensorboard:
       for name, value in row.items():
         self.tensorboard.add_scalar(f'{group}/{name}', value, self.step)
-
-  def announcement(self) -> str:
-    """What a person should know before the first step."""
-    model = self.config.model
-    # Leaves carry one copy per device.
-    count = {name: networks.count_parameters(params) // jax.local_device_count()
-             for name, params in self.state.params.items()}
-    sizes = ', '.join(
-        f'{s.name} {len(s.rgb)}' if s.aligned else f'{s.name} {len(s.rgb)} RGB / {len(s.ir)} IR'
-        for s in self.dataset.splits.values())
-    devices = jax.local_devices()
-    done = f', {self.step} done: resuming' if self.step else ''
-    return '\n'.join([
-        config_lib.describe(self.config),
-        f'Devices: {len(devices)} x {devices[0].device_kind} ({devices[0].platform}).',
-        f'Parameters: {sum(count.values()):,} (' + ', '.join(
-            [f'generator {name} {count[name]:,}' for name in networks.generators(model)]
-            + [f'discriminator {name} {count[name]:,}'
-               for name in networks.discriminators(model)]) + ').',
-        f'Data: {self.dataset.description}',
-        f'Examples: {sizes}.',
-        _sampling(self.config), *self._missing(),
-        f'Steps: {self.total} ({self.steps_per_epoch} an epoch{done}). '
-        f'Run folder: {self.workdir}',
-    ])
-
-  def _pairs(self, name: str) -> int:
-    """How many pairs a split has to measure on."""
-    split = self.dataset.splits.get(name)
-    return len(split) if split and split.aligned else 0
-
-  def _missing(self) -> list[str]:
-    """What a person should know about the splits before waiting for the end."""
-    lines = []
-    if self._pairs('validation') == 0:
-      lines.append('Note: no validation pairs; the latest checkpoint will count as the best.')
-    elif self._pairs('validation') < _FEW_IMAGES:
-      lines.append(f'Note: only {self._pairs("validation")} validation pairs choose the best '
-                   'checkpoint: that choice is close to chance.')
-    if self._pairs('test') == 0:
-      lines.append('Note: no test pairs; experiments.evaluate will have nothing to measure in the '
-                   'test split.')
-    return lines
-
-
-def _sampling(config: Config) -> str:
-  weight = config.loss.supervised_weight
-  if not config.data.paired:
-    return 'Sampling: unpaired; an epoch is one pass over the larger domain.'
-  if weight:
-    return f'Sampling: pairs, with a supervised L1 term of weight {weight:g} in both directions.'
-  return ('Sampling: pairs, without a supervised term. Every CycleGAN term looks at one domain '
-          'alone, so this has the same expected gradient as unpaired sampling.')
 
 
 def _summary_writer() -> type:

@@ -43,14 +43,14 @@ def unreplicate(tree: Any) -> Any:
 
 
 def compile_train_step(nets: Mapping[str, networks.Network], config: Config,
-                       steps_per_epoch: int) -> Callable[..., Any]:
+                       steps_per_epoch: int, donate: bool = True) -> Callable[..., Any]:
   """The training step over all devices.
 
   Returns:
-    (state, batch) -> (state, terms): the state as `replicate` gives it, which is donated; the
+    (state, batch) -> (state, terms): the state as `replicate` gives it, perhaps donated; the
     batch as `pipeline.batches` gives it; the terms of
     `steps.train_step`, float32 [devices], equal on all devices.
   """
   step = functools.partial(steps.train_step, nets=nets, config=config,
                            steps_per_epoch=steps_per_epoch)
-  return jax.pmap(step, axis_name=DEVICE_AXIS, donate_argnums=0)
+  return jax.pmap(step, axis_name=DEVICE_AXIS, donate_argnums=(0,) if donate else ())

@@ -3,12 +3,13 @@
 import contextlib
 import math
 import time
-from typing import Iterator, Mapping
+from typing import Iterable, Iterator, Mapping
 
 import numpy as np
 
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.progress import duration
+from cyclegan_jax.training import divergence
 
 # The terms of a line: what they are called there, and in the rows.
 _SHOWN = {'D': 'discriminator', 'G': 'adversarial', 'cycle': 'cycle', 'identity': 'identity',
@@ -21,11 +22,13 @@ class Progress:
   The devices run ahead of the host; terms are fetched only by `collect`, which waits for them.
   """
 
-  def __init__(self, first_step: int, total_steps: int, batch_size: int):
+  def __init__(self, first_step: int, total_steps: int, batch_size: int,
+               rows: Iterable[Mapping[str, float]] = ()):
+    """`rows` are those that an interrupted run had not written yet."""
     self._total = total_steps
     self._batch_size = batch_size
     self._pending: list[tuple[int, Mapping]] = []
-    self._rows: list[Mapping[str, float]] = []
+    self._rows: list[Mapping[str, float]] = list(rows)
     self._mark = (time.monotonic(), first_step)
     self._step = first_step
     self._seconds_per_step = math.nan
@@ -46,13 +49,16 @@ class Progress:
       bad = {name: value for name, value in row.items() if not math.isfinite(value)}
       if bad:
         raise UserError(
-            f'Training diverged at step {step}: ' +
-            ', '.join(f'{name} is {value}' for name, value in bad.items()) +
-            '. Nothing was saved since: the last checkpoint is intact. Look at the input images '
-            'that came then, or start anew with a smaller --learning_rate in another --workdir.')
+            f'Training diverged at step {step}: '
+            + ', '.join(f'{name} is {value}' for name, value in bad.items()) + divergence.ADVICE)
       self._rows.append(row)
       self._step = step
     self._pending.clear()
+
+  @property
+  def rows(self) -> list[Mapping[str, float]]:
+    """The collected terms of each step since the last restart."""
+    return list(self._rows)
 
   def mean(self, restart: bool) -> dict[str, float]:
     """Means of the collected terms and the rate, since the last restart; then perhaps restarts."""

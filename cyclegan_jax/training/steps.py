@@ -23,7 +23,7 @@ from cyclegan_jax.data.masks import FILL
 from cyclegan_jax.models import networks
 from cyclegan_jax.models.layers import BATCH_NORM_MOMENTUM, DEVICE_AXIS
 from cyclegan_jax.settings import Config
-from cyclegan_jax.training import image_pool, losses
+from cyclegan_jax.training import image_pool, losses, watch
 from cyclegan_jax.training.state import optimizer, select, TrainState
 
 Batch = Mapping[str, jax.Array]
@@ -50,7 +50,7 @@ def train_step(state: TrainState, batch: Batch, *, nets: Mapping[str, networks.N
   Returns:
     The new state and the loss terms: means over all devices' rows, unweighted but for
     `discriminator_rgb` and `discriminator_ir`, which like `generator`, the weighted sum, are what
-    is minimised; and two gradient norms; all float32 scalars.
+    is minimised; two gradient norms; and the figures of `watch.observe`; all float32 scalars.
   """
   step = _Step(nets, config, batch, optimizer(config.train, steps_per_epoch))
   generators = select(state.params, networks.generators(config.model))
@@ -62,6 +62,7 @@ def train_step(state: TrainState, batch: Batch, *, nets: Mapping[str, networks.N
   if config.train.update_order == 'generators_first':
     after, discriminator_terms = step.update_discriminators(after, fakes)
     terms |= discriminator_terms
+  terms |= watch.observe(batch, fakes['ir'], config.data.paired)
   batch_stats = after.batch_stats
   if not config.model.sync_batch_norm:
     batch_stats = lax.pmean(batch_stats, DEVICE_AXIS)

@@ -29,6 +29,8 @@ _KEYS = frozenset((
 _MAX_BYTES = 256 * 2**20
 _MAX_OPENED = 2000
 _MAX_SIDE = 10000
+# Depths that there are indoors, mm: whoever has metres or raw depths is told.
+_ROOM = (200, 50_000)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -114,7 +116,7 @@ def read_calibration(path, content: bytes | None = None) -> Calibration:
       discarded=fields.discarded('discardedHomographies', len(homographies)),
       depth_scale=fields.number('depthCoeffA', nonzero=True),
       depth_offset=fields.number('depthCoeffB'),
-      default_depth=fields.number('defaultDepth', least=1.0),
+      default_depth=fields.depth('defaultDepth'),
       depth_proximity_threshold=fields.number('depthProximityThreshold'),
       outlier_clusters=fields.integer('nbrClustersForDepthOutlierRemoval', 0, 2**31),
       notes=tuple(notes))
@@ -229,7 +231,18 @@ class _Fields:
     if not options:
       raise self.error(key, f'shape {homographies_lib.shape_text(value)}',
                        'Nx3 or 3xN coordinates in mm with positive depths')
+    self._check_mm(key, float(np.median(options[0][:, 2])))
     return options[0]
+
+  def depth(self, key) -> float:
+    value = self.number(key, least=0.0)
+    self._check_mm(key, value)
+    return value
+
+  def _check_mm(self, key, depth) -> None:
+    if not _ROOM[0] <= depth <= _ROOM[1]:
+      raise self.error(key, f'a depth of {depth:g}',
+                       f'mm, for a room from {_ROOM[0]} to {_ROOM[1]}')
 
   def tables(self, prefix, height, width) -> np.ndarray:
     """The look-up tables of x and y as one, float32 [height, width, 2]."""

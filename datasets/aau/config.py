@@ -29,6 +29,8 @@ Scene 2 and Scene 3, each with SyncRGB, SyncT, SyncD, rgbMasks, thermalMasks, an
 calibVars.yml. Then name that folder: --source_dir=FOLDER, or DownloadConfig(manual_dir=FOLDER)."""
 
 _MAX_LOST_SHARE = 0.01
+# A plane this share of the wanted depth off is worth a note.
+_FAR_PLANE = 0.2
 _MAX_NAMED = 5
 
 
@@ -128,10 +130,10 @@ def aau_config(
     for name, scene in scenes.items():
       matched, alone, more = _match(name, scene, registration, reader)
       pairs, unmatched, notes = pairs + matched, unmatched + alone, notes + more
-      if registration != 'none':
-        calibrations[name] = _calibration(name, scene, registration, reader)
+    if registration != 'none':
+      calibrations = _calibrations(scenes, registration, reader)
   _limit_losses(source, pairs, unmatched, allow_unmatched)
-  notes += _registration_notes(registration, calibrations)
+  notes += _registration_notes(registration, plane_depth, calibrations)
   examples, note = frames_lib.divide(pairs, split_by, _HELD_OUT)
   tables = {name: scenes[name].tables[files.CALIBRATION] for name in calibrations}
   options = dict(split_by=split_by, registration=registration, plane_depth=float(plane_depth),
@@ -210,25 +212,35 @@ def _match(
   return pairs, alone, notes
 
 
-def _calibration(
-    name: str, scene: files.Scene, registration: str, reader: Reader
-) -> calibration_lib.Calibration:
-  if files.CALIBRATION not in scene.tables:
+def _calibrations(
+    scenes: dict[str, files.Scene], registration: str, reader: Reader
+) -> dict[str, calibration_lib.Calibration]:
+  missing = [name for name, scene in scenes.items() if files.CALIBRATION not in scene.tables]
+  if missing:
     raise errors.UserError(
-        f'{scene.home}: no {files.CALIBRATION}; --registration={registration} needs it. Download '
-        f'it, leave the scene out with --skip_scenes={name}, or use --registration=none, which '
-        'works without.')
-  file = scene.tables[files.CALIBRATION]
-  return calibration_lib.read_calibration(file.shown, reader.read(file))
+        f'{", ".join(scenes[name].home for name in missing)}: no {files.CALIBRATION}; '
+        f'--registration={registration} needs it. Download it, '
+        + (f'leave scenes out with --skip_scenes={",".join(missing)}, '
+           if len(missing) < len(scenes) else '')
+        + 'or use --registration=none, which works without.')
+  tables = {name: scene.tables[files.CALIBRATION] for name, scene in scenes.items()}
+  return {name: calibration_lib.read_calibration(file.shown, reader.read(file))
+          for name, file in tables.items()}
 
 
 def _registration_notes(
-    registration: str, calibrations: dict[str, calibration_lib.Calibration]
+    registration: str, plane_depth: float, calibrations: dict[str, calibration_lib.Calibration]
 ) -> list[str]:
   if registration == 'none':
     return ['RGB and thermal are not registered: pairs are shifted against each other; '
             '--registration=depth brings the thermal frames into the RGB view.']
   notes = [note for calibration in calibrations.values() for note in calibration.notes]
+  for name, calibration in calibrations.items():
+    plane = registration_lib.nearest_plane(calibration, plane_depth)
+    depth = float(calibration.centres_rgb[plane, 2])
+    if registration == 'plane' and abs(depth - plane_depth) > _FAR_PLANE * plane_depth:
+      notes.append(f'Scene {name}: the calibrated plane nearest to --plane_depth={plane_depth:g} '
+                   f'is at {depth:.0f} mm.')
   if '2' in calibrations:
     notes.append('Scene 2: its calibration is said to be doubtful; look at pairs of it, or leave '
                  'it out with --skip_scenes=2.')

@@ -42,9 +42,28 @@ def test_a_valid_pixel_is_made_of_valid_pixels_only(method, size):
   valid = masks.read(images.encode_png(mask), size, method)
   assert valid.shape == (*size, 1) and valid.dtype == bool and 0.2 < valid.mean() < 1
   image = np.random.default_rng(1).integers(0, 256, (*SIZE, 1), np.uint8)
-  black, white = (images.resize(np.where(mask == 255, image, other).astype(np.uint8), size, method)
-                  for other in (0, 255))
+  black, white = (masks.resize(np.where(mask == 255, image, other).astype(np.uint8),
+                               images.encode_png(mask), size, method) for other in (0, 255))
   np.testing.assert_array_equal(black[valid], white[valid])
+
+
+def test_area_averages_valid_pixels_alone():
+  mask, image = framed(top=3, left=5, right=2), np.zeros((*SIZE, 1), np.uint8)
+  image[...] = np.random.default_rng(1).integers(0, 256, (*SIZE, 1))
+  data, size = images.encode_png(mask), (6, 8)
+  small, valid = masks.resize(image, data, size, 'area'), masks.read(data, size, 'area')
+  for row, column in np.ndindex(size):
+    window = slice(4 * row, 4 * row + 4), slice(4 * column, 4 * column + 4)
+    inside = mask[window] == 255
+    assert valid[row, column] == (inside.mean() >= 0.5)
+    if valid[row, column]:
+      assert abs(small[row, column, 0] - image[window][inside].mean()) <= 0.51
+
+
+def test_box_of_data_leaves_out_empty_borders():
+  mask = framed(top=3, left=5, right=2)
+  mask[10, 12] = 0
+  assert masks.data_box(images.encode_png(mask)) == (slice(3, 24), slice(5, 30))
 
 
 def test_box_is_the_valid_rectangle():

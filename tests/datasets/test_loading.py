@@ -1,14 +1,18 @@
 """datasets.load and open_dataset: names, options, collections without pairs, 16 bit."""
 
+import subprocess
+import sys
+
 import numpy as np
 import PIL.Image
 import pytest
 import tensorflow_datasets as tfds
 
 import datasets
-from cyclegan_jax.settings import DataConfig
 from cyclegan_jax.data import pipeline
 from cyclegan_jax.errors import UserError
+from cyclegan_jax.settings import DataConfig
+from tests.conftest import REPOSITORY
 
 
 @pytest.mark.parametrize('config, words', [
@@ -55,6 +59,60 @@ def test_incomplete_copy_is_named(pairs, tmp_path):
   next(tmp_path.rglob('folder-test*')).unlink()
   with pytest.raises(UserError, match='folder-test.* is missing. Delete that folder'):
     load()
+
+
+def test_damaged_copy_is_named(pairs, tmp_path):
+  load = lambda: datasets.load('folder', source_dir=str(pairs), data_dir=str(tmp_path))
+  load()
+  file = next(tmp_path.rglob('folder-train*'))
+  file.write_bytes(file.read_bytes()[:100])
+  with pytest.raises(UserError, match='is damaged .* Delete that folder'):
+    load()
+
+
+@pytest.mark.parametrize('options, words', [
+    (dict(dataset='osu', registration='depth'), ['--registration=depth', '--dataset=osu', 'aau']),
+    (dict(dataset='folder', mask='crop'), ['--mask=crop', 'osu and aau']),
+    (dict(dataset='synthetic', split_by='hash'), ['--split_by=hash', 'folder']),
+    (dict(dataset='aau', rgb_dir='x'), ['--rgb_dir=x', 'folder'])])
+def test_settings_of_another_data_set_are_refused(options, words):
+  with pytest.raises(UserError) as error:
+    datasets.open_dataset(DataConfig(**options))
+  for word in words:
+    assert word in str(error.value)
+
+
+PREPARE = """
+import sys
+import datasets
+print(datasets.load('folder', source_dir=sys.argv[1], data_dir=sys.argv[2])[0]['id'])
+"""
+
+
+def test_several_processes_prepare_at_once(pairs, tmp_path):
+  """One prepares, the others wait and use its copy."""
+  processes = [subprocess.Popen(
+      [sys.executable, '-c', PREPARE, str(pairs), str(tmp_path)], cwd=REPOSITORY, text=True,
+      stdout=subprocess.PIPE, stderr=subprocess.PIPE) for _ in range(3)]
+  said = [process.communicate(timeout=120) for process in processes]
+  assert [process.returncode for process in processes] == [0] * 3, said
+  assert len({out.splitlines()[-1] for out, _ in said}) == 1
+  assert not list(tmp_path.rglob('incomplete*'))
+
+
+def test_a_refused_preparation_leaves_no_folder(tmp_path):
+  (tmp_path / 'raw' / 'rgb').mkdir(parents=True)
+  (tmp_path / 'raw' / 'ir').mkdir()
+  for name in ('rgb', 'ir'):
+    for i in range(4):
+      PIL.Image.fromarray(np.full((8, 8), 9 * i, np.uint8)).save(
+          tmp_path / 'raw' / name / f'{i}.png')
+  bad = tmp_path / 'raw' / 'ir' / '2.png'
+  bad.write_bytes(bad.read_bytes()[:40])
+  with pytest.raises(UserError, match='2.png'):
+    datasets.load('folder', source_dir=str(tmp_path / 'raw'), data_dir=str(tmp_path / 'data'))
+  assert not [path for path in (tmp_path / 'data').rglob('*') if path.name != '.lock'
+              and path != tmp_path / 'data' / 'folder']
 
 
 def test_grey_rgb_is_luminance(tmp_path):

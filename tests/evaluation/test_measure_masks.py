@@ -42,6 +42,29 @@ def test_only_valid_pixels_are_measured():
         example['ir_mask'].mean(), rel=1e-6)
 
 
+def test_images_with_too_few_valid_pixels_are_left_out_and_counted():
+  made = examples()
+  made[1]['ir_mask'] = np.zeros((*SIZE, 1), bool)
+  made[3]['ir_mask'] = np.zeros((*SIZE, 1), bool)
+  made[3]['ir_mask'][4:13, 4:13] = True  # a window of 8x8, none of 11x11
+  predict = lambda batch: emsn.to_pixels(IR.normalisation, batch['ir']) * 0.5
+  totals = measure.measure({'model': predict}, grain.MapDataset.source(made), IR, 2,
+                           print)['model'].totals
+  assert (totals['mse_undefined'], totals['ssim_undefined'], totals['uqi_undefined']) == (1, 2, 1)
+  assert all(np.isfinite(totals[name]) for name in ('psnr', 'ssim', 'uqi', 'rmse', 'correlation'))
+  alone = measure.measure({'model': predict}, grain.MapDataset.source(
+      [made[i] for i in (0, 2, 4)]), IR, 2, print)['model'].totals
+  assert totals['ssim'] == pytest.approx(alone['ssim'], rel=1e-6)
+
+
+def test_a_diverged_model_is_not_left_out():
+  broken = lambda batch: np.full_like(batch['ir'], np.nan)
+  with np.errstate(invalid='ignore'):
+    totals = measure.measure({'model': broken}, grain.MapDataset.source(examples()), IR, 5,
+                             print)['model'].totals
+  assert not any(name.endswith('_undefined') for name in totals if 'correlation' not in name)
+
+
 def test_the_report_says_how_much_is_compared():
   made = examples()
   predictors = dict.fromkeys((report.MODEL, *baselines.BASELINES), lambda batch: batch['ir'] * 0)

@@ -58,11 +58,11 @@ def test_gradient_term():
   assert losses.gradient_l1(a, a + 0.3) == pytest.approx(0, abs=1e-6)
 
 
-def test_dissimilarity_is_one_minus_ssim_over_the_network_range():
+def test_dissimilarity_is_one_minus_ssim_of_the_pixels():
   a, b, _ = pair()
   expected = np.mean([skimage.metrics.structural_similarity(
-      x, y, gaussian_weights=True, sigma=1.5, use_sample_covariance=False, data_range=2.0,
-      channel_axis=-1) for x, y in zip(a, b)])
+      127.5 * (x + 1), 127.5 * (y + 1), gaussian_weights=True, sigma=1.5,
+      use_sample_covariance=False, data_range=255, channel_axis=-1) for x, y in zip(a, b)])
   assert losses.dissimilarity(a, b) == pytest.approx(1 - expected, abs=1e-5)
   assert losses.dissimilarity(a, a) == pytest.approx(0, abs=1e-6)
 

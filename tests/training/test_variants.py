@@ -75,8 +75,8 @@ def test_pix2pix_judges_pairs():
   config = config_lib.make(**PIX2PIX)
   (batch,) = larger(1)
   _, terms, _ = run(config, 1, [batch])
-  assert set(terms) == {'discriminator_ir', 'discriminator_gradient_norm', 'adversarial_ir',
-                        'supervised_ir', 'generator', 'generator_gradient_norm'}
+  assert {name for name in terms if name.endswith(('_rgb', '_ir'))} == {
+      'discriminator_ir', 'adversarial_ir', 'supervised_ir'}
   assert terms['generator'] == pytest.approx(
       terms['adversarial_ir'] + 100 * terms['supervised_ir'], rel=1e-5)
   shuffled = {'rgb': batch['rgb'], 'ir': batch['ir'][::-1]}

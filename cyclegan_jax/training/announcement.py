@@ -1,0 +1,83 @@
+"""What a person should know before the first step of a run."""
+
+import pathlib
+
+import jax
+
+from cyclegan_jax import config as config_lib
+from cyclegan_jax.data.source import Dataset
+from cyclegan_jax.models import networks
+from cyclegan_jax.settings import Config
+from cyclegan_jax.training import parallel
+from cyclegan_jax.training.state import TrainState
+
+# Fewer validation images than these are worth a note.
+_FEW_IMAGES = 10
+
+
+def text(config: Config, dataset: Dataset, state: TrainState, total: int, steps_per_epoch: int,
+         workdir: pathlib.Path) -> str:
+  """Lines about a run.
+
+  Args:
+    config: the run.
+    dataset: its data.
+    state: where it begins, one copy for each local device.
+    total: steps at its end.
+    steps_per_epoch: steps.
+    workdir: the run folder.
+  """
+  model = config.model
+  # Leaves carry one copy per device.
+  count = {name: networks.count_parameters(params) // jax.local_device_count()
+           for name, params in state.params.items()}
+  sizes = ', '.join(
+      f'{s.name} {len(s.rgb)}' if s.aligned else f'{s.name} {len(s.rgb)} RGB / {len(s.ir)} IR'
+      for s in dataset.splits.values())
+  devices = jax.local_devices()
+  step = int(parallel.unreplicate(state.step))
+  done = f', {step} done: resuming' if step else ''
+  return '\n'.join([
+      config_lib.describe(config),
+      f'Devices: {len(devices)} x {devices[0].device_kind} ({devices[0].platform}).',
+      f'Parameters: {sum(count.values()):,} (' + ', '.join(
+          [f'generator {name} {count[name]:,}' for name in networks.generators(model)]
+          + [f'discriminator {name} {count[name]:,}'
+             for name in networks.discriminators(model)]) + ').',
+      f'Data: {dataset.description}',
+      f'Examples: {sizes}.',
+      _sampling(config), *_missing(dataset),
+      f'Steps: {total} ({steps_per_epoch} an epoch{done}). '
+      f'Run folder: {workdir}',
+  ])
+
+
+def pairs(dataset: Dataset, name: str) -> int:
+  """How many pairs a split has to measure on."""
+  split = dataset.splits.get(name)
+  return len(split) if split and split.aligned else 0
+
+
+def _missing(dataset: Dataset) -> list[str]:
+  """What a person should know about the splits before waiting for the end."""
+  lines = []
+  if pairs(dataset, 'validation') == 0:
+    lines.append('Note: no validation pairs; the latest checkpoint will count as the best.')
+  elif pairs(dataset, 'validation') < _FEW_IMAGES:
+    lines.append(f'Note: only {pairs(dataset, "validation")} validation pairs choose the best '
+                 'checkpoint: that choice is close to chance.')
+  if pairs(dataset, 'test') == 0:
+    lines.append('Note: no test pairs; experiments.evaluate will have nothing to measure in the '
+                 'test split.')
+  return lines
+
+
+def _sampling(config: Config) -> str:
+  weight = config.loss.supervised_weight
+  if not config.data.paired:
+    return 'Sampling: unpaired; an epoch is one pass over the larger domain.'
+  if weight:
+    directions = ' in both directions' if config.model.method == 'cyclegan' else ''
+    return f'Sampling: pairs, with a supervised L1 term of weight {weight:g}{directions}.'
+  return ('Sampling: pairs, without a supervised term. Every CycleGAN term looks at one domain '
+          'alone, so this has the same expected gradient as unpaired sampling.')
