@@ -71,26 +71,28 @@ def check_data(workdir: pathlib.Path, dataset: Dataset) -> None:
 
 
 def create(workdir: pathlib.Path, config: Config, dataset: Dataset, overwrite: bool) -> None:
-  """Makes the folder and writes what the run is; a run that is there already is resumed.
+  """Writes what the run is into its folder; a run that is there already is resumed.
 
   Args:
-    workdir: the run folder.
+    workdir: the run folder, which exists.
     config: the run.
     dataset: its data.
     overwrite: delete an earlier run's files in it first (only files that a run writes).
 
   Raises:
-    UserError: see `check` and `check_data`.
-    OSError: the folder cannot be written.
+    UserError: see `check` and `check_data`; or the folder cannot be written.
   """
   if overwrite:
     for name in _OURS:
       _remove(workdir / name)
   check(workdir, config)
   check_data(workdir, dataset)
-  workdir.mkdir(parents=True, exist_ok=True)
-  files.write_text(workdir / DATA, json.dumps(dataset.facts(), indent=2) + '\n')
-  files.write_text(workdir / CONFIG, config_lib.to_json(config))
+  try:
+    files.write_text(workdir / DATA, json.dumps(dataset.facts(), indent=2) + '\n')
+    files.write_text(workdir / CONFIG, config_lib.to_json(config))
+  except OSError as error:
+    raise UserError(f'--workdir={workdir} cannot be written: {error.strerror}. Make room there, or '
+                    'choose another one.') from error
 
 
 def load_config(workdir: pathlib.Path) -> Config:
@@ -143,11 +145,15 @@ class CsvLog:
       files.write_text(file, self._lines(rows, header=True))
 
   def add(self, row: Mapping[str, float | int]) -> None:
-    """Appends a row; the first one sets the columns."""
+    """Appends a row; the first one sets the columns. UserError if that is not possible."""
     header = not self._columns
     self._columns = self._columns or list(row)
-    with self._file.open('a') as out:
-      out.write(self._lines([row], header))
+    try:
+      with self._file.open('a') as out:
+        out.write(self._lines([row], header))
+    except OSError as error:
+      raise UserError(f'{self._file} cannot be written: {error.strerror}. The checkpoints are '
+                      'intact; make room, then the same command resumes.') from error
 
   def _lines(self, rows: Iterable[Mapping], header: bool) -> str:
     out = io.StringIO()

@@ -20,6 +20,7 @@ def dataset(n=3, max_value=255.0, fingerprint='f'):
 
 
 def test_same_run_is_accepted_and_free_settings_may_change(tmp_path):
+  (tmp_path / 'a' / 'b').mkdir(parents=True)
   run_folder.create(tmp_path / 'a' / 'b', config_lib.make(epochs=2), dataset(), False)
   run_folder.create(tmp_path / 'a' / 'b', config_lib.make(epochs=5, log_every=7), dataset(), False)
   assert run_folder.load_config(tmp_path / 'a' / 'b').train.epochs == 5

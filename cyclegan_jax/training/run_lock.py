@@ -34,9 +34,10 @@ def held(workdir: pathlib.Path) -> Iterator[None]:
                         'it, or choose another folder.') from error
     file.seek(0)
     file.truncate()
-    json.dump({'host': socket.gethostname(), 'pid': os.getpid(),
-               'since': time.strftime('%Y-%m-%d %H:%M:%S')}, file)
-    file.flush()
+    file.write(json.dumps({'host': socket.gethostname(), 'pid': os.getpid(),
+                           'since': time.strftime('%Y-%m-%d %H:%M:%S')}))
+    with contextlib.suppress(OSError):  # A full disk: the lock holds all the same.
+      file.flush()
     yield
 
 

@@ -17,20 +17,12 @@ from cyclegan_jax.training import loop
 from cyclegan_jax.training.checkpoint import Checkpoints
 
 
-@pytest.fixture(scope='module')
-def tiny(pairs, data_dir):
-  def make(**overrides):
-    return config_lib.make(**{**dict(
-        dataset='folder', source_dir=str(pairs), data_dir=str(data_dir), paired=True,
-        image_size=(16, 16), load_size=(18, 18), flip=True, base_width=4, n_residual_blocks=1,
-        n_downsampling=2, discriminator_width=4, discriminator_layers=2, batch_size=4,
-        steps=6, log_every=2, checkpoint_every=3, n_samples=2), **overrides})
-  return make
-
-
-def train(config, workdir, **kwargs):
+def train(config, workdir, heard=lambda line: None, **kwargs):
   lines = []
-  loop.train(config, datasets.open_dataset(config.data), workdir, say=lines.append, **kwargs)
+  def say(line):
+    lines.append(line)
+    heard(line)
+  loop.train(config, datasets.open_dataset(config.data), workdir, say=say, **kwargs)
   return '\n'.join(lines)
 
 

@@ -1,0 +1,44 @@
+"""Makes a run folder from checkpoints of the published PyTorch code.
+
+  python -m experiments.import_torch --preset=cyclegan --dataset=folder --source_dir=PHOTOS \\
+      --ir_channels=3 --checkpoint_dir=CHECKPOINTS --a_is=rgb --workdir=RUN
+
+Presets: udacity (G_XtoY.pkl, ...), cyclegan (latest_net_G_A.pth, ...), pix2pix (latest_net_G.pth,
+...), the latter two of github.com/junyanz/pytorch-CycleGAN-and-pix2pix. The run folder is one
+before its first step: experiments.evaluate and experiments.translate work with it, and
+experiments.train with the same flags goes on from there, with fresh optimisers. The flags are
+those of experiments.train; where the networks' do not fit the files, the message says which would.
+"""
+
+from absl import flags
+
+from cyclegan_jax.errors import UserError
+from experiments import flags as common
+
+common.define_config_flags()
+flags.adopt_module_key_flags(common)
+_CHECKPOINT_DIR = flags.DEFINE_string('checkpoint_dir', None, 'Folder with the PyTorch files.')
+_A_IS = flags.DEFINE_enum('a_is', 'rgb', ['rgb', 'ir'],
+                          'What domain A (junyanz) or X (udacity) of the PyTorch model is.')
+_EPOCH = flags.DEFINE_string('epoch', '', 'Which EPOCH_net_*.pth to take. Empty: the only one '
+                             'there is, or latest.')
+
+
+def main() -> None:
+  config = common.config_from_flags()
+  if not _CHECKPOINT_DIR.value:
+    raise UserError('--checkpoint_dir is missing: give the folder with the PyTorch files.')
+  # Late, so that --help and bad flags answer at once.
+  import datasets
+  from cyclegan_jax.inference import torch_import
+  from cyclegan_jax.training import loop
+  workdir = common.path(common.WORKDIR.value) or common.default_workdir(config)
+  loop.check_start(config, workdir)
+  state = torch_import.import_state(config, common.path(_CHECKPOINT_DIR.value), _A_IS.value,
+                                    _EPOCH.value)
+  loop.start(config, datasets.open_dataset(config.data), workdir, state)
+  print(f'Imported into {workdir}. Next: python -m experiments.evaluate --workdir={workdir}')
+
+
+if __name__ == '__main__':
+  common.run(main)
