@@ -21,9 +21,9 @@ from typing import Iterable, Mapping
 from cyclegan_jax import config as config_lib
 from cyclegan_jax import emsn
 from cyclegan_jax import files
-from cyclegan_jax.settings import Config, differences, format_value
 from cyclegan_jax.data.source import Dataset, Domain
 from cyclegan_jax.errors import UserError
+from cyclegan_jax.settings import Config, differences, format_value
 
 CONFIG, DATA, METRICS, VALIDATION = 'config.json', 'data.json', 'metrics.csv', 'validation.csv'
 SAMPLES, CHECKPOINTS, EVALUATION = 'samples', 'checkpoints', 'evaluation'

@@ -12,11 +12,11 @@ import grain
 import tensorflow_datasets as tfds
 
 from cyclegan_jax import emsn as emsn_lib
-from cyclegan_jax.settings import DataConfig
 from cyclegan_jax.validation import validate_data
 from cyclegan_jax.data import pipeline
 from cyclegan_jax.data.source import Dataset, Domain, Records, Split, SPLITS
 from cyclegan_jax.errors import UserError
+from cyclegan_jax.settings import DataConfig
 from datasets import leaks
 from datasets.aau import aau_dataset_builder as aau
 from datasets.folder import folder_dataset_builder as folder

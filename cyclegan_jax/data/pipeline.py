@@ -12,10 +12,10 @@ import grain
 import numpy as np
 import PIL.Image
 
-from cyclegan_jax.settings import DataConfig, format_value
 from cyclegan_jax.data import images, masks
 from cyclegan_jax.data.source import Dataset, Domain, Records, Split
 from cyclegan_jax.errors import UserError
+from cyclegan_jax.settings import DataConfig, format_value
 
 # Grain's default reads 500 elements ahead, which may be 500 batches.
 _READING = grain.ReadOptions(num_threads=4, prefetch_buffer_size=8)

@@ -9,10 +9,10 @@ from typing import Callable, Mapping
 import grain
 import numpy as np
 
-from cyclegan_jax.settings import DataConfig
 from cyclegan_jax.data import images, pipeline
 from cyclegan_jax.data.source import Dataset
 from cyclegan_jax.progress import Say, tracked
+from cyclegan_jax.settings import DataConfig
 
 Predictor = Callable[[Mapping[str, np.ndarray]], np.ndarray]
 

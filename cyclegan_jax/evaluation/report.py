@@ -17,12 +17,12 @@ import numpy as np
 from cyclegan_jax import config as config_lib
 from cyclegan_jax import emsn
 from cyclegan_jax import files
-from cyclegan_jax.settings import Config, flatten
 from cyclegan_jax.data import images
 from cyclegan_jax.data.source import Domain
 from cyclegan_jax.evaluation import figures, page
 from cyclegan_jax.evaluation.baselines import BASELINES, Predictor
 from cyclegan_jax.evaluation.measure import Measured, VALID_SHARE
+from cyclegan_jax.settings import Config, flatten
 
 MODEL = 'model'
 _NAMES = {MODEL: 'model', 'mean_image': 'mean training IR image', 'luminance': 'luminance as IR',

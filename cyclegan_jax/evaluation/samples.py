@@ -7,12 +7,12 @@ import jax
 import numpy as np
 
 from cyclegan_jax import emsn
-from cyclegan_jax.settings import Config
 from cyclegan_jax.data import pipeline
 from cyclegan_jax.data.source import Dataset, Domain
 from cyclegan_jax.evaluation import figures
 from cyclegan_jax.evaluation.baselines import Predictor
 from cyclegan_jax.models import networks
+from cyclegan_jax.settings import Config
 
 Translator = Callable[[np.ndarray], jax.Array]
 

@@ -7,12 +7,12 @@ import numpy as np
 
 from cyclegan_jax import emsn
 from cyclegan_jax import run_folder
-from cyclegan_jax.settings import Config
 from cyclegan_jax.data import images
 from cyclegan_jax.data.source import Domain
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.evaluation import samples
 from cyclegan_jax.models import networks
+from cyclegan_jax.settings import Config
 from cyclegan_jax.training.checkpoint import Checkpoints
 
 # Padded sizes are multiples of this (or of the generator's stride), so that images of many

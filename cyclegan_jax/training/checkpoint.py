@@ -13,9 +13,9 @@ import numpy as np
 import orbax.checkpoint as ocp
 from orbax.checkpoint import checkpoint_managers
 
-from cyclegan_jax.settings import Config
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.progress import Say
+from cyclegan_jax.settings import Config
 from cyclegan_jax.training import state as state_lib
 from cyclegan_jax.training.state import TrainState
 

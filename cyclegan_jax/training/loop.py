@@ -13,13 +13,13 @@ import jax
 import numpy as np
 
 from cyclegan_jax import run_folder
-from cyclegan_jax.settings import Config
 from cyclegan_jax.data import images, pipeline
 from cyclegan_jax.data.source import Dataset, Split
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.evaluation import measure, samples
 from cyclegan_jax.models import networks
 from cyclegan_jax.progress import duration, Say
+from cyclegan_jax.settings import Config
 from cyclegan_jax.training import (
     announcement, divergence, interruption, parallel, run_lock, state as state_lib, watch)
 from cyclegan_jax.training.checkpoint import Checkpoints

@@ -7,10 +7,10 @@ import jax
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 import numpy as np
 
-from cyclegan_jax.settings import Config
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.models import networks
 from cyclegan_jax.models.layers import DEVICE_AXIS
+from cyclegan_jax.settings import Config
 from cyclegan_jax.training import steps
 
 

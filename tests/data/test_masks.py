@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from cyclegan_jax import emsn
-from cyclegan_jax.settings import DataConfig
 from cyclegan_jax.data import images, masks, pipeline
 from cyclegan_jax.data.source import Dataset, Domain, Split
 from cyclegan_jax.errors import UserError
+from cyclegan_jax.settings import DataConfig
 
 SIZE = (24, 32)
 

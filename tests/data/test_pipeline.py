@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 import datasets
-from cyclegan_jax.settings import DataConfig
 from cyclegan_jax.data import pipeline
 from cyclegan_jax.errors import UserError
+from cyclegan_jax.settings import DataConfig
 from cyclegan_jax.training import parallel
 
 
