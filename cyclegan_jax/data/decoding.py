@@ -1,26 +1,41 @@
 """The decoders behind `images.read_image`: Pillow, and imagecodecs for 16 bits per sample.
 
 Pillow cuts 16-bit colour down to 8 bits without a word, so whatever has 16 bits per sample
-goes through imagecodecs instead.
+goes through imagecodecs instead. How much memory an image may need is checked before it is decoded.
 """
 
 import contextlib
 import dataclasses
 import os
+import stat
 from typing import BinaryIO, Iterator, NamedTuple
 
 import numpy as np
-from PIL import Image
+from PIL import BmpImagePlugin, Image, JpegImagePlugin, PngImagePlugin, TiffImagePlugin
 
 from cyclegan_jax import errors
 
-# 8192 x 8192. Below the level at which Pillow starts to warn of decompression bombs.
-MAX_PIXELS = 2**26
+# Changed by limit_megapixels() alone. 67 whole megapixels: 8192 x 8192 is allowed.
+MAX_PIXELS = 67_999_999
 
-_FORMATS = ('PNG', 'JPEG', 'BMP', 'TIFF')
+# A file may be as large as 16-bit RGBA without compression, and metadata besides.
+_BYTES_PER_PIXEL = 8
+_METADATA_BYTES = 16 * 2**20
+# A scan of a progressive JPEG takes few bytes and goes over the whole image. Encoders write ten.
+_MAX_SCANS = 500
+
 _EXPECTED = 'expected a PNG, JPEG, BMP or TIFF file with 8 or 16 bits per sample'
 _PNG_SIGNATURE = b'\x89PNG\r\n\x1a\n'
-_TIFF_SIGNATURES = (b'II*\0', b'MM\0*', b'II+\0', b'MM\0+')
+# Opened without Image.open, whose own limit of the size holds for the whole process.
+_PLUGINS = {
+    _PNG_SIGNATURE: PngImagePlugin.PngImageFile,
+    b'\xff\xd8\xff': JpegImagePlugin.JpegImageFile,
+    b'BM': BmpImagePlugin.BmpImageFile,
+    **dict.fromkeys(TiffImagePlugin.PREFIXES, TiffImagePlugin.TiffImageFile),
+}
+_PNG_SAMPLES = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
+_PNG_METADATA = frozenset((b'eXIf', b'zTXt', b'tEXt', b'iTXt'))
+_PNG_ODD = frozenset((b'tRNS', b'acTL'))
 _MODE_CHANNELS = {
     '1': 1, 'L': 1, 'LA': 1, 'La': 1, 'I;16': 1, 'I;16L': 1, 'I;16B': 1, 'I;16N': 1,
     'RGB': 3, 'RGBA': 3, 'RGBX': 3, 'RGBa': 3, 'CMYK': 3, 'YCbCr': 3,
@@ -54,7 +69,7 @@ class _Png(NamedTuple):
   """What the chunks of a PNG file say beyond what Pillow reports."""
 
   bit_depth: int
-  is_grey: bool
+  samples: int
   is_plain: bool  # no palette, alpha, animation or odd bit depth
   has_metadata: bool  # Pillow has to be asked for an orientation
 
@@ -69,6 +84,7 @@ class Opened:
   is_deep: bool  # 16 bits per sample, for imagecodecs
   orientation: int
   is_plain: bool
+  stored_shape: tuple[int, ...]  # of deep samples, as the file has them
 
   @property
   def header(self) -> ImageHeader:
@@ -78,6 +94,31 @@ class Opened:
       width, height = height, width
     is_16_bit = self.is_deep or self.image.mode.startswith('I;16')
     return ImageHeader(height, width, self.channels, np.dtype('u2' if is_16_bit else 'u1'))
+
+
+def limit_megapixels(megapixels: int) -> None:
+  """Sets how large images may be, for all threads: --max_megapixels."""
+  global MAX_PIXELS
+  MAX_PIXELS = (megapixels + 1) * 10**6 - 1
+
+
+def check_bytes(size: int, name: str) -> None:
+  """Refuses a file of `size` bytes if no image of the allowed size needs as many."""
+  allowed = MAX_PIXELS * _BYTES_PER_PIXEL + _METADATA_BYTES
+  if size > allowed:
+    raise ImageError(f'{name}: {size} bytes, more than the {allowed} that an image may have with '
+                     f'--max_megapixels={MAX_PIXELS // 10**6}.')
+
+
+def open_file(path: str | os.PathLike, name: str) -> BinaryIO:
+  """Opens a regular file that is not too large."""
+  info = os.stat(path)
+  if not stat.S_ISREG(info.st_mode):
+    # Opening a FIFO waits for a writer, and a device may have no end.
+    kind = 'a folder' if stat.S_ISDIR(info.st_mode) else 'not a regular file'
+    raise ImageError(f'{name}: cannot be read: it is {kind}.')
+  check_bytes(info.st_size, name)
+  return open(path, 'rb')
 
 
 @contextlib.contextmanager
@@ -93,8 +134,8 @@ def explained(name: str) -> Iterator[None]:
     # Pillow's own complaints are OSErrors too; only the system's have a number.
     reason = f'cannot be read: {error.strerror}' if error.errno else f'is damaged: {error}'
     raise ImageError(f'{name}: {reason}.') from error
-  except Image.DecompressionBombError as error:
-    raise ImageError(f'{name}: larger than the allowed {MAX_PIXELS} pixels.') from error
+  except MemoryError as error:
+    raise ImageError(f'{name}: there is not enough memory to decode it.') from error
   except Exception as error:  # Damaged files make the decoders raise nearly anything.
     raise ImageError(f'{name}: is damaged or unsupported ({error}); {_EXPECTED}.') from error
 
@@ -107,18 +148,26 @@ def opened_image(stream: BinaryIO, name: str) -> Iterator[Opened]:
     raise ImageError(f'{name}: the file is empty (zero bytes); {_EXPECTED}.')
   png = _scan_png(stream) if start == _PNG_SIGNATURE else None
   stream.seek(0)
+  plugin = next((plugin for magic, plugin in _PLUGINS.items() if start.startswith(magic)), None)
+  if plugin is None:
+    raise ImageError(f'{name}: not an image of a known kind (it starts with {start!r}); '
+                     f'{_EXPECTED}.')
   try:
-    image = Image.open(stream, formats=_FORMATS)
-  except Image.UnidentifiedImageError as error:
+    image = plugin(stream)
+  except SyntaxError as error:
     kind = ('a TIFF file with a pixel type that cannot be read, or a damaged one'
-            if start.startswith(_TIFF_SIGNATURES)
-            else f'not an image of a known kind (it starts with {start!r})')
-    raise ImageError(f'{name}: {kind}; {_EXPECTED}.') from error
+            if plugin is TiffImagePlugin.TiffImageFile else f'a damaged {plugin.format} file')
+    raise ImageError(f'{name}: {kind} ({error}); {_EXPECTED}.') from error
   with image:
-    width, height = image.size
-    if width * height > MAX_PIXELS:
-      raise ImageError(f'{name}: {width}x{height} pixels, more than the allowed {MAX_PIXELS}.')
+    _check_pixels(*image.size, 'pixels', name)
     yield _examine(image, png, name)
+
+
+def _check_pixels(width: int, height: int, what: str, name: str) -> None:
+  if width * height > MAX_PIXELS:
+    raise ImageError(
+        f'{name}: {width}x{height} {what}, {width * height // 10**6} megapixels, more than is '
+        f'allowed: --max_megapixels={MAX_PIXELS // 10**6}.')
 
 
 def _scan_png(stream: BinaryIO) -> _Png:
@@ -126,36 +175,55 @@ def _scan_png(stream: BinaryIO) -> _Png:
   depth, colour, names = 0, 0, set()
   while len(head := stream.read(8)) == 8:
     length, chunk = int.from_bytes(head[:4], 'big'), head[4:]
-    names.add(chunk)
     if chunk == b'IHDR':
+      if depth:  # Decoders differ in which of them counts.
+        raise OSError('it has two headers')
       depth, colour = stream.read(10)[8:10]
       length -= 10
+    elif chunk in _PNG_METADATA or chunk in _PNG_ODD:
+      names.add(chunk)
     if chunk == b'IEND':
       break
     stream.seek(length + 4, os.SEEK_CUR)
-  plain = depth in (8, 16) and colour in (0, 2) and not names & {b'tRNS', b'acTL'}
-  return _Png(depth, colour in (0, 4), plain,
-              bool(names & {b'eXIf', b'zTXt', b'tEXt', b'iTXt'}))
+  plain = depth in (8, 16) and colour in (0, 2) and not names & _PNG_ODD
+  # The decoder makes a transparent colour a channel of its own.
+  samples = _PNG_SAMPLES.get(colour, 0) + (b'tRNS' in names and colour in (0, 2))
+  return _Png(depth, samples, plain, bool(names & _PNG_METADATA))
 
 
 def _examine(image: Image.Image, png: _Png | None, name: str) -> Opened:
   """Finds out what the decoded image will be."""
   if png:
     is_deep = png.bit_depth == 16
+    stored = (*image.size[::-1], png.samples)
     # Asking Pillow for EXIF decodes the whole PNG, so only where there may be some.
     exif = image.getexif() if png.has_metadata else {}
     plain = png.is_plain
   else:
     is_deep = image.format == 'TIFF' and set(image.tag_v2.get(258, (1,))) == {16}
+    stored = _tiff_shape(image, name) if image.format == 'TIFF' else ()
     exif = image.getexif()
-    plain = image.format in ('JPEG', 'MPO') and image.mode in ('L', 'RGB')
+    plain = image.format == 'JPEG' and image.mode in ('L', 'RGB')
   orientation = exif.get(_ORIENTATION_TAG, 1)
   orientation = orientation if orientation in _ORIENT else 1
   if is_deep and png:
-    channels = 1 if png.is_grey else 3
+    channels = 1 if png.samples < 3 else 3
   else:
     channels = _channels(image, name)
-  return Opened(image, name, channels, is_deep, orientation, plain and orientation == 1)
+  return Opened(image, name, channels, is_deep, orientation, plain and orientation == 1, stored)
+
+
+def _tiff_shape(image: Image.Image, name: str) -> tuple[int, ...]:
+  """The shape in which imagecodecs gives the pixels; refuses tiles larger than any image."""
+  tags = image.tag_v2
+  _check_pixels(tags.get(322, 0), tags.get(323, 0), 'pixels in a tile', name)
+  size, samples = (tags[257], tags[256]), tags.get(277, 1)
+  return (samples, *size) if _is_planar(tags) else (*size, samples)
+
+
+def _is_planar(tags: TiffImagePlugin.ImageFileDirectory_v2) -> bool:
+  """Whether channels are stored one after the other."""
+  return tags.get(284, 1) == 2 and tags.get(277, 1) > 1
 
 
 def _channels(image: Image.Image, name: str) -> int:
@@ -173,6 +241,8 @@ def _channels(image: Image.Image, name: str) -> int:
 
 def decode(opened: Opened, data: bytes) -> np.ndarray:
   """The pixels of an opened image, whose file content is `data`: [height, width, channels]."""
+  if opened.image.format == 'JPEG' and (scans := data.count(b'\xff\xda')) > _MAX_SCANS:
+    raise ImageError(f'{opened.name}: a JPEG file with {scans} scans, more than {_MAX_SCANS}.')
   return _decode_deep(opened, data) if opened.is_deep else _decode_plain(opened)
 
 
@@ -192,20 +262,21 @@ def _decode_plain(opened: Opened) -> np.ndarray:
 def _decode_deep(opened: Opened, data: bytes) -> np.ndarray:
   """Decodes 16-bit samples, which Pillow would cut down to 8 bits where there is colour."""
   import imagecodecs  # Slow to import, and most data sets have only 8 bits.
+  # The other decoder may understand a damaged file otherwise: this bounds what it makes of it.
+  pixels = np.empty(opened.stored_shape, np.uint16)
   if opened.image.format == 'PNG':
-    pixels = imagecodecs.png_decode(data)
+    imagecodecs.png_decode(data, out=pixels)
   else:
     tags = opened.image.tag_v2
     if tags.get(262) not in (0, 1, 2) or set(tags.get(339, (1,))) != {1}:
       raise ImageError(f'{opened.name}: a 16-bit TIFF that is neither grey nor RGB with '
                        f'unsigned integers; {_EXPECTED}.')
-    pixels = imagecodecs.tiff_decode(data)
-    if tags.get(284, 1) == 2 and pixels.ndim == 3:  # channels stored one after the other
+    imagecodecs.tiff_decode(data, out=pixels)
+    if _is_planar(tags):
       pixels = np.moveaxis(pixels, 0, -1)
     if tags.get(262) == 0:  # white is zero
       pixels = np.uint16(65535) - pixels
-  pixels = pixels.reshape(*pixels.shape[:2], -1)[..., : opened.channels]
-  return _orient(pixels, opened.orientation)
+  return _orient(pixels[..., : opened.channels], opened.orientation)
 
 
 def _orient(pixels: np.ndarray, orientation: int) -> np.ndarray:

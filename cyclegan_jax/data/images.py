@@ -5,7 +5,6 @@ Arrays are [height, width, channels] with 1 or 3 channels, uint8 or uint16.
 
 import io
 import os
-import pathlib
 
 import numpy as np
 from PIL import Image
@@ -64,7 +63,7 @@ def image_header(path: str | os.PathLike) -> ImageHeader:
     ImageError: the file is missing, empty, too large or of an unsupported kind.
   """
   name = _name_of(path, None)
-  with decoding.explained(name), open(path, 'rb') as stream:
+  with decoding.explained(name), decoding.open_file(path, name) as stream:
     with decoding.opened_image(stream, name) as opened:
       return opened.header
 
@@ -77,7 +76,8 @@ def is_plain(source: str | os.PathLike | bytes, name: str | None = None) -> bool
   """
   name = _name_of(source, name)
   with decoding.explained(name):
-    stream = io.BytesIO(source) if isinstance(source, bytes) else open(source, 'rb')
+    stream = (io.BytesIO(source) if isinstance(source, bytes)
+              else decoding.open_file(source, name))
     with stream, decoding.opened_image(stream, name) as opened:
       return opened.is_plain
 
@@ -204,5 +204,5 @@ def _name_of(source: str | os.PathLike | bytes, name: str | None) -> str:
 
 
 def _read_bytes(path: str | os.PathLike, name: str) -> bytes:
-  with decoding.explained(name):
-    return pathlib.Path(path).read_bytes()
+  with decoding.explained(name), decoding.open_file(path, name) as stream:
+    return stream.read()

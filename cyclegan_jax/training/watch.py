@@ -10,6 +10,7 @@ from jax import lax
 import jax.numpy as jnp
 
 from cyclegan_jax.data.images import LUMA_WEIGHTS
+from cyclegan_jax.data.masks import FILL
 from cyclegan_jax.models.layers import DEVICE_AXIS
 
 # Generated images that differ less than this share of what true ones do are all alike.
@@ -40,7 +41,8 @@ def observe(batch: Mapping[str, jax.Array], fake_ir: jax.Array,
   luma = rgb @ jnp.array(LUMA_WEIGHTS)[:, None] if rgb.shape[-1] == 3 else rgb
   grey = jnp.mean(fake_ir, axis=-1, keepdims=True)
   figures = {
-      'spread_generated': _spread(fake_ir), 'spread_true': _spread(batch['ir']),
+      'spread_generated': _spread(fake_ir, mask),
+      'spread_true': _spread(batch['ir'], batch.get('ir_mask')),
       'correlation_luminance': _correlation(luma, grey, mask)}
   if paired:
     figures['correlation_true'] = _correlation(batch['ir'], fake_ir, mask)
@@ -64,7 +66,8 @@ def warnings(row: Mapping[str, float], batch_size: int) -> list[str]:
   return said
 
 
-def _spread(images: jax.Array) -> jax.Array:
+def _spread(images: jax.Array, mask: jax.Array | None) -> jax.Array:
+  images = images if mask is None else jnp.where(mask, images, FILL)
   mean = lax.pmean(jnp.mean(images, axis=0), DEVICE_AXIS)
   variance = lax.pmean(jnp.mean((images - mean) ** 2, axis=0), DEVICE_AXIS)
   return jnp.mean(jnp.sqrt(variance))
