@@ -1,6 +1,7 @@
 """Four virtual CPU devices, a tiny prepared data set, and the real pairs where they are."""
 
 import atexit
+import gc
 import os
 import pathlib
 import shutil
@@ -15,11 +16,20 @@ _CACHE = tempfile.mkdtemp(prefix='jax-cache-')
 os.environ['JAX_COMPILATION_CACHE_DIR'] = _CACHE
 atexit.register(shutil.rmtree, _CACHE, ignore_errors=True)
 
+import jax  # pylint: disable=wrong-import-position
 import numpy as np  # pylint: disable=wrong-import-position
 import PIL.Image  # pylint: disable=wrong-import-position
 import pytest  # pylint: disable=wrong-import-position
 
 REPOSITORY = pathlib.Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope='module', autouse=True)
+def compiled_programs_are_dropped():
+  """Each maps memory; those of all modules together exceed the system's number of mappings."""
+  yield
+  jax.clear_caches()
+  gc.collect()
 
 
 def make_pairs(root: pathlib.Path, n: int = 12, size: tuple[int, int] = (24, 32)) -> pathlib.Path:

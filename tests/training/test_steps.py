@@ -109,7 +109,8 @@ def assert_close(got, want, atol):
           a, b, atol=atol, rtol=0, err_msg=jax.tree_util.keystr(path)), got, want)
 
 
-@pytest.mark.parametrize('supervised_weight', [0.0, 10.0])
+@pytest.mark.parametrize('supervised_weight', [
+    pytest.param(0.0, marks=pytest.mark.slow), 10.0])
 def test_step_equals_the_reference_order(supervised_weight):
   config, data = tiny(supervised_weight=supervised_weight), batches(3)
   state, terms, _ = run(config, 1, data)

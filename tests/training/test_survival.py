@@ -48,7 +48,8 @@ def uninterrupted(tiny, tmp_path_factory):
 
 
 @pytest.mark.parametrize('paired, stops', [
-    (True, (1,)), (True, (4,)), (False, (5,)), (False, (7,)), (True, (2, 3, 6)), (False, (2, 3))])
+    (False, (5,)), (True, (2, 3, 6)), *(pytest.param(*case, marks=pytest.mark.slow) for case in (
+        (True, (1,)), (True, (4,)), (False, (7,)), (False, (2, 3))))])
 def test_stopped_anywhere_the_files_are_those_of_a_run_that_was_not(
     tiny, uninterrupted, tmp_path, monkeypatch, paired, stops):
   config, done = tiny(paired=paired, **SETTINGS), 0
