@@ -3,17 +3,22 @@
 import os
 import pathlib
 import re
+import stat
 import threading
 from typing import Collection, Iterator, NamedTuple
 import zipfile
 import zlib
 
 from cyclegan_jax import errors
-from cyclegan_jax.data import images
+from cyclegan_jax.data import decoding, images
 
 _NUMBER = re.compile(r'(\d+)\D*$')
 _BROKEN_ZIP = (OSError, zipfile.BadZipFile, zlib.error, EOFError, RuntimeError,
                NotImplementedError)
+# Of a table or a calibration: the largest published ones have a tenth of it.
+_MAX_TEXT_BYTES = 256 * 2**20
+# Those whose reader can be told when to stop.
+_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
 
 class StoredFile(NamedTuple):
@@ -70,7 +75,7 @@ def walk(source: pathlib.Path, extensions: Collection[str]) -> Iterator[Located]
     extensions: lower case, such as '.png'.
 
   Raises:
-    UserError: a zip is damaged.
+    UserError: a zip is damaged, or something with such an extension is no file.
   """
   seen = set()
   for folder, folders, names in os.walk(source, followlinks=True):
@@ -83,11 +88,24 @@ def walk(source: pathlib.Path, extensions: Collection[str]) -> Iterator[Located]
     above = pathlib.Path(folder).relative_to(source).parts
     for name in sorted(name for name in names if not _hidden(name)):
       path, (stem, extension) = os.path.join(folder, name), os.path.splitext(name)
+      if extension.lower() not in ('.zip', *extensions):
+        continue
+      info = _stat(path)
       if extension.lower() == '.zip':
         yield from _members(path, (*above, stem), extensions)
-      elif extension.lower() in extensions:
-        info = os.stat(path)
+      else:
         yield Located(above, StoredFile('', path, info.st_size, info.st_mtime_ns))
+
+
+def _stat(path: str) -> os.stat_result:
+  try:
+    info = os.stat(path)
+  except OSError as error:  # A symbolic link to nowhere, or to itself.
+    raise errors.UserError(f'{path}: cannot be read: {error.strerror}.') from error
+  if not stat.S_ISREG(info.st_mode):
+    # Opening a FIFO waits for a writer, and a device may have no end.
+    raise errors.UserError(f'{path}: not a regular file. Remove it.')
+  return info
 
 
 def _members(
@@ -129,14 +147,34 @@ class Reader:
     """The content of a file.
 
     Raises:
-      ImageError: it cannot be read.
+      ImageError: it cannot be read, or is too large.
     """
+    _check_size(file)
     try:
       if not file.archive:
         return pathlib.Path(file.name).read_bytes()
       with self._lock:
         if file.archive not in self._archives:
           self._archives[file.archive] = zipfile.ZipFile(file.archive)
-      return self._archives[file.archive].read(file.name)
+      return _member(self._archives[file.archive], file)
     except (*_BROKEN_ZIP, KeyError) as error:
       raise images.ImageError(f'{file.shown}: cannot be read ({error}).') from error
+
+
+def _check_size(file: StoredFile) -> None:
+  """Refuses what would fill the memory, going by the size that is declared."""
+  if os.path.splitext(file.name)[1].lower() in images.EXTENSIONS:
+    decoding.check_bytes(file.size, file.shown)
+  elif file.size > _MAX_TEXT_BYTES:
+    raise images.ImageError(f'{file.shown}: {file.size} bytes, more than the {_MAX_TEXT_BYTES} '
+                            'that a text file may have.')
+
+
+def _member(archive: zipfile.ZipFile, file: StoredFile) -> bytes:
+  """A zip's member, of which no more is unpacked than the size that is declared."""
+  member = archive.getinfo(file.name)
+  if member.compress_type not in _METHODS:
+    raise images.ImageError(f'{file.shown}: compressed by method {member.compress_type}; expected '
+                            'a zip with deflate, as published: pack it again.')
+  with archive.open(member) as stream:
+    return stream.read(file.size)

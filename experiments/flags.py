@@ -18,6 +18,10 @@ EXIT_USER_ERROR = 2
 WORKDIR = flags.DEFINE_string(
     'workdir', None, 'The run folder. For training it may be left out: then it is in runs/, with '
     'a name made of the settings.')
+MAX_MEGAPIXELS = flags.DEFINE_integer(
+    'max_megapixels', 67, 'Larger images are refused, in whole megapixels (millions of pixels): a '
+    'damaged or hostile file could fill the memory. Reading one takes up to 14 bytes per pixel.',
+    lower_bound=1)
 
 
 def define_config_flags() -> None:
@@ -113,6 +117,9 @@ def run(main: Callable[[], Any]) -> None:
     try:
       if len(argv) > 1:
         raise UserError(f'Unexpected argument {argv[1]!r}: settings are given as --name=value.')
+      # Late, so that --help and bad flags answer at once.
+      from cyclegan_jax.data import decoding
+      decoding.limit_megapixels(MAX_MEGAPIXELS.value)
       status = main()
     except UserError as error:
       print(f'error: {error}', file=sys.stderr)

@@ -7,7 +7,7 @@ goes through imagecodecs instead. How much memory an image may need is checked b
 import contextlib
 import dataclasses
 import os
-import stat
+import re
 from typing import BinaryIO, Iterator, NamedTuple
 
 import numpy as np
@@ -22,7 +22,8 @@ MAX_PIXELS = 67_999_999
 _BYTES_PER_PIXEL = 8
 _METADATA_BYTES = 16 * 2**20
 # A scan of a progressive JPEG takes few bytes and goes over the whole image. Encoders write ten.
-_MAX_SCANS = 500
+_MAX_SCANS = 100
+_SCAN = re.compile(rb'\xff\xda\0(?:\x08\x01|\x0a\x02|\x0c\x03|\x0e\x04)')
 
 _EXPECTED = 'expected a PNG, JPEG, BMP or TIFF file with 8 or 16 bits per sample'
 _PNG_SIGNATURE = b'\x89PNG\r\n\x1a\n'
@@ -110,17 +111,6 @@ def check_bytes(size: int, name: str) -> None:
                      f'--max_megapixels={MAX_PIXELS // 10**6}.')
 
 
-def open_file(path: str | os.PathLike, name: str) -> BinaryIO:
-  """Opens a regular file that is not too large."""
-  info = os.stat(path)
-  if not stat.S_ISREG(info.st_mode):
-    # Opening a FIFO waits for a writer, and a device may have no end.
-    kind = 'a folder' if stat.S_ISDIR(info.st_mode) else 'not a regular file'
-    raise ImageError(f'{name}: cannot be read: it is {kind}.')
-  check_bytes(info.st_size, name)
-  return open(path, 'rb')
-
-
 @contextlib.contextmanager
 def explained(name: str) -> Iterator[None]:
   """Turns whatever reading an image may raise into an ImageError."""
@@ -173,8 +163,12 @@ def _check_pixels(width: int, height: int, what: str, name: str) -> None:
 def _scan_png(stream: BinaryIO) -> _Png:
   """Walks over the chunks of a PNG file, skipping their contents."""
   depth, colour, names = 0, 0, set()
+  start, end = stream.tell(), stream.seek(0, os.SEEK_END)
+  stream.seek(start)
   while len(head := stream.read(8)) == 8:
     length, chunk = int.from_bytes(head[:4], 'big'), head[4:]
+    if stream.tell() + length > end:  # Pillow would reserve memory for all of it.
+      raise OSError('it is cut off')
     if chunk == b'IHDR':
       if depth:  # Decoders differ in which of them counts.
         raise OSError('it has two headers')
@@ -214,11 +208,17 @@ def _examine(image: Image.Image, png: _Png | None, name: str) -> Opened:
 
 
 def _tiff_shape(image: Image.Image, name: str) -> tuple[int, ...]:
-  """The shape in which imagecodecs gives the pixels; refuses tiles larger than any image."""
+  """The shape in which imagecodecs gives the pixels; refuses huge tiles and missing ones."""
   tags = image.tag_v2
-  _check_pixels(tags.get(322, 0), tags.get(323, 0), 'pixels in a tile', name)
-  size, samples = (tags[257], tags[256]), tags.get(277, 1)
-  return (samples, *size) if _is_planar(tags) else (*size, samples)
+  width, height, samples = tags[256], tags[257], tags.get(277, 1)
+  tile_width, rows = tags.get(322, width), tags.get(323, tags.get(278, height))
+  if 322 in tags:
+    _check_pixels(tile_width, rows, 'pixels in a tile', name)
+  pieces = -(-width // tile_width) * -(-height // rows) * (samples if _is_planar(tags) else 1)
+  found = np.size(tags.get(273, tags.get(324, ())))
+  if found < pieces:  # Pillow leaves the rest black.
+    raise ImageError(f'{name}: is damaged: it has {found} of {pieces} strips or tiles.')
+  return (samples, height, width) if _is_planar(tags) else (height, width, samples)
 
 
 def _is_planar(tags: TiffImagePlugin.ImageFileDirectory_v2) -> bool:
@@ -241,15 +241,18 @@ def _channels(image: Image.Image, name: str) -> int:
 
 def decode(opened: Opened, data: bytes) -> np.ndarray:
   """The pixels of an opened image, whose file content is `data`: [height, width, channels]."""
-  if opened.image.format == 'JPEG' and (scans := data.count(b'\xff\xda')) > _MAX_SCANS:
+  scans = len(_SCAN.findall(data)) if opened.image.format == 'JPEG' else 0
+  if scans > _MAX_SCANS:
     raise ImageError(f'{opened.name}: a JPEG file with {scans} scans, more than {_MAX_SCANS}.')
-  return _decode_deep(opened, data) if opened.is_deep else _decode_plain(opened)
+  return _decode_deep(opened, data) if opened.is_deep else _decode_plain(opened, data)
 
 
-def _decode_plain(opened: Opened) -> np.ndarray:
+def _decode_plain(opened: Opened, data: bytes) -> np.ndarray:
   """Decodes with Pillow."""
   image = opened.image
   image.load()
+  if image.format == 'PNG':
+    _check_rows(image, data)
   if image.mode.startswith('I;16'):
     pixels = np.array(image, np.uint16)
   else:
@@ -257,6 +260,15 @@ def _decode_plain(opened: Opened) -> np.ndarray:
   pixels = pixels.reshape(*pixels.shape[:2], opened.channels)
   # Pillow turns TIFFs by itself while loading.
   return pixels if image.format == 'TIFF' else _orient(pixels, opened.orientation)
+
+
+def _check_rows(image: Image.Image, data: bytes) -> None:
+  """Refuses a PNG with fewer rows than its header says, the rest of which Pillow leaves zero."""
+  width, height = image.size
+  end = np.asarray(image.crop((0, max(0, height - 2), width, height)))  # two: interlacing
+  if not end.reshape(len(end), -1).any(1).all():
+    import imagecodecs
+    imagecodecs.png_decode(data)  # It complains; slow, but few images end in black.
 
 
 def _decode_deep(opened: Opened, data: bytes) -> np.ndarray:
@@ -271,6 +283,8 @@ def _decode_deep(opened: Opened, data: bytes) -> np.ndarray:
     if tags.get(262) not in (0, 1, 2) or set(tags.get(339, (1,))) != {1}:
       raise ImageError(f'{opened.name}: a 16-bit TIFF that is neither grey nor RGB with '
                        f'unsigned integers; {_EXPECTED}.')
+    if tags.next == tags._offset:  # Where Pillow stopped; the rest may say that there are signs.
+      raise ImageError(f'{opened.name}: is damaged: its tags cannot be read.')
     imagecodecs.tiff_decode(data, out=pixels)
     if _is_planar(tags):
       pixels = np.moveaxis(pixels, 0, -1)

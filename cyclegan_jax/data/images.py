@@ -5,6 +5,8 @@ Arrays are [height, width, channels] with 1 or 3 channels, uint8 or uint16.
 
 import io
 import os
+import stat
+from typing import BinaryIO
 
 import numpy as np
 from PIL import Image
@@ -63,7 +65,7 @@ def image_header(path: str | os.PathLike) -> ImageHeader:
     ImageError: the file is missing, empty, too large or of an unsupported kind.
   """
   name = _name_of(path, None)
-  with decoding.explained(name), decoding.open_file(path, name) as stream:
+  with decoding.explained(name), _open(path, name) as stream:
     with decoding.opened_image(stream, name) as opened:
       return opened.header
 
@@ -77,7 +79,7 @@ def is_plain(source: str | os.PathLike | bytes, name: str | None = None) -> bool
   name = _name_of(source, name)
   with decoding.explained(name):
     stream = (io.BytesIO(source) if isinstance(source, bytes)
-              else decoding.open_file(source, name))
+              else _open(source, name))
     with stream, decoding.opened_image(stream, name) as opened:
       return opened.is_plain
 
@@ -203,6 +205,17 @@ def _name_of(source: str | os.PathLike | bytes, name: str | None) -> str:
   return name or ('image' if isinstance(source, bytes) else os.fspath(source))
 
 
+def _open(path: str | os.PathLike, name: str) -> BinaryIO:
+  """Opens a regular file that is not too large."""
+  info = os.stat(path)
+  if not stat.S_ISREG(info.st_mode):
+    # Opening a FIFO waits for a writer, and a device may have no end.
+    kind = 'a folder' if stat.S_ISDIR(info.st_mode) else 'not a regular file'
+    raise ImageError(f'{name}: cannot be read: it is {kind}.')
+  decoding.check_bytes(info.st_size, name)
+  return open(path, 'rb')
+
+
 def _read_bytes(path: str | os.PathLike, name: str) -> bytes:
-  with decoding.explained(name), decoding.open_file(path, name) as stream:
+  with decoding.explained(name), _open(path, name) as stream:
     return stream.read()

@@ -1,5 +1,6 @@
 """A run from its first step, or its last checkpoint, to its end."""
 
+import collections
 import contextlib
 import dataclasses
 import functools
@@ -27,6 +28,9 @@ from cyclegan_jax.training.progress import Progress
 
 # A line at least this often, however slow the steps.
 _SECONDS_BETWEEN_LINES = 30.0
+# Steps that the devices have in store beside the one in hand: enough to keep them busy while the
+# host prepares the next one. Without a limit JAX takes about 30: a signal would wait for them all.
+_STEPS_AHEAD = 1
 
 
 def train(config: Config, dataset: Dataset, workdir: pathlib.Path, *, overwrite: bool = False,
@@ -175,11 +179,15 @@ class _Run:
     """The loop itself, with logging, validation and checkpoints at their intervals."""
     every = self.config.train.checkpoint_every or self.steps_per_epoch
     said = time.monotonic()
+    ahead = collections.deque()
     while self.step < self.total:
       with divergence.explained(self.step + 1):
         self.state, terms = compiled(self.state, next(self.iterator))
       self.step += 1
       self.progress.add(self.step, terms)
+      ahead.append(terms)
+      if len(ahead) > _STEPS_AHEAD:
+        jax.block_until_ready(ahead.popleft())
       stop = signalled()
       at_checkpoint = self.step % every == 0 or self.step == self.total
       at_log = at_checkpoint or self.step % self.config.train.log_every == 0
