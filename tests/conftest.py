@@ -32,6 +32,14 @@ def compiled_programs_are_dropped():
   gc.collect()
 
 
+@pytest.fixture(scope='module')
+def quickly_compiled():
+  """Programs are compiled without optimisation: for tests that compile many and run few."""
+  jax.config.update('jax_disable_most_optimizations', True)
+  yield
+  jax.config.update('jax_disable_most_optimizations', False)
+
+
 def make_pairs(root: pathlib.Path, n: int = 12, size: tuple[int, int] = (24, 32)) -> pathlib.Path:
   """A folder of n random pairs, rgb/ and ir/, in which IR is the red channel inverted."""
   rng = np.random.default_rng(0)

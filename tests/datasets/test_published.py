@@ -16,6 +16,8 @@ from tests.datasets import test_aau_files
 from tests.datasets import test_osu
 from tests.datasets.test_osu import put
 
+pytestmark = pytest.mark.usefixtures('quickly_compiled')
+
 SIZE = (24, 32)
 
 

@@ -9,6 +9,8 @@ from cyclegan_jax import config as config_lib
 from cyclegan_jax.models import layers, networks
 from cyclegan_jax.settings import ModelConfig
 
+pytestmark = pytest.mark.usefixtures('quickly_compiled')
+
 TINY = dict(base_width=4, n_residual_blocks=1, n_downsampling=2, discriminator_width=4,
             discriminator_layers=2)
 

@@ -1,16 +1,13 @@
-"""Training steps are compiled without optimisation: these tests compile many and run few."""
+"""Tiny runs; training steps are compiled without optimisation."""
 
-import jax
 import pytest
 
 from cyclegan_jax import config as config_lib
 
 
 @pytest.fixture(scope='module', autouse=True)
-def quickly_compiled():
-  jax.config.update('jax_disable_most_optimizations', True)
-  yield
-  jax.config.update('jax_disable_most_optimizations', False)
+def all_quickly_compiled(quickly_compiled):
+  return quickly_compiled
 
 
 @pytest.fixture(scope='module')

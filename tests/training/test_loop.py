@@ -63,7 +63,7 @@ def test_a_run_writes_its_files(whole):
 
 
 @pytest.mark.parametrize('settings', [
-    dict(), dict(paired=False),
+    dict(), pytest.param(dict(paired=False), marks=pytest.mark.slow),
     dict(paired=False, update_order='generators_first', redraw_fakes=False, pool_size=6,
          ema_decay=0.9, decay_start=1, decay_epochs=2, discriminator='patchgan', norm='instance'),
     dict(method='pix2pix', cycle_weight=0.0, generator='unet', n_downsampling=6, dropout=0.5,
