@@ -121,10 +121,7 @@ def run(main: Callable[[], Any]) -> None:
       from cyclegan_jax.data import decoding
       decoding.limit_megapixels(MAX_MEGAPIXELS.value)
       status = main()
-    except UserError as error:
-      print(f'error: {error}', file=sys.stderr)
-      status = EXIT_USER_ERROR
-    except OSError as error:
+    except (UserError, OSError) as error:
       print(f'error: {error}', file=sys.stderr)
       status = EXIT_USER_ERROR
     except KeyboardInterrupt:

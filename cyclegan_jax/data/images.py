@@ -70,18 +70,20 @@ def image_header(path: str | os.PathLike) -> ImageHeader:
       return opened.header
 
 
-def is_plain(source: str | os.PathLike | bytes, name: str | None = None) -> bool:
+def is_plain(source: str | os.PathLike | bytes, name: str | None = None,
+             channels: int | None = None) -> bool:
   """Whether any reader gets the pixels of `read_image` from these very bytes.
 
   True for PNG and JPEG files, grey or RGB with 8 or 16 bits, without palette, alpha,
-  animation or EXIF rotation. Raises ImageError as `image_header` does.
+  animation or EXIF rotation, and with `channels` channels if that is asked. Raises ImageError
+  as `image_header` does.
   """
   name = _name_of(source, name)
   with decoding.explained(name):
     stream = (io.BytesIO(source) if isinstance(source, bytes)
               else _open(source, name))
     with stream, decoding.opened_image(stream, name) as opened:
-      return opened.is_plain
+      return opened.is_plain and channels in (None, opened.channels)
 
 
 def encode_png(array: np.ndarray) -> bytes:

@@ -34,7 +34,7 @@ def resize(pixels: np.ndarray, data: bytes, size: tuple[int, int], method: str) 
   share = _share(data, size)
   if method != 'area' or size == pixels.shape[:2] or share.min() == 1:
     return images.resize(pixels, size, method)
-  weighted = np.where(images.read_image(data, 'mask')[..., :1] == 255, pixels, 0)
+  weighted = np.where(_valid(data)[..., np.newaxis], pixels, 0)
   planes = [_box_filter(plane, size) for plane in np.moveaxis(weighted, -1, 0)]
   mean = np.stack(planes, -1) / np.maximum(share, np.finfo(np.float32).eps)
   return np.clip(np.rint(mean), 0, np.iinfo(pixels.dtype).max).astype(pixels.dtype)
@@ -54,11 +54,11 @@ def read(data: bytes, size: tuple[int, int] | None, method: str) -> np.ndarray:
     bool [height, width, 1]; cached and read-only.
   """
   if size is None:
-    valid = images.read_image(data, 'mask')[..., :1] == 255
+    valid = _valid(data)[..., np.newaxis]
   elif method == 'area':
     valid = _share(data, size) >= 0.5
   else:
-    mask = images.read_image(data, 'mask')[..., :1]
+    mask = np.where(_valid(data), np.uint8(255), np.uint8(0))[..., np.newaxis]
     reach = [0 if have == want else math.ceil(_BICUBIC_REACH * max(1.0, have / want))
              for have, want in zip(mask.shape, size)]
     mask = scipy.ndimage.minimum_filter(mask, [2 * r + 1 for r in reach] + [1], mode='nearest')
@@ -70,7 +70,7 @@ def read(data: bytes, size: tuple[int, int] | None, method: str) -> np.ndarray:
 @functools.lru_cache(maxsize=64)
 def data_box(data: bytes) -> tuple[slice, slice]:
   """The rows and columns between the first and the last that have any valid pixel."""
-  mask = images.read_image(data, 'mask')[..., 0] == 255
+  mask = _valid(data)
   box = []
   for axis in (1, 0):
     (places,) = np.nonzero(mask.any(axis=axis))
@@ -79,10 +79,17 @@ def data_box(data: bytes) -> tuple[slice, slice]:
 
 
 @functools.lru_cache(maxsize=64)
+def _valid(data: bytes) -> np.ndarray:
+  """Where a mask's file says that there are data, bool [height, width]; read-only."""
+  valid = images.read_image(data, 'mask')[..., 0] == 255
+  valid.setflags(write=False)
+  return valid
+
+
+@functools.lru_cache(maxsize=64)
 def _share(data: bytes, size: tuple[int, int]) -> np.ndarray:
   """The share of valid pixels that go into each one of a resized image, float32 [*size, 1]."""
-  mask = images.read_image(data, 'mask')[..., 0] == 255
-  return _box_filter(mask, size)[..., np.newaxis]
+  return _box_filter(_valid(data), size)[..., np.newaxis]
 
 
 def _box_filter(plane: np.ndarray, size: tuple[int, int]) -> np.ndarray:
@@ -105,7 +112,7 @@ def valid_box(data: bytes, name: str) -> tuple[slice, slice]:
   Raises:
     UserError: less than a quarter of the image would be left.
   """
-  mask = images.read_image(data, 'mask')[..., 0] == 255
+  mask = _valid(data)
   top, bottom, left, right = 0, mask.shape[0], 0, mask.shape[1]
   while top < bottom and left < right:
     inner = mask[top:bottom, left:right]

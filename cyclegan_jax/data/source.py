@@ -69,6 +69,11 @@ class Dataset:
   splits: dict[str, Split]
   has_mask: bool = False
 
+  def pairs(self, split: str) -> int:
+    """How many pairs a split has to measure on."""
+    found = self.splits.get(split)
+    return len(found) if found and found.aligned else 0
+
   def facts(self) -> dict[str, Any]:
     """What has to stay the same while a run goes on, ready for JSON."""
     return {

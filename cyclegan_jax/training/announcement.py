@@ -52,21 +52,15 @@ def text(config: Config, dataset: Dataset, state: TrainState, total: int, steps_
   ])
 
 
-def pairs(dataset: Dataset, name: str) -> int:
-  """How many pairs a split has to measure on."""
-  split = dataset.splits.get(name)
-  return len(split) if split and split.aligned else 0
-
-
 def _missing(dataset: Dataset) -> list[str]:
   """What a person should know about the splits before waiting for the end."""
   lines = []
-  if pairs(dataset, 'validation') == 0:
+  if dataset.pairs('validation') == 0:
     lines.append('Note: no validation pairs; the latest checkpoint will count as the best.')
-  elif pairs(dataset, 'validation') < _FEW_IMAGES:
-    lines.append(f'Note: only {pairs(dataset, "validation")} validation pairs choose the best '
+  elif dataset.pairs('validation') < _FEW_IMAGES:
+    lines.append(f'Note: only {dataset.pairs("validation")} validation pairs choose the best '
                  'checkpoint: that choice is close to chance.')
-  if pairs(dataset, 'test') == 0:
+  if dataset.pairs('test') == 0:
     lines.append('Note: no test pairs; experiments.evaluate will have nothing to measure in the '
                  'test split.')
   return lines

@@ -15,7 +15,7 @@ import numpy as np
 
 from cyclegan_jax import run_folder
 from cyclegan_jax.data import images, pipeline
-from cyclegan_jax.data.source import Dataset, Split
+from cyclegan_jax.data.source import Dataset
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.evaluation import measure, samples
 from cyclegan_jax.models import networks
@@ -52,11 +52,10 @@ def train(config: Config, dataset: Dataset, workdir: pathlib.Path, *, overwrite:
       small, or a loss is NaN; checkpoints written before stay intact.
   """
   check(config, workdir, overwrite=overwrite)
-  with (_owned(config, dataset, workdir, overwrite) as split,
+  with (_owned(config, dataset, workdir, overwrite) as steps_per_epoch,
         Checkpoints(workdir / run_folder.CHECKPOINTS, config) as checkpoints):
-    run = _Run(config, dataset, workdir, checkpoints, say,
-               steps_per_epoch=math.ceil(len(split) / config.train.batch_size))
-    say(announcement.text(config, dataset, run.state, run.total, run.steps_per_epoch, workdir))
+    run = _Run(config, dataset, workdir, checkpoints, say, steps_per_epoch)
+    say(announcement.text(config, dataset, run.state, run.total, steps_per_epoch, workdir))
     return run.go()
 
 
@@ -91,19 +90,20 @@ def check(config: Config, workdir: pathlib.Path, *, overwrite: bool = False) -> 
 
 @contextlib.contextmanager
 def _owned(config: Config, dataset: Dataset, workdir: pathlib.Path,
-           overwrite: bool) -> Iterator[Split]:
+           overwrite: bool) -> Iterator[int]:
   """Makes the run folder, if the data are fit for training, and keeps others out of it.
 
   Yields:
-    The training split.
+    Steps in an epoch.
   """
   pipeline.check_crop(dataset, config.data)
-  split = pipeline.get_split(dataset, 'train')
-  _check_schedule(config, math.ceil(len(split) / config.train.batch_size))
+  steps_per_epoch = math.ceil(
+      len(pipeline.get_split(dataset, 'train')) / config.train.batch_size)
+  _check_schedule(config, steps_per_epoch)
   workdir.mkdir(parents=True, exist_ok=True)
   with run_lock.held(workdir):
     run_folder.create(workdir, config, dataset, overwrite)
-    yield split
+    yield steps_per_epoch
 
 
 def _check_schedule(config: Config, steps_per_epoch: int) -> None:
@@ -245,7 +245,7 @@ class _Run:
     figures = None
     if validate:
       translators = samples.translators(self.nets, state.best_params(), state.batch_stats)
-      if announcement.pairs(self.dataset, 'validation'):
+      if self.dataset.pairs('validation'):
         figures = self._validate(translators)
       folder = self.workdir / run_folder.SAMPLES
       folder.mkdir(exist_ok=True)

@@ -1,13 +1,10 @@
 """Decodes every frame once before any is stored."""
 
 import collections
-from concurrent import futures
 import hashlib
-import os
 from typing import Iterator, NamedTuple
 
 import numpy as np
-import tensorflow_datasets as tfds
 
 from cyclegan_jax.data import images
 from datasets import storing
@@ -37,11 +34,7 @@ def check(config: config_lib.AauConfig) -> dict[str, str]:
       few of many).
   """
   with Reader() as reader:
-    # Pillow, imagecodecs and zlib release the interpreter's lock.
-    with futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-      found = pool.map(lambda pair: _look(pair, reader), config.pairs)
-      looked = list(tfds.core.utils.tqdm(found, desc='Checking images...', unit=' pairs',
-                                         total=len(config.pairs), leave=False))
+    looked = storing.looked_at(config.pairs, lambda pair: _look(pair, reader), 'pairs')
     sizes = _sizes(config, looked)
     storing.refuse(config.source_dir, [
         *(text for one in looked for text in one.complaints), *_uncalibrated(config, sizes),

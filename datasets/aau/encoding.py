@@ -5,6 +5,7 @@ from typing import Iterable, Iterator
 
 import numpy as np
 
+from cyclegan_jax.data import images
 from datasets import storing
 from datasets.aau import checks
 from datasets.aau import config as config_lib
@@ -65,7 +66,7 @@ def _registered(
 
 def _file(data: bytes, decoded: np.ndarray, wanted: np.ndarray, name: str) -> bytes:
   """The published file if it holds just the wanted pixels, else a lossless PNG of them."""
-  if wanted is decoded and storing.as_stored(data, wanted.shape[-1], name):
+  if wanted is decoded and images.is_plain(data, name, wanted.shape[-1]):
     return data
   return storing.encode_png(wanted)
 

@@ -1,18 +1,13 @@
 """Decodes every image once before it is stored, and says all that is wrong with them."""
 
-from concurrent import futures
 import io
 import itertools
-import os
 
 import numpy as np
-import tensorflow_datasets as tfds
 
-from cyclegan_jax import errors
 from cyclegan_jax.data import images
+from datasets import storing
 from datasets.folder import config as config_lib
-
-_MAX_NAMED = 10
 
 
 def load(path: str, domain: str, config: config_lib.FolderConfig) -> np.ndarray:
@@ -29,7 +24,7 @@ def load(path: str, domain: str, config: config_lib.FolderConfig) -> np.ndarray:
 
 def encoded(path: str, domain: str, config: config_lib.FolderConfig) -> str | io.BytesIO:
   """What TFDS is to store: the file itself where possible, else a lossless PNG."""
-  if images.is_plain(path) and images.image_header(path).channels == config.channels(domain):
+  if images.is_plain(path, channels=config.channels(domain)):
     return path
   return io.BytesIO(images.encode_png(load(path, domain, config)))
 
@@ -42,17 +37,8 @@ def check(config: config_lib.FolderConfig) -> None:
       the message names them (the first few of many).
   """
   examples = list(itertools.chain.from_iterable(config.examples.values()))
-  # Pillow and imagecodecs release the interpreter's lock while they decode.
-  with futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-    found = pool.map(lambda example: _complaints(example, config), examples)
-    shown = tfds.core.utils.tqdm(found, desc='Checking images...', total=len(examples),
-                                 unit=' examples', leave=False)
-    complaints = [text for texts in shown for text in texts]
-  if complaints:
-    more = len(complaints) - _MAX_NAMED
-    raise errors.UserError(
-        f'{config.source_dir}: {len(complaints)} problem(s), nothing was prepared:\n  '
-        + '\n  '.join(complaints[:_MAX_NAMED]) + (f'\n  and {more} more.' if more > 0 else ''))
+  found = storing.looked_at(examples, lambda example: _complaints(example, config), 'examples')
+  storing.refuse(config.source_dir, list(itertools.chain.from_iterable(found)))
 
 
 def _complaints(example: config_lib.Example, config: config_lib.FolderConfig) -> list[str]:

@@ -1,13 +1,10 @@
 """Decodes every frame once before any is stored, and encodes them for storing."""
 
 import collections
-from concurrent import futures
 import hashlib
-import os
 from typing import Iterator, NamedTuple
 
 import numpy as np
-import tensorflow_datasets as tfds
 
 from cyclegan_jax.data import images
 from datasets import storing
@@ -49,11 +46,7 @@ def check(config: config_lib.OsuConfig) -> Checked:
       first few of many).
   """
   with Reader() as reader:
-    # Pillow and zlib release the interpreter's lock.
-    with futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-      found = pool.map(lambda pair: _look(pair, reader), config.pairs)
-      looked = list(tfds.core.utils.tqdm(found, desc='Checking images...', unit=' pairs',
-                                         total=len(config.pairs), leave=False))
+    looked = storing.looked_at(config.pairs, lambda pair: _look(pair, reader), 'pairs')
     sizes = _sizes(config, looked)
     complaints = [text for one in looked for text in one.complaints]
     complaints += _unlike(config, looked, sizes)
@@ -149,6 +142,6 @@ def encoded_pairs(
 def _encoded(reader: Reader, domain: str, frame: StoredFile) -> bytes:
   """The file itself where possible, else a lossless PNG."""
   data = reader.read(frame)
-  if storing.as_stored(data, _CHANNELS[domain], frame.shown):
+  if images.is_plain(data, frame.shown, _CHANNELS[domain]):
     return data
   return storing.encode_png(_load(data, domain, frame))

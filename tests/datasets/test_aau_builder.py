@@ -20,14 +20,8 @@ from tests.datasets.aau_trees import zipped
 from tests.datasets.test_osu import encoded
 from tests.datasets.test_osu import put
 
+pytestmark = pytest.mark.usefixtures('no_progress_bars')
 IMAGES = ('rgb', 'ir', 'mask', 'rgb_people', 'ir_people')
-
-
-@pytest.fixture(autouse=True, scope='module')
-def no_progress_bars():
-  tfds.disable_progress_bar()
-  yield
-  tfds.enable_progress_bar()
 
 
 def prepare(source, data_dir, **options):

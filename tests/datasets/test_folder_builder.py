@@ -22,14 +22,8 @@ from tests.datasets.test_folder_layouts import image
 from tests.datasets.test_folder_layouts import put
 from tests.datasets.test_folder_layouts import put_pairs
 
+pytestmark = pytest.mark.usefixtures('no_progress_bars')
 SKIP = tfds.decode.SkipDecoding()
-
-
-@pytest.fixture(autouse=True, scope='module')
-def no_progress_bars():
-  tfds.disable_progress_bar()
-  yield
-  tfds.enable_progress_bar()
 
 
 def prepare(config, data_dir):

@@ -23,14 +23,8 @@ from tests.datasets.test_osu import put
 from tests.datasets.test_osu import tree
 from tests.datasets.test_osu import unpacked
 
+pytestmark = pytest.mark.usefixtures('no_progress_bars')
 IMAGES = ('rgb', 'ir', 'mask')
-
-
-@pytest.fixture(autouse=True, scope='module')
-def no_progress_bars():
-  tfds.disable_progress_bar()
-  yield
-  tfds.enable_progress_bar()
 
 
 def prepare(source, data_dir, **options):
