@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow_datasets as tfds
 
 from cyclegan_jax import files
-from cyclegan_jax.data import images, pipeline
+from cyclegan_jax.data import images, pipeline, views
 from cyclegan_jax.data.source import Split
 
 _FILE = 'leaks.json'
@@ -91,7 +91,7 @@ def leak_report(
 def _small_images(split: Split, ids: list[str]) -> Iterator[np.ndarray]:
   """Yields a split's RGB images as thumbnails, read by several threads; notes their ids."""
   def small(record: Mapping[str, Any]) -> tuple[str, np.ndarray]:
-    return pipeline.record_id(record), images.resize(images.read_image(record['rgb']), _THUMBNAIL)
+    return views.record_id(record), images.resize(images.read_image(record['rgb']), _THUMBNAIL)
   stream = pipeline.stream(grain.MapDataset.source(split.rgb).map(small))
   for id_, image in tfds.core.utils.tqdm(
       stream, desc=f'Comparing {split.name} images...', unit=' images', total=len(split.rgb),

@@ -38,8 +38,9 @@ def load(name: str, split: str = 'train', *, paired: bool = True, emsn: bool = F
     source_dir: the folder with the raw files, where the data set needs one.
     data_dir: where prepared data sets are kept; TFDS's default if empty. One prepared copy
       serves paired and unpaired.
-    shuffle: endless, in a new order each epoch, cropped and flipped at random; always so if
-      not paired. Otherwise one pass in stored order.
+    shuffle: endless, in a new order each epoch, cropped and flipped at random, decoded images
+      kept in memory up to the option cache_gib; always so if not paired. Otherwise one pass in
+      stored order.
     seed: drives order, crops and flips.
     **options: further fields of `DataConfig`, such as image_size=(128, 128).
 

@@ -2,23 +2,24 @@
 
 Every random choice is a function of the seed and the example's place in the endless order, so
 the order does not depend on threads, processes or interruptions, and the iterator's state (a
-few numbers) is all that a checkpoint needs.
+few numbers) is all that a checkpoint needs. Nor does it depend on which decoded images are kept.
 """
 
-import io
-from typing import Any, Mapping
+from typing import Any, Callable, Sequence
 
 import grain
 import numpy as np
-import PIL.Image
 
-from cyclegan_jax.data import images, masks
-from cyclegan_jax.data.source import Dataset, Domain, Records, Split
+from cyclegan_jax.data import cache, views
+from cyclegan_jax.data.source import Dataset, Split
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.settings import DataConfig, format_value
 
+# Four decode as fast as two cores can; of images that are kept even one thread gives as many as
+# Python's lock lets through (benchmarks/input_pipeline.py).
+_THREADS = 4
 # Grain's default reads 500 elements ahead, which may be 500 batches.
-_READING = grain.ReadOptions(num_threads=4, prefetch_buffer_size=8)
+_ELEMENTS_AHEAD = 8
 _BATCHES_AHEAD = 2
 
 # What goes to the devices; the masks only where there are any.
@@ -32,11 +33,12 @@ def examples(dataset: Dataset, split: str, config: DataConfig, *, seed: int = 0,
   Args:
     dataset: a prepared data set.
     split: 'train', 'validation' or 'test'.
-    config: `paired`, `image_size`, `load_size`, `resize`, `flip` and `mask` are read.
+    config: `paired`, `image_size`, `load_size`, `resize`, `flip`, `mask` and `cache_gib` are read.
     seed: drives order and augmentation.
     train: endless, shuffled anew each epoch, with random crop and flip; RGB and IR are aligned
-      if `paired`, else drawn in two independent orders. Otherwise one pass in stored order,
-      centre crop, pairs always aligned; this needs an aligned split.
+      if `paired`, else drawn in two independent orders; decoded images are kept in memory, as far
+      as `cache_gib` allows. Otherwise one pass in stored order, centre crop, pairs always
+      aligned; this needs an aligned split.
 
   Returns:
     A dataset of dicts: `rgb` and `ir`, float32 [height, width, channels] of network values;
@@ -47,19 +49,10 @@ def examples(dataset: Dataset, split: str, config: DataConfig, *, seed: int = 0,
   Raises:
     UserError: the split is missing, empty, or not aligned where pairs are needed.
   """
-  source = get_split(dataset, split)
-  paired = config.paired if train else True
-  if paired and not source.aligned:
-    raise UserError(
-        f'{dataset.name}: the RGB and IR images of split {split} are two unrelated collections; '
-        'there are no pairs to train with (drop --paired) or to measure against.')
-  if paired:
-    records = _ordered(source.rgb, seed, train).map(lambda record: (record, record))
-  else:
-    records = grain.experimental.ZipMapDataset(
-        [_ordered(source.rgb, seed, train), _ordered(source.ir, _derived(seed, 1), train)])
-  example = lambda both, rng=None: _example(*both, dataset.domains, config, rng, paired)
-  return records.seed(_derived(seed, 2)).random_map(example) if train else records.map(example)
+  def normalise(cut):
+    return {**cut, **{name: views.normalised(cut, domain)
+                      for name, domain in dataset.domains.items()}}
+  return _cuts(dataset, split, config, seed, train).map(normalise)
 
 
 def domain_images(dataset: Dataset, split: str, name: str, config: DataConfig) -> grain.MapDataset:
@@ -70,8 +63,9 @@ def domain_images(dataset: Dataset, split: str, name: str, config: DataConfig) -
   """
   domain = dataset.domains[name]
   def view(record):
-    planes = _decode(record, domain, config)
-    return _view(planes, domain, config, _draw_cut(planes[name].shape, config, None))
+    image = views.decode(record, domain, config)
+    cut = views.cut(image, config.image_size, views.draw_cut(image, config, None))
+    return {**cut, name: views.normalised(cut, domain)}
   return grain.MapDataset.source(getattr(get_split(dataset, split), name)).map(view)
 
 
@@ -90,30 +84,51 @@ def get_split(dataset: Dataset, name: str) -> Split:
   return split
 
 
-def batches(data: grain.MapDataset, batch_size: int, sharding: Any) -> grain.IterDataset:
-  """Batches of images and masks on the devices, read and moved ahead of their use.
+def batches(dataset: Dataset, config: DataConfig, batch_size: int, sharding: Any, *,
+            seed: int = 0, threads: int = _THREADS) -> grain.IterDataset:
+  """Batches of training examples on the devices, read and moved ahead of their use.
 
   Args:
-    data: from `examples(train=True)`.
+    dataset: a prepared data set.
+    config: as for `examples`, whose training examples these are.
     batch_size: examples per batch over all devices.
     sharding: a jax.sharding.Sharding over the leading axis, one row per device.
+    seed: as for `examples`.
+    threads: as for `stream`.
 
   Returns:
     Dataset of {'rgb', 'ir'}, float32 [devices, batch_size/devices, height, width, channels],
     and the masks, bool, if there are any. Iterators have get_state() and set_state().
+
+  Raises:
+    UserError: see `examples`.
   """
   devices = sharding.mesh.size
-  def to_rows(batch):
-    return {key: batch[key].reshape(devices, -1, *batch[key].shape[1:]) for key in BATCH_KEYS
-            if key in batch}
-  rows = stream(data.batch(batch_size, drop_remainder=True).map(to_rows))
+  def batch(cuts: Sequence[dict]) -> dict[str, np.ndarray]:
+    rows = {key: _stacked(cuts, key, dataset) for key in BATCH_KEYS if key in cuts[0]}
+    return {key: x.reshape(devices, -1, *x.shape[1:]) for key, x in rows.items()}
+  cuts = _cuts(dataset, 'train', config, seed, train=True)
+  rows = stream(cuts.batch(batch_size, drop_remainder=True, batch_fn=batch), threads)
   return grain.experimental.device_put(rows, sharding, cpu_buffer_size=_BATCHES_AHEAD,
                                        device_buffer_size=_BATCHES_AHEAD)
 
 
-def stream(data: grain.MapDataset) -> grain.IterDataset:
+def stream(data: grain.MapDataset, threads: int = _THREADS) -> grain.IterDataset:
   """The elements in order, read by a few threads a few elements ahead."""
-  return data.to_iter_dataset(_READING)
+  return data.to_iter_dataset(grain.ReadOptions(
+      num_threads=threads, prefetch_buffer_size=max(threads, _ELEMENTS_AHEAD)))
+
+
+def decoded_bytes(dataset: Dataset, config: DataConfig) -> int:
+  """Memory of all decoded training images, as if they were of the first one's size."""
+  split = get_split(dataset, 'train')
+  total = 0
+  for name, domain in dataset.domains.items():
+    records = getattr(split, name)
+    height, width = views.resized(config) or views.size_before_cut(records[0], name, config)
+    values = domain.channels * (1 if domain.normalisation.max_value <= 255 else 2)
+    total += len(records) * height * width * (values + masked(dataset, config))
+  return total
 
 
 def check_crop(dataset: Dataset, config: DataConfig) -> None:
@@ -124,21 +139,12 @@ def check_crop(dataset: Dataset, config: DataConfig) -> None:
     collections = [('rgb', split.rgb)] if split.aligned else [('rgb', split.rgb), ('ir', split.ir)]
     for key, records in collections:
       for record in (records[i] for i in range(len(records))):
-        height, width = _size(record, key, config)
+        height, width = views.size_before_cut(record, key, config)
         if height < config.image_size[0] or width < config.image_size[1]:
           raise UserError(
-              f'The crop is larger than the image: {record_id(record)} ({key}) is '
+              f'The crop is larger than the image: {views.record_id(record)} ({key}) is '
               f'{height}x{width}, --image_size={format_value(config.image_size)}. Give a '
               'smaller --image_size, or let images be resized (--resize=area).')
-
-
-def _size(record: Any, key: str, config: DataConfig) -> tuple[int, int]:
-  """Height and width that a record's image has before --image_size is cut from it."""
-  if box := _box(record, config):
-    rows, columns = box
-    return rows.stop - rows.start, columns.stop - columns.start
-  width, height = PIL.Image.open(io.BytesIO(record[key])).size
-  return height, width
 
 
 def _derived(seed: int, stream: int) -> int:
@@ -146,82 +152,60 @@ def _derived(seed: int, stream: int) -> int:
   return int(np.random.SeedSequence([seed, stream]).generate_state(1)[0])
 
 
-def _ordered(records: Records, seed: int, train: bool) -> grain.MapDataset:
-  ordered = grain.MapDataset.source(records).seed(seed)
+def _ordered(n: int, seed: int, train: bool) -> grain.MapDataset:
+  """The numbers below n, in order or endlessly shuffled."""
+  ordered = grain.MapDataset.range(n).seed(seed)
   return ordered.shuffle().repeat() if train else ordered
 
 
-def _example(rgb_record: Any, ir_record: Any, domains: Mapping[str, Domain], config: DataConfig,
+def _cuts(dataset: Dataset, split: str, config: DataConfig, seed: int,
+          train: bool) -> grain.MapDataset:
+  """What `examples` gives before it is normalised: images as they are in the files."""
+  source = get_split(dataset, split)
+  paired = config.paired if train else True
+  if paired and not source.aligned:
+    raise UserError(
+        f'{dataset.name}: the RGB and IR images of split {split} are two unrelated collections; '
+        'there are no pairs to train with (drop --paired) or to measure against.')
+  room = cache.Room(cache.budget(config.cache_gib) if train else 0)
+  # A pair's images come out of one reading of their record.
+  groups = [('rgb', 'ir')] if paired else [('rgb',), ('ir',)]
+  kept, orders = [], []
+  for names, order_seed in zip(groups, (seed, _derived(seed, 1))):
+    records = getattr(source, names[0])
+    kept.append(cache.Kept(records, _decoder(dataset, names, config), room))
+    orders.append(_ordered(len(records), order_seed, train))
+  def example(places, rng=None):
+    both = [image for part, place in zip(kept, places) for image in part[place]]
+    return _example(*both, config, rng, paired)
+  places = grain.experimental.ZipMapDataset(orders)
+  return places.seed(_derived(seed, 2)).random_map(example) if train else places.map(example)
+
+
+def _decoder(dataset: Dataset, names: Sequence[str],
+             config: DataConfig) -> Callable[[Any], cache.Images]:
+  domains = [dataset.domains[name] for name in names]
+  return lambda record: tuple(views.decode(record, domain, config) for domain in domains)
+
+
+def _example(rgb: views.Image, ir: views.Image, config: DataConfig,
              rng: np.random.Generator | None, paired: bool) -> dict:
   """One example; the images of a pair are cut alike, those of strangers by a draw each."""
-  rgb = _decode(rgb_record, domains['rgb'], config)
-  ir = _decode(ir_record, domains['ir'], config)
-  rgb_cut = _draw_cut(rgb['rgb'].shape, config, rng)
-  ir_cut = rgb_cut if paired else _draw_cut(ir['ir'].shape, config, rng)
-  return {
-      **_view(rgb, domains['rgb'], config, rgb_cut), **_view(ir, domains['ir'], config, ir_cut),
-      'id': record_id(rgb_record), 'sequence': _text(rgb_record['sequence']),
-      'ir_id': record_id(ir_record), 'ir_sequence': _text(ir_record['sequence']),
-  }
+  rgb_cut = views.draw_cut(rgb, config, rng)
+  ir_cut = rgb_cut if paired else views.draw_cut(ir, config, rng)
+  return {**views.cut(rgb, config.image_size, rgb_cut), **views.cut(ir, config.image_size, ir_cut),
+          'id': rgb.id, 'sequence': rgb.sequence, 'ir_id': ir.id, 'ir_sequence': ir.sequence}
 
 
-def _decode(record: Any, domain: Domain, config: DataConfig) -> dict[str, np.ndarray]:
-  """A domain's image, resized but not cut, and its mask if it is used."""
-  name = record_id(record)
-  pixels = images.read_image(record[domain.name], name)
-  pixels = images.for_domain(pixels, domain.name, domain.channels, name)
-  box = _box(record, config)
-  pixels = pixels[box] if box else pixels
-  size = None
-  if config.resize != 'none':
-    size = config.image_size if config.load_size == (0, 0) else config.load_size
-  is_masked = 'mask' in record and config.mask == 'loss'
-  if size and is_masked and domain.name == 'ir':
-    pixels = masks.resize(pixels, record['mask'], size, config.resize)
-  elif size:
-    pixels = images.resize(pixels, size, config.resize)
-  planes = {domain.name: pixels}
-  if is_masked:
-    planes[f'{domain.name}_mask'] = masks.read(record['mask'], size, config.resize)
-  return planes
+def _stacked(cuts: Sequence[dict], key: str, dataset: Dataset) -> np.ndarray:
+  """One field of many examples, normalised.
 
-
-def _box(record: Any, config: DataConfig) -> tuple[slice, slice] | None:
-  if 'mask' not in record or config.mask != 'crop':
-    return None
-  return masks.valid_box(record['mask'], record_id(record))
-
-
-def _draw_cut(shape: tuple[int, ...], config: DataConfig,
-              rng: np.random.Generator | None) -> tuple[int, int, bool]:
-  """Top, left and whether to mirror; the centre and no mirroring without a generator."""
-  room = [have - want for have, want in zip(shape, config.image_size)]
-  if rng is None:
-    return room[0] // 2, room[1] // 2, False
-  top, left = (int(rng.integers(r + 1)) for r in room)
-  return top, left, config.flip and bool(rng.integers(2))
-
-
-def _cut(pixels: np.ndarray, size: tuple[int, int], top: int, left: int,
-         mirror: bool) -> np.ndarray:
-  pixels = pixels[top:top + size[0], left:left + size[1]]
-  return pixels[:, ::-1] if mirror else pixels
-
-
-def _view(planes: Mapping[str, np.ndarray], domain: Domain, config: DataConfig,
-          cut: tuple[int, int, bool]) -> dict[str, np.ndarray]:
-  """Cut and normalised; IR pixels without data are filled."""
-  view = {key: _cut(plane, config.image_size, *cut) for key, plane in planes.items()}
-  view[domain.name] = domain.normalisation.forward(np.asarray(view[domain.name], np.float32))
-  if domain.name == 'ir' and 'ir_mask' in view:
-    view['ir'] = np.where(view['ir_mask'], view['ir'], np.float32(masks.FILL))
-  return view
-
-
-def record_id(record: Any) -> str:
-  """A record's id as text."""
-  return _text(record['id'])
-
-
-def _text(value: bytes | str) -> str:
-  return value.decode() if isinstance(value, bytes) else str(value)
+  Row by row: a batch is too large for the processor's caches, and memory for an intermediate one
+  would have to be asked of the system each time.
+  """
+  domain = dataset.domains.get(key)
+  first = cuts[0][key]
+  stack = np.empty((len(cuts), *first.shape), np.float32 if domain else first.dtype)
+  for row, cut in zip(stack, cuts):
+    row[...] = views.normalised(cut, domain) if domain else cut[key]
+  return stack

@@ -120,7 +120,7 @@ def test_emsn_is_mapped_in(dataset, config):
 
 def test_batches_lie_on_the_devices_and_resume(dataset, config):
   examples = pipeline.examples(dataset, 'train', config, train=True)
-  stream = pipeline.batches(examples, 8, parallel.sharding())
+  stream = pipeline.batches(dataset, config, 8, parallel.sharding())
   iterator = iter(stream)
   seen = [next(iterator) for _ in range(3)]
   assert seen[0]['rgb'].shape == (4, 2, 16, 16, 3) and seen[0]['ir'].shape == (4, 2, 16, 16, 1)
@@ -129,7 +129,7 @@ def test_batches_lie_on_the_devices_and_resume(dataset, config):
                                 examples[5]['ir'])
   state = iterator.get_state()
   expected = [next(iterator) for _ in range(4)]  # across an epoch's end
-  other = iter(pipeline.batches(examples, 8, parallel.sharding()))
+  other = iter(pipeline.batches(dataset, config, 8, parallel.sharding()))
   other.set_state(state)
   for batch in expected:
     np.testing.assert_array_equal(next(other)['rgb'], batch['rgb'])
