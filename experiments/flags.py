@@ -11,6 +11,7 @@ from absl import logging
 from cyclegan_jax import config as config_lib
 from cyclegan_jax.settings import Config, fields, format_value
 from cyclegan_jax.errors import UserError
+from experiments import program_cache
 
 EXIT_USER_ERROR = 2
 
@@ -22,6 +23,10 @@ MAX_MEGAPIXELS = flags.DEFINE_integer(
     'max_megapixels', 67, 'Larger images are refused, in whole megapixels (millions of pixels): a '
     'damaged or hostile file could fill the memory. Reading one takes up to 14 bytes per pixel.',
     lower_bound=1)
+COMPILATION_CACHE = flags.DEFINE_string(
+    'compilation_cache', program_cache.default_folder(), 'Folder for compiled programs, which a '
+    'later start loads instead of compiling. Kept below 1 GiB; may be deleted at any time. Empty: '
+    'none. JAX_COMPILATION_CACHE_DIR in the environment wins.')
 
 
 def define_config_flags() -> None:
@@ -117,6 +122,8 @@ def run(main: Callable[[], Any]) -> None:
     try:
       if len(argv) > 1:
         raise UserError(f'Unexpected argument {argv[1]!r}: settings are given as --name=value.')
+      # Before anything imports JAX, which reads the environment then.
+      program_cache.enable(COMPILATION_CACHE.value)
       # Late, so that --help and bad flags answer at once.
       from cyclegan_jax.data import decoding
       decoding.limit_megapixels(MAX_MEGAPIXELS.value)
