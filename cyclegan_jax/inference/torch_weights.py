@@ -6,7 +6,7 @@ Three layouts of a state_dict, by the names of its arrays:
 
 Kernels of both kinds of convolution change their axes in the same way. An ordinary one is [out, in,
 k, k] there and [k, k, in, out] here. A transposed one is [in, out, k, k] there, the kernel of the
-strided convolution that it transposes, and so it is here, [k, k, out, in] (layers.conv_transpose).
+strided convolution that it transposes, and so it is here, [k, k, out, in]; see convolutions.py.
 """
 
 import dataclasses

@@ -27,10 +27,10 @@ class PatchDiscriminator(nnx.Module):
     biases = [layers.use_bias(config)] * len(strides)
     biases[0] = biases[0] or is_patchgan
     self.convs = nnx.List([
-        layers.conv(config, a, b, 4, stride, use_bias=bias, rngs=rngs)
+        layers.Conv(config, a, b, 4, stride, use_bias=bias, rngs=rngs)
         for a, b, stride, bias in zip([in_channels] + widths, widths, strides, biases)])
     self.norms = nnx.List([layers.norm(config, width, rngs) for width in widths[1:]])
-    self.score = layers.conv(config, widths[-1], 1, 4, 1, rngs=rngs,
+    self.score = layers.Conv(config, widths[-1], 1, 4, 1, rngs=rngs,
                              use_bias=layers.use_bias(config) or is_patchgan)
 
   def __call__(self, x: jax.Array) -> jax.Array:
@@ -38,7 +38,8 @@ class PatchDiscriminator(nnx.Module):
 
     h is height / 2 ** discriminator_layers - 1, for a patchgan - 2; likewise w.
     """
+    dtype = x.dtype
     x = layers.activate(self.activation, self.convs[0](x))
     for conv, norm in zip(list(self.convs)[1:], self.norms):
       x = layers.activate(self.activation, norm(conv(x)))
-    return self.score(x)
+    return self.score(x).astype(dtype)

@@ -19,8 +19,7 @@ class ResidualBlock(nnx.Module):
 
   def __init__(self, config: ModelConfig, channels: int, rngs: nnx.Rngs, reflect: bool):
     self.activation = config.activation
-    self.reflect = reflect
-    make = lambda: layers.conv(config, channels, channels, 3, 1, padding=0 if reflect else 1,
+    make = lambda: layers.Conv(config, channels, channels, 3, 1, reflect=reflect,
                                use_bias=layers.use_bias(config), rngs=rngs)
     self.conv1 = make()
     self.norm1 = layers.norm(config, channels, rngs)
@@ -28,9 +27,8 @@ class ResidualBlock(nnx.Module):
     self.norm2 = layers.norm(config, channels, rngs)
 
   def __call__(self, x: jax.Array) -> jax.Array:
-    pad = (lambda x: layers.reflect(x, 1)) if self.reflect else lambda x: x
-    y = layers.activate(self.activation, self.norm1(self.conv1(pad(x))))
-    return x + self.norm2(self.conv2(pad(y)))
+    y = layers.activate(self.activation, self.norm1(self.conv1(x)))
+    return x + self.norm2(self.conv2(y))
 
 
 class StridedGenerator(nnx.Module):
@@ -45,7 +43,7 @@ class StridedGenerator(nnx.Module):
     bias = layers.use_bias(config)
     widths = [config.base_width * 2 ** i for i in range(config.n_downsampling)]
     self.down = nnx.List([
-        layers.conv(config, a, b, 4, 2, use_bias=bias, rngs=rngs)
+        layers.Conv(config, a, b, 4, 2, use_bias=bias, rngs=rngs)
         for a, b in zip([in_channels] + widths, widths)])
     self.down_norms = nnx.List([layers.norm(config, width, rngs) for width in widths])
     self.blocks = nnx.List([ResidualBlock(config, widths[-1], rngs, reflect=False)
@@ -56,13 +54,14 @@ class StridedGenerator(nnx.Module):
     self.up_norms = nnx.List([layers.norm(config, width, rngs) for width in ups[1:-1]])
 
   def __call__(self, x: jax.Array, keys: jax.Array | None = None) -> jax.Array:
+    dtype = x.dtype
     for conv, norm in zip(self.down, self.down_norms):
       x = layers.activate(self.activation, norm(conv(x)))
     for block in self.blocks:
       x = block(x)
     for up, norm in zip(self.up, self.up_norms):
       x = layers.activate(self.activation, norm(up(x)))
-    return jnp.tanh(self.up[-1](x))
+    return jnp.tanh(self.up[-1](x).astype(dtype))
 
 
 class ResnetGenerator(nnx.Module):
@@ -77,10 +76,10 @@ class ResnetGenerator(nnx.Module):
     self.activation = config.activation
     bias = layers.use_bias(config)
     widths = [config.base_width * 2 ** i for i in range(config.n_downsampling + 1)]
-    self.first = layers.conv(config, in_channels, widths[0], 7, 1, padding=0, use_bias=bias,
+    self.first = layers.Conv(config, in_channels, widths[0], 7, 1, reflect=True, use_bias=bias,
                              rngs=rngs)
     self.first_norm = layers.norm(config, widths[0], rngs)
-    self.down = nnx.List([layers.conv(config, a, b, 3, 2, use_bias=bias, rngs=rngs)
+    self.down = nnx.List([layers.Conv(config, a, b, 3, 2, use_bias=bias, rngs=rngs)
                           for a, b in zip(widths, widths[1:])])
     self.down_norms = nnx.List([layers.norm(config, width, rngs) for width in widths[1:]])
     self.blocks = nnx.List([ResidualBlock(config, widths[-1], rngs, reflect=True)
@@ -89,11 +88,12 @@ class ResnetGenerator(nnx.Module):
     self.up = nnx.List([layers.upsample(config, a, b, 3, use_bias=bias, rngs=rngs)
                         for a, b in zip(ups, ups[1:])])
     self.up_norms = nnx.List([layers.norm(config, width, rngs) for width in ups[1:]])
-    self.last = layers.conv(config, widths[0], out_channels, 7, 1, padding=0, use_bias=True,
+    self.last = layers.Conv(config, widths[0], out_channels, 7, 1, reflect=True, use_bias=True,
                             rngs=rngs)
 
   def __call__(self, x: jax.Array, keys: jax.Array | None = None) -> jax.Array:
-    x = self.first_norm(self.first(layers.reflect(x, 3)))
+    dtype = x.dtype
+    x = self.first_norm(self.first(x))
     for conv, norm in zip(self.down, self.down_norms):
       x = norm(conv(layers.activate(self.activation, x)))
     x = layers.activate(self.activation, x)
@@ -101,7 +101,7 @@ class ResnetGenerator(nnx.Module):
       x = block(x)
     for up, norm in zip(self.up, self.up_norms):
       x = layers.activate(self.activation, norm(up(x)))
-    return jnp.tanh(self.last(layers.reflect(x, 3)))
+    return jnp.tanh(self.last(x).astype(dtype))
 
 
 GENERATORS = {'strided': StridedGenerator, 'resnet': ResnetGenerator, 'unet': UNetGenerator}

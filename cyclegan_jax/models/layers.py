@@ -1,13 +1,15 @@
 """Layers that Flax does not have, or not in the form that these networks need."""
 
 import functools
-from typing import Any
+from typing import Any, Callable
 
 from flax import nnx
+from flax.nnx.nn import dtypes
 import jax
 from jax import lax
 import jax.numpy as jnp
 
+from cyclegan_jax.models import convolutions
 from cyclegan_jax.settings import ModelConfig
 
 # Name of the pmap axis; batch statistics are averaged over it.
@@ -15,75 +17,63 @@ DEVICE_AXIS = 'devices'
 # PyTorch's default, U(+-1/sqrt(fan_in)), for ordinary and transposed convolutions.
 _UNIFORM_FAN_IN = nnx.initializers.variance_scaling(1 / 3, 'fan_in', 'uniform')
 _NORMAL = nnx.initializers.normal(0.02)
-_DIMENSIONS = ('NHWC', 'HWIO', 'NHWC')
 BATCH_NORM_MOMENTUM = 0.9
 LEAK = 0.2
 
 
-def _strided_conv(x: jax.Array, kernel: jax.Array, stride: int, padding: int) -> jax.Array:
-  return lax.conv_general_dilated(x, kernel, (stride, stride), [(padding, padding)] * 2,
-                                  dimension_numbers=_DIMENSIONS)
+class _Convolution(nnx.Module):
+  """Kernel and bias of a square convolution, and what it computes in."""
+
+  def __init__(self, config: ModelConfig, shape: tuple[int, int, int, int], fan_in: int,
+               out_channels: int, use_bias: bool, rngs: nnx.Rngs):
+    self.kernel = nnx.Param(_kernel_init(config)(rngs.params(), shape))
+    bias = _bias_init(config, fan_in)
+    self.bias = nnx.Param(bias(rngs.params(), (out_channels,))) if use_bias else None
+    self.dtype = jnp.bfloat16 if config.precision == 'bfloat16' else None
+
+  def apply(self, operation: Callable[..., jax.Array], x: jax.Array) -> jax.Array:
+    """operation(x, kernel), plus the bias if there is one."""
+    y = operation(*dtypes.promote_dtype((x, self.kernel[...]), dtype=self.dtype))
+    if self.bias is None:
+      return y
+    # Spread before it is rounded: then its gradient is summed up before it is rounded, too.
+    return y + jnp.broadcast_to(self.bias[...], y.shape).astype(y.dtype)
 
 
-@functools.partial(jax.custom_vjp, nondiff_argnums=(2, 3, 4))
-def conv_transpose(x: jax.Array, kernel: jax.Array, stride: int, padding: int,
-                   output_padding: int = 0) -> jax.Array:
-  """The transpose of a strided convolution, as torch.nn.functional.conv_transpose2d.
+class Conv(_Convolution):
+  """A convolution with a border of one zero, as PyTorch does it.
 
-  Its own gradient is needed because XLA's CPU backend is 20 to 60 times too slow for the
-  weight gradient of a dilated convolution; the one of the strided convolution is the same sum.
-
-  Args:
-    x: [batch, height, width, in_channels].
-    kernel: [k, k, out_channels, in_channels], the kernel of the strided convolution that maps
-      out_channels to in_channels.
-    stride: of that convolution.
-    padding: of that convolution, zeros on every side.
-    output_padding: rows and columns more at the lower and right ends.
-
-  Returns:
-    [batch, (height - 1) * stride - 2 * padding + k + output_padding, likewise width,
-    out_channels].
+  With `reflect`, of stride 1 and odd size, the border is the mirrored image, as wide as it takes
+  to keep height and width.
   """
-  k = kernel.shape[0]
-  edge = k - 1 - padding
-  flipped = jnp.flip(kernel, (0, 1)).swapaxes(2, 3)
-  return lax.conv_general_dilated(
-      x, flipped, (1, 1), [(edge, edge + output_padding)] * 2, lhs_dilation=(stride, stride),
-      dimension_numbers=_DIMENSIONS)
+
+  def __init__(self, config: ModelConfig, in_channels: int, out_channels: int, kernel_size: int,
+               stride: int, *, use_bias: bool, rngs: nnx.Rngs, reflect: bool = False):
+    super().__init__(config, (kernel_size, kernel_size, in_channels, out_channels),
+                     in_channels * kernel_size ** 2, out_channels, use_bias, rngs)
+    self.stride = stride
+    self.width = kernel_size // 2 if reflect else 0
+
+  def __call__(self, x: jax.Array) -> jax.Array:
+    if self.width:
+      border = ((0, 0), (self.width, self.width), (self.width, self.width), (0, 0))
+      return self.apply(convolutions.valid, jnp.pad(x, border, 'reflect'))
+    return self.apply(functools.partial(convolutions.strided, stride=self.stride, padding=1), x)
 
 
-def _conv_transpose_forward(x, kernel, stride, padding, output_padding):
-  return conv_transpose(x, kernel, stride, padding, output_padding), (x, kernel)
-
-
-def _conv_transpose_backward(stride, padding, output_padding, residuals, gradient):
-  del output_padding  # The strided convolution ends before it would need further rows.
-  x, kernel = residuals
-  # <gradient, conv_transpose(x, kernel)> = <strided_conv(gradient, kernel), x>
-  x_gradient, pullback = jax.vjp(
-      lambda w: _strided_conv(gradient, w, stride, padding), kernel)
-  return x_gradient, pullback(x)[0]
-
-
-conv_transpose.defvjp(_conv_transpose_forward, _conv_transpose_backward)
-
-
-class ConvTranspose(nnx.Module):
-  """Transposed convolution layer that doubles height and width, see `conv_transpose`."""
+class ConvTranspose(_Convolution):
+  """Transposed convolution layer that doubles height and width, see `convolutions.transposed`."""
 
   def __init__(self, config: ModelConfig, in_channels: int, out_channels: int, kernel_size: int,
                *, use_bias: bool, rngs: nnx.Rngs):
-    shape = (kernel_size, kernel_size, out_channels, in_channels)
-    self.kernel = nnx.Param(_kernel_init(config)(rngs.params(), shape))
     # PyTorch takes the fan in of a transposed convolution from its output.
-    bias = _bias_init(config, out_channels * kernel_size ** 2)
-    self.bias = nnx.Param(bias(rngs.params(), (out_channels,))) if use_bias else None
+    super().__init__(config, (kernel_size, kernel_size, out_channels, in_channels),
+                     out_channels * kernel_size ** 2, out_channels, use_bias, rngs)
     self.output_padding = kernel_size % 2
 
   def __call__(self, x: jax.Array) -> jax.Array:
-    y = conv_transpose(x, self.kernel[...], 2, 1, self.output_padding)
-    return y if self.bias is None else y + self.bias[...]
+    return self.apply(functools.partial(
+        convolutions.transposed, stride=2, padding=1, output_padding=self.output_padding), x)
 
 
 class ResizeConv(nnx.Module):
@@ -91,7 +81,7 @@ class ResizeConv(nnx.Module):
 
   def __init__(self, config: ModelConfig, in_channels: int, out_channels: int, *, use_bias: bool,
                rngs: nnx.Rngs):
-    self.conv = conv(config, in_channels, out_channels, 3, 1, use_bias=use_bias, rngs=rngs)
+    self.conv = Conv(config, in_channels, out_channels, 3, 1, use_bias=use_bias, rngs=rngs)
 
   def __call__(self, x: jax.Array) -> jax.Array:
     return self.conv(x.repeat(2, axis=1).repeat(2, axis=2))
@@ -100,32 +90,19 @@ class ResizeConv(nnx.Module):
 class BatchNorm(nnx.BatchNorm):
   """Batch norm whose running variance is that of PyTorch: unbiased, over n - 1 elements.
 
-  Outputs in training do not depend on it; those in evaluation do, for small batches.
+  Outputs in training do not depend on it; those in evaluation do, for small batches. Computes in
+  float32 at least; the output has the input's dtype.
   """
 
   def __call__(self, x: jax.Array) -> jax.Array:
     before = self.var[...]
-    y = super().__call__(x)
+    y = super().__call__(x).astype(x.dtype)
     if not self.use_running_average:
       n = x.size // x.shape[-1]
       n *= lax.axis_size(self.axis_name) if self.axis_name else 1
       kept = self.momentum * before
       self.var[...] = kept + (self.var[...] - kept) * (n / max(n - 1, 1))
     return y
-
-
-def conv(config: ModelConfig, in_channels: int, out_channels: int, kernel_size: int, stride: int,
-         *, use_bias: bool, rngs: nnx.Rngs, padding: int = 1) -> nnx.Conv:
-  """A square convolution, zero-padded on every side as PyTorch does it."""
-  return nnx.Conv(
-      in_channels, out_channels, (kernel_size, kernel_size), strides=stride, padding=padding,
-      use_bias=use_bias, kernel_init=_kernel_init(config),
-      bias_init=_bias_init(config, in_channels * kernel_size ** 2), rngs=rngs)
-
-
-def reflect(x: jax.Array, width: int) -> jax.Array:
-  """[batch, height, width, channels] with so many mirrored rows and columns on every side."""
-  return jnp.pad(x, ((0, 0), (width, width), (width, width), (0, 0)), 'reflect')
 
 
 def upsample(config: ModelConfig, in_channels: int, out_channels: int, kernel_size: int, *,

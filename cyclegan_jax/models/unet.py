@@ -26,7 +26,7 @@ class UNetGenerator(nnx.Module):
     bias = layers.use_bias(config)
     depth = config.n_downsampling
     widths = [config.base_width * min(2 ** i, _WIDEST) for i in range(depth)]
-    self.down = nnx.List([layers.conv(config, a, b, 4, 2, use_bias=bias, rngs=rngs)
+    self.down = nnx.List([layers.Conv(config, a, b, 4, 2, use_bias=bias, rngs=rngs)
                           for a, b in zip([in_channels] + widths, widths)])
     self.down_norms = nnx.List([layers.norm(config, width, rngs) for width in widths[1:-1]])
     # From the innermost outwards; all but the innermost also take a skip.
@@ -39,6 +39,7 @@ class UNetGenerator(nnx.Module):
     self.depth = depth
 
   def __call__(self, x: jax.Array, keys: jax.Array | None = None) -> jax.Array:
+    dtype = x.dtype
     x = self.down[0](x)
     skips = []
     for i, conv in enumerate(list(self.down)[1:]):
@@ -51,4 +52,4 @@ class UNetGenerator(nnx.Module):
       if self.rate and keys is not None and 0 < i < self.depth - 4:
         x = layers.dropout(x, self.rate, keys, i)
       x = jnp.concatenate([skips.pop(), x], axis=-1)
-    return jnp.tanh(self.up[-1](nnx.relu(x)))
+    return jnp.tanh(self.up[-1](nnx.relu(x)).astype(dtype))
