@@ -20,6 +20,7 @@ from PIL import Image
 
 from cyclegan_jax import run_folder
 from cyclegan_jax.training import checkpoint
+from cyclegan_jax.training.progress import CLOCKED
 
 _REPOSITORY = pathlib.Path(__file__).resolve().parent.parent
 # Rows, checkpoints and epochs (three steps) end at different steps.
@@ -209,7 +210,7 @@ def differences(workdir: pathlib.Path, reference: pathlib.Path) -> list[str]:
   """Names of what differs between two complete runs; [] if they are the same bit for bit.
 
   Compared are the last checkpoint (every array, the position in the data), the CSV files but for
-  the rate, which is never the same, and the sample images.
+  what depends on the clock, and the sample images.
   """
   ours, theirs = _content(workdir), _content(reference)
   return sorted(name for name in ours.keys() | theirs.keys() if ours.get(name) != theirs.get(name))
@@ -231,5 +232,5 @@ def _content(workdir: pathlib.Path) -> dict[str, Any]:
 
 def _unrated(file: pathlib.Path) -> list[dict[str, str]]:
   with file.open(newline='') as lines:
-    return [{name: value for name, value in row.items() if name != 'images_per_second'}
+    return [{name: value for name, value in row.items() if name not in CLOCKED}
             for row in csv.DictReader(lines)]

@@ -32,7 +32,8 @@ _OURS = (CONFIG, DATA, METRICS, VALIDATION, SAMPLES, CHECKPOINTS, EVALUATION, TE
 
 # Settings that may change when a run goes on: none of them changes a step.
 _FREE = frozenset({'epochs', 'steps', 'log_every', 'checkpoint_every', 'keep_checkpoints',
-                   'best_metric', 'n_samples', 'tensorboard', 'source_dir', 'data_dir'})
+                   'best_metric', 'n_samples', 'tensorboard', 'source_dir', 'data_dir',
+                   'cache_gib'})
 
 
 def check(workdir: pathlib.Path, config: Config) -> None:
@@ -157,7 +158,8 @@ class CsvLog:
 
   def _lines(self, rows: Iterable[Mapping], header: bool) -> str:
     out = io.StringIO()
-    writer = csv.DictWriter(out, self._columns, lineterminator='\n')
+    # A run of an earlier version goes on with the columns that it began with.
+    writer = csv.DictWriter(out, self._columns, lineterminator='\n', extrasaction='ignore')
     if header:
       writer.writeheader()
     writer.writerows(rows)

@@ -67,6 +67,10 @@ class DataConfig:
       'losses and metrics; crop: images are cut to a rectangle without them; none: used like any '
       'other.', ('loss', 'crop', 'none'))
   flip: bool = option(False, 'Mirror left-right at random in training (pairs together).')
+  cache_gib: float = option(
+      -1.0, 'GiB of memory in which decoded training images are kept; those that do not fit are '
+      'decoded each epoch. 0: none; -1: a quarter of the memory that is free at the start. Of '
+      'several processes on a machine each keeps its own.')
 
 
 @dataclasses.dataclass(frozen=True)
@@ -103,6 +107,10 @@ class ModelConfig:
   initialiser: str = option(
       'uniform', "Initial weights. uniform: PyTorch's default, U(+-1/sqrt(fan in)), biases alike; "
       'normal: N(0, 0.02), biases 0, scales of batch norm N(1, 0.02).', ('uniform', 'normal'))
+  precision: str = option(
+      'float32', 'What convolutions compute in; weights, norms, losses and the optimiser are '
+      'float32 in any case. bfloat16 is for GPUs (CPUs gain nothing) and for 8-bit images: of '
+      '16-bit ones it sees the upper 8 to 9 bits.', ('float32', 'bfloat16'))
   sync_batch_norm: bool = option(
       True, 'Batch statistics over the whole batch of all devices, so that the number of '
       'devices changes nothing; otherwise per device, and their running averages are averaged.')
@@ -136,6 +144,13 @@ class TrainConfig:
   preset: str = option('udacity', 'The preset that this configuration started from.')
   seed: int = option(0, 'Drives initial weights, order of examples, augmentation, dropout, pools.')
   batch_size: int = option(16, 'Examples in a step, over all devices.')
+  accumulate: int = option(
+      1, 'Compute each batch in so many parts one after the other, for the memory of one part, and '
+      'average their gradients. Nothing else changes, but with --norm=batch: statistics are those '
+      'of a part, and the running ones move once for each part.')
+  remat: bool = option(
+      False, 'Keep no activations of a pass for its gradients but compute them again: less memory, '
+      'for larger images or batches, and slower steps with the same results up to rounding.')
   epochs: int = option(9, 'Passes over the training split; ignored if --steps is given.')
   steps: int = option(0, 'Training steps; 0: by --epochs.')
   learning_rate: float = option(2e-4, "Adam's learning rate.")

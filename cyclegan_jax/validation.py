@@ -26,7 +26,8 @@ def validate(config: Config) -> None:
 
 def _validate_numbers(flat: dict[str, Any]) -> None:
   for name in ('n_downsampling', 'base_width', 'discriminator_layers', 'discriminator_width',
-               'batch_size', 'log_every', 'keep_checkpoints', 'n_samples', 'learning_rate'):
+               'batch_size', 'accumulate', 'log_every', 'keep_checkpoints', 'n_samples',
+               'learning_rate'):
     if not 0 < flat[name] < math.inf:
       raise UserError(f'--{name}={flat[name]} must be a number greater than 0.')
   for name in ('n_residual_blocks', 'steps', 'epochs', 'checkpoint_every', 'pool_size',
@@ -54,6 +55,9 @@ def validate_data(data: DataConfig) -> None:
       raise UserError(f'--{name}={size}: expected a height and a width, such as (128, 160).')
   if min(data.image_size) < 1:
     raise UserError(f'--image_size={format_value(data.image_size)} must be at least 1 pixel.')
+  if data.cache_gib != -1 and not 0 <= data.cache_gib < math.inf:
+    raise UserError(f'--cache_gib={data.cache_gib:g} must be a number of at least 0, or -1: a '
+                    'quarter of the memory that is free.')
   if data.mask == 'crop' and data.registration == 'depth':
     raise UserError('--mask=crop and --registration=depth contradict each other: depth has holes '
                     'everywhere. Use --mask=loss.')

@@ -22,7 +22,8 @@ def dataset(n=3, max_value=255.0, fingerprint='f'):
 def test_same_run_is_accepted_and_free_settings_may_change(tmp_path):
   (tmp_path / 'a' / 'b').mkdir(parents=True)
   run_folder.create(tmp_path / 'a' / 'b', config_lib.make(epochs=2), dataset(), False)
-  run_folder.create(tmp_path / 'a' / 'b', config_lib.make(epochs=5, log_every=7), dataset(), False)
+  run_folder.create(tmp_path / 'a' / 'b', config_lib.make(
+      epochs=5, log_every=7, cache_gib=0.0), dataset(), False)
   assert run_folder.load_config(tmp_path / 'a' / 'b').train.epochs == 5
 
 
@@ -100,3 +101,10 @@ def test_csv_log_drops_rows_that_will_be_done_again(tmp_path):
   again.add({'step': 30, 'loss': 3.75})
   assert file.read_text() == 'step,loss\n10,1.25\n20,2.5\n30,3.75\n'
   assert sorted(p.name for p in tmp_path.iterdir()) == ['metrics.csv']
+
+
+def test_csv_log_keeps_the_columns_that_it_finds(tmp_path):
+  file = tmp_path / 'metrics.csv'
+  file.write_text('step,loss\n10,1.25\n')
+  CsvLog(file, 10).add({'step': 20, 'loss': 2.5, 'new': 1})
+  assert file.read_text() == 'step,loss\n10,1.25\n20,2.5\n'

@@ -5,6 +5,7 @@ import pathlib
 import jax
 
 from cyclegan_jax import config as config_lib
+from cyclegan_jax.data import cache, pipeline
 from cyclegan_jax.data.source import Dataset
 from cyclegan_jax.models import networks
 from cyclegan_jax.settings import Config
@@ -45,7 +46,7 @@ def text(config: Config, dataset: Dataset, state: TrainState, total: int, steps_
           + [f'discriminator {name} {count[name]:,}'
              for name in networks.discriminators(model)]) + ').',
       f'Data: {dataset.description}',
-      f'Examples: {sizes}.',
+      f'Examples: {sizes}.', _memory(config, dataset),
       _sampling(config), *_missing(dataset),
       f'Steps: {total} ({steps_per_epoch} an epoch{done}). '
       f'Run folder: {workdir}',
@@ -64,6 +65,25 @@ def _missing(dataset: Dataset) -> list[str]:
     lines.append('Note: no test pairs; experiments.evaluate will have nothing to measure in the '
                  'test split.')
   return lines
+
+
+def _memory(config: Config, dataset: Dataset) -> str:
+  size, budget = (pipeline.decoded_bytes(dataset, config.data),
+                  cache.budget(config.data.cache_gib))
+  about = 'about ' if config.data.resize == 'none' else ''
+  text = f'Decoded training images: {about}{_binary(size)}'
+  if size <= budget:
+    return f'{text}, all kept in memory once they are read.'
+  if budget:
+    return (f'{text}, of which {_binary(budget)} are kept in memory ({budget / size:.0%}) and the '
+            'rest is decoded each epoch (--cache_gib).')
+  return f'{text}, decoded each epoch and not kept in memory (--cache_gib=0).'
+
+
+def _binary(size: int) -> str:
+  """Bytes as 3.2 KiB, MiB or GiB."""
+  power = 30 if size >= 2 ** 30 else 20 if size >= 2 ** 20 else 10
+  return f'{size / 2 ** power:.1f} {"KMG"[power // 10 - 1]}iB'
 
 
 def _sampling(config: Config) -> str:

@@ -81,7 +81,7 @@ def check_start(config: Config, workdir: pathlib.Path) -> None:
 
 def check(config: Config, workdir: pathlib.Path, *, overwrite: bool = False) -> None:
   """Raises what `train` would raise whatever the data are; for use before these are prepared."""
-  parallel.check_batch_size(config.train.batch_size)
+  parallel.check_batch_size(config.train.batch_size, config.train.accumulate)
   if config.train.tensorboard:
     _summary_writer()
   if not overwrite:
@@ -118,8 +118,8 @@ def _check_schedule(config: Config, steps_per_epoch: int) -> None:
 
 def _batches(config: Config, dataset: Dataset) -> grain.DatasetIterator:
   """The training batches from the first one on."""
-  examples = pipeline.examples(dataset, 'train', config.data, seed=config.train.seed, train=True)
-  return iter(pipeline.batches(examples, config.train.batch_size, parallel.sharding()))
+  return iter(pipeline.batches(dataset, config.data, config.train.batch_size, parallel.sharding(),
+                               seed=config.train.seed))
 
 
 @dataclasses.dataclass
@@ -181,8 +181,10 @@ class _Run:
     said = time.monotonic()
     ahead = collections.deque()
     while self.step < self.total:
+      with self.progress.waiting():
+        batch = next(self.iterator)
       with divergence.explained(self.step + 1):
-        self.state, terms = compiled(self.state, next(self.iterator))
+        self.state, terms = compiled(self.state, batch)
       self.step += 1
       self.progress.add(self.step, terms)
       ahead.append(terms)

@@ -14,13 +14,19 @@ from cyclegan_jax.settings import Config
 from cyclegan_jax.training import steps
 
 
-def check_batch_size(batch_size: int) -> None:
-  """Refuses a batch that cannot be shared out evenly."""
+def check_batch_size(batch_size: int, accumulate: int = 1) -> None:
+  """Refuses a batch that cannot be shared out evenly among devices, or by each among its parts."""
   devices = jax.local_device_count()
   if batch_size % devices:
     raise UserError(
         f'--batch_size={batch_size} cannot be divided by the {devices} devices of this machine. '
         f'Give a multiple of {devices}, or fewer devices (CUDA_VISIBLE_DEVICES).')
+  rows = batch_size // devices
+  if rows % accumulate:
+    raise UserError(
+        f'--accumulate={accumulate} cannot divide the {rows} examples of --batch_size={batch_size} '
+        f'on each of {devices} devices. Give a --batch_size that is a multiple of '
+        f'{devices * accumulate}, or an --accumulate that divides {rows}.')
 
 
 def sharding() -> NamedSharding:

@@ -1,4 +1,4 @@
-"""What a person sees while training: lines with losses, rate and time left."""
+"""What a person sees while training: lines with losses, rate, wait for data and time left."""
 
 import contextlib
 import math
@@ -14,6 +14,10 @@ from cyclegan_jax.training import divergence
 # The terms of a line: what they are called there, and in the rows.
 _SHOWN = {'D': 'discriminator', 'G': 'adversarial', 'cycle': 'cycle', 'identity': 'identity',
           'supervised': 'supervised', 'ssim': 'ssim', 'gradient': 'gradient'}
+# The figures of a row that depend on the clock: no two runs have the same.
+CLOCKED = ('images_per_second', 'data_wait')
+# A smaller share of the time, spent waiting for data, is not worth mentioning.
+_WAIT_SHOWN = 0.05
 
 
 class Progress:
@@ -31,6 +35,7 @@ class Progress:
     self._rows: list[Mapping[str, float]] = list(rows)
     self._mark = (time.monotonic(), first_step)
     self._step = first_step
+    self._waited = 0.0
     self._seconds_per_step = math.nan
 
   def add(self, step: int, terms: Mapping) -> None:
@@ -61,15 +66,29 @@ class Progress:
     return list(self._rows)
 
   def mean(self, restart: bool) -> dict[str, float]:
-    """Means of the collected terms and the rate, since the last restart; then perhaps restarts."""
+    """Means of the collected terms, and CLOCKED, since the last restart; then perhaps restarts.
+
+    Returns:
+      The means by name; `images_per_second`; `data_wait`, the share of the time, 0 to 1, in which
+      the host waited for the next batch and so may have left the devices without work.
+    """
     means = {name: float(np.mean([row[name] for row in self._rows])) for name in self._rows[0]}
     start, first = self._mark
     now = time.monotonic()
     self._seconds_per_step = (now - start) / (self._step - first)
+    clocked = self._batch_size / self._seconds_per_step, self._waited / (now - start)
     if restart:
       self._rows.clear()
       self._mark = (now, self._step)
-    return means | {'images_per_second': self._batch_size / self._seconds_per_step}
+      self._waited = 0.0
+    return means | dict(zip(CLOCKED, clocked))
+
+  @contextlib.contextmanager
+  def waiting(self) -> Iterator[None]:
+    """Surrounds the wait for the next batch."""
+    begin = time.monotonic()
+    yield
+    self._waited += time.monotonic() - begin
 
   @contextlib.contextmanager
   def paused(self) -> Iterator[None]:
@@ -85,7 +104,8 @@ class Progress:
     for label, kind in _SHOWN.items():
       values = [row[f'{kind}_{domain}'] for domain in ('rgb', 'ir') if f'{kind}_{domain}' in row]
       terms += [f'{label} {sum(values):.3f}'] if values else []
+    wait = [f'data {row["data_wait"]:.0%}'] if row['data_wait'] >= _WAIT_SHOWN else []
     left = self._seconds_per_step * (self._total - self._step)
     return '  '.join([
         f'step {self._step}/{self._total}', f'epoch {epoch:.1f}/{epochs:.1f}', *terms,
-        f'{row["images_per_second"]:.1f} images/s', f'{duration(left)} left'])
+        f'{row["images_per_second"]:.1f} images/s', *wait, f'{duration(left)} left'])

@@ -12,7 +12,7 @@ from cyclegan_jax import config as config_lib
 from cyclegan_jax.inference import torch_weights
 from cyclegan_jax.models import layers, networks
 from cyclegan_jax.settings import Config
-from cyclegan_jax.training import image_pool, parallel, state as state_lib, steps
+from cyclegan_jax.training import image_pool, parallel, random_keys, state as state_lib
 from tests.parity import torch_networks, torch_steps
 
 # Small relatives of the published networks, with every kind of layer: the U-Net has two dropouts.
@@ -154,7 +154,7 @@ def their_steps(config: Config, nets: dict[str, torch.nn.Module], optims: dict[s
 
 def pool_draws(config: Config, domain: str, step: int) -> list[int]:
   """Our draws of a step as the PyTorch pool takes them."""
-  draws = image_pool.draw(steps.pool_key(config, domain, step), config.train.batch_size,
+  draws = image_pool.draw(random_keys.pool(config, domain, step), config.train.batch_size,
                           config.train.pool_size)
   return np.where(draws.swap, draws.place, torch_steps.FRESH).tolist()
 
@@ -162,7 +162,7 @@ def pool_draws(config: Config, domain: str, step: int) -> list[int]:
 def dropout_masks(config: Config, step: int) -> list[np.ndarray]:
   """What our U-Net keeps in a step, float64 [batch, height, width, channels], the deepest first."""
   model, rows = config.model, config.train.batch_size
-  keys = steps.dropout_keys(config, step, jnp.arange(rows))
+  keys = random_keys.dropout(config, step, jnp.arange(rows))
   masks = []
   for layer in range(1, model.n_downsampling - 4):
     inside = model.n_downsampling - 1 - layer

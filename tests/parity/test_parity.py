@@ -15,7 +15,7 @@ F = torch.nn.functional
 from cyclegan_jax import config as config_lib
 from cyclegan_jax.inference import torch_weights
 from cyclegan_jax.models import layers, networks
-from cyclegan_jax.training import losses, state as state_lib, steps
+from cyclegan_jax.training import losses, random_keys, state as state_lib
 from tests.parity import both, torch_steps
 # pylint: enable=wrong-import-position
 
@@ -30,7 +30,7 @@ def forward(config, name, net, image, training):
   with_dropout = training and model.dropout and name in networks.generators(model)
   keys = masks = None
   if with_dropout:
-    keys = steps.dropout_keys(config, 0, jnp.arange(len(image)))
+    keys = random_keys.dropout(config, 0, jnp.arange(len(image)))
     masks = [both.to_torch(mask, torch.float32) for mask in both.dropout_masks(config, 0)]
   apply = jax.jit(lambda params, stats, x: ours(params, stats, x, training=training, keys=keys))
   y, stats = apply(params, stats, image)

@@ -12,6 +12,7 @@ import pytest
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.inference import model as model_lib
 from cyclegan_jax.training import interruption, run_lock, watch
+from cyclegan_jax.training.progress import CLOCKED
 from tests.conftest import REPOSITORY
 from tests.training.test_loop import rows, state, train
 
@@ -21,7 +22,7 @@ SETTINGS = dict(steps=8, log_every=4, checkpoint_every=6)
 
 def unrated(file):
   """Rows without the rate, which is never the same."""
-  return [{k: v for k, v in row.items() if k != 'images_per_second'} for row in rows(file)]
+  return [{k: v for k, v in row.items() if k not in CLOCKED} for row in rows(file)]
 
 
 def assert_same_run(config, workdir, reference):

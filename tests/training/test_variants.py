@@ -10,7 +10,7 @@ import pytest
 
 from cyclegan_jax import config as config_lib
 from cyclegan_jax.models import networks
-from cyclegan_jax.training import state as state_lib, steps
+from cyclegan_jax.training import random_keys, state as state_lib
 from tests.training.test_steps import assert_close, batches, first, run, SIZE, tiny, trajectory
 
 CYCLEGAN = dict(
@@ -89,7 +89,7 @@ def test_pix2pix_judges_pairs():
 
 
 def test_every_step_and_pass_drops_other_elements():
-  keys = [steps.random_key(0, stream, step) for stream in (1, 2) for step in range(3)]
+  keys = [random_keys.of_stream(0, stream, step) for stream in (1, 2) for step in range(3)]
   assert len({tuple(np.asarray(jax.random.key_data(key)).tolist()) for key in keys}) == 6
 
 
