@@ -1,58 +1,78 @@
 """Training steps and inference against PyTorch on the same work, in one process, in turn.
 
   python -m benchmarks.against_torch --preset=udacity --batch=4 --size=128 --json=FILE
+  python -m benchmarks.against_torch --precision=bfloat16 --compile --batch=16   (for GPUs)
 
-Both programs have the same networks, losses, order of updates, batch and precision (float32), the
-same weights to begin with and, on a CPU, the same number of threads; PyTorch's are our own text in
-tests/parity (extra parity). Each round measures both, one after the other; a ratio is that of a
+Both programs have the same networks, losses, order of updates, batch and precision, the same
+weights to begin with and, on a CPU, the same number of threads; PyTorch's are our own text in
+tests/parity (extra benchmark). Each round measures both, one after the other; a ratio is that of a
 round, ours over theirs in images/s, and the median of the rounds counts: whatever else the machine
-does then meets both. Prints a Markdown table; the JSON holds `train_ratio`, `inference_ratio` and
-every sample.
+does then meets both. Inference is compared with ONNX Runtime too, where that is installed, and
+`inference_ratio` is the one over the faster of the two. float32 on a GPU is TF32 in both programs
+unless --notf32.
+
+Prints a Markdown table. The JSON holds `train_ratio`, `inference_ratio` and every sample; `flops`,
+operations of a step, ours as XLA counts them and PyTorch's as its own counter does; what share of
+the machine's peak these are, the peak being the fastest of a matrix product in either program and a
+convolution; and the memory that training takes, each program in a process of its own.
 """
 
 import json
 import os
 import pathlib
 import statistics
+import subprocess
+import sys
 import time
-from typing import Any, Callable, Mapping
+from typing import Any, Mapping, Sequence
 
 # Threads that wait by turning in circles would take the processor from the other program.
 os.environ.setdefault('OMP_WAIT_POLICY', 'PASSIVE')
 os.environ.setdefault('KMP_BLOCKTIME', '0')
+# Both programs share a GPU.
+os.environ.setdefault('XLA_PYTHON_CLIENT_PREALLOCATE', 'false')
 
 from absl import app  # pylint: disable=wrong-import-position
 from absl import flags  # pylint: disable=wrong-import-position
+from absl import logging  # pylint: disable=wrong-import-position
 import jax  # pylint: disable=wrong-import-position
 import jax.numpy as jnp  # pylint: disable=wrong-import-position
 import numpy as np  # pylint: disable=wrong-import-position
 import torch  # pylint: disable=wrong-import-position
 
+from benchmarks import peers  # pylint: disable=wrong-import-position
+from benchmarks.peers import Work  # pylint: disable=wrong-import-position
 from cyclegan_jax import config as config_lib  # pylint: disable=wrong-import-position
 from cyclegan_jax.evaluation import samples  # pylint: disable=wrong-import-position
 from cyclegan_jax.models import networks  # pylint: disable=wrong-import-position
 from cyclegan_jax.settings import Config  # pylint: disable=wrong-import-position
 from cyclegan_jax.training import parallel, state as state_lib  # pylint: disable=wrong-import-position
-from tests.parity import both, torch_steps  # pylint: disable=wrong-import-position
 
 _PRESET = flags.DEFINE_enum('preset', 'udacity', ['udacity', 'cyclegan', 'pix2pix'], 'What to run.')
 _BATCH = flags.DEFINE_integer('batch', 4, 'Images in a batch.', lower_bound=1)
 _SIZE = flags.DEFINE_integer('size', 128, 'Height and width.', lower_bound=32)
+_PRECISION = flags.DEFINE_enum('precision', 'float32', ['float32', 'bfloat16'],
+                               'Of convolutions; PyTorch: autocast.')
+_COMPILE = flags.DEFINE_boolean('compile', False, 'PyTorch: torch.compile and channels_last.')
+_TF32 = flags.DEFINE_boolean('tf32', True, 'float32 convolutions on a GPU may be TF32.')
 _ROUNDS = flags.DEFINE_integer('rounds', 5, 'Times that both are measured in turn.', lower_bound=1)
 _SECONDS = flags.DEFINE_float('seconds', 3.0, 'A measurement takes about so long.')
 _JSON = flags.DEFINE_string('json', '', 'A file for all samples.')
+_ALONE = flags.DEFINE_enum('alone', '', ['', 'ours', 'torch'],
+                           'For the processes of this program: measure the memory of this one.')
 
-# Side of the square matrices whose product measures what the machine can do.
-_PEAK_SIDE = 2048
+_REPOSITORY = pathlib.Path(__file__).resolve().parent.parent
+# What the machine can do is measured with matrices of so many rows and columns, and with a 3x3
+# convolution of so many images, so wide and high, of so many channels.
+_SIDE = 2048
+_IMAGES, _PIXELS, _CHANNELS = 16, 32, 256
 
-Run = Callable[[], Any]
 
-
-def configuration(preset: str, batch: int, size: int) -> Config:
+def configuration(preset: str, batch: int, size: int, precision: str) -> Config:
   """The preset without data, at a size that a U-Net may need fewer layers for."""
   depth = {'n_downsampling': min(8, size.bit_length() - 1)} if preset == 'pix2pix' else {}
   return config_lib.make(preset, dataset='none', batch_size=batch, image_size=(size, size),
-                         load_size=(0, 0), pool_size=0, **depth)
+                         load_size=(0, 0), pool_size=0, precision=precision, **depth)
 
 
 def images(config: Config) -> dict[str, np.ndarray]:
@@ -63,120 +83,201 @@ def images(config: Config) -> dict[str, np.ndarray]:
           .astype(np.float32) for name, count in channels.items()}
 
 
-def ours(config: Config, batch: Mapping[str, np.ndarray]) -> tuple[Run, Run, float]:
-  """A training step, an inference, and the step's floating-point operations as XLA counts them."""
+def ours(config: Config, batch: Mapping[str, np.ndarray]) -> tuple[Work, Work, float]:
+  """Training, inference, and the floating-point operations of a step as XLA counts them."""
   nets = networks.build(config.model, config.data.rgb_channels, config.data.ir_channels)
-  start = jax.jit(state_lib.initialise, static_argnums=0)(config)
-  state = parallel.replicate(start)
+  first = jax.jit(state_lib.initialise, static_argnums=0)(config)
+  state = parallel.replicate(first)
   rows = {name: jax.device_put(x[np.newaxis], parallel.sharding()) for name, x in batch.items()}
   step = parallel.compile_train_step(nets, config, 1).lower(state, rows).compile()
   flops = step.cost_analysis().get('flops', float('nan'))
-  translate = samples.translators(nets, start.params, start.batch_stats)['rgb_to_ir']
-  rgb = jax.device_put(batch['rgb'])
+  translate = samples.translators(nets, first.params, first.batch_stats)['rgb_to_ir']
+  rgb, last = jax.device_put(batch['rgb']), None
 
   def train():
     nonlocal state
     state, _ = step(state, rows)
-    jax.block_until_ready(state)
-  return train, lambda: jax.block_until_ready(translate(rgb)), flops
-
-
-def theirs(config: Config, batch: Mapping[str, np.ndarray], device: str) -> tuple[Run, Run]:
-  """The same in PyTorch, eager."""
-  nets = {name: net.to(device) for name, net in both.torch_nets(config, plain=True).items()}
-  tensors = {name: torch.from_numpy(x.transpose(0, 3, 1, 2).copy()).to(device)
-             for name, x in batch.items()}
-  if config.train.preset == 'udacity':
-    optims = torch_steps.udacity_optimizers(nets)
-    # The notebook's gradients into the generators, which it throws away, are left out.
-    step = lambda: torch_steps.udacity_step(nets, optims, tensors, detach_fakes=True)
-  else:
-    optims = torch_steps.optimizers(nets)
-    step = {'cyclegan': lambda: torch_steps.cyclegan_step(
-        nets, optims, tensors, identity_weight=config.loss.identity_weight),
-            'pix2pix': lambda: torch_steps.pix2pix_step(nets, optims, tensors)}[
-                config.train.preset]
-  evaluated = {name: net.to(device).eval() for name, net in
-               both.torch_nets(config, plain=True).items()}
 
   def infer():
-    with torch.inference_mode():
-      evaluated['rgb_to_ir'](tensors['rgb'])
-    _wait(device)
-
-  def train():
-    step()
-    _wait(device)
-  return train, infer
+    nonlocal last
+    last = translate(rgb)
+  return (Work(train, lambda: jax.block_until_ready(state)),
+          Work(infer, lambda: jax.block_until_ready(last)), flops)
 
 
-def _wait(device: str) -> None:
-  if device != 'cpu':
-    torch.cuda.synchronize()
+def rate(work: Work, batch: int, seconds: float) -> float:
+  """Images/s over about so many seconds; the first call tells how many calls these are."""
+  begin = time.perf_counter()
+  work.start()
+  work.wait()
+  calls = max(1, round(seconds / (time.perf_counter() - begin)))
+  begin = time.perf_counter()
+  for _ in range(calls):
+    work.start()
+  work.wait()
+  return calls * batch / (time.perf_counter() - begin)
 
 
-def rate(run: Run, batch: int, seconds: float) -> float:
-  """Images/s of a function that handles one batch, over about so many seconds."""
-  begin, count = time.perf_counter(), 0
-  while (taken := time.perf_counter() - begin) < seconds or not count:
-    run()
-    count += 1
-    taken = time.perf_counter() - begin
-  return count * batch / taken
+def in_turn(programs: Mapping[str, Work], batch: int, rounds: int,
+            seconds: float) -> dict[str, list[float]]:
+  """Images/s of each program by rounds, after two calls of each to warm up."""
+  for work in programs.values():
+    for _ in range(2):
+      work.start()
+      work.wait()
+  rates = {name: [] for name in programs}
+  for _ in range(rounds):
+    for name, work in programs.items():
+      rates[name].append(rate(work, batch, seconds))
+  return rates
 
 
-def in_turn(pair: tuple[Run, Run], batch: int, rounds: int, seconds: float) -> dict[str, Any]:
-  """Rates of ours and theirs by rounds, after one call of each to warm up.
-
-  Returns:
-    {'ours', 'theirs': images/s [rounds], 'ratio': median of the rounds' ratios, 'spread': the
-    smallest and the largest}.
-  """
-  for run in pair:
-    run()
-  rates = [[rate(run, batch, seconds) for run in pair] for _ in range(rounds)]
-  ratios = [a / b for a, b in rates]
-  return {'ours': [a for a, _ in rates], 'theirs': [b for _, b in rates],
-          'ratio': statistics.median(ratios), 'spread': [min(ratios), max(ratios)]}
+def ratios(rates: Mapping[str, Sequence[float]], other: str) -> list[float]:
+  """Ours over another program's images/s, by rounds."""
+  return [a / b for a, b in zip(rates['ours'], rates[other])]
 
 
-def peak(seconds: float) -> float:
-  """Floating-point operations a second of a large float32 matrix product here."""
-  x = jnp.ones((_PEAK_SIDE, _PEAK_SIDE))
-  product = jax.jit(jnp.matmul)
-  run = lambda: product(x, x).block_until_ready()
-  run()
-  return rate(run, 1, seconds) * 2 * _PEAK_SIDE ** 3
+def peak(device: str, precision: str, seconds: float) -> dict[str, float]:
+  """Floating-point operations a second, by what was done."""
+  x = jnp.ones((_SIDE, _SIDE), precision)
+  image = jnp.ones((_IMAGES, _PIXELS, _PIXELS, _CHANNELS), precision)
+  kernel = jnp.ones((3, 3, _CHANNELS, _CHANNELS), precision)
+  convolve = jax.jit(lambda x, k: jax.lax.conv_general_dilated(
+      x, k, (1, 1), 'SAME', dimension_numbers=('NHWC', 'HWIO', 'NHWC')))
+  matmul, last = jax.jit(jnp.matmul), None
+
+  def run(function, *arguments):
+    def start():
+      nonlocal last
+      last = function(*arguments)
+    return Work(start, lambda: last.block_until_ready())
+  # Zero padding saves a little of the convolution; it is counted whole.
+  work = {'XLA, matrices': (run(matmul, x, x), 2 * _SIDE ** 3),
+          'XLA, convolution': (run(convolve, image, kernel),
+                               2 * image.size * kernel.shape[0] ** 2 * _CHANNELS),
+          'PyTorch, matrices': (peers.product(_SIDE, device, precision), 2 * _SIDE ** 3)}
+  for one, _ in work.values():
+    one.start()
+    one.wait()
+  return {name: flops * max(rate(one, 1, seconds / 3) for _ in range(3))
+          for name, (one, flops) in work.items()}
+
+
+def memory_alone(which: str, config: Config, batch: Mapping[str, np.ndarray],
+                 device: str) -> float:
+  """MiB that training takes in this process, beside what was imported; NaN where not known."""
+  before = _status('VmRSS')
+  if which == 'ours':
+    train, _, _ = ours(config, batch)
+  else:
+    train = peers.Torch(config, batch, device, _PRECISION.value, _COMPILE.value).training()
+  train.start()
+  train.wait()
+  if device == 'cuda':
+    if which == 'ours':
+      return jax.local_devices()[0].memory_stats()['peak_bytes_in_use'] / 2 ** 20
+    return torch.cuda.max_memory_allocated() / 2 ** 20
+  try:
+    pathlib.Path('/proc/self/clear_refs').write_text('5')  # The peak so far: compiling.
+  except OSError:
+    return float('nan')
+  for _ in range(2):
+    train.start()
+    train.wait()
+  return _status('VmHWM') - before
+
+
+def _status(key: str) -> float:
+  """MiB that the system notes for this process under a name; NaN where it does not."""
+  try:
+    lines = pathlib.Path('/proc/self/status').read_text().splitlines()
+  except OSError:
+    return float('nan')
+  return next(int(line.split()[1]) / 2 ** 10 for line in lines if line.startswith(key))
+
+
+def memory() -> dict[str, float]:
+  """`memory_alone` of both programs, each in a new process with this one's flags."""
+  found = {}
+  for which in ('ours', 'torch'):
+    result = subprocess.run(
+        [sys.executable, '-m', 'benchmarks.against_torch', *sys.argv[1:], f'--alone={which}'],
+        cwd=_REPOSITORY, check=True, stdout=subprocess.PIPE, text=True)
+    found[which] = float(result.stdout.splitlines()[-1])
+  return found
+
+
+def measure(config: Config, device: str) -> dict[str, Any]:
+  """All figures, as in the JSON."""
+  batch, rows = images(config), config.train.batch_size
+  memories = memory()
+  train, infer, flops = ours(config, batch)
+  theirs = peers.Torch(config, batch, device, _PRECISION.value, _COMPILE.value)
+  operations = {'ours': flops, 'torch': theirs.flops()}
+  onnx = theirs.onnx_inference(os.cpu_count()) if _PRECISION.value == 'float32' else None
+  programs = {'train': {'ours': train, 'torch': theirs.training()},
+              'inference': {'ours': infer, 'torch': theirs.inference(),
+                            **({'onnxruntime': onnx} if onnx else {})}}
+  rates = {what: in_turn(works, rows, _ROUNDS.value, _SECONDS.value)
+           for what, works in programs.items()}
+  peaks = peak(device, _PRECISION.value, _SECONDS.value)
+  per_second = {name: operations[name] * statistics.median(rates['train'][name]) / rows
+                for name in operations}
+  fastest = max((name for name in rates['inference'] if name != 'ours'),
+                key=lambda name: statistics.median(rates['inference'][name]))
+  return {
+      'preset': config.train.preset, 'batch': rows, 'size': config.data.image_size[0],
+      'precision': _PRECISION.value, 'compile': _COMPILE.value, 'tf32': _TF32.value,
+      'device': torch.cuda.get_device_name() if device == 'cuda' else device,
+      'cores': os.cpu_count(), 'load': os.getloadavg(), 'jax': jax.__version__,
+      'torch': torch.__version__,
+      'train_ratio': statistics.median(ratios(rates['train'], 'torch')),
+      'inference_ratio': statistics.median(ratios(rates['inference'], fastest)),
+      'inference_against': fastest, 'flops': operations, 'peaks': peaks,
+      'peak_share': {name: value / max(peaks.values()) for name, value in per_second.items()},
+      'memory_mib': memories, 'samples': rates}
+
+
+def table(found: Mapping[str, Any]) -> str:
+  """Markdown: a row for each kind of work and other program."""
+  lines = ['| | ours, images/s | other, images/s | ratio | smallest to largest |',
+           '|---|---:|---:|---:|---:|']
+  for what, rates in found['samples'].items():
+    for other in rates:
+      if other != 'ours':
+        of = ratios(rates, other)
+        lines.append(f'| {what}, {other} | {statistics.median(rates["ours"]):.2f} | '
+                     f'{statistics.median(rates[other]):.2f} | {statistics.median(of):.2f} | '
+                     f'{min(of):.2f} to {max(of):.2f} |')
+  flops, share, mib = found['flops'], found['peak_share'], found['memory_mib']
+  lines += ['', '| training | GFLOP a step | share of the peak | memory, MiB |',
+            '|---|---:|---:|---:|']
+  lines += [f'| {name} | {flops[name] / 1e9:.1f} | {share[name]:.0%} | {mib[name]:.0f} |'
+            for name in flops]
+  lines += ['', 'Peaks, GFLOP/s: ' + ', '.join(
+      f'{name} {value / 1e9:.0f}' for name, value in found['peaks'].items()) + '.']
+  return '\n'.join(lines)
 
 
 def main(argv: list[str]) -> None:
   if len(argv) > 1:
     raise app.UsageError(f'{argv[1]} is not a flag.')
-  config = configuration(_PRESET.value, _BATCH.value, _SIZE.value)
-  batch, device = images(config), 'cuda' if jax.default_backend() == 'gpu' else 'cpu'
-  if device == 'cpu':
-    torch.set_num_threads(os.cpu_count())
-  train, infer, flops = ours(config, batch)
-  their_train, their_infer = theirs(config, batch, device)
-  found = {name: in_turn(pair, _BATCH.value, _ROUNDS.value, _SECONDS.value)
-           for name, pair in (('train', (train, their_train)), ('inference', (infer, their_infer)))}
-  share = flops * statistics.median(found['train']['ours']) / _BATCH.value / peak(_SECONDS.value)
-  print(f'{_PRESET.value}, {_SIZE.value}x{_SIZE.value}, batch {_BATCH.value}, float32, {device}, '
-        f'{os.cpu_count()} cores; JAX {jax.__version__}, PyTorch {torch.__version__}, eager\n\n'
-        '| | ours, images/s | PyTorch, images/s | ratio | smallest to largest |\n'
-        '|---|---:|---:|---:|---:|')
-  for name, result in found.items():
-    print(f'| {name} | {statistics.median(result["ours"]):.2f} | '
-          f'{statistics.median(result["theirs"]):.2f} | {result["ratio"]:.2f} | '
-          f'{result["spread"][0]:.2f} to {result["spread"][1]:.2f} |')
-  print(f'\n{flops / 1e9:.1f} GFLOP a step as XLA counts them; our step reaches {share:.0%} of the '
-        'rate of a large matrix product.')
+  logging.set_verbosity(logging.ERROR)  # The writer of ONNX files tells each step.
+  config = configuration(_PRESET.value, _BATCH.value, _SIZE.value, _PRECISION.value)
+  device = 'cuda' if jax.default_backend() == 'gpu' and torch.cuda.is_available() else 'cpu'
+  torch.set_num_threads(os.cpu_count())
+  torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = _TF32.value
+  if not _TF32.value:
+    jax.config.update('jax_default_matmul_precision', 'highest')
+  if _ALONE.value:
+    print(memory_alone(_ALONE.value, config, images(config), device))
+    return
+  found = measure(config, device)
+  print('{preset}, {size}x{size}, batch {batch}, {precision}, {device}, {cores} cores; JAX {jax}, '
+        'PyTorch {torch}'.format(**found) + (', compiled' if found['compile'] else ', eager'))
+  print(f'\n{table(found)}')
   if _JSON.value:
-    pathlib.Path(_JSON.value).write_text(json.dumps({
-        'preset': _PRESET.value, 'batch': _BATCH.value, 'size': _SIZE.value, 'device': device,
-        'jax': jax.__version__, 'torch': torch.__version__, 'flops': flops, 'peak_share': share,
-        'train_ratio': found['train']['ratio'], 'inference_ratio': found['inference']['ratio'],
-        'samples': found}, indent=1) + '\n')
+    pathlib.Path(_JSON.value).write_text(json.dumps(found, indent=1) + '\n')
 
 
 if __name__ == '__main__':

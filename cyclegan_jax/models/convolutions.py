@@ -4,7 +4,8 @@ On other platforms each is what lax has for it. On a CPU, XLA takes many times t
 shapes that these networks are made of (docs/performance.md has the times):
 
 - transposed convolutions, and the gradient of a strided one with respect to its input, which is
-  one: here a matrix product whose columns are added up where they overlap;
+  one, over few images or channels: here a matrix product whose columns are added up where they
+  overlap, as long as these fit into the processor's caches;
 - the weight gradient of a transposed convolution: here that of the strided one, the same sum;
 - convolutions and weight gradients over few positions, as deep in a U-Net: here matrix products;
 - convolutions without zero padding: here with it, and the border cut off.
@@ -22,6 +23,8 @@ import jax.numpy as jnp
 _DIMENSIONS = ('NHWC', 'HWIO', 'NHWC')
 # Up to so many output positions, all images counted, a matrix product is quicker on a CPU.
 _FEW_POSITIONS = 128
+# Up to so many bytes of columns, a product and their sum are quicker than a dilated convolution.
+_MOST_COLUMNS = 2 ** 23
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(2, 3))
@@ -135,6 +138,9 @@ def _spread(x: jax.Array, kernel: jax.Array, stride: int, padding: int,
               for want, have in zip(size, x.shape[1:3])]
     return lax.conv_general_dilated(x, flipped, (1, 1), border, lhs_dilation=(stride, stride),
                                     dimension_numbers=_DIMENSIONS)
+
+  if x.size // x.shape[3] * kernel[..., 0].size * x.dtype.itemsize >= _MOST_COLUMNS:
+    return dilated(x, kernel)
 
   def product(x, kernel):
     columns = lax.dot_general(x, kernel, (((3,), (3,)), ((), ())))
