@@ -9,7 +9,7 @@ import numpy as np
 from cyclegan_jax import emsn
 from cyclegan_jax.data import pipeline
 from cyclegan_jax.data.source import Domain
-from cyclegan_jax.evaluation import metrics
+from cyclegan_jax.evaluation import metrics, totals
 from cyclegan_jax.evaluation.baselines import Predictor
 from cyclegan_jax.progress import Say, tracked
 
@@ -25,7 +25,7 @@ class Measured:
   Attributes:
     ids: of the examples, in order.
     per_image: metric name -> float array [n]; VALID_SHARE among them if there are masks.
-    totals: means over images and the pooled figures, see `metrics.summarize`.
+    totals: means over images and the pooled figures, see `totals.summarize`.
   """
   ids: list[str]
   per_image: dict[str, np.ndarray]
@@ -59,7 +59,7 @@ def measure(predictors: Mapping[str, Predictor], data: grain.MapDataset, ir: Dom
       without.append(_without(truth, max_value, mask, n))
     for name, predict in predictors.items():
       prediction = emsn.quantise(predict(batch), max_value).astype(np.float32)
-      values = metrics.image_metrics(truth, prediction, max_value, mask)
+      values = metrics.image_metrics(truth, prediction, max_value=max_value, mask=mask)
       if mask is not None:
         values[VALID_SHARE] = mask.mean((1, 2, 3))
       collected[name].append({key: np.asarray(value)[:n] for key, value in values.items()})
@@ -67,13 +67,13 @@ def measure(predictors: Mapping[str, Predictor], data: grain.MapDataset, ir: Dom
   undefined = _joined(without) if without else {}
   for name, parts in collected.items():
     per_image = _joined(parts)
-    results[name] = Measured(ids, per_image, metrics.summarize(per_image, max_value, undefined))
+    results[name] = Measured(ids, per_image, totals.summarize(per_image, max_value, undefined))
   return results
 
 
 def _without(truth: np.ndarray, max_value: float, mask: np.ndarray, n: int) -> dict[str, Any]:
   """Metric name -> bool [n], where it is undefined because too few pixels are valid."""
-  perfect = metrics.image_metrics(truth, truth, max_value, mask)
+  perfect = metrics.image_metrics(truth, truth, max_value=max_value, mask=mask)
   return {key: np.isnan(np.asarray(value))[:n] for key, value in perfect.items()
           if key != 'correlation'}
 

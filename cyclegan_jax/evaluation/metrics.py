@@ -3,7 +3,8 @@
 Every measure takes a reference and an image, two arrays [batch, height, width,
 channels] of any real dtype with values 0..max_value, and returns float32 [batch].
 All are jitted, usable inside other jitted functions, and compiled once per shape
-and dtype; `max_value` is traced, so changing it does not compile again.
+and dtype; `max_value` and `mask` go by keyword; `max_value` is traced, so changing it
+does not compile again.
 
 Precision: the arithmetic is float32, which holds every integer up to 2^24, hence
 8-bit and 16-bit images, without rounding. No formula subtracts squared means, so
@@ -15,7 +16,7 @@ within 1e-15..1e15, so that their squares are float32 numbers too.
 
 `mask`, bool [batch, height, width, 1], marks the valid pixels: the pixel-wise
 measures (mse, rmse, mae, psnr, correlation) use these alone, the windowed ones
-(ssim, uqi, uqi_sewar) the windows that lie wholly on them. Invalid pixels may hold
+(ssim, ms_ssim, uqi, uqi_sewar) the windows that lie wholly on them. Invalid pixels may hold
 anything, NaN too. An image with nothing valid gets NaN.
 
 Errors, raised while tracing: ValueError where shapes differ, are not of rank 4, are
@@ -23,34 +24,33 @@ empty, are too small for the window or do not fit the mask; TypeError for comple
 values or a mask that is not boolean.
 """
 
-from collections.abc import Mapping
-
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from cyclegan_jax.evaluation import windows
 
 SSIM_K1 = 0.01
 SSIM_K2 = 0.03
 SEWAR_MINIMUM_SIZE = windows.UNIFORM_SIZE + 1
+MS_SSIM_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
+MS_SSIM_MINIMUM_SIZE = windows.GAUSSIAN_SIZE * 2**(len(MS_SSIM_WEIGHTS) - 1)
 
 
 @jax.jit
-def mse(reference: jax.Array, image: jax.Array, mask: jax.Array | None = None) -> jax.Array:
+def mse(reference: jax.Array, image: jax.Array, *, mask: jax.Array | None = None) -> jax.Array:
   """Mean squared error over height, width and channels; equals sewar.full_ref.mse."""
   x, y, mask = _prepare(reference, image, mask)
   return _pixel_mean(jnp.square(x - y), mask)
 
 
 @jax.jit
-def rmse(reference: jax.Array, image: jax.Array, mask: jax.Array | None = None) -> jax.Array:
+def rmse(reference: jax.Array, image: jax.Array, *, mask: jax.Array | None = None) -> jax.Array:
   """Square root of `mse`; equals sewar.full_ref.rmse."""
-  return jnp.sqrt(mse(reference, image, mask))
+  return jnp.sqrt(mse(reference, image, mask=mask))
 
 
 @jax.jit
-def mae(reference: jax.Array, image: jax.Array, mask: jax.Array | None = None) -> jax.Array:
+def mae(reference: jax.Array, image: jax.Array, *, mask: jax.Array | None = None) -> jax.Array:
   """Mean absolute error over height, width and channels."""
   x, y, mask = _prepare(reference, image, mask)
   return _pixel_mean(jnp.abs(x - y), mask)
@@ -58,7 +58,8 @@ def mae(reference: jax.Array, image: jax.Array, mask: jax.Array | None = None) -
 
 @jax.jit
 def psnr(
-    reference: jax.Array, image: jax.Array, max_value: float = 255, mask: jax.Array | None = None
+    reference: jax.Array, image: jax.Array, *, max_value: float = 255,
+    mask: jax.Array | None = None
 ) -> jax.Array:
   """Peak signal-to-noise ratio, 10 log10(max_value^2 / mse), in dB.
 
@@ -66,12 +67,12 @@ def psnr(
   from the integer type.
   """
   peak = jnp.square(jnp.asarray(max_value, jnp.float32))
-  return -10 * jnp.log10(mse(reference, image, mask) / peak)
+  return -10 * jnp.log10(mse(reference, image, mask=mask) / peak)
 
 
 @jax.jit
 def correlation(
-    reference: jax.Array, image: jax.Array, mask: jax.Array | None = None
+    reference: jax.Array, image: jax.Array, *, mask: jax.Array | None = None
 ) -> jax.Array:
   """Pearson's correlation coefficient of all values of the two images, in [-1, 1].
 
@@ -101,7 +102,8 @@ def correlation(
 
 @jax.jit
 def ssim(
-    reference: jax.Array, image: jax.Array, max_value: float = 255, mask: jax.Array | None = None
+    reference: jax.Array, image: jax.Array, *, max_value: float = 255,
+    mask: jax.Array | None = None
 ) -> jax.Array:
   """Structural similarity (Wang, Bovik, Sheikh & Simoncelli 2004, equation 13).
 
@@ -112,18 +114,45 @@ def ssim(
   exactly 1 for identical images. Sides of at least 11.
   """
   x, y, mask = _prepare(reference, image, mask, windows.GAUSSIAN_SIZE, 'ssim')
-  (mean_x, mean_y, mean_d), (variance_x, variance_y, variance_d) = (
-      windows.pair_moments(windows.gaussian_moments, x, y))
-  c1, c2 = (jnp.square(k * jnp.asarray(max_value, jnp.float32)) for k in (SSIM_K1, SSIM_K2))
-  # 2ab = a^2 + b^2 - (a - b)^2, and likewise for the covariance, turn each factor
-  # into 1 minus a quotient of sums of squares, where nothing cancels.
-  luminance = 1 - jnp.square(mean_d) / (jnp.square(mean_x) + jnp.square(mean_y) + c1)
-  structure = 1 - variance_d / (variance_x + variance_y + c2)
+  luminance, structure = _ssim_factors(x, y, max_value)
   return windows.window_mean(luminance * structure, mask, windows.GAUSSIAN_SIZE)
 
 
 @jax.jit
-def uqi(reference: jax.Array, image: jax.Array, mask: jax.Array | None = None) -> jax.Array:
+def ms_ssim(
+    reference: jax.Array, image: jax.Array, *, max_value: float = 255,
+    mask: jax.Array | None = None
+) -> jax.Array:
+  """Multi-scale structural similarity (Wang, Simoncelli & Bovik 2003, equation 7).
+
+  Five scales with the published weights; between scales 2x2 pixels are averaged, an odd
+  last row or column is left out. Each scale's factor is the mean over the windows of
+  `ssim` of its contrast-structure factor, at the last scale of the whole product, as in
+  the authors' program; a negative mean counts as 0, as it has no fractional power. The
+  mean over channels of each one's product. In [0, 1], exactly 1 for identical images.
+
+  With a mask, a pixel of a coarser scale is valid where all its four are. NaN where a
+  scale has no window of valid pixels. Sides of at least 176: 11 at the coarsest scale.
+  """
+  x, y, mask = _prepare(reference, image, mask, MS_SSIM_MINIMUM_SIZE, 'ms_ssim')
+  batch, *size, channels = x.shape
+  # Each channel becomes an image of its own.
+  x, y = (windows.to_planes(values).reshape(-1, *size, 1) for values in (x, y))
+  mask = None if mask is None else jnp.repeat(mask, channels, axis=0)
+  product = 1.0
+  for scale, weight in enumerate(MS_SSIM_WEIGHTS):
+    if scale:
+      x, y, mask = (None if v is None else windows.halved(v) for v in (x, y, mask))
+    luminance, structure = _ssim_factors(x, y, max_value)
+    last = scale == len(MS_SSIM_WEIGHTS) - 1
+    mean = windows.window_mean(luminance * structure if last else structure, mask,
+                               windows.GAUSSIAN_SIZE)
+    product = product * jnp.maximum(mean, 0)**weight
+  return jnp.mean(product.reshape(batch, channels), axis=1)
+
+
+@jax.jit
+def uqi(reference: jax.Array, image: jax.Array, *, mask: jax.Array | None = None) -> jax.Array:
   """Universal image quality index (Wang & Bovik 2002, equation 1, averaged over windows).
 
   The mean over all 8x8 windows and channels of
@@ -138,7 +167,7 @@ def uqi(reference: jax.Array, image: jax.Array, mask: jax.Array | None = None) -
 
 @jax.jit
 def uqi_sewar(
-    reference: jax.Array, image: jax.Array, mask: jax.Array | None = None
+    reference: jax.Array, image: jax.Array, *, mask: jax.Array | None = None
 ) -> jax.Array:
   """What sewar.full_ref.uqi (window 8) gives, which is not the UQI.
 
@@ -159,74 +188,28 @@ def uqi_sewar(
 
 @jax.jit
 def image_metrics(
-    reference: jax.Array, image: jax.Array, max_value: float = 255, mask: jax.Array | None = None
+    reference: jax.Array, image: jax.Array, *, max_value: float = 255,
+    mask: jax.Array | None = None
 ) -> dict[str, jax.Array]:
   """All measures of this module at once, by name; float32 [batch] each.
 
-  Sides of at least 11, as for `ssim`.
+  Sides of at least 11, as for `ssim`; `ms_ssim` is there if they are at least 176.
   """
-  similarity = ssim(reference, image, max_value, mask)
+  similarity = ssim(reference, image, max_value=max_value, mask=mask)
   index, index_sewar = _quality_indices(*_prepare(reference, image, mask))
-  return {
-      'mse': mse(reference, image, mask),
-      'rmse': rmse(reference, image, mask),
-      'mae': mae(reference, image, mask),
-      'psnr': psnr(reference, image, max_value, mask),
+  values = {
+      'mse': mse(reference, image, mask=mask),
+      'rmse': rmse(reference, image, mask=mask),
+      'mae': mae(reference, image, mask=mask),
+      'psnr': psnr(reference, image, max_value=max_value, mask=mask),
       'ssim': similarity,
       'uqi': index,
       'uqi_sewar': index_sewar,
-      'correlation': correlation(reference, image, mask),
+      'correlation': correlation(reference, image, mask=mask),
   }
-
-
-def summarize(values: Mapping[str, np.ndarray], max_value: float,
-              undefined: Mapping[str, np.ndarray] | None = None) -> dict[str, float | int]:
-  """Means over images of what `image_metrics` gave, all batches joined.
-
-  Args:
-    values: name -> [n] values, n >= 1 alike for all; "mse" among the names.
-    max_value: the largest possible pixel value, for the pooled PSNR.
-    undefined: name -> bool [n], images whose mask leaves too few pixels for this measure.
-
-  Returns:
-    Under each name the mean over images, in float64, and:
-      n: number of images.
-      psnr_pooled: 10 log10(max_value^2 / mean of mse), infinite if all are identical.
-      psnr_infinite: number of images with infinite PSNR, which are left out of the
-        mean PSNR (infinite if none is left); given where "psnr" is.
-      correlation_undefined: number of images with NaN, which are left out of the
-        mean correlation (NaN if none is left); given where "correlation" is.
-      NAME_undefined: number of images left out of a mean as `undefined` says, if any.
-    NaN in any other measure makes its mean NaN: a diverged model must not go unseen.
-
-  Raises:
-    ValueError: "mse" is missing, or the lengths differ or are 0.
-  """
-  columns = {name: np.asarray(column, np.float64) for name, column in values.items()}
-  if 'mse' not in columns:
-    raise ValueError(f"summarize needs 'mse' among the values, found {sorted(columns)}")
-  n = columns['mse'].size
-  for name, column in columns.items():
-    if n == 0 or column.shape != (n,):
-      raise ValueError(
-          f'values of {name!r} have shape {column.shape}, expected ({max(n, 1)},)')
-  left_out = {name: np.asarray((undefined or {}).get(name, np.zeros(n, bool)))
-              for name in columns}
-  summary = {f'{name}_undefined': int(out.sum()) for name, out in left_out.items() if out.any()}
-  if 'psnr' in columns:
-    infinite = np.isposinf(columns['psnr'])
-    summary['psnr_infinite'] = int(infinite.sum())
-    if not (infinite | left_out['psnr']).all():
-      left_out['psnr'] = left_out['psnr'] | infinite
-  if 'correlation' in columns:
-    left_out['correlation'] = np.isnan(columns['correlation'])
-    summary['correlation_undefined'] = int(left_out['correlation'].sum())
-  means = {name: np.nan if left_out[name].all() else float(column[~left_out[name]].mean())
-           for name, column in columns.items()}
-  pooled = means['mse']
-  summary['psnr_pooled'] = (
-      float(10 * np.log10(max_value**2 / pooled)) if pooled != 0 else float('inf'))
-  return {**means, **summary, 'n': n}
+  if min(jnp.shape(reference)[1:3]) >= MS_SSIM_MINIMUM_SIZE:
+    values['ms_ssim'] = ms_ssim(reference, image, max_value=max_value, mask=mask)
+  return values
 
 
 def _prepare(
@@ -265,12 +248,26 @@ def _pixel_mean(values: jax.Array, mask: jax.Array | None) -> jax.Array:
   return jnp.sum(jnp.where(mask, values, 0), axis=(1, 2, 3)) / count
 
 
+def _ssim_factors(
+    x: jax.Array, y: jax.Array, max_value: jax.Array | float
+) -> tuple[jax.Array, jax.Array]:
+  """Luminance, and contrast times structure, of the Gaussian windows, [batch, channels, ...]."""
+  (mean_x, mean_y, mean_d), (variance_x, variance_y, variance_d) = (
+      windows.pair_moments(windows.gaussian_moments, x, y))
+  c1, c2 = (jnp.square(k * jnp.asarray(max_value, jnp.float32)) for k in (SSIM_K1, SSIM_K2))
+  # 2ab = a^2 + b^2 - (a - b)^2, and likewise for the covariance, turn each factor
+  # into 1 minus a quotient of sums of squares, where nothing cancels.
+  luminance = 1 - jnp.square(mean_d) / (jnp.square(mean_x) + jnp.square(mean_y) + c1)
+  structure = 1 - variance_d / (variance_x + variance_y + c2)
+  return luminance, structure
+
+
 def _quality_indices(
     x: jax.Array, y: jax.Array, mask: jax.Array | None
 ) -> tuple[jax.Array, jax.Array]:
   """UQI and sewar's UQI, which share their windows; XLA drops the one not used.
 
-  With the identities given in `ssim`, Q = (1 - v_d / (v1 + v2)) (1 - m_d^2 /
+  With the identities given in `_ssim_factors`, Q = (1 - v_d / (v1 + v2)) (1 - m_d^2 /
   (m1^2 + m2^2)) for the difference d = x - y; an empty quotient counts as 0.
   """
   (mean_x, mean_y, mean_d), (variance_x, variance_y, variance_d) = (

@@ -115,6 +115,22 @@ def pair_moments(
   return lax.map(moments, jnp.stack([to_planes(values) for values in (x, y, x - y)]))
 
 
+def halved(values: jax.Array) -> jax.Array:
+  """Means of 2x2 pixels, or of a mask where all four are valid.
+
+  Args:
+    values: float32 or bool [batch, height, width, channels]; of an odd side the last row or
+      column is left out.
+
+  Returns:
+    The same dtype, [batch, height // 2, width // 2, channels].
+  """
+  batch, height, width, channels = values.shape
+  blocks = values[:, :height // 2 * 2, :width // 2 * 2].reshape(
+      batch, height // 2, 2, width // 2, 2, channels)
+  return blocks.all((2, 4)) if values.dtype == jnp.bool_ else blocks.mean((2, 4))
+
+
 def valid_windows(mask: jax.Array, size: int) -> jax.Array:
   """Which size x size windows hold valid pixels only.
 

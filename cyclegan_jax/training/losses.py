@@ -69,7 +69,7 @@ def gradient_l1(a: jax.Array, b: jax.Array, mask: jax.Array | None = None) -> ja
 def dissimilarity(a: jax.Array, b: jax.Array, mask: jax.Array | None = None) -> jax.Array:
   """1 - SSIM of Wang et al. 2004, see `metrics.ssim`: that of the pixels."""
   # SSIM is of values from 0 on: around 0 its luminance factor would be erratic.
-  similarity = metrics.ssim(a + 1, b + 1, _NETWORK_RANGE, mask)
+  similarity = metrics.ssim(a + 1, b + 1, max_value=_NETWORK_RANGE, mask=mask)
   if mask is not None:
     # An image in which no window is valid has no similarity.
     similarity = jnp.where(jnp.isnan(similarity), 1.0, similarity)

@@ -82,7 +82,7 @@ def check(actual, reference, image, max_value):
     ])
 def test_all_measures_equal_their_references(dtype, low, high, max_value, channels):
   reference, image = image_pair(dtype, low, high, channels)
-  actual = metrics.image_metrics(reference, image, max_value)
+  actual = metrics.image_metrics(reference, image, max_value=max_value)
   assert set(actual) == set(NAMES)
   assert all(v.shape == (3,) and v.dtype == np.float32 for v in actual.values())
   check(actual, reference, image, max_value)
@@ -105,7 +105,7 @@ def test_image_metrics_equals_the_single_functions(name):
   mask = np.random.default_rng(1).uniform(size=(3, 37, 45, 1)) < 0.99
   options = {'max_value': 65535} if name in ('psnr', 'ssim') else {}
   single = getattr(metrics, name)(reference, image, mask=mask, **options)
-  together = metrics.image_metrics(reference, image, 65535, mask)[name]
+  together = metrics.image_metrics(reference, image, max_value=65535, mask=mask)[name]
   np.testing.assert_allclose(single, together, rtol=2e-6)
 
 
@@ -145,7 +145,7 @@ def test_too_small_images_are_refused(function, minimum):
     ])
 def test_wrong_arguments_are_refused(reference, image, mask, error, message):
   with pytest.raises(error, match=message):
-    metrics.correlation(reference, image, mask)
+    metrics.correlation(reference, image, mask=mask)
 
 
 @pytest.mark.parametrize('dtype', [np.uint8, np.uint16, np.float32])
@@ -188,8 +188,9 @@ def test_black_windows_score_one():
 
 def test_mask_of_all_true_equals_none():
   reference, image = image_pair(np.uint16, 0, 65535, 3)
-  unmasked = metrics.image_metrics(reference, image, 65535)
-  masked = metrics.image_metrics(reference, image, 65535, np.ones((3, 37, 45, 1), bool))
+  unmasked = metrics.image_metrics(reference, image, max_value=65535)
+  masked = metrics.image_metrics(
+      reference, image, max_value=65535, mask=np.ones((3, 37, 45, 1), bool))
   for name in NAMES:
     np.testing.assert_allclose(masked[name], unmasked[name], rtol=2e-6)
 
@@ -200,10 +201,10 @@ def test_masked_garbage_has_no_effect(garbage):
   mask = np.ones((3, 37, 45, 1), bool)
   mask[0, 3:6, 7:30] = False
   mask[1, :, -4:] = False
-  clean = metrics.image_metrics(reference, image, 255, mask)
+  clean = metrics.image_metrics(reference, image, mask=mask)
   dirty = metrics.image_metrics(
       np.where(mask, reference, garbage).astype(np.float32),
-      np.where(mask, image, -garbage).astype(np.float32), 255, mask)
+      np.where(mask, image, -garbage).astype(np.float32), mask=mask)
   unmasked = metrics.image_metrics(reference, image)
   for name in NAMES:
     np.testing.assert_array_equal(dirty[name], clean[name])
@@ -216,7 +217,7 @@ def test_mask_of_a_border_equals_cropping():
   reference, image = image_pair(np.uint8, 0, 255, 3)
   mask = np.zeros((3, 37, 45, 1), bool)
   mask[:, 4:30, 5:40] = True
-  masked = metrics.image_metrics(reference, image, 255, mask)
+  masked = metrics.image_metrics(reference, image, mask=mask)
   cropped = metrics.image_metrics(reference[:, 4:30, 5:40], image[:, 4:30, 5:40])
   for name in NAMES:
     if name != 'uqi_sewar':  # Its missing last windows depend on the image's border.
@@ -226,15 +227,16 @@ def test_mask_of_a_border_equals_cropping():
 def test_nothing_valid_gives_nan():
   reference, image = image_pair(np.uint8, 0, 255, 1)
   mask = np.ones_like(image, bool) & (np.arange(3) != 1)[:, None, None, None]
-  for values in metrics.image_metrics(reference, image, 255, mask).values():
+  for values in metrics.image_metrics(reference, image, mask=mask).values():
     assert np.isnan(values).tolist() == [False, True, False]
 
 
 def test_inside_jit_with_traced_maximum_and_under_vmap():
   reference, image = image_pair(np.float32, 0, 1, 1)
-  function = jax.jit(lambda x, y, peak: metrics.image_metrics(x, y, peak))
-  direct = metrics.image_metrics(reference, image, 1)
-  mapped = jax.vmap(lambda x, y: metrics.image_metrics(x[None], y[None], 1))(reference, image)
+  function = jax.jit(lambda x, y, peak: metrics.image_metrics(x, y, max_value=peak))
+  direct = metrics.image_metrics(reference, image, max_value=1)
+  mapped = jax.vmap(lambda x, y: metrics.image_metrics(
+      x[None], y[None], max_value=1))(reference, image)
   for name, values in function(reference, image, 1.0).items():
     np.testing.assert_allclose(values, direct[name], rtol=2e-6)
     np.testing.assert_allclose(mapped[name][:, 0], direct[name], rtol=2e-6)
@@ -260,41 +262,9 @@ def test_symmetry_and_bounds(x, y):
 @settings(max_examples=60, deadline=None)
 @given(images, images, st.sampled_from([1.0, 255.0, 65535.0]))
 def test_psnr_follows_from_mse(x, y, max_value):
-  mse, psnr = float(metrics.mse(x, y)[0]), float(metrics.psnr(x, y, max_value)[0])
+  mse, psnr = float(metrics.mse(x, y)[0]), float(metrics.psnr(x, y, max_value=max_value)[0])
   with np.errstate(divide='ignore'):
     target = peak_signal_noise_ratio(x, y, data_range=max_value)
     from_mse = 10 * np.log10(max_value**2 / np.float64(mse))
   assert psnr == pytest.approx(target, abs=DECIBEL)
   assert psnr == pytest.approx(from_mse, abs=DECIBEL)
-
-
-def test_summarize_gives_means_and_counts():
-  values = {
-      'mse': np.array([0, 100, 300, 0], np.float32),
-      'psnr': np.array([np.inf, 28, 24, np.inf], np.float32),
-      'ssim': np.array([1, 0.5, 0.25, 1], np.float32),
-      'correlation': np.array([np.nan, 0.5, 0.7, np.nan], np.float32),
-  }
-  assert metrics.summarize(values, 255) == {
-      'n': 4, 'mse': 100.0, 'psnr': 26.0, 'ssim': 0.6875,
-      'correlation': pytest.approx(0.6, abs=1e-7),
-      'psnr_pooled': pytest.approx(10 * np.log10(65025 / 100)),
-      'psnr_infinite': 2, 'correlation_undefined': 2,
-  }
-
-
-def test_summarize_where_values_are_undefined():
-  values = {'mse': [0, 0], 'psnr': [np.inf, np.inf], 'correlation': [np.nan, np.nan]}
-  summary = metrics.summarize(values, 255)
-  assert summary['psnr'] == summary['psnr_pooled'] == np.inf
-  assert summary['psnr_infinite'] == summary['correlation_undefined'] == 2
-  assert np.isnan(summary['correlation'])
-  diverged = metrics.summarize({'mse': [1, np.nan], 'psnr': [np.inf, np.nan]}, 255)
-  assert all(np.isnan(diverged[name]) for name in ('mse', 'psnr', 'psnr_pooled'))
-
-
-@pytest.mark.parametrize(
-    'values', [{'psnr': [1.0]}, {'mse': []}, {'mse': [1.0], 'mae': [1.0, 2.0]}, {'mse': 1.0}])
-def test_summarize_refuses_bad_values(values):
-  with pytest.raises(ValueError, match='mse|mae'):
-    metrics.summarize(values, 255)
