@@ -59,13 +59,14 @@ def domain_images(dataset: Dataset, split: str, name: str, config: DataConfig) -
   """One domain of a split in stored order, as `examples` cuts it when not training.
 
   Returns:
-    A dataset of dicts with the keys `name` and, if `masked`, `name`_mask of `examples`.
+    A dataset of dicts with the keys `name` and, if `masked`, `name`_mask of `examples`, and
+    `id`, that of this domain's record.
   """
   domain = dataset.domains[name]
   def view(record):
     image = views.decode(record, domain, config)
     cut = views.cut(image, config.image_size, views.draw_cut(image, config, None))
-    return {**cut, name: views.normalised(cut, domain)}
+    return {**cut, name: views.normalised(cut, domain), 'id': image.id}
   return grain.MapDataset.source(getattr(get_split(dataset, split), name)).map(view)
 
 

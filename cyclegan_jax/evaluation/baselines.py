@@ -1,4 +1,4 @@
-"""Trivial translations that a model has to beat: luminance, the mean image, a constant.
+"""Trivial translations that a model has to beat: the mean image, luminance, a constant, retrieval.
 
 Each is a predictor: it takes a batch of examples (network values) and gives IR pixel values,
 float32 [batch, height, width, ir_channels], not rounded.
@@ -11,16 +11,17 @@ import numpy as np
 
 from cyclegan_jax.data import images, pipeline
 from cyclegan_jax.data.source import Dataset
+from cyclegan_jax.evaluation import retrieval
 from cyclegan_jax.progress import Say, tracked
 from cyclegan_jax.settings import DataConfig
 
 Predictor = Callable[[Mapping[str, np.ndarray]], np.ndarray]
 
-BASELINES = ('mean_image', 'luminance', 'constant')
+BASELINES = ('mean_image', 'nearest', 'luminance', 'constant')
 
 
 def baselines(dataset: Dataset, config: DataConfig, say: Say) -> dict[str, Predictor]:
-  """The trivial predictors; reads the training split's IR images once.
+  """The trivial predictors; reads the training images once.
 
   Args:
     dataset: the data.
@@ -29,7 +30,9 @@ def baselines(dataset: Dataset, config: DataConfig, say: Say) -> dict[str, Predi
 
   Returns:
     `mean_image`: the pixelwise mean of the training IR images; `luminance`: Rec. 601 luma of the
-    RGB image, scaled to the IR range; `constant`: the mean of the mean image.
+    RGB image, scaled to the IR range; `constant`: the mean of the mean image; `nearest`: the IR
+    image of the nearest training pair, see `retrieval.nearest`, unless the training images are
+    no pairs.
   """
   rgb, ir = dataset.domains['rgb'], dataset.domains['ir']
   mean = _mean_image(pipeline.domain_images(dataset, 'train', 'ir', config), say)
@@ -44,8 +47,13 @@ def baselines(dataset: Dataset, config: DataConfig, say: Say) -> dict[str, Predi
   def repeated(value):
     return lambda batch: np.broadcast_to(value, batch['ir'].shape)
 
-  return {'mean_image': repeated(mean), 'luminance': luminance,
-          'constant': repeated(np.mean(mean, (0, 1)))}
+  found = {'mean_image': repeated(mean), 'luminance': luminance,
+           'constant': repeated(np.mean(mean, (0, 1)))}
+  if dataset.pairs('train'):
+    found['nearest'] = retrieval.nearest(dataset, config, mean, say)
+  else:
+    say('The training images are no pairs: no nearest training image to compare with.')
+  return {name: found[name] for name in BASELINES if name in found}
 
 
 def _mean_image(data: grain.MapDataset, say: Say) -> np.ndarray:
