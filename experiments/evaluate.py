@@ -18,6 +18,12 @@ _SPLIT = flags.DEFINE_enum('split', 'test', ['train', 'validation', 'test'],
 _CHECKPOINT = flags.DEFINE_string('checkpoint', 'best',
                                   'best (by the validation metric), latest, or a step.')
 
+_FID_WEIGHTS = flags.DEFINE_string(
+    'fid_weights', None, "NVIDIA's inception-2015-12-05.pt (StyleGAN2-ADA): measures FID and KID "
+    'too. Needs the extra perceptual; nothing is downloaded.')
+_LPIPS_WEIGHTS = flags.DEFINE_string(
+    'lpips_weights', None, "NVIDIA's vgg16.pt (StyleGAN2-ADA): measures LPIPS too. Needs the extra "
+    'perceptual; nothing is downloaded.')
 _SOURCE_DIR = flags.DEFINE_string('source_dir', None, 'The raw images, if they have moved.')
 _DATA_DIR = flags.DEFINE_string('data_dir', None, 'The prepared data sets, if they have moved.')
 
@@ -28,10 +34,12 @@ def main() -> None:
   import datasets
   from cyclegan_jax import run_folder
   from cyclegan_jax.data import pipeline
-  from cyclegan_jax.evaluation import baselines, measure, report, samples
+  from cyclegan_jax.evaluation import baselines, measure, perceptual, report, samples
   from cyclegan_jax.inference import model as model_lib
 
+  networks = perceptual.load(common.path(_FID_WEIGHTS.value), common.path(_LPIPS_WEIGHTS.value))
   model = model_lib.load(workdir, _CHECKPOINT.value)
+  perceptual.check_size(networks, model.config.data.image_size)
   moved = {name: str(common.path(flag.value).resolve()) for name, flag in
            (('source_dir', _SOURCE_DIR), ('data_dir', _DATA_DIR)) if flag.value}
   dataset = datasets.open_dataset(dataclasses.replace(model.config.data, **moved))
@@ -40,9 +48,10 @@ def main() -> None:
   predict = samples.predictor(model.translators['rgb_to_ir'], model.domains['ir'])
   predictors = {report.MODEL: predict, **baselines.baselines(dataset, model.config.data, print)}
   results = measure.measure(predictors, examples, model.domains['ir'],
-                            model.config.train.batch_size, print)
+                            model.config.train.batch_size, print, networks)
   folder = workdir / run_folder.EVALUATION / _SPLIT.value
-  content = report.result(results, model.config, model.domains['ir'], _SPLIT.value, model.step)
+  content = report.result(results, model.config, model.domains['ir'], _SPLIT.value, model.step,
+                          networks)
   report.write(folder, content, results, examples, predict, model.domains, model.config, workdir)
   print(report.markdown(content))
   print(f'Pictures and figures: {folder / "report.html"}')

@@ -37,7 +37,7 @@ _CURVES = (
 
 
 def render(run: pathlib.Path, table: list[list[str]], content: Mapping[str, Any],
-           verdict: str, picture: np.ndarray, settings: str) -> str:
+           verdict: str, notes: Sequence[str], picture: np.ndarray, settings: str) -> str:
   """The page as text.
 
   Args:
@@ -45,6 +45,7 @@ def render(run: pathlib.Path, table: list[list[str]], content: Mapping[str, Any]
     table: rows of model and baselines, header first, model second.
     content: of metrics.json.
     verdict: a sentence on model and baselines.
+    notes: sentences to stand after the definitions.
     picture: images from the best to the worst, uint8 [height, width, 3].
     settings: the configuration as text.
   """
@@ -56,7 +57,8 @@ def render(run: pathlib.Path, table: list[list[str]], content: Mapping[str, Any]
       f'{height}x{width} pixels, checkpoint at step {content["checkpoint_step"]}.</p>',
       _table(table), f'<p>{html.escape(verdict)}</p>',
       '<ul>' + ''.join(f'<li>{html.escape(key)}: {html.escape(text)}</li>'
-                       for key, text in content['definitions'].items()) + '</ul>',
+                       for key, text in content['definitions'].items())
+      + ''.join(f'<li>{html.escape(text)}</li>' for text in notes) + '</ul>',
       '<h2>From the best to the worst, by PSNR</h2>',
       _image(picture, 'Rows: images from the best to the worst. Columns: RGB, generated IR, '
              'true IR, error.'),

@@ -19,45 +19,53 @@ from cyclegan_jax import emsn
 from cyclegan_jax import files
 from cyclegan_jax.data import images
 from cyclegan_jax.data.source import Domain
-from cyclegan_jax.evaluation import figures, page
+from cyclegan_jax.evaluation import figures, page, perceptual
 from cyclegan_jax.evaluation.baselines import BASELINES, Predictor
 from cyclegan_jax.evaluation.measure import Measured, VALID_SHARE
 from cyclegan_jax.settings import Config, flatten
 
 MODEL = 'model'
-_NAMES = {MODEL: 'model', 'mean_image': 'mean training IR image', 'luminance': 'luminance as IR',
+_NAMES = {MODEL: 'model', 'mean_image': 'mean training IR image',
+          'nearest': 'IR of the nearest training RGB image', 'luminance': 'luminance as IR',
           'constant': 'constant (mean training IR value)'}
-_COLUMNS = {'psnr': 'PSNR', 'psnr_pooled': 'PSNR, pooled', 'ssim': 'SSIM', 'uqi': 'UQI',
-            'uqi_sewar': 'UQI, sewar', 'mse': 'MSE', 'rmse': 'RMSE', 'mae': 'MAE',
-            'correlation': 'correlation'}
+_COLUMNS = {'psnr': 'PSNR', 'psnr_pooled': 'PSNR, pooled', 'ssim': 'SSIM', 'ms_ssim': 'MS-SSIM',
+            'uqi': 'UQI', 'uqi_sewar': 'UQI, sewar', 'mse': 'MSE', 'rmse': 'RMSE', 'mae': 'MAE',
+            'correlation': 'correlation', 'lpips': 'LPIPS', 'fid': 'FID', 'kid': 'KID'}
 _DEFINITIONS = {
     'pixels': 'integers as written to files, after inverse normalisation, rounding and clipping',
     'psnr': 'dB, mean over images; psnr_pooled: from the mean of mse over all images',
     'ssim': 'Wang et al. 2004: 11x11 Gaussian window, sigma 1.5, valid windows',
+    'ms_ssim': 'Wang et al. 2003: five scales, for sides of at least 176 pixels',
     'uqi': 'Wang & Bovik 2002, 8x8 windows',
     'uqi_sewar': "the package sewar's formula, as in the paper's Table I; not Wang & Bovik's",
     'correlation': "Pearson's, per image, mean over images",
+    'nearest': 'the IR image of the training pair whose RGB image, averaged to 16x16 pixels, is '
+               'nearest by Euclidean distance',
 }
 _PACKAGES = ('jax', 'flax', 'optax', 'orbax-checkpoint', 'grain', 'tensorflow-datasets', 'numpy')
+_REASONS = {'infinite': 'infinite (identical images)', 'undefined': 'undefined'}
 # Pairs in the figure that follows the paper's.
 _PAPER_FIGURE = 16
 _RANKS = ('best', 'upper quarter', 'median', 'lower quarter', 'worst')
 
 
 def result(results: Mapping[str, Measured], config: Config, ir: Domain, split: str,
-           step: int) -> dict[str, Any]:
+           step: int, networks: perceptual.Perceptual = perceptual.Perceptual()
+           ) -> dict[str, Any]:
   """The content of metrics.json: totals of model and baselines, and what they mean."""
   ids = results[MODEL].ids
+  totals = results[MODEL].totals
   return {
-      MODEL: _plain(results[MODEL].totals),
-      'baselines': {name: _plain(results[name].totals) for name in BASELINES},
+      MODEL: _plain(totals),
+      'baselines': {name: _plain(results[name].totals)
+                    for name in BASELINES if name in results},
       'split': split, 'n': len(ids),
       'split_sha256': hashlib.sha256('\n'.join(sorted(ids)).encode()).hexdigest(),
       'image_size': list(config.data.image_size),
       'value_range': [0, int(ir.normalisation.max_value)],
       'checkpoint_step': step, 'preset': config.train.preset, 'seed': config.train.seed,
       'settings': flatten(config),
-      'definitions': _definitions(results[MODEL].totals),
+      'definitions': {**_definitions(results), **networks.definitions(totals)},
       'versions': {'python': platform.python_version(),
                    **{name: importlib.metadata.version(name) for name in _PACKAGES}},
       'commit': _commit(),
@@ -91,16 +99,29 @@ def write(folder: pathlib.Path, content: Mapping[str, Any], results: Mapping[str
   images.write_png(folder / 'examples.png', picture)
   images.write_png(folder / 'paper_figure.png', _paper_figure(examples, predict, domains))
   files.write_text(folder / 'report.html', page.render(
-      run, rows(content), content, verdict(content), picture, config_lib.describe(config)))
+      run, rows(content), content, verdict(content), left_out(content), picture,
+      config_lib.describe(config)))
 
 
 def rows(content: Mapping[str, Any]) -> list[list[str]]:
   """The table of model and baselines as text, header first."""
-  table = [['', *_COLUMNS.values()]]
-  for name, totals in [(MODEL, content[MODEL]), *content['baselines'].items()]:
-    table.append([_NAMES[name], *('-' if totals[column] is None else f'{totals[column]:.4g}'
-                                  for column in _COLUMNS)])
+  columns = [column for column in _COLUMNS if column in content[MODEL]]
+  table = [['', *(_COLUMNS[column] for column in columns)]]
+  for name, totals in _named(content):
+    table.append([_NAMES[name], *(_cell(totals, column) for column in columns)])
   return table
+
+
+def _named(content: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
+  """Model and baselines with their totals."""
+  return [(MODEL, content[MODEL]), *content['baselines'].items()]
+
+
+def _cell(totals: Mapping[str, Any], column: str) -> str:
+  if totals[column] is None:
+    return '-'
+  spread = totals.get(f'{column}_sd')
+  return f'{totals[column]:.4g}' + ('' if spread is None else f' ± {spread:.2g}')
 
 
 def verdict(content: Mapping[str, Any]) -> str:
@@ -133,13 +154,30 @@ def markdown(content: Mapping[str, Any]) -> str:
             f'{content["checkpoint_step"]}, preset {content["preset"]}, seed {content["seed"]}.',
             '']
   lines += [f'- {name}: {text}.' for name, text in content['definitions'].items()]
+  lines += [f'- {text}.' for text in left_out(content)]
   return '\n'.join(lines) + '\n'
 
 
-def _definitions(totals: Mapping[str, float]) -> dict[str, str]:
+def left_out(content: Mapping[str, Any]) -> list[str]:
+  """Which means are of some of the images only, and why."""
+  found = []
+  for name, totals in _named(content):
+    for key, count in totals.items():
+      metric, _, why = key.rpartition('_')
+      # Where all are left out, the table has a dash.
+      if why in _REASONS and 0 < count < content['n']:
+        found.append(f'{_NAMES[name]}: {_COLUMNS[metric]} is {_REASONS[why]} for {count} of '
+                     f'{content["n"]} images, which its mean leaves out')
+  return found
+
+
+def _definitions(results: Mapping[str, Measured]) -> dict[str, str]:
+  totals = results[MODEL].totals
+  present = {'pixels', *results, *totals}
+  found = {key: text for key, text in _DEFINITIONS.items() if key in present}
   if VALID_SHARE not in totals:
-    return _DEFINITIONS
-  return {**_DEFINITIONS, VALID_SHARE: 'only pixels with thermal data are compared, '
+    return found
+  return {**found, VALID_SHARE: 'only pixels with thermal data are compared, '
           f'{100 * totals[VALID_SHARE]:.1f} % of all; windows lie wholly in them'}
 
 
@@ -153,9 +191,9 @@ def _plain(totals: Mapping[str, float]) -> dict[str, float | int | None]:
 def _write_csv(file: pathlib.Path, measured: Measured) -> None:
   out = io.StringIO()
   writer = csv.writer(out, lineterminator='\n')
-  writer.writerow(['id', *measured.per_image])
-  for i, name in enumerate(measured.ids):
-    writer.writerow([name, *(f'{values[i]:.7g}' for values in measured.per_image.values())])
+  writer.writerow(['id', 'sequence', *measured.per_image])
+  for i, names in enumerate(zip(measured.ids, measured.sequences)):
+    writer.writerow([*names, *(f'{values[i]:.7g}' for values in measured.per_image.values())])
   files.write_text(file, out.getvalue())
 
 

@@ -1,5 +1,6 @@
 """Measuring predictors: figures against numpy, baselines against their definitions, reports."""
 
+import csv
 import dataclasses
 import json
 
@@ -77,7 +78,11 @@ def test_report_files_agree_with_each_other(dataset, config, tmp_path):
   assert written['model']['mse'] == 0 and written['baselines']['constant']['mse'] > 100
   assert report.verdict(content) == 'The model beats every trivial baseline in PSNR and in SSIM.'
   assert written['checkpoint_step'] == 7 and len(written['split_sha256']) == 64
-  assert (tmp_path / 'per_image.csv').read_text().count('\n') == len(examples) + 1
+  with (tmp_path / 'per_image.csv').open(newline='') as lines:
+    rows = list(csv.DictReader(lines))
+  assert [(row['id'], row['sequence']) for row in rows] == [
+      (example['id'], example['sequence']) for example in examples]
+  assert written['definitions']['nearest'] and 'ms_ssim' not in written['definitions']
   assert 'mean training IR image' in (tmp_path / 'summary.md').read_text()
 
 
@@ -89,3 +94,20 @@ def test_a_model_that_lost_is_told_so(dataset, config):
   content = report.result(results, config, dataset.domains['ir'], 'train', 7)
   said = report.verdict(content)
   assert 'does NOT beat' in said and 'mean training IR image (PSNR' in said
+
+
+def test_means_that_leave_images_out_say_so(dataset, config):
+  examples = pipeline.examples(dataset, 'train', config.data)
+  first = next(iter(examples))['ir']
+  def sometimes_right(batch):
+    right = (batch['ir'] == first).all((1, 2, 3), keepdims=True)
+    return np.where(right, pixels(batch['ir']), 3.0)
+  trivial = baselines.baselines(dataset, config.data, print)
+  results = measure.measure({report.MODEL: sometimes_right, **trivial}, examples,
+                            dataset.domains['ir'], 4, print)
+  content = report.result(results, config, dataset.domains['ir'], 'train', 7)
+  n = len(examples)
+  assert report.left_out(content) == [
+      f'model: PSNR is infinite (identical images) for 1 of {n} images, which its mean leaves out',
+      f'model: correlation is undefined for {n - 1} of {n} images, which its mean leaves out']
+  assert all(text in report.markdown(content) for text in report.left_out(content))

@@ -22,7 +22,7 @@ def examples(n=5):
     pixels = rng.integers(0, 256, (*SIZE, 1)).astype(np.float32)
     made.append({'rgb': rng.uniform(-1, 1, (*SIZE, 3)).astype(np.float32),
                  'ir': np.where(mask, IR.normalisation.forward(pixels), -1).astype(np.float32),
-                 'ir_mask': mask, 'id': str(i)})
+                 'ir_mask': mask, 'id': str(i), 'sequence': ''})
   return made
 
 

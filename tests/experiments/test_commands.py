@@ -74,7 +74,7 @@ def test_evaluate(walk):
   assert result.returncode == 0, result.stderr
   folder = workdir / 'evaluation' / 'test'
   content = json.loads((folder / 'metrics.json').read_text())
-  assert set(content['baselines']) == {'mean_image', 'luminance', 'constant'}
+  assert set(content['baselines']) == {'mean_image', 'nearest', 'luminance', 'constant'}
   for totals in [content['model'], *content['baselines'].values()]:
     assert {'psnr', 'psnr_pooled', 'ssim', 'uqi', 'uqi_sewar', 'mse', 'rmse'} <= set(totals)
   assert content['value_range'] == [0, 255] and content['n'] == 1
@@ -85,6 +85,11 @@ def test_evaluate(walk):
   page = (folder / 'report.html').read_text()
   assert page.count('data:image/png;base64,') >= 5 and 'src="http' not in page
   assert np.asarray(PIL.Image.open(folder / 'examples.png')).ndim == 3
+
+
+def test_evaluate_downloads_no_weights(tmp_path):
+  message = fails('evaluate', f'--workdir={tmp_path}', f'--fid_weights={tmp_path / "nosuch.pt"}')
+  assert 'nosuch.pt' in message and 'inception-2015-12-05.pt, to be had from https://' in message
 
 
 def test_evaluate_finds_moved_images_and_refuses_others(walk, pairs, tmp_path):
