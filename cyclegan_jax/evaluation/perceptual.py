@@ -51,6 +51,11 @@ class Perceptual:
   inception: Network | None = None
   vgg: Network | None = None
 
+  @property
+  def packages(self) -> tuple[str, ...]:
+    """The packages whose versions the figures depend on."""
+    return ('torch',) if self.inception or self.vgg else ()
+
   def seen(self, pixels: np.ndarray, max_value: float,
            mask: np.ndarray | None) -> dict[str, np.ndarray]:
     """What the networks make of images: 'inception' and 'vgg', float32 [n, features].

@@ -67,7 +67,8 @@ def result(results: Mapping[str, Measured], config: Config, ir: Domain, split: s
       'settings': flatten(config),
       'definitions': {**_definitions(results), **networks.definitions(totals)},
       'versions': {'python': platform.python_version(),
-                   **{name: importlib.metadata.version(name) for name in _PACKAGES}},
+                   **{name: importlib.metadata.version(name)
+                      for name in (*_PACKAGES, *networks.packages)}},
       'commit': _commit(),
   }
 

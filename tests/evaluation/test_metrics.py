@@ -148,6 +148,12 @@ def test_wrong_arguments_are_refused(reference, image, mask, error, message):
     metrics.correlation(reference, image, mask=mask)
 
 
+@pytest.mark.parametrize('name', NAMES + ('ms_ssim', 'image_metrics'))
+def test_a_mask_cannot_be_taken_for_the_maximum(name):
+  with pytest.raises(TypeError, match='positional'):
+    getattr(metrics, name)(IMAGE, IMAGE, np.ones((2, 12, 12, 1), bool))
+
+
 @pytest.mark.parametrize('dtype', [np.uint8, np.uint16, np.float32])
 def test_identical_images(dtype):
   reference, _ = image_pair(dtype, 0, 255, 3)

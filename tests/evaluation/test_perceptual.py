@@ -133,6 +133,7 @@ def test_report_says_what_was_measured(files, networks, tmp_path):
   for words in ('| LPIPS | FID | KID |', ' ± ', '5 images each', 'subsets of 2 images', 'seed 0',
                 'WARNING: with fewer than 2048 images', 'repeated three times'):
     assert words in text
+  assert content['versions']['torch'] == torch.__version__
   assert {'fid', 'kid', 'kid_sd', 'lpips'} <= set(content['model'])
   assert content['baselines']['constant']['fid'] == pytest.approx(content['model']['fid'])
 
