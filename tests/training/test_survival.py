@@ -165,6 +165,16 @@ def test_a_full_disk_is_said_and_the_last_checkpoint_stays(tiny, small_disk):
   assert '3 done: resuming' in train(tiny(steps=6), workdir)
 
 
+def test_a_folder_that_can_only_be_read_is_said(tiny, small_disk):
+  train(tiny(steps=2), small_disk / 'run')
+  before = state(tiny(steps=2), small_disk / 'run', 2)
+  subprocess.run(['mount', '-o', 'remount,ro', str(small_disk)], check=True)
+  for name in ('run', 'new'):
+    with pytest.raises(UserError, match=f'--workdir={small_disk / name} cannot be written'):
+      train(tiny(steps=3), small_disk / name)
+  jax.tree.map(np.testing.assert_array_equal, state(tiny(steps=2), small_disk / 'run', 2), before)
+
+
 def test_a_folder_that_vanishes_is_said(tiny, tmp_path):
   workdir = tmp_path / 'run'
   def vanish(line):
