@@ -29,25 +29,26 @@ COMPILATION_CACHE = flags.DEFINE_string(
     'none. JAX_COMPILATION_CACHE_DIR in the environment wins.')
 
 
-def define_config_flags() -> None:
+def define_config_flags(flag_values: flags.FlagValues = flags.FLAGS) -> None:
   """--preset, and one flag per field of the configuration; its default is the preset's."""
   flags.DEFINE_string('preset', 'udacity', 'The settings to start from: '
-                      f'{", ".join(config_lib.PRESETS)}. Other flags replace single ones.')
-  define_fields(name for name in fields() if name != 'preset')
+                      f'{", ".join(config_lib.PRESETS)}. Other flags replace single ones.',
+                      flag_values=flag_values)
+  define_fields((name for name in fields() if name != 'preset'), flag_values)
 
 
-def define_fields(names: Iterable[str]) -> None:
+def define_fields(names: Iterable[str], flag_values: flags.FlagValues = flags.FLAGS) -> None:
   """One flag for each of these fields of the configuration; None if it is not given."""
   for name in names:
     _, field = fields()[name]
     default = '' if field.default == '' else f' [{format_value(field.default)}]'
     help_text = field.metadata['help'] + default
     if field.metadata['choices']:
-      flags.DEFINE_enum(name, None, field.metadata['choices'], help_text)
+      flags.DEFINE_enum(name, None, field.metadata['choices'], help_text, flag_values=flag_values)
     else:
       define = {bool: flags.DEFINE_boolean, int: flags.DEFINE_integer,
                 float: flags.DEFINE_float}.get(field.type, flags.DEFINE_string)
-      define(name, None, help_text)
+      define(name, None, help_text, flag_values=flag_values)
 
 
 def workdir() -> pathlib.Path:
@@ -62,19 +63,19 @@ def path(value: str | None) -> pathlib.Path | None:
   return pathlib.Path(value).expanduser() if value else None
 
 
-def config_from_flags() -> Config:
+def config_from_flags(flag_values: flags.FlagValues = flags.FLAGS) -> Config:
   """The preset with the given flags put over it.
 
   Raises:
     UserError: a value cannot be read, or the values contradict each other.
   """
   names = [name for name in fields() if name != 'preset']
-  return config_lib.make(flags.FLAGS.preset, **given(names))
+  return config_lib.make(flag_values.preset, **given(names, flag_values))
 
 
-def given(names: Iterable[str]) -> dict[str, Any]:
+def given(names: Iterable[str], flag_values: flags.FlagValues = flags.FLAGS) -> dict[str, Any]:
   """The values of those of these fields whose flags were given, by name."""
-  values = {name: flags.FLAGS[name].value for name in names}
+  values = {name: flag_values[name].value for name in names}
   values = {name: value for name, value in values.items() if value is not None}
   for name in values:
     if isinstance(fields()[name][1].default, tuple):
@@ -111,8 +112,13 @@ def _parsed(argv: Sequence[str]) -> Sequence[str]:
     sys.exit(EXIT_USER_ERROR)
 
 
-def run(main: Callable[[], Any]) -> None:
-  """Runs a command: a person's mistake is one message and exit status 2, no traceback."""
+def run(main: Callable[[], Any], *, compiles: bool = True) -> None:
+  """Runs a command: a person's mistake is one message and exit status 2, no traceback.
+
+  Args:
+    main: the command; its result is the exit status.
+    compiles: whether this process itself runs JAX programs.
+  """
   def guarded(argv):
     # Lines reach a log file at once, not when a buffer is full.
     sys.stdout.reconfigure(line_buffering=True)
@@ -123,7 +129,8 @@ def run(main: Callable[[], Any]) -> None:
       if len(argv) > 1:
         raise UserError(f'Unexpected argument {argv[1]!r}: settings are given as --name=value.')
       # Before anything imports JAX, which reads the environment then.
-      program_cache.enable(COMPILATION_CACHE.value)
+      if compiles:
+        program_cache.enable(COMPILATION_CACHE.value)
       # Late, so that --help and bad flags answer at once.
       from cyclegan_jax.data import decoding
       decoding.limit_megapixels(MAX_MEGAPIXELS.value)

@@ -8,7 +8,7 @@ four models are --paired or not, --emsn or not. Settings can be kept in a file o
 line: --flagfile=FILE. In [brackets]: the default of the udacity preset.
 
 Ctrl-C or SIGTERM ends a run after the step in hand and saves it; the exit status is then 130 or
-143. A second one ends it at once.
+143. A second one of the same kind ends it at once.
 """
 
 from absl import flags

@@ -10,7 +10,10 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 @contextlib.contextmanager
 def deferred() -> Iterator[Callable[[], int]]:
-  """Notes the first signal instead of obeying it; a second one acts at once.
+  """Notes the first signal instead of obeying it; a second one of the same kind acts at once.
+
+  Of the same kind, since a scheduler may send SIGTERM to a command and to the one that started
+  it, which passes its own on as SIGINT.
 
   Yields:
     A function that gives the number of the signal received, or 0. Outside of the main thread,
@@ -22,17 +25,14 @@ def deferred() -> Iterator[Callable[[], int]]:
     return
   previous = {number: signal.getsignal(number) for number in _SIGNALS}
 
-  def restore():
-    for number, handler in previous.items():
-      signal.signal(number, handler)
-
   def note(number, unused_frame):
     received.append(number)
-    restore()
+    signal.signal(number, previous[number])
 
   for number in _SIGNALS:
     signal.signal(number, note)
   try:
     yield lambda: received[0] if received else 0
   finally:
-    restore()
+    for number, handler in previous.items():
+      signal.signal(number, handler)
