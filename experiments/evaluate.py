@@ -52,6 +52,7 @@ def main() -> None:
   folder = workdir / run_folder.EVALUATION / _SPLIT.value
   content = report.result(results, model.config, model.domains['ir'], _SPLIT.value, model.step,
                           networks)
+  content |= {'checkpoint': _CHECKPOINT.value, 'trained_steps': model.trained_steps}
   report.write(folder, content, results, examples, predict, model.domains, model.config, workdir)
   print(report.markdown(content))
   print(f'Pictures and figures: {folder / "report.html"}')

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 import numpy as np
@@ -33,15 +34,26 @@ def line_plot(
   Returns:
     uint8 [size[1], size[0], 3].
   """
-  # No pyplot: it holds on to every figure and looks for a screen.
-  figure = Figure([side / DOTS_PER_INCH for side in size], dpi=DOTS_PER_INCH, layout='constrained')
-  drawing = FigureCanvasAgg(figure)
-  axes = figure.add_subplot(title=title, xlabel=x_label, ylabel=y_label)
-  axes.set_prop_cycle(color=PALETTE)
-  axes.grid(color='0.9')
+  figure, axes = frame(title, x_label, y_label, size)
   for name, (x, y) in series.items():
     axes.plot(x, y, label=name, marker='o' if len(x) <= FEW_POINTS else None, markersize=3)
   if series:
     figure.legend(loc='outside right upper')
+  return pixels(figure)
+
+
+def frame(title: str, x_label: str, y_label: str, size: tuple[int, int]) -> tuple[Figure, Axes]:
+  """An empty frame to draw in, with a grid; arguments as in `line_plot`."""
+  # No pyplot: it holds on to every figure and looks for a screen.
+  figure = Figure([side / DOTS_PER_INCH for side in size], dpi=DOTS_PER_INCH, layout='constrained')
+  axes = figure.add_subplot(title=title, xlabel=x_label, ylabel=y_label)
+  axes.set_prop_cycle(color=PALETTE)
+  axes.grid(color='0.9')
+  return figure, axes
+
+
+def pixels(figure: Figure) -> np.ndarray:
+  """The drawn figure, uint8 [height, width, 3]."""
+  drawing = FigureCanvasAgg(figure)
   drawing.draw()
   return np.asarray(drawing.buffer_rgba())[..., :3].copy()

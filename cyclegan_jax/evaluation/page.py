@@ -12,7 +12,7 @@ from cyclegan_jax import run_folder
 from cyclegan_jax.data import images
 from cyclegan_jax.evaluation import figures
 
-_STYLE = '''
+STYLE = '''
 body { font: 16px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 70rem;
        padding: 0 1rem; color: #222; background: #fff; }
 table { border-collapse: collapse; display: block; overflow-x: auto; }
@@ -60,14 +60,14 @@ def render(run: pathlib.Path, table: list[list[str]], content: Mapping[str, Any]
                        for key, text in content['definitions'].items())
       + ''.join(f'<li>{html.escape(text)}</li>' for text in notes) + '</ul>',
       '<h2>From the best to the worst, by PSNR</h2>',
-      _image(picture, 'Rows: images from the best to the worst. Columns: RGB, generated IR, '
+      image(picture, 'Rows: images from the best to the worst. Columns: RGB, generated IR, '
              'true IR, error.'),
       '<h2>Training</h2>', '<div class="curves">', *_curves(run), '</div>', *_last_samples(run),
       '<h2>Settings</h2>', f'<pre>{html.escape(settings)}</pre>',
       f'<p>Commit {html.escape(str(content["commit"]))}. ' + ', '.join(
           f'{html.escape(k)} {html.escape(v)}' for k, v in content['versions'].items()) + '.</p>',
   ]
-  return document(run.name, parts, _STYLE)
+  return document(run.name, parts, STYLE)
 
 
 def document(title: str, parts: Sequence[str], style: str) -> str:
@@ -87,7 +87,8 @@ def _table(rows: list[list[str]]) -> str:
   return '<table>' + '\n'.join(lines) + '</table>'
 
 
-def _image(pixels: np.ndarray, alternative: str) -> str:
+def image(pixels: np.ndarray, alternative: str) -> str:
+  """A picture, uint8 [height, width, 3], as a part of a page; `alternative` says what it shows."""
   data = base64.b64encode(images.encode_png(pixels)).decode()
   return (f'<figure><img alt="{html.escape(alternative)}" '
           f'src="data:image/png;base64,{data}"></figure>')
@@ -104,7 +105,7 @@ def _curves(run: pathlib.Path) -> list[str]:
               for column in columns if rows and column in rows[0]}
     if series:
       plot = figures.line_plot(series, title, 'step', label)
-      drawn.append(_image(plot, f'{title} over training steps'))
+      drawn.append(image(plot, f'{title} over training steps'))
   return drawn
 
 
@@ -113,5 +114,5 @@ def _last_samples(run: pathlib.Path) -> list[str]:
   if not grids:
     return []
   return [f'<h2>Validation samples at the end ({grids[-1].stem})</h2>',
-          _image(images.read_image(grids[-1]), 'Rows: examples. Columns as titled: real, '
+          image(images.read_image(grids[-1]), 'Rows: examples. Columns as titled: real, '
                  'generated and, for CycleGAN, cycled images.')]

@@ -104,6 +104,11 @@ def write(folder: pathlib.Path, content: Mapping[str, Any], results: Mapping[str
       config_lib.describe(config)))
 
 
+def title(name: str) -> str:
+  """What a predictor is called in tables: `model` or a baseline."""
+  return _NAMES.get(name, name)
+
+
 def rows(content: Mapping[str, Any]) -> list[list[str]]:
   """The table of model and baselines as text, header first."""
   columns = [column for column in _COLUMNS if column in content[MODEL]]

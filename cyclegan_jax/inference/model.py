@@ -30,11 +30,13 @@ class Model:
     domains: 'rgb' and 'ir', as in training.
     translators: by direction, 'rgb_to_ir' and, but for pix2pix, 'ir_to_rgb': network values to
       network values.
+    trained_steps: of the run's latest checkpoint.
   """
   config: Config
   step: int
   domains: dict[str, Domain]
   translators: dict[str, samples.Translator]
+  trained_steps: int = 0
 
   def translator(self, direction: str) -> samples.Translator:
     """The generator of a direction, else UserError."""
@@ -89,6 +91,7 @@ def load(workdir: str | pathlib.Path, checkpoint: str = 'best') -> Model:
   with Checkpoints(workdir / run_folder.CHECKPOINTS, config, read_only=True) as checkpoints:
     step = checkpoints.resolve(checkpoint)
     state = checkpoints.restore(step)
+    trained_steps = checkpoints.latest_step()
   nets = networks.build(config.model, domains['rgb'].channels, domains['ir'].channels)
   return Model(config, step, domains,
-               samples.translators(nets, state.best_params(), state.batch_stats))
+               samples.translators(nets, state.best_params(), state.batch_stats), trained_steps)
