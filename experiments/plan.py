@@ -167,7 +167,8 @@ def _check_added_to(old: Plan, new: Plan, further: Sequence[tuple[str, str]],
   """Refuses a new plan that changes what runs were made for."""
   def refuse(what):
     raise UserError(f'There are runs of another plan in --output: {what}\nModels and seeds can be '
-                    'added, nothing else can change once there are runs. Choose another --output.')
+                    'added, nothing else can change once there are runs: give the same flags or '
+                    'none, or choose another --output.')
   for name in ('split', 'primary'):
     if getattr(old, name) != getattr(new, name):
       refuse(f'--{name} is {getattr(old, name)} there, {getattr(new, name)} now.')

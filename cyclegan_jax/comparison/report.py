@@ -27,8 +27,12 @@ JSON, MARKDOWN, CSV, PAGE = 'comparison.json', 'comparison.md', 'table.csv', 're
 # Pictures are reduced to this width, and kept as JPEG.
 _WIDTH = 1100
 _STYLE = page.STYLE + '''
+table { font-size: .85rem; }
 td:nth-child(2), th:nth-child(2) { text-align: left; }
-th, td { white-space: nowrap; }
+th, td { white-space: nowrap; padding: .3rem .5rem; }
+td:first-child { white-space: normal; min-width: 6.5rem; }
+tr.model { font-weight: normal; }
+tr.model td:first-child { font-weight: bold; }
 tr.baseline, tr.paper { color: #666; }
 figcaption { margin-top: 1rem; }
 summary { cursor: pointer; }
@@ -91,10 +95,8 @@ def render(content: Mapping[str, Any], models: Mapping[str, Model]) -> str:
       '<p>Averaged over seeds. Boxes: quartiles and median; dashed: mean.</p>',
       '<h2>Pictures</h2>', *(part for label, model in models.items()
                              for part in _pictures(label, model, content['primary_metric'])),
-      '<h2>Models</h2>', f'<p>All: <code>{html.escape(" ".join(content["common_flags"]))}</code></p>',
-      '<ul>', *(f'<li>{html.escape(label)}: <code>{html.escape(model["flags"] or "(no flags of its own)")}'
-                f'</code>, seeds {", ".join(map(str, model["seeds"])) or "none"}</li>'
-                for label, model in content['models'].items()), '</ul>',
+      '<h2>Models</h2>', _paragraph('All: ' + ' '.join(content['common_flags'])),
+      _list(tables.models_lines(content)),
       '<h2>Definitions</h2>', _list(f'{name}: {text}' for name, text in
                                     content['definitions'].items()),
       _paragraph(tables.made_with(content)),

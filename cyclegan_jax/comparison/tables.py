@@ -9,18 +9,16 @@ from cyclegan_jax.evaluation.report import title
 from cyclegan_jax.evaluation.statistics import CONFIDENCE, least_p
 
 
-def number(value: float | None) -> str:
-  """Four digits, or - for what is not defined."""
-  return '-' if value is None else f'{value:.4g}'
+def number(value: float | None, digits: int = 4, sign: str = '') -> str:
+  """So many significant digits, all those before the point; - for what is not defined."""
+  if value is None:
+    return '-'
+  return f'{value:{sign}.0f}' if abs(value) >= 10 ** digits else f'{value:{sign}.{digits}g}'
 
 
 def signed(value: float | None) -> str:
-  """As `number`, with its sign."""
-  return '-' if value is None else f'{value:+.3g}'
-
-
-def probability(value: float | None) -> str:
-  return '-' if value is None else f'{value:.3g}'
+  """Three digits, with the sign."""
+  return number(value, 3, '+')
 
 
 def models_table(content: Mapping[str, Any]) -> list[list[str]]:
@@ -31,7 +29,7 @@ def models_table(content: Mapping[str, Any]) -> list[list[str]]:
     cells = []
     for name in names:
       spread = model['metrics'][name]
-      sd = '' if spread['sd'] is None else f' ± {spread["sd"]:.2g}'
+      sd = '' if spread['sd'] is None else f' ± {number(spread["sd"], 2)}'
       cells.append(number(spread['mean']) + sd)
     alias = '' if model['trained_as'] == label else f' (same as {model["trained_as"]})'
     rows.append([label + alias, str(len(model['seeds'])), *cells])
@@ -56,8 +54,8 @@ def comparisons_table(content: Mapping[str, Any], primary: bool) -> list[list[st
             else f'{signed(interval["low"])} to {signed(interval["high"])}')
     rows.append([f'{result["first"]} - {result["second"]}', metric.title,
                  str(len(result['seeds'])), signed(result['difference']), ends,
-                 f'{better} of {len(result["by_seed"])}', probability(result['p']),
-                 probability(result['p_holm'])])
+                 f'{better} of {len(result["by_seed"])}', number(result['p'], 3),
+                 number(result['p_holm'], 3)])
   return rows
 
 
@@ -71,7 +69,7 @@ def sentence(result: Mapping[str, Any], n_comparisons: int) -> str:
   words = 'equal to' if value == 0 else ('better than' if better else 'worse than')
   n = len(result['by_seed'])
   agreeing = sum(value * d > 0 for d in result['by_seed'])
-  text = (f'{first} is {words} {second} by {abs(value):.3g}{metric.unit} in {metric.title}, on '
+  text = (f'{first} is {words} {second} by {number(abs(value), 3)}{metric.unit} in {metric.title}, on '
           f'average over {n} seed{"s" * (n != 1)}; {agreeing} of {n} agree. ')
   if interval['low'] is None:
     text += f'No interval over images: {interval["problem"]}. '
@@ -136,6 +134,9 @@ def notes(content: Mapping[str, Any]) -> list[str]:
       f'{LEVEL} at all, {m} comparison{"s" * (m != 1)} need {can["seeds_needed"]} seeds.',
   ]
   later = content['history'][1:]
+  if content['n_sequences'] == content['n']:
+    found.append('No sequences are known: each image stands for itself. If some are neighbouring '
+                 'frames of a video, the intervals are too narrow.')
   if later:
     found.append('Added to the plan after the first runs: ' + '; '.join(
         ', '.join([*entry['models'], *(f'seed {seed}' for seed in entry['seeds'])])
@@ -156,6 +157,13 @@ def protocol(content: Mapping[str, Any]) -> str:
           f'{low}..{high}.')
 
 
+def models_lines(content: Mapping[str, Any]) -> list[str]:
+  """Each model's own flags and its seeds."""
+  return [f'{label}: {model["flags"] or "no flags of its own"}; seeds '
+          f'{", ".join(map(str, model["seeds"])) or "none"}'
+          for label, model in content['models'].items()]
+
+
 def markdown(content: Mapping[str, Any]) -> str:
   """The whole comparison as Markdown."""
   lines = [f'# Comparison on {content["dataset"]}', '', protocol(content), '']
@@ -165,9 +173,7 @@ def markdown(content: Mapping[str, Any]) -> str:
   lines += [f'- {text}' for text in notes(content)]
   lines += ['', '## The other metrics', '', *_markdown_table(comparisons_table(content, False), 2)]
   lines += ['', '## Models', '', f'All: `{" ".join(content["common_flags"])}`', '']
-  lines += [f'- {label}: `{model["flags"] or "(no flags of its own)"}`, seeds '
-            f'{", ".join(map(str, model["seeds"])) or "none"}'
-            for label, model in content['models'].items()]
+  lines += [f'- {text}' for text in models_lines(content)]
   lines += ['', '## Definitions', '']
   lines += [f'- {name}: {text}.' for name, text in content['definitions'].items()]
   lines += ['', made_with(content)]

@@ -1,0 +1,96 @@
+"""Which run folders count as complete, and what is read from them."""
+
+import json
+
+import numpy as np
+import pytest
+
+from cyclegan_jax.comparison import runs
+from cyclegan_jax.errors import UserError
+from tests.comparison import made_up
+
+
+@pytest.fixture
+def folder(tmp_path):
+  made_up.write(tmp_path / 'run', made_up.config(seed=3), level=21)
+  return tmp_path / 'run'
+
+
+def change(file, **entries):
+  file.write_text(json.dumps({**json.loads(file.read_text()), **entries}))
+
+
+def test_a_finished_and_measured_run_is_complete(folder):
+  assert runs.is_complete(folder, made_up.config(seed=3), 'test')
+  moved = made_up.config(seed=3, data_dir='/elsewhere', log_every=7, cache_gib=0)
+  assert runs.is_complete(folder, moved, 'test')
+
+
+@pytest.mark.parametrize('other', [
+    dict(seed=4), dict(seed=3, epochs=4), dict(seed=3, paired=True), dict(seed=3, steps=40),
+    dict(seed=3, best_metric='ssim')])
+def test_a_run_of_another_configuration_is_not(folder, other):
+  assert not runs.is_complete(folder, made_up.config(**other), 'test')
+
+
+def test_neither_is_one_that_was_measured_on_another_split(folder):
+  assert not runs.is_complete(folder, made_up.config(seed=3), 'validation')
+
+
+@pytest.mark.parametrize('entries', [
+    dict(trained_steps=20), dict(checkpoint='latest'), dict(checkpoint='20')])
+def test_nor_one_that_was_measured_before_its_end_or_elsewhere(folder, entries):
+  change(folder / 'evaluation' / 'test' / 'metrics.json', **entries)
+  assert not runs.is_complete(folder, made_up.config(seed=3), 'test')
+
+
+def test_nor_one_that_stopped_early(folder):
+  file = folder / 'metrics.csv'
+  file.write_text('\n'.join(file.read_text().splitlines()[:-1]) + '\n')
+  change(folder / 'evaluation' / 'test' / 'metrics.json', trained_steps=20)
+  assert not runs.is_complete(folder, made_up.config(seed=3), 'test')
+
+
+@pytest.mark.parametrize('name', [
+    'config.json', 'metrics.csv', 'evaluation/test/metrics.json'])
+@pytest.mark.parametrize('content', [None, '', '{', '[]', 'null'])
+def test_nor_one_with_a_missing_or_damaged_file(folder, name, content):
+  (folder / name).unlink() if content is None else (folder / name).write_text(content)
+  assert not runs.is_complete(folder, made_up.config(seed=3), 'test')
+
+
+def test_load(folder):
+  run = runs.load('paired', 3, folder, 'test')
+  # Sorted by name: image10 comes before image2.
+  order = sorted(range(made_up.N), key=lambda i: f'place{i // 3}/image{i}')
+  np.testing.assert_allclose(run.per_image['psnr'], made_up.values(3, 21)['psnr'][order])
+  assert run.sequences == tuple(name.split('/')[0] for name in run.ids)
+  np.testing.assert_allclose(run.curves['epoch'], [1, 2, 3])
+  assert run.evaluation == folder / 'evaluation' / 'test'
+
+
+@pytest.mark.parametrize('header, sequences', [
+    ('id,sequence,psnr\na/1,x,1\na/2,y,2\n', ('x', 'y')),
+    ('id,psnr\na/1,1\na/2,2\n', ('a', 'a')), ('id,psnr\n1,1\n2,2\n', ('1', '2'))])
+def test_sequences_come_from_the_column_or_the_id(folder, header, sequences):
+  (folder / 'evaluation' / 'test' / 'per_image.csv').write_text(header)
+  assert runs.load('a', 3, folder, 'test').sequences == sequences
+
+
+@pytest.mark.parametrize('content', [None, '', 'id,psnr\n', 'id,psnr\na,x\n'])
+def test_a_damaged_table_is_named(folder, content):
+  file = folder / 'evaluation' / 'test' / 'per_image.csv'
+  file.unlink() if content is None else file.write_text(content)
+  with pytest.raises(UserError, match='per_image.csv'):
+    runs.load('a', 3, folder, 'test')
+
+
+@pytest.mark.parametrize('entry, words', [
+    (dict(split_sha256='other'), "split's images is other"), (dict(n=13), 'number of images'),
+    (dict(image_size=[32, 32]), 'image size'), (dict(value_range=[0, 65535]), 'value range')])
+def test_runs_on_other_images_are_refused_by_name(folder, tmp_path, entry, words):
+  made_up.write(tmp_path / 'second', made_up.config(seed=4), **entry)
+  with pytest.raises(UserError, match=words) as error:
+    runs.check_alike([runs.load('a', 3, folder, 'test'),
+                      runs.load('a', 4, tmp_path / 'second', 'test')])
+  assert 'second cannot be compared' in str(error.value)
