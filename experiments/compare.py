@@ -128,6 +128,8 @@ def _models(known) -> dict[str, str]:
   if names is None:
     names = [] if own else list(models_lib.PAPERS_FOUR)
   names = [name.strip() for name in names]
+  if not names and not own:
+    raise UserError('--models is empty: name some, or leave it out.')
   planned = {m.label: m.flags for m in known.models} if known else {}
   texts = {**models_lib.MODELS, **planned, **own}
   for name in names:

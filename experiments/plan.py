@@ -222,6 +222,8 @@ def load(folder: pathlib.Path) -> Plan | None:
     tree = json.loads(file.read_text())
     made = tuple(model(label, facts['flags'], tree['common_flags'])
                  for label, facts in tree['models'].items())
+    if not made or not tree['seeds']:
+      raise ValueError('it has no models or no seeds')
     return Plan(tuple(tree['common_flags']), made, tuple(tree['seeds']), tree['split'],
                 tuple(tuple(pair) for pair in tree['comparisons']), tree['primary_metric'],
                 tuple(tree['history']))
