@@ -144,10 +144,11 @@ def _seeds() -> tuple[int, ...] | None:
   if text is None:
     return None
   parts = [part.strip() for part in text.split(',') if part.strip()]
-  if not parts or not all(part.isdecimal() for part in parts) or (parts == ['0'] and ',' not in text):
+  counted = ',' not in text
+  if not parts or not all(map(str.isdecimal, parts)) or (counted and int(parts[0]) == 0):
     raise UserError(f'--seeds={text}: expected how many, such as 6, or which, such as 0,1,2.')
   numbers = [int(part) for part in parts]
-  return tuple(dict.fromkeys(numbers)) if ',' in text else tuple(range(numbers[0]))
+  return tuple(range(numbers[0])) if counted else tuple(dict.fromkeys(numbers))
 
 
 def _flags_of_commands() -> list[str]:

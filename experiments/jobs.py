@@ -175,7 +175,7 @@ def run(jobs: Sequence[Job], workers: int, say: Say, gpus: Sequence[str] | None 
           running.append(_Running(job, worker, *places[worker]))
         if signalled() and not told:
           told = True
-          say(f'signal {signalled()}: {len(running)} jobs save what they have done and end.')
+          say(f'signal {signalled()}: training saves what it has done and ends.')
           for one in running:
             one.interrupt()
         time.sleep(_SECONDS_BETWEEN_LOOKS)

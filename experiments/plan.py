@@ -1,6 +1,6 @@
 """What a comparison is: models, seeds, split and questions, written down before it is trained.
 
-    DIR/plan.json   the plan; models and seeds may be added to it, all else stays once there are runs
+    DIR/plan.json   the plan; once there are runs, models and seeds may be added, all else stays
 """
 
 import dataclasses

@@ -32,7 +32,8 @@ METRICS: Mapping[str, Metric] = types.MappingProxyType({
     'mse': Metric('MSE', -1), 'rmse': Metric('RMSE', -1), 'psnr': Metric('PSNR', 1, ' dB'),
     'psnr_pooled': Metric('PSNR, pooled', 1, ' dB'), 'uqi_sewar': Metric('UQI, sewar', 1),
     'ssim': Metric('SSIM', 1), 'ms_ssim': Metric('MS-SSIM', 1), 'uqi': Metric('UQI', 1),
-    'correlation': Metric('correlation', 1), 'mae': Metric('MAE', -1)})
+    'correlation': Metric('correlation', 1), 'mae': Metric('MAE', -1),
+    'lpips': Metric('LPIPS', -1), 'fid': Metric('FID', -1), 'kid': Metric('KID', -1)})
 
 
 @dataclasses.dataclass(frozen=True)

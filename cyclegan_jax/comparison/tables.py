@@ -69,8 +69,9 @@ def sentence(result: Mapping[str, Any], n_comparisons: int) -> str:
   words = 'equal to' if value == 0 else ('better than' if better else 'worse than')
   n = len(result['by_seed'])
   agreeing = sum(value * d > 0 for d in result['by_seed'])
-  text = (f'{first} is {words} {second} by {number(abs(value), 3)}{metric.unit} in {metric.title}, on '
-          f'average over {n} seed{"s" * (n != 1)}; {agreeing} of {n} agree. ')
+  amount = '' if value == 0 else f' by {number(abs(value), 3)}{metric.unit}'
+  text = (f'{first} is {words} {second}{amount} in {metric.title}, on average over '
+          f'{n} seed{"s" * (n != 1)}; {agreeing} of {n} agree. ')
   if interval['low'] is None:
     text += f'No interval over images: {interval["problem"]}. '
   else:

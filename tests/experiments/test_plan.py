@@ -140,7 +140,8 @@ def test_moved_data_are_no_other_plan(tmp_path):
     (dict(own={'paired': '--paired --emsn'}), ['paired has other settings', 'emsn']),
     (dict(split='validation'), ['--split is test there, validation now']),
     (dict(primary='ssim'), ['--primary']),
-    (dict(comparisons=[('unpaired', 'paired')]), ['unpaired-paired is not among', 'paired-unpaired']),
+    (dict(comparisons=[('unpaired', 'paired')]),
+     ['unpaired-paired is not among', 'paired-unpaired']),
     (dict(reference='paired'), ['unpaired-paired is not among'])])
 def test_another_plan_is_refused_once_there_are_runs(tmp_path, change, words):
   old = started(tmp_path, make())
