@@ -53,7 +53,7 @@ def write(folder: pathlib.Path, run: Config, level: float = 20.0, split: str = '
       'model': {**totals, 'psnr_pooled': level - 1, 'n': N},
       'baselines': {'mean_image': {name: 0.5 for name in METRICS} | {'psnr': 15.0,
                                                                      'psnr_pooled': 14.0},
-                    'nearest': {name: 0.4 for name in METRICS} | {'psnr': 16.0,
+                    'some_guess': {name: 0.4 for name in METRICS} | {'psnr': 16.0,
                                                                   'correlation': None}},
       'split': split, 'n': N, 'split_sha256': 'c0ffee' * 10, 'image_size': [16, 24],
       'value_range': [0, 255], 'checkpoint_step': 20, 'checkpoint': 'best',
