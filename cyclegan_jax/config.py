@@ -6,7 +6,7 @@ validation.py.
 
 import dataclasses
 import json
-from typing import Any
+from typing import Any, Mapping
 
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.presets import PRESETS
@@ -23,13 +23,15 @@ def make(preset: str = 'udacity', **overrides: Any) -> Config:
 
   Args:
     preset: a name in PRESETS.
-    **overrides: values by field name; they win over the preset.
+    **overrides: values by field name; they win over the preset. `emsn` too, see
+      `without_shorthand`.
 
   Raises:
     UserError: unknown preset, or values that do not fit (see `validate`).
   """
   if preset not in PRESETS:
     raise UserError(f'--preset={preset} is unknown; there are {", ".join(PRESETS)}.')
+  overrides = without_shorthand(overrides)
   values = {name: field.default for name, (_, field) in fields().items()}
   values |= {**PRESETS[preset], 'preset': preset, **overrides}
   if 'supervised_weight' not in overrides and 'paired' in overrides:
@@ -42,6 +44,26 @@ def make(preset: str = 'udacity', **overrides: Any) -> Config:
                      for section, cls in SECTIONS.items()})
   validate(config)
   return config
+
+
+def without_shorthand(options: Mapping[str, Any]) -> dict[str, Any]:
+  """Options by field name with `emsn`, which is no field, resolved: True is normalisation='emsn'.
+
+  False is another normalisation: the given one, else 'plain'. None says nothing.
+
+  Raises:
+    UserError: `emsn` and `normalisation` contradict each other.
+  """
+  options = dict(options)
+  emsn = options.pop('emsn', None)
+  if emsn is None:
+    return options
+  given = options.setdefault('normalisation', 'emsn' if emsn else 'plain')
+  if (given == 'emsn') != emsn:
+    raise UserError(
+        f'--{"" if emsn else "no"}emsn and --normalisation={given} contradict each other: --emsn is '
+        'short for --normalisation=emsn. Leave one of them out.')
+  return options
 
 
 def describe(config: Config) -> str:

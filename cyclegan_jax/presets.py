@@ -1,6 +1,6 @@
 """The named configurations that a run can start from.
 
-All work with every data set, with and without --emsn; flags replace single settings.
+All work with every data set, with every --normalisation; flags replace single settings.
 """
 
 import types
@@ -45,7 +45,7 @@ _PIX2PIX = dict(
 # minutes on two CPU cores. Not meant for comparison with anything published.
 #   python -m experiments.train --preset=demo
 _DEMO = dict(
-    dataset='synthetic', paired=True, emsn=True, supervised_weight=PAIRED_SUPERVISED_WEIGHT,
+    dataset='synthetic', paired=True, normalisation='emsn', supervised_weight=PAIRED_SUPERVISED_WEIGHT,
     image_size=(64, 64), flip=True, base_width=24, n_residual_blocks=3, n_downsampling=2,
     discriminator_width=24, discriminator_layers=3, batch_size=8, epochs=16, log_every=50,
     checkpoint_every=200, upsampling='resize', learning_rate=5e-4)

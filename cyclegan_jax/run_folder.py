@@ -115,7 +115,7 @@ def load_domains(workdir: pathlib.Path, config: Config) -> dict[str, Domain]:
   """The domains that a run was trained on, 'rgb' and 'ir'; UserError if they cannot be read."""
   try:
     return {name: Domain(name, facts['channels'], emsn.normalisation(
-        name, config.data.emsn, facts['max_value']))
+        name, config.data, facts['max_value']))
             for name, facts in _read_json(workdir / DATA)['domains'].items()}
   except (KeyError, TypeError) as error:
     raise UserError(f'{workdir / DATA} does not say what the pixel values mean: no {error}.'

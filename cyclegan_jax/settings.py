@@ -49,9 +49,20 @@ class DataConfig:
       False, 'Draw RGB and IR of the same scene together and add the supervised L1 term (weight '
       f'{PAIRED_SUPERVISED_WEIGHT:g}, pix2pix 100, unless --supervised_weight says otherwise). '
       'Otherwise two independent orders, and an epoch is one pass over the larger domain.')
-  emsn: bool = option(
-      False, "The paper's electromagnetic-spectrum normalisation, equations (1) and (2). "
-      'As printed it equals the plain scaling to [-1, 1] up to rounding.')
+  normalisation: str = option(
+      'plain', "Pixel values to network values. plain: each domain onto [-1, 1]; emsn: the paper's "
+      'equations (1) and (2), which as printed equal plain up to rounding; spectral_linear, '
+      'spectral_log: both domains on one axis of wavelengths, --axis_band, which is [-1, 1], each '
+      "on its band, whose wavelengths are linear in the pixel value; spectral_log: the axis is "
+      'logarithmic; spectral_channels: plain, and generators also see the wavelength of each '
+      'channel (R 685, G 532.5, B 472.5 nm, else the middle of the band) on the logarithmic axis.',
+      ('plain', 'emsn', 'spectral_linear', 'spectral_log', 'spectral_channels'))
+  rgb_band: str = option('380:750', "The RGB domain's band for spectral_*, MIN:MAX in nm.")
+  ir_band: str = option(
+      'paper', "The IR domain's band for spectral_*, MIN:MAX in nm, or lwir (7500:14000), mwir "
+      "(3000:5000), nir (700:1000), or paper, the paper's 1000:14000.")
+  axis_band: str = option(
+      '380:14000', 'The axis for spectral_*, MIN:MAX in nm, which holds both bands.')
   rgb_channels: int = option(3, 'Channels of the RGB domain: 3, or 1 for grey.')
   ir_channels: int = option(1, 'Channels of the IR domain: 1, or 3 (kept as they are).')
   image_size: tuple[int, int] = option(
@@ -110,7 +121,8 @@ class ModelConfig:
   precision: str = option(
       'float32', 'What convolutions compute in; weights, norms, losses and the optimiser are '
       'float32 in any case. bfloat16 is for GPUs (CPUs gain nothing) and for 8-bit images: of '
-      '16-bit ones it sees the upper 8 to 9 bits.', ('float32', 'bfloat16'))
+      '16-bit ones it sees the upper 8 to 9 bits. Of 8-bit ones it sees all values, but with '
+      'spectral_linear and spectral_log not, and is refused.', ('float32', 'bfloat16'))
   sync_batch_norm: bool = option(
       True, 'Batch statistics over the whole batch of all devices, so that the number of '
       'devices changes nothing; otherwise per device, and their running averages are averaged.')

@@ -4,6 +4,7 @@ import dataclasses
 import math
 from typing import Any
 
+from cyclegan_jax import bands
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.settings import Config, DataConfig, flatten, format_value
 
@@ -20,6 +21,7 @@ def validate(config: Config) -> None:
   if not (config.train.steps or config.train.epochs):
     raise UserError('--epochs=0 and --steps=0: nothing to train. Give one of them.')
   _validate_size(config)
+  _validate_precision(config)
   _validate_losses(config)
   _validate_schedule(config)
 
@@ -48,6 +50,7 @@ def validate_data(data: DataConfig) -> None:
   for name in ('rgb_channels', 'ir_channels'):
     if getattr(data, name) not in (1, 3):
       raise UserError(f'--{name}={getattr(data, name)}: 1 or 3 are possible.')
+  _validate_bands(data)
   for name in ('image_size', 'load_size'):
     size = getattr(data, name)
     if not (isinstance(size, tuple) and len(size) == 2
@@ -68,6 +71,29 @@ def validate_data(data: DataConfig) -> None:
     raise UserError(
         f'The crop is larger than the image: --image_size={format_value(data.image_size)} does '
         f'not fit into --load_size={format_value(data.load_size)}.')
+
+
+def _validate_bands(data: DataConfig) -> None:
+  kind = data.normalisation
+  for field in dataclasses.fields(data):
+    value = getattr(data, field.name)
+    if (field.name in ('rgb_band', 'ir_band', 'axis_band') and value != field.default
+        and not kind.startswith('spectral_')):
+      raise UserError(f'--{field.name}={value} says nothing to --normalisation={kind}, in which '
+                      'bands cancel. Leave it out, or choose spectral_linear, spectral_log or '
+                      'spectral_channels.')
+  axis = bands.parse('axis_band', data.axis_band)
+  for domain in ('rgb', 'ir'):
+    band = bands.parse(f'{domain}_band', getattr(data, f'{domain}_band'))
+    if not axis[0] <= band[0] < band[1] <= axis[1]:
+      raise UserError(
+          f'--{domain}_band={getattr(data, f"{domain}_band")} ({bands.format_band(band)}) does not '
+          f'lie within --axis_band={data.axis_band}. Give a longer axis.')
+    centres = bands.centres(domain, getattr(data, f'{domain}_channels'), band)
+    if kind == 'spectral_channels' and not band[0] <= min(centres) <= max(centres) <= band[1]:
+      raise UserError(
+          f'--{domain}_band={data.rgb_band} does not hold the wavelengths of red, green and blue, '
+          f'{max(centres):g} to {min(centres):g} nm. Leave it out, or give --rgb_channels=1.')
 
 
 def _validate_choices(section: Any) -> None:
@@ -95,6 +121,21 @@ def _validate_size(config: Config) -> None:
     raise UserError(f'--n_downsampling={model.n_downsampling}: a unet has at least 3.')
   if model.dropout and model.generator != 'unet':
     raise UserError(f'--dropout={model.dropout:g}: only --generator=unet has dropout.')
+
+
+def _validate_precision(config: Config) -> None:
+  data = config.data
+  if config.model.precision != 'bfloat16' or not data.normalisation.startswith('spectral_'):
+    return
+  from cyclegan_jax import emsn  # Late: needs numpy and JAX. pylint: disable=g-import-not-at-top
+  for domain, norm in emsn.normalisations(data).items():
+    levels = emsn.levels_in_bfloat16(norm)
+    if levels < emsn.LEVELS:
+      low, high = norm.interval
+      raise UserError(
+          f'--precision=bfloat16 leaves {levels} of the {emsn.LEVELS} grey levels of '
+          f'{domain.upper()} images: --normalisation={data.normalisation} puts them into '
+          f'[{low:.3f}, {high:.3f}]. Give --precision=float32, or another --normalisation.')
 
 
 def _validate_losses(config: Config) -> None:

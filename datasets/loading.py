@@ -11,6 +11,7 @@ from typing import Any, Callable, Iterable, Iterator, Mapping
 import grain
 import tensorflow_datasets as tfds
 
+from cyclegan_jax import config as config_lib
 from cyclegan_jax import emsn as emsn_lib
 from cyclegan_jax.validation import validate_data
 from cyclegan_jax.data import pipeline
@@ -25,7 +26,7 @@ from datasets.osu import osu_dataset_builder as osu
 from datasets.synthetic import synthetic_dataset_builder as synthetic
 
 
-def load(name: str, split: str = 'train', *, paired: bool = True, emsn: bool = False,
+def load(name: str, split: str = 'train', *, paired: bool = True, emsn: bool | None = None,
          source_dir: str = '', data_dir: str = '', shuffle: bool = False, seed: int = 0,
          **options: Any) -> grain.MapDataset:
   """Normalised examples of a named data set, prepared on disk at the first call.
@@ -34,7 +35,7 @@ def load(name: str, split: str = 'train', *, paired: bool = True, emsn: bool = F
     name: one of NAMES.
     split: 'train', 'validation' or 'test'.
     paired: RGB and IR of one scene together; otherwise two independent orders.
-    emsn: normalise by the paper's EMSN instead of plain scaling; both give [-1, 1].
+    emsn: True is short for normalisation='emsn', the paper's; see `config.without_shorthand`.
     source_dir: the folder with the raw files, where the data set needs one.
     data_dir: where prepared data sets are kept; TFDS's default if empty. One prepared copy
       serves paired and unpaired.
@@ -54,8 +55,8 @@ def load(name: str, split: str = 'train', *, paired: bool = True, emsn: bool = F
   if unknown := set(options) - known:
     raise UserError(f'load() does not know {", ".join(sorted(unknown))}; there are '
                     f'{", ".join(sorted(known))}.')
-  config = DataConfig(dataset=name, paired=paired, emsn=emsn, source_dir=source_dir,
-                      data_dir=data_dir, **options)
+  config = DataConfig(dataset=name, paired=paired, source_dir=source_dir, data_dir=data_dir,
+                      **config_lib.without_shorthand({**options, 'emsn': emsn}))
   validate_data(config)
   if not 0 <= seed < 2 ** 32:
     raise UserError(f'seed={seed} must be from 0 to {2 ** 32 - 1}.')
@@ -200,7 +201,7 @@ def _dataset(name: str, description: str, identity: list[str], builder: tfds.cor
              config: DataConfig, aligned: bool, max_values: Mapping[str, int]) -> Dataset:
   channels = {'rgb': config.rgb_channels, 'ir': config.ir_channels}
   domains = {key: Domain(key, channels[key], emsn_lib.normalisation(
-      key, config.emsn, float(max_values[key]))) for key in channels}
+      key, config, float(max_values[key]))) for key in channels}
   splits = {}
   for split in SPLITS:
     if aligned and split in builder.info.splits:

@@ -34,6 +34,9 @@ def define_config_flags(flag_values: flags.FlagValues = flags.FLAGS) -> None:
   flags.DEFINE_string('preset', 'udacity', 'The settings to start from: '
                       f'{", ".join(config_lib.PRESETS)}. Other flags replace single ones.',
                       flag_values=flag_values)
+  flags.DEFINE_boolean('emsn', None, "The paper's normalisation: short for --normalisation=emsn; "
+                       '--noemsn for plain, or what else --normalisation says.',
+                       flag_values=flag_values)
   define_fields((name for name in fields() if name != 'preset'), flag_values)
 
 
@@ -70,7 +73,7 @@ def config_from_flags(flag_values: flags.FlagValues = flags.FLAGS) -> Config:
     UserError: a value cannot be read, or the values contradict each other.
   """
   names = [name for name in fields() if name != 'preset']
-  return config_lib.make(flag_values.preset, **given(names, flag_values))
+  return config_lib.make(flag_values.preset, emsn=flag_values.emsn, **given(names, flag_values))
 
 
 def given(names: Iterable[str], flag_values: flags.FlagValues = flags.FLAGS) -> dict[str, Any]:
@@ -99,7 +102,8 @@ def default_workdir(config: Config) -> pathlib.Path:
   source = [pathlib.Path(data.source_dir).name] if data.source_dir else []
   preset = [train.preset] if train.preset != 'udacity' else []
   seed = [f'seed{train.seed}'] if train.seed else []
-  pairing = ['paired' if data.paired else 'unpaired'] + (['emsn'] if data.emsn else [])
+  pairing = ['paired' if data.paired else 'unpaired']
+  pairing += [data.normalisation] if data.normalisation != 'plain' else []
   return pathlib.Path('runs', '_'.join([data.dataset] + source + preset + pairing + seed))
 
 

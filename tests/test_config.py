@@ -27,6 +27,25 @@ def test_paired_switches_the_supervised_term_on(overrides, weight):
   assert config_lib.make(**overrides).loss.supervised_weight == weight
 
 
+@pytest.mark.parametrize('overrides, expected', [
+    (dict(), 'plain'), (dict(emsn=True), 'emsn'), (dict(emsn=False), 'plain'),
+    (dict(emsn=None), 'plain'), (dict(preset='demo'), 'emsn'),
+    (dict(preset='demo', emsn=False), 'plain'),
+    (dict(preset='demo', normalisation='spectral_log'), 'spectral_log'),
+    (dict(emsn=False, normalisation='spectral_log'), 'spectral_log'),
+    (dict(emsn=True, normalisation='emsn'), 'emsn')])
+def test_emsn_is_short_for_a_normalisation(overrides, expected):
+  config = config_lib.make(**overrides)
+  assert config.data.normalisation == expected
+  assert 'emsn' not in settings.flatten(config)
+
+
+@pytest.mark.parametrize('normalisation', ['plain', 'emsn', 'spectral_channels'])
+def test_where_bfloat16_keeps_all_levels_it_is_accepted(normalisation):
+  config = config_lib.make(normalisation=normalisation, precision='bfloat16')
+  assert config.model.precision == 'bfloat16'
+
+
 def test_unpaired_demo_has_no_supervised_term():
   assert config_lib.make('demo', paired=False).loss.supervised_weight == 0.0
 
@@ -58,6 +77,26 @@ def test_cyclegan_has_an_identity_term_where_channels_agree(overrides, weight):
     (dict(ema_decay=1.0), ['--ema_decay=1.0']), (dict(dropout=0.5), ['--dropout=0.5', 'unet']),
     (dict(pool_size=-1), ['--pool_size=-1']),
     (dict(registration='depth', mask='crop'), ['--mask=crop', '--registration=depth']),
+    (dict(emsn=True, normalisation='spectral_log'),
+     ['--emsn', '--normalisation=spectral_log', 'contradict']),
+    (dict(emsn=True, normalisation='plain'), ['--emsn', '--normalisation=plain']),
+    (dict(emsn=False, normalisation='emsn'), ['--noemsn', '--normalisation=emsn']),
+    (dict(normalisation='zscore'), ['--normalisation=zscore', 'spectral_channels']),
+    (dict(ir_band='lwir'), ['--ir_band=lwir', '--normalisation=plain', 'spectral_log']),
+    (dict(emsn=True, axis_band='300:20000'), ['--axis_band=300:20000', '--normalisation=emsn']),
+    (dict(normalisation='spectral_log', ir_band='swir'), ['--ir_band=swir', 'lwir, mwir, nir']),
+    (dict(normalisation='spectral_log', rgb_band='lwir'), ['--rgb_band=lwir', '380:750']),
+    (dict(normalisation='spectral_log', rgb_band='750:380'), ['--rgb_band=750:380']),
+    (dict(normalisation='spectral_log', rgb_band='0:750'), ['--rgb_band=0:750']),
+    (dict(normalisation='spectral_log', rgb_band='380:nan'), ['--rgb_band=380:nan']),
+    (dict(normalisation='spectral_log', axis_band='380'), ['--axis_band=380', 'longest']),
+    (dict(normalisation='spectral_log', axis_band='380:inf'), ['--axis_band=380:inf']),
+    (dict(normalisation='spectral_linear', axis_band='380:10000', ir_band='lwir'),
+     ['--ir_band=lwir (7500-14000 nm)', '--axis_band=380:10000', 'longer axis']),
+    (dict(normalisation='spectral_channels', rgb_band='500:700'), ['--rgb_band=500:700', '472.5']),
+    (dict(normalisation='spectral_linear', precision='bfloat16'),
+     ['--precision=bfloat16', '15 of the 256', 'RGB', 'spectral_linear']),
+    (dict(normalisation='spectral_log', precision='bfloat16'), ['--precision=bfloat16', 'RGB']),
     (dict(preset='nosuch'), ['--preset=nosuch', 'udacity', 'demo']),
     (dict(image_size=(100, 128)), ['--image_size=100x128', 'multiples of 8']),
     (dict(image_size=(16, 16)), ['--image_size=16x16', '--discriminator_layers=4', '32']),

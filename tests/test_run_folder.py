@@ -33,7 +33,7 @@ def test_other_run_is_refused_with_the_difference(tmp_path):
   with pytest.raises(UserError) as error:
     run_folder.create(tmp_path, config_lib.make(batch_size=4, emsn=True), dataset(), False)
   message = str(error.value)
-  assert '--batch_size: 16 there, 4 now' in message and '--emsn: False there, True now' in message
+  assert '--batch_size: 16 there, 4 now' in message and '--normalisation: plain there, emsn now' in message
   assert '--overwrite' in message and '--seed' not in message
   assert (tmp_path / 'config.json').read_text() == before
 
@@ -79,12 +79,12 @@ def test_not_a_run_folder(tmp_path):
     run_folder.load_config(tmp_path)
 
 
-@pytest.mark.parametrize('use_emsn', [False, True])
-def test_domains_survive(tmp_path, use_emsn):
-  config = config_lib.make(emsn=use_emsn)
+@pytest.mark.parametrize('normalisation', ['plain', 'emsn', 'spectral_log', 'spectral_channels'])
+def test_domains_survive(tmp_path, normalisation):
+  config = config_lib.make(normalisation=normalisation)
   run_folder.create(tmp_path, config, dataset(max_value=65535.0), False)
   domains = run_folder.load_domains(tmp_path, config)
-  assert domains['ir'] == Domain('ir', 1, emsn.normalisation('ir', use_emsn, 65535.0))
+  assert domains['ir'] == Domain('ir', 1, emsn.normalisation('ir', config.data, 65535.0))
   (tmp_path / 'data.json').write_text(json.dumps({}))
   with pytest.raises(UserError, match='data.json'):
     run_folder.load_domains(tmp_path, config)

@@ -15,9 +15,6 @@ import scipy.ndimage
 from cyclegan_jax.data import images
 from cyclegan_jax.errors import UserError
 
-# What pixels without data hold, in network values: black.
-FILL = -1.0
-
 # How far beyond the pixels it averages bicubic resizing reaches, in pixels of the coarser image.
 _BICUBIC_REACH = 1.5
 

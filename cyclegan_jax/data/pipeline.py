@@ -44,7 +44,7 @@ def examples(dataset: Dataset, split: str, config: DataConfig, *, seed: int = 0,
     A dataset of dicts: `rgb` and `ir`, float32 [height, width, channels] of network values;
     `id`, `sequence`, `ir_id` and `ir_sequence`, str (equal in pairs). If `masked`, also
     `ir_mask`, bool [height, width, 1], where the IR image has data (elsewhere it is
-    masks.FILL), and `rgb_mask`, the same for the IR image that belongs to the RGB image.
+    black), and `rgb_mask`, the same for the IR image that belongs to the RGB image.
 
   Raises:
     UserError: the split is missing, empty, or not aligned where pairs are needed.

@@ -120,11 +120,11 @@ def normalised(planes: Mapping[str, np.ndarray], domain: Domain) -> np.ndarray:
   """The network values of a domain's image in a dict from `cut`.
 
   Returns:
-    float32 [height, width, channels]; IR pixels without data are masks.FILL.
+    float32 [height, width, channels]; IR pixels without data are black.
   """
   x = domain.normalisation.forward(np.asarray(planes[domain.name], np.float32))
   if domain.name == 'ir' and 'ir_mask' in planes:
-    x = np.where(planes['ir_mask'], x, np.float32(masks.FILL))
+    x = np.where(planes['ir_mask'], x, np.float32(domain.normalisation.interval.low))
   return x
 
 

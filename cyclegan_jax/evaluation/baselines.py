@@ -9,6 +9,7 @@ from typing import Callable, Mapping
 import grain
 import numpy as np
 
+from cyclegan_jax import emsn
 from cyclegan_jax.data import images, pipeline
 from cyclegan_jax.data.source import Dataset
 from cyclegan_jax.evaluation import retrieval
@@ -35,8 +36,7 @@ def baselines(dataset: Dataset, config: DataConfig, say: Say) -> dict[str, Predi
     no pairs.
   """
   rgb, ir = dataset.domains['rgb'], dataset.domains['ir']
-  mean = _mean_image(pipeline.domain_images(dataset, 'train', 'ir', config), say)
-  mean = ir.normalisation.inverse(mean)
+  mean = _mean_image(pipeline.domain_images(dataset, 'train', 'ir', config), ir.normalisation, say)
 
   def luminance(batch):
     pixels = rgb.normalisation.inverse(batch['rgb'])
@@ -56,12 +56,15 @@ def baselines(dataset: Dataset, config: DataConfig, say: Say) -> dict[str, Predi
   return {name: found[name] for name in BASELINES if name in found}
 
 
-def _mean_image(data: grain.MapDataset, say: Say) -> np.ndarray:
-  """Mean over the images in which a pixel is valid; where it never is, the mean of the others."""
+def _mean_image(data: grain.MapDataset, norm: emsn.Normalisation, say: Say) -> np.ndarray:
+  """Mean over the images in which a pixel is valid; where it never is, the mean of the others.
+
+  Of pixel values, so that it is the same, to the bit, in every normalisation.
+  """
   total, count = 0.0, 0
   for view in tracked(pipeline.stream(data), len(data), 'Averaging training images', say):
     valid = view.get('ir_mask', True)
-    total, count = total + np.where(valid, view['ir'], 0).astype(np.float64), count + 1 * valid
+    total, count = total + np.where(valid, emsn.to_pixels(norm, view['ir']), 0.0), count + 1 * valid
   mean = total / np.maximum(count, 1)
   seen = np.broadcast_to(np.asarray(count) > 0, mean.shape)
   return np.where(seen, mean, mean[seen].mean()).astype(np.float32)

@@ -92,6 +92,7 @@ def load(workdir: str | pathlib.Path, checkpoint: str = 'best') -> Model:
     step = checkpoints.resolve(checkpoint)
     state = checkpoints.restore(step)
     trained_steps = checkpoints.latest_step()
-  nets = networks.build(config.model, domains['rgb'].channels, domains['ir'].channels)
+  nets = networks.build(config.model, domains['rgb'].channels, domains['ir'].channels,
+                        {name: domain.normalisation for name, domain in domains.items()})
   return Model(config, step, domains,
                samples.translators(nets, state.best_params(), state.batch_stats), trained_steps)

@@ -55,6 +55,9 @@ def pairs(config: Config, name: str) -> list[Pair]:
     UserError: no published network has this form.
   """
   model = config.model
+  if config.data.normalisation not in ('plain', 'emsn'):
+    raise UserError(f'--normalisation={config.data.normalisation}: the published PyTorch networks '
+                    'work with --normalisation=plain.')
   is_generator = name in networks.generators(model)
   if is_generator and model.upsampling != 'transposed':
     raise UserError(f'--upsampling={model.upsampling}: the published PyTorch networks have '

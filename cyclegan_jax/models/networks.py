@@ -1,11 +1,13 @@
 """The networks of a run as pure functions of plain pytrees."""
 
 import dataclasses
-from typing import Any
+from typing import Any, Mapping
 
 from flax import nnx
 import jax
+import jax.numpy as jnp
 
+from cyclegan_jax import emsn
 from cyclegan_jax.models.discriminators import PatchDiscriminator
 from cyclegan_jax.models.generators import GENERATORS
 from cyclegan_jax.settings import ModelConfig
@@ -17,8 +19,16 @@ _NAMES = {'cyclegan': (('rgb_to_ir', 'ir_to_rgb'), ('rgb', 'ir')),
 
 @dataclasses.dataclass(frozen=True)
 class Network:
-  """The static half of a Flax NNX module; the arrays are given at each call."""
+  """The static half of a Flax NNX module; the arrays are given at each call.
+
+  Attributes:
+    graph: the module's.
+    constants: values of constant channels that the module sees after those of its input.
+    interval: what the output, from -1 to 1, is spread onto; only generators' is not [-1, 1].
+  """
   graph: nnx.GraphDef
+  constants: tuple[float, ...] = ()
+  interval: emsn.Interval = emsn.Interval()
 
   def __call__(self, params: Any, batch_stats: Any, x: jax.Array, *, training: bool,
                keys: jax.Array | None = None) -> tuple[jax.Array, Any]:
@@ -37,8 +47,12 @@ class Network:
     """
     module = nnx.merge(self.graph, params, batch_stats, copy=True)
     module.train() if training else module.eval()
+    if self.constants:
+      constants = jnp.broadcast_to(jnp.asarray(self.constants, x.dtype),
+                                   (*x.shape[:-1], len(self.constants)))
+      x = jnp.concatenate([x, constants], axis=-1)
     y = module(x) if keys is None else module(x, keys)
-    return y, nnx.to_pure_dict(nnx.state(module, nnx.BatchStat))
+    return self.interval.spread(y), nnx.to_pure_dict(nnx.state(module, nnx.BatchStat))
 
 
 def generators(config: ModelConfig) -> tuple[str, ...]:
@@ -58,18 +72,34 @@ def judged_channels(config: ModelConfig, rgb_channels: int, ir_channels: int) ->
   return {name: condition + channels[name] for name in discriminators(config)}
 
 
-def build(config: ModelConfig, rgb_channels: int, ir_channels: int) -> dict[str, Network]:
-  """The networks of the method by name."""
-  modules = _modules(config, rgb_channels, ir_channels)
-  return {name: Network(nnx.split(nnx.eval_shape(lambda make=make: make(nnx.Rngs(0))))[0])
+def build(config: ModelConfig, rgb_channels: int, ir_channels: int,
+          norms: Mapping[str, emsn.Normalisation] = emsn.PLAIN) -> dict[str, Network]:
+  """The networks of the method by name.
+
+  Args:
+    config: their shape.
+    rgb_channels: of RGB images.
+    ir_channels: of IR images.
+    norms: by domain, what network values mean: the interval that a generator's images lie in, and
+      the constant channels that generators see. Discriminators judge images alone: to one domain's
+      judge a constant tells nothing.
+  """
+  modules = _modules(config, rgb_channels, ir_channels, norms)
+  nets = {name: Network(nnx.split(nnx.eval_shape(lambda make=make: make(nnx.Rngs(0))))[0])
           for name, make in modules.items()}
+  for name in generators(config):
+    source, target = name.split('_to_')
+    nets[name] = dataclasses.replace(nets[name], constants=norms[source].constants,
+                                     interval=norms[target].interval)
+  return nets
 
 
-def initialise(config: ModelConfig, rgb_channels: int, ir_channels: int,
-               key: jax.Array) -> tuple[dict[str, Any], dict[str, Any]]:
+def initialise(config: ModelConfig, rgb_channels: int, ir_channels: int, key: jax.Array,
+               norms: Mapping[str, emsn.Normalisation] = emsn.PLAIN
+               ) -> tuple[dict[str, Any], dict[str, Any]]:
   """Initial parameters and batch statistics by network name, as nested dicts of float32."""
   params, batch_stats = {}, {}
-  modules = _modules(config, rgb_channels, ir_channels)
+  modules = _modules(config, rgb_channels, ir_channels, norms)
   for (name, make), k in zip(modules.items(), jax.random.split(key, len(modules))):
     _, p, s = nnx.split(make(nnx.Rngs(k)), nnx.Param, nnx.BatchStat)
     params[name], batch_stats[name] = nnx.to_pure_dict(p), nnx.to_pure_dict(s)
@@ -81,12 +111,14 @@ def count_parameters(params: Any) -> int:
   return sum(leaf.size for leaf in jax.tree.leaves(params))
 
 
-def _modules(config: ModelConfig, rgb_channels: int, ir_channels: int) -> dict[str, Any]:
+def _modules(config: ModelConfig, rgb_channels: int, ir_channels: int,
+             norms: Mapping[str, emsn.Normalisation]) -> dict[str, Any]:
   generator, channels = GENERATORS[config.generator], {'rgb': rgb_channels, 'ir': ir_channels}
   modules = {}
   for name in generators(config):
-    source, target = (channels[domain] for domain in name.split('_to_'))
-    modules[name] = lambda rngs, a=source, b=target: generator(config, a, b, rngs)
+    source, target = name.split('_to_')
+    seen = channels[source] + len(norms[source].constants)
+    modules[name] = lambda rngs, a=seen, b=channels[target]: generator(config, a, b, rngs)
   for name, seen in judged_channels(config, rgb_channels, ir_channels).items():
     modules[name] = lambda rngs, seen=seen: PatchDiscriminator(config, seen, rngs)
   return modules

@@ -4,7 +4,9 @@ import pathlib
 
 import jax
 
+from cyclegan_jax import bands
 from cyclegan_jax import config as config_lib
+from cyclegan_jax import emsn
 from cyclegan_jax.data import cache, pipeline
 from cyclegan_jax.data.source import Dataset
 from cyclegan_jax.models import networks
@@ -47,7 +49,7 @@ def text(config: Config, dataset: Dataset, state: TrainState, total: int, steps_
              for name in networks.discriminators(model)]) + ').',
       f'Data: {dataset.description}',
       f'Examples: {sizes}.', _memory(config, dataset),
-      _sampling(config), *_missing(dataset),
+      _sampling(config), *_normalisation(config), *_missing(dataset),
       f'Steps: {total} ({steps_per_epoch} an epoch{done}). '
       f'Run folder: {workdir}',
   ])
@@ -84,6 +86,29 @@ def _binary(size: int) -> str:
   """Bytes as 3.2 KiB, MiB or GiB."""
   power = 30 if size >= 2 ** 30 else 20 if size >= 2 ** 20 else 10
   return f'{size / 2 ** power:.1f} {"KMG"[power // 10 - 1]}iB'
+
+
+def _normalisation(config: Config) -> list[str]:
+  """What another normalisation than plain does."""
+  data = config.data
+  if data.normalisation == 'plain':
+    return []
+  if data.normalisation == 'emsn':
+    return ['Normalisation: emsn. As printed in the paper it is plain scaling to [-1, 1] but for '
+            'rounding: a run with --normalisation=plain differs from this one by chance alone.']
+  axis = bands.format_band(bands.parse('axis_band', data.axis_band))
+  norms, parts = emsn.normalisations(data), []
+  for domain, norm in norms.items():
+    band = bands.parse(f'{domain}_band', getattr(data, f'{domain}_band'))
+    if norm.constants:
+      places = ', '.join(f'{value:.3f}' for value in norm.constants)
+      parts.append(f'{domain.upper()} {places}')
+    else:
+      parts.append(f'{domain.upper()} ({bands.format_band(band)}) lies in [{norm.interval.low:.3f}, '
+                   f'{norm.interval.high:.3f}]')
+  what = ('plain, and each channel has its wavelength beside it, on a logarithmic axis'
+          if data.normalisation == 'spectral_channels' else 'on the axis')
+  return [f'Normalisation: {data.normalisation}, {what} of {axis}: {"; ".join(parts)}.']
 
 
 def _sampling(config: Config) -> str:

@@ -13,6 +13,7 @@ import grain
 import jax
 import numpy as np
 
+from cyclegan_jax import emsn
 from cyclegan_jax import run_folder
 from cyclegan_jax.data import images, pipeline
 from cyclegan_jax.data.source import Dataset
@@ -134,7 +135,8 @@ class _Run:
 
   def __post_init__(self):
     data = self.config.data
-    self.nets = networks.build(self.config.model, data.rgb_channels, data.ir_channels)
+    self.nets = networks.build(self.config.model, data.rgb_channels, data.ir_channels,
+                               emsn.normalisations(data))
     self.total = self.config.train.steps or self.config.train.epochs * self.steps_per_epoch
     self.iterator = _batches(self.config, self.dataset)
     self.state, self.step = self._restored_or_new()

@@ -1,7 +1,7 @@
 """What a training step minimises: the passes of the networks over examples, and their loss terms.
 
 Where a batch has masks, pixels without thermal data count in no term: distances leave them out,
-and discriminators see them blank in real and generated images alike.
+and discriminators see them black in real and generated images alike.
 """
 
 import dataclasses
@@ -11,7 +11,7 @@ import jax
 from jax import lax
 import jax.numpy as jnp
 
-from cyclegan_jax.data.masks import FILL
+from cyclegan_jax import emsn
 from cyclegan_jax.models import networks
 from cyclegan_jax.models.layers import BATCH_NORM_MOMENTUM, DEVICE_AXIS
 from cyclegan_jax.settings import Config
@@ -103,7 +103,7 @@ class Part:
   def judged(self, domain: str, image: jax.Array, source: str) -> jax.Array:
     """A discriminator's input: an image that is, or was made from, the batch's `source` image."""
     mask = self.batch.get(f'{source}_mask')
-    image = image if mask is None else jnp.where(mask, image, FILL)
+    image = image if mask is None else jnp.where(mask, image, self._interval(domain).low)
     if self.config.model.method == 'pix2pix':
       image = jnp.concatenate([self.batch['rgb'], image], axis=-1)
     return image
@@ -116,7 +116,11 @@ class Part:
   def _run(self, name: str, x: jax.Array, state: TrainState,
            generator_pass: int = FAKE) -> tuple[jax.Array, TrainState]:
     """Applies a network in training mode; the state comes back with its new statistics."""
-    keys = None
+    net, keys = self.nets[name], None
+    if generator_pass == IDENTITY:
+      # It sees an image of its target, which the generator of the other direction always does.
+      source, target = name.split('_to_')
+      net = dataclasses.replace(net, constants=self.nets[f'{target}_to_{source}'].constants)
     if self.config.model.dropout and name in networks.generators(self.config.model):
       # Of the whole batch, so that neither devices nor parts change what is drawn.
       before = lax.axis_index(DEVICE_AXIS) * self.config.train.accumulate + self.number
@@ -124,7 +128,7 @@ class Part:
       keys = random_keys.dropout(self.config, state.step, rows, generator_pass)
 
     def apply(params, stats, x, keys):
-      return self.nets[name](params, stats, x, training=True, keys=keys)
+      return net(params, stats, x, training=True, keys=keys)
 
     if self.config.train.remat:
       apply = jax.checkpoint(apply)
@@ -144,8 +148,17 @@ class Part:
     return terms
 
   def _distance(self, measure: Any, domain: str, image: jax.Array) -> jax.Array:
-    """A loss term between the batch's image of a domain and another one."""
-    return measure(self.batch[domain], image, self.batch.get(f'{domain}_mask'))
+    """A loss term between the batch's image of a domain and another one.
+
+    In every normalisation the domain's interval counts as [-1, 1]: the same error has the same
+    weight.
+    """
+    relative = self._interval(domain).relative
+    return measure(relative(self.batch[domain]), relative(image),
+                   self.batch.get(f'{domain}_mask'))
+
+  def _interval(self, domain: str) -> emsn.Interval:
+    return emsn.normalisation(domain, self.config.data).interval
 
   def _weighted(self, terms: Terms) -> jax.Array:
     """The sum that the generators minimise."""

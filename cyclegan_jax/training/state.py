@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from cyclegan_jax import emsn
 from cyclegan_jax.models import networks
 from cyclegan_jax.settings import Config, TrainConfig
 from cyclegan_jax.training import image_pool
@@ -62,7 +63,8 @@ def initialise(config: Config) -> TrainState:
   """The state before the first step; the same for the same seed."""
   data, model, train = config.data, config.model, config.train
   params, batch_stats = networks.initialise(
-      model, data.rgb_channels, data.ir_channels, jax.random.key(train.seed))
+      model, data.rgb_channels, data.ir_channels, jax.random.key(train.seed),
+      emsn.normalisations(data))
   generators, discriminators = networks.generators(model), networks.discriminators(model)
   # The form of Adam's state does not depend on the length of an epoch.
   adam = optimizer(train, steps_per_epoch=1)

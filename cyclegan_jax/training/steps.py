@@ -62,7 +62,7 @@ def train_step(state: TrainState, batch: Batch, *, nets: Mapping[str, networks.N
   if not discriminators_first:
     after, discriminator_terms = step.update_discriminators(after, fakes)
     terms |= discriminator_terms
-  terms |= watch.observe(batch, fakes['ir'], config.data.paired)
+  terms |= watch.observe(batch, fakes['ir'], config.data)
   batch_stats = after.batch_stats
   if not config.model.sync_batch_norm:
     batch_stats = lax.pmean(batch_stats, DEVICE_AXIS)

@@ -9,10 +9,13 @@ import jax
 from jax import lax
 import jax.numpy as jnp
 
+from cyclegan_jax import emsn
 from cyclegan_jax.data.images import LUMA_WEIGHTS
-from cyclegan_jax.data.masks import FILL
 from cyclegan_jax.models.layers import DEVICE_AXIS
+from cyclegan_jax.settings import DataConfig
 
+# What pixels without thermal data hold here.
+_BLACK = -1.0
 # Generated images that differ less than this share of what true ones do are all alike.
 _LEAST_SPREAD = 0.05
 # What an output has in common with inverted luminance that is hardly anything else.
@@ -22,30 +25,32 @@ _TINY = 1e-6
 
 
 def observe(batch: Mapping[str, jax.Array], fake_ir: jax.Array,
-            paired: bool) -> dict[str, jax.Array]:
+            config: DataConfig) -> dict[str, jax.Array]:
   """Figures of a step's generated IR images, float32 scalars, on one device of the pmap axis.
 
   Args:
     batch: this device's `rgb` and `ir`, see `steps.train_step`.
     fake_ir: generated from `rgb`, float32 [rows, height, width, channels].
-    paired: whether `ir` shows the scenes of `rgb`.
+    config: whether `ir` shows the scenes of `rgb`, and what network values mean.
 
   Returns:
-    `spread_generated` and `spread_true`: standard deviation over the batch, mean over pixels, in
-    network values (0 for a batch of 1); `correlation_luminance` and, of pairs, `correlation_true`:
+    `spread_generated` and `spread_true`: standard deviation over the batch, mean over pixels
+    (0 for a batch of 1), of network values whose interval counts as [-1, 1]; `correlation_luminance` and, of pairs, `correlation_true`:
     Pearson's, mean over images, with the RGB image's luminance and the true IR image; 0 for
     constant images.
   """
   mask = batch.get('rgb_mask')
-  rgb = batch['rgb']
+  intervals = {name: norm.interval for name, norm in emsn.normalisations(config).items()}
+  rgb, ir = (intervals[name].relative(batch[name]) for name in ('rgb', 'ir'))
+  fake_ir = intervals['ir'].relative(fake_ir)
   luma = rgb @ jnp.array(LUMA_WEIGHTS)[:, None] if rgb.shape[-1] == 3 else rgb
   grey = jnp.mean(fake_ir, axis=-1, keepdims=True)
   figures = {
       'spread_generated': _spread(fake_ir, mask),
-      'spread_true': _spread(batch['ir'], batch.get('ir_mask')),
+      'spread_true': _spread(ir, batch.get('ir_mask')),
       'correlation_luminance': _correlation(luma, grey, mask)}
-  if paired:
-    figures['correlation_true'] = _correlation(batch['ir'], fake_ir, mask)
+  if config.paired:
+    figures['correlation_true'] = _correlation(ir, fake_ir, mask)
   return figures
 
 
@@ -67,7 +72,7 @@ def warnings(row: Mapping[str, float], batch_size: int) -> list[str]:
 
 
 def _spread(images: jax.Array, mask: jax.Array | None) -> jax.Array:
-  images = images if mask is None else jnp.where(mask, images, FILL)
+  images = images if mask is None else jnp.where(mask, images, _BLACK)
   mean = lax.pmean(jnp.mean(images, axis=0), DEVICE_AXIS)
   variance = lax.pmean(jnp.mean((images - mean) ** 2, axis=0), DEVICE_AXIS)
   return jnp.mean(jnp.sqrt(variance))

@@ -24,7 +24,7 @@ NUMBERS = itertools.count()
 KINDS = {'plain': {}, '16 bit': {'deep': True}, 'masks': {'masked': True}}
 
 
-def dataset(deep=False, masked=False, use_emsn=False):
+def dataset(deep=False, masked=False, normalisation='plain'):
   """Noise, RGB of 8 bits, IR perhaps of 16, a mask of its own for each record."""
   rng, number = np.random.default_rng(0), next(NUMBERS)
   dtype = np.uint16 if deep else np.uint8
@@ -38,7 +38,8 @@ def dataset(deep=False, masked=False, use_emsn=False):
       noise['mask'][:, i:i + 6] = 0
     records.append({**{name: images.encode_png(pixels) for name, pixels in noise.items()},
                     'id': f'{number}/{i}'.encode(), 'sequence': b's'})
-  domains = {name: Domain(name, channels, emsn.normalisation(name, use_emsn, max_values[name]))
+  config = DataConfig(normalisation=normalisation)
+  domains = {name: Domain(name, channels, emsn.normalisation(name, config, max_values[name]))
              for name, channels in (('rgb', 3), ('ir', 1))}
   return Dataset('x', 'x', 'x', domains, {'train': Split('train', records, records, aligned=True)},
                  has_mask=masked)
@@ -81,9 +82,9 @@ def of_records(counts, data):
 
 @pytest.mark.parametrize('kind', KINDS)
 @pytest.mark.parametrize('paired', [True, False])
-@pytest.mark.parametrize('use_emsn', [True, False])
-def test_the_stream_is_the_same_however_much_is_kept(kind, paired, use_emsn):
-  data = dataset(**KINDS[kind], use_emsn=use_emsn)
+@pytest.mark.parametrize('normalisation', ['plain', 'emsn', 'spectral_log'])
+def test_the_stream_is_the_same_however_much_is_kept(kind, paired, normalisation):
+  data = dataset(**KINDS[kind], normalisation=normalisation)
   config = dataclasses.replace(CONFIG, paired=paired)
   some = pipeline.decoded_bytes(data, config) / 2 / 2 ** 30
   none, part, whole = (take(stream(data, config, gib, seed=3), 8) for gib in (NONE, some, ALL))

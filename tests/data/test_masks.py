@@ -27,7 +27,7 @@ def dataset(mask, n=3):
   records = [{'rgb': images.encode_png(rng.integers(0, 256, (*SIZE, 3), np.uint8)),
               'ir': images.encode_png(ir), 'mask': images.encode_png(mask),
               'id': f's/{i}'.encode(), 'sequence': b's'} for i in range(n)]
-  domains = {name: Domain(name, channels, emsn.normalisation(name, False, 255.0))
+  domains = {name: Domain(name, channels, emsn.Plain())
              for name, channels in (('rgb', 3), ('ir', 1))}
   return Dataset('x', 'x', 'x', domains, {'train': Split('train', records, records, aligned=True)},
                  has_mask=True)
@@ -96,7 +96,7 @@ def test_masks_are_cut_and_mirrored_like_their_images(paired):
     example = examples[i]
     assert example['ir_mask'].shape == example['rgb_mask'].shape == (16, 20, 1)
     np.testing.assert_allclose(
-        example['ir'], np.where(example['ir_mask'], 200 / 127.5 - 1, masks.FILL), atol=1e-6)
+        example['ir'], np.where(example['ir_mask'], 200 / 127.5 - 1, -1), atol=1e-6)
     assert not paired or (example['ir_mask'] == example['rgb_mask']).all()
     seen.add(example['ir_mask'].tobytes())
   assert len(seen) > 5

@@ -186,7 +186,7 @@ def test_real_pairs(roadscene):
 def _dataset(pairs, aligned=True, name='made up'):
   records = [{'rgb': images.encode_png(rgb), 'ir': images.encode_png(ir), 'id': identity.encode(),
               'sequence': b''} for identity, rgb, ir in pairs]
-  domains = {key: Domain(key, channels, emsn.normalisation(key, False, 255.0))
+  domains = {key: Domain(key, channels, emsn.Plain())
              for key, channels in (('rgb', 3), ('ir', 1))}
   half = len(records) // 2
   splits = {split: Split(split, part, part, aligned)

@@ -9,11 +9,14 @@ from cyclegan_jax import emsn
 from cyclegan_jax.data.source import Domain
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.inference.model import Model
+from cyclegan_jax.settings import DataConfig
+
+EMSN = DataConfig(normalisation='emsn')
 
 
 def model(translator, ir_max=255.0):
-  domains = {'rgb': Domain('rgb', 3, emsn.normalisation('rgb', True)),
-             'ir': Domain('ir', 1, emsn.normalisation('ir', True, ir_max))}
+  domains = {'rgb': Domain('rgb', 3, emsn.normalisation('rgb', EMSN)),
+             'ir': Domain('ir', 1, emsn.normalisation('ir', EMSN, ir_max))}
   return Model(config_lib.make(), 0, domains, {'rgb_to_ir': translator})
 
 
@@ -55,7 +58,7 @@ def test_false_colour_is_refused_where_one_channel_is_expected():
 
 def test_grey_rgb_domain_takes_the_luminance():
   domains = {**model(first_channel).domains,
-             'rgb': Domain('rgb', 1, emsn.normalisation('rgb', False))}
+             'rgb': Domain('rgb', 1, emsn.Plain())}
   image = np.random.default_rng(0).integers(0, 256, (8, 8, 3), np.uint8)
   result = Model(config_lib.make(), 0, domains, {'rgb_to_ir': first_channel}).translate(image)
   np.testing.assert_array_equal(result, np.rint(image @ np.float32([[.299], [.587], [.114]])))

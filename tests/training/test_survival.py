@@ -11,6 +11,7 @@ import pytest
 
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.inference import model as model_lib
+from cyclegan_jax.settings import DataConfig
 from cyclegan_jax.training import interruption, run_lock, watch
 from cyclegan_jax.training.progress import CLOCKED
 from tests.conftest import REPOSITORY
@@ -207,7 +208,7 @@ def test_figures_of_generated_images():
     shards = {k: np.asarray(v, bool if k == 'rgb_mask' else np.float32).reshape(2, 4, *v.shape[1:])
               for k, v in batch.items()}
     found = jax.pmap(lambda batch, fake: jax.lax.pmean(
-        watch.observe(batch, fake, True), 'devices'), axis_name='devices',
+        watch.observe(batch, fake, DataConfig(paired=True)), 'devices'), axis_name='devices',
                      devices=jax.devices()[:2])(
         shards, fake.astype(np.float32).reshape(2, 4, 9, 7, 1))
     inside = mask if masked else np.ones_like(mask)
@@ -223,6 +224,6 @@ def test_figures_of_generated_images():
 
 def test_constant_images_have_no_correlation():
   batch = {'rgb': np.zeros((1, 2, 4, 4, 3), np.float32), 'ir': np.ones((1, 2, 4, 4, 1), np.float32)}
-  found = jax.pmap(lambda b: watch.observe(b, b['ir'], True), axis_name='devices',
+  found = jax.pmap(lambda b: watch.observe(b, b['ir'], DataConfig(paired=True)), axis_name='devices',
                    devices=jax.devices()[:1])(batch)
   assert not np.any(np.stack(list(found.values())))
