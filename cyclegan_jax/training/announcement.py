@@ -95,7 +95,7 @@ def _normalisation(config: Config) -> list[str]:
     return []
   if data.normalisation == 'emsn':
     return ['Normalisation: emsn. As printed in the paper it is plain scaling to [-1, 1] but for '
-            'rounding: a run with --normalisation=plain differs from this one by chance alone.']
+            'rounding: what differs from a run with --normalisation=plain is chance.']
   axis = bands.format_band(bands.parse('axis_band', data.axis_band))
   norms, parts = emsn.normalisations(data), []
   for domain, norm in norms.items():

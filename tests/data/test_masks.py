@@ -20,14 +20,14 @@ def framed(top=3, bottom=0, left=5, right=2):
   return mask
 
 
-def dataset(mask, n=3):
+def dataset(mask, n=3, config=DataConfig()):
   """Records whose IR image is 200 where it is valid and 90 elsewhere."""
   rng = np.random.default_rng(0)
   ir = np.where(mask == 255, 200, 90).astype(np.uint8)
   records = [{'rgb': images.encode_png(rng.integers(0, 256, (*SIZE, 3), np.uint8)),
               'ir': images.encode_png(ir), 'mask': images.encode_png(mask),
               'id': f's/{i}'.encode(), 'sequence': b's'} for i in range(n)]
-  domains = {name: Domain(name, channels, emsn.Plain())
+  domains = {name: Domain(name, channels, emsn.normalisation(name, config))
              for name, channels in (('rgb', 3), ('ir', 1))}
   return Dataset('x', 'x', 'x', domains, {'train': Split('train', records, records, aligned=True)},
                  has_mask=True)
@@ -100,6 +100,16 @@ def test_masks_are_cut_and_mirrored_like_their_images(paired):
     assert not paired or (example['ir_mask'] == example['rgb_mask']).all()
     seen.add(example['ir_mask'].tobytes())
   assert len(seen) > 5
+
+
+@pytest.mark.parametrize('normalisation', ['emsn', 'spectral_linear', 'spectral_log'])
+def test_pixels_without_data_are_black_in_every_normalisation(normalisation):
+  config = DataConfig(paired=True, resize='none', image_size=SIZE, normalisation=normalisation)
+  data = dataset(framed(), config=config)
+  example = pipeline.examples(data, 'train', config)[0]
+  pixels = emsn.to_pixels(data.domains['ir'].normalisation, example['ir'])
+  np.testing.assert_array_equal(pixels, np.where(example['ir_mask'], 200, 0))
+  assert not example['ir_mask'].all() and example['ir_mask'].any()
 
 
 def test_crop_leaves_valid_pixels_only():

@@ -118,6 +118,25 @@ def test_emsn_is_mapped_in(dataset, config):
   np.testing.assert_allclose(emsn['ir'], plain['ir'], atol=1e-6)
 
 
+@pytest.mark.parametrize('normalisation', ['spectral_linear', 'spectral_log'])
+def test_spectral_normalisations_are_mapped_in(config, normalisation):
+  options = dict(source_dir=config.source_dir, data_dir=config.data_dir, image_size=(16, 16))
+  plain = datasets.load('folder', 'train', **options)[0]
+  example = datasets.load('folder', 'train', normalisation=normalisation, ir_band='lwir',
+                          **options)[0]
+  scale = np.asarray if normalisation == 'spectral_linear' else np.log
+  for name, (low, high) in (('rgb', (380, 750)), ('ir', (7500, 14000))):
+    wavelength = low + (high - low) * (plain[name].astype(np.float64) + 1) / 2
+    axis = scale(380), scale(14000)
+    np.testing.assert_allclose(
+        example[name], 2 * (scale(wavelength) - axis[0]) / (axis[1] - axis[0]) - 1, atol=1e-6)
+
+
+def test_the_shorthand_of_load_may_not_contradict():
+  with pytest.raises(UserError, match='--emsn and --normalisation=spectral_log'):
+    datasets.load('folder', emsn=True, normalisation='spectral_log')
+
+
 def test_batches_lie_on_the_devices_and_resume(dataset, config):
   examples = pipeline.examples(dataset, 'train', config, train=True)
   stream = pipeline.batches(dataset, config, 8, parallel.sharding())

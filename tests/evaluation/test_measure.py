@@ -41,6 +41,22 @@ def test_baselines_are_what_they_say(dataset, config):
   np.testing.assert_allclose(found['luminance'], luma, atol=1e-3)
 
 
+def test_baselines_are_the_same_in_every_normalisation(config):
+  found = {}
+  for kind in ('plain', 'emsn', 'spectral_linear', 'spectral_log'):
+    data = dataclasses.replace(config.data, normalisation=kind)
+    dataset = datasets.open_dataset(data)
+    batch = {key: np.stack([pipeline.examples(dataset, 'train', data)[i][key] for i in range(2)])
+             for key in ('rgb', 'ir')}
+    found[kind] = {name: np.asarray(predict(batch))
+                   for name, predict in baselines.baselines(dataset, data, print).items()}
+  for kind, predictions in found.items():
+    for name, prediction in predictions.items():
+      # Luminance is of images that went through the normalisation and back.
+      np.testing.assert_allclose(prediction, found['plain'][name], rtol=0,
+                                 atol=2e-3 if name == 'luminance' else 0, err_msg=f'{kind} {name}')
+
+
 def test_luminance_is_scaled_to_sixteen_bits(dataset, config):
   ir = dataset.domains['ir']
   deep = dataclasses.replace(dataset, domains={**dataset.domains, 'ir': dataclasses.replace(

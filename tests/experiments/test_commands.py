@@ -182,6 +182,11 @@ def test_another_configuration_is_refused(walk):
     (['--dataset=synthetic', '--image_size=128', '--load_size=64'], ['crop is larger']),
     (['--dataset=synthetic', '--batch_size=many'], ['batch_size']),
     (['--dataset=synthetic', 'extra'], ["'extra'"]),
+    (['--dataset=synthetic', '--emsn', '--normalisation=spectral_log'],
+     ['--emsn and --normalisation=spectral_log contradict', 'Leave one of them out']),
+    (['--preset=demo', '--noemsn', '--ir_band=lwir'], ['--ir_band=lwir', '--normalisation=plain']),
+    (['--preset=demo', '--normalisation=spectral_log', '--ir_band=lwir', '--precision=bfloat16'],
+     ['--precision=bfloat16', 'of the 256 grey levels of RGB']),
     (['--nosuch_flag'], ['nosuch_flag']),
 ])
 def test_bad_flags(tmp_path, flags, words):

@@ -221,6 +221,8 @@ def test_files_of_another_kind(tmp_path):
     import_(config, tmp_path)
   with pytest.raises(UserError, match='--upsampling=resize'):
     import_(tiny('cyclegan', upsampling='resize'), tmp_path)
+  with pytest.raises(UserError, match='--normalisation=spectral_log.*--normalisation=plain'):
+    import_(tiny('cyclegan', normalisation='spectral_log'), tmp_path)
 
 
 def test_missing_generators(tmp_path):
