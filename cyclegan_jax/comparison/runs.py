@@ -92,7 +92,7 @@ def load(label: str, seed: int, folder: pathlib.Path, split: str) -> Run:
     names = [name for name in rows[0] if name not in ('id', 'sequence')]
     per_image = {name: np.array([float(row[name]) for row in rows]) for name in names}
     return Run(label, seed, folder, content, tuple(row['id'] for row in rows),
-               tuple(map(_sequence, rows)), per_image, _curves(folder))
+               tuple(row['sequence'] or row['id'] for row in rows), per_image, _curves(folder))
   except (OSError, ValueError, KeyError, IndexError, TypeError) as error:
     raise UserError(f'{file} cannot be read: {error!r}. Delete it; the same command writes it '
                     'again.') from error
@@ -125,13 +125,6 @@ def _same_settings(settings: Mapping[str, Any], config: Config) -> bool:
 def _rows(file: pathlib.Path) -> list[dict[str, str]]:
   with file.open(newline='') as lines:
     return list(csv.DictReader(lines))
-
-
-def _sequence(row: Mapping[str, str]) -> str:
-  """The column, else the folder in the id, else the image itself."""
-  if row.get('sequence'):
-    return row['sequence']
-  return row['id'].rpartition('/')[0] or row['id']
 
 
 def _curves(folder: pathlib.Path) -> dict[str, np.ndarray]:

@@ -61,7 +61,8 @@ def write(folder: pathlib.Path, run: Config, level: float = 20.0, split: str = '
       'settings': config_lib.flatten(run), 'definitions': {'psnr': 'dB <of images>'},
       'versions': {'jax': '1.2.3'}, 'commit': 'abc', **content}))
   _csv(evaluation / 'per_image.csv', [
-      {'id': name, **{key: column[i] for key, column in per_image.items()}}
+      {'id': name, 'sequence': name.split('/')[0],
+       **{key: column[i] for key, column in per_image.items()}}
       for i, name in enumerate(ids)])
   if pictures:
     for name in ('paper_figure.png', 'examples.png'):

@@ -71,13 +71,13 @@ def test_load(folder):
 
 @pytest.mark.parametrize('header, sequences', [
     ('id,sequence,psnr\na/1,x,1\na/2,y,2\n', ('x', 'y')),
-    ('id,psnr\na/1,1\na/2,2\n', ('a', 'a')), ('id,psnr\n1,1\n2,2\n', ('1', '2'))])
-def test_sequences_come_from_the_column_or_the_id(folder, header, sequences):
+    ('id,sequence,psnr\n1,,1\n2,,2\n', ('1', '2'))])
+def test_an_image_without_a_sequence_stands_for_itself(folder, header, sequences):
   (folder / 'evaluation' / 'test' / 'per_image.csv').write_text(header)
   assert runs.load('a', 3, folder, 'test').sequences == sequences
 
 
-@pytest.mark.parametrize('content', [None, '', 'id,psnr\n', 'id,psnr\na,x\n'])
+@pytest.mark.parametrize('content', [None, '', 'id,sequence,psnr\n', 'id,psnr\na,1\n', 'id,sequence,psnr\na,,x\n'])
 def test_a_damaged_table_is_named(folder, content):
   file = folder / 'evaluation' / 'test' / 'per_image.csv'
   file.unlink() if content is None else file.write_text(content)
