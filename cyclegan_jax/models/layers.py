@@ -87,12 +87,28 @@ class ResizeConv(nnx.Module):
     return self.conv(x.repeat(2, axis=1).repeat(2, axis=2))
 
 
+class _Statistic(nnx.BatchStat):
+  """A running statistic, which is only ever replaced as a whole.
+
+  Flax would look at the new value's sharding. A traced value has none, and JAX takes long to
+  explain that: three quarters of the time that tracing a training step took.
+  """
+
+  def __setitem__(self, key: Any, value: jax.Array) -> None:
+    del key  # It is `...`.
+    self.set_value(value)
+
+
 class BatchNorm(nnx.BatchNorm):
   """Batch norm whose running variance is that of PyTorch: unbiased, over n - 1 elements.
 
   Outputs in training do not depend on it; those in evaluation do, for small batches. Computes in
   float32 at least; the output has the input's dtype.
   """
+
+  def __init__(self, channels: int, **options: Any):
+    super().__init__(channels, **options)
+    self.mean, self.var = _Statistic(self.mean[...]), _Statistic(self.var[...])
 
   def __call__(self, x: jax.Array) -> jax.Array:
     before = self.var[...]
