@@ -1,0 +1,102 @@
+"""The comparisons of docs/results.md: trains what is missing, and writes their tables and pictures.
+
+  python -m benchmarks.results --roadscene=ROADSCENE --runs=runs/results --workers=2
+  python -m benchmarks.results --runs=runs/results --report_only
+
+Two questions, two data sets: experiments.compare is run four times, each in its folder of --runs,
+with the flags below. The report of each is then copied to docs/results/: comparison.md,
+comparison.json and table.csv, and the curves and pictures as comparison.html. What is trained
+already is not trained again, so the same command goes on after a stop.
+"""
+
+import pathlib
+import shutil
+import subprocess
+import sys
+
+from absl import app
+from absl import flags
+
+_ROADSCENE = flags.DEFINE_string('roadscene', None, 'Folder with the RoadScene pairs, rgb/ and '
+                                 'ir/; needed to train on them.')
+_RUNS = flags.DEFINE_string('runs', 'runs/results', 'Where the runs are kept.')
+_WORKERS = flags.DEFINE_integer('workers', 2, 'Runs at a time.', lower_bound=1)
+_ONLY = flags.DEFINE_list('only', None, 'Only these comparisons, such as roadscene_paper.')
+_REPORT_ONLY = flags.DEFINE_boolean('report_only', False, 'Train nothing.')
+
+_REPOSITORY = pathlib.Path(__file__).resolve().parent.parent
+_COPIED = {'comparison.md': '.md', 'comparison.json': '.json', 'table.csv': '.csv',
+           'report.html': '.html'}
+# Small and narrow, so that all of it takes about two hours on two CPU cores.
+COMMON = ('--image_size=64', '--load_size=0', '--resize=area', '--flip', '--base_width=16',
+          '--discriminator_width=16', '--batch_size=4', '--learning_rate=5e-4', '--steps=250',
+          '--checkpoint_every=50', '--log_every=50')
+# The paper's questions: do pairs help, and does EMSN? paired_literal has pairs and no loss that
+# could tell. Four comparisons need eight seeds to reach p = 0.05 after Holm's correction.
+PAPER = ('--models=unpaired,unpaired_emsn,paired,paired_emsn,paired_literal', '--seeds=8',
+         '--comparisons=paired-unpaired,paired_emsn-paired,unpaired_emsn-unpaired,'
+         'paired_literal-unpaired')
+# What else there is, beside the paired model. Six seeds describe; they cannot decide five
+# comparisons.
+OTHERS = ('--models=paired,spectral_linear,spectral_log,spectral_channels',
+          '--model=pix2pix: --preset=pix2pix --paired --n_downsampling=6',
+          '--model=cyclegan: --preset=cyclegan --nopaired', '--seeds=6', '--reference=paired')
+QUESTIONS = {'paper': PAPER, 'others': OTHERS}
+# The runs of `paired` serve both comparisons of a data set.
+_SHARED = 'paired'
+
+
+def compare(folder: pathlib.Path, arguments: list[str]) -> int:
+  """Runs experiments.compare on a folder; its exit status."""
+  return subprocess.run([sys.executable, '-m', 'experiments.compare', f'--output={folder}',
+                         *arguments], cwd=_REPOSITORY).returncode
+
+
+def data_flags(name: str, runs: pathlib.Path) -> list[str]:
+  """Flags that name a data set; RoadScene is divided by scenes first."""
+  if name == 'synthetic':
+    return ['--dataset=synthetic', f'--data_dir={runs / "data"}']
+  scenes = runs / 'roadscene_scenes'
+  if not scenes.exists():
+    if not _ROADSCENE.value:
+      raise app.UsageError('--roadscene is missing: the folder with the RoadScene pairs.')
+    subprocess.run([sys.executable, '-m', 'benchmarks.roadscene', f'--output={scenes}',
+                    f'--source_dir={pathlib.Path(_ROADSCENE.value).resolve()}'],
+                   cwd=_REPOSITORY, check=True)
+  return ['--dataset=folder', f'--source_dir={scenes}', f'--data_dir={runs / "data"}']
+
+
+def share(first: pathlib.Path, second: pathlib.Path) -> None:
+  """Copies the finished runs of the model that both comparisons have."""
+  source, target = first / 'runs' / _SHARED, second / 'runs' / _SHARED
+  if source.exists() and not target.exists():
+    shutil.copytree(source, target)
+
+
+def main(argv: list[str]) -> None:
+  if len(argv) > 1:
+    raise app.UsageError(f'{argv[1]} is not a flag.')
+  runs, docs = pathlib.Path(_RUNS.value).resolve(), _REPOSITORY / 'docs' / 'results'
+  runs.mkdir(parents=True, exist_ok=True)
+  docs.mkdir(exist_ok=True)
+  names = [f'{data}_{question}' for question in QUESTIONS for data in ('roadscene', 'synthetic')]
+  for name in _ONLY.value or names:
+    data, question = name.split('_')
+    folder = runs / name
+    if _REPORT_ONLY.value:
+      status = compare(folder, ['--report_only'])
+    else:
+      if question == 'others' and not (folder / 'plan.json').exists():
+        # The plan is on record before the runs that it shares are there.
+        compare(folder, [*data_flags(data, runs), *COMMON, *OTHERS, '--print_jobs'])
+        share(runs / f'{data}_paper', folder)
+      status = compare(folder, [*data_flags(data, runs), *COMMON, *QUESTIONS[question],
+                                f'--workers={_WORKERS.value}'])
+    if status:
+      sys.exit(status)
+    for file, ending in _COPIED.items():
+      shutil.copy(folder / file, docs / f'{name}{ending}')
+
+
+if __name__ == '__main__':
+  app.run(main)
