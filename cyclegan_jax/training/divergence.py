@@ -7,9 +7,10 @@ from typing import Iterator
 
 from cyclegan_jax.errors import UserError
 
-ADVICE = ('. Nothing was saved since: the last checkpoint is intact. Look at the input images that '
-          'came then (experiments.check_pairs), find the operation with --debug_nans, or start '
-          'anew with a smaller --learning_rate in another --workdir.')
+_INTACT = ('. Nothing was saved since: the last checkpoint is intact. Look at the input images that '
+           'came then (experiments.check_pairs), ')
+_ANEW = 'start anew with a smaller --learning_rate in another --workdir.'
+ADVICE = f'{_INTACT}find the operation with --debug_nans, or {_ANEW}'
 _PACKAGE = str(pathlib.Path(__file__).resolve().parent.parent)
 
 
@@ -27,4 +28,4 @@ def explained(step: int) -> Iterator[None]:
              if frame.filename.startswith(_PACKAGE)][-1]
     raise UserError(
         f'NaN at step {step}, in {place.filename}, line {place.lineno}: {place.line}\n'
-        f'({str(error).strip().splitlines()[0]})' + ADVICE) from error
+        f'({str(error).strip().splitlines()[0]}){_INTACT}or {_ANEW}') from error

@@ -75,8 +75,8 @@ def test_small_networks_have_the_same_outputs(preset, ir_channels, record_proper
 @pytest.mark.parametrize('preset', PRESETS)
 def test_published_networks_have_the_same_outputs(preset, record_property):
   rows = 2 if preset == 'udacity' else 1
-  # Sums of up to 9,216 products, each rounded to 6e-8, through up to 24 layers.
-  check_forward(config_lib.make(preset, dataset='x', batch_size=rows), record_property, 3e-5)
+  # Sums of up to 9,216 products, each rounded to 6e-8, through up to 24 layers: 8e-6 were seen.
+  check_forward(config_lib.make(preset, dataset='x', batch_size=rows), record_property, 1e-5)
 
 
 @pytest.mark.parametrize('changed', [
