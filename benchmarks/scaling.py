@@ -38,6 +38,8 @@ _BATCH = flags.DEFINE_integer('batch', 0, 'Images in a batch where it does not g
 _SIZE = flags.DEFINE_integer('size', 0, 'Height and width where they do not grow; 0: 128, 64 for '
                              'devices.')
 _WIDTH = flags.DEFINE_integer('width', 0, 'Channels of the first layers; 0: the preset\'s.')
+_ACCUMULATE = flags.DEFINE_integer('accumulate', 1, 'Parts of a batch, as in experiments.train.')
+_REMAT = flags.DEFINE_boolean('remat', False, 'Compute activations again, as in experiments.train.')
 _SECONDS = flags.DEFINE_float('seconds', 5.0, 'Time to train at each point, after one step.')
 _JSON = flags.DEFINE_string('json', '', 'A file for the points.')
 _POINT = flags.DEFINE_string('point', '', 'For the processes of this program: one point, as JSON.')
@@ -51,7 +53,8 @@ def points(what: str, values: Sequence[int]) -> list[dict[str, Any]]:
   """What is measured: the settings of each point's process, without those of `examples`."""
   usual = {'batch': _BATCH.value or {'devices': 8, 'examples': 16}.get(what, 4),
            'size': _SIZE.value or (64 if what == 'devices' else 128), 'devices': 1,
-           'preset': _PRESET.value, 'width': _WIDTH.value, 'seconds': _SECONDS.value}
+           'preset': _PRESET.value, 'width': _WIDTH.value, 'accumulate': _ACCUMULATE.value,
+           'remat': _REMAT.value, 'seconds': _SECONDS.value}
   return [{**usual, what: value} for value in values]
 
 
@@ -93,6 +96,7 @@ def train(point: Mapping[str, Any]) -> dict[str, Any]:
   config = config_lib.make(
       point['preset'], dataset='synthetic', batch_size=point['batch'],
       image_size=(point['size'], point['size']), load_size=(0, 0),
+      accumulate=point['accumulate'], remat=point['remat'],
       **(widths if point['width'] else {}))
   channels = {'rgb': config.data.rgb_channels, 'ir': config.data.ir_channels}
   nets = networks.build(config.model, channels['rgb'], channels['ir'])

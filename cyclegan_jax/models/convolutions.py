@@ -143,7 +143,12 @@ def _spread(x: jax.Array, kernel: jax.Array, stride: int, padding: int,
     return dilated(x, kernel)
 
   def product(x, kernel):
-    columns = lax.dot_general(x, kernel, (((3,), (3,)), ((), ())))
+    if x.size // x.shape[3] > _FEW_POSITIONS:
+      columns = lax.dot_general(x, kernel, (((3,), (3,)), ((), ())))
+    else:
+      # On the right XLA would rearrange the kernel first, which then takes most of the time.
+      columns = lax.dot_general(kernel, x, (((3,), (3,)), ((), ())))
+      columns = jnp.moveaxis(columns, (3, 4, 5), (0, 1, 2))
     return _overlapped(columns, stride, padding, size)
   return lax.platform_dependent(x, kernel, cpu=product, default=dilated)
 

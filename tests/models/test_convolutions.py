@@ -66,12 +66,13 @@ def test_strided(monkeypatch, few, k, stride, padding, height, width):
         lambda x, kernel: strided(x, kernel, stride, padding), x, kernel)
 
 
-@pytest.mark.parametrize('most', (0, 10 ** 9))
+@pytest.mark.parametrize('most, few', ((0, 0), (10 ** 9, 0), (10 ** 9, 10 ** 6)))
 @pytest.mark.parametrize('k, stride, padding, output_padding, height, width', [
     (4, 2, 1, 0, 5, 6), (4, 2, 1, 0, 1, 1), (3, 2, 1, 1, 4, 3), (3, 1, 1, 0, 5, 6),
     (3, 2, 0, 0, 5, 6), (5, 3, 2, 1, 2, 3)])
-def test_transposed(monkeypatch, most, k, stride, padding, output_padding, height, width):
+def test_transposed(monkeypatch, most, few, k, stride, padding, output_padding, height, width):
   monkeypatch.setattr(convolutions, '_MOST_COLUMNS', most)
+  monkeypatch.setattr(convolutions, '_FEW_POSITIONS', few)
   x, kernel = drawn((2, height, width, 2), (k, k, 3, 2))
   check(lambda x, kernel: convolutions.transposed(x, kernel, stride, padding, output_padding),
         lambda x, kernel: transposed(x, kernel, stride, padding, output_padding), x, kernel)
