@@ -61,8 +61,8 @@ def without_shorthand(options: Mapping[str, Any]) -> dict[str, Any]:
   given = options.setdefault('normalisation', 'emsn' if emsn else 'plain')
   if (given == 'emsn') != emsn:
     raise UserError(
-        f'--{"" if emsn else "no"}emsn and --normalisation={given} contradict each other: --emsn is '
-        'short for --normalisation=emsn. Leave one of them out.')
+        f'--{"" if emsn else "no"}emsn and --normalisation={given} contradict each other: --emsn '
+        'is short for --normalisation=emsn. Leave one of them out.')
   return options
 
 

@@ -45,10 +45,11 @@ _PIX2PIX = dict(
 # minutes on two CPU cores. Not meant for comparison with anything published.
 #   python -m experiments.train --preset=demo
 _DEMO = dict(
-    dataset='synthetic', paired=True, normalisation='emsn', supervised_weight=PAIRED_SUPERVISED_WEIGHT,
-    image_size=(64, 64), flip=True, base_width=24, n_residual_blocks=3, n_downsampling=2,
-    discriminator_width=24, discriminator_layers=3, batch_size=8, epochs=16, log_every=50,
-    checkpoint_every=200, upsampling='resize', learning_rate=5e-4)
+    dataset='synthetic', paired=True, normalisation='emsn',
+    supervised_weight=PAIRED_SUPERVISED_WEIGHT, image_size=(64, 64), flip=True, base_width=24,
+    n_residual_blocks=3, n_downsampling=2, discriminator_width=24, discriminator_layers=3,
+    batch_size=8, epochs=16, log_every=50, checkpoint_every=200, upsampling='resize',
+    learning_rate=5e-4)
 
 PRESETS = types.MappingProxyType(
     {'udacity': _UDACITY, 'cyclegan': _CYCLEGAN, 'pix2pix': _PIX2PIX, 'demo': _DEMO})

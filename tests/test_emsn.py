@@ -1,4 +1,4 @@
-"""EMSN equals plain scaling; its relatives are invertible, increasing, and end where they should."""
+"""EMSN equals plain scaling; its relatives are invertible, increasing, and end as they should."""
 
 import itertools
 
@@ -25,8 +25,7 @@ def made(domain, kind, max_value=255.0, **options):
   return emsn.normalisation(domain, DataConfig(normalisation=kind, **options), float(max_value))
 
 
-@pytest.mark.parametrize('domain, kind, max_value', [
-    (domain, kind, max_value) for domain, kind, max_value in ALL])
+@pytest.mark.parametrize('domain, kind, max_value', ALL)
 @pytest.mark.parametrize('array', [np.asarray, jnp.asarray])
 def test_every_pixel_value_survives_the_round_trip(domain, kind, max_value, array):
   norm = made(domain, kind[0], max_value, ir_band=kind[1])

@@ -33,7 +33,8 @@ def test_other_run_is_refused_with_the_difference(tmp_path):
   with pytest.raises(UserError) as error:
     run_folder.create(tmp_path, config_lib.make(batch_size=4, emsn=True), dataset(), False)
   message = str(error.value)
-  assert '--batch_size: 16 there, 4 now' in message and '--normalisation: plain there, emsn now' in message
+  assert '--batch_size: 16 there, 4 now' in message
+  assert '--normalisation: plain there, emsn now' in message
   assert '--overwrite' in message and '--seed' not in message
   assert (tmp_path / 'config.json').read_text() == before
 

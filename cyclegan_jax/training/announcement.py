@@ -104,8 +104,8 @@ def _normalisation(config: Config) -> list[str]:
       places = ', '.join(f'{value:.3f}' for value in norm.constants)
       parts.append(f'{domain.upper()} {places}')
     else:
-      parts.append(f'{domain.upper()} ({bands.format_band(band)}) lies in [{norm.interval.low:.3f}, '
-                   f'{norm.interval.high:.3f}]')
+      low, high = norm.interval
+      parts.append(f'{domain.upper()} ({bands.format_band(band)}) lies in [{low:.3f}, {high:.3f}]')
   what = ('plain, and each channel has its wavelength beside it, on a logarithmic axis'
           if data.normalisation == 'spectral_channels' else 'on the axis')
   return [f'Normalisation: {data.normalisation}, {what} of {axis}: {"; ".join(parts)}.']

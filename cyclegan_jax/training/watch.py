@@ -34,10 +34,10 @@ def observe(batch: Mapping[str, jax.Array], fake_ir: jax.Array,
     config: whether `ir` shows the scenes of `rgb`, and what network values mean.
 
   Returns:
-    `spread_generated` and `spread_true`: standard deviation over the batch, mean over pixels
-    (0 for a batch of 1), of network values whose interval counts as [-1, 1]; `correlation_luminance` and, of pairs, `correlation_true`:
-    Pearson's, mean over images, with the RGB image's luminance and the true IR image; 0 for
-    constant images.
+    `spread_generated` and `spread_true`: standard deviation over the batch, mean over pixels, in
+    network values whose interval counts as [-1, 1] (0 for a batch of 1); `correlation_luminance`
+    and, of pairs, `correlation_true`: Pearson's, mean over images, with the RGB image's luminance
+    and the true IR image; 0 for constant images.
   """
   mask = batch.get('rgb_mask')
   intervals = {name: norm.interval for name, norm in emsn.normalisations(config).items()}

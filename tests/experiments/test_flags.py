@@ -9,22 +9,12 @@ from cyclegan_jax import config as config_lib
 from experiments import flags as common
 
 
-@pytest.fixture
-def parsed(monkeypatch):
-  """Reads a command line as experiments.train does: makes a configuration of it."""
+def parsed(*arguments):
+  """The configuration that experiments.train makes of a command line."""
   values = flags.FlagValues()
-  monkeypatch.setattr(flags, 'FLAGS', values)
-  for kind in ('boolean', 'string', 'enum', 'integer', 'float'):
-    define = getattr(flags, f'DEFINE_{kind}')
-    monkeypatch.setattr(flags, f'DEFINE_{kind}', lambda *args, define=define: define(
-        *args, flag_values=values))
-  common.define_config_flags()
-
-  def parse(*arguments):
-    values(['train', *arguments])
-    return common.config_from_flags()
-
-  return parse
+  common.define_config_flags(values)
+  values(['train', *arguments])
+  return common.config_from_flags(values)
 
 
 @pytest.mark.parametrize('arguments, normalisation, name', [
@@ -35,7 +25,7 @@ def parsed(monkeypatch):
     # A file of flags before them may say --emsn.
     (['--emsn', '--noemsn', '--normalisation=spectral_channels'], 'spectral_channels',
      'osu_paired_spectral_channels')])
-def test_emsn_is_short_for_a_normalisation(parsed, arguments, normalisation, name):
+def test_emsn_is_short_for_a_normalisation(arguments, normalisation, name):
   config = parsed('--dataset=osu', '--paired', *arguments)
   assert config.data.normalisation == normalisation
   assert common.default_workdir(config) == pathlib.Path('runs', name)

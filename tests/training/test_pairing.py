@@ -32,16 +32,15 @@ def compiled(config):
   """(rows of RGB, rows of IR), each [DRAWS, BATCH] -> gradients [DRAWS, parameters]."""
   rgb, ir = scenes()
   nets = networks.build(config.model, 3, 1)
-  state = state_lib.initialise(config)
+  state = jax.jit(state_lib.initialise, static_argnums=0)(config)
   generators, discriminators = (state_lib.select(state.params, names(config.model)) for names in
                                 (networks.generators, networks.discriminators))
 
   def one(rows):
     part = Part(nets, config, {'rgb': rgb[rows[0]], 'ir': ir[rows[1]]})
-    fakes, _ = part.fakes(state)
-    return ravel_pytree((
-        jax.grad(lambda params: part.generators(params, state)[0])(generators),
-        jax.grad(lambda params: part.discriminators(params, state, fakes)[0])(discriminators)))[0]
+    of_generators, (_, _, fakes) = jax.grad(part.generators, has_aux=True)(generators, state)
+    of_discriminators, _ = jax.grad(part.discriminators, has_aux=True)(discriminators, state, fakes)
+    return ravel_pytree((of_generators, of_discriminators))[0]
 
   return jax.jit(lambda *rows: jax.lax.map(one, rows))
 

@@ -224,6 +224,7 @@ def test_figures_of_generated_images():
 
 def test_constant_images_have_no_correlation():
   batch = {'rgb': np.zeros((1, 2, 4, 4, 3), np.float32), 'ir': np.ones((1, 2, 4, 4, 1), np.float32)}
-  found = jax.pmap(lambda b: watch.observe(b, b['ir'], DataConfig(paired=True)), axis_name='devices',
+  config = DataConfig(paired=True)
+  found = jax.pmap(lambda b: watch.observe(b, b['ir'], config), axis_name='devices',
                    devices=jax.devices()[:1])(batch)
   assert not np.any(np.stack(list(found.values())))
