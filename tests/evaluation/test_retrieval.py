@@ -84,12 +84,12 @@ def test_pixels_without_data_are_those_of_the_mean_image():
   rgb, ir = (rng.integers(0, 256, (*SIZE, channels), np.uint8) for channels in (3, 1))
   records = [{'rgb': corpus.saved(rgb, 'PNG'), 'ir': corpus.saved(ir[..., 0], 'PNG'),
               'mask': corpus.saved(mask, 'PNG'), 'id': b'a', 'sequence': b''}]
-  domains = {name: Domain(name, channels, emsn.normalisation(name, True))
+  config = config_lib.make(dataset='osu', image_size=SIZE, mask='loss', emsn=True,
+                           discriminator_layers=2).data
+  domains = {name: Domain(name, channels, emsn.normalisation(name, config))
              for name, channels in (('rgb', 3), ('ir', 1))}
   dataset = Dataset('x', 'x', 'x', domains, {'train': Split('train', records, records, True)},
                     has_mask=True)
-  config = config_lib.make(dataset='osu', image_size=SIZE, mask='loss',
-                           discriminator_layers=2).data
   predict = retrieval.nearest(dataset, config, MEAN, print)
   expected = np.where(mask[..., np.newaxis] > 0, ir, MEAN)
   np.testing.assert_allclose(predict({'rgb': np.zeros((1, *SIZE, 3), np.float32)})[0], expected,

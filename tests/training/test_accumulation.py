@@ -60,8 +60,8 @@ def run(config, devices=1):
 
 
 @pytest.mark.parametrize('name', [
-    name if name in ('discriminators first', 'pools') else
-    pytest.param(name, marks=pytest.mark.slow) for name in SETTINGS])
+    name if name == 'discriminators first' else pytest.param(name, marks=pytest.mark.slow)
+    for name in SETTINGS])
 def test_parts_equal_the_whole(name):
   whole = run(config_lib.make(**SETTINGS[name]))
   assert {leaf.dtype for leaf in jax.tree.leaves(whole[0].params)} == {np.dtype(np.float64)}
