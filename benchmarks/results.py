@@ -4,9 +4,10 @@
   python -m benchmarks.results --runs=runs/results --report_only
 
 Two questions, two data sets: experiments.compare is run four times, each in its folder of --runs,
-with the flags below. The report of each is then copied to docs/results/: comparison.md,
-comparison.json and table.csv, and the curves and pictures as comparison.html. What is trained
-already is not trained again, so the same command goes on after a stop.
+with the flags below. What each found is then copied to docs/results/, tables and figures, and of the
+synthetic scenes the page with curves and pictures too (RoadScene's pictures are not ours to pass
+on; its page stays in --runs). What is trained already is not trained again, so the same command
+goes on after a stop.
 """
 
 import pathlib
@@ -25,8 +26,8 @@ _ONLY = flags.DEFINE_list('only', None, 'Only these comparisons, such as roadsce
 _REPORT_ONLY = flags.DEFINE_boolean('report_only', False, 'Train nothing.')
 
 _REPOSITORY = pathlib.Path(__file__).resolve().parent.parent
-_COPIED = {'comparison.md': '.md', 'comparison.json': '.json', 'table.csv': '.csv',
-           'report.html': '.html'}
+_COPIED = {'comparison.md': '.md', 'comparison.json': '.json', 'table.csv': '.csv'}
+_PAGE = {'report.html': '.html'}
 # Small and narrow, so that all of it takes about two hours on two CPU cores.
 COMMON = ('--image_size=64', '--load_size=0', '--resize=area', '--flip', '--base_width=16',
           '--discriminator_width=16', '--batch_size=4', '--learning_rate=5e-4', '--steps=250',
@@ -73,6 +74,14 @@ def share(first: pathlib.Path, second: pathlib.Path) -> None:
     shutil.copytree(source, target)
 
 
+def publish(folder: pathlib.Path, runs: pathlib.Path, docs: pathlib.Path) -> None:
+  """Copies what a comparison found into the docs, with paths as README has them."""
+  pages = _PAGE if folder.name.startswith('synthetic') else {}
+  for file, ending in {**_COPIED, **pages}.items():
+    text = (folder / file).read_text().replace(str(runs), 'runs/results')
+    (docs / f'{folder.name}{ending}').write_text(text)
+
+
 def main(argv: list[str]) -> None:
   if len(argv) > 1:
     raise app.UsageError(f'{argv[1]} is not a flag.')
@@ -94,8 +103,7 @@ def main(argv: list[str]) -> None:
                                 f'--workers={_WORKERS.value}'])
     if status:
       sys.exit(status)
-    for file, ending in _COPIED.items():
-      shutil.copy(folder / file, docs / f'{name}{ending}')
+    publish(folder, runs, docs)
 
 
 if __name__ == '__main__':
