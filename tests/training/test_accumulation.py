@@ -59,9 +59,8 @@ def run(config, devices=1):
     return first(state), first(terms)
 
 
-@pytest.mark.parametrize('name', [
-    name if name == 'discriminators first' else pytest.param(name, marks=pytest.mark.slow)
-    for name in SETTINGS])
+@pytest.mark.slow
+@pytest.mark.parametrize('name', SETTINGS)
 def test_parts_equal_the_whole(name):
   whole = run(config_lib.make(**SETTINGS[name]))
   assert {leaf.dtype for leaf in jax.tree.leaves(whole[0].params)} == {np.dtype(np.float64)}

@@ -29,8 +29,8 @@ def larger(n):
            'ir': rng.uniform(-1, 1, (8, 64, 64, 1)).astype(np.float32)} for _ in range(n)]
 
 
-@pytest.mark.parametrize('settings, data', [
-    (CYCLEGAN, batches(2)), pytest.param(PIX2PIX, larger(1), marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize('settings, data', [(CYCLEGAN, batches(2)), (PIX2PIX, larger(1))])
 def test_pools_and_dropout_do_not_depend_on_the_number_of_devices(settings, data):
   config = config_lib.make(**settings)
   one, terms_one, _ = run(config, 1, data)
