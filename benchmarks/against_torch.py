@@ -40,9 +40,8 @@ import jax.numpy as jnp  # pylint: disable=wrong-import-position
 import numpy as np  # pylint: disable=wrong-import-position
 import torch  # pylint: disable=wrong-import-position
 
-from benchmarks import peers  # pylint: disable=wrong-import-position
+from benchmarks import configuration, peers  # pylint: disable=wrong-import-position
 from benchmarks.peers import Work  # pylint: disable=wrong-import-position
-from cyclegan_jax import config as config_lib  # pylint: disable=wrong-import-position
 from cyclegan_jax.evaluation import samples  # pylint: disable=wrong-import-position
 from cyclegan_jax.models import networks  # pylint: disable=wrong-import-position
 from cyclegan_jax.settings import Config  # pylint: disable=wrong-import-position
@@ -66,13 +65,6 @@ _REPOSITORY = pathlib.Path(__file__).resolve().parent.parent
 # convolution of so many images, so wide and high, of so many channels.
 _SIDE = 2048
 _IMAGES, _PIXELS, _CHANNELS = 16, 32, 256
-
-
-def configuration(preset: str, batch: int, size: int, precision: str) -> Config:
-  """The preset without data, at a size that a U-Net may need fewer layers for."""
-  depth = {'n_downsampling': min(8, size.bit_length() - 1)} if preset == 'pix2pix' else {}
-  return config_lib.make(preset, dataset='none', batch_size=batch, image_size=(size, size),
-                         load_size=(0, 0), pool_size=0, precision=precision, **depth)
 
 
 def images(config: Config) -> dict[str, np.ndarray]:
@@ -263,7 +255,8 @@ def main(argv: list[str]) -> None:
   if len(argv) > 1:
     raise app.UsageError(f'{argv[1]} is not a flag.')
   logging.set_verbosity(logging.ERROR)  # The writer of ONNX files tells each step.
-  config = configuration(_PRESET.value, _BATCH.value, _SIZE.value, _PRECISION.value)
+  config = configuration.without_data(_PRESET.value, _BATCH.value, _SIZE.value, pool_size=0,
+                                      precision=_PRECISION.value)
   device = 'cuda' if jax.default_backend() == 'gpu' and torch.cuda.is_available() else 'cpu'
   torch.set_num_threads(os.cpu_count())
   torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = _TF32.value

@@ -23,7 +23,7 @@ import jax
 from jax import lax
 import jax.numpy as jnp
 
-from cyclegan_jax import config as config_lib
+from benchmarks import configuration
 from cyclegan_jax.models import convolutions, layers, networks
 
 _PRESET = flags.DEFINE_enum('preset', 'udacity', ['udacity', 'cyclegan', 'pix2pix'], 'Which one.')
@@ -134,11 +134,7 @@ def measure(layer: Layer) -> dict[str, dict[str, list[float]]]:
 def main(argv: list[str]) -> None:
   if len(argv) > 1:
     raise app.UsageError(f'{argv[1]} is not a flag.')
-  size = (_SIZE.value, _SIZE.value)
-  depth = ({'n_downsampling': min(8, _SIZE.value.bit_length() - 1)}
-           if _PRESET.value == 'pix2pix' else {})
-  config = config_lib.make(_PRESET.value, dataset='none', batch_size=_BATCH.value, image_size=size,
-                           load_size=(0, 0), **depth)
+  config = configuration.without_data(_PRESET.value, _BATCH.value, _SIZE.value)
   samples = {}
   print(f'{_PRESET.value}, batch {_BATCH.value}, {jax.default_backend()}, {os.cpu_count()} cores, '
         f'JAX {jax.__version__}; ms, ours / lax\n\n'

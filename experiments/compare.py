@@ -160,7 +160,6 @@ def _flags_of_commands() -> list[str]:
 def _report(output, plan, jobs) -> None:
   """Writes the outputs from the complete runs, and says which are missing."""
   from cyclegan_jax.comparison import compare, report, runs
-  from experiments import jobs as jobs_lib
   missing = [job for job in jobs if not job.is_complete()]
   if missing:
     print(f'{len(missing)} of {len(jobs)} jobs are missing: '

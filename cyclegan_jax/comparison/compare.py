@@ -9,6 +9,7 @@ import numpy as np
 from cyclegan_jax.comparison.runs import check_alike, Run
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.evaluation import statistics
+from cyclegan_jax.evaluation.report import COLUMNS
 
 LEVEL = 0.05
 
@@ -29,11 +30,10 @@ class Metric:
 
 # In the order of the paper's Table I, then the others.
 METRICS: Mapping[str, Metric] = types.MappingProxyType({
-    'mse': Metric('MSE', -1), 'rmse': Metric('RMSE', -1), 'psnr': Metric('PSNR', 1, ' dB'),
-    'psnr_pooled': Metric('PSNR, pooled', 1, ' dB'), 'uqi_sewar': Metric('UQI, sewar', 1),
-    'ssim': Metric('SSIM', 1), 'ms_ssim': Metric('MS-SSIM', 1), 'uqi': Metric('UQI', 1),
-    'correlation': Metric('correlation', 1), 'mae': Metric('MAE', -1),
-    'lpips': Metric('LPIPS', -1), 'fid': Metric('FID', -1), 'kid': Metric('KID', -1)})
+    name: Metric(COLUMNS[name], better, *unit) for name, better, *unit in (
+        ('mse', -1), ('rmse', -1), ('psnr', 1, ' dB'), ('psnr_pooled', 1, ' dB'), ('uqi_sewar', 1),
+        ('ssim', 1), ('ms_ssim', 1), ('uqi', 1), ('correlation', 1), ('mae', -1), ('lpips', -1),
+        ('fid', -1), ('kid', -1))})
 
 
 @dataclasses.dataclass(frozen=True)

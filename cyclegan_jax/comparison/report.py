@@ -11,7 +11,7 @@ import html
 import io
 import json
 import pathlib
-from typing import Any, Mapping, Sequence
+from typing import Any, Mapping
 
 import numpy as np
 from PIL import Image
@@ -75,16 +75,16 @@ def render(content: Mapping[str, Any], models: Mapping[str, Model]) -> str:
   primary = METRICS[content['primary_metric']].title
   parts = [
       f'<h1>{html.escape(title)}</h1>', _paragraph(tables.protocol(content)),
-      _table(tables.models_table(content), [
+      page.table(tables.models_table(content), [
           *(['model'] * len(content['models'])), *(['baseline'] * len(content['baselines'])),
           *(['paper'] * len(content['paper']['rows']))]),
       f'<h2>What the differences show, in {primary}</h2>', _list(tables.sentences(content)),
       _chart(charts.differences([r for r in content['comparisons'] if r['primary']]),
              'Differences between models'),
-      _table(tables.comparisons_table(content, True)),
+      page.table(tables.comparisons_table(content, True)),
       '<h2>How to read this</h2>', _list(tables.notes(content)),
       '<details><summary>The comparisons in the other metrics</summary>',
-      _table(tables.comparisons_table(content, False)), '</details>',
+      page.table(tables.comparisons_table(content, False)), '</details>',
       '<h2>Training</h2>', '<div class="curves">',
       *(_chart(charts.curves(models, metric), f'Validation {METRICS[metric].title} over epochs')
         for metric in ('psnr', 'ssim')), '</div>',
@@ -140,15 +140,6 @@ def _photograph(pixels: np.ndarray, caption: str) -> str:
 
 def _chart(pixels: np.ndarray | None, alternative: str) -> str:
   return '' if pixels is None else page.image(pixels, alternative)
-
-
-def _table(rows: Sequence[Sequence[str]], kinds: Sequence[str] = ()) -> str:
-  header, *body = rows
-  lines = ['<tr>' + ''.join(f'<th>{html.escape(cell)}</th>' for cell in header) + '</tr>']
-  for i, row in enumerate(body):
-    kind = f' class="{kinds[i]}"' if kinds else ''
-    lines.append(f'<tr{kind}>' + ''.join(f'<td>{html.escape(cell)}</td>' for cell in row) + '</tr>')
-  return '<table>' + '\n'.join(lines) + '</table>'
 
 
 def _list(texts: Any) -> str:

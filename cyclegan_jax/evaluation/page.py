@@ -3,6 +3,7 @@
 import base64
 import csv
 import html
+import itertools
 import pathlib
 from typing import Any, Mapping, Sequence
 
@@ -36,13 +37,13 @@ _CURVES = (
 )
 
 
-def render(run: pathlib.Path, table: list[list[str]], content: Mapping[str, Any],
+def render(run: pathlib.Path, figures_table: list[list[str]], content: Mapping[str, Any],
            verdict: str, notes: Sequence[str], picture: np.ndarray, settings: str) -> str:
   """The page as text.
 
   Args:
     run: the run folder, for curves and the last sample grid.
-    table: rows of model and baselines, header first, model second.
+    figures_table: rows of model and baselines, header first, model second.
     content: of metrics.json.
     verdict: a sentence on model and baselines.
     notes: sentences to stand after the definitions.
@@ -55,13 +56,13 @@ def render(run: pathlib.Path, table: list[list[str]], content: Mapping[str, Any]
       f'<h1>{name}: RGB to infrared</h1>',
       f'<p>{content["n"]} images of the split <b>{html.escape(content["split"])}</b> at '
       f'{height}x{width} pixels, checkpoint at step {content["checkpoint_step"]}.</p>',
-      _table(table), f'<p>{html.escape(verdict)}</p>',
+      table(figures_table, ['model']), f'<p>{html.escape(verdict)}</p>',
       '<ul>' + ''.join(f'<li>{html.escape(key)}: {html.escape(text)}</li>'
                        for key, text in content['definitions'].items())
       + ''.join(f'<li>{html.escape(text)}</li>' for text in notes) + '</ul>',
       '<h2>From the best to the worst, by PSNR</h2>',
       image(picture, 'Rows: images from the best to the worst. Columns: RGB, generated IR, '
-             'true IR, error.'),
+            'true IR, error.'),
       '<h2>Training</h2>', '<div class="curves">', *_curves(run), '</div>', *_last_samples(run),
       '<h2>Settings</h2>', f'<pre>{html.escape(settings)}</pre>',
       f'<p>Commit {html.escape(str(content["commit"]))}. ' + ', '.join(
@@ -78,12 +79,15 @@ def document(title: str, parts: Sequence[str], style: str) -> str:
           f'<style>{style}</style></head><body>\n' + '\n'.join(parts) + '\n</body></html>\n')
 
 
-def _table(rows: list[list[str]]) -> str:
-  header, model, *others = rows
+def table(rows: Sequence[Sequence[str]], kinds: Sequence[str] = ()) -> str:
+  """Rows of text, header first, as a part of a page; `kinds`: classes of the first ones after it.
+  """
+  header, *body = rows
   lines = ['<tr>' + ''.join(f'<th>{html.escape(cell)}</th>' for cell in header) + '</tr>']
-  for row in [model] + others:
-    kind = ' class="model"' if row is model else ''
-    lines.append(f'<tr{kind}>' + ''.join(f'<td>{html.escape(cell)}</td>' for cell in row) + '</tr>')
+  for row, kind in itertools.zip_longest(body, kinds):
+    marked = f' class="{kind}"' if kind else ''
+    lines.append(f'<tr{marked}>' + ''.join(f'<td>{html.escape(cell)}</td>' for cell in row)
+                 + '</tr>')
   return '<table>' + '\n'.join(lines) + '</table>'
 
 
@@ -115,4 +119,4 @@ def _last_samples(run: pathlib.Path) -> list[str]:
     return []
   return [f'<h2>Validation samples at the end ({grids[-1].stem})</h2>',
           image(images.read_image(grids[-1]), 'Rows: examples. Columns as titled: real, '
-                 'generated and, for CycleGAN, cycled images.')]
+                'generated and, for CycleGAN, cycled images.')]

@@ -183,7 +183,7 @@ def render(pairs: list[Pair], content: Mapping[str, Any], dataset: Dataset, n_wo
       f'<p>Thresholds: {html.escape(limits)}.</p>',
       '<h2>The most suspicious pairs</h2>',
       *(_figure(pair, dataset) for pair in pairs[:n_worst]),
-      '<h2>All flagged pairs</h2>', _table([COLUMNS, *map(_row, flagged[:_MOST_ROWS])]), cut,
+      '<h2>All flagged pairs</h2>', page.table([COLUMNS, *map(_row, flagged[:_MOST_ROWS])]), cut,
   ]
   return page.document('Check of pairs', parts, _STYLE)
 
@@ -236,14 +236,6 @@ def _row(pair: Pair) -> list[str]:
 
 def _number(value: float | None) -> str:
   return '' if value is None else f'{value:.2f}'
-
-
-def _table(rows: list[Any]) -> str:
-  lines = []
-  for index, row in enumerate(rows):
-    tag = 'td' if index else 'th'
-    lines.append('<tr>' + ''.join(f'<{tag}>{html.escape(cell)}</{tag}>' for cell in row) + '</tr>')
-  return '<table>' + '\n'.join(lines) + '</table>'
 
 
 def _figure(pair: Pair, dataset: Dataset) -> str:

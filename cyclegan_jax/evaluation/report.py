@@ -28,9 +28,10 @@ MODEL = 'model'
 _NAMES = {MODEL: 'model', 'mean_image': 'mean training IR image',
           'nearest': 'IR of the nearest training RGB image', 'luminance': 'luminance as IR',
           'constant': 'constant (mean training IR value)'}
-_COLUMNS = {'psnr': 'PSNR', 'psnr_pooled': 'PSNR, pooled', 'ssim': 'SSIM', 'ms_ssim': 'MS-SSIM',
-            'uqi': 'UQI', 'uqi_sewar': 'UQI, sewar', 'mse': 'MSE', 'rmse': 'RMSE', 'mae': 'MAE',
-            'correlation': 'correlation', 'lpips': 'LPIPS', 'fid': 'FID', 'kid': 'KID'}
+# What figures are called in tables.
+COLUMNS = {'psnr': 'PSNR', 'psnr_pooled': 'PSNR, pooled', 'ssim': 'SSIM', 'ms_ssim': 'MS-SSIM',
+           'uqi': 'UQI', 'uqi_sewar': 'UQI, sewar', 'mse': 'MSE', 'rmse': 'RMSE', 'mae': 'MAE',
+           'correlation': 'correlation', 'lpips': 'LPIPS', 'fid': 'FID', 'kid': 'KID'}
 _DEFINITIONS = {
     'pixels': 'integers as written to files, after inverse normalisation, rounding and clipping',
     'psnr': 'dB, mean over images; psnr_pooled: from the mean of mse over all images',
@@ -111,8 +112,8 @@ def title(name: str) -> str:
 
 def rows(content: Mapping[str, Any]) -> list[list[str]]:
   """The table of model and baselines as text, header first."""
-  columns = [column for column in _COLUMNS if column in content[MODEL]]
-  table = [['', *(_COLUMNS[column] for column in columns)]]
+  columns = [column for column in COLUMNS if column in content[MODEL]]
+  table = [['', *(COLUMNS[column] for column in columns)]]
   for name, totals in _named(content):
     table.append([_NAMES[name], *(_cell(totals, column) for column in columns)])
   return table
@@ -137,7 +138,7 @@ def verdict(content: Mapping[str, Any]) -> str:
       # PSNR is infinite where every image is reproduced exactly; else nothing could be measured.
       return math.inf if totals['mse'] == 0 else -math.inf
     return totals[metric]
-  lost = [f'{_NAMES[name]} ({_COLUMNS[metric]} {score(totals, metric):.4g})'
+  lost = [f'{_NAMES[name]} ({COLUMNS[metric]} {score(totals, metric):.4g})'
           for name, totals in content['baselines'].items() for metric in ('psnr', 'ssim')
           if score(content[MODEL], metric) <= score(totals, metric)]
   if content[MODEL]['mse'] is None:
@@ -172,7 +173,7 @@ def left_out(content: Mapping[str, Any]) -> list[str]:
       metric, _, why = key.rpartition('_')
       # Where all are left out, the table has a dash.
       if why in _REASONS and 0 < count < content['n']:
-        found.append(f'{_NAMES[name]}: {_COLUMNS[metric]} is {_REASONS[why]} for {count} of '
+        found.append(f'{_NAMES[name]}: {COLUMNS[metric]} is {_REASONS[why]} for {count} of '
                      f'{content["n"]} images, which its mean leaves out')
   return found
 

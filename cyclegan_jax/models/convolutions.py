@@ -139,11 +139,12 @@ def _spread(x: jax.Array, kernel: jax.Array, stride: int, padding: int,
     return lax.conv_general_dilated(x, flipped, (1, 1), border, lhs_dilation=(stride, stride),
                                     dimension_numbers=_DIMENSIONS)
 
-  if x.size // x.shape[3] * kernel[..., 0].size * x.dtype.itemsize >= _MOST_COLUMNS:
+  positions = x.size // x.shape[3]
+  if positions * (kernel.size // kernel.shape[3]) * x.dtype.itemsize >= _MOST_COLUMNS:
     return dilated(x, kernel)
 
   def product(x, kernel):
-    if x.size // x.shape[3] > _FEW_POSITIONS:
+    if positions > _FEW_POSITIONS:
       columns = lax.dot_general(x, kernel, (((3,), (3,)), ((), ())))
     else:
       # On the right XLA would rearrange the kernel first, which then takes most of the time.

@@ -2,8 +2,8 @@
 
 All map float32 [batch, height, width, in_channels] of network values to [batch, height, width,
 out_channels] within [-1, 1], which networks.py spreads onto a domain's interval if that is another;
-height and width are multiples of 2 ** n_downsampling. `keys`, one
-random key for each image, switches dropout on where there is any.
+height and width are multiples of 2 ** n_downsampling. `keys`, one random key for each image,
+switches dropout on where there is any.
 """
 
 from flax import nnx

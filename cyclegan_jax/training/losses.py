@@ -1,10 +1,9 @@
 """Loss terms. Each is a mean over all elements that count, a float32 scalar, not weighted.
 
 Images are [batch, height, width, channels] of network values, -1 to 1; objectives.py brings those
-of other intervals there. A mask is bool [batch, height,
-width, 1], the pixels that count, or None for all. With a mask the mean is over each image's valid
-pixels, then over images, so that sharing a batch out among devices changes nothing; an image
-without any valid pixel counts as 0.
+of other intervals there. A mask is bool [batch, height, width, 1], the pixels that count, or None
+for all. With a mask the mean is over each image's valid pixels, then over images, so that sharing a
+batch out among devices changes nothing; an image without any valid pixel counts as 0.
 """
 
 import jax

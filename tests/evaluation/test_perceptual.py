@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 
 from cyclegan_jax import config as config_lib
-from cyclegan_jax.data.source import Domain
 from cyclegan_jax.errors import UserError
 from cyclegan_jax import emsn
 from cyclegan_jax.evaluation import baselines, distributions, measure, perceptual, report
 from tests.evaluation import test_measure_masks
 
-torch = pytest.importorskip('torch')
+torch = pytest.importorskip(
+    'torch', reason='needs the extra perceptual: pip install ".[perceptual]"')
 
 IR = test_measure_masks.IR
 

@@ -9,8 +9,9 @@ from tests.evaluation import test_ms_ssim
 
 @pytest.mark.parametrize('channels, high', [(1, 255), (3, 65535)])
 def test_ms_ssim_equals_pytorch_msssim(channels, high):
-  torch = pytest.importorskip('torch')
-  other = pytest.importorskip('pytorch_msssim')
+  reason = 'needs the extra parity: pip install ".[parity]"'
+  torch = pytest.importorskip('torch', reason=reason)
+  other = pytest.importorskip('pytorch_msssim', reason=reason)
   # It pads odd sides; multiples of 16 stay even at every scale.
   reference, image = test_ms_ssim.image_pair((2, 176, 208, channels), 0, high)
   x, y = (torch.from_numpy(np.moveaxis(v, 3, 1).astype(np.float64)) for v in (reference, image))
