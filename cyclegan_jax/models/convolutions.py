@@ -4,8 +4,8 @@ On other platforms each is what lax has for it. On a CPU, XLA takes many times t
 shapes that these networks are made of (docs/performance.md has the times):
 
 - transposed convolutions, and the gradient of a strided one with respect to its input, which is
-  one, over few images or channels: here a matrix product whose columns are added up where they
-  overlap, as long as these fit into the processor's caches;
+  one: here a matrix product whose columns are added up where they overlap, for so many images at a
+  time that these fit into the processor's caches;
 - the weight gradient of a transposed convolution: here that of the strided one, the same sum;
 - convolutions and weight gradients over few positions, as deep in a U-Net: here matrix products;
 - convolutions without zero padding: here with it, and the border cut off.
@@ -23,7 +23,8 @@ import jax.numpy as jnp
 _DIMENSIONS = ('NHWC', 'HWIO', 'NHWC')
 # Up to so many output positions, all images counted, a matrix product is quicker on a CPU.
 _FEW_POSITIONS = 128
-# Up to so many bytes of columns, a product and their sum are quicker than a dilated convolution.
+# Up to so many bytes of columns, a product and their sum are quicker than a dilated convolution; and
+# either is quicker for few images, one group after the other, than for all at once.
 _MOST_COLUMNS = 2 ** 23
 
 
@@ -139,19 +140,27 @@ def _spread(x: jax.Array, kernel: jax.Array, stride: int, padding: int,
     return lax.conv_general_dilated(x, flipped, (1, 1), border, lhs_dilation=(stride, stride),
                                     dimension_numbers=_DIMENSIONS)
 
-  positions = x.size // x.shape[3]
-  if positions * (kernel.size // kernel.shape[3]) * x.dtype.itemsize >= _MOST_COLUMNS:
-    return dilated(x, kernel)
-
   def product(x, kernel):
-    if positions > _FEW_POSITIONS:
+    if x.size // x.shape[3] > _FEW_POSITIONS:
       columns = lax.dot_general(x, kernel, (((3,), (3,)), ((), ())))
     else:
       # On the right XLA would rearrange the kernel first, which then takes most of the time.
       columns = lax.dot_general(kernel, x, (((3,), (3,)), ((), ())))
       columns = jnp.moveaxis(columns, (3, 4, 5), (0, 1, 2))
     return _overlapped(columns, stride, padding, size)
-  return lax.platform_dependent(x, kernel, cpu=product, default=dilated)
+
+  batch, height, width, channels = x.shape
+  columns = height * width * (kernel.size // channels) * x.dtype.itemsize
+  on_cpu = product if columns <= _MOST_COLUMNS else dilated
+  group = max(n for n in range(1, batch + 1)
+              if batch % n == 0 and (n == 1 or n * columns <= _MOST_COLUMNS))
+
+  def in_groups(x, kernel):
+    groups = x.reshape(batch // group, group, height, width, channels)
+    y = lax.map(lambda x: on_cpu(x, kernel), groups)
+    return y.reshape(batch, *y.shape[2:])
+  return lax.platform_dependent(x, kernel, cpu=on_cpu if group == batch else in_groups,
+                                default=dilated)
 
 
 def _overlapped(columns: jax.Array, stride: int, padding: int,

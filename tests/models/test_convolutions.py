@@ -66,7 +66,9 @@ def test_strided(monkeypatch, few, k, stride, padding, height, width):
         lambda x, kernel: strided(x, kernel, stride, padding), x, kernel)
 
 
-@pytest.mark.parametrize('most, few', ((0, 0), (10 ** 9, 0), (10 ** 9, 10 ** 6)))
+# In turn: by dilation, one image at a time; by products, of one image or all.
+@pytest.mark.parametrize('most, few', (
+    (0, 0), (15_000, 0), (10 ** 9, 0), (10 ** 9, 10 ** 6)))
 @pytest.mark.parametrize('k, stride, padding, output_padding, height, width', [
     (4, 2, 1, 0, 5, 6), (4, 2, 1, 0, 1, 1), (3, 2, 1, 1, 4, 3), (3, 1, 1, 0, 5, 6),
     (3, 2, 0, 0, 5, 6), (5, 3, 2, 1, 2, 3)])
