@@ -1,5 +1,5 @@
 # make test   the environment, then pytest
-# make demo   the environment, then a model trained, measured and shown: runs/demo
+# make demo   the environment, then a model trained, measured and shown: runs/demo/report.html
 # PYTHON=python3.12 make ... chooses the interpreter of a new environment.
 PYTHON ?= python3
 VENV ?= .venv

@@ -8,6 +8,7 @@
     checkpoints/        see checkpoint.py
     run.lock            which process writes here, see training/run_lock.py
     evaluation/SPLIT/   what experiments.evaluate writes
+    report.html         all of this as one page
 """
 
 import csv
@@ -27,8 +28,9 @@ from cyclegan_jax.settings import Config, differences, format_value
 
 CONFIG, DATA, METRICS, VALIDATION = 'config.json', 'data.json', 'metrics.csv', 'validation.csv'
 SAMPLES, CHECKPOINTS, EVALUATION = 'samples', 'checkpoints', 'evaluation'
-TENSORBOARD = 'tensorboard'
-_OURS = (CONFIG, DATA, METRICS, VALIDATION, SAMPLES, CHECKPOINTS, EVALUATION, TENSORBOARD)
+TENSORBOARD, PAGE = 'tensorboard', 'report.html'
+_OURS = (CONFIG, DATA, METRICS, VALIDATION, SAMPLES, CHECKPOINTS, EVALUATION, TENSORBOARD,
+         PAGE)
 
 # Settings that may change when a run goes on: none of them changes a step.
 _FREE = frozenset({'epochs', 'steps', 'log_every', 'checkpoint_every', 'keep_checkpoints',

@@ -2,8 +2,8 @@
 
   python -m experiments.evaluate --workdir=RUN
 
-Writes RUN/evaluation/SPLIT/: metrics.json, per_image.csv, summary.md, examples.png and
-report.html. Everything it needs to know is in the run folder.
+Writes RUN/evaluation/SPLIT/: metrics.json, per_image.csv, summary.md and pictures; and the page
+RUN/report.html. Everything it needs to know is in the run folder.
 """
 
 import dataclasses
@@ -26,6 +26,8 @@ _LPIPS_WEIGHTS = flags.DEFINE_string(
     'perceptual; nothing is downloaded.')
 _SOURCE_DIR = flags.DEFINE_string('source_dir', None, 'The raw images, if they have moved.')
 _DATA_DIR = flags.DEFINE_string('data_dir', None, 'The prepared data sets, if they have moved.')
+_GALLERY = flags.DEFINE_integer('gallery', 24, 'About how many images the page shows; 0: none.',
+                                lower_bound=0)
 
 
 def main() -> None:
@@ -34,7 +36,7 @@ def main() -> None:
   import datasets
   from cyclegan_jax import run_folder
   from cyclegan_jax.data import pipeline
-  from cyclegan_jax.evaluation import baselines, measure, perceptual, report, samples
+  from cyclegan_jax.evaluation import baselines, measure, perceptual, report, run_page, samples
   from cyclegan_jax.inference import model as model_lib
 
   networks = perceptual.load(common.path(_FID_WEIGHTS.value), common.path(_LPIPS_WEIGHTS.value))
@@ -53,9 +55,10 @@ def main() -> None:
   content = report.result(results, model.config, model.domains['ir'], _SPLIT.value, model.step,
                           networks)
   content |= {'checkpoint': _CHECKPOINT.value, 'trained_steps': model.trained_steps}
-  report.write(folder, content, results, examples, predict, model.domains, model.config, workdir)
+  report.write(folder, content, results, examples, predict, model.domains, _GALLERY.value)
   print(report.markdown(content))
-  print(f'Pictures and figures: {folder / "report.html"}')
+  print(f'Pictures and figures: {folder}')
+  print(run_page.write([workdir], workdir / run_folder.PAGE, _SPLIT.value, _GALLERY.value))
 
 
 if __name__ == '__main__':

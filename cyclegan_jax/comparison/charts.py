@@ -8,7 +8,7 @@ from typing import Any, Mapping, Sequence
 import numpy as np
 
 from cyclegan_jax.comparison.compare import METRICS, Model
-from cyclegan_jax.evaluation.line_plots import FEW_POINTS, frame, PALETTE, pixels
+from cyclegan_jax.comparison.frames import FEW_POINTS, frame, PALETTE, pixels
 
 _STROKES = ('-', '--', ':', '-.')
 _SIZE = (720, 440)

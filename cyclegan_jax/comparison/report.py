@@ -6,36 +6,27 @@
     DIR/report.html       the same with curves and pictures; needs no other file
 """
 
-import base64
 import html
-import io
 import json
 import pathlib
-from typing import Any, Mapping
+from typing import Any, Callable, Mapping
 
 import numpy as np
-from PIL import Image
 
 from cyclegan_jax import files
 from cyclegan_jax.comparison import charts, tables
 from cyclegan_jax.comparison.compare import median_run, METRICS, Model
 from cyclegan_jax.data import images
 from cyclegan_jax.errors import UserError
-from cyclegan_jax.evaluation import page
+from cyclegan_jax.pages import page
 
 JSON, MARKDOWN, CSV, PAGE = 'comparison.json', 'comparison.md', 'table.csv', 'report.html'
-# Pictures are reduced to this width, and kept as JPEG.
-_WIDTH = 1100
-_STYLE = page.STYLE + '''
+_STYLE = '''
 table { font-size: .85rem; }
 td:nth-child(2), th:nth-child(2) { text-align: left; }
-th, td { white-space: nowrap; padding: .3rem .5rem; }
-td:first-child { white-space: normal; min-width: 6.5rem; }
-tr.model { font-weight: normal; }
-tr.model td:first-child { font-weight: bold; }
-tr.baseline, tr.paper { color: #666; }
-figcaption { margin-top: 1rem; }
-summary { cursor: pointer; }
+tbody th { min-width: 6.5rem; white-space: normal; }
+tr.model td { font-weight: normal; }
+tr.baseline > *, tr.paper > * { color: var(--soft); }
 '''
 
 
@@ -73,35 +64,38 @@ def render(content: Mapping[str, Any], models: Mapping[str, Model]) -> str:
   """The page as text; see `write`."""
   title = f'Comparison on {content["dataset"]}'
   primary = METRICS[content['primary_metric']].title
+  header = [f'<h1>{html.escape(title)}</h1>', page.paragraph(tables.protocol(content))]
+  kinds = [*(['model'] * len(content['models'])), *(['baseline'] * len(content['baselines'])),
+           *(['paper'] * len(content['paper']['rows']))]
   parts = [
-      f'<h1>{html.escape(title)}</h1>', _paragraph(tables.protocol(content)),
-      page.table(tables.models_table(content), [
-          *(['model'] * len(content['models'])), *(['baseline'] * len(content['baselines'])),
-          *(['paper'] * len(content['paper']['rows']))]),
-      f'<h2>What the differences show, in {primary}</h2>', _list(tables.sentences(content)),
-      _chart(charts.differences([r for r in content['comparisons'] if r['primary']]),
-             'Differences between models'),
-      page.table(tables.comparisons_table(content, True)),
-      '<h2>How to read this</h2>', _list(tables.notes(content)),
-      '<details><summary>The comparisons in the other metrics</summary>',
-      page.table(tables.comparisons_table(content, False)), '</details>',
-      '<h2>Training</h2>', '<div class="curves">',
-      *(_chart(charts.curves(models, metric), f'Validation {METRICS[metric].title} over epochs')
-        for metric in ('psnr', 'ssim')), '</div>',
-      '<p>Thick: the mean over seeds; thin: each seed.</p>',
-      '<h2>Single images</h2>', '<div class="curves">',
-      *(_chart(charts.distributions(models, metric), f'{METRICS[metric].title} of single images')
-        for metric in ('psnr', 'ssim')), '</div>',
-      '<p>Averaged over seeds. Boxes: quartiles and median; dashed: mean.</p>',
-      '<h2>Pictures</h2>', *(part for label, model in models.items()
-                             for part in _pictures(label, model, content['primary_metric'])),
-      '<h2>Models</h2>', _paragraph('All: ' + ' '.join(content['common_flags'])),
-      _list(tables.models_lines(content)),
-      '<h2>Definitions</h2>', _list(f'{name}: {text}' for name, text in
-                                    content['definitions'].items()),
-      _paragraph(tables.made_with(content)),
+      page.section('models', 'Figures of merit', [
+          page.table(tables.models_table(content), kinds,
+                     label='Models, trivial guesses, the paper')]),
+      page.section('differences', f'What the differences show, in {primary}', [
+          page.listed(tables.sentences(content)),
+          _chart(charts.differences([r for r in content['comparisons'] if r['primary']]),
+                 'Differences between models'),
+          page.table(tables.comparisons_table(content, True), label='Differences'),
+          '<h3>How to read this</h3>', page.listed(tables.notes(content)),
+          '<details><summary>The comparisons in the other metrics</summary>',
+          page.table(tables.comparisons_table(content, False),
+                     label='Differences in the other metrics'), '</details>']),
+      page.section('training', 'Training', [
+          _charts(models, charts.curves, 'Validation {} over epochs'),
+          page.paragraph('Thick: the mean over seeds; thin: each seed.')]),
+      page.section('images', 'Single images', [
+          _charts(models, charts.distributions, '{} of single images'),
+          page.paragraph('Averaged over seeds. Boxes: quartiles and median; dashed: mean.')]),
+      page.section('pictures', 'Pictures', [
+          part for label, model in models.items()
+          for part in _pictures(label, model, content['primary_metric'])]),
+      page.section('made', 'Models', [
+          page.paragraph('All: ' + ' '.join(content['common_flags'])),
+          page.listed(tables.models_lines(content)), '<h3>Definitions</h3>',
+          page.listed([f'{name}: {text}' for name, text in content['definitions'].items()]),
+          page.paragraph(tables.made_with(content))]),
   ]
-  return page.document(title, parts, _STYLE)
+  return page.document(title, header, parts, style=_STYLE)
 
 
 def _pictures(label: str, model: Model, metric: str) -> list[str]:
@@ -111,7 +105,7 @@ def _pictures(label: str, model: Model, metric: str) -> list[str]:
   run = median_run(model, metric)
   value = tables.number(run.content['model'][metric])
   parts = [f'<h3>{html.escape(label)}</h3>',
-           _paragraph(f'Seed {run.seed}, the median of {len(model.runs)} in '
+           page.paragraph(f'Seed {run.seed}, the median of {len(model.runs)} in '
                       f'{METRICS[metric].title}: {value}{METRICS[metric].unit}.')]
   for name, caption in (
       ('paper_figure.png', 'Real RGB and generated IR in turn, as in figures 2 to 5 of the paper; '
@@ -119,32 +113,19 @@ def _pictures(label: str, model: Model, metric: str) -> list[str]:
       ('examples.png', 'From the best to the worst by PSNR: RGB, generated IR, true IR, error.')):
     file = run.evaluation / name
     if file.exists():
-      parts.append(_photograph(images.read_image(file), caption))
+      parts.append(page.photograph(images.read_image(file), caption, caption))
     else:
-      parts.append(_paragraph(f'{file.name} is missing in {run.evaluation}.'))
+      parts.append(page.paragraph(f'{file.name} is missing in {run.evaluation}.'))
   return parts
 
 
-def _photograph(pixels: np.ndarray, caption: str) -> str:
-  picture = Image.fromarray(pixels)
-  if picture.width > _WIDTH:
-    height = round(picture.height * _WIDTH / picture.width)
-    picture = picture.resize((_WIDTH, height), Image.Resampling.LANCZOS)
-  buffer = io.BytesIO()
-  # Full chroma, for the coloured error maps.
-  picture.save(buffer, 'JPEG', quality=85, subsampling=0)
-  data = base64.b64encode(buffer.getvalue()).decode()
-  return (f'<figure><figcaption>{html.escape(caption)}</figcaption><img loading="lazy" '
-          f'alt="{html.escape(caption)}" src="data:image/jpeg;base64,{data}"></figure>')
+def _charts(models: Mapping[str, Model], draw: Callable[..., np.ndarray | None],
+            alternative: str) -> str:
+  """A chart for each of the two metrics that have one."""
+  drawn = ''.join(_chart(draw(models, metric), alternative.format(METRICS[metric].title))
+                  for metric in ('psnr', 'ssim'))
+  return f'<div class="curves">{drawn}</div>'
 
 
 def _chart(pixels: np.ndarray | None, alternative: str) -> str:
-  return '' if pixels is None else page.image(pixels, alternative)
-
-
-def _list(texts: Any) -> str:
-  return '<ul>' + ''.join(f'<li>{html.escape(text)}</li>' for text in texts) + '</ul>'
-
-
-def _paragraph(text: str) -> str:
-  return f'<p>{html.escape(text)}</p>'
+  return '' if pixels is None else page.drawing(images.encode_png(pixels), alternative)

@@ -1,4 +1,4 @@
-"""Pictures for people: grids of images, curves and maps of errors.
+"""Pictures for people: grids of images and maps of errors.
 
 All functions return uint8 [height, width, 3] on a white ground. Text uses Pillow's
 built-in font, which knows little beyond ASCII.
@@ -10,9 +10,6 @@ import numpy as np
 from PIL import Image
 
 from cyclegan_jax.evaluation import canvas
-from cyclegan_jax.evaluation.line_plots import line_plot
-
-__all__ = ['error_map', 'grid', 'line_plot', 'paper_grid']
 
 GAP = 6  # Between cells, and around the whole grid.
 TITLE_SIZE = 14
@@ -59,7 +56,7 @@ def grid(
       of them below 1.
     TypeError: an image that is neither uint8 nor uint16.
   """
-  images = [[_to_rgb8(image) for image in row] for row in rows]
+  images = [[to_rgb8(image) for image in row] for row in rows]
   n_columns = max((len(row) for row in images), default=0)
   if n_columns == 0:
     raise ValueError('grid needs at least one image')
@@ -147,8 +144,8 @@ def _check_shape(image: np.ndarray) -> None:
     raise ValueError(f'an image must be [height, width, 1 or 3], found {image.shape}')
 
 
-def _to_rgb8(image: np.ndarray) -> np.ndarray:
-  """uint8 or uint16 [height, width, 1 or 3] -> uint8 [height, width, 3]."""
+def to_rgb8(image: np.ndarray) -> np.ndarray:
+  """uint8, or uint16 shown as value / 257, [height, width, 1 or 3] -> uint8 [height, width, 3]."""
   image = np.asarray(image)
   _check_shape(image)
   if image.dtype not in (np.uint8, np.uint16):

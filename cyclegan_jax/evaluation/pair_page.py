@@ -5,7 +5,6 @@
     DIR/report.html   the worst pairs as pictures; needs no other file
 """
 
-import base64
 import csv
 import dataclasses
 import hashlib
@@ -16,7 +15,6 @@ import pathlib
 from typing import Any, Callable, Mapping
 
 import numpy as np
-from PIL import Image
 from scipy import ndimage
 
 from cyclegan_jax import files
@@ -25,8 +23,8 @@ from cyclegan_jax.data import images, masks
 from cyclegan_jax.data.source import Dataset
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.evaluation import figures
-from cyclegan_jax.evaluation import page
 from cyclegan_jax.evaluation.pair_check import check_pair, FLAGS, is_constant, Pair, Thresholds
+from cyclegan_jax.pages import page
 
 CSV, JSON, PAGE = 'pairs.csv', 'pairs.json', 'report.html'
 COLUMNS = ('id', 'shift_x', 'shift_y', 'score', 'flags', 'split', 'part_shift_x', 'part_shift_y',
@@ -48,14 +46,6 @@ _TITLES = ('RGB', 'IR', 'blended', 'checkerboard', 'edges: RGB red, IR cyan',
 _CELL_WIDTH = 256
 _TILES = 8  # Of the checkerboard, along the longer side.
 _MOST_ROWS = 500  # Of the page's table; the CSV file has all.
-_STYLE = '''
-body { font: 16px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 100rem;
-       padding: 0 1rem; color: #222; background: #fff; }
-table { border-collapse: collapse; display: block; overflow-x: auto; }
-th, td { padding: .2rem .7rem; text-align: left; border-bottom: 1px solid #ccc; }
-figure { margin: 1.5rem 0; }
-img { max-width: 100%; height: auto; }
-'''
 
 
 def check(dataset: Dataset, say: Callable[[str], None],
@@ -169,23 +159,25 @@ def write(folder: pathlib.Path, pairs: list[Pair], content: Mapping[str, Any], d
 
 def render(pairs: list[Pair], content: Mapping[str, Any], dataset: Dataset, n_worst: int) -> str:
   """The page as text; see `write`."""
-  counts = ''.join(f'<li>{flag}: {count} ({_MEANINGS[flag]})</li>'
-                   for flag, count in content['flags'].items() if count)
+  counts = [f'{flag}: {count} ({_MEANINGS[flag]})'
+            for flag, count in content['flags'].items() if count]
   limits = ', '.join(f'{name} {value:.3g}' for name, value in content['thresholds'].items())
   flagged = [pair for pair in pairs if pair.flags]
-  cut = (f'<p>The first {_MOST_ROWS} of {len(flagged)}; {CSV} has all.</p>'
+  cut = (page.paragraph(f'The first {_MOST_ROWS} of {len(flagged)}; {CSV} has all.')
          if len(flagged) > _MOST_ROWS else '')
-  parts = [
+  header = [
       f'<h1>{html.escape(content["dataset"])}: check of pairs</h1>',
-      f'<p>{html.escape(content["description"])}</p>',
-      f'<p>{content["flagged"]} of {content["pairs"]} pairs are flagged; the median shift is '
-      f'{_number(content["median_shift"])} pixels. {CONVENTION}</p>', f'<ul>{counts}</ul>',
-      f'<p>Thresholds: {html.escape(limits)}.</p>',
-      '<h2>The most suspicious pairs</h2>',
-      *(_figure(pair, dataset) for pair in pairs[:n_worst]),
-      '<h2>All flagged pairs</h2>', page.table([COLUMNS, *map(_row, flagged[:_MOST_ROWS])]), cut,
-  ]
-  return page.document('Check of pairs', parts, _STYLE)
+      page.paragraph(content['description']),
+      page.paragraph(f'{content["flagged"]} of {content["pairs"]} pairs are flagged; the median '
+                     f'shift is {_number(content["median_shift"])} pixels. {CONVENTION}'),
+      page.listed(counts), page.paragraph(f'Thresholds: {limits}.', 'soft')]
+  parts = [
+      page.section('worst', 'The most suspicious pairs',
+                   [_figure(pair, dataset) for pair in pairs[:n_worst]]),
+      page.section('flagged', 'All flagged pairs', [
+          page.table([COLUMNS, *map(_row, flagged[:_MOST_ROWS])], label='Flagged pairs',
+                     sortable=True), cut])]
+  return page.document('Check of pairs', header, parts, scripts=[page.asset('sort.js')])
 
 
 def picture(pair: Pair, rgb: np.ndarray, ir: np.ndarray) -> np.ndarray:
@@ -240,15 +232,12 @@ def _number(value: float | None) -> str:
 
 def _figure(pair: Pair, dataset: Dataset) -> str:
   _, rgb, ir = read_pair(dataset, pair.split, pair.index)
-  buffer = io.BytesIO()
-  # Not PNG, which is four times as large; full chroma, for the coloured edges.
-  Image.fromarray(picture(pair, rgb, ir)).save(buffer, 'JPEG', quality=90, subsampling=0)
-  data = base64.b64encode(buffer.getvalue()).decode()
   shift = (f'shift ({pair.shift.x:.1f}, {pair.shift.y:.1f}), score {pair.shift.score:.1f}'
            if pair.shift else 'no shift')
-  caption = html.escape(f'{pair.id} ({pair.split}): {shift}. {pair.details or "Not flagged."}')
-  return (f'<figure><figcaption>{caption}</figcaption>'
-          f'<img alt="{", ".join(_TITLES)}" src="data:image/jpeg;base64,{data}"></figure>')
+  caption = f'{pair.id} ({pair.split}): {shift}. {pair.details or "Not flagged."}'
+  # All six pictures of the row at their full width.
+  return page.photograph(picture(pair, rgb, ir), f'{pair.id}: {", ".join(_TITLES)}', caption,
+                         width=len(_TITLES) * (_CELL_WIDTH + figures.GAP))
 
 
 def _to_8_bit(image: np.ndarray) -> np.ndarray:

@@ -1,6 +1,7 @@
-"""What an evaluation leaves behind: JSON, CSV, Markdown, pictures and one HTML page."""
+"""What an evaluation leaves behind: JSON, CSV, Markdown and pictures; run_page shows them."""
 
 import csv
+import functools
 import hashlib
 import importlib.metadata
 import io
@@ -9,17 +10,16 @@ import math
 import pathlib
 import platform
 import subprocess
-from typing import Any, Mapping
+from typing import Any, Callable, Mapping
 
 import grain
 import numpy as np
 
-from cyclegan_jax import config as config_lib
 from cyclegan_jax import emsn
 from cyclegan_jax import files
 from cyclegan_jax.data import images
 from cyclegan_jax.data.source import Domain
-from cyclegan_jax.evaluation import figures, page, perceptual
+from cyclegan_jax.evaluation import figures, gallery, perceptual
 from cyclegan_jax.evaluation.baselines import BASELINES, Predictor
 from cyclegan_jax.evaluation.measure import Measured, VALID_SHARE
 from cyclegan_jax.settings import Config, flatten
@@ -76,8 +76,8 @@ def result(results: Mapping[str, Measured], config: Config, ir: Domain, split: s
 
 def write(folder: pathlib.Path, content: Mapping[str, Any], results: Mapping[str, Measured],
           examples: grain.MapDataset, predict: Predictor, domains: Mapping[str, Domain],
-          config: Config, run: pathlib.Path) -> None:
-  """Writes metrics.json, per_image.csv, summary.md, report.html, and two pictures.
+          n_gallery: int) -> None:
+  """Writes metrics.json, per_image.csv, summary.md, two pictures and a gallery of pictures.
 
   examples.png shows images from the best to the worst with their errors, paper_figure.png real
   RGB and generated IR in turn, as figures 2 to 5 of the paper.
@@ -89,20 +89,21 @@ def write(folder: pathlib.Path, content: Mapping[str, Any], results: Mapping[str
     examples: the split that was measured.
     predict: the model as a predictor, to draw its images.
     domains: 'rgb' and 'ir'.
-    config: the run's configuration.
-    run: the run folder, for its curves and sample grids.
+    n_gallery: about how many examples the gallery has, see `gallery.chosen`.
   """
   folder.mkdir(parents=True, exist_ok=True)
   files.write_text(folder / 'metrics.json', json.dumps(content, indent=2) + '\n')
   _write_csv(folder / 'per_image.csv', results[MODEL])
-  summary = markdown(content)
-  files.write_text(folder / 'summary.md', summary)
-  picture = _picture(results[MODEL], examples, predict, domains)
-  images.write_png(folder / 'examples.png', picture)
+  files.write_text(folder / 'summary.md', markdown(content))
+  order = np.argsort(-results[MODEL].per_image['psnr'], kind='stable')
+
+  def strip(index):
+    return _strip(examples[index], predict, domains)
+
+  images.write_png(folder / 'examples.png', _picture(results[MODEL], order, strip))
   images.write_png(folder / 'paper_figure.png', _paper_figure(examples, predict, domains))
-  files.write_text(folder / 'report.html', page.render(
-      run, rows(content), content, verdict(content), left_out(content), picture,
-      config_lib.describe(config)))
+  gallery.write(folder, {index: functools.partial(strip, index)
+                         for index in gallery.chosen(order, n_gallery)})
 
 
 def title(name: str) -> str:
@@ -115,7 +116,7 @@ def rows(content: Mapping[str, Any]) -> list[list[str]]:
   columns = [column for column in COLUMNS if column in content[MODEL]]
   table = [['', *(COLUMNS[column] for column in columns)]]
   for name, totals in _named(content):
-    table.append([_NAMES[name], *(_cell(totals, column) for column in columns)])
+    table.append([title(name), *(_cell(totals, column) for column in columns)])
   return table
 
 
@@ -125,7 +126,7 @@ def _named(content: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
 
 
 def _cell(totals: Mapping[str, Any], column: str) -> str:
-  if totals[column] is None:
+  if totals.get(column) is None:
     return '-'
   spread = totals.get(f'{column}_sd')
   return f'{totals[column]:.4g}' + ('' if spread is None else f' ± {spread:.2g}')
@@ -138,7 +139,7 @@ def verdict(content: Mapping[str, Any]) -> str:
       # PSNR is infinite where every image is reproduced exactly; else nothing could be measured.
       return math.inf if totals['mse'] == 0 else -math.inf
     return totals[metric]
-  lost = [f'{_NAMES[name]} ({COLUMNS[metric]} {score(totals, metric):.4g})'
+  lost = [f'{title(name)} ({COLUMNS[metric]} {score(totals, metric):.4g})'
           for name, totals in content['baselines'].items() for metric in ('psnr', 'ssim')
           if score(content[MODEL], metric) <= score(totals, metric)]
   if content[MODEL]['mse'] is None:
@@ -173,7 +174,7 @@ def left_out(content: Mapping[str, Any]) -> list[str]:
       metric, _, why = key.rpartition('_')
       # Where all are left out, the table has a dash.
       if why in _REASONS and 0 < count < content['n']:
-        found.append(f'{_NAMES[name]}: {COLUMNS[metric]} is {_REASONS[why]} for {count} of '
+        found.append(f'{title(name)}: {COLUMNS[metric]} is {_REASONS[why]} for {count} of '
                      f'{content["n"]} images, which its mean leaves out')
   return found
 
@@ -204,20 +205,26 @@ def _write_csv(file: pathlib.Path, measured: Measured) -> None:
   files.write_text(file, out.getvalue())
 
 
-def _picture(measured: Measured, examples: grain.MapDataset, predict: Predictor,
-             domains: Mapping[str, Domain]) -> np.ndarray:
+def _picture(measured: Measured, order: np.ndarray,
+             strip: Callable[[int], list[np.ndarray]]) -> np.ndarray:
   """Images from the best to the worst by PSNR, evenly spaced in rank, a row each."""
-  order = np.argsort(-measured.per_image['psnr'], kind='stable')
   ranks = np.linspace(0, len(order) - 1, len(_RANKS)).round().astype(int)
+  chosen = [int(index) for index in order[ranks]]
+  titles = [f'{label}: {measured.per_image["psnr"][index]:.1f} dB'
+            for label, index in zip(_RANKS, chosen)]
+  return figures.grid([strip(index) for index in chosen],
+                      titles=['RGB', 'IR, generated', 'IR', 'error'], row_titles=titles)
+
+
+def _strip(example: Mapping[str, np.ndarray], predict: Predictor,
+           domains: Mapping[str, Domain]) -> list[np.ndarray]:
+  """RGB, generated IR, IR, error of an example: uint8 [height, width, 3]."""
   ir = domains['ir'].normalisation
-  lines, titles = [], []
-  for label, index in zip(_RANKS, order[ranks]):
-    rgb, generated = _translated(examples[int(index)], predict, domains)
-    truth = emsn.to_pixels(ir, examples[int(index)]['ir'])
-    compared = np.where(examples[int(index)].get('ir_mask', True), generated, truth)
-    lines.append([rgb, generated, truth, figures.error_map(truth, compared, ir.max_value)])
-    titles.append(f'{label}: {measured.per_image["psnr"][index]:.1f} dB')
-  return figures.grid(lines, titles=['RGB', 'IR, generated', 'IR', 'error'], row_titles=titles)
+  rgb, generated = _translated(example, predict, domains)
+  truth = emsn.to_pixels(ir, example['ir'])
+  compared = np.where(example.get('ir_mask', True), generated, truth)
+  return [*map(figures.to_rgb8, (rgb, generated, truth)),
+          figures.error_map(truth, compared, ir.max_value)]
 
 
 def _paper_figure(examples: grain.MapDataset, predict: Predictor,

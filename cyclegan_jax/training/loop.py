@@ -18,7 +18,7 @@ from cyclegan_jax import run_folder
 from cyclegan_jax.data import images, pipeline
 from cyclegan_jax.data.source import Dataset
 from cyclegan_jax.errors import UserError
-from cyclegan_jax.evaluation import measure, samples
+from cyclegan_jax.evaluation import measure, run_page, samples
 from cyclegan_jax.models import networks
 from cyclegan_jax.progress import duration, Say
 from cyclegan_jax.settings import Config
@@ -256,6 +256,8 @@ class _Run:
       images.write_png(folder / f'step_{self.step:08d}.png',
                        samples.grid(translators, self.dataset, self.config))
     self.checkpoints.save(self.step, state, self.iterator, figures, self.progress.rows)
+    if validate:
+      run_page.refresh(self.workdir)
 
   def _validate(self, translators: Mapping[str, Any]) -> dict[str, float]:
     data = pipeline.examples(self.dataset, 'validation', self.config.data)

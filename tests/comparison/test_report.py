@@ -197,7 +197,7 @@ class Reader(html.parser.HTMLParser):
   def handle_starttag(self, tag, attrs):
     if tag == 'img':
       self.sources.append(dict(attrs)['src'])
-    if tag not in ('img', 'meta'):
+    if tag not in ('img', 'link', 'meta'):
       self.open.append(tag)
 
   def handle_endtag(self, tag):

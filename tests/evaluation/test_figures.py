@@ -3,11 +3,9 @@
 import numpy as np
 import pytest
 
-from cyclegan_jax.evaluation import canvas, figures, line_plots
+from cyclegan_jax.evaluation import canvas, figures
 
 GAP = figures.GAP
-BLUE, VERMILION = (
-    [int(colour[i:i + 2], 16) for i in (1, 3, 5)] for colour in line_plots.PALETTE[:2])
 
 
 def noise(height, width, channels=3, dtype=np.uint8, seed=0):
@@ -15,17 +13,8 @@ def noise(height, width, channels=3, dtype=np.uint8, seed=0):
   return np.random.default_rng(seed).integers(0, high, (height, width, channels)).astype(dtype)
 
 
-def pixels_of(picture, colour):
-  """Rows and columns of the pixels of exactly this colour."""
-  return np.nonzero(np.all(picture == np.array(colour, np.uint8), axis=2))
-
-
 def is_blank(picture):
   return bool(np.all(picture == 255))
-
-
-def plot(*args, **options):
-  return figures.line_plot(*args, 'title', 'step', 'loss', **options)
 
 
 def test_grid_puts_every_pixel_in_its_place():
@@ -182,33 +171,3 @@ def test_error_map_marks_nan_and_refuses_other_shapes():
     figures.error_map(x, y[:1], 1)
   with pytest.raises(ValueError, match='1 or 3'):
     figures.error_map(x[..., 0], y[..., 0], 1)
-
-
-def test_line_runs_from_the_lower_left_to_the_upper_right():
-  picture = plot({'a': ([0, 100], [0, 1])}, size=(500, 300))
-  assert picture.shape == (300, 500, 3) and picture.dtype == np.uint8
-  rows, columns = pixels_of(picture, BLUE)
-  line = columns < 400  # Without the legend.
-  assert np.corrcoef(rows[line], columns[line])[0, 1] < -0.99
-
-
-def test_values_that_are_no_numbers_leave_gaps():
-  x = np.arange(100.0)
-  y = np.where((x >= 40) & (x < 60), np.nan, 1.0)
-  whole, broken = (pixels_of(plot({'a': (x, values)}, size=(900, 300)), BLUE)[1]
-                   for values in (np.ones(100), y))
-  line = broken[broken < 820]  # Without the legend.
-  assert np.diff(np.unique(line)).max() == pytest.approx(0.21 * np.ptp(line), abs=5)
-  assert len(np.unique(whole)) > len(np.unique(broken))
-
-
-@pytest.mark.parametrize(
-    'series', [{}, {'a': ([], [])}, {'a': ([1, 2], [np.nan, np.inf])}, {'a': ([1], [4])},
-               {'a': ([0, 1], [0, 0])}])
-def test_line_plot_survives(series):
-  assert not is_blank(plot(series))
-
-
-def test_colours_of_two_series():
-  picture = plot({'a': ([0, 1], [0, 0]), 'b': ([0, 1], [1, 1])})
-  assert pixels_of(picture, BLUE)[0].mean() > pixels_of(picture, VERMILION)[0].mean()

@@ -82,8 +82,9 @@ def test_evaluate(walk):
     rows = list(csv.DictReader(lines))
   assert len(rows) == 1 and float(rows[0]['mse']) == pytest.approx(content['model']['mse'])
   assert '| luminance as IR |' in result.stdout
-  page = (folder / 'report.html').read_text()
-  assert page.count('data:image/png;base64,') >= 5 and 'src="http' not in page
+  page = (workdir / 'report.html').read_text()
+  # Four pictures of the example, and the samples.
+  assert page.count('data:image/jpeg;base64,') == 5 and '://' not in page
   assert np.asarray(PIL.Image.open(folder / 'examples.png')).ndim == 3
 
 

@@ -1,0 +1,36 @@
+"""The command that makes a page about runs."""
+
+import pytest
+
+from tests.experiments.test_commands import fails, run
+from tests.pages import made_up
+
+
+@pytest.fixture
+def runs(tmp_path):
+  """Two measured runs."""
+  for name in ('a', 'b'):
+    made_up.write(tmp_path / name, paired=name == 'a')
+  return [tmp_path / 'a', tmp_path / 'b']
+
+
+def test_pages_of_one_run_and_of_two(runs, tmp_path):
+  result = run('report', f'--workdir={runs[0]}', '--gallery=2')
+  assert result.returncode == 0, result.stderr
+  assert f'Page: {runs[0] / "report.html"} (' in result.stdout
+  assert (runs[0] / 'report.html').read_text().count('data:image/jpeg') == 8
+  result = run('report', f'--workdir={runs[0]},{runs[1]}', f'--output={tmp_path / "both.html"}')
+  assert result.returncode == 0, result.stderr
+  assert '<h1>Runs: a, b</h1>' in (tmp_path / 'both.html').read_text()
+
+
+def test_mistakes(runs, tmp_path):
+  assert '--workdir is missing' in fails('report')
+  assert 'not a run folder' in fails('report', f'--workdir={tmp_path}')
+  both = f'--workdir={runs[0]},{runs[1]}'
+  assert '--output is missing' in fails('report', both)
+  assert 'a name between commas' in fails('report', f'--workdir={runs[0]},', '--output=x.html')
+  message = fails('report', both, f'--output={tmp_path / "nosuch" / "x.html"}')
+  assert 'x.html cannot be written' in message
+  assert 'b cannot be written: Is a directory' in fails(
+      'report', f'--workdir={runs[0]}', f'--output={runs[1]}')

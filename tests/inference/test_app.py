@@ -1,0 +1,196 @@
+"""The try-out page's server: what it answers, to whom, and what it refuses."""
+
+import asyncio
+import io
+import socket
+import threading
+import time
+
+import numpy as np
+import PIL.Image
+import pytest
+
+from cyclegan_jax.data import decoding
+from cyclegan_jax.errors import UserError
+
+pytest.importorskip('starlette', reason='needs the extra app')
+testclient = pytest.importorskip('starlette.testclient', reason='needs httpx2',
+                                 exc_type=(ImportError, RuntimeError))
+
+from cyclegan_jax.inference import app  # pylint: disable=wrong-import-position
+
+BODY = {'content-type': 'application/octet-stream'}
+LIMIT = 100_000
+
+
+def red(image):
+  """The first channel, as a model would give it."""
+  return image[..., :1]
+
+
+def client(translate=red, base='http://127.0.0.1:8000', **options):
+  return testclient.TestClient(app.make(translate, 'a <run>', 'About "it".', LIMIT, **options),
+                               base_url=base)
+
+
+def png(pixels):
+  buffer = io.BytesIO()
+  PIL.Image.fromarray(pixels).save(buffer, 'PNG')
+  return buffer.getvalue()
+
+
+def noise(*shape, dtype=np.uint8):
+  high = np.iinfo(dtype).max + 1
+  return np.random.default_rng(0).integers(0, high, shape).astype(dtype)
+
+
+@pytest.mark.parametrize('pixels', [
+    noise(20, 30, 3), noise(1, 1, 3), noise(7, 5, 4), noise(9, 4),
+    noise(6, 8, dtype=np.uint16)], ids=['rgb', '1x1', 'rgba', 'grey', '16 bit'])
+def test_the_answer_is_the_translation_of_the_body(pixels):
+  answer = client().post('/translate', content=png(pixels), headers=BODY)
+  assert answer.status_code == 200 and answer.headers['content-type'] == 'image/png'
+  expected = pixels if pixels.ndim == 2 else pixels[..., 0]
+  np.testing.assert_array_equal(np.asarray(PIL.Image.open(io.BytesIO(answer.content))), expected)
+
+
+def test_the_page_and_its_files():
+  visitor = client()
+  page = visitor.get('/')
+  assert '<title>a &lt;run&gt;</title>' in page.text and 'About &quot;it&quot;.' in page.text
+  assert '{{' not in page.text and f'data-max-bytes="{LIMIT}"' in page.text
+  for name in ('style.css', 'wipe.js', 'app.js'):
+    assert name in page.text and visitor.get(f'/{name}').status_code == 200
+  for answer in (page, visitor.get('/nosuch'), visitor.post('/translate', content=b'')):
+    policy = answer.headers['content-security-policy']
+    assert "default-src 'none'" in policy and 'unsafe' not in policy
+    assert answer.headers['x-content-type-options'] == 'nosniff'
+    assert 'access-control-allow-origin' not in answer.headers
+
+
+@pytest.mark.parametrize('path', [
+    '/app.html', '/app.py', '/../setup.cfg', '/%2e%2e/setup.cfg', '/..%2f..%2fetc/passwd',
+    '//etc/passwd', '/translate/', '/wipe.js/', '/static/'])
+def test_nothing_else_can_be_read(path):
+  answer = client().get(path, follow_redirects=False)
+  assert answer.status_code in (307, 404, 405) and b'root:' not in answer.content
+  assert b'metadata' not in answer.content
+
+
+@pytest.mark.parametrize('body, words', [
+    (b'', 'zero bytes'), (b'hello', 'not an image of a known kind'),
+    (png(noise(20, 20, 3))[:300], 'damaged'), (b'GIF89a' + bytes(50), 'not an image')])
+def test_what_is_no_image_is_refused_in_words(body, words):
+  answer = client().post('/translate', content=body, headers=BODY)
+  assert answer.status_code == 422 and words in answer.text
+  assert answer.headers['content-type'].startswith('text/plain')
+
+
+def test_large_images_are_refused(monkeypatch):
+  visitor = client()
+  for body in (bytes(LIMIT + 1), iter([bytes(LIMIT), b'x'])):  # Announced, and in pieces.
+    answer = visitor.post('/translate', content=body, headers=BODY)
+    assert answer.status_code == 413 and 'larger than' in answer.text
+  monkeypatch.setattr(decoding, 'MAX_PIXELS', 999)
+  answer = visitor.post('/translate', content=png(np.zeros((50, 20), np.uint8)), headers=BODY)
+  assert answer.status_code == 422 and '50' in answer.text and 'megapixels' in answer.text
+
+
+@pytest.mark.parametrize('error, status, words', [
+    (UserError('a thermal image in false colour'), 422, 'false colour'),
+    (MemoryError(), 413, 'not enough memory'),
+    (RuntimeError('RESOURCE_EXHAUSTED: Out of memory'), 413, 'not enough memory')])
+def test_a_model_that_cannot(error, status, words):
+  def fails(image):
+    raise error
+  answer = client(fails).post('/translate', content=png(noise(4, 4, 3)), headers=BODY)
+  assert answer.status_code == status and words in answer.text
+
+
+def test_other_sites_cannot_use_the_page():
+  # Types that a page of another site may send without being asked first.
+  for kind in ('text/plain', 'multipart/form-data', 'application/x-www-form-urlencoded', None):
+    answer = client().post('/translate', content=png(noise(4, 4, 3)),
+                           headers={'content-type': kind} if kind else {})
+    assert answer.status_code == 415
+  asked = client().options('/translate', headers={
+      'origin': 'http://evil.example', 'access-control-request-method': 'POST'})
+  assert asked.status_code == 405 and 'access-control-allow-origin' not in asked.headers
+
+
+@pytest.mark.parametrize('host, status', [
+    ('127.0.0.1:8000', 200), ('localhost', 200), ('[::1]:8000', 200), ('LOCALHOST:1', 200),
+    ('evil.example', 400), ('127.0.0.1.evil.example', 400), ('localhost.evil.example:8000', 400),
+    ('', 400)])
+def test_only_its_own_names_are_answered(host, status):
+  assert client().get('/', headers={'host': host}).status_code == status
+
+
+def test_names_of_an_open_address():
+  assert app.names_of('localhost') == list(app.LOOPBACK)
+  names = app.names_of('0.0.0.0')
+  assert {'127.0.0.1', '0.0.0.0', socket.gethostname()} <= set(names) and '*' not in names
+
+
+def test_one_at_a_time_and_few_in_the_queue():
+  state = {'now': 0, 'most': 0}
+  lock, go_on = threading.Lock(), threading.Event()
+
+  def slow(image):
+    with lock:
+      state['now'] += 1
+      state['most'] = max(state['most'], state['now'])
+    go_on.wait(20)
+    with lock:
+      state['now'] -= 1
+    return red(image)
+
+  with client(slow) as visitor:  # One event loop for all threads.
+    found = []
+
+    def ask():
+      found.append(visitor.post('/translate', content=png(noise(4, 4, 3)),
+                                headers=BODY).status_code)
+    threads = [threading.Thread(target=ask) for _ in range(9)]
+    for thread in threads:
+      thread.start()
+    deadline = time.monotonic() + 20
+    while len(found) < 4 and time.monotonic() < deadline:
+      time.sleep(0.01)
+    go_on.set()
+    for thread in threads:
+      thread.join()
+    assert sorted(found) == [200] * 5 + [503] * 4 and state['most'] == 1
+    # The places are free again.
+    ask()
+    assert found[-1] == 200
+
+
+def test_a_sender_that_never_ends_is_given_up(monkeypatch):
+  monkeypatch.setattr(app, '_SECONDS_TO_SEND', 0.05)
+  sent = []
+
+  async def receive():
+    await asyncio.sleep(0.02)
+    return {'type': 'http.request', 'body': b'x', 'more_body': True}
+
+  async def send(message):
+    sent.append(message)
+
+  scope = {'type': 'http', 'method': 'POST', 'path': '/translate', 'raw_path': b'/translate',
+           'query_string': b'', 'root_path': '',
+           'headers': [(b'host', b'localhost'), *((name.encode(), value.encode())
+                                                  for name, value in BODY.items())]}
+  asyncio.run(app.make(red, 't', '', LIMIT)(scope, receive, send))
+  assert sent[0]['status'] == 408
+
+
+def test_addresses_that_cannot_be_used():
+  with app.bound_socket('127.0.0.1', 0) as listener:
+    port = listener.getsockname()[1]
+    with pytest.raises(UserError, match=f'--port={port} cannot be used: .* in use'):
+      app.bound_socket('127.0.0.1', port)
+  with pytest.raises(UserError, match='--host=no.such.host.invalid'):
+    app.bound_socket('no.such.host.invalid', 0)
+  with pytest.raises(UserError, match='--host=203.0.113.1 '):  # Kept for documentation.
+    app.bound_socket('203.0.113.1', 0)
