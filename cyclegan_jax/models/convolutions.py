@@ -10,6 +10,9 @@ shapes that these networks are made of (docs/performance.md has the times):
 - convolutions and weight gradients over few positions, as deep in a U-Net: here matrix products;
 - convolutions without zero padding: here with it, and the border cut off.
 
+Which of these a shape needs is not known while its sizes are symbols: then all are lax's, on every
+platform, which is what a program that is exported for any size (inference/export.py) consists of.
+
 Images are [batch, height, width, channels], kernels [k, k, in_channels, out_channels] of the
 ordinary convolution, in any float dtype.
 """
@@ -17,6 +20,7 @@ ordinary convolution, in any float dtype.
 import functools
 
 import jax
+import jax.export
 from jax import lax
 import jax.numpy as jnp
 
@@ -78,13 +82,14 @@ def valid(x: jax.Array, kernel: jax.Array) -> jax.Array:
   Returns:
     [batch, height - k + 1, width - k + 1, out_channels].
   """
-  border = kernel.shape[0] // 2
+  plain, border = functools.partial(_plain, stride=1, padding=0), kernel.shape[0] // 2
+  if _is_symbolic(x):
+    return plain(x, kernel)
 
   def cropped(x, kernel):
     y = _plain(x, kernel, 1, border)
     return y[:, border:y.shape[1] - border, border:y.shape[2] - border]
-  return lax.platform_dependent(x, kernel, cpu=cropped,
-                                default=functools.partial(_plain, stride=1, padding=0))
+  return lax.platform_dependent(x, kernel, cpu=cropped, default=plain)
 
 
 def _strided_forward(x, kernel, stride, padding):
@@ -139,6 +144,8 @@ def _spread(x: jax.Array, kernel: jax.Array, stride: int, padding: int,
     return lax.conv_general_dilated(x, flipped, (1, 1), border, lhs_dilation=(stride, stride),
                                     dimension_numbers=_DIMENSIONS)
 
+  if _is_symbolic(x):
+    return dilated(x, kernel)
   positions = x.size // x.shape[3]
   if positions * (kernel.size // kernel.shape[3]) * x.dtype.itemsize >= _MOST_COLUMNS:
     return dilated(x, kernel)
@@ -211,5 +218,11 @@ def _patches(x: jax.Array, k: int, stride: int, padding: int) -> jax.Array:
 
 
 def _are_few(x: jax.Array, kernel: jax.Array, stride: int, padding: int) -> bool:
+  if _is_symbolic(x):
+    return False
   height, width = ((n + 2 * padding - kernel.shape[0]) // stride + 1 for n in x.shape[1:3])
   return x.shape[0] * height * width <= _FEW_POSITIONS
+
+
+def _is_symbolic(x: jax.Array) -> bool:
+  return any(map(jax.export.is_symbolic_dim, x.shape))
