@@ -2,6 +2,7 @@
 
 import dataclasses
 import pathlib
+from typing import Any, Mapping
 
 import numpy as np
 
@@ -31,12 +32,21 @@ class Model:
     translators: by direction, 'rgb_to_ir' and, but for pix2pix, 'ir_to_rgb': network values to
       network values.
     trained_steps: of the run's latest checkpoint.
+    params: of the translators, by direction; the moving averages where there are any.
+    batch_stats: likewise.
   """
   config: Config
   step: int
   domains: dict[str, Domain]
   translators: dict[str, samples.Translator]
   trained_steps: int = 0
+  params: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+  batch_stats: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+
+  @property
+  def multiple(self) -> int:
+    """Images are padded to heights and widths that are multiples of this."""
+    return max(_SIZE_STEP, 2 ** self.config.model.n_downsampling)
 
   def translator(self, direction: str) -> samples.Translator:
     """The generator of a direction, else UserError."""
@@ -67,7 +77,7 @@ class Model:
     pixels = images.for_domain(image, source.name, source.channels, name).astype(np.float32)
     pixels *= source.normalisation.max_value / np.iinfo(image.dtype).max
     height, width = pixels.shape[:2]
-    step = max(_SIZE_STEP, 2 ** self.config.model.n_downsampling)
+    step = self.multiple
     # Mirrored at the border as far as the image reaches: no new edge for the network to see.
     padded = np.pad(pixels, ((0, -height % step), (0, -width % step), (0, 0)), 'symmetric')
     x = source.normalisation.forward(padded)[np.newaxis]
@@ -94,5 +104,6 @@ def load(workdir: str | pathlib.Path, checkpoint: str = 'best') -> Model:
     trained_steps = checkpoints.latest_step()
   nets = networks.build(config.model, domains['rgb'].channels, domains['ir'].channels,
                         {name: domain.normalisation for name, domain in domains.items()})
-  return Model(config, step, domains,
-               samples.translators(nets, state.best_params(), state.batch_stats), trained_steps)
+  params, batch_stats = state.best_params(), state.batch_stats
+  return Model(config, step, domains, samples.translators(nets, params, batch_stats),
+               trained_steps, params, batch_stats)
