@@ -210,6 +210,9 @@ class Config:
   train: TrainConfig = TrainConfig()
 
 
+# Settings that say where files are on the machine of a run: of no use elsewhere, and private.
+PLACES = frozenset({'source_dir', 'data_dir', 'rgb_dir', 'ir_dir'})
+
 SECTIONS = types.MappingProxyType({f.name: f.type for f in dataclasses.fields(Config)})
 
 

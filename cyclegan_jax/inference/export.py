@@ -25,9 +25,9 @@ from cyclegan_jax.evaluation import samples
 from cyclegan_jax.inference.model import Model
 from cyclegan_jax.models import networks
 from cyclegan_jax.progress import Say
-from cyclegan_jax.settings import flatten
+from cyclegan_jax.settings import flatten, PLACES
 
-# Module, packages that it needs beside those of every run, and the extra that brings them.
+# Module, and the packages that only it needs; the extra onnx brings those of onnx.
 FORMATS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     'stablehlo': ('export_stablehlo', ('flatbuffers',)),
     'onnx': ('export_onnx', ('onnx', 'onnxruntime')),
@@ -41,8 +41,6 @@ _ODD = ((37, 53), (1, 1))
 _LARGEST = 512
 # Images looked at whole, and images in a batch.
 _WHOLE, _BATCH = 4, 3
-# Settings that say where files are on the machine of the training.
-_PRIVATE = frozenset({'source_dir', 'data_dir', 'rgb_dir', 'ir_dir'})
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,8 +62,8 @@ def check_format(name: str) -> Any:
   module, packages = FORMATS[name]
   missing = [package for package in packages if not importlib.util.find_spec(package)]
   if missing:
-    raise UserError(f'--format={name} needs {" and ".join(missing)}, not installed here. Install '
-                    "the extra: pip install -e '.[onnx]'.")
+    raise UserError(f'--format={name} needs {" and ".join(missing)}, not installed here: '
+                    f'pip install {" ".join(missing)}')
   return importlib.import_module(f'cyclegan_jax.inference.{module}')
 
 
@@ -158,7 +156,7 @@ def metadata(model: Model, direction: str, format_name: str, checkpoint: str) ->
   if data.ir_range:
     facts['ir_range'] = data.ir_range
   settings = {name: value for name, value in flatten(model.config).items()
-              if name not in _PRIVATE}
+              if name not in PLACES}
   return facts | {
       'dataset': data.dataset, 'step': str(model.step), 'trained_steps': str(model.trained_steps),
       'checkpoint': checkpoint, 'seed': str(model.config.train.seed),
