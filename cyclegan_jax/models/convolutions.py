@@ -10,8 +10,8 @@ shapes that these networks are made of (docs/performance.md has the times):
 - convolutions and weight gradients over few positions, as deep in a U-Net: here matrix products;
 - convolutions without zero padding: here with it, and the border cut off.
 
-Which of these a shape needs is not known while its sizes are symbols: then all are lax's, on every
-platform, which is what a program that is exported for any size (inference/export.py) consists of.
+Which of the first and third a shape needs is not known while its sizes are symbols, as in a program
+that is exported for any size (inference/export.py): then they are lax's on CPUs, too.
 
 Images are [batch, height, width, channels], kernels [k, k, in_channels, out_channels] of the
 ordinary convolution, in any float dtype.
@@ -82,14 +82,13 @@ def valid(x: jax.Array, kernel: jax.Array) -> jax.Array:
   Returns:
     [batch, height - k + 1, width - k + 1, out_channels].
   """
-  plain, border = functools.partial(_plain, stride=1, padding=0), kernel.shape[0] // 2
-  if _is_symbolic(x):
-    return plain(x, kernel)
+  border = kernel.shape[0] // 2
 
   def cropped(x, kernel):
     y = _plain(x, kernel, 1, border)
     return y[:, border:y.shape[1] - border, border:y.shape[2] - border]
-  return lax.platform_dependent(x, kernel, cpu=cropped, default=plain)
+  return lax.platform_dependent(x, kernel, cpu=cropped,
+                                default=functools.partial(_plain, stride=1, padding=0))
 
 
 def _strided_forward(x, kernel, stride, padding):
