@@ -47,11 +47,11 @@ def main() -> None:
   from cyclegan_jax.inference import model as model_lib
   export.check_output(output, _OVERWRITE.value)
   export.check_format(_FORMAT.value)
+  examples = _from_folder(common.path(_CHECK_IMAGES.value)) if _CHECK_IMAGES.value else None
   model = model_lib.load(workdir, _CHECKPOINT.value)
   model.translator(_DIRECTION.value)
-  source = _DIRECTION.value.split('_to_')[0]
-  examples = (_from_folder(common.path(_CHECK_IMAGES.value)) if _CHECK_IMAGES.value
-              else _from_run(workdir, model.config.data, source))
+  if examples is None:
+    examples = _from_run(workdir, model.config.data, _DIRECTION.value.split('_to_')[0])
   export.export(model, _DIRECTION.value, _FORMAT.value, output, bits=int(_BITS.value or 0),
                 examples=examples, checkpoint=_CHECKPOINT.value, overwrite=_OVERWRITE.value)
 

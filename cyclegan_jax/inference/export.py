@@ -104,11 +104,16 @@ def export(model: Model, direction: str, format_name: str, output: pathlib.Path,
   if model.config.model.precision != 'float32':
     say(f'This run computes in {model.config.model.precision}. The file and the model that it is '
         'compared with compute in float32, with the same weights.')
+  settings = model.config
   model = in_float32(model, direction, bits)
   limit = int(model.domains[direction.split('_to_')[1]].normalisation.max_value)
   check_output(output, overwrite)
   with _pending(output) as temporary:
-    form.write(temporary, model, direction, metadata(model, direction, format_name, checkpoint))
+    form.write(temporary, model, direction, {
+        **metadata(model, direction, checkpoint), 'format': format_name,
+        'settings': json.dumps({name: value for name, value in flatten(settings).items()
+                                if name not in PLACES}),
+        'versions': json.dumps(provenance.versions(FORMATS[format_name][1]))})
     say(f'Comparing the file with the model on {len(examples)} images.')
     difference = compare(form.load(temporary), model, direction, examples)
     found = (f'largest difference {difference.largest} of {limit} grey levels, '
@@ -138,11 +143,17 @@ def in_float32(model: Model, direction: str, bits: int) -> Model:
       translators=samples.translators(nets, model.params, model.batch_stats))
 
 
-def metadata(model: Model, direction: str, format_name: str, checkpoint: str) -> dict[str, str]:
-  """What a file says of itself, texts by name."""
+def metadata(model: Model, direction: str, checkpoint: str) -> dict[str, str]:
+  """What a file says of itself, texts by name.
+
+  Args:
+    model: from `in_float32`.
+    direction: of the generator.
+    checkpoint: what chose it.
+  """
   source, target = (model.domains[name] for name in direction.split('_to_'))
   data = model.config.data
-  facts = {'program': 'cyclegan_jax', 'format': format_name, 'direction': direction}
+  facts = {'program': 'cyclegan_jax', 'direction': direction}
   for role, domain in (('input', source), ('output', target)):
     limit = int(domain.normalisation.max_value)
     facts[role] = (f'{domain.name}, {"uint8" if limit <= 255 else "uint16"} '
@@ -155,13 +166,10 @@ def metadata(model: Model, direction: str, format_name: str, checkpoint: str) ->
     facts |= {f'{name}_band': bands.format_band(band) for name, band in bands.PAPER.items()}
   if data.ir_range:
     facts['ir_range'] = data.ir_range
-  settings = {name: value for name, value in flatten(model.config).items()
-              if name not in PLACES}
   return facts | {
       'dataset': data.dataset, 'step': str(model.step), 'trained_steps': str(model.trained_steps),
-      'checkpoint': checkpoint, 'seed': str(model.config.train.seed),
-      'settings': json.dumps(settings), 'commit': provenance.commit() or '',
-      'versions': json.dumps(provenance.versions(FORMATS[format_name][1]))}
+      'checkpoint': checkpoint, 'seed': str(model.config.train.seed), 'precision': 'float32',
+      'commit': provenance.commit() or ''}
 
 
 def compare(run: Callable[[np.ndarray], np.ndarray], model: Model, direction: str,
