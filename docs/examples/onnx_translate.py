@@ -14,7 +14,10 @@ for name, value in session.get_modelmeta().custom_metadata_map.items():
   print(f'{name}: {value}')
 pixels = session.get_inputs()[0]  # uint8 or uint16 [batch, height, width, channels], any size
 channels = pixels.shape[3]
-image = ImageOps.exif_transpose(Image.open(source)).convert('RGB' if channels == 3 else 'L')
+image = ImageOps.exif_transpose(Image.open(source))
+if image.mode[0] in 'IF':
+  sys.exit('Pillow cannot convert images of 16 or 32 bits: read them with another package.')
+image = image.convert('RGB' if channels == 3 else 'L')
 array = np.asarray(image).reshape(1, image.height, image.width, channels)
 if pixels.type == 'tensor(uint16)':
   array = array.astype(np.uint16) * 257
