@@ -33,7 +33,7 @@ _OURS = (CONFIG, DATA, METRICS, VALIDATION, SAMPLES, CHECKPOINTS, EVALUATION, TE
 # Settings that may change when a run goes on: none of them changes a step.
 _FREE = frozenset({'epochs', 'steps', 'log_every', 'checkpoint_every', 'keep_checkpoints',
                    'best_metric', 'n_samples', 'tensorboard', 'source_dir', 'data_dir',
-                   'cache_gib'})
+                   'cache_gib', 'ir_range'})
 
 
 def check(workdir: pathlib.Path, config: Config) -> None:
