@@ -21,7 +21,6 @@ from cyclegan_jax import emsn
 from cyclegan_jax import provenance
 from cyclegan_jax.data import images
 from cyclegan_jax.errors import UserError
-from cyclegan_jax.evaluation import samples
 from cyclegan_jax.inference.model import Model
 from cyclegan_jax.models import networks
 from cyclegan_jax.progress import Say
@@ -105,17 +104,18 @@ def export(model: Model, direction: str, format_name: str, output: pathlib.Path,
     say(f'This run computes in {model.config.model.precision}. The file and the model that it is '
         'compared with compute in float32, with the same weights.')
   settings = model.config
-  model = in_float32(model, direction, bits)
-  limit = int(model.domains[direction.split('_to_')[1]].normalisation.max_value)
+  model = in_float32(model)
+  own = model.domains[direction.split('_to_')[1]].normalisation.max_value
+  limit = 2 ** bits - 1 if bits else int(own)
   check_output(output, overwrite)
   with _pending(output) as temporary:
-    form.write(temporary, model, direction, {
-        **metadata(model, direction, checkpoint), 'format': format_name,
+    form.write(temporary, model, direction, limit, {
+        **metadata(model, direction, limit, checkpoint), 'format': format_name,
         'settings': json.dumps({name: value for name, value in flatten(settings).items()
                                 if name not in PLACES}),
         'versions': json.dumps(provenance.versions(FORMATS[format_name][1]))})
     say(f'Comparing the file with the model on {len(examples)} images.')
-    difference = compare(form.load(temporary), model, direction, examples)
+    difference = compare(form.load(temporary), model, direction, limit, examples)
     found = (f'largest difference {difference.largest} of {limit} grey levels, '
              f'{100 * difference.share:.3g} % of {difference.n:,} values differ')
     if difference.largest > TOLERANCES[limit]:
@@ -126,38 +126,33 @@ def export(model: Model, direction: str, format_name: str, output: pathlib.Path,
   return difference
 
 
-def in_float32(model: Model, direction: str, bits: int) -> Model:
-  """The model as it is exported: convolutions in float32, and the target domain of these bits."""
-  source, target = direction.split('_to_')
-  limit = 2.0 ** bits - 1 if bits else model.domains[target].normalisation.max_value
-  domains = {
-      source: model.domains[source],
-      target: dataclasses.replace(model.domains[target], normalisation=emsn.normalisation(
-          target, model.config.data, limit))}
+def in_float32(model: Model) -> Model:
+  """The model as it is exported: with convolutions in float32."""
   config = dataclasses.replace(
       model.config, model=dataclasses.replace(model.config.model, precision='float32'))
-  nets = networks.build(config.model, domains['rgb'].channels, domains['ir'].channels,
-                        {name: domain.normalisation for name, domain in domains.items()})
-  return dataclasses.replace(
-      model, config=config, domains=domains,
-      translators=samples.translators(nets, model.params, model.batch_stats))
+  nets = networks.build(config.model, model.domains['rgb'].channels, model.domains['ir'].channels,
+                        {name: domain.normalisation for name, domain in model.domains.items()})
+  return dataclasses.replace(model, config=config, translators={
+      name: dataclasses.replace(generator, net=nets[name])
+      for name, generator in model.translators.items()})
 
 
-def metadata(model: Model, direction: str, checkpoint: str) -> dict[str, str]:
+def metadata(model: Model, direction: str, limit: int, checkpoint: str) -> dict[str, str]:
   """What a file says of itself, texts by name.
 
   Args:
     model: from `in_float32`.
     direction: of the generator.
+    limit: the largest pixel value that comes out.
     checkpoint: what chose it.
   """
   source, target = (model.domains[name] for name in direction.split('_to_'))
   data = model.config.data
   facts = {'program': 'cyclegan_jax', 'direction': direction}
-  for role, domain in (('input', source), ('output', target)):
-    limit = int(domain.normalisation.max_value)
-    facts[role] = (f'{domain.name}, {"uint8" if limit <= 255 else "uint16"} '
-                   f'[batch, height, width, {domain.channels}], 0..{limit}')
+  for role, domain, largest in (('input', source, int(source.normalisation.max_value)),
+                                ('output', target, limit)):
+    facts[role] = (f'{domain.name}, {"uint8" if largest <= 255 else "uint16"} '
+                   f'[batch, height, width, {domain.channels}], 0..{largest}')
   facts |= {'preset': model.config.train.preset, 'normalisation': data.normalisation}
   if data.normalisation.startswith('spectral_'):
     facts |= {name: bands.format_band(bands.parse(name, getattr(data, name)))
@@ -172,7 +167,7 @@ def metadata(model: Model, direction: str, checkpoint: str) -> dict[str, str]:
       'commit': provenance.commit() or ''}
 
 
-def compare(run: Callable[[np.ndarray], np.ndarray], model: Model, direction: str,
+def compare(run: Callable[[np.ndarray], np.ndarray], model: Model, direction: str, limit: int,
             examples: Sequence[tuple[str, np.ndarray]]) -> Difference:
   """Runs an exported file and the model on images: whole, and batches of odd sizes.
 
@@ -180,6 +175,7 @@ def compare(run: Callable[[np.ndarray], np.ndarray], model: Model, direction: st
     run: the file, pixels to pixels [batch, height, width, channels].
     model: from `in_float32`.
     direction: of both.
+    limit: the largest pixel value that comes out.
     examples: as in `export`.
 
   Images of one value alone are run, too, but of models with instance norm not compared: it divides
@@ -192,9 +188,10 @@ def compare(run: Callable[[np.ndarray], np.ndarray], model: Model, direction: st
     height, width = (min(n, *sides) for n, sides in
                      zip((height, width), zip(*(image.shape[:2] for image in pixels))))
     batches.append(np.stack([pixels[i % len(pixels)][:height, :width] for i in range(_BATCH)]))
-  largest, differing, n = 0, 0, 0
+  largest, differing, n, bits = 0, 0, 0, 8 if limit <= 255 else 16
   for batch in batches:
-    want = np.stack([model.translate(image, direction) for image in batch])
+    # One by one: what an image becomes must not depend on its batch.
+    want = np.stack([model.translate(image, direction, bits=bits, tile=0) for image in batch])
     got = run(batch)
     if got.shape != want.shape or got.dtype != want.dtype:
       raise UserError(f'The exported file gives {got.dtype} {got.shape}, the model {want.dtype} '

@@ -16,26 +16,25 @@ import onnxruntime
 
 from cyclegan_jax.inference.model import Model
 from cyclegan_jax.inference.onnx_graph import Graph, Tensor
-from cyclegan_jax.models import generators, layers, networks, unet
+from cyclegan_jax.models import generators, layers, unet
 
 Run = Callable[[np.ndarray], np.ndarray]
 
 
-def write(file: pathlib.Path, model: Model, direction: str, metadata: Mapping[str, str]) -> None:
+def write(file: pathlib.Path, model: Model, direction: str, limit: float,
+          metadata: Mapping[str, str]) -> None:
   """Writes the generator of a direction, computing in float32.
 
   Args:
     file: where to.
     model: the trained model.
     direction: 'rgb_to_ir' or 'ir_to_rgb'.
+    limit: the largest pixel value that comes out, 255 or 65535.
     metadata: texts by name, for the file's metadata_props.
   """
   source, target = (model.domains[name] for name in direction.split('_to_'))
-  nets = networks.build(model.config.model, model.domains['rgb'].channels,
-                        model.domains['ir'].channels,
-                        {name: domain.normalisation for name, domain in model.domains.items()})
-  net = nets[direction]
-  module = nnx.merge(net.graph, model.params[direction], model.batch_stats[direction], copy=True)
+  generator = model.translator(direction)
+  net, module = generator.net, generator.net.module(generator.params, generator.batch_stats)
   graph = Graph()
   pixels = Tensor(graph, 'pixels')
   height, width = (_size(pixels, axis) for axis in (1, 2))
@@ -46,15 +45,16 @@ def write(file: pathlib.Path, model: Model, direction: str, metadata: Mapping[st
       'Gather', x.apply('Cast', to=onnx.TensorProto.INT32))
   x = x.apply('Transpose', perm=(0, 3, 1, 2))
   y = net.interval.spread(_GENERATORS[type(module)](module, _with_constants(x, net.constants)))
-  y = target.normalisation.inverse(y).apply('Round')  # Half to even, as NumPy.
-  limit = target.normalisation.max_value
+  y = target.normalisation.inverse(y) * (limit / target.normalisation.max_value)
+  y = y.apply('Round')  # Half to even, as NumPy.
   y = y.apply('Clip', np.float32(0), np.float32(limit)).apply('Cast', to=_type(limit))
   y = y.apply('Transpose', perm=(0, 2, 3, 1))
   ends = graph.add('Concat', height, width, axis=0)
   y = y.apply('Slice', np.int64([0, 0]), ends, np.int64([1, 2]))
   infos = [helper.make_tensor_value_info(
-      name, _type(domain.normalisation.max_value), ['batch', 'height', 'width', domain.channels])
-           for name, domain in (('pixels', source), ('translated', target))]
+      name, _type(largest), ['batch', 'height', 'width', domain.channels])
+           for name, domain, largest in (('pixels', source, source.normalisation.max_value),
+                                         ('translated', target, limit))]
   onnx.save(graph.model(infos[0], y, infos[1], dict(metadata)), file)
 
 

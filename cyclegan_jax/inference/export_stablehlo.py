@@ -14,19 +14,20 @@ import jax.numpy as jnp
 import numpy as np
 
 from cyclegan_jax.inference.model import Model
-from cyclegan_jax.models import networks
 
 PLATFORMS = ('cpu', 'cuda', 'rocm', 'tpu')
 PROGRAM, METADATA = 'program', 'metadata.json'
 
 
-def write(file: pathlib.Path, model: Model, direction: str, metadata: Mapping[str, str]) -> None:
+def write(file: pathlib.Path, model: Model, direction: str, limit: float,
+          metadata: Mapping[str, str]) -> None:
   """Writes the generator of a direction, computing in float32 on every platform.
 
   Args:
     file: where to.
     model: the trained model.
     direction: 'rgb_to_ir' or 'ir_to_rgb'.
+    limit: the largest pixel value that comes out, 255 or 65535.
     metadata: texts by name, for metadata.json.
   """
   source = model.domains[direction.split('_to_')[0]]
@@ -34,8 +35,9 @@ def write(file: pathlib.Path, model: Model, direction: str, metadata: Mapping[st
   dtype = np.uint8 if source.normalisation.max_value <= 255 else np.uint16
   # GPUs and TPUs would round the factors of products to fewer bits.
   with jax.default_matmul_precision('highest'):
-    exported = jax.export.export(jax.jit(_translation(model, direction)), platforms=PLATFORMS)(
-        jax.ShapeDtypeStruct(shape, dtype))
+    exported = jax.export.export(
+        jax.jit(_translation(model, direction, limit)), platforms=PLATFORMS)(
+            jax.ShapeDtypeStruct(shape, dtype))
   with zipfile.ZipFile(file, 'w') as archive:
     archive.writestr(PROGRAM, exported.serialize())
     archive.writestr(METADATA, json.dumps(dict(metadata), indent=2) + '\n')
@@ -48,24 +50,20 @@ def load(file: pathlib.Path) -> Callable[[np.ndarray], np.ndarray]:
   return lambda pixels: np.asarray(call(pixels))
 
 
-def _translation(model: Model, direction: str) -> Callable[[jax.Array], jax.Array]:
+def _translation(model: Model, direction: str, limit: float) -> Callable[[jax.Array], jax.Array]:
   source, target = (model.domains[name] for name in direction.split('_to_'))
-  net = networks.build(model.config.model, model.domains['rgb'].channels,
-                       model.domains['ir'].channels,
-                       {name: domain.normalisation for name, domain in model.domains.items()}
-                       )[direction]
+  generator = model.translator(direction)
   # NumPy arrays become part of the program.
-  params, batch_stats = jax.tree.map(
-      np.asarray, (model.params[direction], model.batch_stats[direction]))
+  params, batch_stats = jax.tree.map(np.asarray, (generator.params, generator.batch_stats))
 
   def translate(pixels):
     height, width = pixels.shape[1:3]
     x = source.normalisation.forward(pixels.astype(jnp.float32))
     for axis in (1, 2):
       x = _mirrored(x, axis, model.multiple)
-    y, _ = net(params, batch_stats, x, training=False)
-    limit = target.normalisation.max_value
-    y = jnp.clip(jnp.rint(target.normalisation.inverse(y[:, :height, :width])), 0, limit)
+    y, _ = generator.net(params, batch_stats, x, training=False)
+    y = target.normalisation.inverse(y[:, :height, :width])
+    y = jnp.clip(jnp.rint(y * (limit / target.normalisation.max_value)), 0, limit)
     return y.astype(jnp.uint8 if limit <= 255 else jnp.uint16)
 
   translate.__name__ = direction

@@ -28,7 +28,8 @@ _HOW = '''With the program that trained it, `cyclegan_jax`, and the run folder:
 python -m experiments.translate --workdir=RUN --input=PHOTOS --output=IR
 ```
 
-Files that `experiments.export` wrote run without it, in ONNX Runtime or JAX: pixels in, pixels out.'''
+Files that `experiments.export` wrote run without it, in ONNX Runtime or JAX: pixels go in, pixels
+come out.'''
 _HUB_METRICS = ('psnr', 'ssim', 'rmse')
 
 
@@ -82,15 +83,20 @@ def text(model: Model, workdir: pathlib.Path, metrics: Mapping[str, Any] | None,
   """
   given = Given(*(' '.join(value.split()) for value in dataclasses.astuple(given)))
   parts = [_front_matter(model.config, metrics, given), f'# {given.name}', _summary(model),
-           '## The model', _facts(model), '## Intended use', _use(model.config), '## How to use it', _HOW,
+           '## The model', _facts(model), '## Intended use', _use(model.config),
+           '## How to use it', _HOW,
            '## Limits', _limits(model.config, metrics),
            '## Data', _data(model, workdir, metrics, given),
            '## Results', _results(model, metrics), '## Training', _training(model, workdir, given),
-           '## Licence', f'The model: {given.license or _fill("licence of the model")}. '
-           f'The images that it was trained on: '
-           f'{given.data_license or _fill("licence of the images, and whether it lets you publish")}.',
-           f'Contact: {given.author or _fill("who answers for this model")}.']
+           '## Licence', _licence(given)]
   return '\n\n'.join(part.strip() for part in parts) + '\n'
+
+
+def _licence(given: Given) -> str:
+  data = given.data_license or _fill('licence of the images, and whether it lets you publish')
+  return (f'The model: {given.license or _fill("licence of the model")}. The images that it was '
+          f'trained on: {data}.\n\n'
+          f'Contact: {given.author or _fill("who answers for this model")}.')
 
 
 def _fill(what: str) -> str:
@@ -118,7 +124,8 @@ def _front_matter(config: Config, metrics: Mapping[str, Any] | None, given: Give
 
 
 def _summary(model: Model) -> str:
-  ways = {'rgb_to_ir': 'RGB images into infrared ones', 'ir_to_rgb': 'infrared images into RGB ones'}
+  ways = {'rgb_to_ir': 'RGB images into infrared ones',
+          'ir_to_rgb': 'infrared images into RGB ones'}
   return (f'Networks that turn {" and ".join(ways[name] for name in model.translators)}. What they '
           'paint is likely, given the images of the training; it has not been measured.')
 
@@ -127,8 +134,8 @@ def _facts(model: Model) -> str:
   config, data, net = model.config, model.config.data, model.config.model
   lines = [f'Method: {net.method}, preset `{config.train.preset}`, generator `{net.generator}`, '
            f'{net.norm} norm.']
-  lines += [f'Generator `{name}`: {networks.count_parameters(model.params[name]):,} parameters.'
-            for name in model.translators]
+  lines += [f'Generator `{name}`: {networks.count_parameters(generator.params):,} parameters.'
+            for name, generator in model.translators.items()]
   for name, domain in model.domains.items():
     lines.append(f'{name.upper()} images: {domain.channels} channel'
                  f'{"s" if domain.channels > 1 else ""}, values 0 to '

@@ -6,6 +6,7 @@ import numpy as np
 from cyclegan_jax import config as config_lib
 from cyclegan_jax import emsn
 from cyclegan_jax.data.source import Domain
+from cyclegan_jax.inference.generators import Generator
 from cyclegan_jax.inference.model import Model
 from cyclegan_jax.models import networks
 
@@ -28,8 +29,11 @@ def model(preset='udacity', ir_max=255.0, rgb_max=255.0, **settings):
       else np.asarray(a) + rng.normal(0, 0.1, a.shape)), params)
   stats = jax.tree.map(lambda a: np.asarray(a) + rng.uniform(0, 0.5, a.shape).astype(np.float32),
                        stats)
-  names = networks.generators(config.model)
-  return Model(config, 7, domains, dict.fromkeys(names), 9, params, stats)
+  nets = networks.build(config.model, *channels,
+                        {name: domain.normalisation for name, domain in domains.items()})
+  return Model(config, 7, domains, {
+      name: Generator(nets[name], params[name], stats[name])
+      for name in networks.generators(config.model)}, 9)
 
 
 def picture(height, width, channels=3, dtype=np.uint8, seed=0):

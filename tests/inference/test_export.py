@@ -36,11 +36,11 @@ def form(request):
   return request.param
 
 
-def written(made, form, path, direction='rgb_to_ir', bits=0):
+def written(made, form, path, direction='rgb_to_ir', limit=255):
   """What a file computes, and the model in float32 that it has to agree with."""
-  plain = export.in_float32(made, direction, bits)
+  plain = export.in_float32(made)
   module = export.check_format(form)
-  module.write(path, plain, direction, {})
+  module.write(path, plain, direction, limit, {})
   return module.load(path), plain
 
 
@@ -63,7 +63,8 @@ def test_files_agree_with_the_model(form, case, tmp_path):
 
 @pytest.mark.parametrize('settings', [{}, {'normalisation': 'spectral_log'}])
 def test_sixteen_bits_in_and_out(form, settings, tmp_path):
-  run, plain = written(model(ir_max=65535.0, rgb_max=65535.0, **settings), form, tmp_path / 'file')
+  run, plain = written(model(ir_max=65535.0, rgb_max=65535.0, **settings), form, tmp_path / 'file',
+                       limit=65535)
   image = picture(20, 30, dtype=np.uint16)
   got, want = run(image[np.newaxis])[0], plain.translate(image)
   assert got.dtype == np.uint16
@@ -72,8 +73,8 @@ def test_sixteen_bits_in_and_out(form, settings, tmp_path):
 
 def test_sixteen_bits_out_of_a_model_of_eight(form, tmp_path):
   made, image = model(normalisation='spectral_log'), picture(20, 30)
-  deep = written(made, form, tmp_path / 'file', bits=16)[0](image[np.newaxis])[0]
-  eight = export.in_float32(made, 'rgb_to_ir', 0).translate(image)
+  deep = written(made, form, tmp_path / 'file', limit=65535)[0](image[np.newaxis])[0]
+  eight = export.in_float32(made).translate(image)
   assert deep.dtype == np.uint16 and len(np.unique(deep)) > len(np.unique(eight))
   np.testing.assert_allclose(deep / 257, eight, atol=0.51)
 
@@ -118,11 +119,11 @@ def test_a_file_that_differs_is_not_kept(tmp_path, monkeypatch):
 
 
 def test_images_of_one_value_prove_nothing_with_instance_norm(tmp_path):
-  made = export.in_float32(model('cyclegan'), 'rgb_to_ir', 0)
+  made = export.in_float32(model('cyclegan'))
   wrong = lambda batch: np.zeros((*batch.shape[:3], 1), np.uint8)
   with pytest.raises(UserError, match='of one value each.*--check_images'):
-    export.compare(wrong, made, 'rgb_to_ir', [('a', np.full((20, 20, 3), 9, np.uint8))])
-  assert export.compare(wrong, made, 'rgb_to_ir', [('a', picture(20, 20))]).largest > 1
+    export.compare(wrong, made, 'rgb_to_ir', 255, [('a', np.full((20, 20, 3), 9, np.uint8))])
+  assert export.compare(wrong, made, 'rgb_to_ir', 255, [('a', picture(20, 20))]).largest > 1
 
 
 def test_stablehlo_does_not_round_factors_on_other_platforms(tmp_path):
