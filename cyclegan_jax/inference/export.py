@@ -95,11 +95,12 @@ def export(model: Model, direction: str, format_name: str, output: pathlib.Path,
     The difference, which is within TOLERANCES.
 
   Raises:
-    UserError: the direction does not exist, something is not installed, the file exists or cannot
-      be written, or it does something else than the model.
+    UserError: the direction does not exist, something is not installed, the network is too deep,
+      the file exists or cannot be written, or it does something else than the model.
   """
   form = check_format(format_name)
   model.translator(direction)
+  _check_depth(model)
   if model.config.model.precision != 'float32':
     say(f'This run computes in {model.config.model.precision}. The file and the model that it is '
         'compared with compute in float32, with the same weights.')
@@ -124,6 +125,14 @@ def export(model: Model, direction: str, format_name: str, output: pathlib.Path,
                       'the run.')
   say(f'{output}: {output.stat().st_size / 2 ** 20:.1f} MiB. Beside the model: {found}.')
   return difference
+
+
+def _check_depth(model: Model) -> None:
+  config = model.config.model
+  if config.generator == 'resnet' and model.multiple < 2 ** (config.n_downsampling + 1):
+    raise UserError(f'--n_downsampling={config.n_downsampling}: this resnet cannot be exported. '
+                    'Inside it small images are one pixel, which has nothing to mirror at its '
+                    'border. Up to 4 can be.')
 
 
 def in_float32(model: Model) -> Model:
@@ -204,7 +213,7 @@ def compare(run: Callable[[np.ndarray], np.ndarray], model: Model, direction: st
   if not n:
     raise UserError('All images to compare on are of one value each. Give others with '
                     '--check_images.')
-  return Difference(largest, differing / n, n)
+  return Difference(largest, float(differing / n), n)
 
 
 def _as_input(image: np.ndarray, source: Any, name: str) -> np.ndarray:

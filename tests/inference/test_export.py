@@ -12,7 +12,6 @@ from cyclegan_jax.errors import UserError
 from cyclegan_jax.inference import export
 from tests.inference.made_up import model, picture
 
-pytest.importorskip('flatbuffers', reason='jax.export needs it: pip install flatbuffers')
 RUNTIMES = {'stablehlo': 'flatbuffers', 'onnx': 'onnxruntime'}
 CASES = {
     'udacity': ('udacity', {}), 'demo': ('demo', {}), 'cyclegan': ('cyclegan', {'ir_channels': 3}),
@@ -30,9 +29,13 @@ def all_quickly_compiled(quickly_compiled):
   return quickly_compiled
 
 
+def needs(package):
+  return pytest.importorskip(package, reason=f'pip install {package}')
+
+
 @pytest.fixture(params=list(RUNTIMES))
 def form(request):
-  pytest.importorskip(RUNTIMES[request.param], reason='needs the extra onnx')
+  needs(RUNTIMES[request.param])
   return request.param
 
 
@@ -108,6 +111,7 @@ def test_export_writes_and_reports(form, tmp_path):
 
 
 def test_a_file_that_differs_is_not_kept(tmp_path, monkeypatch):
+  needs('flatbuffers')
   output, form = tmp_path / 'file', export.check_format('stablehlo')
   load = form.load
   monkeypatch.setattr(form, 'load', lambda file: lambda pixels: load(file)(pixels) ^ 2)
@@ -127,6 +131,7 @@ def test_images_of_one_value_prove_nothing_with_instance_norm(tmp_path):
 
 
 def test_stablehlo_does_not_round_factors_on_other_platforms(tmp_path):
+  needs('flatbuffers')
   written(model('cyclegan'), 'stablehlo', tmp_path / 'file')
   with zipfile.ZipFile(tmp_path / 'file') as archive:
     exported = jax.export.deserialize(bytearray(archive.read('program')))
@@ -137,8 +142,8 @@ def test_stablehlo_does_not_round_factors_on_other_platforms(tmp_path):
 
 
 def test_onnx_says_its_version_and_free_sizes(tmp_path):
-  onnx = pytest.importorskip('onnx', reason='needs the extra onnx')
-  pytest.importorskip('onnxruntime', reason='needs the extra onnx')
+  onnx = needs('onnx')
+  needs('onnxruntime')
   written(model(), 'onnx', tmp_path / 'file')
   loaded = onnx.load(tmp_path / 'file')
   assert [(entry.domain, entry.version) for entry in loaded.opset_import] == [('', 17)]
@@ -147,7 +152,25 @@ def test_onnx_says_its_version_and_free_sizes(tmp_path):
         'batch', 'height', 'width']
 
 
+@pytest.mark.parametrize('case', ['udacity', 'cyclegan', 'deep', 'log'])
+def test_onnx_means_the_same_to_the_standards_own_evaluator(case, tmp_path):
+  reference = needs('onnx.reference')
+  needs('onnxruntime')
+  preset, settings = CASES[case]
+  run, _ = written(model(preset, **settings), 'onnx', tmp_path / 'file')
+  batch = picture(9, 7)[np.newaxis]
+  want, = reference.ReferenceEvaluator(str(tmp_path / 'file')).run(None, {'pixels': batch})
+  np.testing.assert_allclose(run(batch), want, atol=1)
+
+
 def test_missing_packages_are_named(monkeypatch):
   monkeypatch.setattr(export.importlib.util, 'find_spec', lambda name: None)
   with pytest.raises(UserError, match='needs onnx and onnxruntime.*pip install onnx onnxruntime'):
     export.check_format('onnx')
+
+
+def test_a_resnet_that_is_too_deep_is_refused(tmp_path):
+  needs('flatbuffers')
+  with pytest.raises(UserError, match='--n_downsampling=5.*cannot be exported'):
+    export.export(model('cyclegan', n_downsampling=5, base_width=2), 'rgb_to_ir', 'stablehlo',
+                  tmp_path / 'file', bits=0, examples=[], checkpoint='best')
