@@ -1,8 +1,27 @@
 """Files that are written whole or not at all."""
 
+import contextlib
 import os
 import pathlib
 import secrets
+from typing import Iterator
+
+
+@contextlib.contextmanager
+def replacing(path: str | os.PathLike) -> Iterator[pathlib.Path]:
+  """Yields the path of a temporary file beside `path`, which is renamed to it at the end.
+
+  After an error it is deleted instead, and what was there before is untouched.
+  """
+  path = pathlib.Path(path)
+  # Not tempfile: its files are readable by their owner alone, whatever the umask. A long name is
+  # cut, for what is added would make it too long for the file system.
+  temporary = path.with_name(f'.{path.name[:60]}.{secrets.token_hex(4)}.tmp')
+  try:
+    yield temporary
+    os.replace(temporary, path)
+  finally:
+    temporary.unlink(missing_ok=True)
 
 
 def write_bytes(path: str | os.PathLike, data: bytes) -> None:
@@ -11,14 +30,8 @@ def write_bytes(path: str | os.PathLike, data: bytes) -> None:
   Raises:
     OSError: the file cannot be written; what was there before is untouched.
   """
-  path = pathlib.Path(path)
-  # Not tempfile: its files are readable by their owner alone, whatever the umask.
-  temporary = path.with_name(f'.{path.name}.{secrets.token_hex(4)}.tmp')
-  try:
+  with replacing(path) as temporary:
     temporary.write_bytes(data)
-    os.replace(temporary, path)
-  finally:
-    temporary.unlink(missing_ok=True)
 
 
 def write_text(path: str | os.PathLike, text: str) -> None:

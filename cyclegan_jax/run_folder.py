@@ -35,7 +35,7 @@ _OURS = (CONFIG, DATA, METRICS, VALIDATION, SAMPLES, CHECKPOINTS, EVALUATION, TE
 # Settings that may change when a run goes on: none of them changes a step.
 _FREE = frozenset({'epochs', 'steps', 'log_every', 'checkpoint_every', 'keep_checkpoints',
                    'best_metric', 'n_samples', 'tensorboard', 'source_dir', 'data_dir',
-                   'cache_gib'})
+                   'cache_gib', 'ir_range'})
 
 
 def check(workdir: pathlib.Path, config: Config) -> None:
@@ -63,7 +63,7 @@ def check_data(workdir: pathlib.Path, dataset: Dataset) -> None:
   file = workdir / DATA
   if not file.exists():
     return
-  then, now = _read_json(file), dataset.facts()
+  then, now = read_json(file), dataset.facts()
   changed = [f'  {name}: {then.get(name)} then, {now[name]} now' for name in now
              if then.get(name) != now[name]]
   if changed:
@@ -118,13 +118,14 @@ def load_domains(workdir: pathlib.Path, config: Config) -> dict[str, Domain]:
   try:
     return {name: Domain(name, facts['channels'], emsn.normalisation(
         name, config.data, facts['max_value']))
-            for name, facts in _read_json(workdir / DATA)['domains'].items()}
+            for name, facts in read_json(workdir / DATA)['domains'].items()}
   except (KeyError, TypeError) as error:
     raise UserError(f'{workdir / DATA} does not say what the pixel values mean: no {error}.'
                     ) from error
 
 
-def _read_json(file: pathlib.Path) -> dict:
+def read_json(file: pathlib.Path) -> dict:
+  """The content of a JSON file of a run folder; UserError if it cannot be read."""
   try:
     return json.loads(file.read_text())
   except (OSError, ValueError) as error:

@@ -63,6 +63,11 @@ class DataConfig:
       "(3000:5000), nir (700:1000), or paper, the paper's 1000:14000.")
   axis_band: str = option(
       '380:14000', 'The axis for spectral_*, MIN:MAX in nm, which holds both bands.')
+  ir_range: str = option(
+      '', 'What the grey levels of the IR images stand for, MIN:MAX,UNIT such as -20:120,degC: '
+      'grey level 0, the largest one (255 or 65535), and the unit, linear between. Kept with the '
+      'model and written into what it translates; it changes no training. Only for images with one '
+      'fixed span; empty: none.')
   rgb_channels: int = option(3, 'Channels of the RGB domain: 3, or 1 for grey.')
   ir_channels: int = option(1, 'Channels of the IR domain: 1, or 3 (kept as they are).')
   image_size: tuple[int, int] = option(
@@ -204,6 +209,9 @@ class Config:
   loss: LossConfig = LossConfig()
   train: TrainConfig = TrainConfig()
 
+
+# Settings that say where files are on the machine of a run: of no use elsewhere, and private.
+PLACES = frozenset({'source_dir', 'data_dir', 'rgb_dir', 'ir_dir'})
 
 SECTIONS = types.MappingProxyType({f.name: f.type for f in dataclasses.fields(Config)})
 

@@ -5,6 +5,7 @@ import math
 from typing import Any
 
 from cyclegan_jax import bands
+from cyclegan_jax import radiometry
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.settings import Config, DataConfig, flatten, format_value
 
@@ -51,6 +52,7 @@ def validate_data(data: DataConfig) -> None:
     if getattr(data, name) not in (1, 3):
       raise UserError(f'--{name}={getattr(data, name)}: 1 or 3 are possible.')
   _validate_bands(data)
+  radiometry.parse(data.ir_range)
   for name in ('image_size', 'load_size'):
     size = getattr(data, name)
     if not (isinstance(size, tuple) and len(size) == 2

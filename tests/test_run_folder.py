@@ -23,8 +23,9 @@ def test_same_run_is_accepted_and_free_settings_may_change(tmp_path):
   (tmp_path / 'a' / 'b').mkdir(parents=True)
   run_folder.create(tmp_path / 'a' / 'b', config_lib.make(epochs=2), dataset(), False)
   run_folder.create(tmp_path / 'a' / 'b', config_lib.make(
-      epochs=5, log_every=7, cache_gib=0.0), dataset(), False)
-  assert run_folder.load_config(tmp_path / 'a' / 'b').train.epochs == 5
+      epochs=5, log_every=7, cache_gib=0.0, ir_range='-20:120,degC'), dataset(), False)
+  kept = run_folder.load_config(tmp_path / 'a' / 'b')
+  assert kept.train.epochs == 5 and kept.data.ir_range == '-20:120,degC'
 
 
 def test_other_run_is_refused_with_the_difference(tmp_path):

@@ -15,7 +15,7 @@ from cyclegan_jax.settings import Config
 
 # Settings that change no result.
 _IMMATERIAL = frozenset({'source_dir', 'data_dir', 'cache_gib', 'log_every', 'keep_checkpoints',
-                         'n_samples', 'tensorboard'})
+                         'n_samples', 'tensorboard', 'ir_range'})
 # Facts of an evaluation in which runs that are compared have to agree.
 _SHARED = {'split': 'split', 'split_sha256': "the split's images", 'n': 'number of images',
            'image_size': 'image size', 'value_range': 'value range'}

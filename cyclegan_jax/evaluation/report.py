@@ -3,13 +3,10 @@
 import csv
 import functools
 import hashlib
-import importlib.metadata
 import io
 import json
 import math
 import pathlib
-import platform
-import subprocess
 from typing import Any, Callable, Mapping
 
 import grain
@@ -17,6 +14,7 @@ import numpy as np
 
 from cyclegan_jax import emsn
 from cyclegan_jax import files
+from cyclegan_jax import provenance
 from cyclegan_jax.data import images
 from cyclegan_jax.data.source import Domain
 from cyclegan_jax.evaluation import figures, gallery, perceptual
@@ -43,7 +41,6 @@ _DEFINITIONS = {
     'nearest': 'the IR image of the training pair whose RGB image, averaged to 16x16 pixels, is '
                'nearest by Euclidean distance',
 }
-_PACKAGES = ('jax', 'flax', 'optax', 'orbax-checkpoint', 'grain', 'tensorflow-datasets', 'numpy')
 _REASONS = {'infinite': 'infinite (identical images)', 'undefined': 'undefined'}
 # Pairs in the figure that follows the paper's.
 _PAPER_FIGURE = 16
@@ -67,10 +64,8 @@ def result(results: Mapping[str, Measured], config: Config, ir: Domain, split: s
       'checkpoint_step': step, 'preset': config.train.preset, 'seed': config.train.seed,
       'settings': flatten(config),
       'definitions': {**_definitions(results), **networks.definitions(totals)},
-      'versions': {'python': platform.python_version(),
-                   **{name: importlib.metadata.version(name)
-                      for name in (*_PACKAGES, *networks.packages)}},
-      'commit': _commit(),
+      'versions': provenance.versions(networks.packages),
+      'commit': provenance.commit(),
   }
 
 
@@ -239,13 +234,3 @@ def _translated(example: Mapping[str, np.ndarray], predict: Predictor,
   generated = predict({'rgb': example['rgb'][np.newaxis]})[0]
   return (emsn.to_pixels(domains['rgb'].normalisation, example['rgb']),
           emsn.quantise(generated, domains['ir'].normalisation.max_value))
-
-
-def _commit() -> str | None:
-  """The commit of the checkout this file is in, or None outside of one."""
-  try:
-    return subprocess.run(
-        ['git', 'describe', '--always', '--dirty', '--abbrev=40'], capture_output=True, text=True,
-        check=True, cwd=pathlib.Path(__file__).parent, timeout=10).stdout.strip()
-  except (OSError, subprocess.SubprocessError):
-    return None

@@ -10,6 +10,9 @@ shapes that these networks are made of (docs/performance.md has the times):
 - convolutions and weight gradients over few positions, as deep in a U-Net: here matrix products;
 - convolutions without zero padding: here with it, and the border cut off.
 
+Which of the first and third a shape needs is not known while its sizes are symbols, as in a program
+that is exported for any size (inference/export.py): then they are lax's on CPUs, too.
+
 Images are [batch, height, width, channels], kernels [k, k, in_channels, out_channels] of the
 ordinary convolution, in any float dtype.
 """
@@ -17,6 +20,7 @@ ordinary convolution, in any float dtype.
 import functools
 
 import jax
+import jax.export
 from jax import lax
 import jax.numpy as jnp
 
@@ -140,6 +144,9 @@ def _spread(x: jax.Array, kernel: jax.Array, stride: int, padding: int,
     return lax.conv_general_dilated(x, flipped, (1, 1), border, lhs_dilation=(stride, stride),
                                     dimension_numbers=_DIMENSIONS)
 
+  if _is_symbolic(x):
+    return dilated(x, kernel)
+
   def product(x, kernel):
     if x.size // x.shape[3] > _FEW_POSITIONS:
       columns = lax.dot_general(x, kernel, (((3,), (3,)), ((), ())))
@@ -220,5 +227,11 @@ def _patches(x: jax.Array, k: int, stride: int, padding: int) -> jax.Array:
 
 
 def _are_few(x: jax.Array, kernel: jax.Array, stride: int, padding: int) -> bool:
+  if _is_symbolic(x):
+    return False
   height, width = ((n + 2 * padding - kernel.shape[0]) // stride + 1 for n in x.shape[1:3])
   return x.shape[0] * height * width <= _FEW_POSITIONS
+
+
+def _is_symbolic(x: jax.Array) -> bool:
+  return any(map(jax.export.is_symbolic_dim, x.shape))

@@ -45,14 +45,22 @@ class Network:
     Returns:
       The output and the new batch statistics.
     """
-    module = nnx.merge(self.graph, params, batch_stats, copy=True)
+    module = self.module(params, batch_stats)
     module.train() if training else module.eval()
+    y = self.apply(module, x, keys)
+    return y, nnx.to_pure_dict(nnx.state(module, nnx.BatchStat))
+
+  def module(self, params: Any, batch_stats: Any) -> nnx.Module:
+    """The module with its arrays, of this call's own."""
+    return nnx.merge(self.graph, params, batch_stats, copy=True)
+
+  def apply(self, module: nnx.Module, x: jax.Array, keys: jax.Array | None = None) -> jax.Array:
+    """The output of what `module` returned; for x and keys see `__call__`."""
     if self.constants:
       constants = jnp.broadcast_to(jnp.asarray(self.constants, x.dtype),
                                    (*x.shape[:-1], len(self.constants)))
       x = jnp.concatenate([x, constants], axis=-1)
-    y = module(x) if keys is None else module(x, keys)
-    return self.interval.spread(y), nnx.to_pure_dict(nnx.state(module, nnx.BatchStat))
+    return self.interval.spread(module(x) if keys is None else module(x, keys))
 
 
 def generators(config: ModelConfig) -> tuple[str, ...]:

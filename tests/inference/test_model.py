@@ -8,6 +8,7 @@ from cyclegan_jax import config as config_lib
 from cyclegan_jax import emsn
 from cyclegan_jax.data.source import Domain
 from cyclegan_jax.errors import UserError
+from cyclegan_jax.inference.generators import Generator
 from cyclegan_jax.inference.model import Model
 from cyclegan_jax.settings import DataConfig
 
@@ -62,3 +63,49 @@ def test_grey_rgb_domain_takes_the_luminance():
   image = np.random.default_rng(0).integers(0, 256, (8, 8, 3), np.uint8)
   result = Model(config_lib.make(), 0, domains, {'rgb_to_ir': first_channel}).translate(image)
   np.testing.assert_array_equal(result, np.rint(image @ np.float32([[.299], [.587], [.114]])))
+
+
+def test_several_images_at_once():
+  images = np.random.default_rng(0).integers(0, 256, (3, 5, 7, 3), np.uint8)
+  np.testing.assert_array_equal(model(first_channel).translate(images), images[..., :1])
+
+
+@pytest.mark.parametrize('ir_max, bits, scale, dtype', [
+    (255.0, 16, 257, np.uint16), (65535.0, 8, 1, np.uint8), (65535.0, 16, 257, np.uint16),
+    (255.0, 8, 1, np.uint8)])
+def test_bits_of_the_result(ir_max, bits, scale, dtype):
+  image = np.arange(192, dtype=np.uint8).reshape(8, 8, 3)
+  result = model(first_channel, ir_max).translate(image, bits=bits)
+  assert result.dtype == dtype
+  np.testing.assert_array_equal(result, image[..., :1].astype(int) * scale)
+
+
+def test_more_bits_show_what_lies_between_grey_levels():
+  half = model(lambda x: jnp.asarray(x[..., :1]) + 1 / 255)  # half a grey level of 8 bits
+  image = np.full((4, 4, 3), 100, np.uint8)
+  assert (half.translate(image, bits=16) == round(100.5 * 257)).all()
+
+
+def test_tiles_are_cut_and_put_together():
+  image = np.random.default_rng(0).integers(0, 256, (70, 300, 3), np.uint8)
+  sizes = []
+  def seen(x):
+    sizes.append(x.shape)
+    return first_channel(x)
+  class Tiled(Generator):
+    _instance_norms = 0
+    def __call__(self, x):
+      return np.asarray(seen(x))
+  result = model(Tiled(None, {}, {})).translate(image, tile=128, overlap=32)
+  np.testing.assert_array_equal(result, image[..., :1])
+  assert set(sizes) == {(1, 96, 128, 3)} and len(sizes) == 3
+
+
+@pytest.mark.parametrize('image, words', [
+    (np.zeros((4, 4), np.uint8), 'height, width'), (np.zeros((4, 4, 2), np.uint8), '1 or 3'),
+    (np.zeros((4, 4, 3), np.float32), 'uint8 or uint16'), (np.zeros((0, 4, 3), np.uint8), '1 or 3')])
+def test_other_arrays_are_refused(image, words):
+  with pytest.raises(ValueError, match=words):
+    model(first_channel).translate(image)
+  with pytest.raises(ValueError, match='bits must be'):
+    model(first_channel).translate(np.zeros((4, 4, 3), np.uint8), bits=12)

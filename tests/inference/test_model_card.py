@@ -1,0 +1,103 @@
+"""Model cards: front matter that a hub reads, and nothing said that the run does not show."""
+
+import csv
+import dataclasses
+import json
+
+import pytest
+import yaml
+
+from cyclegan_jax import run_folder
+from cyclegan_jax.errors import UserError
+from cyclegan_jax.inference import model_card
+from tests.inference.made_up import model
+
+# Two of the figures that experiments.evaluate writes.
+FIGURES = {'psnr': 20.5, 'ssim': 0.5, 'mse': 600.0, 'rmse': 24.4}
+METRICS = {
+    'model': FIGURES, 'baselines': {'mean_image': {**FIGURES, 'psnr': 15.0, 'ssim': 0.4}},
+    'split': 'test', 'n': 8, 'split_sha256': 'abc', 'image_size': [128, 128],
+    'value_range': [0, 255], 'checkpoint_step': 7, 'preset': 'udacity', 'seed': 0,
+    'definitions': {'psnr': 'dB'}, 'commit': 'c0ffee'}
+
+
+@pytest.fixture
+def workdir(tmp_path):
+  (tmp_path / run_folder.DATA).write_text(json.dumps({
+      'fingerprint': 'f00d', 'domains': {},
+      'splits': {'train': {'rgb': 30, 'ir': 31, 'aligned': False}}}))
+  with (tmp_path / run_folder.METRICS).open('w') as out:
+    rows = csv.writer(out)
+    rows.writerows([['step', 'images_per_second'], [50, 8.0], [100, 16.0]])
+  return tmp_path
+
+
+def card(workdir, metrics=None, made=None, **given):
+  text = model_card.text(made or model(), workdir, metrics, model_card.Given(**{
+      'name': 'night', **given}))
+  _, front, body = text.split('---\n', 2)
+  return yaml.safe_load(front), body
+
+
+def test_what_only_a_person_knows_is_marked(workdir):
+  front, body = card(workdir)
+  assert front['license'] == 'FILL-IN' and 'model-index' not in front
+  # Licences, source, hardware, contact, and figures that are not there.
+  assert body.count('FILL IN') == 6
+  assert model_card.Given('night', author='A').empty() == [
+      'license', 'data_source', 'data_license', 'hardware']
+  front, body = card(workdir, METRICS, license='other', author='A: "B"\n# C', hardware='1 GPU',
+                     data_source='My photos: night', data_license='CC0')
+  assert 'FILL' not in body and front['license'] == 'other' and '\n# C' not in body
+  assert 'Contact: A: "B" # C.' in body
+
+
+def test_figures_are_those_of_the_evaluation(workdir):
+  front, body = card(workdir, METRICS)
+  found = front['model-index'][0]['results'][0]
+  assert {m['type']: m['value'] for m in found['metrics']} == {
+      'psnr': 20.5, 'ssim': 0.5, 'rmse': 24.4}
+  assert found['dataset']['split'] == 'test'
+  assert '| mean training IR image | 15 | 0.4 |' in body
+  assert 'beats every trivial baseline' in body and '8 images of split test' in body
+  assert 'abc' in body and 'f00d' in body and 'c0ffee' in body
+  # 50 steps of 16 at 8 images/s, 50 at 16: 150 s.
+  assert '9 steps of 16 examples, about 2m30s' in body
+
+
+def test_figures_of_other_weights_are_said_to_be(workdir):
+  assert 'These figures are of step 5' in card(workdir, {**METRICS, 'checkpoint_step': 5})[1]
+  assert 'These figures are of' not in card(workdir, METRICS)[1]
+
+
+def test_limits_follow_from_the_run(workdir):
+  worse = {**METRICS, 'model': {**FIGURES, 'psnr': 14.0}}
+  body = card(workdir, worse)[1]
+  assert 'does NOT beat mean training IR image' in body and 'No temperatures' in body
+  assert 'Trained without pairs' in body and 'someone' not in body
+  body = card(workdir, made=model(ir_range='-20:120,degC', normalisation='emsn'))[1]
+  assert 'No temperatures' not in body and '-20 to 120 degC' in body and 'not measurements' in body
+  assert 'plain scaling' in body and 'has not been measured: nothing says' in body
+
+
+def test_damaged_figures_are_named(workdir):
+  assert model_card.read_metrics(workdir) is None
+  folder = workdir / 'evaluation' / 'test'
+  folder.mkdir(parents=True)
+  (folder / 'metrics.json').write_text(json.dumps(METRICS))
+  assert model_card.read_metrics(workdir) == METRICS
+  for text in ('{', '{}', '[]'):
+    (folder / 'metrics.json').write_text(text)
+    with pytest.raises(UserError, match='metrics.json cannot be read'):
+      model_card.read_metrics(workdir)
+
+
+def test_a_hub_reads_it(workdir):
+  hub = pytest.importorskip('huggingface_hub', reason='pip install huggingface_hub')
+  given = model_card.Given('night', 'A', 'apache-2.0', 'photos', 'CC0', '1 GPU')
+  text = model_card.text(model(), workdir, METRICS, given)
+  data = hub.ModelCard(text).data
+  assert data.license == 'apache-2.0' and data.pipeline_tag == 'image-to-image'
+  assert {result.metric_type: result.metric_value for result in data.eval_results} == {
+      'psnr': 20.5, 'ssim': 0.5, 'rmse': 24.4}
+  assert dataclasses.asdict(given)['name'] == data.model_name
