@@ -1,9 +1,9 @@
 """What a person reads when another process of the run dies: one paragraph, not JAX's last words.
 
 JAX ends a process whose peers are gone by abort() in one of its own threads, after a page of C++.
-Nothing in Python can catch that. So, once a process joins others: what C++ writes to the error
-output goes through a pipe, where a thread of ours reads it; it passes everything on but JAX's last
-words, instead of which it writes its own and ends the process. Meanwhile abort() waits, in the
+Nothing in Python can catch that. So, once a process joins others: what C++ writes to the outputs
+goes through pipes, where threads of ours read it; they pass everything on but JAX's
+last words, instead of which they write our own and end the process. Meanwhile abort() waits, in the
 C library's sleep(), which is made the handler of its signal.
 """
 
@@ -13,7 +13,7 @@ import os
 import signal
 import sys
 import threading
-from typing import Iterator
+from typing import Iterator, TextIO
 
 import jax
 
@@ -22,7 +22,8 @@ EXIT_LOST = 75
 
 _LAST_WORDS = 'Terminating process because the JAX distributed service detected fatal errors'
 # Of JAX, about processes that come and go; of gloo, one line for each device.
-_NOISE = ('coordination_service.cc:', 'coordination_service_agent.cc:', '[Gloo] Rank ')
+_NOISE = ('coordination_service.cc:', 'coordination_service_agent.cc:')
+_GLOO = '[Gloo] Rank '
 _LOST = ('Another process of this run has ended, or cannot be reached any more: look at its own '
          'output for the reason. This one stops too. What was saved before is intact: start all '
          'processes again with the same command, and they resume.')
@@ -63,29 +64,33 @@ def end(message: str, status: int) -> None:
 
 
 def _watch() -> None:
-  """Puts the pipe and the handler in place."""
+  """Puts pipes and handler in place."""
   global _errors
-  _errors = os.fdopen(os.dup(2), 'w', buffering=1, errors='replace')
-  sys.stderr = _errors  # Python's own lines need no filter.
-  reading, writing = os.pipe()
-  os.dup2(writing, 2)
-  os.close(writing)
-  threading.Thread(target=_read, args=(reading,), name='fatal', daemon=True).start()
+  sys.stdout.flush()
+  # Python's own lines need no filter.
+  sys.stdout, sys.stderr = (os.fdopen(os.dup(number), 'w', buffering=1, errors='replace')
+                            for number in (1, 2))
+  _errors = sys.stderr
+  for number, out in ((1, sys.stdout), (2, sys.stderr)):
+    reading, writing = os.pipe()
+    os.dup2(writing, number)
+    os.close(writing)
+    threading.Thread(target=_pass_on, args=(reading, out), name='fatal', daemon=True).start()
   libc = ctypes.CDLL(None)
   libc.signal.argtypes = ctypes.c_int, ctypes.c_void_p
   libc.signal.restype = ctypes.c_void_p
-  # The handler's argument, the signal's number 6, is how many seconds the thread above has.
+  # The handler's argument, the signal's number 6, is how many seconds the threads above have.
   libc.signal(signal.SIGABRT, ctypes.cast(libc.sleep, ctypes.c_void_p))
 
 
-def _read(reading: int) -> None:
+def _pass_on(reading: int, out: TextIO) -> None:
   noise = False
   with os.fdopen(reading, errors='replace') as lines:
     for line in lines:
       if _LAST_WORDS in line:
         lost()
-      # Messages of these go on in lines that do not begin with a level and a date.
-      begins = line[:1] in 'IWEF' and line[1:5].isdecimal() or line.startswith('[Gloo]')
+      # Messages of JAX go on in lines that do not begin with a level and a date.
+      begins = line[:1] in 'IWEF' and line[1:5].isdecimal() or not noise
       noise = any(word in line for word in _NOISE) if begins else noise
-      if not noise:
-        _errors.write(line)
+      if not noise and not line.startswith(_GLOO):
+        out.write(line)
