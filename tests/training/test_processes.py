@@ -111,6 +111,8 @@ def test_sigterm_to_any_stops_all_at_one_step(ground, tmp_path, told):
     assert run.statuses() == [143, 143], run.all_said()
     saved = stops.latest(tmp_path / 'run')
     assert f'Stopped by signal 15 after step {saved}, which is saved' in run.said()
+  if told != (1,):
+    return
   total = f'--steps={saved + 3}'
   assert f'{saved} done: resuming' in together.train(TWO, tmp_path / 'run', (*ground, total))
   together.train(TWO, tmp_path / 'whole', (*ground, total))
