@@ -2,9 +2,9 @@
 
 JAX ends a process whose peers are gone by abort() in one of its own threads, after a page of C++.
 Nothing in Python can catch that. So, once a process joins others: what C++ writes to the outputs
-goes through pipes, where threads of ours read it; they pass everything on but JAX's
-last words, instead of which they write our own and end the process. Meanwhile abort() waits, in the
-C library's sleep(), which is made the handler of its signal.
+goes through pipes, where threads of ours read it; they pass everything on but JAX's last words,
+instead of which they write our own and end the process. Meanwhile abort() waits, in the C library's
+sleep(), which is made the handler of its signal.
 """
 
 import contextlib
@@ -14,8 +14,6 @@ import signal
 import sys
 import threading
 from typing import Iterator, TextIO
-
-import jax
 
 # The process lost the others: start all of them again (EX_TEMPFAIL of sysexits.h).
 EXIT_LOST = 75

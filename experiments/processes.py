@@ -12,8 +12,8 @@ from absl import flags
 
 _DISTRIBUTED = flags.DEFINE_boolean(
     'distributed', None, 'Whether this process works with others. By default it does under srun '
-    'and mpirun with several tasks, and with the three flags below; in a pod of a Kubernetes Indexed '
-    'Job say so.')
+    'and mpirun with several tasks, and with the three flags below; in a pod of a Kubernetes '
+    'Indexed Job say so.')
 _COORDINATOR = flags.DEFINE_string(
     'coordinator_address', None, 'HOST:PORT, the host of process 0 and a port that is free there.')
 _COUNT = flags.DEFINE_integer('num_processes', None, 'How many processes work together.')

@@ -25,7 +25,7 @@ from cyclegan_jax.errors import UserError
 from cyclegan_jax.evaluation import measure, samples
 from cyclegan_jax.models import networks
 from cyclegan_jax.progress import duration, Say
-from cyclegan_jax.settings import Config, flatten
+from cyclegan_jax.settings import Config
 from cyclegan_jax.training import (
     announcement, divergence, interruption, parallel, run_lock, state as state_lib, watch)
 from cyclegan_jax.training.checkpoint import Checkpoints
@@ -57,8 +57,7 @@ def train(config: Config, dataset: Dataset, workdir: pathlib.Path, *, overwrite:
       small, or a loss is NaN; checkpoints written before stay intact.
   """
   check(config, workdir, overwrite=overwrite)
-  distributed.agree('settings', _shared_settings(config))
-  distributed.agree('data', dataset.facts())
+  parallel.check_alike(config, dataset)
   say = distributed.of_first(say)
   with contextlib.ExitStack() as stack:
     steps_per_epoch, checkpoints = _steps_per_epoch(config, dataset), None
@@ -68,12 +67,6 @@ def train(config: Config, dataset: Dataset, workdir: pathlib.Path, *, overwrite:
     run = _Run(config, dataset, workdir, checkpoints, say, steps_per_epoch)
     say(announcement.text(config, dataset, run.state, run.total, steps_per_epoch, workdir))
     return run.go()
-
-
-def _shared_settings(config: Config) -> dict[str, Any]:
-  """What all processes of a run have in common; each may find the data elsewhere."""
-  own = ('source_dir', 'data_dir', 'cache_gib')
-  return {name: value for name, value in flatten(config).items() if name not in own}
 
 
 def start(config: Config, dataset: Dataset, workdir: pathlib.Path,
@@ -236,7 +229,8 @@ class _Run:
       # JAX runs a step again, operation by operation, to find the one that gave NaN.
       return make(donate=False)
     begin = time.monotonic()
-    step, program = parallel.lowered(make(), self.state, self._batch_shapes())
+    step, program = parallel.lowered(make(), self.state, parallel.batch_shapes(
+        self.config, pipeline.masked(self.dataset, self.config.data)))
     memory = program.memory_analysis()
     line = f'Compiled the training step in {duration(time.monotonic() - begin)}'
     if memory:
@@ -244,16 +238,6 @@ class _Run:
       line += f'; it needs about {used / 2**20:.0f} MiB on each device'
     self.say(line + '.')
     return step
-
-  def _batch_shapes(self) -> dict[str, jax.ShapeDtypeStruct]:
-    data = self.config.data
-    last = {'rgb': (data.rgb_channels, np.float32), 'ir': (data.ir_channels, np.float32)}
-    if pipeline.masked(self.dataset, data):
-      last |= {'rgb_mask': (1, np.bool_), 'ir_mask': (1, np.bool_)}
-    rows = self.config.train.batch_size // jax.device_count()
-    return {name: jax.ShapeDtypeStruct((jax.local_device_count(), rows, *data.image_size, channels), dtype,
-                                       sharding=parallel.sharding())
-            for name, (channels, dtype) in last.items()}
 
   def _log(self, write: bool) -> None:
     epoch = self.step / self.steps_per_epoch

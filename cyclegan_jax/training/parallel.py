@@ -12,10 +12,12 @@ from jax import lax
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 import numpy as np
 
+from cyclegan_jax import distributed
+from cyclegan_jax.data.source import Dataset
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.models import networks
 from cyclegan_jax.models.layers import DEVICE_AXIS
-from cyclegan_jax.settings import Config
+from cyclegan_jax.settings import Config, flatten
 from cyclegan_jax.training import steps
 
 # Which signal a process was sent: in batches, and, the largest of all, among terms.
@@ -40,6 +42,14 @@ def check_batch_size(batch_size: int, accumulate: int = 1) -> None:
         f'--accumulate={accumulate} cannot divide the {rows} examples of --batch_size={batch_size} '
         f'on each of {devices} devices. Give a --batch_size that is a multiple of '
         f'{devices * accumulate}, or an --accumulate that divides {rows}.')
+
+
+def check_alike(config: Config, dataset: Dataset) -> None:
+  """Refuses processes whose settings or data differ; each may find the data in another place."""
+  own = ('source_dir', 'data_dir', 'cache_gib')
+  distributed.agree('settings', {name: value for name, value in flatten(config).items()
+                                 if name not in own})
+  distributed.agree('data', dataset.facts())
 
 
 def sharding() -> NamedSharding:
@@ -79,6 +89,18 @@ def compile_train_step(nets: Mapping[str, networks.Network], config: Config,
 
   return jax.pmap(signalled_step if jax.process_count() > 1 else step, axis_name=DEVICE_AXIS,
                   donate_argnums=(0,) if donate else ())
+
+
+def batch_shapes(config: Config, masked: bool) -> dict[str, jax.ShapeDtypeStruct]:
+  """A process's part of a batch as `pipeline.batches` gives it, with masks or without."""
+  data = config.data
+  last = {'rgb': (data.rgb_channels, np.float32), 'ir': (data.ir_channels, np.float32)}
+  if masked:
+    last |= {'rgb_mask': (1, np.bool_), 'ir_mask': (1, np.bool_)}
+  rows = jax.local_device_count(), config.train.batch_size // jax.device_count()
+  return {name: jax.ShapeDtypeStruct((*rows, *data.image_size, channels), dtype,
+                                     sharding=sharding())
+          for name, (channels, dtype) in last.items()}
 
 
 def lowered(step: Callable[..., Any], state: Any,
