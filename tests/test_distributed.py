@@ -45,7 +45,7 @@ def test_launchers_and_flags_tell_the_place():
 @pytest.mark.parametrize('flags, environ, parts', [
     (('a:1', 2, None), {}, ['--process_id is missing', '--coordinator_address']),
     ((None, 2, 0), {}, ['--coordinator_address=HOST:PORT is missing']),
-    ((None, None, 1), {}, ['--coordinator_address=HOST:PORT and --num_processes is missing']),
+    ((None, None, 1), {}, ['--coordinator_address=HOST:PORT and --num_processes are missing']),
     ((None, None, None, True), {}, ['--distributed tells', '--nodistributed']),
     (('a', 2, 0), {}, ['--coordinator_address=a: expected HOST:PORT']),
     (('a:b', 2, 0), {}, ['--coordinator_address=a:b']), ((':1', 2, 0), {}, ['=:1: expected']),
