@@ -94,8 +94,8 @@ def place(coordinator: str | None = None, count: int | None = None, index: int |
   known = launcher and all(name in environ for name in _LAUNCHERS[launcher][2])
   if missing and not known and not pod:
     raise UserError(
-        f'{" and ".join(missing)} {"is" if len(missing) == 1 else "are"} missing: {found} tells of several processes, and JAX cannot '
-        'find the others by itself. Give --coordinator_address=HOST:PORT (a free port on the host '
+        f'{" and ".join(missing)} {"is" if len(missing) == 1 else "are"} missing: {found} tells of '
+        'several processes, and JAX cannot find the others by itself. Give --coordinator_address=HOST:PORT (a free port on the host '
         'of process 0), --num_processes and --process_id; or --nodistributed to work alone.')
   _check(coordinator, count, index)
   return Place(coordinator, count, index, found)
