@@ -11,8 +11,10 @@ import dataclasses
 from absl import flags
 
 from experiments import flags as common
+from experiments import processes
 
 flags.adopt_module_key_flags(common)
+flags.adopt_module_key_flags(processes)
 _SPLIT = flags.DEFINE_enum('split', 'test', ['train', 'validation', 'test'],
                            'The split to measure on.')
 _CHECKPOINT = flags.DEFINE_string('checkpoint', 'best',
@@ -34,23 +36,28 @@ def main() -> None:
   workdir = common.workdir()
   # Late, so that --help and bad flags answer at once.
   import datasets
-  from cyclegan_jax import run_folder
+  from cyclegan_jax import distributed, run_folder
   from cyclegan_jax.data import pipeline
   from cyclegan_jax.evaluation import baselines, measure, perceptual, report, run_page, samples
   from cyclegan_jax.inference import model as model_lib
 
   networks = perceptual.load(common.path(_FID_WEIGHTS.value), common.path(_LPIPS_WEIGHTS.value))
+  say = distributed.of_first(print)
   model = model_lib.load(workdir, _CHECKPOINT.value)
+  distributed.agree('checkpoint', {'step': model.step})
   perceptual.check_size(networks, model.config.data.image_size)
   moved = {name: str(common.path(flag.value).resolve()) for name, flag in
            (('source_dir', _SOURCE_DIR), ('data_dir', _DATA_DIR)) if flag.value}
-  dataset = datasets.open_dataset(dataclasses.replace(model.config.data, **moved))
+  dataset = distributed.first_alone(
+      lambda: datasets.open_dataset(dataclasses.replace(model.config.data, **moved)), 'data')
   run_folder.check_data(workdir, dataset)
   examples = pipeline.examples(dataset, _SPLIT.value, model.config.data)
   predict = samples.predictor(model.translators['rgb_to_ir'], model.domains['ir'])
-  predictors = {report.MODEL: predict, **baselines.baselines(dataset, model.config.data, print)}
+  predictors = {report.MODEL: predict, **baselines.baselines(dataset, model.config.data, say)}
   results = measure.measure(predictors, examples, model.domains['ir'],
-                            model.config.train.batch_size, print, networks)
+                            model.config.train.batch_size, say, networks)
+  if not distributed.is_first():
+    return
   folder = workdir / run_folder.EVALUATION / _SPLIT.value
   content = report.result(results, model.config, model.domains['ir'], _SPLIT.value, model.step,
                           networks)
@@ -62,4 +69,4 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-  common.run(main)
+  common.run(main, surrounding=processes.together)

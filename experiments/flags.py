@@ -1,5 +1,6 @@
 """Flags that the commands share, and what surrounds every command."""
 
+import contextlib
 import pathlib
 import sys
 from typing import Any, Callable, Iterable, Sequence
@@ -116,12 +117,15 @@ def _parsed(argv: Sequence[str]) -> Sequence[str]:
     sys.exit(EXIT_USER_ERROR)
 
 
-def run(main: Callable[[], Any], *, compiles: bool = True) -> None:
+def run(main: Callable[[], Any], *, compiles: bool = True,
+        surrounding: Callable[[], contextlib.AbstractContextManager] = contextlib.nullcontext
+        ) -> None:
   """Runs a command: a person's mistake is one message and exit status 2, no traceback.
 
   Args:
     main: the command; its result is the exit status.
     compiles: whether this process itself runs JAX programs.
+    surrounding: gives what the command runs in, such as `processes.together`.
   """
   def guarded(argv):
     # Lines reach a log file at once, not when a buffer is full.
@@ -138,7 +142,8 @@ def run(main: Callable[[], Any], *, compiles: bool = True) -> None:
       # Late, so that --help and bad flags answer at once.
       from cyclegan_jax.data import decoding
       decoding.limit_megapixels(MAX_MEGAPIXELS.value)
-      status = main()
+      with surrounding():
+        status = main()
     except (UserError, OSError) as error:
       print(f'error: {error}', file=sys.stderr)
       status = EXIT_USER_ERROR

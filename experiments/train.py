@@ -9,14 +9,19 @@ line: --flagfile=FILE. In [brackets]: the default of the udacity preset.
 
 Ctrl-C or SIGTERM ends a run after the step in hand and saves it; the exit status is then 130 or
 143. A second one of the same kind ends it at once.
+
+Under srun or mpirun with several tasks, or with --coordinator_address, --num_processes and
+--process_id, processes train one model together, on the devices of all.
 """
 
 from absl import flags
 
 from experiments import flags as common
+from experiments import processes
 
 common.define_config_flags()
 flags.adopt_module_key_flags(common)
+flags.adopt_module_key_flags(processes)
 _DEBUG_NANS = flags.DEFINE_boolean(
     'debug_nans', False, 'Find the operation that gives NaN: stops there, with its place in the '
     'code. Slow: resume a diverged run with it, which goes on from before.')
@@ -29,14 +34,15 @@ def main() -> int:
   # Late, so that --help and bad flags answer at once.
   import jax
   import datasets
+  from cyclegan_jax import distributed
   from cyclegan_jax.training import loop
   jax.config.update('jax_debug_nans', _DEBUG_NANS.value)
   workdir = common.path(common.WORKDIR.value) or common.default_workdir(config)
   loop.check(config, workdir, overwrite=_OVERWRITE.value)
-  dataset = datasets.open_dataset(config.data)
+  dataset = distributed.first_alone(lambda: datasets.open_dataset(config.data), 'data')
   signal = loop.train(config, dataset, workdir, overwrite=_OVERWRITE.value)
   return 128 + signal if signal else 0
 
 
 if __name__ == '__main__':
-  common.run(main)
+  common.run(main, surrounding=processes.together)

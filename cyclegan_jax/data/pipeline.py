@@ -86,20 +86,26 @@ def get_split(dataset: Dataset, name: str) -> Split:
 
 
 def batches(dataset: Dataset, config: DataConfig, batch_size: int, sharding: Any, *,
-            seed: int = 0, threads: int = _THREADS) -> grain.IterDataset:
+            seed: int = 0, threads: int = _THREADS,
+            process: tuple[int, int] = (0, 1)) -> grain.IterDataset:
   """Batches of training examples on the devices, read and moved ahead of their use.
+
+  Of several processes each reads its own rows alone; which examples are in a batch, in which
+  order and how they are cut does not depend on how many share it, nor does the iterator's state.
 
   Args:
     dataset: a prepared data set.
     config: as for `examples`, whose training examples these are.
-    batch_size: examples per batch over all devices.
-    sharding: a jax.sharding.Sharding over the leading axis, one row per device.
+    batch_size: examples per batch over all devices of all processes.
+    sharding: a jax.sharding.Sharding over the leading axis, one row per device of this process.
     seed: as for `examples`.
     threads: as for `stream`.
+    process: this process's number, and how many there are.
 
   Returns:
-    Dataset of {'rgb', 'ir'}, float32 [devices, batch_size/devices, height, width, channels],
-    and the masks, bool, if there are any. Iterators have get_state() and set_state().
+    Dataset of {'rgb', 'ir'}, float32 [devices, rows, height, width, channels], and the masks,
+    bool, if there are any; process p of P has the p-th of P equal parts of each batch. Iterators
+    have get_state() and set_state().
 
   Raises:
     UserError: see `examples`.
@@ -109,9 +115,26 @@ def batches(dataset: Dataset, config: DataConfig, batch_size: int, sharding: Any
     rows = {key: _stacked(cuts, key, dataset) for key in BATCH_KEYS if key in cuts[0]}
     return {key: x.reshape(devices, -1, *x.shape[1:]) for key, x in rows.items()}
   cuts = _cuts(dataset, 'train', config, seed, train=True)
-  rows = stream(cuts.batch(batch_size, drop_remainder=True, batch_fn=batch), threads)
+  part = _Part(cuts, batch_size, *process)
+  rows = stream(part.batch(part.rows, drop_remainder=True, batch_fn=batch), threads)
   return grain.experimental.device_put(rows, sharding, cpu_buffer_size=_BATCHES_AHEAD,
                                        device_buffer_size=_BATCHES_AHEAD)
+
+
+class _Part(grain.MapDataset):
+  """One process's rows of each batch, batch after batch."""
+
+  def __init__(self, parent: grain.MapDataset, batch_size: int, index: int, count: int):
+    super().__init__(parent)
+    self.rows = batch_size // count
+    self._batch_size, self._first = batch_size, index * self.rows
+
+  def __len__(self) -> int:
+    return len(self._parent) // self._batch_size * self.rows
+
+  def __getitem__(self, index: int) -> Any:
+    batch, row = divmod(index, self.rows)
+    return self._parent[batch * self._batch_size + self._first + row]
 
 
 def stream(data: grain.MapDataset, threads: int = _THREADS) -> grain.IterDataset:

@@ -6,6 +6,7 @@ from typing import Any, Iterator, Mapping
 import grain
 import numpy as np
 
+from cyclegan_jax import distributed
 from cyclegan_jax import emsn
 from cyclegan_jax.data import pipeline
 from cyclegan_jax.data.source import Domain
@@ -43,6 +44,8 @@ def measure(predictors: Mapping[str, Predictor], data: grain.MapDataset, ir: Dom
   True and predicted images are compared as the integers that are written to files: inverse
   normalisation, rounding, clipping to 0..max_value. Pixels without thermal data are left out.
 
+  Several processes each measure some of the batches; all get the whole result.
+
   Args:
     predictors: by name.
     data: from `pipeline.examples(train=False)`.
@@ -55,31 +58,52 @@ def measure(predictors: Mapping[str, Predictor], data: grain.MapDataset, ir: Dom
     Results by predictor name.
   """
   max_value = ir.normalisation.max_value
-  ids, sequences, collected, without = [], [], {name: [] for name in predictors}, []
-  features = _Features()
-  for batch, n in tracked(_batches(data, batch_size), len(data), 'Measuring', say, batch_size):
-    ids += list(batch['id'][:n])
-    sequences += list(batch['sequence'][:n])
+  parts, size = [], min(batch_size, len(data))
+  together = size * distributed.numbers()[1]
+  for batch, n in tracked(_batches(data, size), len(data), 'Measuring', say, together):
     truth = emsn.to_pixels(ir.normalisation, batch['ir']).astype(np.float32)
     mask = batch.get('ir_mask')
-    if mask is not None:
-      without.append(_without(truth, max_value, mask, n))
     seen = networks.seen(truth, max_value, mask)
-    features.add(None, seen, mask, n)
+    part = _Part(list(batch['id'][:n]), list(batch['sequence'][:n]), {},
+                 {} if mask is None else _without(truth, max_value, mask, n),
+                 {None: _features(seen, mask, n)})
     for name, predict in predictors.items():
       prediction = emsn.quantise(predict(batch), max_value).astype(np.float32)
       values = _compared(truth, prediction, max_value, mask)
       sees = networks.seen(prediction, max_value, mask)
-      features.add(name, sees, mask, n)
+      part.features[name] = _features(sees, mask, n)
       values |= _perceived(seen, sees, mask)
-      collected[name].append({key: np.asarray(value)[:n] for key, value in values.items()})
+      part.values[name] = {key: np.asarray(value)[:n] for key, value in values.items()}
+    parts.append(part)
+  parts = distributed.dealt(distributed.gather(parts))
+  ids = [id_ for part in parts for id_ in part.ids]
+  sequences = [sequence for part in parts for sequence in part.sequences]
+  undefined = _joined([part.without for part in parts])
   results = {}
-  undefined = _joined(without) if without else {}
-  for name, parts in collected.items():
-    per_image = _joined(parts)
-    figures = totals.summarize(per_image, max_value, undefined) | features.figures(name)
+  for name in predictors:
+    per_image = _joined([part.values[name] for part in parts])
+    figures = totals.summarize(per_image, max_value, undefined) | _collection(parts, name)
     results[name] = Measured(ids, sequences, per_image, figures)
   return results
+
+
+@dataclasses.dataclass
+class _Part:
+  """What is known of the images of one batch.
+
+  Attributes:
+    ids: of the examples.
+    sequences: of the examples.
+    values: predictor name -> metric name -> float array [n].
+    without: from `_without`; {} if there are no masks.
+    features: Inception features, float [n or fewer, features], of the true images (under None)
+      and of each predictor's, where anything is valid; None where they are not measured.
+  """
+  ids: list[str]
+  sequences: list[str]
+  values: dict[str, dict[str, np.ndarray]]
+  without: dict[str, np.ndarray]
+  features: dict[str | None, np.ndarray | None]
 
 
 def _compared(truth: np.ndarray, prediction: np.ndarray, max_value: float,
@@ -97,26 +121,21 @@ def _perceived(truth: Mapping[str, np.ndarray], prediction: Mapping[str, np.ndar
   return {'lpips': distance if mask is None else np.where(mask.any((1, 2, 3)), distance, np.nan)}
 
 
-class _Features:
-  """Inception features of the true images and of each predictor's, where anything is valid."""
+def _features(seen: Mapping[str, np.ndarray], mask: np.ndarray | None,
+              n: int) -> np.ndarray | None:
+  """Those of the first n images of a batch, for `_Part`."""
+  if 'inception' not in seen:
+    return None
+  rows = seen['inception'][:n]
+  return rows if mask is None else rows[mask[:n].any((1, 2, 3))]
 
-  def __init__(self):
-    self._rows: dict[str | None, list[np.ndarray]] = {}
 
-  def add(self, name: str | None, seen: Mapping[str, np.ndarray], mask: np.ndarray | None,
-          n: int) -> None:
-    """Keeps the features of the first n images of a batch; the true ones under None."""
-    if 'inception' in seen:
-      rows = seen['inception'][:n]
-      self._rows.setdefault(name, []).append(
-          rows if mask is None else rows[mask[:n].any((1, 2, 3))])
-
-  def figures(self, name: str) -> dict[str, float]:
-    """FID and KID of a predictor; nothing without features."""
-    if name not in self._rows:
-      return {}
-    return perceptual.collection_figures(*(np.concatenate(self._rows[key])
-                                           for key in (None, name)))
+def _collection(parts: list[_Part], name: str) -> dict[str, float]:
+  """FID and KID of a predictor; nothing without features."""
+  if parts[0].features[name] is None:
+    return {}
+  return perceptual.collection_figures(*(
+      np.concatenate([part.features[key] for part in parts]) for key in (None, name)))
 
 
 def _without(truth: np.ndarray, max_value: float, mask: np.ndarray, n: int) -> dict[str, Any]:
@@ -131,12 +150,14 @@ def _joined(parts: list[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
   return {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
 
 
-def _batches(data: grain.MapDataset, batch_size: int) -> Iterator[tuple[dict[str, Any], int]]:
-  """Batches of equal size and how many of their rows count; the last row fills the last batch."""
-  for batch in pipeline.stream(data.batch(min(batch_size, len(data)))):
+def _batches(data: grain.MapDataset, size: int) -> Iterator[tuple[dict[str, Any], int]]:
+  """This process's share of the batches, of equal size, and how many of their rows count.
+
+  The last row fills the last batch.
+  """
+  for batch in pipeline.stream(distributed.share(data.batch(size))):
     n = len(batch['id'])
-    missing = min(batch_size, len(data)) - n
-    if missing:
-      batch = {key: np.concatenate([value, np.repeat(value[-1:], missing, axis=0)])
+    if n < size:
+      batch = {key: np.concatenate([value, np.repeat(value[-1:], size - n, axis=0)])
                for key, value in batch.items()}
     yield batch, n

@@ -31,18 +31,20 @@ def text(config: Config, dataset: Dataset, state: TrainState, total: int, steps_
     workdir: the run folder.
   """
   model = config.model
-  # Leaves carry one copy per device.
+  # Leaves carry one copy per device of this process.
   count = {name: networks.count_parameters(params) // jax.local_device_count()
            for name, params in state.params.items()}
   sizes = ', '.join(
       f'{s.name} {len(s.rgb)}' if s.aligned else f'{s.name} {len(s.rgb)} RGB / {len(s.ir)} IR'
       for s in dataset.splits.values())
-  devices = jax.local_devices()
+  devices = jax.devices()
+  shared = ('' if jax.process_count() == 1 else
+            f', {jax.local_device_count()} in each of {jax.process_count()} processes')
   step = int(parallel.unreplicate(state.step))
   done = f', {step} done: resuming' if step else ''
   return '\n'.join([
       config_lib.describe(config),
-      f'Devices: {len(devices)} x {devices[0].device_kind} ({devices[0].platform}).',
+      f'Devices: {len(devices)} x {devices[0].device_kind} ({devices[0].platform}){shared}.',
       f'Parameters: {sum(count.values()):,} (' + ', '.join(
           [f'generator {name} {count[name]:,}' for name in networks.generators(model)]
           + [f'discriminator {name} {count[name]:,}'

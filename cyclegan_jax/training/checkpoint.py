@@ -1,4 +1,10 @@
-"""Checkpoints of a run: state, data position and validation metrics, by Orbax."""
+"""Checkpoints of a run: state, data position and validation metrics, by Orbax.
+
+Of several processes the first one writes and reads, and tells the others what it has read: the
+state is the same on all devices, so there is nothing to write together, and nothing in a
+checkpoint depends on the number of processes or devices. Only the first one needs to see the
+folder.
+"""
 
 import contextlib
 import hashlib
@@ -7,16 +13,16 @@ import shutil
 from typing import Any, Iterator, Mapping, Sequence
 
 import grain
-import grain.checkpoint
 import jax
 import numpy as np
 import orbax.checkpoint as ocp
 from orbax.checkpoint import checkpoint_managers
 
+from cyclegan_jax import distributed
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.progress import Say
 from cyclegan_jax.settings import Config
-from cyclegan_jax.training import state as state_lib
+from cyclegan_jax.training import position, state as state_lib
 from cyclegan_jax.training.state import TrainState
 
 # Orbax first renames a step that is to go into this folder: a kill while it deletes cannot leave
@@ -48,9 +54,10 @@ class Checkpoints:
       # Orbax would do it in the background, and might still be at it at the first save.
       for leftover in self._folder.glob(_UNFINISHED):
         shutil.rmtree(leftover, ignore_errors=True)
+      self._folder.mkdir(parents=True, exist_ok=True)
     self._manager = ocp.CheckpointManager(self._folder, options=ocp.CheckpointManagerOptions(
         best_fn=lambda metrics: metrics[metric], best_mode='max', read_only=read_only,
-        create=not read_only, save_interval_steps=0 if read_only else 1,
+        create=False, multiprocessing_options=_alone(), save_interval_steps=0 if read_only else 1,
         todelete_subdir=None if read_only else _TRASH, enable_async_checkpointing=not read_only,
         preservation_policy=checkpoint_managers.AnyPreservationPolicy([
             checkpoint_managers.LatestN(config.train.keep_checkpoints),
@@ -104,8 +111,10 @@ class Checkpoints:
     """
     with self._writing():
       self._empty_trash()
+      if distributed.joined():  # Orbax takes arrays on devices for parts of greater ones then.
+        state = jax.tree.map(np.asarray, state)
       self._manager.save(step, metrics=metrics and dict(metrics), args=ocp.args.Composite(
-          state=ocp.args.StandardSave(state), data=grain.checkpoint.CheckpointSave(iterator),
+          state=ocp.args.StandardSave(state), data=position.Save(iterator),
           run=ocp.args.JsonSave({'digest': _digest(state), 'rows': list(rows)})))
 
   def restore_latest(self, iterator: grain.DatasetIterator, say: Say) -> tuple[TrainState, Rows]:
@@ -151,7 +160,7 @@ class Checkpoints:
     args = {'state': ocp.args.StandardRestore(self._abstract_state()),
             'run': ocp.args.JsonRestore()}
     if iterator is not None:
-      args['data'] = grain.checkpoint.CheckpointRestore(iterator)
+      args['data'] = position.Restore(iterator)
     try:
       restored = self._manager.restore(step, args=ocp.args.Composite(**args))
       state, run = restored['state'], restored['run']
@@ -184,6 +193,15 @@ class Checkpoints:
     return jax.tree.map(
         lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=device),
         jax.eval_shape(lambda: state_lib.initialise(self._config)))
+
+
+def _alone() -> ocp.options.MultiprocessingOptions:
+  """Orbax in this process does not wait for others."""
+  if not distributed.joined():
+    return ocp.options.MultiprocessingOptions()
+  own, _ = distributed.numbers()
+  return ocp.options.MultiprocessingOptions(
+      primary_host=own, active_processes={own}, barrier_sync_key_prefix=f'process {own}')
 
 
 def _digest(state: TrainState) -> str:

@@ -1,4 +1,7 @@
-"""A run from its first step, or its last checkpoint, to its end."""
+"""A run from its first step, or its last checkpoint, to its end.
+
+Several processes (distributed.py) go through it together; the first one alone writes and speaks.
+"""
 
 import collections
 import contextlib
@@ -13,6 +16,7 @@ import grain
 import jax
 import numpy as np
 
+from cyclegan_jax import distributed
 from cyclegan_jax import emsn
 from cyclegan_jax import run_folder
 from cyclegan_jax.data import images, pipeline
@@ -53,8 +57,13 @@ def train(config: Config, dataset: Dataset, workdir: pathlib.Path, *, overwrite:
       small, or a loss is NaN; checkpoints written before stay intact.
   """
   check(config, workdir, overwrite=overwrite)
-  with (_owned(config, dataset, workdir, overwrite) as steps_per_epoch,
-        Checkpoints(workdir / run_folder.CHECKPOINTS, config) as checkpoints):
+  parallel.check_alike(config, dataset)
+  say = distributed.of_first(say)
+  with contextlib.ExitStack() as stack:
+    steps_per_epoch, checkpoints = _steps_per_epoch(config, dataset), None
+    if distributed.is_first():
+      stack.enter_context(_owned(config, dataset, workdir, overwrite))
+      checkpoints = stack.enter_context(Checkpoints(workdir / run_folder.CHECKPOINTS, config))
     run = _Run(config, dataset, workdir, checkpoints, say, steps_per_epoch)
     say(announcement.text(config, dataset, run.state, run.total, steps_per_epoch, workdir))
     return run.go()
@@ -85,26 +94,25 @@ def check(config: Config, workdir: pathlib.Path, *, overwrite: bool = False) -> 
   parallel.check_batch_size(config.train.batch_size, config.train.accumulate)
   if config.train.tensorboard:
     _summary_writer()
-  if not overwrite:
+  if not overwrite and distributed.is_first():
     run_folder.check(workdir, config)
+
+
+def _steps_per_epoch(config: Config, dataset: Dataset) -> int:
+  """Steps in an epoch."""
+  return math.ceil(len(pipeline.get_split(dataset, 'train')) / config.train.batch_size)
 
 
 @contextlib.contextmanager
 def _owned(config: Config, dataset: Dataset, workdir: pathlib.Path,
-           overwrite: bool) -> Iterator[int]:
-  """Makes the run folder, if the data are fit for training, and keeps others out of it.
-
-  Yields:
-    Steps in an epoch.
-  """
+           overwrite: bool) -> Iterator[None]:
+  """Makes the run folder, if the data are fit for training, and keeps others out of it."""
   pipeline.check_crop(dataset, config.data)
-  steps_per_epoch = math.ceil(
-      len(pipeline.get_split(dataset, 'train')) / config.train.batch_size)
-  _check_schedule(config, steps_per_epoch)
+  _check_schedule(config, _steps_per_epoch(config, dataset))
   workdir.mkdir(parents=True, exist_ok=True)
   with run_lock.held(workdir):
     run_folder.create(workdir, config, dataset, overwrite)
-    yield steps_per_epoch
+    yield
 
 
 def _check_schedule(config: Config, steps_per_epoch: int) -> None:
@@ -120,16 +128,16 @@ def _check_schedule(config: Config, steps_per_epoch: int) -> None:
 def _batches(config: Config, dataset: Dataset) -> grain.DatasetIterator:
   """The training batches from the first one on."""
   return iter(pipeline.batches(dataset, config.data, config.train.batch_size, parallel.sharding(),
-                               seed=config.train.seed))
+                               seed=config.train.seed, process=distributed.numbers()))
 
 
 @dataclasses.dataclass
 class _Run:
-  """One process's share of a run."""
+  """One process's share of a run; `checkpoints` is None in all but the first."""
   config: Config
   dataset: Dataset
   workdir: pathlib.Path
-  checkpoints: Checkpoints
+  checkpoints: Checkpoints | None
   say: Say
   steps_per_epoch: int
 
@@ -140,21 +148,26 @@ class _Run:
     self.total = self.config.train.steps or self.config.train.epochs * self.steps_per_epoch
     self.iterator = _batches(self.config, self.dataset)
     self.state, self.step = self._restored_or_new()
+    self.tensorboard = None
+    if not distributed.is_first():
+      return
     self.metrics, self.validation = (
         run_folder.CsvLog(self.workdir / name, self.step)
         for name in (run_folder.METRICS, run_folder.VALIDATION))
-    self.tensorboard = None
     if self.config.train.tensorboard:
       self.tensorboard = _summary_writer()(
           str(self.workdir / run_folder.TENSORBOARD), purge_step=self.step + 1)
 
   def _restored_or_new(self) -> tuple[Any, int]:
-    latest = self.checkpoints.latest_step()
-    if latest is None:
-      state = jax.jit(state_lib.initialise, static_argnums=0)(self.config)
-      self.rows = ()
-    else:
+    state, self.rows = None, ()
+    if self.checkpoints and self.checkpoints.latest_step() is not None:
       state, self.rows = self.checkpoints.restore_latest(self.iterator, self.say)
+    elif self.checkpoints:
+      state = jax.jit(state_lib.initialise, static_argnums=0)(self.config)
+    if distributed.joined():
+      state, self.rows, place = distributed.broadcast(
+          (jax.tree.map(np.asarray, state), self.rows, self.iterator.get_state()))
+      self.iterator.set_state(place)
     return parallel.replicate(state), int(state.step)
 
   def go(self) -> int:
@@ -186,13 +199,15 @@ class _Run:
       with self.progress.waiting():
         batch = next(self.iterator)
       with divergence.explained(self.step + 1):
-        self.state, terms = compiled(self.state, batch)
+        self.state, terms = compiled(self.state, parallel.with_signal(batch, signalled))
       self.step += 1
+      told = parallel.told_signal(terms)
       self.progress.add(self.step, terms)
-      ahead.append(terms)
+      ahead.append((terms, told))
+      told = None
       if len(ahead) > _STEPS_AHEAD:
-        jax.block_until_ready(ahead.popleft())
-      stop = signalled()
+        terms, told = jax.block_until_ready(ahead.popleft())
+      stop = parallel.agreed_signal(told, signalled)
       at_checkpoint = self.step % every == 0 or self.step == self.total
       at_log = at_checkpoint or self.step % self.config.train.log_every == 0
       if at_log or stop or time.monotonic() - said > _SECONDS_BETWEEN_LINES:
@@ -214,8 +229,9 @@ class _Run:
       # JAX runs a step again, operation by operation, to find the one that gave NaN.
       return make(donate=False)
     begin = time.monotonic()
-    step = make().lower(self.state, self._batch_shapes()).compile()
-    memory = step.memory_analysis()
+    step, program = parallel.lowered(make(), self.state, parallel.batch_shapes(
+        self.config, pipeline.masked(self.dataset, self.config.data)))
+    memory = program.memory_analysis()
     line = f'Compiled the training step in {duration(time.monotonic() - begin)}'
     if memory:
       used = memory.argument_size_in_bytes + memory.temp_size_in_bytes
@@ -223,21 +239,11 @@ class _Run:
     self.say(line + '.')
     return step
 
-  def _batch_shapes(self) -> dict[str, jax.ShapeDtypeStruct]:
-    data, devices = self.config.data, jax.local_device_count()
-    last = {'rgb': (data.rgb_channels, np.float32), 'ir': (data.ir_channels, np.float32)}
-    if pipeline.masked(self.dataset, data):
-      last |= {'rgb_mask': (1, np.bool_), 'ir_mask': (1, np.bool_)}
-    rows = self.config.train.batch_size // devices
-    return {name: jax.ShapeDtypeStruct((devices, rows, *data.image_size, channels), dtype,
-                                       sharding=parallel.sharding())
-            for name, (channels, dtype) in last.items()}
-
   def _log(self, write: bool) -> None:
     epoch = self.step / self.steps_per_epoch
     row = self.progress.mean(restart=write)
     self.say(self.progress.line(epoch, self.total / self.steps_per_epoch, row))
-    if write:
+    if write and distributed.is_first():
       self.metrics.add({'step': self.step, 'epoch': round(epoch, 4), **row})
       self._to_tensorboard('train', row)
       for warning in watch.warnings(row, self.config.train.batch_size):
@@ -251,20 +257,24 @@ class _Run:
       translators = samples.translators(self.nets, state.best_params(), state.batch_stats)
       if self.dataset.pairs('validation'):
         figures = self._validate(translators)
-      folder = self.workdir / run_folder.SAMPLES
-      folder.mkdir(exist_ok=True)
-      images.write_png(folder / f'step_{self.step:08d}.png',
-                       samples.grid(translators, self.dataset, self.config))
-    self.checkpoints.save(self.step, state, self.iterator, figures, self.progress.rows)
-    if validate:
-      run_page.refresh(self.workdir)
+    if self.checkpoints:
+      if validate:
+        folder = self.workdir / run_folder.SAMPLES
+        folder.mkdir(exist_ok=True)
+        images.write_png(folder / f'step_{self.step:08d}.png',
+                         samples.grid(translators, self.dataset, self.config))
+      self.checkpoints.save(self.step, state, self.iterator, figures, self.progress.rows)
+      if validate:
+        run_page.refresh(self.workdir)
+    distributed.barrier(f'checkpoint {self.step}')
 
   def _validate(self, translators: Mapping[str, Any]) -> dict[str, float]:
     data = pipeline.examples(self.dataset, 'validation', self.config.data)
     predict = samples.predictor(translators['rgb_to_ir'], self.dataset.domains['ir'])
     totals = measure.measure({'model': predict}, data, self.dataset.domains['ir'],
                              self.config.train.batch_size, self.say)['model'].totals
-    self.validation.add({'step': self.step, **totals})
+    if distributed.is_first():
+      self.validation.add({'step': self.step, **totals})
     self._to_tensorboard('validation', totals)
     self.say('validation  ' + '  '.join(
         f'{name} {totals[name]:.4g}' for name in ('psnr', 'ssim', 'uqi', 'rmse')))

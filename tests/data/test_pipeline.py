@@ -163,3 +163,30 @@ def test_crop_larger_than_an_unresized_image_is_found_at_the_start(dataset, conf
 def test_missing_split_is_said(dataset, config):
   with pytest.raises(UserError, match='no examples in split holdout; splits found: train'):
     pipeline.examples(dataset, 'holdout', config)
+
+
+@pytest.mark.parametrize('paired', [True, False])
+@pytest.mark.parametrize('count', [2, 4])
+def test_processes_together_read_the_batches_of_one(dataset, config, paired, count):
+  import jax
+  config = dataclasses.replace(config, paired=paired, load_size=(20, 20), flip=True)
+  sharding = parallel.sharding()
+  one = iter(pipeline.batches(dataset, config, 8, sharding, seed=3))
+  whole = [next(one) for _ in range(7)]  # More than two epochs.
+  parts, states = [], []
+  for index in range(count):
+    devices = jax.sharding.NamedSharding(
+        jax.sharding.Mesh(np.array(jax.devices()[:4 // count]), ('devices',)), sharding.spec)
+    own = iter(pipeline.batches(dataset, config, 8, devices, seed=3, process=(index, count)))
+    parts.append([next(own) for _ in range(7)])
+    states.append(own.get_state())
+  for step, batch in enumerate(whole):
+    for key, rows in batch.items():
+      assert parts[0][step][key].shape == (4 // count, 2, *rows.shape[2:])
+      np.testing.assert_array_equal(
+          np.concatenate([part[step][key] for part in parts]), rows)
+  # The place in the data is the same for all, and for any other number of them.
+  assert all(state == one.get_state() for state in states)
+  resumed = iter(pipeline.batches(dataset, config, 8, devices, seed=3, process=(1, count)))
+  resumed.set_state(one.get_state())
+  np.testing.assert_array_equal(next(resumed)['rgb'], next(one)['rgb'][4 // count:][:4 // count])
