@@ -4,12 +4,15 @@ Arrays are [height, width, channels] with 1 or 3 channels, uint8 or uint16.
 """
 
 import io
+import json
 import os
 import stat
-from typing import BinaryIO
+import struct
+from typing import BinaryIO, Mapping
+import zlib
 
 import numpy as np
-from PIL import Image
+from PIL import Image, PngImagePlugin
 
 from cyclegan_jax import files
 from cyclegan_jax.data import decoding
@@ -22,6 +25,8 @@ EXTENSIONS = ('.bmp', '.jpeg', '.jpg', '.png', '.tif', '.tiff')
 GREY_MEAN_DIFFERENCE = 2 / 255
 GREY_PIXEL_DIFFERENCE = 32 / 255
 GREY_COLOURED_SHARE = 0.001
+
+_DESCRIPTION_TAG = 270
 
 LUMA_WEIGHTS = (0.299, 0.587, 0.114)  # Rec. 601
 
@@ -86,16 +91,61 @@ def is_plain(source: str | os.PathLike | bytes, name: str | None = None,
       return opened.is_plain and channels in (None, opened.channels)
 
 
-def encode_png(array: np.ndarray) -> bytes:
-  """Encodes [height, width, 1 or 3] uint8 or uint16 losslessly as PNG."""
+def encode_png(array: np.ndarray, texts: Mapping[str, str] | None = None) -> bytes:
+  """Encodes [height, width, 1 or 3] uint8 or uint16 losslessly as PNG.
+
+  Args:
+    array: the pixels.
+    texts: metadata by key (1 to 79 Latin-1 characters), as text chunks before the pixels.
+  """
   _check_array(array)
   pixels = np.ascontiguousarray(array.squeeze(-1) if array.shape[-1] == 1 else array)
   if array.dtype == np.uint16 and array.shape[-1] == 3:
     import imagecodecs  # Only 16-bit colour needs it, and it is slow to import.
-    return bytes(imagecodecs.png_encode(pixels))
+    data = bytes(imagecodecs.png_encode(pixels))
+  else:
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, 'PNG')
+    data = buffer.getvalue()
+  # The signature and the header are 33 bytes. One way for both encoders.
+  return data[:33] + _text_chunks(texts or {}) + data[33:]
+
+
+def encode_tiff(array: np.ndarray, texts: Mapping[str, str] | None = None) -> bytes:
+  """Encodes [height, width, 1] uint8 or uint16, or RGB uint8, losslessly as TIFF.
+
+  Args:
+    array: the pixels.
+    texts: metadata by key, as one JSON object in the tag ImageDescription (270).
+
+  Raises:
+    ImageError: 16-bit colour, which Pillow does not write as TIFF.
+  """
+  _check_array(array)
+  if array.dtype == np.uint16 and array.shape[-1] == 3:
+    raise ImageError('TIFF files with 16-bit colour are not written: take PNG, or 8 bits.')
   buffer = io.BytesIO()
-  Image.fromarray(pixels).save(buffer, 'PNG')
+  Image.fromarray(array.squeeze(-1) if array.shape[-1] == 1 else array).save(
+      buffer, 'TIFF', compression='tiff_adobe_deflate', description=json.dumps(dict(texts or {})))
   return buffer.getvalue()
+
+
+def read_texts(path: str | os.PathLike) -> dict[str, str]:
+  """The metadata that `encode_png` or `encode_tiff` wrote; {} if there are none.
+
+  Raises:
+    ImageError: as `image_header`.
+  """
+  name = _name_of(path, None)
+  with decoding.explained(name), _open(path, name) as stream:
+    with decoding.opened_image(stream, name) as opened:
+      if opened.image.format == 'PNG':
+        return {key: str(value) for key, value in opened.image.info.items()
+                if isinstance(value, str)}
+      try:
+        return json.loads(getattr(opened.image, 'tag_v2', {}).get(_DESCRIPTION_TAG, '{}'))
+      except ValueError:
+        return {}
 
 
 def write_png(path: str | os.PathLike, array: np.ndarray) -> None:
@@ -194,6 +244,15 @@ def for_domain(array: np.ndarray, domain: str, channels: int, name: str) -> np.n
   if domain == 'rgb' and channels == 1 and array.shape[-1] == 3:
     return np.rint(luminance(array)).astype(array.dtype)
   return to_channels(array, channels, name)
+
+
+def _text_chunks(texts: Mapping[str, str]) -> bytes:
+  """tEXt chunks of a PNG file; iTXt where Latin-1 does not do."""
+  info = PngImagePlugin.PngInfo()
+  for key, value in texts.items():
+    info.add_text(key, value)
+  return b''.join(struct.pack('>I', len(data)) + kind + data
+                  + struct.pack('>I', zlib.crc32(kind + data)) for kind, data, *_ in info.chunks)
 
 
 def _check_array(array: np.ndarray) -> None:

@@ -20,7 +20,7 @@ import pytest
 
 from cyclegan_jax import errors
 from cyclegan_jax.data import decoding, images
-from cyclegan_jax.inference import translate
+from cyclegan_jax.inference import inputs
 from datasets import archives
 from datasets.folder import config as config_lib
 from experiments import flags
@@ -217,7 +217,7 @@ def test_what_is_no_file_is_refused(no_waiting, monkeypatch, tmp_path, kind):
     config_lib.folder_config(tmp_path)
   with pytest.raises(errors.UserError, match='ir/2.png: '):
     list(archives.walk(tmp_path, ('.png',)))
-  found = {source.name for source, _ in translate.plan(tmp_path / 'ir', tmp_path / 'out')}
+  found = {job.source.name for job in inputs.plan([str(tmp_path / 'ir')], tmp_path / 'out').jobs}
   assert found == {'1.png'}
 
 
@@ -239,8 +239,8 @@ def test_odd_names_and_loops_of_folders(no_waiting, tmp_path):
   assert sorted(example.id for example in examples) == sorted(NAMES)
   for example in examples:
     np.testing.assert_array_equal(images.read_image(example.ir), corpus.GREY8)
-  pairs = translate.plan(source / 'rgb', tmp_path / 'out')
-  assert sorted(target.name for _, target in pairs) == sorted(f'{name}.png' for name in NAMES)
+  jobs = inputs.plan([str(source / 'rgb')], tmp_path / 'out').jobs
+  assert sorted(job.target.name for job in jobs) == sorted(f'{name}.png' for name in NAMES)
   names = [located.file.stem for located in archives.walk(source / 'rgb', ('.png',))]
   assert set(NAMES) <= set(names)
 
