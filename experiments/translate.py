@@ -8,7 +8,9 @@
 
 Images may have any size and keep it: they are not resized to the size of training, so objects
 should be about as large in pixels as they were there. What exists is kept, so the same command
-goes on where it was interrupted. More: docs/translating.md.
+goes on where it was interrupted. Under srun or mpirun with several tasks, or with
+--coordinator_address, --num_processes and --process_id, processes share the files out among them.
+More: docs/translating.md.
 """
 
 import contextlib
@@ -18,8 +20,10 @@ from absl import flags
 
 from cyclegan_jax.errors import UserError
 from experiments import flags as common
+from experiments import processes
 
 flags.adopt_module_key_flags(common)
+flags.adopt_module_key_flags(processes)
 _INPUT = flags.DEFINE_multi_string(
     'input', None, "An image, a video, a folder, or a quoted pattern such as 'photos/*.jpg'; may "
     'be given several times. - is one image from standard input.')
@@ -55,6 +59,7 @@ def main() -> int:
   if not _INPUT.value or not _OUTPUT.value:
     raise UserError('--input and --output are needed: what to translate, and where to.')
   # Late, so that --help and bad flags answer at once.
+  from cyclegan_jax import distributed
   from cyclegan_jax.inference import annotations, inputs, metadata, outputs, translate
   from cyclegan_jax.inference import model as model_lib
   piped = '-' in (*_INPUT.value, _OUTPUT.value)
@@ -71,18 +76,22 @@ def main() -> int:
                      suffix=inputs.FORMATS[settings.format])
   model = model_lib.load(workdir, _CHECKPOINT.value)
   texts = metadata.texts(model, workdir, settings.direction, settings.bits)
-  jobs = translate.check_existing(plan.jobs, settings, texts)
+  # One process's word on what is missing: others may be writing it already.
+  jobs = distributed.broadcast(translate.check_existing(plan.jobs, settings, texts))
+  say = distributed.of_first(print)
   if plan.left_out:
-    print('Left out, neither images nor videos: '
-          + ', '.join(f'{n} {ending}' for ending, n in sorted(plan.left_out.items())) + '.')
+    say('Left out, neither images nor videos: '
+        + ', '.join(f'{n} {ending}' for ending, n in sorted(plan.left_out.items())) + '.')
   if len(jobs) < len(plan.jobs):
-    print(f'{len(plan.jobs) - len(jobs)} of {len(plan.jobs)} are there already.')
-  annotations.carry(_ANNOTATIONS.value, plan, [
-      folder for folder in (output, settings.grey_control) if folder])
-  failures = translate.translate_files(model, jobs, settings, texts)
-  for message in failures:
-    print(f'error: {message}', file=sys.stderr)
-  if failures:
+    say(f'{len(plan.jobs) - len(jobs)} of {len(plan.jobs)} are there already.')
+  if distributed.is_first():
+    annotations.carry(_ANNOTATIONS.value, plan, [
+        folder for folder in (output, settings.grey_control) if folder])
+  failures = sum(distributed.gather(translate.translate_files(
+      model, distributed.share(jobs), settings, texts, say)), [])
+  if failures and distributed.is_first():
+    for message in failures:
+      print(f'error: {message}', file=sys.stderr)
     print(f'error: {len(failures)} of {len(plan.jobs)} files could not be translated.',
           file=sys.stderr)
   return common.EXIT_USER_ERROR if failures else 0
@@ -91,9 +100,13 @@ def main() -> int:
 def _one_image(workdir, settings) -> int:
   """Translates one image from or to a stream; lines for people go to standard error."""
   from cyclegan_jax import files
+  from cyclegan_jax import distributed
   from cyclegan_jax.data import images
   from cyclegan_jax.inference import metadata, outputs
   from cyclegan_jax.inference import model as model_lib
+  if distributed.joined():
+    raise UserError('- stands for one image, which is nothing to share among processes: run it in '
+                    'one (--nodistributed).')
   if len(_INPUT.value) > 1 or settings.colormap or settings.grey_control or _ANNOTATIONS.value:
     raise UserError('- stands for one image: give one --input, and no --colormap, --grey_control '
                     'or --annotations.')
@@ -116,4 +129,4 @@ def _one_image(workdir, settings) -> int:
 
 
 if __name__ == '__main__':
-  common.run(main)
+  common.run(main, surrounding=processes.together)

@@ -135,4 +135,3 @@ def write(job: Job, source: np.ndarray, result: np.ndarray, settings: Settings,
   for kind, target in reversed(settings.targets(job).items()):
     target.parent.mkdir(parents=True, exist_ok=True)
     files.write_bytes(target, contents[kind]())
-

@@ -2,7 +2,6 @@
 
 import collections
 from concurrent import futures
-import pathlib
 import time
 from typing import Iterator, Mapping, Sequence
 
@@ -112,7 +111,8 @@ class _Stills:
     return self._failures
 
   def _read(self, job: Job) -> np.ndarray:
-    return outputs.prepared(self._model, images.read_image(job.source), self._settings, str(job.source))
+    return outputs.prepared(self._model, images.read_image(job.source), self._settings,
+                            str(job.source))
 
   def _add(self, job: Job, image: np.ndarray) -> None:
     """Puts an image to those of its size, and translates these if they are enough."""

@@ -27,8 +27,8 @@ import jax.numpy as jnp
 _DIMENSIONS = ('NHWC', 'HWIO', 'NHWC')
 # Up to so many output positions, all images counted, a matrix product is quicker on a CPU.
 _FEW_POSITIONS = 128
-# Up to so many bytes of columns, a product and their sum are quicker than a dilated convolution; and
-# either is quicker for few images, one group after the other, than for all at once.
+# Up to so many bytes of columns, a product and their sum are quicker than a dilated convolution;
+# and either is quicker for few images, one group after the other, than for all at once.
 _MOST_COLUMNS = 2 ** 23
 
 

@@ -1,0 +1,127 @@
+#!/bin/bash
+# Tries cluster/slurm.sbatch and slurm_compare.sbatch with a real Slurm of two nodes on this machine.
+#
+#   apt-get install slurm-wlm munge
+#   PYTHON=.venv/bin/python cluster/try_slurm.sh
+#
+# As root, on a machine that is no part of a cluster. Everything is in a temporary folder, and
+# nothing stays behind. What differs from a cluster: both nodes are this machine (slurmd -N, with two
+# of its names, since JAX looks for the first task by its node's), no cgroups (proctrack/linuxproc,
+# task/none), no systemd, no GPUs.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+export PYTHON=${PYTHON:-.venv/bin/python}
+for program in munged slurmctld slurmd sbatch; do
+  command -v $program > /dev/null || {
+    echo "error: $program is missing: apt-get install slurm-wlm munge" >&2; exit 2; }
+done
+[ "$(id -u)" = 0 ] || { echo 'error: munged and slurmd have to be started by root.' >&2; exit 2; }
+{ pidof slurmctld || pidof slurmd || pidof munged; } > /dev/null && {
+  echo 'error: Slurm or munge runs here already; this is for a machine without.' >&2; exit 2; }
+
+folder=$(mktemp -d)
+host=$(hostname -s)
+cleanup() {
+  pkill -x slurmd || true
+  pkill -x slurmctld || true
+  pkill -x munged || true
+  rm -rf "$folder"
+}
+trap cleanup EXIT
+chmod 755 "$folder"
+mkdir "$folder"/{state,spool-$host,spool-localhost,runs}
+
+# munge: who is who. Its own key and socket.
+head -c 1024 /dev/urandom > "$folder/munge.key"
+chmod 400 "$folder/munge.key"
+munged --force --key-file="$folder/munge.key" --socket="$folder/munge.socket" \
+  --pid-file="$folder/munged.pid" --log-file="$folder/munged.log" --seed-file="$folder/munge.seed"
+
+export SLURM_CONF=$folder/slurm.conf
+cat > "$SLURM_CONF" <<END
+ClusterName=tryout
+SlurmctldHost=$host(127.0.0.1)
+SlurmUser=root
+AuthInfo=socket=$folder/munge.socket
+SlurmctldPidFile=$folder/slurmctld.pid
+SlurmdPidFile=$folder/slurmd-%n.pid
+SlurmctldLogFile=$folder/slurmctld.log
+SlurmdLogFile=$folder/slurmd-%n.log
+StateSaveLocation=$folder/state
+SlurmdSpoolDir=$folder/spool-%n
+ProctrackType=proctrack/linuxproc
+TaskPlugin=task/none
+MpiDefault=none
+SwitchType=switch/none
+SelectType=select/cons_tres
+ReturnToService=2
+KillWait=60
+MailProg=/bin/true
+NodeName=$host,localhost NodeHostname=$host NodeAddr=127.0.0.1 Port=[17001-17002] CPUs=2 RealMemory=1000 State=UNKNOWN
+PartitionName=all Nodes=$host,localhost Default=YES MaxTime=INFINITE State=UP
+END
+slurmctld
+slurmd -N "$host"
+slurmd -N localhost
+for _ in $(seq 60); do sinfo -h -o %T | grep -q idle && break; sleep 0.5; done
+sinfo -N
+
+wait_for() {  # seconds, what for, command
+  for _ in $(seq $((2 * $1))); do
+    if eval "$3"; then return; fi
+    sleep 0.5
+  done
+  echo "error: after $1 s still no $2" >&2
+  tail -n 30 "$folder"/*.out "$folder"/slurmctld.log >&2
+  exit 1
+}
+state() { scontrol show job "$1" | grep -o "JobState=[A-Z]*" | cut -d= -f2; }
+say() { echo "$(date +%T) $*"; }
+
+SETTINGS="--dataset=synthetic --preset=demo --data_dir=$folder/data --image_size=32 --base_width=8
+  --discriminator_width=8 --batch_size=8 --steps=400 --checkpoint_every=200 --log_every=10"
+TWO_TASKS="--parsable --nodes=2 --ntasks-per-node=1 --cpus-per-task=1"
+
+say '1. Two tasks on two nodes train one model, and are queued again in the middle of it.'
+log=$folder/stopped.out run=$folder/runs/stopped
+job=$(sbatch $TWO_TASKS --output="$log" cluster/slurm.sbatch $SETTINGS --workdir="$run")
+wait_for 240 'training' '[ -f "$run/metrics.csv" ] && [ $(wc -l < "$run/metrics.csv") -ge 6 ]'
+say "scontrol requeue $job, after $(($(wc -l < "$run/metrics.csv") - 1)) lines of metrics.csv"
+scontrol requeue "$job"
+wait_for 60 'stop' 'grep -q "Stopped by signal 15" "$log"'
+say "$(grep -m1 'Stopped by signal 15' "$log")"
+wait_for 60 'requeued job' '[ "$(state "$job")" = PENDING ]'
+# Slurm lets two minutes pass before a job that was queued again.
+scontrol update jobid="$job" StartTime=now
+wait_for 300 'end' '[ "$(state "$job")" = COMPLETED ]'
+say "$(scontrol show job "$job" | grep -o 'Restarts=[0-9]*'), $(state "$job")"
+grep -oE "[^,]* done: resuming|Trained [0-9]* steps|.*processes.*" "$log" | sed 's/^/    /'
+
+say '2. The same without a stop.'
+job=$(sbatch $TWO_TASKS --output="$folder/whole.out" cluster/slurm.sbatch $SETTINGS \
+  --workdir="$folder/runs/whole")
+wait_for 300 'end' '[ "$(state "$job")" = COMPLETED ]'
+figures() { rev "$1/metrics.csv" | cut -d, -f3- | rev; }  # all but images_per_second and data_wait
+cmp <(figures "$folder/runs/whole") <(figures "$run")
+cmp "$folder/runs/whole/validation.csv" "$run/validation.csv"
+say "metrics.csv ($(($(wc -l < "$run/metrics.csv") - 1)) lines, but for times) and validation.csv are equal"
+
+say '3. A task is killed: the other ends, and Slurm starts both again.'
+log=$folder/killed.out run=$folder/runs/killed
+job=$(sbatch $TWO_TASKS --output="$log" cluster/slurm.sbatch $SETTINGS --workdir="$run")
+wait_for 240 'training' '[ -f "$run/metrics.csv" ] && [ $(wc -l < "$run/metrics.csv") -ge 26 ]'
+kill -KILL "$(pgrep -f "experiments.train.*$run" | tail -n 1)"
+wait_for 120 'requeued job' '[ "$(state "$job")" = PENDING ]'
+scontrol update jobid="$job" StartTime=now
+wait_for 300 'end' '[ "$(state "$job")" = COMPLETED ]'
+grep -oE "error:.*|[^,]* done: resuming|Trained [0-9]* steps" "$log" | sed 's/^/    /'
+cmp "$folder/runs/whole/validation.csv" "$run/validation.csv"
+say 'validation.csv is equal to that of the run without a stop'
+
+say '4. A comparison of two jobs as an array.'
+"$PYTHON" -m experiments.compare --output="$folder/compared" $SETTINGS --steps=20 \
+  --checkpoint_every=20 --models=paired --seeds=2 --print_jobs
+sbatch --parsable --wait --cpus-per-task=1 --array=0-1 --output="$folder/compare-%a.out" \
+  cluster/slurm_compare.sbatch "$folder/compared"
+"$PYTHON" -m experiments.compare --output="$folder/compared" --report_only | head -n 4
+say 'All is as it should be.'
