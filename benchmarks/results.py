@@ -4,16 +4,19 @@
   python -m benchmarks.results --runs=runs/results --report_only
 
 Two questions, two data sets: experiments.compare is run four times, each in its folder of --runs,
-with the flags below. What each found is then copied to docs/results/, tables and figures, and of the
-synthetic scenes the page with curves and pictures too (RoadScene's pictures are not ours to pass
-on; its page stays in --runs). What is trained already is not trained again, so the same command
-goes on after a stop.
+with the flags below. What each found is then copied to docs/results/, tables and figures, and of
+the synthetic scenes the page with curves and pictures too (RoadScene's pictures are not ours to
+pass on; its page stays in --runs); and the tables of docs/results.md are written anew. What is
+trained already is not trained again, so the same command goes on after a stop.
 """
 
+import json
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
+from typing import Any, Mapping
 
 from absl import app
 from absl import flags
@@ -28,6 +31,9 @@ _REPORT_ONLY = flags.DEFINE_boolean('report_only', False, 'Train nothing.')
 _REPOSITORY = pathlib.Path(__file__).resolve().parent.parent
 _COPIED = {'comparison.md': '.md', 'comparison.json': '.json', 'table.csv': '.csv'}
 _PAGE = {'report.html': '.html'}
+_BASELINES = {'mean_image': 'mean training IR image',
+              'nearest': 'IR of the nearest training RGB image', 'luminance': 'luminance as IR',
+              'constant': 'constant'}
 # Small and narrow, so that all of it takes about two hours on two CPU cores.
 COMMON = ('--image_size=64', '--load_size=0', '--resize=area', '--flip', '--base_width=16',
           '--discriminator_width=16', '--batch_size=4', '--learning_rate=5e-4', '--steps=250',
@@ -82,6 +88,41 @@ def publish(folder: pathlib.Path, runs: pathlib.Path, docs: pathlib.Path) -> Non
     (docs / f'{folder.name}{ending}').write_text(text)
 
 
+def tables(found: Mapping[str, Any]) -> str:
+  """Of comparison.json: models and baselines in three metrics, and the comparisons that decide."""
+  metrics = {'psnr': ('PSNR', '.2f'), 'ssim': ('SSIM', '.3f'), 'correlation': ('correlation', '.2f')}
+  lines = ['| | ' + ' | '.join(title for title, _ in metrics.values()) + ' |',
+           '|---|' + '---:|' * len(metrics)]
+  for name, model in found['models'].items():
+    lines.append(f'| {name} | ' + ' | '.join(
+        f'{model["metrics"][key]["mean"]:{form}} ± {model["metrics"][key]["sd"]:{form}}'
+        for key, (_, form) in metrics.items()) + ' |')
+  for name, totals in found['baselines'].items():
+    lines.append(f'| {_BASELINES[name]} | ' + ' | '.join(
+        '-' if totals[key] is None else f'{totals[key]:{form}}'
+        for key, (_, form) in metrics.items()) + ' |')
+  lines += ['', '| PSNR, dB | difference | over scenes, 95 % | better in | p | p, Holm |',
+            '|---|' + '---:|' * 5]
+  for row in (row for row in found['comparisons'] if row['primary']):
+    better, interval = sum(d > 0 for d in row['by_seed']), row['interval']
+    lines.append(
+        f'| {row["first"]} - {row["second"]} | {row["difference"]:+.2f} | {interval["low"]:+.2f} to '
+        f'{interval["high"]:+.2f} | {better} of {len(row["by_seed"])} seeds | {row["p"]:.2g} | '
+        f'{row["p_holm"]:.2g} |')
+  return '\n'.join(lines)
+
+
+def refresh(page: pathlib.Path, name: str, text: str) -> None:
+  """Puts tables between the marks of a comparison in docs/results.md."""
+  begin, end = f'<!-- {name} -->\n', f'\n<!-- end of {name} -->'
+  old = page.read_text()
+  new = re.sub(f'{re.escape(begin)}.*?{re.escape(end)}', lambda _: begin + text + end, old,
+               flags=re.DOTALL)
+  if begin + text + end not in new:
+    raise app.UsageError(f'{page} has no place for {name}: {begin.strip()} and {end.strip()}.')
+  page.write_text(new)
+
+
 def main(argv: list[str]) -> None:
   if len(argv) > 1:
     raise app.UsageError(f'{argv[1]} is not a flag.')
@@ -104,6 +145,7 @@ def main(argv: list[str]) -> None:
     if status:
       sys.exit(status)
     publish(folder, runs, docs)
+    refresh(docs.with_suffix('.md'), name, tables(json.loads((docs / f'{name}.json').read_text())))
 
 
 if __name__ == '__main__':

@@ -5,23 +5,28 @@
 A step of a global batch on n devices takes compute + exchange:
 
   compute   global batch / n / images a second of one device
-  exchange  2 (n - 1) / n * bytes / bandwidth + 2 (n - 1) * latency, a ring all-reduce
+  exchange  2 (n - 1) / n * bytes / bandwidth + 2 (n - 1) * latency, a ring all-reduce of gradients
+  norms     2 log2(n) * latency for each exchange of batch statistics, a tree all-reduce
 
-The bytes are those of all gradients in float32, counted from the networks. Input and evaluation
-are shared out like compute. Overlap of exchange and compute is left out: it can only help.
+The bytes are those of all gradients in float32, the exchanges of statistics those of the lowered
+step. Input and evaluation are shared out like compute. Overlap of exchange and compute is left out:
+it can only help.
 """
 
 import dataclasses
 import json
 import pathlib
+import re
 from typing import Sequence
 
 from absl import app
+from absl import logging
 import jax
 import numpy as np
 
 from benchmarks import configuration
 from cyclegan_jax.models import networks
+from cyclegan_jax.training import parallel, state as state_lib
 
 # Bytes a second in one direction, and seconds of latency a hop. docs/scaling.md has the sources.
 LINKS = {
@@ -34,16 +39,20 @@ LINKS = {
     '25 GbE': (3.125e9, 30e-6),
     '10 GbE': (1.25e9, 30e-6),
 }
-_PRESETS = ('udacity', 'cyclegan', 'pix2pix')
+# Each at its own size.
+_PRESETS = {'udacity': 128, 'cyclegan': 256, 'pix2pix': 256}
 _DEVICES = (2, 8, 64)
+# Images in a step on each device, and images/s that one is assumed to train.
+_CASES = ((2, 50), (2, 200), (16, 200), (16, 1000), (128, 1000))
 _MEASURED = pathlib.Path(__file__).resolve().parent.parent / 'docs/performance/scale_devices.json'
 
 
 @dataclasses.dataclass(frozen=True)
 class Sizes:
-  """Of a preset: parameters of generators and discriminators, and bytes of their gradients."""
+  """Of a preset: parameters of generators and discriminators, exchanges of statistics in a step."""
   generators: int
   discriminators: int
+  norms: int
 
   @property
   def gradient_bytes(self) -> int:
@@ -51,33 +60,35 @@ class Sizes:
 
 
 def sizes(preset: str) -> Sizes:
-  """Counts the parameters of a preset."""
-  config = configuration.without_data(preset, 1, 128)
-  params, _ = jax.eval_shape(lambda: networks.initialise(config.model, 3, 1, jax.random.key(0)))
+  """Counts what the devices exchange in a step of a preset."""
+  config = configuration.without_data(preset, 1, _PRESETS[preset])
+  state = jax.eval_shape(lambda: state_lib.initialise(config))
   counts = {name: sum(int(np.prod(leaf.shape)) for leaf in jax.tree.leaves(tree))
-            for name, tree in params.items()}
+            for name, tree in state.params.items()}
   made = networks.generators(config.model)
+  one = jax.tree.map(lambda x: jax.ShapeDtypeStruct((1, *x.shape), x.dtype), state)
+  batch = {name: jax.ShapeDtypeStruct((1, 1, *config.data.image_size, channels), np.float32)
+           for name, channels in (('rgb', 3), ('ir', 1))}
+  step = parallel.compile_train_step(networks.build(config.model, 3, 1), config, 1)
+  # Means and mean squares travel together, and so do their gradients: 2 x channels.
+  norms = re.findall(r'all_reduce.*?-> tensor<(2x\d+xf32|[^>]*)>', step.lower(one, batch).as_text(),
+                     re.DOTALL)
   return Sizes(sum(counts[name] for name in made),
-               sum(n for name, n in counts.items() if name not in made))
+               sum(n for name, n in counts.items() if name not in made),
+               sum(bool(re.fullmatch(r'2x\d+xf32', shape)) for shape in norms))
 
 
-def exchange(n: int, size: float, bandwidth: float, latency: float) -> float:
-  """Seconds of a ring all-reduce of `size` bytes over n devices."""
-  return 2 * (n - 1) / n * size / bandwidth + 2 * (n - 1) * latency
+def exchange(n: int, size: float, bandwidth: float, latency: float, norms: int = 0) -> float:
+  """Seconds of a ring all-reduce of `size` bytes over n devices, and of `norms` tiny ones."""
+  tiny = 2 * np.ceil(np.log2(n)) * latency
+  return 2 * (n - 1) / n * size / bandwidth + 2 * (n - 1) * latency + norms * tiny
 
 
-def efficiency(n: int, rows: int, rate: float, size: float, bandwidth: float,
-               latency: float) -> float:
-  """Share of n devices' images/s that is left, each with `rows` images at `rate` images/s."""
+def speed_up(n: int, rows: int, rate: float, size: float, bandwidth: float, latency: float,
+             norms: int = 0) -> float:
+  """Images/s of n devices, each with `rows` images a step at `rate` images/s, over those of one."""
   compute = rows / rate
-  return compute / (compute + exchange(n, size, bandwidth, latency))
-
-
-def least_rows(n: int, rate: float, size: float, bandwidth: float, latency: float,
-               wanted: float = 0.9) -> int:
-  """The fewest images a device for an efficiency of `wanted`."""
-  seconds = exchange(n, size, bandwidth, latency) * wanted / (1 - wanted)
-  return max(1, int(np.ceil(seconds * rate)))
+  return n * compute / (compute + exchange(n, size, bandwidth, latency, norms))
 
 
 def fit(devices: Sequence[int], milliseconds: Sequence[float]) -> tuple[float, float, float]:
@@ -95,22 +106,31 @@ def fit(devices: Sequence[int], milliseconds: Sequence[float]) -> tuple[float, f
   return float(a), float(b), float(np.max(np.abs(matrix @ [a, b] - y) / y))
 
 
-def tables(rates: Sequence[float]) -> str:
-  """All tables of the page, Markdown; `rates` are images/s that one device is assumed to train."""
+def tables() -> str:
+  """All tables of the page, Markdown."""
   found = {preset: sizes(preset) for preset in _PRESETS}
-  lines = ['| preset | generators | discriminators | gradients, MiB |', '|---|---:|---:|---:|']
-  lines += [f'| {preset} | {s.generators:,} | {s.discriminators:,} | '
-            f'{s.gradient_bytes / 2 ** 20:.0f} |' for preset, s in found.items()]
-  lines += ['', '| exchange of a step, ms | ' + ' | '.join(
+  lines = ['| preset | generators | discriminators | gradients, MiB | exchanges of statistics |',
+           '|---|---:|---:|---:|---:|']
+  lines += [f'| {preset}, {_PRESETS[preset]}x{_PRESETS[preset]} | {s.generators:,} | '
+            f'{s.discriminators:,} | {s.gradient_bytes / 2 ** 20:.0f} | {s.norms} |'
+            for preset, s in found.items()]
+  lines += ['', '| exchange of a step, ms: gradients + statistics | ' + ' | '.join(
       f'{preset}, {n} devices' for preset in _PRESETS for n in _DEVICES) + ' |',
             '|---|' + '---:|' * (len(_PRESETS) * len(_DEVICES))]
+  for name, link in LINKS.items():
+    cells = []
+    for s in found.values():
+      for n in _DEVICES:
+        gradients = exchange(n, s.gradient_bytes, *link)
+        norms = exchange(n, s.gradient_bytes, *link, s.norms) - gradients
+        cells.append(f'{1e3 * gradients:.1f} + {1e3 * norms:.1f}')
+    lines.append(f'| {name} | ' + ' | '.join(cells) + ' |')
+  size, norms = found['udacity'].gradient_bytes, found['udacity'].norms
+  lines += ['', '| 8 devices, `udacity` | ' + ' | '.join(
+      f'{rows} images at {rate}/s' for rows, rate in _CASES) + ' |', '|---|' + '---:|' * len(_CASES)]
   lines += [f'| {name} | ' + ' | '.join(
-      f'{1e3 * exchange(n, found[preset].gradient_bytes, *link):.1f}'
-      for preset in _PRESETS for n in _DEVICES) + ' |' for name, link in LINKS.items()]
-  lines += ['', '| images a device for 90 % on 8 devices, udacity | ' + ' | '.join(
-      f'at {rate:,.0f} images/s' for rate in rates) + ' |', '|---|' + '---:|' * len(rates)]
-  lines += [f'| {name} | ' + ' | '.join(
-      str(least_rows(8, rate, found['udacity'].gradient_bytes, *link)) for rate in rates) + ' |'
+      f'{speed_up(8, rows, rate, size, *link, norms):.1f} / '
+      f'{speed_up(8, rows, rate, size, *link):.1f}' for rows, rate in _CASES) + ' |'
             for name, link in LINKS.items()]
   points = json.loads(_MEASURED.read_text())['points']
   n, ms = ([point[key] for point in points] for key in ('devices', 'ms a step'))
@@ -123,7 +143,8 @@ def tables(rates: Sequence[float]) -> str:
 def main(argv: list[str]) -> None:
   if len(argv) > 1:
     raise app.UsageError(f'{argv[1]} is not a flag.')
-  print(tables((50.0, 200.0, 1000.0)))
+  logging.set_verbosity(logging.ERROR)  # JAX tells which backends there are not.
+  print(tables())
 
 
 if __name__ == '__main__':

@@ -11,13 +11,16 @@ def test_ring_all_reduce():
   assert scaling_model.exchange(4, 1e9, 1e9, 1e-3) == pytest.approx(6 * (0.25 + 1e-3))
 
 
-def test_efficiency_and_least_rows_agree():
-  for rate in (10.0, 333.0):
-    for link in scaling_model.LINKS.values():
-      rows = scaling_model.least_rows(8, rate, 85e6, *link)
-      assert scaling_model.efficiency(8, rows, rate, 85e6, *link) >= 0.9
-      if rows > 1:
-        assert scaling_model.efficiency(8, rows - 1, rate, 85e6, *link) < 0.9
+def test_statistics_travel_by_trees():
+  without = scaling_model.exchange(8, 1e9, 1e9, 1e-3)
+  assert scaling_model.exchange(8, 1e9, 1e9, 1e-3, 10) == pytest.approx(without + 10 * 6e-3)
+
+
+def test_speed_up():
+  assert scaling_model.speed_up(1, 4, 100, 1e9, 1e9, 1e-3, 5) == 1
+  # Exchange as long as compute: half of the devices' work is lost.
+  assert scaling_model.speed_up(2, 100, 100, 1e9, 1e9, 0.0) == pytest.approx(1)
+  assert scaling_model.speed_up(4, 10 ** 9, 100, 1e9, 1e9, 1e-3) == pytest.approx(4, rel=1e-6)
 
 
 def test_fit_finds_the_line():
@@ -25,11 +28,13 @@ def test_fit_finds_the_line():
 
 
 def test_sizes_of_pix2pix():
-  # Generator of the published pix2pix with one channel out: 54.4 million at 256x256, 8 levels; at
-  # 128x128 one level of 512 channels, a 4x4 convolution each way, is missing.
   size = scaling_model.sizes('pix2pix')
-  widths = [3, 64, 128, 256, 512, 512, 512, 512]
+  widths = [3, 64, 128, 256, 512, 512, 512, 512, 512]
   down = sum(16 * a * b for a, b in zip(widths, widths[1:]))
-  up = sum(16 * a * b for a, b in ((512, 512), (1024, 512), (1024, 512), (1024, 256), (512, 128),
-                                   (256, 64), (128, 1)))
+  up = sum(16 * a * b for a, b in ((512, 512), (1024, 512), (1024, 512), (1024, 512), (1024, 256),
+                                   (512, 128), (256, 64), (128, 1)))
   assert abs(size.generators - down - up) < 0.001 * size.generators
+
+
+def test_cyclegan_has_no_statistics_to_exchange():
+  assert scaling_model.sizes('cyclegan').norms == 0
