@@ -88,7 +88,7 @@ def test_report_files_agree_with_each_other(dataset, config, tmp_path):
   predictors = {report.MODEL: perfect, **baselines.baselines(dataset, config.data, print)}
   results = measure.measure(predictors, examples, dataset.domains['ir'], 4, print)
   content = report.result(results, config, dataset.domains['ir'], 'train', 7)
-  report.write(tmp_path, content, results, examples, perfect, dataset.domains, config, tmp_path)
+  report.write(tmp_path, content, results, examples, perfect, dataset.domains, 4)
   written = json.loads((tmp_path / 'metrics.json').read_text())
   # Infinite PSNR is no number in JSON; how many there were is said.
   assert written['model']['psnr'] is None and written['model']['psnr_infinite'] == len(examples)
@@ -99,6 +99,7 @@ def test_report_files_agree_with_each_other(dataset, config, tmp_path):
     rows = list(csv.DictReader(lines))
   assert [(row['id'], row['sequence']) for row in rows] == [
       (example['id'], example['sequence']) for example in examples]
+  assert len(list((tmp_path / 'gallery').iterdir())) >= 4
   assert written['definitions']['nearest'] and 'ms_ssim' not in written['definitions']
   assert 'mean training IR image' in (tmp_path / 'summary.md').read_text()
 
