@@ -1,0 +1,152 @@
+"""Files of translated images and videos: pixels, metadata, previews, controls, failures."""
+
+import dataclasses
+import fractions
+import json
+
+import jax.numpy as jnp
+import matplotlib
+import numpy as np
+import PIL.Image
+import pytest
+
+from cyclegan_jax import config as config_lib
+from cyclegan_jax import emsn
+from cyclegan_jax.data.source import Domain
+from cyclegan_jax.errors import UserError
+from cyclegan_jax.inference import inputs, metadata, outputs, translate
+from cyclegan_jax.inference.model import Model
+from tests.inference import made_up
+
+
+class Red:
+  """Gives back the red channel."""
+  params, batch_stats = {'a': np.arange(3.0)}, {}
+
+  def __call__(self, x):
+    return jnp.asarray(x[..., :1])
+
+
+@pytest.fixture(scope='module')
+def model():
+  config = config_lib.make('udacity', dataset='folder', source_dir='x',
+                           ir_range='-20:120,degC')
+  domains = {name: Domain(name, channels, emsn.normalisation(name, config.data))
+             for name, channels in (('rgb', 3), ('ir', 1))}
+  return Model(config, 7, domains, {'rgb_to_ir': Red()})
+
+
+def translated(model, source, output, **settings):
+  """Failures and jobs of a folder."""
+  settings = outputs.Settings(**settings)
+  plan = inputs.plan([str(source)], output, suffix=inputs.FORMATS[settings.format])
+  texts = metadata.texts(model, source, settings.direction, settings.bits)
+  jobs = translate.check_existing(plan.jobs, settings, texts)
+  return translate.translate_files(model, jobs, settings, texts, lambda line: None), jobs
+
+
+@pytest.fixture
+def photos(tmp_path):
+  folder = tmp_path / 'photos'
+  (folder / 'sub').mkdir(parents=True)
+  for i, name in enumerate(('a.png', 'sub/b.png')):
+    PIL.Image.fromarray(made_up.picture(24, 33 + i, seed=i)).save(folder / name)
+  return folder
+
+
+@pytest.mark.parametrize('bits', [8, 16])
+def test_tiff_equals_png_and_both_tell_the_range(model, photos, tmp_path, bits):
+  tifffile = pytest.importorskip('tifffile', reason='needs the extra test')
+  for form in ('png', 'tiff'):
+    assert translated(model, photos, tmp_path / form, format=form, bits=bits)[0] == []
+  for name in ('a', 'sub/b'):
+    with PIL.Image.open(tmp_path / f'png/{name}.png') as image:
+      pixels, texts = np.asarray(image), image.text
+    with tifffile.TiffFile(tmp_path / f'tiff/{name}.tif') as tiff:
+      array, described = tiff.asarray(), json.loads(tiff.pages[0].description)
+    assert array.dtype == (np.uint8 if bits == 8 else np.uint16)
+    np.testing.assert_array_equal(pixels, array)
+    red = np.asarray(PIL.Image.open(photos / f'{name}.png'))[..., 0].astype(int)
+    np.testing.assert_array_equal(array, red * (1 if bits == 8 else 257))
+    assert texts == described
+    assert (float(texts['ir_min']), float(texts['ir_max']), texts['ir_unit']) == (-20, 120, 'degC')
+    assert texts['bits'] == str(bits) and texts['step'] == '7' and texts['run'] == 'photos'
+
+
+def test_previews_and_grey_control(model, photos, tmp_path):
+  assert translated(model, photos, tmp_path / 'ir', colormap='inferno',
+                    previews=tmp_path / 'look', grey_control=tmp_path / 'grey')[0] == []
+  data = np.asarray(PIL.Image.open(tmp_path / 'ir/sub/b.png'))
+  want = matplotlib.colormaps['inferno'](data / 255)[..., :3] * 255
+  np.testing.assert_allclose(np.asarray(PIL.Image.open(tmp_path / 'look/sub/b.png')), want,
+                             atol=0.51)
+  rgb = np.asarray(PIL.Image.open(photos / 'sub/b.png'))
+  np.testing.assert_allclose(np.asarray(PIL.Image.open(tmp_path / 'grey/sub/b.png')),
+                             rgb @ [.299, .587, .114], atol=0.501)
+
+
+def test_what_exists_is_kept_and_the_rest_is_made(model, photos, tmp_path):
+  out = tmp_path / 'ir'
+  translated(model, photos, out)
+  first, before = (out / 'a.png').stat().st_mtime_ns, (out / 'sub/b.png').read_bytes()
+  (out / 'sub/b.png').unlink()
+  failures, jobs = translated(model, photos, out)
+  assert not failures and [job.source.name for job in jobs] == ['b.png']
+  assert (out / 'a.png').stat().st_mtime_ns == first
+  assert (out / 'sub/b.png').read_bytes() == before
+  with pytest.raises(UserError, match='step 7 there, 8 now'):
+    translated(dataclasses.replace(model, step=8), photos, out)
+
+
+def test_damaged_files_are_reported_and_the_rest_is_made(model, photos, tmp_path):
+  (photos / 'bad.png').write_bytes((photos / 'a.png').read_bytes()[:200])
+  failures, _ = translated(model, photos, tmp_path / 'ir')
+  assert len(failures) == 1 and 'bad.png' in failures[0]
+  assert sorted(file.name for file in (tmp_path / 'ir').rglob('*') if file.is_file()) == [
+      'a.png', 'b.png']
+
+
+TIMES = [0, 1, 2, 5, 6, 9]  # With pauses.
+
+
+def film(path):
+  """Frames of random pixels without loss, 25 a second; returns them."""
+  av = pytest.importorskip('av', reason='videos need PyAV, the extra video')
+  frames = [made_up.picture(22, 35, seed=i) for i in range(len(TIMES))]
+  with av.open(str(path), 'w') as container:
+    stream = container.add_stream('ffv1', rate=25)
+    stream.width, stream.height, stream.pix_fmt = 35, 22, 'bgr0'
+    for at, pixels in zip(TIMES, frames):
+      frame = av.VideoFrame.from_ndarray(pixels, 'rgb24')
+      frame.pts, frame.time_base = at, fractions.Fraction(1, 25)
+      container.mux(stream.encode(frame))
+    container.mux(stream.encode(None))
+  return frames
+
+
+@pytest.mark.parametrize('bits', [8, 16])
+def test_videos_keep_frames_times_and_rate(model, tmp_path, bits):
+  (tmp_path / 'in').mkdir()
+  frames = film(tmp_path / 'in/a.mkv')
+  import av
+  assert translated(model, tmp_path / 'in', tmp_path / 'ir', bits=bits)[0] == []
+  with av.open(str(tmp_path / 'ir/a.mkv')) as container:
+    stream = container.streams.video[0]
+    assert stream.codec_context.name == 'ffv1' and stream.average_rate == 25
+    assert container.metadata['IR_UNIT'] == 'degC'
+    found = [(frame.time, frame.to_ndarray()) for frame in container.decode(stream)]
+  np.testing.assert_allclose([time for time, _ in found], np.array(TIMES) / 25, atol=1e-3)
+  for (_, got), want in zip(found, frames, strict=True):
+    np.testing.assert_array_equal(got, want[..., 0].astype(int) * (1 if bits == 8 else 257))
+  assert translated(model, tmp_path / 'in', tmp_path / 'ir', bits=bits)[1] == []
+
+
+@pytest.mark.parametrize('part', [0.3, 0.6, 0.8])
+def test_a_truncated_video_is_reported_and_leaves_nothing(model, tmp_path, part):
+  (tmp_path / 'in').mkdir()
+  film(tmp_path / 'in/a.mkv')
+  whole = (tmp_path / 'in/a.mkv').read_bytes()
+  (tmp_path / 'in/a.mkv').write_bytes(whole[:int(len(whole) * part)])
+  failures, _ = translated(model, tmp_path / 'in', tmp_path / 'ir')
+  assert len(failures) == 1 and 'a.mkv' in failures[0]
+  assert not [file for file in (tmp_path / 'ir').rglob('*') if file.is_file()]
