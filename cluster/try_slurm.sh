@@ -120,8 +120,8 @@ say 'validation.csv is equal to that of the run without a stop'
 
 say '4. A comparison of two jobs as an array.'
 "$PYTHON" -m experiments.compare --output="$folder/compared" $SETTINGS --steps=20 \
-  --checkpoint_every=20 --models=paired --seeds=2 --print_jobs
-sbatch --parsable --wait --cpus-per-task=1 --array=0-1 --output="$folder/compare-%a.out" \
+  --checkpoint_every=20 --models=paired --seeds=2 --print_jobs > "$folder/jobs"
+sbatch --wait --cpus-per-task=1 --array=0-1 --output="$folder/compare-%a.out" \
   cluster/slurm_compare.sbatch "$folder/compared"
-"$PYTHON" -m experiments.compare --output="$folder/compared" --report_only | head -n 4
+"$PYTHON" -m experiments.compare --output="$folder/compared" --report_only | sed -n 1,3p
 say 'All is as it should be.'
