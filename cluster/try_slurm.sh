@@ -22,9 +22,9 @@ done
 folder=$(mktemp -d)
 host=$(hostname -s)
 cleanup() {
-  pkill -x slurmd || true
-  pkill -x slurmctld || true
-  pkill -x munged || true
+  scancel --user=root 2> /dev/null || true
+  for _ in $(seq 60); do [ -z "$(squeue -h 2> /dev/null)" ] && break; sleep 0.5; done
+  for file in "$folder"/*.pid; do kill "$(cat "$file")" 2> /dev/null || true; done
   rm -rf "$folder"
 }
 trap cleanup EXIT
@@ -118,7 +118,15 @@ grep -oE "error:.*|[^,]* done: resuming|Trained [0-9]* steps" "$log" | sed 's/^/
 cmp "$folder/runs/whole/validation.csv" "$run/validation.csv"
 say 'validation.csv is equal to that of the run without a stop'
 
-say '4. A comparison of two jobs as an array.'
+say '4. The time is up: the job queues itself again.'
+log=$folder/late.out run=$folder/runs/late
+job=$(sbatch $TWO_TASKS --time=2 --output="$log" cluster/slurm.sbatch $SETTINGS --steps=100000 \
+  --workdir="$run")
+wait_for 300 'job that queued itself again' 'scontrol show job "$job" | grep -q Restarts=1'
+grep -oE "Stopped by signal.*" "$log" | sed 's/^/    /'
+scancel "$job"
+
+say '5. A comparison of two jobs as an array.'
 "$PYTHON" -m experiments.compare --output="$folder/compared" $SETTINGS --steps=20 \
   --checkpoint_every=20 --models=paired --seeds=2 --print_jobs > "$folder/jobs"
 sbatch --wait --cpus-per-task=1 --array=0-1 --output="$folder/compare-%a.out" \
