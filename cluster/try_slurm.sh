@@ -25,7 +25,8 @@ cleanup() {
   scancel --user=root 2> /dev/null || true
   for _ in $(seq 60); do [ -z "$(squeue -h 2> /dev/null)" ] && break; sleep 0.5; done
   for file in "$folder"/*.pid; do kill "$(cat "$file")" 2> /dev/null || true; done
-  rm -rf "$folder"
+  # They write until they have ended.
+  for _ in $(seq 20); do rm -rf "$folder" 2> /dev/null && break; sleep 0.5; done
 }
 trap cleanup EXIT
 chmod 755 "$folder"
@@ -63,7 +64,7 @@ END
 slurmctld
 slurmd -N "$host"
 slurmd -N localhost
-for _ in $(seq 60); do sinfo -h -o %T | grep -q idle && break; sleep 0.5; done
+for _ in $(seq 60); do [ "$(sinfo -h -N -o %T | grep -c idle)" = 2 ] && break; sleep 0.5; done
 sinfo -N
 
 wait_for() {  # seconds, what for, command
@@ -74,6 +75,12 @@ wait_for() {  # seconds, what for, command
   echo "error: after $1 s still no $2" >&2
   tail -n 30 "$folder"/*.out "$folder"/slurmctld.log >&2
   exit 1
+}
+again() {  # job
+  # Slurm lets two minutes pass before a job that was queued again. In the second in which that
+  # happened, slurmd would refuse it as the old one: "Job credential revoked".
+  sleep 3
+  scontrol update jobid="$1" StartTime=now
 }
 state() { scontrol show job "$1" | grep -o "JobState=[A-Z]*" | cut -d= -f2; }
 say() { echo "$(date +%T) $*"; }
@@ -91,8 +98,7 @@ scontrol requeue "$job"
 wait_for 60 'stop' 'grep -q "Stopped by signal 15" "$log"'
 say "$(grep -m1 'Stopped by signal 15' "$log")"
 wait_for 60 'requeued job' '[ "$(state "$job")" = PENDING ]'
-# Slurm lets two minutes pass before a job that was queued again.
-scontrol update jobid="$job" StartTime=now
+again "$job"
 wait_for 300 'end' '[ "$(state "$job")" = COMPLETED ]'
 say "$(scontrol show job "$job" | grep -o 'Restarts=[0-9]*'), $(state "$job")"
 grep -oE "[^,]* done: resuming|Trained [0-9]* steps|.*processes.*" "$log" | sed 's/^/    /'
@@ -112,7 +118,7 @@ job=$(sbatch $TWO_TASKS --output="$log" cluster/slurm.sbatch $SETTINGS --workdir
 wait_for 240 'training' '[ -f "$run/metrics.csv" ] && [ $(wc -l < "$run/metrics.csv") -ge 26 ]'
 kill -KILL "$(pgrep -f "experiments.train.*$run" | tail -n 1)"
 wait_for 120 'requeued job' '[ "$(state "$job")" = PENDING ]'
-scontrol update jobid="$job" StartTime=now
+again "$job"
 wait_for 300 'end' '[ "$(state "$job")" = COMPLETED ]'
 grep -oE "error:.*|[^,]* done: resuming|Trained [0-9]* steps" "$log" | sed 's/^/    /'
 cmp "$folder/runs/whole/validation.csv" "$run/validation.csv"

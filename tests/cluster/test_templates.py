@@ -45,20 +45,33 @@ def test_bash_reads_it(file):
   assert result.returncode == 0, result.stderr
 
 
+def submitted(file, folder, status, restarts):
+  """What a template asks of scontrol after srun has ended with a status; '' for nothing."""
+  for name, script in {'srun': f'exit {status}', 'scontrol': f'echo "$@" > {folder}/asked'}.items():
+    (folder / name).write_text(f'#!/bin/bash\n{script}\n')
+    (folder / name).chmod(0o755)
+  result = subprocess.run(
+      ['bash', CLUSTER / file, 'given'],
+      env={'PATH': f'{folder}:/usr/bin:/bin', 'SLURM_JOB_ID': '7', 'SLURM_CPUS_PER_TASK': '1',
+           'SLURM_ARRAY_JOB_ID': '7', 'SLURM_ARRAY_TASK_ID': '2',
+           'SLURM_RESTART_COUNT': str(restarts)})
+  assert result.returncode == status
+  asked = folder / 'asked'
+  return asked.read_text() if asked.exists() else ''
+
+
 @pytest.mark.parametrize('status, restarts, again', [
     (0, 0, False), (2, 0, False), (143, 0, True), (75, 3, True), (137, 0, True), (143, 50, False)])
 def test_slurm_job_is_queued_again_if_that_helps(tmp_path, status, restarts, again):
-  for name, script in {'srun': f'exit {status}', 'scontrol': f'echo "$@" > {tmp_path}/asked'}.items():
-    (tmp_path / name).write_text(f'#!/bin/bash\n{script}\n')
-    (tmp_path / name).chmod(0o755)
-  result = subprocess.run(
-      ['bash', CLUSTER / 'slurm.sbatch', '--preset=demo'],
-      env={'PATH': f'{tmp_path}:/usr/bin:/bin', 'SLURM_JOB_ID': '7', 'SLURM_CPUS_PER_TASK': '1',
-           'SLURM_RESTART_COUNT': str(restarts)})
-  assert result.returncode == status
-  asked = tmp_path / 'asked'
-  assert asked.exists() == again
-  assert not again or asked.read_text() == 'requeue 7\n'
+  assert submitted('slurm.sbatch', tmp_path, status, restarts) == ('requeue 7\n' if again else '')
+
+
+@pytest.mark.parametrize('status, restarts, again', [
+    (0, 0, False), (1, 0, False), (143, 0, True), (143, 50, False)])
+def test_slurm_array_queues_one_task_again(tmp_path, status, restarts, again):
+  # The last task of an array has the array's own number: 7 alone would be all of them.
+  asked = submitted('slurm_compare.sbatch', tmp_path, status, restarts)
+  assert asked == ('requeue 7_2\n' if again else '')
 
 
 def test_kubernetes_knows_all_of_it():
