@@ -254,6 +254,10 @@ def test_unreadable_file_is_named(tmp_path):
     images.read_image(path)
 
 
+# What processes of one run tell each other, which run the same program; no file is read so.
+BETWEEN_PROCESSES = {('distributed.py', f'pickle.{name}') for name in ('loads', 'dumps')}
+
+
 def unsafe(node):
   """Whether a call or an import may run what is in a file."""
   if isinstance(node, ast.ImportFrom):
@@ -281,5 +285,6 @@ def test_nothing_that_is_read_can_run_code():
     files = sorted((REPOSITORY / package).rglob('*.py'))
     assert files
     for file in files:
-      found = [node for node in ast.walk(ast.parse(file.read_text())) if unsafe(node)]
+      found = [node for node in ast.walk(ast.parse(file.read_text())) if unsafe(node)
+               and (file.name, ast.unparse(getattr(node, 'func', node))) not in BETWEEN_PROCESSES]
       assert not found, f'{file}:{found[0].lineno}'

@@ -48,6 +48,7 @@ def assert_same_files(workdir, reference):
   assert not stops.leftovers(workdir)
 
 
+@pytest.mark.slow
 def test_two_processes_end_as_one(ground, reference, tmp_path):
   said = together.train(TWO, tmp_path / 'run', (*ground, '--nopaired'))
   assert 'Devices: 4 x cpu (cpu), 2 in each of 2 processes.' in said
