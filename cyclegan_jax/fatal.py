@@ -10,6 +10,7 @@ sleep(), which is made the handler of its signal.
 import contextlib
 import ctypes
 import os
+import re
 import signal
 import sys
 import threading
@@ -21,7 +22,9 @@ EXIT_LOST = 75
 _LAST_WORDS = 'Terminating process because the JAX distributed service detected fatal errors'
 # Of JAX, about processes that come and go; of gloo, one line for each device.
 _NOISE = ('coordination_service.cc:', 'coordination_service_agent.cc:')
-_GLOO = '[Gloo] Rank '
+# Gloo's threads write it at once, so that pieces of several lines mix.
+_GLOO = re.compile(r'(\[Gloo\] Rank|is connected to|Expected number of connected peer ranks is :'
+                   r'|peer ranks\.|\d+|\s)*')
 _LOST = ('Another process of this run has ended, or cannot be reached any more: look at its own '
          'output for the reason. This one stops too. What was saved before is intact: start all '
          'processes again with the same command, and they resume.')
@@ -90,5 +93,5 @@ def _pass_on(reading: int, out: TextIO) -> None:
       # Messages of JAX go on in lines that do not begin with a level and a date.
       begins = line[:1] in 'IWEF' and line[1:5].isdecimal() or not noise
       noise = any(word in line for word in _NOISE) if begins else noise
-      if not noise and not line.startswith(_GLOO):
+      if not noise and not _GLOO.fullmatch(line):
         out.write(line)
