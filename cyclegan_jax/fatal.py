@@ -24,7 +24,7 @@ _LAST_WORDS = 'Terminating process because the JAX distributed service detected 
 _NOISE = ('coordination_service.cc:', 'coordination_service_agent.cc:')
 # Gloo's threads write it at once, so that pieces of several lines mix.
 _GLOO = re.compile(r'(\[Gloo\] Rank|is connected to|Expected number of connected peer ranks is :'
-                   r'|peer ranks\.|\d+|\s)*')
+                   r'|peer ranks\.|\d|\s)*')
 _LOST = ('Another process of this run has ended, or cannot be reached any more: look at its own '
          'output for the reason. This one stops too. What was saved before is intact: start all '
          'processes again with the same command, and they resume.')
