@@ -21,7 +21,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from cyclegan_jax.data import decoding, images
-from cyclegan_jax.errors import UserError
+from cyclegan_jax.errors import is_out_of_memory, UserError
 from cyclegan_jax.pages import page
 
 Translate = Callable[[np.ndarray], np.ndarray]
@@ -173,7 +173,7 @@ class _Translations:
       raise _Refused(422, str(error)) from error
     except (MemoryError, RuntimeError) as error:
       # XLA's out-of-memory error is a RuntimeError.
-      if isinstance(error, RuntimeError) and 'RESOURCE_EXHAUSTED' not in str(error):
+      if not is_out_of_memory(error):
         raise
       raise _Refused(413, 'There is not enough memory to translate an image as large as this.'
                      ) from error

@@ -164,6 +164,6 @@ def _check_targets(jobs: Sequence[Job]) -> None:
     if job.target in owner:
       if owner[job.target] == job.source:
         raise UserError(f'--input names {job.source} twice. Give it once.')
-      raise UserError(f'{owner[job.target]} and {job.source} would both become {job.target}. Rename '
-                      'one, or translate them into different folders.')
+      raise UserError(f'{owner[job.target]} and {job.source} would both become {job.target}. '
+                      'Rename one, or translate them into different folders.')
     owner[job.target] = job.source

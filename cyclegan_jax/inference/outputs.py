@@ -9,7 +9,7 @@ import numpy as np
 
 from cyclegan_jax import files
 from cyclegan_jax.data import images
-from cyclegan_jax.errors import UserError
+from cyclegan_jax.errors import is_out_of_memory, UserError
 from cyclegan_jax.inference.inputs import Job
 from cyclegan_jax.inference.model import Model
 
@@ -86,7 +86,7 @@ def translated(model: Model, stack: np.ndarray, settings: Settings, name: str) -
     return model.translate(stack, settings.direction, name, bits=settings.bits,
                            tile=settings.tile, overlap=settings.overlap)
   except (MemoryError, jax.errors.JaxRuntimeError) as error:
-    if isinstance(error, MemoryError) or 'RESOURCE_EXHAUSTED' in str(error):
+    if is_out_of_memory(error):
       height, width = stack.shape[1:3]
       raise UserError(f'{name}: {width}x{height} pixels are too many for the memory. Give '
                       '--tile=512, or less.') from error

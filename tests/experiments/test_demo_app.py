@@ -12,25 +12,10 @@ import numpy as np
 import PIL.Image
 import pytest
 
-import datasets
-from cyclegan_jax import config as config_lib
-from cyclegan_jax.training import loop, state
 from tests.experiments.test_commands import command, fails
 
 pytest.importorskip('starlette', reason='needs the extra app')
 pytest.importorskip('uvicorn', reason='needs the extra app')
-
-
-@pytest.fixture(scope='module')
-def run(pairs, data_dir, tmp_path_factory, quickly_compiled):
-  """A run folder with a checkpoint at step 0."""
-  config = config_lib.make(
-      dataset='folder', source_dir=str(pairs), data_dir=str(data_dir), paired=True,
-      image_size=(16, 16), base_width=4, n_residual_blocks=1, n_downsampling=2,
-      discriminator_width=4, discriminator_layers=2, batch_size=4)
-  folder = tmp_path_factory.mktemp('runs') / 'run'
-  loop.start(config, datasets.open_dataset(config.data), folder, state.initialise(config))
-  return folder
 
 
 def ask(address, body):
@@ -44,8 +29,8 @@ def ask(address, body):
     return error.code, error.read()
 
 
-def test_it_serves_until_ctrl_c(run):
-  arguments, options = command('demo_app', f'--workdir={run}', '--port=0',
+def test_it_serves_until_ctrl_c(untrained):
+  arguments, options = command('demo_app', f'--workdir={untrained}', '--port=0',
                                '--max_megapixels=1', stdout=subprocess.PIPE,
                                stderr=subprocess.PIPE, text=True)
   with subprocess.Popen(arguments, **options) as process:
@@ -63,23 +48,23 @@ def test_it_serves_until_ctrl_c(run):
     status, body = ask(address, buffer.getvalue())
     assert status == 422 and b'--max_megapixels=1' in body
     port = re.search(r':(\d+)/', address).group(1)
-    assert 'cannot be used' in fails('demo_app', f'--workdir={run}', f'--port={port}')
+    assert 'cannot be used' in fails('demo_app', f'--workdir={untrained}', f'--port={port}')
     process.send_signal(signal.SIGINT)
     said, errors = process.communicate(timeout=60)
   assert process.returncode == 0 and said.endswith('Ended.\n') and errors == ''
 
 
-def test_mistakes(run, tmp_path):
+def test_mistakes(untrained, tmp_path):
   assert '--workdir is missing' in fails('demo_app')
   assert 'not a run folder' in fails('demo_app', f'--workdir={tmp_path}', '--port=0')
-  assert 'checkpoint' in fails('demo_app', f'--workdir={run}', '--port=0', '--checkpoint=7')
-  assert 'port' in fails('demo_app', f'--workdir={run}', '--port=70000')
+  assert 'checkpoint' in fails('demo_app', f'--workdir={untrained}', '--port=0', '--checkpoint=7')
+  assert 'port' in fails('demo_app', f'--workdir={untrained}', '--port=70000')
   assert '--host=no.such.host.invalid' in fails(
-      'demo_app', f'--workdir={run}', '--host=no.such.host.invalid')
+      'demo_app', f'--workdir={untrained}', '--host=no.such.host.invalid')
 
 
-def test_an_open_address_is_warned_of(run):
-  arguments, options = command('demo_app', f'--workdir={run}', '--port=0', '--host=0.0.0.0',
+def test_an_open_address_is_warned_of(untrained):
+  arguments, options = command('demo_app', f'--workdir={untrained}', '--port=0', '--host=0.0.0.0',
                                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
   with subprocess.Popen(arguments, **options) as process:
     address = re.search(r':(\d+)/', process.stdout.readline()).group(1)
