@@ -13,6 +13,8 @@ from absl import flags
 from cyclegan_jax.errors import UserError
 from experiments import flags as common
 
+_CHECKPOINT = common.define_checkpoint_flag()
+_DIRECTION = common.define_direction_flag()
 flags.adopt_module_key_flags(common)
 # A visitor's image should not fill the memory.
 flags.FLAGS.set_default('max_megapixels', 16)
@@ -22,10 +24,6 @@ _PORT = flags.DEFINE_integer('port', 8000, 'The port to listen on; 0: any free o
                              lower_bound=0, upper_bound=65535)
 _MAX_UPLOAD_MIB = flags.DEFINE_integer('max_upload_mib', 32, 'Larger files are refused, in MiB.',
                                        lower_bound=1)
-_DIRECTION = flags.DEFINE_enum('direction', 'rgb_to_ir', ['rgb_to_ir', 'ir_to_rgb'],
-                               'Which generator to use.')
-_CHECKPOINT = flags.DEFINE_string('checkpoint', 'best',
-                                  'best (by the validation metric), latest, or a step.')
 
 
 def main() -> int:

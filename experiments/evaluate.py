@@ -13,12 +13,12 @@ from absl import flags
 from experiments import flags as common
 from experiments import processes
 
+_CHECKPOINT = common.define_checkpoint_flag()
+common.define_place_flags()
 flags.adopt_module_key_flags(common)
 flags.adopt_module_key_flags(processes)
 _SPLIT = flags.DEFINE_enum('split', 'test', ['train', 'validation', 'test'],
                            'The split to measure on.')
-_CHECKPOINT = flags.DEFINE_string('checkpoint', 'best',
-                                  'best (by the validation metric), latest, or a step.')
 
 _FID_WEIGHTS = flags.DEFINE_string(
     'fid_weights', None, "NVIDIA's inception-2015-12-05.pt (StyleGAN2-ADA): measures FID and KID "
@@ -26,8 +26,6 @@ _FID_WEIGHTS = flags.DEFINE_string(
 _LPIPS_WEIGHTS = flags.DEFINE_string(
     'lpips_weights', None, "NVIDIA's vgg16.pt (StyleGAN2-ADA): measures LPIPS too. Needs the extra "
     'perceptual; nothing is downloaded.')
-_SOURCE_DIR = flags.DEFINE_string('source_dir', None, 'The raw images, if they have moved.')
-_DATA_DIR = flags.DEFINE_string('data_dir', None, 'The prepared data sets, if they have moved.')
 _GALLERY = flags.DEFINE_integer('gallery', 24, 'About how many images the page shows; 0: none.',
                                 lower_bound=0)
 
@@ -46,10 +44,8 @@ def main() -> None:
   model = model_lib.load(workdir, _CHECKPOINT.value)
   distributed.agree('checkpoint', {'step': model.step})
   perceptual.check_size(networks, model.config.data.image_size)
-  moved = {name: str(common.path(flag.value).resolve()) for name, flag in
-           (('source_dir', _SOURCE_DIR), ('data_dir', _DATA_DIR)) if flag.value}
-  dataset = distributed.first_alone(
-      lambda: datasets.open_dataset(dataclasses.replace(model.config.data, **moved)), 'data')
+  data = dataclasses.replace(model.config.data, **common.moved())
+  dataset = distributed.first_alone(lambda: datasets.open_dataset(data), 'data')
   run_folder.check_data(workdir, dataset)
   examples = pipeline.examples(dataset, _SPLIT.value, model.config.data)
   predict = samples.predictor(model.translators['rgb_to_ir'], model.domains['ir'])

@@ -17,20 +17,17 @@ from absl import flags
 from cyclegan_jax.errors import UserError
 from experiments import flags as common
 
+_CHECKPOINT = common.define_checkpoint_flag()
+_DIRECTION = common.define_direction_flag()
+common.define_place_flags()
 flags.adopt_module_key_flags(common)
 _FORMAT = flags.DEFINE_enum('format', None, ['stablehlo', 'onnx'],
                             'stablehlo: for JAX on any platform; onnx: for ONNX Runtime.')
 _OUTPUT = flags.DEFINE_string('output', None, 'The file to write.')
-_DIRECTION = flags.DEFINE_enum('direction', 'rgb_to_ir', ['rgb_to_ir', 'ir_to_rgb'],
-                               'Which generator to export.')
-_CHECKPOINT = flags.DEFINE_string('checkpoint', 'best',
-                                  'best (by the validation metric), latest, or a step.')
 _BITS = flags.DEFINE_enum('bits', None, ['8', '16'], 'Bits of the pixels that come out; by default '
                           "those of the training images. Those that go in are the training's.")
 _CHECK_IMAGES = flags.DEFINE_string('check_images', None, 'Folder of images to try the file on, '
                                     'instead of the test split.')
-_SOURCE_DIR = flags.DEFINE_string('source_dir', None, 'The raw images, if they have moved.')
-_DATA_DIR = flags.DEFINE_string('data_dir', None, 'The prepared data sets, if they have moved.')
 _OVERWRITE = flags.DEFINE_boolean('overwrite', False, 'Replace a file that is there.')
 
 # Images the file is tried on.
@@ -73,10 +70,8 @@ def _from_run(workdir: pathlib.Path, config, domain: str) -> list:
   import datasets
   from cyclegan_jax import run_folder
   from cyclegan_jax.data import images
-  moved = {name: str(common.path(flag.value).resolve()) for name, flag in
-           (('source_dir', _SOURCE_DIR), ('data_dir', _DATA_DIR)) if flag.value}
   try:
-    dataset = datasets.open_dataset(dataclasses.replace(config, **moved))
+    dataset = datasets.open_dataset(dataclasses.replace(config, **common.moved()))
     run_folder.check_data(workdir, dataset)
   except UserError as error:
     raise UserError(f"The file is tried on images of the run's test split, but: {error}\nOr try it "

@@ -55,6 +55,29 @@ def define_fields(names: Iterable[str], flag_values: flags.FlagValues = flags.FL
       define(name, None, help_text, flag_values=flag_values)
 
 
+def define_checkpoint_flag() -> flags.FlagHolder[str]:
+  """--checkpoint, as `inference.model.load` takes it."""
+  return flags.DEFINE_string('checkpoint', 'best',
+                             'best (by the validation metric), latest, or a step.')
+
+
+def define_direction_flag() -> flags.FlagHolder[str]:
+  """--direction, of a generator."""
+  return flags.DEFINE_enum('direction', 'rgb_to_ir', ['rgb_to_ir', 'ir_to_rgb'],
+                           'Which generator to use.')
+
+
+def define_place_flags() -> None:
+  """Where the data of a trained run are, for `moved`."""
+  flags.DEFINE_string('source_dir', None, 'The raw images, if they have moved.')
+  flags.DEFINE_string('data_dir', None, 'The prepared data sets, if they have moved.')
+
+
+def moved() -> dict[str, str]:
+  """The settings of a run that the flags of `define_place_flags` replace, as full paths."""
+  return {name: value for name, value in given(('source_dir', 'data_dir')).items() if value}
+
+
 def workdir() -> pathlib.Path:
   """The run folder that --workdir names; UserError if the flag is missing."""
   if not WORKDIR.value:

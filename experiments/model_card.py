@@ -13,10 +13,9 @@ from absl import flags
 from cyclegan_jax.errors import UserError
 from experiments import flags as common
 
+_CHECKPOINT = common.define_checkpoint_flag()
 flags.adopt_module_key_flags(common)
 _OUTPUT = flags.DEFINE_string('output', None, 'The Markdown file to write, such as README.md.')
-_CHECKPOINT = flags.DEFINE_string('checkpoint', 'best',
-                                  'best (by the validation metric), latest, or a step.')
 _NAME = flags.DEFINE_string('name', None, 'What the model is called. Left out: as its run folder.')
 _AUTHOR = flags.DEFINE_string('author', '', 'Who answers for the model, and how to reach them.')
 _LICENSE = flags.DEFINE_string('license', '', "The model's licence, as a model hub abbreviates it, "

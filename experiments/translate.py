@@ -22,6 +22,8 @@ from cyclegan_jax.errors import UserError
 from experiments import flags as common
 from experiments import processes
 
+_CHECKPOINT = common.define_checkpoint_flag()
+_DIRECTION = common.define_direction_flag()
 flags.adopt_module_key_flags(common)
 flags.adopt_module_key_flags(processes)
 _INPUT = flags.DEFINE_multi_string(
@@ -31,10 +33,6 @@ _OUTPUT = flags.DEFINE_string(
     'output', None, 'A folder; or for a single file the name of the result, .png (.tif), for '
     'videos .mkv. - is standard output.')
 _RECURSIVE = flags.DEFINE_boolean('recursive', True, 'Walk folders with their sub-folders.')
-_DIRECTION = flags.DEFINE_enum('direction', 'rgb_to_ir', ['rgb_to_ir', 'ir_to_rgb'],
-                               'Which generator to use.')
-_CHECKPOINT = flags.DEFINE_string('checkpoint', 'best',
-                                  'best (by the validation metric), latest, or a step.')
 _BITS = flags.DEFINE_enum('bits', None, ['8', '16'], 'Bits of the results; by itself those of the '
                           "training images. 16 also keep what lies between an 8-bit model's grey "
                           'levels.')
