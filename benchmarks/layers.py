@@ -48,7 +48,7 @@ class Layer:
     _, height, width, channels = self.image
     k, _, a, b = self.kernel
     out = a if self.kind == 'transposed' else b
-    stride = dict(self.arguments).get('stride', 1)
+    stride = dict(self.arguments)['stride']
     return f'{self.kind} {k}x{k}/{stride}, {height}x{width}, {channels} to {out}'
 
 
@@ -72,7 +72,7 @@ def used(config: Any) -> list[Layer]:
       x = jnp.zeros((config.train.batch_size, *config.data.image_size, channels))
       nets[name](params[name], stats[name], x, training=False)
   fakes = {kind: noted(kind, getattr(convolutions, kind))
-           for kind in ('strided', 'transposed', 'valid')}
+           for kind in ('strided', 'transposed')}
   with mock.patch.multiple(layers.convolutions, **fakes):
     jax.eval_shape(forward)
   return found
@@ -88,7 +88,7 @@ def plain(layer: Layer) -> Callable[..., jax.Array]:
     return lambda x, kernel: lax.conv_transpose(
         x, kernel, (stride, stride), [border] * 2, dimension_numbers=_DIMENSIONS,
         transpose_kernel=True)
-  stride, padding = arguments.get('stride', 1), arguments.get('padding', 0)
+  stride, padding = arguments['stride'], arguments['padding']
   return lambda x, kernel: lax.conv_general_dilated(
       x, kernel, (stride, stride), [(padding, padding)] * 2, dimension_numbers=_DIMENSIONS)
 

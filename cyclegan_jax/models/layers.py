@@ -57,8 +57,10 @@ class Conv(_Convolution):
   def __call__(self, x: jax.Array) -> jax.Array:
     if self.width:
       border = ((0, 0), (self.width, self.width), (self.width, self.width), (0, 0))
-      return self.apply(convolutions.valid, jnp.pad(x, border, 'reflect'))
-    return self.apply(functools.partial(convolutions.strided, stride=self.stride, padding=1), x)
+      x = jnp.pad(x, border, 'reflect')
+    padding = 0 if self.width else 1
+    return self.apply(functools.partial(
+        convolutions.strided, stride=self.stride, padding=padding), x)
 
 
 class ConvTranspose(_Convolution):

@@ -58,19 +58,19 @@ def train_step(state: TrainState, batch: Batch, *, nets: Mapping[str, networks.N
       lambda part, params, state: part.generators(params, state, between), generators, before)
   terms |= generator_terms
   generators, opt_state = step.update(gradients, state.opt_state['generators'], generators)
-  terms['generator_gradient_norm'] = optax.tree.norm(gradients)
+  terms['generator_gradient_norm'] = _norm(gradients)
   if not discriminators_first:
     after, discriminator_terms = step.update_discriminators(after, fakes)
     terms |= discriminator_terms
   terms |= watch.observe(batch, fakes['ir'], config.data)
   batch_stats = after.batch_stats
   if not config.model.sync_batch_norm:
-    batch_stats = lax.pmean(batch_stats, DEVICE_AXIS)
+    batch_stats = _mean_over_devices(batch_stats)
   new_state = dataclasses.replace(
       after, step=state.step + 1, params={**after.params, **generators}, batch_stats=batch_stats,
       opt_state={**after.opt_state, 'generators': opt_state},
       average=_moved_average(state, generators, config.train.ema_decay))
-  return new_state, lax.pmean(terms, DEVICE_AXIS)
+  return new_state, _mean_over_devices(terms)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -89,7 +89,7 @@ class _Step:
         Part.discriminators, discriminators, lax.stop_gradient(state), shown)
     discriminators, opt_state = self.update(
         gradients, state.opt_state['discriminators'], discriminators)
-    terms['discriminator_gradient_norm'] = optax.tree.norm(gradients)
+    terms['discriminator_gradient_norm'] = _norm(gradients)
     # Of `after` no more than this: it has lost the generators' gradients.
     return dataclasses.replace(
         state, params={**state.params, **discriminators}, batch_stats=after.batch_stats,
@@ -131,7 +131,7 @@ class _Step:
 
     if self.config.train.accumulate == 1:
       gradients, (state, terms, images) = one(self._part(self.batch), state, *rows)
-      return lax.pmean(gradients, DEVICE_AXIS), state, terms, images
+      return _mean_over_devices(gradients), state, terms, images
 
     def add(carry, given):
       total, batch_stats = carry
@@ -143,7 +143,7 @@ class _Step:
     start = jax.tree.map(jnp.zeros_like, params), state.batch_stats
     (total, batch_stats), (terms, images) = lax.scan(add, start, self._split((self.batch, *rows)))
     gradients = jax.tree.map(lambda x: x / self.config.train.accumulate, total)
-    return (lax.pmean(gradients, DEVICE_AXIS), dataclasses.replace(state, batch_stats=batch_stats),
+    return (_mean_over_devices(gradients), dataclasses.replace(state, batch_stats=batch_stats),
             jax.tree.map(lambda x: jnp.mean(x, axis=0), terms), _joined(images))
 
   def update(self, gradients: Any, opt_state: Any, params: Any) -> tuple[Any, Any]:
@@ -158,6 +158,16 @@ class _Step:
     """Arrays of this device's rows by parts, [parts, rows of one, ...], and the parts' numbers."""
     n = self.config.train.accumulate
     return jax.tree.map(lambda x: x.reshape(n, -1, *x.shape[1:]), tree), jnp.arange(n)
+
+
+def _mean_over_devices(tree: Any) -> Any:
+  # Of one device XLA would copy everything on a CPU.
+  return tree if lax.axis_size(DEVICE_AXIS) == 1 else lax.pmean(tree, DEVICE_AXIS)
+
+
+def _norm(gradients: Any) -> jax.Array:
+  # Else XLA would write out the squares, to use them for Adam's second moments, too.
+  return optax.tree.norm(lax.optimization_barrier(gradients))
 
 
 def _joined(parts: Any) -> Any:

@@ -32,10 +32,6 @@ def transposed(x, kernel, stride, padding, output_padding):
   return y[:, padding:y.shape[1] - padding, padding:y.shape[2] - padding]
 
 
-def valid(x, kernel):
-  return strided(x, kernel, 1, 0)
-
-
 def check(ours, definition, x, kernel):
   """Values, and gradients by what defines them: the map is linear in either argument."""
   with jax.enable_x64(True):
@@ -58,7 +54,8 @@ def drawn(*shapes):
 @pytest.mark.parametrize('few', (0, 10 ** 6))
 @pytest.mark.parametrize('k, stride, padding, height, width', [
     (4, 2, 1, 8, 6), (4, 2, 1, 3, 2), (4, 2, 1, 7, 5), (3, 2, 1, 6, 8), (3, 2, 1, 5, 4),
-    (4, 1, 1, 4, 5), (3, 3, 0, 8, 7), (2, 2, 0, 2, 5), (5, 2, 2, 1, 6)])
+    (4, 1, 1, 4, 5), (3, 3, 0, 8, 7), (2, 2, 0, 2, 5), (5, 2, 2, 1, 6),
+    (1, 1, 0, 5, 6), (3, 1, 0, 9, 8), (7, 1, 0, 9, 8)])
 def test_strided(monkeypatch, few, k, stride, padding, height, width):
   monkeypatch.setattr(convolutions, '_FEW_POSITIONS', few)
   x, kernel = drawn((2, height, width, 3), (k, k, 3, 2))
@@ -80,21 +77,30 @@ def test_transposed(monkeypatch, most, few, k, stride, padding, output_padding, 
         lambda x, kernel: transposed(x, kernel, stride, padding, output_padding), x, kernel)
 
 
-@pytest.mark.parametrize('k', (1, 3, 7))
-def test_valid(k):
-  x, kernel = drawn((2, 9, 8, 3), (k, k, 3, 2))
-  check(convolutions.valid, valid, x, kernel)
+# One image, or both, at a time.
+@pytest.mark.parametrize('most', (5_000, 10 ** 9))
+@pytest.mark.parametrize('k, padding', ((3, 1), (3, 0), (4, 1)))
+def test_strided_after_winograd(monkeypatch, k, padding, most):
+  monkeypatch.setattr(convolutions, '_FEW_POSITIONS', 0)
+  monkeypatch.setattr(convolutions, '_WINOGRAD_CHANNELS', 2)
+  monkeypatch.setattr(convolutions, '_MOST_COLUMNS', most)
+  x, kernel = drawn((2, 6, 9, 2), (k, k, 2, 3))
+  ours = lambda x, kernel: convolutions.strided(x, kernel, 1, padding)
+  check(ours, lambda x, kernel: strided(x, kernel, 1, padding), x, kernel)
+  with jax.enable_x64(True):
+    assert 'dot_general' in str(jax.make_jaxpr(ours)(x, kernel))
 
 
-@pytest.mark.parametrize('function, kernel', [
-    (lambda x, w: convolutions.strided(x, w, 2, 1), (4, 4, 3, 2)),
-    (lambda x, w: convolutions.transposed(x, w, 2, 1), (4, 4, 2, 3)),
-    (lambda x, w: convolutions.transposed(x, w, 2, 1, 1), (3, 3, 2, 3)),
-    (convolutions.valid, (7, 7, 3, 2))])
-def test_other_platforms_get_plain_convolutions(function, kernel):
+@pytest.mark.parametrize('function, channels, kernel', [
+    (lambda x, w: convolutions.strided(x, w, 2, 1), 3, (4, 4, 3, 2)),
+    (lambda x, w: convolutions.transposed(x, w, 2, 1), 3, (4, 4, 2, 3)),
+    (lambda x, w: convolutions.transposed(x, w, 2, 1, 1), 3, (3, 3, 2, 3)),
+    (lambda x, w: convolutions.strided(x, w, 1, 0), 3, (7, 7, 3, 2)),
+    (lambda x, w: convolutions.strided(x, w, 1, 1), 64, (3, 3, 64, 64))])
+def test_other_platforms_get_plain_convolutions(function, channels, kernel):
   def loss(x, w):
     return (function(x, w) ** 2).sum()
-  x, w = (a.astype(np.float32) for a in drawn((2, 8, 8, 3), kernel))
+  x, w = (a.astype(np.float32) for a in drawn((2, 8, 12, channels), kernel))
   text = jax.export.export(jax.jit(jax.grad(loss, (0, 1))), platforms=('cuda',))(x, w).mlir_module()
   assert 'stablehlo.dot_general' not in text and text.count('stablehlo.convolution') == 3
 
