@@ -234,7 +234,7 @@ def _weight_gradient(x: jax.Array, gradient: jax.Array, kernel: jax.Array, strid
     def on_cpu(x, gradient):
       def add(total, group):
         x, gradient = group
-        return total + winograd.kernel_gradient(_bordered(x, padding), gradient, k), None
+        return total + winograd.kernel_gradient(_bordered(x, padding), gradient), None
       size = winograd.bytes_of_tiles(x, kernel)
       groups = _grouped(x, size), _grouped(gradient, size)
       return lax.scan(add, jnp.zeros_like(kernel), groups)[0]

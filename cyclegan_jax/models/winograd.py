@@ -3,7 +3,8 @@
 An image is cut into overlapping tiles of n x n pixels, n = OUTPUTS + k - 1, each of which gives
 OUTPUTS x OUTPUTS pixels of the result. With three small matrices, Y = A' [(G g G') * (B' d B)] A
 for a tile d and a kernel g, the product being element by element; over channels it becomes n * n
-matrix products. A 3x3 kernel takes 16 multiplications a tile instead of 36, a 4x4 kernel 25 instead
+matrix products. Written as few operations on large arrays: XLA's time for compiling and loading
+grows faster than their number. A 3x3 kernel takes 16 multiplications a tile instead of 36, a 4x4 kernel 25 instead
 of 64. The result differs from the sum as written by roundings, which are larger than that sum's
 own: tests/models/test_winograd.py says how much.
 
@@ -14,19 +15,36 @@ Images are [batch, height, width, channels], kernels [k, k, in_channels, out_cha
 """
 
 import functools
+import math
 from typing import Callable, Sequence
 
 import jax
 from jax import lax
+from jax.experimental import xla_metadata
 import jax.numpy as jnp
 import numpy as np
 
 # Rows and columns of the result in a tile. More would need fewer products yet, but round worse.
 OUTPUTS = 2
 _POINTS = (0, 1, -1, 2)
-_Grid = list[list[jax.Array]]
 
 
+def _apart(function: Callable[..., jax.Array]) -> Callable[..., jax.Array]:
+  """Has XLA keep a function of arrays as one that is called, and JAX trace it once for a shape.
+
+  On a CPU the networks are then quicker, and sooner compiled, than with its operations among
+  theirs (docs/performance.md).
+  """
+  jitted = jax.jit(function)
+
+  @functools.wraps(function)
+  def called(*arrays):
+    with xla_metadata.set_xla_metadata(inlineable='false'):
+      return jitted(*arrays)
+  return called
+
+
+@_apart
 def convolution(x: jax.Array, kernel: jax.Array) -> jax.Array:
   """A convolution of stride 1 without padding.
 
@@ -37,9 +55,10 @@ def convolution(x: jax.Array, kernel: jax.Array) -> jax.Array:
   Returns:
     [batch, height - k + 1, width - k + 1, out_channels].
   """
-  return _convolved(x, [list(row) for row in kernel], jnp.matmul)
+  return _convolved(x, _transformed(matrices(kernel.shape[0])[1], kernel), 1)
 
 
+@_apart
 def transposed(y: jax.Array, kernel: jax.Array) -> jax.Array:
   """The convolution by the reversed kernel, from its out_channels to its in_channels.
 
@@ -53,35 +72,31 @@ def transposed(y: jax.Array, kernel: jax.Array) -> jax.Array:
     [batch, height - k + 1, width - k + 1, in_channels].
   """
   # XLA would take most of the time for transposing the kernel before its transform.
-  return _convolved(y, [list(row)[::-1] for row in kernel[::-1]],
-                    lambda tile, weights: lax.dot_general(tile, weights, (((1,), (1,)), ((), ()))))
+  return _convolved(y, _transformed(matrices(kernel.shape[0])[1][:, ::-1], kernel), 2)
 
 
-def kernel_gradient(x: jax.Array, gradient: jax.Array, k: int) -> jax.Array:
+@_apart
+def kernel_gradient(x: jax.Array, gradient: jax.Array) -> jax.Array:
   """The gradient of `convolution` with respect to its kernel.
 
   Args:
     x: as there.
     gradient: of what it returns.
-    k: height and width of the kernel.
 
   Returns:
     [k, k, in_channels, out_channels].
   """
-  to_outputs, from_kernel, from_image = matrices(k)
   batch, height, width, channels = gradient.shape
+  k = x.shape[1] - height + 1
+  to_outputs, from_kernel, _ = matrices(k)
   gradient = jnp.pad(gradient, ((0, 0), (0, -height % OUTPUTS), (0, -width % OUTPUTS), (0, 0)))
-  parts = [[gradient[:, i::OUTPUTS, j::OUTPUTS].reshape(-1, channels) for j in range(OUTPUTS)]
-           for i in range(OUTPUTS)]
-  products = [[tile.T @ part for tile, part in zip(*rows)]
-              for rows in zip(_two_sided(from_image, _tiles(x, k)),
-                              _two_sided(to_outputs.T, parts))]
-  # Stacked, XLA would compute them in one loop with what follows, many times slower.
-  total = jnp.zeros((k, k, x.shape[3], channels), x.dtype)
-  for i, row in enumerate(_two_sided(from_kernel.T, products)):
-    for j, weights in enumerate(row):
-      total = total.at[i, j].set(weights)
-  return total
+  gradient = gradient.reshape(batch, gradient.shape[1] // OUTPUTS, OUTPUTS, -1, OUTPUTS, channels)
+  gradient = gradient.transpose(2, 4, 0, 1, 3, 5).reshape(OUTPUTS, OUTPUTS, -1, channels)
+  products = lax.dot_general(_tiles(x, k), _transformed(to_outputs.T, gradient),
+                             (((1,), (1,)), ((0,), (0,))))
+  n = OUTPUTS + k - 1
+  return _transformed(from_kernel.T, products.reshape(n, n, -1, channels)).reshape(
+      k, k, -1, channels)
 
 
 def bytes_of_tiles(x: jax.Array, kernel: jax.Array) -> int:
@@ -106,43 +121,41 @@ def matrices(k: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
           np.vstack([from_kernel, infinity[-k:]]), np.array(from_image))
 
 
-def _convolved(x: jax.Array, kernel: _Grid,
-               product: Callable[[jax.Array, jax.Array], jax.Array]) -> jax.Array:
-  """A convolution whose product of a tile's channels with a kernel's is given."""
-  k = len(kernel)
-  to_outputs, from_kernel, from_image = matrices(k)
-  height, width = (n - k + 1 for n in x.shape[1:3])
-  products = [[product(*pair) for pair in zip(*rows)] for rows in zip(
-      _two_sided(from_image, _tiles(x, k)), _two_sided(from_kernel, kernel))]
-  y = jnp.stack([jnp.stack(row, 1) for row in _two_sided(to_outputs, products)], 1)
+def _convolved(x: jax.Array, kernels: jax.Array, axis: int) -> jax.Array:
+  """A convolution by transformed kernels that have the image's channels in this axis."""
+  n = math.isqrt(len(kernels))
+  batch, height, width = len(x), *(size - n + OUTPUTS for size in x.shape[1:3])
+  products = lax.dot_general(_tiles(x, n - OUTPUTS + 1), kernels, (((2,), (axis,)), ((0,), (0,))))
+  y = _transformed(matrices(n - OUTPUTS + 1)[0], products.reshape(n, n, *products.shape[1:]))
   down, right = -(-height // OUTPUTS), -(-width // OUTPUTS)
-  y = y.reshape(x.shape[0], down, right, OUTPUTS, OUTPUTS, -1).swapaxes(2, 3)
-  return y.reshape(x.shape[0], OUTPUTS * down, OUTPUTS * right, -1)[:, :height, :width]
+  y = y.reshape(OUTPUTS, OUTPUTS, batch, down, right, -1).transpose(2, 3, 0, 4, 1, 5)
+  return y.reshape(batch, OUTPUTS * down, OUTPUTS * right, -1)[:, :height, :width]
 
 
-def _tiles(x: jax.Array, k: int) -> _Grid:
-  """Pixel [i][j] of all tiles, [tiles, channels] each; zeros beyond the image."""
+def _tiles(x: jax.Array, k: int) -> jax.Array:
+  """B' d B of all tiles, [n * n, tiles, channels], with zeros beyond the image."""
   batch, _, _, channels = x.shape
-  n = OUTPUTS + k - 1
-  counts = [-(-(size - k + 1) // OUTPUTS) for size in x.shape[1:3]]
-  units = [count + (n - 1) // OUTPUTS for count in counts]
-  x = jnp.pad(x, ((0, 0), *((0, OUTPUTS * unit - size)
-                            for unit, size in zip(units, x.shape[1:3])), (0, 0)))
-  x = lax.optimization_barrier(x).reshape(batch, units[0], OUTPUTS, units[1], OUTPUTS, channels)
-
-  def pixel(i, j):
-    (a, p), (b, q) = divmod(i, OUTPUTS), divmod(j, OUTPUTS)
-    return x[:, a:a + counts[0], p, b:b + counts[1], q].reshape(-1, channels)
-  return [[pixel(i, j) for j in range(n)] for i in range(n)]
-
-
-def _two_sided(matrix: np.ndarray, grid: _Grid) -> _Grid:
-  """matrix @ grid @ matrix.T, for a grid of arrays, each of one shape."""
-  rows = [[_sum(weights, column) for column in zip(*grid)] for weights in matrix]
-  return [[_sum(weights, row) for weights in matrix] for row in rows]
+  from_image = matrices(k)[2]
+  n = len(from_image)
+  down, right = (-(-(size - k + 1) // OUTPUTS) for size in x.shape[1:3])
+  border = (n - 1) // OUTPUTS
+  x = jnp.pad(x, ((0, 0), (0, OUTPUTS * (down + border) - x.shape[1]),
+                  (0, OUTPUTS * (right + border) - x.shape[2]), (0, 0)))
+  x = x.reshape(batch, down + border, OUTPUTS, -1, channels)
+  rows = [x[:, i // OUTPUTS:i // OUTPUTS + down, i % OUTPUTS] for i in range(n)]
+  x = jnp.stack(_sums(from_image, rows)).reshape(n, batch, down, right + border, OUTPUTS, channels)
+  columns = [x[:, :, :, j // OUTPUTS:j // OUTPUTS + right, j % OUTPUTS] for j in range(n)]
+  return jnp.stack(_sums(from_image, columns), 1).reshape(n * n, -1, channels)
 
 
-def _sum(weights: np.ndarray, arrays: Sequence[jax.Array]) -> jax.Array:
-  """The weighted sum, written out: XLA makes one loop of it."""
-  return functools.reduce(jnp.add, [array if weight == 1 else float(weight) * array
-                                    for weight, array in zip(weights, arrays) if weight])
+def _transformed(matrix: np.ndarray, x: jax.Array) -> jax.Array:
+  """matrix @ x @ matrix.T over the first two axes, as one product: [rows * rows, ...]."""
+  both = jnp.asarray(np.kron(matrix, matrix), x.dtype)
+  return (both @ x.reshape(both.shape[1], -1)).reshape(-1, *x.shape[2:])
+
+
+def _sums(matrix: np.ndarray, arrays: Sequence[jax.Array]) -> list[jax.Array]:
+  """matrix @ arrays, written out, for its many zeros."""
+  return [functools.reduce(jnp.add, [array if weight == 1 else float(weight) * array
+                                     for weight, array in zip(row, arrays) if weight])
+          for row in matrix]

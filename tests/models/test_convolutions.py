@@ -96,7 +96,8 @@ def test_strided_after_winograd(monkeypatch, k, padding, most):
     (lambda x, w: convolutions.transposed(x, w, 2, 1), 3, (4, 4, 2, 3)),
     (lambda x, w: convolutions.transposed(x, w, 2, 1, 1), 3, (3, 3, 2, 3)),
     (lambda x, w: convolutions.strided(x, w, 1, 0), 3, (7, 7, 3, 2)),
-    (lambda x, w: convolutions.strided(x, w, 1, 1), 64, (3, 3, 64, 64))])
+    (lambda x, w: convolutions.strided(x, w, 1, 1), 64, (3, 3, 64, 64)),
+    (lambda x, w: convolutions.strided(x, w, 1, 1), 64, (4, 4, 64, 1))])
 def test_other_platforms_get_plain_convolutions(function, channels, kernel):
   def loss(x, w):
     return (function(x, w) ** 2).sum()
