@@ -1,4 +1,4 @@
-# make test   the environment, then pytest
+# make test   the environment, then pytest, a process for each core up to eight
 # make demo   the environment, then a model trained, measured and shown: runs/demo/report.html
 # PYTHON=python3.12 make ... chooses the interpreter of a new environment.
 PYTHON ?= python3
@@ -9,7 +9,7 @@ DEMO := runs/demo
 .PHONY: test demo clean
 
 test: $(VENV)/.installed
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --maxprocesses=8 --dist=loadfile
 
 demo: $(VENV)/.installed
 	$(BIN)/python -m experiments.train --preset=demo --data_dir=data --workdir=$(DEMO)

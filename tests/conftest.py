@@ -11,10 +11,10 @@ import tempfile
 os.environ['XLA_FLAGS'] = ' '.join(
     [os.environ.get('XLA_FLAGS', ''), '--xla_force_host_platform_device_count=4']).strip()
 os.environ.setdefault('JAX_PLATFORMS', 'cpu')
-# Many tests compile the same tiny step, the commands' processes included.
-_CACHE = tempfile.mkdtemp(prefix='jax-cache-')
-os.environ['JAX_COMPILATION_CACHE_DIR'] = _CACHE
-atexit.register(shutil.rmtree, _CACHE, ignore_errors=True)
+# Many tests compile the same tiny step, the commands' processes included; pytest-xdist's share it.
+if 'PYTEST_XDIST_WORKER' not in os.environ:
+  os.environ['JAX_COMPILATION_CACHE_DIR'] = tempfile.mkdtemp(prefix='jax-cache-')
+  atexit.register(shutil.rmtree, os.environ['JAX_COMPILATION_CACHE_DIR'], ignore_errors=True)
 
 import jax  # pylint: disable=wrong-import-position
 import numpy as np  # pylint: disable=wrong-import-position

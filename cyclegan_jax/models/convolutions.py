@@ -65,7 +65,7 @@ def strided(x: jax.Array, kernel: jax.Array, stride: int, padding: int) -> jax.A
     def on_cpu(x, kernel):
       return _by_groups(lambda x: winograd.convolution(_bordered(x, padding), kernel), x,
                         winograd.bytes_of_tiles(x, kernel))
-  elif _has_few_outputs(x, kernel, stride):
+  elif _has_few_outputs(x, k, kernel.shape[3], stride):
     def on_cpu(x, kernel):
       size = tuple(n + 2 * padding - k + 1 for n in x.shape[1:3])
       return _spread(x, _reversed(kernel), 1, k - 1 - padding, size)
@@ -163,7 +163,7 @@ def _spread(x: jax.Array, kernel: jax.Array, stride: int, padding: int,
   columns = math.prod(x.shape[1:3]) * (kernel.size // x.shape[3]) * x.dtype.itemsize
   if _suits_winograd(x, kernel, stride):
     some, needed = after_winograd, winograd.bytes_of_tiles(x, kernel)
-  elif stride == 1 and not _has_few_outputs(x, _reversed(kernel), stride):
+  elif stride == 1 and not _has_few_outputs(x, k, kernel.shape[2], stride):
     return dilated(x, kernel)
   else:
     some, needed = product if columns <= _MOST_COLUMNS or stride == 1 else dilated, columns
@@ -238,7 +238,7 @@ def _weight_gradient(x: jax.Array, gradient: jax.Array, kernel: jax.Array, strid
       size = winograd.bytes_of_tiles(x, kernel)
       groups = _grouped(x, size), _grouped(gradient, size)
       return lax.scan(add, jnp.zeros_like(kernel), groups)[0]
-  elif _has_few_outputs(x, kernel, stride):
+  elif _has_few_outputs(x, k, kernel.shape[3], stride):
     def on_cpu(x, gradient):
       seen = _patches(gradient, k, 1, k - 1)
       product = lax.dot_general(seen, _bordered(x, padding), (((0, 1, 2), (0, 1, 2)), ((), ())))
@@ -271,10 +271,10 @@ def _are_few(x: jax.Array, kernel: jax.Array, stride: int, padding: int) -> bool
   return x.shape[0] * height * width <= _FEW_POSITIONS
 
 
-def _has_few_outputs(x: jax.Array, kernel: jax.Array, stride: int) -> bool:
-  """Whether all taps of all outputs are few numbers a pixel beside its channels."""
-  taps = kernel.shape[0] ** 2 * kernel.shape[3]
-  return (stride == 1 and taps <= 4 * kernel.shape[2] and
+def _has_few_outputs(x: jax.Array, k: int, channels: int, stride: int) -> bool:
+  """Whether all taps of all `channels` of the output are few numbers beside a pixel's."""
+  taps = k ** 2 * channels
+  return (stride == 1 and taps <= 4 * x.shape[3] and
           x.shape[1] * x.shape[2] * taps * x.dtype.itemsize <= 2 * _MOST_COLUMNS)
 
 

@@ -77,6 +77,17 @@ def test_transposed(monkeypatch, most, few, k, stride, padding, output_padding, 
         lambda x, kernel: transposed(x, kernel, stride, padding, output_padding), x, kernel)
 
 
+@pytest.mark.parametrize('most', (5_000, 10 ** 9))
+@pytest.mark.parametrize('k, padding', ((3, 1), (4, 1), (7, 0), (1, 0)))
+def test_strided_to_and_from_few_channels(monkeypatch, k, padding, most):
+  monkeypatch.setattr(convolutions, '_FEW_POSITIONS', 0)
+  monkeypatch.setattr(convolutions, '_MOST_COLUMNS', most)
+  for channels in ((25, 2), (2, 25)):
+    x, kernel = drawn((2, 8, 9, channels[0]), (k, k, *channels))
+    check(lambda x, kernel: convolutions.strided(x, kernel, 1, padding),
+          lambda x, kernel: strided(x, kernel, 1, padding), x, kernel)
+
+
 # One image, or both, at a time.
 @pytest.mark.parametrize('most', (5_000, 10 ** 9))
 @pytest.mark.parametrize('k, padding', ((3, 1), (3, 0), (4, 1)))
