@@ -8,6 +8,15 @@ import pytest
 from cyclegan_jax.training import interruption
 
 
+@pytest.fixture
+def interruptible():
+  """Python's own handler, which a shell's background jobs do not get."""
+  before = signal.signal(signal.SIGINT, signal.default_int_handler)
+  yield
+  signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures('interruptible')
 def test_one_of_each_kind_is_noted_and_a_second_acts():
   before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
   with interruption.deferred() as signalled:
