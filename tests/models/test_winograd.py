@@ -46,8 +46,8 @@ def test_convolution_and_its_gradients(k, height, width):
     np.testing.assert_allclose(np.vdot(v, to_kernel), np.vdot(gradient, convolution(x, v)))
 
 
-@pytest.mark.parametrize('k, most', ((3, 4), (4, 16)))
-def test_float32_is_rounded_a_few_times_as_much_as_by_lax(k, most):
+@pytest.mark.parametrize('k, most', ((3, 3), (4, 8)))
+def test_float32_is_rounded_at_most_a_few_times_as_much_as_by_lax(k, most):
   rng = np.random.default_rng(0)
   x = rng.normal(size=(1, 18, 18, 64)).astype(np.float32)
   kernel = rng.normal(size=(k, k, 64, 64)).astype(np.float32)
