@@ -5,8 +5,8 @@ OUTPUTS x OUTPUTS pixels of the result. With three small matrices, Y = A' [(G g 
 for a tile d and a kernel g, the product being element by element; over channels it becomes n * n
 matrix products. A 3x3 kernel takes 16 multiplications a tile instead of 36, a 4x4 kernel 25 instead
 of 64. The result differs from the sum as written by roundings, about as large as that sum's own for
-3x3, twice as large for 4x4. All is written as few operations on large arrays,
-for XLA's time for compiling and loading grows faster than their number.
+3x3, twice as large for 4x4. All is written as few operations on large arrays, for XLA's time for
+compiling and loading grows faster than their number.
 
 Lavin and Gray 2016, "Fast Algorithms for Convolutional Neural Networks"; the matrices are those of
 Toom and Cook for polynomials, evaluated at 0, 1, -1, 2 and infinity.
