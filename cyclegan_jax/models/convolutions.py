@@ -163,10 +163,12 @@ def _spread(x: jax.Array, kernel: jax.Array, stride: int, padding: int,
   columns = math.prod(x.shape[1:3]) * (kernel.size // x.shape[3]) * x.dtype.itemsize
   if _suits_winograd(x, kernel, stride):
     some, needed = after_winograd, winograd.bytes_of_tiles(x, kernel)
-  elif stride == 1 and not _has_few_outputs(x, k, kernel.shape[2], stride):
-    return dilated(x, kernel)
+  elif stride > 1:
+    some, needed = product if columns <= _MOST_COLUMNS else dilated, columns
+  elif _has_few_outputs(x, k, kernel.shape[2], stride):
+    some, needed = product, columns
   else:
-    some, needed = product if columns <= _MOST_COLUMNS or stride == 1 else dilated, columns
+    return dilated(x, kernel)
   return lax.platform_dependent(
       x, kernel, cpu=lambda x, kernel: _by_groups(lambda x: some(x, kernel), x, needed),
       default=dilated)

@@ -77,7 +77,7 @@ def test_slurm_array_queues_one_task_again(tmp_path, status, restarts, again):
 def test_kubernetes_knows_all_of_it():
   validate = pytest.importorskip(
       'kubernetes_validate', reason='needs the extra test: pip install ".[test]"')
-  yaml = pytest.importorskip('yaml')
+  yaml = pytest.importorskip('yaml', reason='comes with kubernetes_validate')
   documents = list(yaml.safe_load_all((CLUSTER / 'kubernetes.yaml').read_text()))
   for document in documents:
     validate.validate(document, validate.latest_version(), strict=True)
