@@ -17,6 +17,7 @@ the machine's peak these are, the peak being the fastest of a matrix product in 
 convolution; and the memory that training takes, each program in a process of its own.
 """
 
+from collections.abc import Mapping, Sequence
 import json
 import os
 import pathlib
@@ -24,7 +25,7 @@ import statistics
 import subprocess
 import sys
 import time
-from typing import Any, Mapping, Sequence
+from typing import Any
 
 # Threads that wait by turning in circles would take the processor from the other program.
 os.environ.setdefault('OMP_WAIT_POLICY', 'PASSIVE')
@@ -32,9 +33,11 @@ os.environ.setdefault('KMP_BLOCKTIME', '0')
 # Both programs share a GPU.
 os.environ.setdefault('XLA_PYTHON_CLIENT_PREALLOCATE', 'false')
 
-from absl import app  # pylint: disable=wrong-import-position
-from absl import flags  # pylint: disable=wrong-import-position
-from absl import logging  # pylint: disable=wrong-import-position
+from absl import (
+  app,  # pylint: disable=wrong-import-position
+  flags,  # pylint: disable=wrong-import-position
+  logging,  # pylint: disable=wrong-import-position
+)
 import jax  # pylint: disable=wrong-import-position
 import jax.numpy as jnp  # pylint: disable=wrong-import-position
 import numpy as np  # pylint: disable=wrong-import-position
@@ -42,23 +45,30 @@ import torch  # pylint: disable=wrong-import-position
 
 from benchmarks import configuration, peers  # pylint: disable=wrong-import-position
 from benchmarks.peers import Work  # pylint: disable=wrong-import-position
-from cyclegan_jax.evaluation import samples  # pylint: disable=wrong-import-position
-from cyclegan_jax.models import networks  # pylint: disable=wrong-import-position
+from cyclegan_jax.models import (
+  apply,  # pylint: disable=wrong-import-position
+  networks,  # pylint: disable=wrong-import-position
+)
 from cyclegan_jax.settings import Config  # pylint: disable=wrong-import-position
 from cyclegan_jax.training import parallel, state as state_lib  # pylint: disable=wrong-import-position
 
 _PRESET = flags.DEFINE_enum('preset', 'udacity', ['udacity', 'cyclegan', 'pix2pix'], 'What to run.')
 _BATCH = flags.DEFINE_integer('batch', 4, 'Images in a batch.', lower_bound=1)
 _SIZE = flags.DEFINE_integer('size', 128, 'Height and width.', lower_bound=32)
-_PRECISION = flags.DEFINE_enum('precision', 'float32', ['float32', 'bfloat16'],
-                               'Of convolutions; PyTorch: autocast.')
+_PRECISION = flags.DEFINE_enum(
+  'precision', 'float32', ['float32', 'bfloat16'], 'Of convolutions; PyTorch: autocast.'
+)
 _COMPILE = flags.DEFINE_boolean('compile', False, 'PyTorch: torch.compile and channels_last.')
 _TF32 = flags.DEFINE_boolean('tf32', True, 'float32 convolutions on a GPU may be TF32.')
 _ROUNDS = flags.DEFINE_integer('rounds', 5, 'Times that both are measured in turn.', lower_bound=1)
 _SECONDS = flags.DEFINE_float('seconds', 3.0, 'A measurement takes about so long.')
 _JSON = flags.DEFINE_string('json', '', 'A file for all samples.')
-_ALONE = flags.DEFINE_enum('alone', '', ['', 'ours', 'torch'],
-                           'For the processes of this program: measure the memory of this one.')
+_ALONE = flags.DEFINE_enum(
+  'alone',
+  '',
+  ['', 'ours', 'torch'],
+  'For the processes of this program: measure the memory of this one.',
+)
 
 _REPOSITORY = pathlib.Path(__file__).resolve().parent.parent
 # What the machine can do is measured with matrices of so many rows and columns, and with a 3x3
@@ -71,19 +81,23 @@ def images(config: Config) -> dict[str, np.ndarray]:
   """A batch of noise, [batch, height, width, channels] of network values."""
   rng = np.random.default_rng(0)
   channels = {'rgb': config.data.rgb_channels, 'ir': config.data.ir_channels}
-  return {name: rng.uniform(-1, 1, (config.train.batch_size, *config.data.image_size, count))
-          .astype(np.float32) for name, count in channels.items()}
+  return {
+    name: rng.uniform(-1, 1, (config.train.batch_size, *config.data.image_size, count)).astype(
+      np.float32
+    )
+    for name, count in channels.items()
+  }
 
 
 def ours(config: Config, batch: Mapping[str, np.ndarray]) -> tuple[Work, Work, float]:
   """Training, inference, and the floating-point operations of a step as XLA counts them."""
   nets = networks.build(config.model, config.data.rgb_channels, config.data.ir_channels)
-  first = jax.jit(state_lib.initialise, static_argnums=0)(config)
+  first = jax.jit(state_lib.initialize, static_argnums=0)(config)
   state = parallel.replicate(first)
   rows = {name: jax.device_put(x[np.newaxis], parallel.sharding()) for name, x in batch.items()}
   step = parallel.compile_train_step(nets, config, 1).lower(state, rows).compile()
   flops = step.cost_analysis().get('flops', float('nan'))
-  translate = samples.translators(nets, first.params, first.batch_stats)['rgb_to_ir']
+  translate = apply.translators(nets, first.params, first.batch_stats)['rgb_to_ir']
   rgb, last = jax.device_put(batch['rgb']), None
 
   def train():
@@ -93,8 +107,12 @@ def ours(config: Config, batch: Mapping[str, np.ndarray]) -> tuple[Work, Work, f
   def infer():
     nonlocal last
     last = translate(rgb)
-  return (Work(train, lambda: jax.block_until_ready(state)),
-          Work(infer, lambda: jax.block_until_ready(last)), flops)
+
+  return (
+    Work(train, lambda: jax.block_until_ready(state)),
+    Work(infer, lambda: jax.block_until_ready(last)),
+    flops,
+  )
 
 
 def rate(work: Work, batch: int, seconds: float) -> float:
@@ -110,8 +128,9 @@ def rate(work: Work, batch: int, seconds: float) -> float:
   return calls * batch / (time.perf_counter() - begin)
 
 
-def in_turn(programs: Mapping[str, Work], batch: int, rounds: int,
-            seconds: float) -> dict[str, list[float]]:
+def in_turn(
+  programs: Mapping[str, Work], batch: int, rounds: int, seconds: float
+) -> dict[str, list[float]]:
   """Images/s of each program by rounds, after two calls of each to warm up."""
   for work in programs.values():
     for _ in range(2):
@@ -134,29 +153,39 @@ def peak(device: str, precision: str, seconds: float) -> dict[str, float]:
   x = jnp.ones((_SIDE, _SIDE), precision)
   image = jnp.ones((_IMAGES, _PIXELS, _PIXELS, _CHANNELS), precision)
   kernel = jnp.ones((3, 3, _CHANNELS, _CHANNELS), precision)
-  convolve = jax.jit(lambda x, k: jax.lax.conv_general_dilated(
-      x, k, (1, 1), 'SAME', dimension_numbers=('NHWC', 'HWIO', 'NHWC')))
+  convolve = jax.jit(
+    lambda x, k: jax.lax.conv_general_dilated(
+      x, k, (1, 1), 'SAME', dimension_numbers=('NHWC', 'HWIO', 'NHWC')
+    )
+  )
   matmul, last = jax.jit(jnp.matmul), None
 
   def run(function, *arguments):
     def start():
       nonlocal last
       last = function(*arguments)
+
     return Work(start, lambda: last.block_until_ready())
+
   # Zero padding saves a little of the convolution; it is counted whole.
-  work = {'XLA, matrices': (run(matmul, x, x), 2 * _SIDE ** 3),
-          'XLA, convolution': (run(convolve, image, kernel),
-                               2 * image.size * kernel.shape[0] ** 2 * _CHANNELS),
-          'PyTorch, matrices': (peers.product(_SIDE, device, precision), 2 * _SIDE ** 3)}
+  work = {
+    'XLA, matrices': (run(matmul, x, x), 2 * _SIDE**3),
+    'XLA, convolution': (
+      run(convolve, image, kernel),
+      2 * image.size * kernel.shape[0] ** 2 * _CHANNELS,
+    ),
+    'PyTorch, matrices': (peers.product(_SIDE, device, precision), 2 * _SIDE**3),
+  }
   for one, _ in work.values():
     one.start()
     one.wait()
-  return {name: flops * max(rate(one, 1, seconds / 3) for _ in range(3))
-          for name, (one, flops) in work.items()}
+  return {
+    name: flops * max(rate(one, 1, seconds / 3) for _ in range(3))
+    for name, (one, flops) in work.items()
+  }
 
 
-def memory_alone(which: str, config: Config, batch: Mapping[str, np.ndarray],
-                 device: str) -> float:
+def memory_alone(which: str, config: Config, batch: Mapping[str, np.ndarray], device: str) -> float:
   """MiB that training takes in this process, beside what was imported; NaN where not known."""
   before = _status('VmRSS')
   if which == 'ours':
@@ -167,8 +196,8 @@ def memory_alone(which: str, config: Config, batch: Mapping[str, np.ndarray],
   train.wait()
   if device == 'cuda':
     if which == 'ours':
-      return jax.local_devices()[0].memory_stats()['peak_bytes_in_use'] / 2 ** 20
-    return torch.cuda.max_memory_allocated() / 2 ** 20
+      return jax.local_devices()[0].memory_stats()['peak_bytes_in_use'] / 2**20
+    return torch.cuda.max_memory_allocated() / 2**20
   try:
     pathlib.Path('/proc/self/clear_refs').write_text('5')  # The peak so far: compiling.
   except OSError:
@@ -185,7 +214,7 @@ def _status(key: str) -> float:
     lines = pathlib.Path('/proc/self/status').read_text().splitlines()
   except OSError:
     return float('nan')
-  return next(int(line.split()[1]) / 2 ** 10 for line in lines if line.startswith(key))
+  return next(int(line.split()[1]) / 2**10 for line in lines if line.startswith(key))
 
 
 def memory() -> dict[str, float]:
@@ -193,8 +222,12 @@ def memory() -> dict[str, float]:
   found = {}
   for which in ('ours', 'torch'):
     result = subprocess.run(
-        [sys.executable, '-m', 'benchmarks.against_torch', *sys.argv[1:], f'--alone={which}'],
-        cwd=_REPOSITORY, check=True, stdout=subprocess.PIPE, text=True)
+      [sys.executable, '-m', 'benchmarks.against_torch', *sys.argv[1:], f'--alone={which}'],
+      cwd=_REPOSITORY,
+      check=True,
+      stdout=subprocess.PIPE,
+      text=True,
+    )
     found[which] = float(result.stdout.splitlines()[-1])
   return found
 
@@ -207,47 +240,78 @@ def measure(config: Config, device: str) -> dict[str, Any]:
   theirs = peers.Torch(config, batch, device, _PRECISION.value, _COMPILE.value)
   operations = {'ours': flops, 'torch': theirs.flops()}
   onnx = theirs.onnx_inference(os.cpu_count()) if _PRECISION.value == 'float32' else None
-  programs = {'train': {'ours': train, 'torch': theirs.training()},
-              'inference': {'ours': infer, 'torch': theirs.inference(),
-                            **({'onnxruntime': onnx} if onnx else {})}}
-  rates = {what: in_turn(works, rows, _ROUNDS.value, _SECONDS.value)
-           for what, works in programs.items()}
+  programs = {
+    'train': {'ours': train, 'torch': theirs.training()},
+    'inference': {
+      'ours': infer,
+      'torch': theirs.inference(),
+      **({'onnxruntime': onnx} if onnx else {}),
+    },
+  }
+  rates = {
+    what: in_turn(works, rows, _ROUNDS.value, _SECONDS.value) for what, works in programs.items()
+  }
   peaks = peak(device, _PRECISION.value, _SECONDS.value)
-  per_second = {name: operations[name] * statistics.median(rates['train'][name]) / rows
-                for name in operations}
-  fastest = max((name for name in rates['inference'] if name != 'ours'),
-                key=lambda name: statistics.median(rates['inference'][name]))
+  per_second = {
+    name: operations[name] * statistics.median(rates['train'][name]) / rows for name in operations
+  }
+  fastest = max(
+    (name for name in rates['inference'] if name != 'ours'),
+    key=lambda name: statistics.median(rates['inference'][name]),
+  )
   return {
-      'preset': config.train.preset, 'batch': rows, 'size': config.data.image_size[0],
-      'precision': _PRECISION.value, 'compile': _COMPILE.value, 'tf32': _TF32.value,
-      'device': torch.cuda.get_device_name() if device == 'cuda' else device,
-      'cores': os.cpu_count(), 'load': os.getloadavg(), 'jax': jax.__version__,
-      'torch': torch.__version__,
-      'train_ratio': statistics.median(ratios(rates['train'], 'torch')),
-      'inference_ratio': statistics.median(ratios(rates['inference'], fastest)),
-      'inference_against': fastest, 'flops': operations, 'peaks': peaks,
-      'peak_share': {name: value / max(peaks.values()) for name, value in per_second.items()},
-      'memory_mib': memories, 'samples': rates}
+    'preset': config.train.preset,
+    'batch': rows,
+    'size': config.data.image_size[0],
+    'precision': _PRECISION.value,
+    'compile': _COMPILE.value,
+    'tf32': _TF32.value,
+    'device': torch.cuda.get_device_name() if device == 'cuda' else device,
+    'cores': os.cpu_count(),
+    'load': os.getloadavg(),
+    'jax': jax.__version__,
+    'torch': torch.__version__,
+    'train_ratio': statistics.median(ratios(rates['train'], 'torch')),
+    'inference_ratio': statistics.median(ratios(rates['inference'], fastest)),
+    'inference_against': fastest,
+    'flops': operations,
+    'peaks': peaks,
+    'peak_share': {name: value / max(peaks.values()) for name, value in per_second.items()},
+    'memory_mib': memories,
+    'samples': rates,
+  }
 
 
 def table(found: Mapping[str, Any]) -> str:
   """Markdown: a row for each kind of work and other program."""
-  lines = ['| | ours, images/s | other, images/s | ratio | smallest to largest |',
-           '|---|---:|---:|---:|---:|']
+  lines = [
+    '| | ours, images/s | other, images/s | ratio | smallest to largest |',
+    '|---|---:|---:|---:|---:|',
+  ]
   for what, rates in found['samples'].items():
     for other in rates:
       if other != 'ours':
         of = ratios(rates, other)
-        lines.append(f'| {what}, {other} | {statistics.median(rates["ours"]):.2f} | '
-                     f'{statistics.median(rates[other]):.2f} | {statistics.median(of):.2f} | '
-                     f'{min(of):.2f} to {max(of):.2f} |')
+        lines.append(
+          f'| {what}, {other} | {statistics.median(rates["ours"]):.2f} | '
+          f'{statistics.median(rates[other]):.2f} | {statistics.median(of):.2f} | '
+          f'{min(of):.2f} to {max(of):.2f} |'
+        )
   flops, share, mib = found['flops'], found['peak_share'], found['memory_mib']
-  lines += ['', '| training | GFLOP a step | share of the peak | memory, MiB |',
-            '|---|---:|---:|---:|']
-  lines += [f'| {name} | {flops[name] / 1e9:.1f} | {share[name]:.0%} | {mib[name]:.0f} |'
-            for name in flops]
-  lines += ['', 'Peaks, GFLOP/s: ' + ', '.join(
-      f'{name} {value / 1e9:.0f}' for name, value in found['peaks'].items()) + '.']
+  lines += [
+    '',
+    '| training | GFLOP a step | share of the peak | memory, MiB |',
+    '|---|---:|---:|---:|',
+  ]
+  lines += [
+    f'| {name} | {flops[name] / 1e9:.1f} | {share[name]:.0%} | {mib[name]:.0f} |' for name in flops
+  ]
+  lines += [
+    '',
+    'Peaks, GFLOP/s: '
+    + ', '.join(f'{name} {value / 1e9:.0f}' for name, value in found['peaks'].items())
+    + '.',
+  ]
   return '\n'.join(lines)
 
 
@@ -255,8 +319,9 @@ def main(argv: list[str]) -> None:
   if len(argv) > 1:
     raise app.UsageError(f'{argv[1]} is not a flag.')
   logging.set_verbosity(logging.ERROR)  # The writer of ONNX files tells each step.
-  config = configuration.without_data(_PRESET.value, _BATCH.value, _SIZE.value, pool_size=0,
-                                      precision=_PRECISION.value)
+  config = configuration.without_data(
+    _PRESET.value, _BATCH.value, _SIZE.value, pool_size=0, precision=_PRECISION.value
+  )
   device = 'cuda' if jax.default_backend() == 'gpu' and torch.cuda.is_available() else 'cpu'
   torch.set_num_threads(os.cpu_count())
   torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = _TF32.value
@@ -266,8 +331,11 @@ def main(argv: list[str]) -> None:
     print(memory_alone(_ALONE.value, config, images(config), device))
     return
   found = measure(config, device)
-  print('{preset}, {size}x{size}, batch {batch}, {precision}, {device}, {cores} cores; JAX {jax}, '
-        'PyTorch {torch}'.format(**found) + (', compiled' if found['compile'] else ', eager'))
+  print(
+    '{preset}, {size}x{size}, batch {batch}, {precision}, {device}, {cores} cores; JAX {jax}, '
+    'PyTorch {torch}'.format(**found)
+    + (', compiled' if found['compile'] else ', eager')
+  )
   print(f'\n{table(found)}')
   if _JSON.value:
     pathlib.Path(_JSON.value).write_text(json.dumps(found, indent=1) + '\n')

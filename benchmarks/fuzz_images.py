@@ -23,8 +23,7 @@ import time
 from typing import NamedTuple
 import warnings
 
-from absl import app
-from absl import flags
+from absl import app, flags
 import numpy as np
 
 from cyclegan_jax.data import images
@@ -72,9 +71,13 @@ def attempt(path: pathlib.Path, data: bytes) -> tuple[str, str]:
     return ('crashed', str(error)) if greedy else ('refused', '')
   except BaseException as error:
     return 'crashed', f'{type(error).__name__}: {error}'
-  right = (pixels.dtype in (np.uint8, np.uint16) and pixels.ndim == 3
-           and pixels.shape[2] in (1, 3) and pixels.size
-           and (*pixels.shape, pixels.dtype) == tuple(header))
+  right = (
+    pixels.dtype in (np.uint8, np.uint16)
+    and pixels.ndim == 3
+    and pixels.shape[2] in (1, 3)
+    and pixels.size
+    and (*pixels.shape, pixels.dtype) == tuple(header)
+  )
   return ('read', '') if right else ('crashed', f'{pixels.dtype} {pixels.shape}, not {header}')
 
 
@@ -105,7 +108,7 @@ def run(seed: int, numbers: range) -> list[Result]:
   context, results = multiprocessing.get_context('spawn'), []
   while len(results) < len(numbers):
     ours, theirs = context.Pipe()
-    process = context.Process(target=work, args=(theirs, seed, numbers[len(results):]))
+    process = context.Process(target=work, args=(theirs, seed, numbers[len(results) :]))
     process.start()
     theirs.close()
     try:
@@ -138,35 +141,55 @@ def summary(samples: list[corpus.Sample], seed: int, results: list[Result]) -> d
     for name in set(damages):
       counts['damage'][name][result.outcome] += 1
     if result.outcome == 'crashed':
-      crashes.append({'case': result.number, 'file': f'{sample.format}: {sample.kind}',
-                      'damage': damages, 'sha256': hashlib.sha256(data).hexdigest(),
-                      'bytes': len(data), 'what': result.detail})
+      crashes.append(
+        {
+          'case': result.number,
+          'file': f'{sample.format}: {sample.kind}',
+          'damage': damages,
+          'sha256': hashlib.sha256(data).hexdigest(),
+          'bytes': len(data),
+          'what': result.detail,
+        }
+      )
   slowest = max(results, key=lambda result: result.seconds)
   largest = max(results, key=lambda result: result.peak)
   return {
-      'seed': seed, 'cases': len(results), 'files': len(samples),
-      'slowest': {'case': slowest.number, 'seconds': round(slowest.seconds, 2)},
-      'largest': {'case': largest.number, 'mib': round(largest.peak)},
-      'memory_limit_mib': _MEMORY // 2**20, 'seconds_limit': _SECONDS,
-      **{f'by_{by}': {name: {outcome: found[outcome] for outcome in _OUTCOMES}
-                      for name, found in sorted(table.items())} for by, table in counts.items()},
-      'crashes': crashes}
+    'seed': seed,
+    'cases': len(results),
+    'files': len(samples),
+    'slowest': {'case': slowest.number, 'seconds': round(slowest.seconds, 2)},
+    'largest': {'case': largest.number, 'mib': round(largest.peak)},
+    'memory_limit_mib': _MEMORY // 2**20,
+    'seconds_limit': _SECONDS,
+    **{
+      f'by_{by}': {
+        name: {outcome: found[outcome] for outcome in _OUTCOMES}
+        for name, found in sorted(table.items())
+      }
+      for by, table in counts.items()
+    },
+    'crashes': crashes,
+  }
 
 
 def markdown(content: dict) -> str:
   """The counts by format and by damage, with a row of sums."""
-  total = {outcome: sum(row[outcome] for row in content['by_format'].values())
-           for outcome in _OUTCOMES}
+  total = {
+    outcome: sum(row[outcome] for row in content['by_format'].values()) for outcome in _OUTCOMES
+  }
   lines = []
   for title in ('format', 'damage'):
     rows = {**content[f'by_{title}'], **({'all': total} if title == 'format' else {})}
     lines += [f'| {title} | read | refused | crashed |', '|---|---:|---:|---:|']
-    lines += ['| ' + ' | '.join([name, *(f'{row[outcome]:,}' for outcome in _OUTCOMES)]) + ' |'
-              for name, row in rows.items()] + ['']
+    lines += [
+      '| ' + ' | '.join([name, *(f'{row[outcome]:,}' for outcome in _OUTCOMES)]) + ' |'
+      for name, row in rows.items()
+    ] + ['']
   return '\n'.join(lines) + (
-      f'{content["cases"]:,} cases from {content["files"]} files, seed {content["seed"]}: the '
-      f'slowest took {content["slowest"]["seconds"]:g} s, and no process used more than '
-      f'{content["largest"]["mib"]} MiB above its start.')
+    f'{content["cases"]:,} cases from {content["files"]} files, seed {content["seed"]}: the '
+    f'slowest took {content["slowest"]["seconds"]:g} s, and no process used more than '
+    f'{content["largest"]["mib"]} MiB above its start.'
+  )
 
 
 def main(argv: list[str]) -> None:

@@ -9,6 +9,7 @@ rounds, and the median of the rounds counts: whatever else the machine does then
 An image is a pair of RGB and IR. Prints a Markdown table; the JSON holds every sample.
 """
 
+from collections.abc import Iterator
 import dataclasses
 import functools
 import json
@@ -17,20 +18,18 @@ import pathlib
 import statistics
 import tempfile
 import time
-from typing import Any, Iterator
+from typing import Any
 
-from absl import app
-from absl import flags
-from absl import logging
+from absl import app, flags, logging
 import jax
 import numpy as np
 from PIL import Image
 
-import datasets
 from cyclegan_jax.data import pipeline
 from cyclegan_jax.data.source import Dataset
 from cyclegan_jax.settings import DataConfig
 from cyclegan_jax.training import parallel
+import datasets
 
 _SIZE = flags.DEFINE_integer('size', 128, 'Height and width.', lower_bound=16)
 _BATCH = flags.DEFINE_integer('batch', 16, 'Pairs in a batch.', lower_bound=1)
@@ -53,7 +52,8 @@ def draw_pictures(folder: pathlib.Path) -> pathlib.Path:
     (folder / name).mkdir(parents=True)
   for i in range(_PAIRS):
     rgb = Image.fromarray(rng.integers(0, 256, (15, 20, 3), np.uint8)).resize(
-        _PICTURE[::-1], Image.Resampling.BICUBIC)
+      _PICTURE[::-1], Image.Resampling.BICUBIC
+    )
     rgb.save(folder / 'rgb' / f'{i:04}.jpg', quality=90)
     rgb.convert('L').save(folder / 'ir' / f'{i:04}.png')
   return folder
@@ -62,17 +62,25 @@ def draw_pictures(folder: pathlib.Path) -> pathlib.Path:
 def configurations(folder: pathlib.Path) -> dict[str, DataConfig]:
   """The data sets by what they are called in the table; prepared in, and drawn into, `folder`."""
   make = functools.partial(
-      DataConfig, data_dir=str(folder / 'prepared'), paired=True, flip=_FLIP.value,
-      image_size=(_SIZE.value, _SIZE.value))
-  return {'rendered, PNG': make(dataset='synthetic'),
-          'folder, JPEG and PNG': make(dataset='folder',
-                                       source_dir=str(draw_pictures(folder / 'pictures')))}
+    DataConfig,
+    data_dir=str(folder / 'prepared'),
+    paired=True,
+    flip=_FLIP.value,
+    image_size=(_SIZE.value, _SIZE.value),
+  )
+  return {
+    'rendered, PNG': make(dataset='synthetic'),
+    'folder, JPEG and PNG': make(
+      dataset='folder', source_dir=str(draw_pictures(folder / 'pictures'))
+    ),
+  }
 
 
 def batches(dataset: Dataset, config: DataConfig, threads: int) -> Iterator[Any]:
   """The endless training batches; images that are kept are decoded already."""
-  iterator = iter(pipeline.batches(dataset, config, _BATCH.value, parallel.sharding(),
-                                   threads=threads))
+  iterator = iter(
+    pipeline.batches(dataset, config, _BATCH.value, parallel.sharding(), threads=threads)
+  )
   epochs = 2 if config.cache_gib else 0
   # Two: a batch more than an epoch has been read ahead, and the first one is never quick.
   for _ in range(1 + epochs * len(dataset.splits['train']) // _BATCH.value):
@@ -104,12 +112,19 @@ def measure(dataset: Dataset, config: DataConfig) -> dict[str, dict[int, list[fl
 
 def table(found: dict[str, dict[str, dict[int, list[float]]]]) -> str:
   """Markdown: a row for each data set and way, a column for each number of threads."""
-  lines = ['| data | decoded images | ' + ' | '.join(
-      f'{n} thread{"s" * (n > 1)}' for n in _THREADS) + ' |', '|---|---|' + '---:|' * len(_THREADS)]
+  lines = [
+    '| data | decoded images | '
+    + ' | '.join(f'{n} thread{"s" * (n > 1)}' for n in _THREADS)
+    + ' |',
+    '|---|---|' + '---:|' * len(_THREADS),
+  ]
   for name, ways in found.items():
     for kept, rates in ways.items():
-      lines.append(f'| {name} | {kept} | ' + ' | '.join(
-          f'{statistics.median(rates[n]):.0f}' for n in _THREADS) + ' |')
+      lines.append(
+        f'| {name} | {kept} | '
+        + ' | '.join(f'{statistics.median(rates[n]):.0f}' for n in _THREADS)
+        + ' |'
+      )
   return '\n'.join(lines)
 
 
@@ -121,14 +136,27 @@ def main(argv: list[str]) -> None:
   with tempfile.TemporaryDirectory() as folder:
     for name, config in configurations(pathlib.Path(folder)).items():
       found[name] = measure(datasets.open_dataset(config), config)
-  print(f'\nImages/s, {_SIZE.value}x{_SIZE.value}, batch {_BATCH.value}, '
-        f'{"with" if _FLIP.value else "without"} mirroring, {jax.default_backend()}, '
-        f'{os.cpu_count()} cores; median of {_ROUNDS.value} rounds\n\n{table(found)}')
+  print(
+    f'\nImages/s, {_SIZE.value}x{_SIZE.value}, batch {_BATCH.value}, '
+    f'{"with" if _FLIP.value else "without"} mirroring, {jax.default_backend()}, '
+    f'{os.cpu_count()} cores; median of {_ROUNDS.value} rounds\n\n{table(found)}'
+  )
   if _JSON.value:
-    pathlib.Path(_JSON.value).write_text(json.dumps({
-        'size': _SIZE.value, 'batch': _BATCH.value, 'flip': _FLIP.value, 'jax': jax.__version__,
-        'backend': jax.default_backend(), 'cores': os.cpu_count(), 'samples': found},
-                                                    indent=1) + '\n')
+    pathlib.Path(_JSON.value).write_text(
+      json.dumps(
+        {
+          'size': _SIZE.value,
+          'batch': _BATCH.value,
+          'flip': _FLIP.value,
+          'jax': jax.__version__,
+          'backend': jax.default_backend(),
+          'cores': os.cpu_count(),
+          'samples': found,
+        },
+        indent=1,
+      )
+      + '\n'
+    )
 
 
 if __name__ == '__main__':

@@ -3,10 +3,11 @@
   python -m benchmarks.layers --preset=udacity --batch=4 --size=128 --json=FILE
 
 Each different layer of the generator and the discriminator is measured alone: its output, the
-gradient of its input and that of its kernel, as cyclegan_jax/models/convolutions.py computes them
+gradient of its input and that of its kernel, as cyclegan_jax/ops/convolutions.py computes them
 and as lax does, in turn, the median of the rounds. On a GPU both should be the same.
 """
 
+from collections.abc import Callable
 import dataclasses
 import functools
 import json
@@ -14,17 +15,17 @@ import os
 import pathlib
 import statistics
 import time
-from typing import Any, Callable
+from typing import Any
 from unittest import mock
 
-from absl import app
-from absl import flags
+from absl import app, flags
 import jax
 from jax import lax
 import jax.numpy as jnp
 
 from benchmarks import configuration
-from cyclegan_jax.models import convolutions, layers, networks
+from cyclegan_jax.models import layers, networks
+from cyclegan_jax.ops import convolutions
 
 _PRESET = flags.DEFINE_enum('preset', 'udacity', ['udacity', 'cyclegan', 'pix2pix'], 'Which one.')
 _BATCH = flags.DEFINE_integer('batch', 4, 'Images in a batch.', lower_bound=1)
@@ -39,6 +40,7 @@ _PARTS = ('output', 'input gradient', 'kernel gradient')
 @dataclasses.dataclass(frozen=True)
 class Layer:
   """A convolution: its kind in convolutions.py, shapes of image and kernel, other arguments."""
+
   kind: str
   image: tuple[int, ...]
   kernel: tuple[int, ...]
@@ -62,17 +64,18 @@ def used(config: Any) -> list[Layer]:
       if layer not in found:
         found.append(layer)
       return plain(x, kernel, **arguments)
+
     return call
 
   def forward():
-    params, stats = networks.initialise(config.model, 3, 1, jax.random.key(0))
+    params, stats = networks.initialize(config.model, 3, 1, jax.random.key(0))
     nets = networks.build(config.model, 3, 1)
     seen = networks.judged_channels(config.model, 3, 1)
     for name, channels in {'rgb_to_ir': 3, 'ir': seen['ir']}.items():
       x = jnp.zeros((config.train.batch_size, *config.data.image_size, channels))
       nets[name](params[name], stats[name], x, training=False)
-  fakes = {kind: noted(kind, getattr(convolutions, kind))
-           for kind in ('strided', 'transposed')}
+
+  fakes = {kind: noted(kind, getattr(convolutions, kind)) for kind in ('strided', 'transposed')}
   with mock.patch.multiple(layers.convolutions, **fakes):
     jax.eval_shape(forward)
   return found
@@ -86,11 +89,17 @@ def plain(layer: Layer) -> Callable[..., jax.Array]:
     before = k - 1 - arguments['padding']
     border = (before, before + arguments['output_padding'])
     return lambda x, kernel: lax.conv_transpose(
-        x, kernel, (stride, stride), [border] * 2, dimension_numbers=_DIMENSIONS,
-        transpose_kernel=True)
+      x,
+      kernel,
+      (stride, stride),
+      [border] * 2,
+      dimension_numbers=_DIMENSIONS,
+      transpose_kernel=True,
+    )
   stride, padding = arguments['stride'], arguments['padding']
   return lambda x, kernel: lax.conv_general_dilated(
-      x, kernel, (stride, stride), [(padding, padding)] * 2, dimension_numbers=_DIMENSIONS)
+    x, kernel, (stride, stride), [(padding, padding)] * 2, dimension_numbers=_DIMENSIONS
+  )
 
 
 def compiled(function: Callable[..., jax.Array], layer: Layer) -> list[Callable[[], Any]]:
@@ -98,9 +107,11 @@ def compiled(function: Callable[..., jax.Array], layer: Layer) -> list[Callable[
   keys = jax.random.split(jax.random.key(0), 3)
   x, kernel = jax.random.normal(keys[0], layer.image), jax.random.normal(keys[1], layer.kernel)
   y = jax.random.normal(keys[2], jax.eval_shape(function, x, kernel).shape)
-  runs = [jax.jit(function),
-          jax.jit(lambda x, kernel: jax.vjp(lambda x: function(x, kernel), x)[1](y)),
-          jax.jit(lambda x, kernel: jax.vjp(lambda k: function(x, k), kernel)[1](y))]
+  runs = [
+    jax.jit(function),
+    jax.jit(lambda x, kernel: jax.vjp(lambda x: function(x, kernel), x)[1](y)),
+    jax.jit(lambda x, kernel: jax.vjp(lambda k: function(x, k), kernel)[1](y)),
+  ]
   return [functools.partial(run, x, kernel) for run in runs]
 
 
@@ -136,19 +147,36 @@ def main(argv: list[str]) -> None:
     raise app.UsageError(f'{argv[1]} is not a flag.')
   config = configuration.without_data(_PRESET.value, _BATCH.value, _SIZE.value)
   samples = {}
-  print(f'{_PRESET.value}, batch {_BATCH.value}, {jax.default_backend()}, {os.cpu_count()} cores, '
-        f'JAX {jax.__version__}; ms, ours / lax\n\n'
-        '| layer | ' + ' | '.join(_PARTS) + ' |\n|---|' + '---:|' * len(_PARTS))
+  print(
+    f'{_PRESET.value}, batch {_BATCH.value}, {jax.default_backend()}, {os.cpu_count()} cores, '
+    f'JAX {jax.__version__}; ms, ours / lax\n\n'
+    '| layer | ' + ' | '.join(_PARTS) + ' |\n|---|' + '---:|' * len(_PARTS)
+  )
   for layer in used(config):
     samples[str(layer)] = found = measure(layer)
-    print(f'| {layer} | ' + ' | '.join(
-        ' / '.join(f'{statistics.median(x):.1f}' for x in found[part].values())
-        for part in _PARTS) + ' |', flush=True)
+    print(
+      f'| {layer} | '
+      + ' | '.join(
+        ' / '.join(f'{statistics.median(x):.1f}' for x in found[part].values()) for part in _PARTS
+      )
+      + ' |',
+      flush=True,
+    )
   if _JSON.value:
-    pathlib.Path(_JSON.value).write_text(json.dumps(
-        {'preset': _PRESET.value, 'batch': _BATCH.value, 'size': _SIZE.value,
-         'jax': jax.__version__, 'cores': os.cpu_count(), 'milliseconds': samples},
-        indent=1) + '\n')
+    pathlib.Path(_JSON.value).write_text(
+      json.dumps(
+        {
+          'preset': _PRESET.value,
+          'batch': _BATCH.value,
+          'size': _SIZE.value,
+          'jax': jax.__version__,
+          'cores': os.cpu_count(),
+          'milliseconds': samples,
+        },
+        indent=1,
+      )
+      + '\n'
+    )
 
 
 if __name__ == '__main__':

@@ -3,11 +3,12 @@
 PyTorch's networks and steps are our own text in tests/parity. For benchmarks/against_torch.py.
 """
 
+from collections.abc import Callable, Mapping
 import contextlib
 import dataclasses
 import pathlib
 import tempfile
-from typing import Any, Callable, Mapping
+from typing import Any
 
 import numpy as np
 import torch
@@ -25,6 +26,7 @@ class Work:
     start: begins to handle a batch; on a GPU it may return before that is done.
     wait: returns when all that was started is done.
   """
+
   start: Callable[[], Any]
   wait: Callable[[], Any] = lambda: None
 
@@ -53,6 +55,7 @@ class Torch:
     precision: 'float32' or 'bfloat16' (autocast).
     compiled: torch.compile each network, and channels_last images and weights.
   """
+
   config: Config
   batch: Mapping[str, np.ndarray]
   device: str
@@ -77,6 +80,7 @@ class Torch:
     def translate():
       with torch.inference_mode():
         net(rgb)
+
     return Work(translate, self._wait)
 
   def onnx_inference(self, threads: int) -> Work | None:
@@ -92,10 +96,12 @@ class Torch:
     with tempfile.TemporaryDirectory() as folder:
       file = pathlib.Path(folder, 'net.onnx')
       with contextlib.redirect_stdout(None):  # It tells each step.
-        torch.onnx.export(self._plain()['rgb_to_ir'].eval(), (torch.from_numpy(rgb),), file,
-                          verbose=False)
+        torch.onnx.export(
+          self._plain()['rgb_to_ir'].eval(), (torch.from_numpy(rgb),), file, verbose=False
+        )
       session = onnxruntime.InferenceSession(
-          file, options, providers=onnxruntime.get_available_providers())
+        file, options, providers=onnxruntime.get_available_providers()
+      )
     name = session.get_inputs()[0].name
     return Work(lambda: session.run(None, {name: rgb}))
 
@@ -112,11 +118,14 @@ class Torch:
     return nets
 
   def _tensors(self) -> dict[str, torch.Tensor]:
-    tensors = {name: torch.from_numpy(x.transpose(0, 3, 1, 2).copy()).to(self.device)
-               for name, x in self.batch.items()}
+    tensors = {
+      name: torch.from_numpy(x.transpose(0, 3, 1, 2).copy()).to(self.device)
+      for name, x in self.batch.items()
+    }
     if self.compiled:
-      tensors = {name: x.contiguous(memory_format=torch.channels_last)
-                 for name, x in tensors.items()}
+      tensors = {
+        name: x.contiguous(memory_format=torch.channels_last) for name, x in tensors.items()
+      }
     return tensors
 
   def _step(self, nets: Mapping[str, torch.nn.Module]) -> Callable[[], Any]:
@@ -128,7 +137,8 @@ class Torch:
     optims = torch_steps.optimizers(nets)
     if self.config.train.preset == 'cyclegan':
       return lambda: torch_steps.cyclegan_step(
-          nets, optims, tensors, identity_weight=self.config.loss.identity_weight)
+        nets, optims, tensors, identity_weight=self.config.loss.identity_weight
+      )
     return lambda: torch_steps.pix2pix_step(nets, optims, tensors)
 
   def _wait(self) -> None:

@@ -8,16 +8,14 @@ temporary folder, and prepares each `--runs` times: everything from looking for 
 finished copy. Prints the fastest run of each and the load of the machine, which other jobs share.
 """
 
+from collections.abc import Iterator
 import os
 import pathlib
 import tempfile
 import time
-from typing import Iterator
 import zipfile
 
-from absl import app
-from absl import flags
-from absl import logging
+from absl import app, flags, logging
 import numpy as np
 from PIL import Image
 
@@ -28,7 +26,7 @@ _RUNS = flags.DEFINE_integer('runs', 3, 'Times that each is prepared.', lower_bo
 
 _WIDTH, _HEIGHT = 320, 240
 _SEQUENCES = 6
-# Grey levels (standard deviation).
+# Gray levels (standard deviation).
 _NOISE = 2.0
 
 
@@ -55,8 +53,12 @@ def make_source(source: pathlib.Path, pairs: int) -> None:
 
 def _video(rng: np.random.Generator, count: int, channels: int) -> Iterator[Image.Image]:
   """Yields frames of one smooth scene, each with noise of its own."""
-  planes = [Image.fromarray(rng.integers(40, 220, (12, 16), np.uint8)).resize(
-      (_WIDTH, _HEIGHT), Image.Resampling.BICUBIC) for _ in range(channels)]
+  planes = [
+    Image.fromarray(rng.integers(40, 220, (12, 16), np.uint8)).resize(
+      (_WIDTH, _HEIGHT), Image.Resampling.BICUBIC
+    )
+    for _ in range(channels)
+  ]
   scene = np.stack(planes, -1).astype(np.float32)
   for _ in range(count):
     noisy = scene + _NOISE * rng.standard_normal(scene.shape, np.float32)
@@ -79,13 +81,20 @@ def main(argv: list[str]) -> None:
   logging.set_verbosity(logging.ERROR)  # TFDS tells each step.
   with tempfile.TemporaryDirectory() as folder:
     make_source(pathlib.Path(folder), _PAIRS.value)
-    found = {kind: min(seconds_to_prepare(pathlib.Path(folder, kind)) for _ in range(_RUNS.value))
-             for kind in ('zips', 'folders')}
+    found = {
+      kind: min(seconds_to_prepare(pathlib.Path(folder, kind)) for _ in range(_RUNS.value))
+      for kind in ('zips', 'folders')
+    }
   for kind, seconds in found.items():
-    print(f'{kind}: {_PAIRS.value / seconds:.0f} pairs/s, {_PAIRS.value} pairs in {seconds:.1f} s, '
-          f'fastest of {_RUNS.value} run(s)')
-  print('{} cores, load {:.1f} {:.1f} {:.1f} in the last 1, 5, 15 minutes'.format(
-      os.cpu_count(), *os.getloadavg()))
+    print(
+      f'{kind}: {_PAIRS.value / seconds:.0f} pairs/s, {_PAIRS.value} pairs in {seconds:.1f} s, '
+      f'fastest of {_RUNS.value} run(s)'
+    )
+  print(
+    '{} cores, load {:.1f} {:.1f} {:.1f} in the last 1, 5, 15 minutes'.format(
+      os.cpu_count(), *os.getloadavg()
+    )
+  )
 
 
 if __name__ == '__main__':

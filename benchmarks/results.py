@@ -10,19 +10,20 @@ pass on; its page stays in --runs); and the tables of docs/results.md are writte
 trained already is not trained again, so the same command goes on after a stop.
 """
 
+from collections.abc import Mapping
 import json
 import pathlib
 import re
 import shutil
 import subprocess
 import sys
-from typing import Any, Mapping
+from typing import Any
 
-from absl import app
-from absl import flags
+from absl import app, flags
 
-_ROADSCENE = flags.DEFINE_string('roadscene', None, 'Folder with the RoadScene pairs, rgb/ and '
-                                 'ir/; needed to train on them.')
+_ROADSCENE = flags.DEFINE_string(
+  'roadscene', None, 'Folder with the RoadScene pairs, rgb/ and ir/; needed to train on them.'
+)
 _RUNS = flags.DEFINE_string('runs', 'runs/results', 'Where the runs are kept.')
 _WORKERS = flags.DEFINE_integer('workers', 2, 'Runs at a time.', lower_bound=1)
 _ONLY = flags.DEFINE_list('only', None, 'Only these comparisons, such as roadscene_paper.')
@@ -31,23 +32,42 @@ _REPORT_ONLY = flags.DEFINE_boolean('report_only', False, 'Train nothing.')
 _REPOSITORY = pathlib.Path(__file__).resolve().parent.parent
 _COPIED = {'comparison.md': '.md', 'comparison.json': '.json', 'table.csv': '.csv'}
 _PAGE = {'report.html': '.html'}
-_BASELINES = {'mean_image': 'mean training IR image',
-              'nearest': 'IR of the nearest training RGB image', 'luminance': 'luminance as IR',
-              'constant': 'constant'}
+_BASELINES = {
+  'mean_image': 'mean training IR image',
+  'nearest': 'IR of the nearest training RGB image',
+  'luminance': 'luminance as IR',
+  'constant': 'constant',
+}
 # Small and narrow, so that all of it takes about two hours on two CPU cores.
-COMMON = ('--image_size=64', '--load_size=0', '--resize=area', '--flip', '--base_width=16',
-          '--discriminator_width=16', '--batch_size=4', '--learning_rate=5e-4', '--steps=250',
-          '--checkpoint_every=50', '--log_every=50')
+COMMON = (
+  '--image_size=64',
+  '--load_size=0',
+  '--resize=area',
+  '--flip',
+  '--base_width=16',
+  '--discriminator_width=16',
+  '--batch_size=4',
+  '--learning_rate=5e-4',
+  '--steps=250',
+  '--checkpoint_every=50',
+  '--log_every=50',
+)
 # The paper's questions: do pairs help, and does EMSN? paired_literal has pairs and no loss that
 # could tell. Four comparisons need eight seeds to reach p = 0.05 after Holm's correction.
-PAPER = ('--models=unpaired,unpaired_emsn,paired,paired_emsn,paired_literal', '--seeds=8',
-         '--comparisons=paired-unpaired,paired_emsn-paired,unpaired_emsn-unpaired,'
-         'paired_literal-unpaired')
+PAPER = (
+  '--models=unpaired,unpaired_emsn,paired,paired_emsn,paired_literal',
+  '--seeds=8',
+  '--comparisons=paired-unpaired,paired_emsn-paired,unpaired_emsn-unpaired,paired_literal-unpaired',
+)
 # What else there is, beside the paired model. Six seeds describe; they cannot decide five
 # comparisons.
-OTHERS = ('--models=paired,spectral_linear,spectral_log,spectral_channels',
-          '--model=pix2pix: --preset=pix2pix --paired --n_downsampling=6',
-          '--model=cyclegan: --preset=cyclegan --nopaired', '--seeds=6', '--reference=paired')
+OTHERS = (
+  '--models=paired,spectral_linear,spectral_log,spectral_channels',
+  '--model=pix2pix: --preset=pix2pix --paired --n_downsampling=6',
+  '--model=cyclegan: --preset=cyclegan --nopaired',
+  '--seeds=6',
+  '--reference=paired',
+)
 QUESTIONS = {'paper': PAPER, 'others': OTHERS}
 # The runs of `paired` serve both comparisons of a data set.
 _SHARED = 'paired'
@@ -55,8 +75,9 @@ _SHARED = 'paired'
 
 def compare(folder: pathlib.Path, arguments: list[str]) -> int:
   """Runs experiments.compare on a folder; its exit status."""
-  return subprocess.run([sys.executable, '-m', 'experiments.compare', f'--output={folder}',
-                         *arguments], cwd=_REPOSITORY).returncode
+  return subprocess.run(
+    [sys.executable, '-m', 'experiments.compare', f'--output={folder}', *arguments], cwd=_REPOSITORY
+  ).returncode
 
 
 def data_flags(name: str, runs: pathlib.Path) -> list[str]:
@@ -67,9 +88,17 @@ def data_flags(name: str, runs: pathlib.Path) -> list[str]:
   if not scenes.exists():
     if not _ROADSCENE.value:
       raise app.UsageError('--roadscene is missing: the folder with the RoadScene pairs.')
-    subprocess.run([sys.executable, '-m', 'benchmarks.roadscene', f'--output={scenes}',
-                    f'--source_dir={pathlib.Path(_ROADSCENE.value).resolve()}'],
-                   cwd=_REPOSITORY, check=True)
+    subprocess.run(
+      [
+        sys.executable,
+        '-m',
+        'benchmarks.roadscene',
+        f'--output={scenes}',
+        f'--source_dir={pathlib.Path(_ROADSCENE.value).resolve()}',
+      ],
+      cwd=_REPOSITORY,
+      check=True,
+    )
   return ['--dataset=folder', f'--source_dir={scenes}', f'--data_dir={runs / "data"}']
 
 
@@ -90,25 +119,45 @@ def publish(folder: pathlib.Path, runs: pathlib.Path, docs: pathlib.Path) -> Non
 
 def tables(found: Mapping[str, Any]) -> str:
   """Of comparison.json: models and baselines in three metrics, and the comparisons that decide."""
-  metrics = {'psnr': ('PSNR', '.2f'), 'ssim': ('SSIM', '.3f'), 'correlation': ('correlation', '.2f')}
-  lines = ['| | ' + ' | '.join(title for title, _ in metrics.values()) + ' |',
-           '|---|' + '---:|' * len(metrics)]
+  metrics = {
+    'psnr': ('PSNR', '.2f'),
+    'ssim': ('SSIM', '.3f'),
+    'correlation': ('correlation', '.2f'),
+  }
+  lines = [
+    '| | ' + ' | '.join(title for title, _ in metrics.values()) + ' |',
+    '|---|' + '---:|' * len(metrics),
+  ]
   for name, model in found['models'].items():
-    lines.append(f'| {name} | ' + ' | '.join(
+    lines.append(
+      f'| {name} | '
+      + ' | '.join(
         f'{model["metrics"][key]["mean"]:{form}} ± {model["metrics"][key]["sd"]:{form}}'
-        for key, (_, form) in metrics.items()) + ' |')
+        for key, (_, form) in metrics.items()
+      )
+      + ' |'
+    )
   for name, totals in found['baselines'].items():
-    lines.append(f'| {_BASELINES[name]} | ' + ' | '.join(
+    lines.append(
+      f'| {_BASELINES[name]} | '
+      + ' | '.join(
         '-' if totals[key] is None else f'{totals[key]:{form}}'
-        for key, (_, form) in metrics.items()) + ' |')
-  lines += ['', '| PSNR, dB | difference | over scenes, 95 % | better in | p | p, Holm |',
-            '|---|' + '---:|' * 5]
+        for key, (_, form) in metrics.items()
+      )
+      + ' |'
+    )
+  lines += [
+    '',
+    '| PSNR, dB | difference | over scenes, 95 % | better in | p | p, Holm |',
+    '|---|' + '---:|' * 5,
+  ]
   for row in (row for row in found['comparisons'] if row['primary']):
     better, interval = sum(d > 0 for d in row['by_seed']), row['interval']
     lines.append(
-        f'| {row["first"]} - {row["second"]} | {row["difference"]:+.2f} | {interval["low"]:+.2f} to '
-        f'{interval["high"]:+.2f} | {better} of {len(row["by_seed"])} seeds | {row["p"]:.2g} | '
-        f'{row["p_holm"]:.2g} |')
+      f'| {row["first"]} - {row["second"]} | {row["difference"]:+.2f} | {interval["low"]:+.2f} to '
+      f'{interval["high"]:+.2f} | {better} of {len(row["by_seed"])} seeds | {row["p"]:.2g} | '
+      f'{row["p_holm"]:.2g} |'
+    )
   return '\n'.join(lines)
 
 
@@ -116,8 +165,9 @@ def refresh(page: pathlib.Path, name: str, text: str) -> None:
   """Puts tables between the marks of a comparison in docs/results.md."""
   begin, end = f'<!-- {name} -->\n', f'\n<!-- end of {name} -->'
   old = page.read_text()
-  new = re.sub(f'{re.escape(begin)}.*?{re.escape(end)}', lambda _: begin + text + end, old,
-               flags=re.DOTALL)
+  new = re.sub(
+    f'{re.escape(begin)}.*?{re.escape(end)}', lambda _: begin + text + end, old, flags=re.DOTALL
+  )
   if begin + text + end not in new:
     raise app.UsageError(f'{page} has no place for {name}: {begin.strip()} and {end.strip()}.')
   page.write_text(new)
@@ -140,8 +190,10 @@ def main(argv: list[str]) -> None:
         # The plan is on record before the runs that it shares are there.
         compare(folder, [*data_flags(data, runs), *COMMON, *OTHERS, '--print_jobs'])
         share(runs / f'{data}_paper', folder)
-      status = compare(folder, [*data_flags(data, runs), *COMMON, *QUESTIONS[question],
-                                f'--workers={_WORKERS.value}'])
+      status = compare(
+        folder,
+        [*data_flags(data, runs), *COMMON, *QUESTIONS[question], f'--workers={_WORKERS.value}'],
+      )
     if status:
       sys.exit(status)
     publish(folder, runs, docs)

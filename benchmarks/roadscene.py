@@ -1,4 +1,4 @@
-"""RoadScene by scenes, so that no test image has a neighbour in training.
+"""RoadScene by scenes, so that no test image has a neighbor in training.
 
   python -m benchmarks.roadscene --source_dir=ROADSCENE --output=DIR
 
@@ -12,12 +12,12 @@ val.txt and test.txt, which `--dataset=folder --source_dir=DIR` finds (--split_b
 import pathlib
 import re
 
-from absl import app
-from absl import flags
+from absl import app, flags
 import numpy as np
 
-_SOURCE = flags.DEFINE_string('source_dir', None, 'Folder with rgb/ and ir/, equal names.',
-                              required=True)
+_SOURCE = flags.DEFINE_string(
+  'source_dir', None, 'Folder with rgb/ and ir/, equal names.', required=True
+)
 _OUTPUT = flags.DEFINE_string('output', None, 'A new folder.', required=True)
 _GAP = flags.DEFINE_integer('gap', 20, 'Missing numbers that end a scene.', lower_bound=1)
 
@@ -27,11 +27,12 @@ _SEED = 0
 
 
 def scenes(names: list[str], gap: int) -> list[list[str]]:
-  """Names like FLIR_00006.jpg in groups of nearby numbers; other words before them, other groups.
-  """
+  """Names like FLIR_00006.jpg in groups of nearby numbers; other words before them, other groups."""
+
   def place(name):
     word, number = re.fullmatch(r'(.*?)(\d+)\.\w+', name).groups()
     return word, int(number)
+
   groups, before = [], None
   for name in sorted(names, key=place):
     word, number = place(name)
@@ -57,8 +58,9 @@ def main(argv: list[str]) -> None:
   if len(argv) > 1:
     raise app.UsageError(f'{argv[1]} is not a flag.')
   source, output = pathlib.Path(_SOURCE.value).resolve(), pathlib.Path(_OUTPUT.value)
-  for part, groups in split(scenes([f.name for f in (source / 'ir').iterdir()],
-                                   _GAP.value)).items():
+  for part, groups in split(
+    scenes([f.name for f in (source / 'ir').iterdir()], _GAP.value)
+  ).items():
     ids = []
     for group in groups:
       scene = pathlib.Path(group[0]).stem

@@ -13,14 +13,13 @@ step. Input and evaluation are shared out like compute. Overlap of exchange and 
 it can only help.
 """
 
+from collections.abc import Sequence
 import dataclasses
 import json
 import pathlib
 import re
-from typing import Sequence
 
-from absl import app
-from absl import logging
+from absl import app, logging
 import jax
 import numpy as np
 
@@ -30,14 +29,14 @@ from cyclegan_jax.training import parallel, state as state_lib
 
 # Bytes a second in one direction, and seconds of latency a hop. docs/scaling.md has the sources.
 LINKS = {
-    'NVLink 4, H100': (450e9, 5e-6),
-    'PCIe 5.0 x16': (63e9, 10e-6),
-    'PCIe 4.0 x16': (31.5e9, 10e-6),
-    'InfiniBand NDR 400': (50e9, 5e-6),
-    'InfiniBand HDR 200': (25e9, 5e-6),
-    '100 GbE': (12.5e9, 30e-6),
-    '25 GbE': (3.125e9, 30e-6),
-    '10 GbE': (1.25e9, 30e-6),
+  'NVLink 4, H100': (450e9, 5e-6),
+  'PCIe 5.0 x16': (63e9, 10e-6),
+  'PCIe 4.0 x16': (31.5e9, 10e-6),
+  'InfiniBand NDR 400': (50e9, 5e-6),
+  'InfiniBand HDR 200': (25e9, 5e-6),
+  '100 GbE': (12.5e9, 30e-6),
+  '25 GbE': (3.125e9, 30e-6),
+  '10 GbE': (1.25e9, 30e-6),
 }
 # Each at its own size.
 _PRESETS = {'udacity': 128, 'cyclegan': 256, 'pix2pix': 256}
@@ -50,6 +49,7 @@ _MEASURED = pathlib.Path(__file__).resolve().parent.parent / 'docs/performance/s
 @dataclasses.dataclass(frozen=True)
 class Sizes:
   """Of a preset: parameters of generators and discriminators, exchanges of statistics in a step."""
+
   generators: int
   discriminators: int
   norms: int
@@ -62,20 +62,27 @@ class Sizes:
 def sizes(preset: str) -> Sizes:
   """Counts what the devices exchange in a step of a preset."""
   config = configuration.without_data(preset, 1, _PRESETS[preset])
-  state = jax.eval_shape(lambda: state_lib.initialise(config))
-  counts = {name: sum(int(np.prod(leaf.shape)) for leaf in jax.tree.leaves(tree))
-            for name, tree in state.params.items()}
+  state = jax.eval_shape(lambda: state_lib.initialize(config))
+  counts = {
+    name: sum(int(np.prod(leaf.shape)) for leaf in jax.tree.leaves(tree))
+    for name, tree in state.params.items()
+  }
   made = networks.generators(config.model)
   one = jax.tree.map(lambda x: jax.ShapeDtypeStruct((1, *x.shape), x.dtype), state)
-  batch = {name: jax.ShapeDtypeStruct((1, 1, *config.data.image_size, channels), np.float32)
-           for name, channels in (('rgb', 3), ('ir', 1))}
+  batch = {
+    name: jax.ShapeDtypeStruct((1, 1, *config.data.image_size, channels), np.float32)
+    for name, channels in (('rgb', 3), ('ir', 1))
+  }
   step = parallel.compile_train_step(networks.build(config.model, 3, 1), config, 1)
   # Means and mean squares travel together, and so do their gradients: 2 x channels.
-  norms = re.findall(r'all_reduce.*?-> tensor<(2x\d+xf32|[^>]*)>', step.lower(one, batch).as_text(),
-                     re.DOTALL)
-  return Sizes(sum(counts[name] for name in made),
-               sum(n for name, n in counts.items() if name not in made),
-               sum(bool(re.fullmatch(r'2x\d+xf32', shape)) for shape in norms))
+  norms = re.findall(
+    r'all_reduce.*?-> tensor<(2x\d+xf32|[^>]*)>', step.lower(one, batch).as_text(), re.DOTALL
+  )
+  return Sizes(
+    sum(counts[name] for name in made),
+    sum(n for name, n in counts.items() if name not in made),
+    sum(bool(re.fullmatch(r'2x\d+xf32', shape)) for shape in norms),
+  )
 
 
 def exchange(n: int, size: float, bandwidth: float, latency: float, norms: int = 0) -> float:
@@ -84,8 +91,9 @@ def exchange(n: int, size: float, bandwidth: float, latency: float, norms: int =
   return 2 * (n - 1) / n * size / bandwidth + 2 * (n - 1) * latency + norms * tiny
 
 
-def speed_up(n: int, rows: int, rate: float, size: float, bandwidth: float, latency: float,
-             norms: int = 0) -> float:
+def speed_up(
+  n: int, rows: int, rate: float, size: float, bandwidth: float, latency: float, norms: int = 0
+) -> float:
   """Images/s of n devices, each with `rows` images a step at `rate` images/s, over those of one."""
   compute = rows / rate
   return n * compute / (compute + exchange(n, size, bandwidth, latency, norms))
@@ -109,14 +117,22 @@ def fit(devices: Sequence[int], milliseconds: Sequence[float]) -> tuple[float, f
 def tables() -> str:
   """All tables of the page, Markdown."""
   found = {preset: sizes(preset) for preset in _PRESETS}
-  lines = ['| preset | generators | discriminators | gradients, MiB | exchanges of statistics |',
-           '|---|---:|---:|---:|---:|']
-  lines += [f'| {preset}, {_PRESETS[preset]}x{_PRESETS[preset]} | {s.generators:,} | '
-            f'{s.discriminators:,} | {s.gradient_bytes / 2 ** 20:.0f} | {s.norms} |'
-            for preset, s in found.items()]
-  lines += ['', '| exchange of a step, ms: gradients + statistics | ' + ' | '.join(
-      f'{preset}, {n} devices' for preset in _PRESETS for n in _DEVICES) + ' |',
-            '|---|' + '---:|' * (len(_PRESETS) * len(_DEVICES))]
+  lines = [
+    '| preset | generators | discriminators | gradients, MiB | exchanges of statistics |',
+    '|---|---:|---:|---:|---:|',
+  ]
+  lines += [
+    f'| {preset}, {_PRESETS[preset]}x{_PRESETS[preset]} | {s.generators:,} | '
+    f'{s.discriminators:,} | {s.gradient_bytes / 2**20:.0f} | {s.norms} |'
+    for preset, s in found.items()
+  ]
+  lines += [
+    '',
+    '| exchange of a step, ms: gradients + statistics | '
+    + ' | '.join(f'{preset}, {n} devices' for preset in _PRESETS for n in _DEVICES)
+    + ' |',
+    '|---|' + '---:|' * (len(_PRESETS) * len(_DEVICES)),
+  ]
   for name, link in LINKS.items():
     cells = []
     for s in found.values():
@@ -126,17 +142,31 @@ def tables() -> str:
         cells.append(f'{1e3 * gradients:.1f} + {1e3 * norms:.1f}')
     lines.append(f'| {name} | ' + ' | '.join(cells) + ' |')
   size, norms = found['udacity'].gradient_bytes, found['udacity'].norms
-  lines += ['', '| 8 devices, `udacity` | ' + ' | '.join(
-      f'{rows} images at {rate}/s' for rows, rate in _CASES) + ' |', '|---|' + '---:|' * len(_CASES)]
-  lines += [f'| {name} | ' + ' | '.join(
+  lines += [
+    '',
+    '| 8 devices, `udacity` | '
+    + ' | '.join(f'{rows} images at {rate}/s' for rows, rate in _CASES)
+    + ' |',
+    '|---|' + '---:|' * len(_CASES),
+  ]
+  lines += [
+    f'| {name} | '
+    + ' | '.join(
       f'{speed_up(8, rows, rate, size, *link, norms):.1f} / '
-      f'{speed_up(8, rows, rate, size, *link):.1f}' for rows, rate in _CASES) + ' |'
-            for name, link in LINKS.items()]
+      f'{speed_up(8, rows, rate, size, *link):.1f}'
+      for rows, rate in _CASES
+    )
+    + ' |'
+    for name, link in LINKS.items()
+  ]
   points = json.loads(_MEASURED.read_text())['points']
   n, ms = ([point[key] for point in points] for key in ('devices', 'ms a step'))
   a, b, off = fit(n, ms)
-  lines += ['', f'Virtual devices: {a:,.0f} ms + {b:,.0f} ms (n - 1); the fit is off by '
-            f'{100 * off:.0f} % at most.']
+  lines += [
+    '',
+    f'Virtual devices: {a:,.0f} ms + {b:,.0f} ms (n - 1); the fit is off by '
+    f'{100 * off:.0f} % at most.',
+  ]
   return '\n'.join(lines)
 
 

@@ -9,6 +9,7 @@ one image in a batch: their first step is to take no time worth counting. Prints
 rounds for each phase, and how long --help and the imports take.
 """
 
+from collections.abc import Mapping, Sequence
 import json
 import os
 import pathlib
@@ -18,11 +19,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from typing import Mapping, Sequence
 
-from absl import app
-from absl import flags
-from absl import logging
+from absl import app, flags, logging
 
 from cyclegan_jax.settings import DataConfig
 import datasets
@@ -35,16 +33,21 @@ _REPOSITORY = pathlib.Path(__file__).resolve().parent.parent
 _TRAIN = [sys.executable, '-m', 'experiments.train']
 _IMPORTS = 'import jax, datasets; from cyclegan_jax.training import loop'
 # The beginnings of lines, and what has been done when they come.
-_MARKS = {'Configuration': 'imports, data, initial weights',
-          'Compiled the training step': 'training step compiled or loaded',
-          'step 1/': 'first step done'}
+_MARKS = {
+  'Configuration': 'imports, data, initial weights',
+  'Compiled the training step': 'training step compiled or loaded',
+  'step 1/': 'first step done',
+}
 _WORK = 'seconds of processor'
 
 
 def environment() -> dict[str, str]:
   """This process's, without what would take the cache's place."""
-  return {name: value for name, value in os.environ.items()
-          if not name.startswith(('JAX_COMPILATION_CACHE', 'JAX_PERSISTENT_CACHE'))}
+  return {
+    name: value
+    for name, value in os.environ.items()
+    if not name.startswith(('JAX_COMPILATION_CACHE', 'JAX_PERSISTENT_CACHE'))
+  }
 
 
 def start(preset: str, folder: pathlib.Path, cache: pathlib.Path) -> dict[str, float]:
@@ -65,11 +68,23 @@ def start(preset: str, folder: pathlib.Path, cache: pathlib.Path) -> dict[str, f
   with tempfile.TemporaryDirectory(dir=folder) as workdir:
     begin, said, found = time.perf_counter(), [], {}
     process = subprocess.Popen(
-        [*_TRAIN, f'--preset={preset}', '--dataset=synthetic', f'--data_dir={folder / "data"}',
-         f'--workdir={workdir}/run', f'--compilation_cache={cache}', '--steps=1000',
-         '--log_every=1', *([] if preset == 'demo' else ['--batch_size=1'])],
-        cwd=_REPOSITORY, env=environment(), text=True, stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT)
+      [
+        *_TRAIN,
+        f'--preset={preset}',
+        '--dataset=synthetic',
+        f'--data_dir={folder / "data"}',
+        f'--workdir={workdir}/run',
+        f'--compilation_cache={cache}',
+        '--steps=1000',
+        '--log_every=1',
+        *([] if preset == 'demo' else ['--batch_size=1']),
+      ],
+      cwd=_REPOSITORY,
+      env=environment(),
+      text=True,
+      stdout=subprocess.PIPE,
+      stderr=subprocess.STDOUT,
+    )
     try:
       for line in process.stdout:
         said.append(line)
@@ -98,8 +113,13 @@ def seconds(arguments: Sequence[str]) -> float:
   """How long a command takes; subprocess.CalledProcessError if it fails."""
   begin = time.perf_counter()
   # --help ends with status 1.
-  subprocess.run(arguments, cwd=_REPOSITORY, env=environment(), check='--help' not in arguments,
-                 stdout=subprocess.DEVNULL)
+  subprocess.run(
+    arguments,
+    cwd=_REPOSITORY,
+    env=environment(),
+    check='--help' not in arguments,
+    stdout=subprocess.DEVNULL,
+  )
   return time.perf_counter() - begin
 
 
@@ -127,10 +147,14 @@ def table(results: Mapping[str, Mapping[str, Sequence[float]]]) -> str:
   lines = ['| seconds until | ' + ' | '.join(phases) + ' |', '|---|' + '---:|' * len(phases)]
   for name, found in results.items():
     if name:
-      lines.append(f'| {name} | ' + ' | '.join(
-          f'{statistics.median(found[phase]):.1f}' for phase in phases) + ' |')
-  other = ', '.join(f'{name} {statistics.median(values):.2f} s'
-                    for name, values in results[''].items())
+      lines.append(
+        f'| {name} | '
+        + ' | '.join(f'{statistics.median(found[phase]):.1f}' for phase in phases)
+        + ' |'
+      )
+  other = ', '.join(
+    f'{name} {statistics.median(values):.2f} s' for name, values in results[''].items()
+  )
   return '\n'.join([*lines, '', f'Alone: {other}.'])
 
 
@@ -140,11 +164,15 @@ def main(argv: list[str]) -> None:
   logging.set_verbosity(logging.ERROR)  # TFDS tells each step.
   results = measure(_PRESETS.value, _ROUNDS.value)
   print(table(results))
-  print('{} cores, load {:.1f} {:.1f} {:.1f} in the last 1, 5, 15 minutes'.format(
-      os.cpu_count(), *os.getloadavg()))
+  print(
+    '{} cores, load {:.1f} {:.1f} {:.1f} in the last 1, 5, 15 minutes'.format(
+      os.cpu_count(), *os.getloadavg()
+    )
+  )
   if _JSON.value:
-    pathlib.Path(_JSON.value).write_text(json.dumps(
-        {'cores': os.cpu_count(), 'seconds': results}, indent=1) + '\n')
+    pathlib.Path(_JSON.value).write_text(
+      json.dumps({'cores': os.cpu_count(), 'seconds': results}, indent=1) + '\n'
+    )
 
 
 if __name__ == '__main__':

@@ -3,6 +3,7 @@
 For survive_kills.py and the tests.
 """
 
+from collections.abc import Callable
 import csv
 import dataclasses
 import os
@@ -12,22 +13,33 @@ import signal
 import subprocess
 import sys
 import time
-from typing import Any, Callable
+from typing import Any
 
 import jax
 import numpy as np
 from PIL import Image
 
-from cyclegan_jax import run_folder
+from cyclegan_jax.runs import run_folder
 from cyclegan_jax.training import checkpoint
 from cyclegan_jax.training.progress import CLOCKED
 
 _REPOSITORY = pathlib.Path(__file__).resolve().parent.parent
 # Rows, checkpoints and epochs (three steps) end at different steps.
-_TINY = ('--image_size=16', '--load_size=18', '--flip', '--base_width=4', '--n_residual_blocks=1',
-         '--n_downsampling=2', '--discriminator_width=4', '--discriminator_layers=2',
-         '--batch_size=4', '--n_samples=2', '--log_every=5', '--checkpoint_every=12',
-         '--keep_checkpoints=2')
+_TINY = (
+  '--image_size=16',
+  '--load_size=18',
+  '--flip',
+  '--base_width=4',
+  '--n_residual_blocks=1',
+  '--n_downsampling=2',
+  '--discriminator_width=4',
+  '--discriminator_layers=2',
+  '--batch_size=4',
+  '--n_samples=2',
+  '--log_every=5',
+  '--checkpoint_every=12',
+  '--keep_checkpoints=2',
+)
 # A moment that has not come by then (seconds) will not.
 _PATIENCE = 300.0
 _TRASH = '.trash'
@@ -49,6 +61,7 @@ class Stop:
     status: its exit status, as subprocess has it (negative: died of that signal).
     seconds: from the signal to the exit.
   """
+
   signal: int
   phase: str
   newest: int
@@ -68,6 +81,7 @@ class Ground:
     folder: of the source images, the prepared data and the compilation cache.
     flags: of the command, but for the run folder.
   """
+
   folder: pathlib.Path
   flags: tuple[str, ...]
 
@@ -80,9 +94,17 @@ def make_ground(folder: pathlib.Path, paired: bool, steps: int) -> Ground:
     for name, image in (('rgb', rgb), ('ir', rgb.convert('L'))):
       (folder / 'pairs' / name).mkdir(parents=True, exist_ok=True)
       image.save(folder / 'pairs' / name / f'{i:02}.png')
-  return Ground(folder, ('--dataset=folder', f'--source_dir={folder / "pairs"}',
-                         f'--data_dir={folder / "data"}', *_TINY, f'--steps={steps}',
-                         '--paired' if paired else '--nopaired'))
+  return Ground(
+    folder,
+    (
+      '--dataset=folder',
+      f'--source_dir={folder / "pairs"}',
+      f'--data_dir={folder / "data"}',
+      *_TINY,
+      f'--steps={steps}',
+      '--paired' if paired else '--nopaired',
+    ),
+  )
 
 
 def log(workdir: pathlib.Path) -> pathlib.Path:
@@ -118,13 +140,21 @@ class _Start:
     self._workdir = workdir
     self._newest = latest(workdir)
     self._trash = set(_names(workdir, _TRASH))
-    environment = {**os.environ, 'JAX_PLATFORMS': 'cpu', 'XLA_FLAGS': '',
-                   'JAX_COMPILATION_CACHE_DIR': str(ground.folder / 'cache'),
-                   'JAX_DISABLE_MOST_OPTIMIZATIONS': '1'}
+    environment = {
+      **os.environ,
+      'JAX_PLATFORMS': 'cpu',
+      'XLA_FLAGS': '',
+      'JAX_COMPILATION_CACHE_DIR': str(ground.folder / 'cache'),
+      'JAX_DISABLE_MOST_OPTIMIZATIONS': '1',
+    }
     with log(workdir).open('w') as out:
       self.process = subprocess.Popen(
-          [sys.executable, '-m', 'experiments.train', *ground.flags, f'--workdir={workdir}'],
-          cwd=_REPOSITORY, env=environment, stdout=out, stderr=subprocess.STDOUT)
+        [sys.executable, '-m', 'experiments.train', *ground.flags, f'--workdir={workdir}'],
+        cwd=_REPOSITORY,
+        env=environment,
+        stdout=out,
+        stderr=subprocess.STDOUT,
+      )
 
   def ready(self) -> bool:
     """Whether training begins."""
@@ -140,8 +170,15 @@ class _Start:
 
   def phase(self) -> str:
     """What it is about, or was when it was killed."""
-    return ('start-up' if not self.ready() else 'save' if self.unfinished() else
-            'clean-up' if self.discarded() else 'steps')
+    return (
+      'start-up'
+      if not self.ready()
+      else 'save'
+      if self.unfinished()
+      else 'clean-up'
+      if self.discarded()
+      else 'steps'
+    )
 
   def wait(self, happened: Callable[[], Any], pause: float = 0.0002) -> None:
     """Until something happens, or it ends."""
@@ -166,9 +203,17 @@ class _Start:
     if number == signal.SIGTERM and not re.search('^step ', text, re.MULTILINE):
       phase = 'start-up'  # Ready, but not yet listening: a step that is stopped has a line.
     left = 0 if phase == 'start-up' else len(self.unfinished() + self.discarded())
-    return Stop(number, phase, self._newest, int(began[2] or 0) if began else None,
-                latest(self._workdir), int(said[1]) if said else None, left,
-                self.process.returncode, seconds)
+    return Stop(
+      number,
+      phase,
+      self._newest,
+      int(began[2] or 0) if began else None,
+      latest(self._workdir),
+      int(said[1]) if said else None,
+      left,
+      self.process.returncode,
+      seconds,
+    )
 
 
 def finish(ground: Ground, workdir: pathlib.Path) -> Stop:
@@ -179,8 +224,9 @@ def finish(ground: Ground, workdir: pathlib.Path) -> Stop:
   return ended
 
 
-def stop(ground: Ground, workdir: pathlib.Path, number: int, aim: str,
-         rng: np.random.Generator) -> Stop:
+def stop(
+  ground: Ground, workdir: pathlib.Path, number: int, aim: str, rng: np.random.Generator
+) -> Stop:
   """Starts or resumes a run and sends it a signal at a random moment.
 
   Args:
@@ -220,17 +266,21 @@ def _content(workdir: pathlib.Path) -> dict[str, Any]:
   """What two equal runs have in common, by name."""
   step = latest(workdir)
   folder = workdir / run_folder.CHECKPOINTS
-  with checkpoint.Checkpoints(folder, run_folder.load_config(workdir),
-                              read_only=True) as checkpoints:
+  with checkpoint.Checkpoints(
+    folder, run_folder.load_config(workdir), read_only=True
+  ) as checkpoints:
     arrays = jax.tree.leaves_with_path(checkpoints.restore(step))
   return {
-      **{jax.tree_util.keystr(path): np.asarray(leaf).tobytes() for path, leaf in arrays},
-      **{file.name: file.read_text() for file in (folder / str(step) / 'data').glob('*.json')},
-      **{file.name: _unrated(file) for file in workdir.glob('*.csv')},
-      **{file.name: file.read_bytes() for file in (workdir / run_folder.SAMPLES).iterdir()}}
+    **{jax.tree_util.keystr(path): np.asarray(leaf).tobytes() for path, leaf in arrays},
+    **{file.name: file.read_text() for file in (folder / str(step) / 'data').glob('*.json')},
+    **{file.name: _unrated(file) for file in workdir.glob('*.csv')},
+    **{file.name: file.read_bytes() for file in (workdir / run_folder.SAMPLES).iterdir()},
+  }
 
 
 def _unrated(file: pathlib.Path) -> list[dict[str, str]]:
   with file.open(newline='') as lines:
-    return [{name: value for name, value in row.items() if name not in CLOCKED}
-            for row in csv.DictReader(lines)]
+    return [
+      {name: value for name, value in row.items() if name not in CLOCKED}
+      for row in csv.DictReader(lines)
+    ]

@@ -12,16 +12,15 @@ compared bit for bit. SIGTERM is sent in the same way, to the same run.
 Writes every stop to the JSON file and prints the table.
 """
 
+from collections.abc import Sequence
 import dataclasses
 import json
 import pathlib
 import signal
 import tempfile
-from typing import Any, Sequence
+from typing import Any
 
-from absl import app
-from absl import flags
-from absl import logging
+from absl import app, flags, logging
 import numpy as np
 
 from benchmarks import stops
@@ -40,30 +39,43 @@ def summary(starts: Sequence[stops.Stop]) -> dict[str, Any]:
   """The figures of all starts of a run, the last of which came to its end."""
   kills = [start for start in starts if start.signal == signal.SIGKILL]
   # Before the first step SIGTERM ends the process at once: there is nothing to save.
-  terms = [start for start in starts
-           if start.signal == signal.SIGTERM and start.phase != 'start-up']
+  terms = [
+    start for start in starts if start.signal == signal.SIGTERM and start.phase != 'start-up'
+  ]
   told = [start for start in starts[1:] if start.began is not None]
   return {
-      'kills': len(kills), **{f'kills during {phase}': sum(kill.phase == phase for kill in kills)
-                              for phase in ('start-up', 'steps', 'save', 'clean-up')},
-      'restarts that said where they went on': len(told),
-      'of these at the newest checkpoint': sum(start.began == start.newest for start in told),
-      'of these at step 0, no checkpoint was there': sum(start.newest == 0 for start in told),
-      'leftover folders found after kills': sum(start.leftovers for start in starts),
-      'SIGTERMs after the start-up': len(terms),
-      'of these with exit status 143': sum(term.status == 143 for term in terms),
-      'of these with the step in hand saved': sum(term.said == term.saved for term in terms),
-      'largest seconds to exit': max((term.seconds for term in terms), default=None)}
+    'kills': len(kills),
+    **{
+      f'kills during {phase}': sum(kill.phase == phase for kill in kills)
+      for phase in ('start-up', 'steps', 'save', 'clean-up')
+    },
+    'restarts that said where they went on': len(told),
+    'of these at the newest checkpoint': sum(start.began == start.newest for start in told),
+    'of these at step 0, no checkpoint was there': sum(start.newest == 0 for start in told),
+    'leftover folders found after kills': sum(start.leftovers for start in starts),
+    'SIGTERMs after the start-up': len(terms),
+    'of these with exit status 143': sum(term.status == 143 for term in terms),
+    'of these with the step in hand saved': sum(term.said == term.saved for term in terms),
+    'largest seconds to exit': max((term.seconds for term in terms), default=None),
+  }
 
 
-def survive(ground: stops.Ground, workdir: pathlib.Path, signals: Sequence[tuple[int, str]],
-            rng: np.random.Generator) -> list[stops.Stop]:
+def survive(
+  ground: stops.Ground,
+  workdir: pathlib.Path,
+  signals: Sequence[tuple[int, str]],
+  rng: np.random.Generator,
+) -> list[stops.Stop]:
   """Stops a run by each (signal, aim) in turn, then lets it end; all its starts."""
   starts = []
   for number, aim in signals:
     starts.append(stops.stop(ground, workdir, number, aim, rng))
-    print('  {signal:2} in {phase:8}  began {began}  saved {saved}'.format(
-        **dataclasses.asdict(starts[-1])), flush=True)
+    print(
+      '  {signal:2} in {phase:8}  began {began}  saved {saved}'.format(
+        **dataclasses.asdict(starts[-1])
+      ),
+      flush=True,
+    )
   return starts + [stops.finish(ground, workdir)]
 
 
@@ -74,17 +86,22 @@ def moments(kills: int, terms: int, rng: np.random.Generator) -> list[tuple[int,
   return [(int(number), str(aim)) for number, aim in zip(signals, aims)]
 
 
-def measure(folder: pathlib.Path, paired: bool, kills: int, terms: int,
-            rng: np.random.Generator) -> dict[str, Any]:
+def measure(
+  folder: pathlib.Path, paired: bool, kills: int, terms: int, rng: np.random.Generator
+) -> dict[str, Any]:
   """Runs one kind of training with and without stops; its figures, and every stop."""
   ground = stops.make_ground(folder, paired, STEPS_PER_STOP * (kills + terms))
   stops.finish(ground, folder / 'reference')
   starts = survive(ground, folder / 'run', moments(kills, terms, rng), rng)
-  return {**summary(starts), 'steps': STEPS_PER_STOP * (kills + terms),
-          'leftover folders at the end': len(stops.leftovers(folder / 'run')),
-          'differences from the uninterrupted run':
-              stops.differences(folder / 'run', folder / 'reference'),
-          'starts': [dataclasses.asdict(start) for start in starts]}
+  return {
+    **summary(starts),
+    'steps': STEPS_PER_STOP * (kills + terms),
+    'leftover folders at the end': len(stops.leftovers(folder / 'run')),
+    'differences from the uninterrupted run': stops.differences(
+      folder / 'run', folder / 'reference'
+    ),
+    'starts': [dataclasses.asdict(start) for start in starts],
+  }
 
 
 def table(results: dict[str, dict[str, Any]]) -> str:
@@ -93,8 +110,9 @@ def table(results: dict[str, dict[str, Any]]) -> str:
   for name in next(iter(results.values())):
     if name != 'starts':
       values = [result[name] for result in results.values()]
-      shown = [', '.join(value) or 'none' if isinstance(value, list) else str(value)
-               for value in values]
+      shown = [
+        ', '.join(value) or 'none' if isinstance(value, list) else str(value) for value in values
+      ]
       lines.append(f'| {name} | ' + ' | '.join(shown) + ' |')
   return '\n'.join(lines)
 
@@ -107,8 +125,9 @@ def main(argv: list[str]) -> None:
   for name, paired in (('pairs', True), ('unpaired', False)):
     print(name, flush=True)
     with tempfile.TemporaryDirectory() as folder:
-      results[name] = measure(pathlib.Path(folder), paired, _KILLS.value, _TERMS.value,
-                              np.random.default_rng(int(paired)))
+      results[name] = measure(
+        pathlib.Path(folder), paired, _KILLS.value, _TERMS.value, np.random.default_rng(int(paired))
+      )
     pathlib.Path(_OUTPUT.value).write_text(json.dumps(results, indent=1) + '\n')
   print(table(results))
 

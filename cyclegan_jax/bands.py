@@ -1,6 +1,6 @@
 """Bands of the electromagnetic spectrum, and the axis on which both domains can be placed.
 
-Wavelengths are in nanometres. Imports nothing heavy: flags are checked with it.
+Wavelengths are in nanometers. Imports nothing heavy: flags are checked with it.
 """
 
 import dataclasses
@@ -13,15 +13,20 @@ PAPER = {'rgb': (380.0, 750.0), 'ir': (1000.0, 14000.0)}
 # What --ir_band has names for. nir and mwir: division by detectors of Miller & Friedman, "Photonics
 # Rules of Thumb" (2004): from the end of the eye's response to that of silicon, and the atmospheric
 # window of cooled detectors. lwir: uncooled microbolometers, whose windows open at 7.5 um.
-NAMED = {'lwir': (7500.0, 14000.0), 'mwir': (3000.0, 5000.0), 'nir': (700.0, 1000.0),
-         'paper': PAPER['ir']}
-# Centres of red (620-750), green (495-570) and blue (450-495).
-_RGB_CENTRES = (685.0, 532.5, 472.5)
+NAMED = {
+  'lwir': (7500.0, 14000.0),
+  'mwir': (3000.0, 5000.0),
+  'nir': (700.0, 1000.0),
+  'paper': PAPER['ir'],
+}
+# Centers of red (620-750), green (495-570) and blue (450-495).
+_RGB_CENTERS = (685.0, 532.5, 472.5)
 
 
 @dataclasses.dataclass(frozen=True)
 class Axis:
   """Wavelengths from minimum to maximum as positions from -1 to 1."""
+
   minimum: float
   maximum: float
   is_logarithmic: bool
@@ -53,18 +58,20 @@ def parse(name: str, text: str) -> tuple[float, float]:
     low = high = math.nan
   if not 0 < low < high < math.inf:
     names = f', or one of {", ".join(NAMED)}' if name == 'ir_band' else ''
-    raise UserError(f'--{name}={text}: expected the shortest and the longest wavelength in nm, '
-                    f'such as 380:750{names}.')
+    raise UserError(
+      f'--{name}={text}: expected the shortest and the longest wavelength in nm, '
+      f'such as 380:750{names}.'
+    )
   return low, high
 
 
-def centres(domain: str, channels: int, band: tuple[float, float]) -> tuple[float, ...]:
+def centers(domain: str, channels: int, band: tuple[float, float]) -> tuple[float, ...]:
   """The wavelength that stands for each channel of an image.
 
   Those of red, green and blue for an RGB image; else the middle of the band, for all channels.
   """
   if domain == 'rgb' and channels == 3:
-    return _RGB_CENTRES
+    return _RGB_CENTERS
   return ((band[0] + band[1]) / 2,) * channels
 
 

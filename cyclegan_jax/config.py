@@ -4,14 +4,22 @@ The settings themselves are in settings.py, the presets in presets.py, what fits
 validation.py.
 """
 
+from collections.abc import Mapping
 import dataclasses
 import json
-from typing import Any, Mapping
+from typing import Any
 
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.presets import PRESETS
 from cyclegan_jax.settings import (
-    Config, differences, fields, flatten, format_value, PAIRED_SUPERVISED_WEIGHT, SECTIONS)
+  Config,
+  differences,
+  fields,
+  flatten,
+  format_value,
+  PAIRED_SUPERVISED_WEIGHT,
+  SECTIONS,
+)
 from cyclegan_jax.validation import validate
 
 
@@ -36,33 +44,38 @@ def make(preset: str = 'udacity', **overrides: Any) -> Config:
   values |= {**PRESETS[preset], 'preset': preset, **overrides}
   if 'supervised_weight' not in overrides and 'paired' in overrides:
     values['supervised_weight'] = (
-        values['supervised_weight'] or PAIRED_SUPERVISED_WEIGHT if values['paired'] else 0.0)
+      values['supervised_weight'] or PAIRED_SUPERVISED_WEIGHT if values['paired'] else 0.0
+    )
   if 'identity_weight' not in overrides and values['rgb_channels'] != values['ir_channels']:
     values['identity_weight'] = 0.0
-  config = Config(**{section: cls(**{field.name: values[field.name]
-                                     for field in dataclasses.fields(cls)})
-                     for section, cls in SECTIONS.items()})
+  config = Config(
+    **{
+      section: cls(**{field.name: values[field.name] for field in dataclasses.fields(cls)})
+      for section, cls in SECTIONS.items()
+    }
+  )
   validate(config)
   return config
 
 
 def without_shorthand(options: Mapping[str, Any]) -> dict[str, Any]:
-  """Options by field name with `emsn`, which is no field, resolved: True is normalisation='emsn'.
+  """Options by field name with `emsn`, which is no field, resolved: True is normalization='emsn'.
 
-  False is another normalisation: the given one, else 'plain'. None says nothing.
+  False is another normalization: the given one, else 'plain'. None says nothing.
 
   Raises:
-    UserError: `emsn` and `normalisation` contradict each other.
+    UserError: `emsn` and `normalization` contradict each other.
   """
   options = dict(options)
   emsn = options.pop('emsn', None)
   if emsn is None:
     return options
-  given = options.setdefault('normalisation', 'emsn' if emsn else 'plain')
+  given = options.setdefault('normalization', 'emsn' if emsn else 'plain')
   if (given == 'emsn') != emsn:
     raise UserError(
-        f'--{"" if emsn else "no"}emsn and --normalisation={given} contradict each other: --emsn '
-        'is short for --normalisation=emsn. Leave one of them out.')
+      f'--{"" if emsn else "no"}emsn and --normalization={given} contradict each other: --emsn '
+      'is short for --normalization=emsn. Leave one of them out.'
+    )
   return options
 
 
@@ -90,9 +103,14 @@ def from_json(text: str, name: str) -> Config:
   """
   try:
     tree = json.loads(text)
-    config = Config(**{section: cls(**{k: tuple(v) if isinstance(v, list) else v
-                                       for k, v in tree[section].items()})
-                       for section, cls in SECTIONS.items()})
+    config = Config(
+      **{
+        section: cls(
+          **{k: tuple(v) if isinstance(v, list) else v for k, v in tree[section].items()}
+        )
+        for section, cls in SECTIONS.items()
+      }
+    )
     validate(config)
   except (ValueError, TypeError, KeyError, AttributeError) as error:
     raise UserError(f'{name} is not a configuration that this version can read: {error}') from error

@@ -4,10 +4,11 @@ Each process has its own devices; together they are one JAX program (jax.distrib
 that has not joined others, every function here is that of a single one and costs nothing.
 """
 
+from collections.abc import Callable, Mapping, Sequence
 import dataclasses
 import os
 import pickle
-from typing import Any, Callable, Mapping, Sequence, TypeVar
+from typing import Any, TypeVar
 
 import jax
 from jax.experimental import multihost_utils
@@ -22,15 +23,22 @@ T = TypeVar('T')
 # Preparing data may take days.
 _BARRIER_MILLISECONDS = 14 * 24 * 3600 * 1000
 # Bytes sent at a time.
-_CHUNK = 2 ** 26
+_CHUNK = 2**26
 
 # What starts processes, and the variables that tell their number, this one's number, and what else
 # JAX needs to find the first of them.
 _LAUNCHERS = {
-    'Slurm': ('SLURM_STEP_NUM_TASKS', 'SLURM_PROCID',
-              ('SLURM_JOB_ID', 'SLURM_STEP_NODELIST', 'SLURM_NTASKS', 'SLURM_LOCALID')),
-    'Open MPI': ('OMPI_COMM_WORLD_SIZE', 'OMPI_COMM_WORLD_RANK',
-                 ('OMPI_MCA_orte_hnp_uri', 'OMPI_COMM_WORLD_LOCAL_RANK'))}
+  'Slurm': (
+    'SLURM_STEP_NUM_TASKS',
+    'SLURM_PROCID',
+    ('SLURM_JOB_ID', 'SLURM_STEP_NODELIST', 'SLURM_NTASKS', 'SLURM_LOCALID'),
+  ),
+  'Open MPI': (
+    'OMPI_COMM_WORLD_SIZE',
+    'OMPI_COMM_WORLD_RANK',
+    ('OMPI_MCA_orte_hnp_uri', 'OMPI_COMM_WORLD_LOCAL_RANK'),
+  ),
+}
 _KUBERNETES, _POD_NUMBER = 'KUBERNETES_SERVICE_HOST', 'JOB_COMPLETION_INDEX'
 
 
@@ -44,6 +52,7 @@ class Place:
     index: this one's number, from 0; None: JAX finds it.
     found: what has told, for messages.
   """
+
   coordinator: str | None
   count: int | None
   index: int | None
@@ -54,8 +63,13 @@ class Place:
     return f'{number} of {self.count or "several"} processes (by {self.found})'
 
 
-def place(coordinator: str | None = None, count: int | None = None, index: int | None = None,
-          wanted: bool | None = None, environ: Mapping[str, str] = os.environ) -> Place | None:
+def place(
+  coordinator: str | None = None,
+  count: int | None = None,
+  index: int | None = None,
+  wanted: bool | None = None,
+  environ: Mapping[str, str] = os.environ,
+) -> Place | None:
   """This process's place among others; None if it works alone.
 
   Flags win over the environment. From the environment alone only srun and mpirun with several
@@ -72,14 +86,22 @@ def place(coordinator: str | None = None, count: int | None = None, index: int |
   Raises:
     UserError: flags contradict each other, or some are missing.
   """
-  given = [f'--{name}' for name, value in (('coordinator_address', coordinator), (
-      'num_processes', count), ('process_id', index)) if value is not None]
+  given = [
+    f'--{name}'
+    for name, value in (
+      ('coordinator_address', coordinator),
+      ('num_processes', count),
+      ('process_id', index),
+    )
+    if value is not None
+  ]
   if wanted is False:
     if given:
       raise UserError(f'--nodistributed and {given[0]} contradict each other: give one of them.')
     return None
-  launcher = next((name for name, (number, _, _) in _LAUNCHERS.items()
-                   if _number(environ, number, 1) > 1), None)
+  launcher = next(
+    (name for name, (number, _, _) in _LAUNCHERS.items() if _number(environ, number, 1) > 1), None
+  )
   pod = _KUBERNETES in environ
   if not given and not wanted and not launcher:
     return None
@@ -89,15 +111,23 @@ def place(coordinator: str | None = None, count: int | None = None, index: int |
     index = _number(environ, _LAUNCHERS[launcher][1], None) if index is None else index
   elif pod and index is None:
     index = _number(environ, _POD_NUMBER, None)
-  missing = [name for name, value in (('--coordinator_address=HOST:PORT', coordinator), (
-      '--num_processes', count), ('--process_id', index)) if value is None]
+  missing = [
+    name
+    for name, value in (
+      ('--coordinator_address=HOST:PORT', coordinator),
+      ('--num_processes', count),
+      ('--process_id', index),
+    )
+    if value is None
+  ]
   known = launcher and all(name in environ for name in _LAUNCHERS[launcher][2])
   if missing and not known and not pod:
     raise UserError(
-        f'{" and ".join(missing)} {"is" if len(missing) == 1 else "are"} missing: {found} tells of '
-        'several processes, and JAX cannot find the others by itself. Give '
-        '--coordinator_address=HOST:PORT (a free port on the host of process 0), --num_processes '
-        'and --process_id; or --nodistributed to work alone.')
+      f'{" and ".join(missing)} {"is" if len(missing) == 1 else "are"} missing: {found} tells of '
+      'several processes, and JAX cannot find the others by itself. Give '
+      '--coordinator_address=HOST:PORT (a free port on the host of process 0), --num_processes '
+      'and --process_id; or --nodistributed to work alone.'
+    )
   _check(coordinator, count, index)
   return Place(coordinator, count, index, found)
 
@@ -109,14 +139,18 @@ def _number(environ: Mapping[str, str], name: str, otherwise: int | None) -> int
 def _check(coordinator: str | None, count: int | None, index: int | None) -> None:
   if coordinator is not None:
     host, _, port = coordinator.rpartition(':')
-    if not host or not port.isdecimal() or not 0 < int(port) < 2 ** 16:
-      raise UserError(f'--coordinator_address={coordinator}: expected HOST:PORT, the host of '
-                      'process 0 and a port that is free there, such as node1:12345.')
+    if not host or not port.isdecimal() or not 0 < int(port) < 2**16:
+      raise UserError(
+        f'--coordinator_address={coordinator}: expected HOST:PORT, the host of '
+        'process 0 and a port that is free there, such as node1:12345.'
+      )
   if count is not None and count < 1:
     raise UserError(f'--num_processes={count} must be at least 1.')
-  if index is not None and (index < 0 or count is not None and index >= count):
-    raise UserError(f'--process_id={index}: processes are numbered from 0'
-                    + (f' to {count - 1} (--num_processes={count}).' if count else '.'))
+  if index is not None and (index < 0 or (count is not None and index >= count)):
+    raise UserError(
+      f'--process_id={index}: processes are numbered from 0'
+      + (f' to {count - 1} (--num_processes={count}).' if count else '.')
+    )
 
 
 def join(where: Place, join_timeout: int, heartbeat_timeout: int) -> None:
@@ -136,23 +170,29 @@ def join(where: Place, join_timeout: int, heartbeat_timeout: int) -> None:
   # Its handler would take SIGTERM until a run's own is there (training/interruption.py).
   jax.config.update('jax_enable_preemption_service', False)
   with fatal.explained(
-      f'This is {where}. Not all of them came within {join_timeout} s (--join_timeout), or process '
-      f'0 could not be reached{f" at {where.coordinator}" if where.coordinator else ""}. See that '
-      'all were started, with the same --coordinator_address and --num_processes and a '
-      '--process_id each, and that their hosts reach that port.'):
+    f'This is {where}. Not all of them came within {join_timeout} s (--join_timeout), or process '
+    f'0 could not be reached{f" at {where.coordinator}" if where.coordinator else ""}. See that '
+    'all were started, with the same --coordinator_address and --num_processes and a '
+    '--process_id each, and that their hosts reach that port.'
+  ):
     complete = None not in (where.coordinator, where.count, where.index)
     launched = any(name in os.environ for _, _, names in _LAUNCHERS.values() for name in names)
     try:
       jax.distributed.initialize(
-          where.coordinator, where.count, where.index, initialization_timeout=join_timeout,
-          heartbeat_timeout_seconds=heartbeat_timeout,
-          # Launchers also tell which GPU is whose.
-          cluster_detection_method='deactivate' if complete and not launched else None)
+        where.coordinator,
+        where.count,
+        where.index,
+        initialization_timeout=join_timeout,
+        heartbeat_timeout_seconds=heartbeat_timeout,
+        # Launchers also tell which GPU is whose.
+        cluster_detection_method='deactivate' if complete and not launched else None,
+      )
     except (RuntimeError, ValueError) as error:
       raise UserError(
-          f'This is {where}, and it cannot join the others: {error}. Is the port of '
-          '--coordinator_address free, and is that the host of process 0? Another port may help, '
-          'or --coordinator_address, --num_processes and --process_id by hand.') from error
+        f'This is {where}, and it cannot join the others: {error}. Is the port of '
+        '--coordinator_address free, and is that the host of process 0? Another port may help, '
+        'or --coordinator_address, --num_processes and --process_id by hand.'
+      ) from error
 
 
 def joined() -> bool:
@@ -190,6 +230,7 @@ def barrier(name: str) -> None:
   """Waits until all processes are there; not on devices, so that no collective times out."""
   if joined():
     from jax._src import distributed  # As Orbax does: JAX offers no other that waits for long.
+
     distributed.global_state.client.wait_at_barrier(f'cyclegan_jax {name}', _BARRIER_MILLISECONDS)
 
 
@@ -208,7 +249,7 @@ def gather(value: Any) -> list[Any]:
   data = np.frombuffer(pickle.dumps(value), np.uint8)
   sizes = multihost_utils.process_allgather(np.array(data.size, np.int32)).reshape(-1)
   padded = np.zeros(sizes.max(), np.uint8)
-  padded[:data.size] = data
+  padded[: data.size] = data
   rows = multihost_utils.process_allgather(padded)
   return [pickle.loads(row[:size].tobytes()) for row, size in zip(rows, sizes)]
 
@@ -222,7 +263,7 @@ def broadcast(value: Any) -> Any:
   chunks = []
   for begin in range(0, int(size), _CHUNK):
     length = min(_CHUNK, int(size) - begin)
-    mine = data[begin:begin + length] if is_first() else np.zeros(length, np.uint8)
+    mine = data[begin : begin + length] if is_first() else np.zeros(length, np.uint8)
     chunks.append(multihost_utils.broadcast_one_to_all(mine))
   return pickle.loads(np.concatenate(chunks).tobytes())
 
@@ -230,8 +271,14 @@ def broadcast(value: Any) -> Any:
 def agree(what: str, value: Mapping[str, Any]) -> None:
   """Refuses processes that differ from the first one in this; UserError in those."""
   first = broadcast(value)
-  differing = [f'  {name}: {first.get(name)} there, {value.get(name)} here'
-               for name in {**first, **value} if first.get(name) != value.get(name)]
+  differing = [
+    f'  {name}: {first.get(name)} there, {value.get(name)} here'
+    for name in {**first, **value}
+    if first.get(name) != value.get(name)
+  ]
   if differing:
-    raise UserError(f'Process {numbers()[0]} has other {what} than process 0:\n'
-                    + '\n'.join(differing) + '\nGive all processes of a run the same.')
+    raise UserError(
+      f'Process {numbers()[0]} has other {what} than process 0:\n'
+      + '\n'.join(differing)
+      + '\nGive all processes of a run the same.'
+    )

@@ -7,6 +7,7 @@ instead of which they write our own and end the process. Meanwhile abort() waits
 sleep(), which is made the handler of its signal.
 """
 
+from collections.abc import Iterator
 import contextlib
 import ctypes
 import os
@@ -14,7 +15,7 @@ import re
 import signal
 import sys
 import threading
-from typing import Iterator, TextIO
+from typing import TextIO
 
 # The process lost the others: start all of them again (EX_TEMPFAIL of sysexits.h).
 EXIT_LOST = 75
@@ -23,11 +24,15 @@ _LAST_WORDS = 'Terminating process because the JAX distributed service detected 
 # Of JAX, about processes that come and go; of gloo, one line for each device.
 _NOISE = ('coordination_service.cc:', 'coordination_service_agent.cc:')
 # Gloo's threads write it at once, so that pieces of several lines mix.
-_GLOO = re.compile(r'(\[Gloo\] Rank|is connected to|Expected number of connected peer ranks is :'
-                   r'|peer ranks\.|\d|\s)*')
-_LOST = ('Another process of this run has ended, or cannot be reached any more: look at its own '
-         'output for the reason. This one stops too. What was saved before is intact: start all '
-         'processes again with the same command, and they resume.')
+_GLOO = re.compile(
+  r'(\[Gloo\] Rank|is connected to|Expected number of connected peer ranks is :'
+  r'|peer ranks\.|\d|\s)*'
+)
+_LOST = (
+  'Another process of this run has ended, or cannot be reached any more: look at its own '
+  'output for the reason. This one stops too. What was saved before is intact: start all '
+  'processes again with the same command, and they resume.'
+)
 
 _lock = threading.Lock()
 _explanation = _LOST
@@ -69,8 +74,9 @@ def _watch() -> None:
   global _errors
   sys.stdout.flush()
   # Python's own lines need no filter.
-  sys.stdout, sys.stderr = (os.fdopen(os.dup(number), 'w', buffering=1, errors='replace')
-                            for number in (1, 2))
+  sys.stdout, sys.stderr = (
+    os.fdopen(os.dup(number), 'w', buffering=1, errors='replace') for number in (1, 2)
+  )
   _errors = sys.stderr
   for number, out in ((1, sys.stdout), (2, sys.stderr)):
     reading, writing = os.pipe()
@@ -91,7 +97,7 @@ def _pass_on(reading: int, out: TextIO) -> None:
       if _LAST_WORDS in line:
         lost()
       # Messages of JAX go on in lines that do not begin with a level and a date.
-      begins = line[:1] in 'IWEF' and line[1:5].isdecimal() or not noise
+      begins = (line[:1] in 'IWEF' and line[1:5].isdecimal()) or not noise
       noise = any(word in line for word in _NOISE) if begins else noise
       if not noise and not _GLOO.fullmatch(line):
         out.write(line)

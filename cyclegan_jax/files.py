@@ -1,10 +1,10 @@
 """Files that are written whole or not at all."""
 
+from collections.abc import Iterator
 import contextlib
 import os
 import pathlib
 import secrets
-from typing import Iterator
 
 
 @contextlib.contextmanager

@@ -1,6 +1,6 @@
 """The named configurations that a run can start from.
 
-All work with every data set, with every --normalisation; flags replace single settings.
+All work with every data set, with every --normalization; flags replace single settings.
 """
 
 import types
@@ -20,12 +20,28 @@ _UDACITY = {}
 # channel counts (--ir_channels=3); otherwise identity is undefined and left out.
 #   python -m experiments.train --preset=cyclegan --dataset=osu
 _CYCLEGAN = dict(
-    generator='resnet', n_downsampling=2, n_residual_blocks=9, norm='instance',
-    initialiser='normal', discriminator='patchgan', discriminator_layers=3,
-    discriminator_activation='leaky_relu', discriminator_weight=0.5, identity_weight=5.0,
-    update_order='generators_first', redraw_fakes=False, pool_size=50, image_size=(256, 256),
-    load_size=(286, 286), resize='bicubic', flip=True, batch_size=1, epochs=200, decay_start=100,
-    decay_epochs=100)
+  generator='resnet',
+  n_downsampling=2,
+  n_residual_blocks=9,
+  norm='instance',
+  initializer='normal',
+  discriminator='patchgan',
+  discriminator_layers=3,
+  discriminator_activation='leaky_relu',
+  discriminator_weight=0.5,
+  identity_weight=5.0,
+  update_order='generators_first',
+  redraw_fakes=False,
+  pool_size=50,
+  image_size=(256, 256),
+  load_size=(286, 286),
+  resize='bicubic',
+  flip=True,
+  batch_size=1,
+  epochs=200,
+  decay_start=100,
+  decay_epochs=100,
+)
 
 # Isola, Zhu, Zhou, Efros 2017, "Image-to-Image Translation with Conditional Adversarial
 # Networks", as the same repository has it: the paired peer that the paper names. From RGB to IR
@@ -34,22 +50,53 @@ _CYCLEGAN = dict(
 # statistics (its --eval), so that a result depends on the image alone and repeats exactly.
 #   python -m experiments.train --preset=pix2pix --dataset=osu
 _PIX2PIX = dict(
-    method='pix2pix', paired=True, generator='unet', n_downsampling=8, dropout=0.5,
-    initialiser='normal', discriminator='patchgan', discriminator_layers=3,
-    discriminator_activation='leaky_relu', adversarial_loss='vanilla', discriminator_weight=0.5,
-    cycle_weight=0.0, supervised_weight=100.0, redraw_fakes=False, image_size=(256, 256),
-    load_size=(286, 286), resize='bicubic', flip=True, batch_size=1, epochs=200, decay_start=100,
-    decay_epochs=100)
+  method='pix2pix',
+  paired=True,
+  generator='unet',
+  n_downsampling=8,
+  dropout=0.5,
+  initializer='normal',
+  discriminator='patchgan',
+  discriminator_layers=3,
+  discriminator_activation='leaky_relu',
+  adversarial_loss='vanilla',
+  discriminator_weight=0.5,
+  cycle_weight=0.0,
+  supervised_weight=100.0,
+  redraw_fakes=False,
+  image_size=(256, 256),
+  load_size=(286, 286),
+  resize='bicubic',
+  flip=True,
+  batch_size=1,
+  epochs=200,
+  decay_start=100,
+  decay_epochs=100,
+)
 
 # Narrow and shallow relatives of udacity's networks that learn the synthetic scenes within
 # minutes on two CPU cores. Not meant for comparison with anything published.
 #   python -m experiments.train --preset=demo
 _DEMO = dict(
-    dataset='synthetic', paired=True, normalisation='emsn',
-    supervised_weight=PAIRED_SUPERVISED_WEIGHT, image_size=(64, 64), flip=True, base_width=24,
-    n_residual_blocks=3, n_downsampling=2, discriminator_width=24, discriminator_layers=3,
-    batch_size=8, epochs=16, log_every=50, checkpoint_every=200, upsampling='resize',
-    learning_rate=5e-4)
+  dataset='synthetic',
+  paired=True,
+  normalization='emsn',
+  supervised_weight=PAIRED_SUPERVISED_WEIGHT,
+  image_size=(64, 64),
+  flip=True,
+  base_width=24,
+  n_residual_blocks=3,
+  n_downsampling=2,
+  discriminator_width=24,
+  discriminator_layers=3,
+  batch_size=8,
+  epochs=16,
+  log_every=50,
+  checkpoint_every=200,
+  upsampling='resize',
+  learning_rate=5e-4,
+)
 
 PRESETS = types.MappingProxyType(
-    {'udacity': _UDACITY, 'cyclegan': _CYCLEGAN, 'pix2pix': _PIX2PIX, 'demo': _DEMO})
+  {'udacity': _UDACITY, 'cyclegan': _CYCLEGAN, 'pix2pix': _PIX2PIX, 'demo': _DEMO}
+)

@@ -1,7 +1,8 @@
 """What a person sees of long work: how much is done, the rate, the time left."""
 
+from collections.abc import Callable, Iterable, Iterator
 import time
-from typing import Callable, Iterable, Iterator, TypeVar
+from typing import TypeVar
 
 _SECONDS_BETWEEN_LINES = 5.0
 
@@ -34,6 +35,8 @@ def tracked(items: Iterable[T], total: int, what: str, say: Say, each: int = 1) 
     now = time.monotonic()
     if done and now - said > _SECONDS_BETWEEN_LINES:
       said, rate = now, done * each / (now - begin)
-      say(f'{what} {done * each}/{total}  {rate:.1f} images/s  '
-          f'{duration((total - done * each) / rate)} left')
+      say(
+        f'{what} {done * each}/{total}  {rate:.1f} images/s  '
+        f'{duration((total - done * each) / rate)} left'
+      )
     yield item

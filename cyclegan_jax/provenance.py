@@ -1,25 +1,32 @@
 """What a result was made with: versions of packages, and the commit of this program."""
 
+from collections.abc import Iterable
 import importlib.metadata
 import pathlib
 import platform
 import subprocess
-from typing import Iterable
 
 _PACKAGES = ('jax', 'flax', 'optax', 'orbax-checkpoint', 'grain', 'tensorflow-datasets', 'numpy')
 
 
 def versions(further: Iterable[str] = ()) -> dict[str, str]:
   """The versions of Python, of the packages that every run uses, and of further ones."""
-  return {'python': platform.python_version(),
-          **{name: importlib.metadata.version(name) for name in (*_PACKAGES, *further)}}
+  return {
+    'python': platform.python_version(),
+    **{name: importlib.metadata.version(name) for name in (*_PACKAGES, *further)},
+  }
 
 
 def commit() -> str | None:
   """The commit of the checkout this file is in, or None outside of one."""
   try:
     return subprocess.run(
-        ['git', 'describe', '--always', '--dirty', '--abbrev=40'], capture_output=True, text=True,
-        check=True, cwd=pathlib.Path(__file__).parent, timeout=10).stdout.strip()
+      ['git', 'describe', '--always', '--dirty', '--abbrev=40'],
+      capture_output=True,
+      text=True,
+      check=True,
+      cwd=pathlib.Path(__file__).parent,
+      timeout=10,
+    ).stdout.strip()
   except (OSError, subprocess.SubprocessError):
     return None

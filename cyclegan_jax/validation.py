@@ -4,8 +4,7 @@ import dataclasses
 import math
 from typing import Any
 
-from cyclegan_jax import bands
-from cyclegan_jax import radiometry
+from cyclegan_jax import bands, radiometry
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.settings import Config, DataConfig, flatten, format_value
 
@@ -28,21 +27,42 @@ def validate(config: Config) -> None:
 
 
 def _validate_numbers(flat: dict[str, Any]) -> None:
-  for name in ('n_downsampling', 'base_width', 'discriminator_layers', 'discriminator_width',
-               'batch_size', 'accumulate', 'log_every', 'keep_checkpoints', 'n_samples',
-               'learning_rate'):
+  for name in (
+    'n_downsampling',
+    'base_width',
+    'discriminator_layers',
+    'discriminator_width',
+    'batch_size',
+    'accumulate',
+    'log_every',
+    'keep_checkpoints',
+    'n_samples',
+    'learning_rate',
+  ):
     if not 0 < flat[name] < math.inf:
       raise UserError(f'--{name}={flat[name]} must be a number greater than 0.')
-  for name in ('n_residual_blocks', 'steps', 'epochs', 'checkpoint_every', 'pool_size',
-               'decay_start', 'decay_epochs', 'discriminator_weight', 'cycle_weight',
-               'identity_weight', 'supervised_weight', 'ssim_weight', 'gradient_weight'):
+  for name in (
+    'n_residual_blocks',
+    'steps',
+    'epochs',
+    'checkpoint_every',
+    'pool_size',
+    'decay_start',
+    'decay_epochs',
+    'discriminator_weight',
+    'cycle_weight',
+    'identity_weight',
+    'supervised_weight',
+    'ssim_weight',
+    'gradient_weight',
+  ):
     if not 0 <= flat[name] < math.inf:
       raise UserError(f'--{name}={flat[name]} must be a number of at least 0.')
   for name in ('beta1', 'beta2', 'ema_decay', 'dropout'):
     if not 0 <= flat[name] < 1:
       raise UserError(f'--{name}={flat[name]} must be at least 0 and less than 1.')
-  if not 0 <= flat['seed'] < 2 ** 32:
-    raise UserError(f'--seed={flat["seed"]} must be from 0 to {2 ** 32 - 1}.')
+  if not 0 <= flat['seed'] < 2**32:
+    raise UserError(f'--seed={flat["seed"]} must be from 0 to {2**32 - 1}.')
 
 
 def validate_data(data: DataConfig) -> None:
@@ -55,47 +75,63 @@ def validate_data(data: DataConfig) -> None:
   radiometry.parse(data.ir_range)
   for name in ('image_size', 'load_size'):
     size = getattr(data, name)
-    if not (isinstance(size, tuple) and len(size) == 2
-            and all(isinstance(side, int) and side >= 0 for side in size)):
+    if not (
+      isinstance(size, tuple)
+      and len(size) == 2
+      and all(isinstance(side, int) and side >= 0 for side in size)
+    ):
       raise UserError(f'--{name}={size}: expected a height and a width, such as (128, 160).')
   if min(data.image_size) < 1:
     raise UserError(f'--image_size={format_value(data.image_size)} must be at least 1 pixel.')
   if data.cache_gib != -1 and not 0 <= data.cache_gib < math.inf:
-    raise UserError(f'--cache_gib={data.cache_gib:g} must be a number of at least 0, or -1: a '
-                    'quarter of the memory that is free.')
+    raise UserError(
+      f'--cache_gib={data.cache_gib:g} must be a number of at least 0, or -1: a '
+      'quarter of the memory that is free.'
+    )
   if data.mask == 'crop' and data.registration == 'depth':
-    raise UserError('--mask=crop and --registration=depth contradict each other: depth has holes '
-                    'everywhere. Use --mask=loss.')
+    raise UserError(
+      '--mask=crop and --registration=depth contradict each other: depth has holes '
+      'everywhere. Use --mask=loss.'
+    )
   if data.load_size != (0, 0) and data.resize == 'none':
     raise UserError('--load_size and --resize=none contradict each other: give one of them.')
   if data.load_size != (0, 0) and any(
-      load < crop for load, crop in zip(data.load_size, data.image_size)):
+    load < crop for load, crop in zip(data.load_size, data.image_size)
+  ):
     raise UserError(
-        f'The crop is larger than the image: --image_size={format_value(data.image_size)} does '
-        f'not fit into --load_size={format_value(data.load_size)}.')
+      f'The crop is larger than the image: --image_size={format_value(data.image_size)} does '
+      f'not fit into --load_size={format_value(data.load_size)}.'
+    )
 
 
 def _validate_bands(data: DataConfig) -> None:
-  kind = data.normalisation
+  kind = data.normalization
   for field in dataclasses.fields(data):
     value = getattr(data, field.name)
-    if (field.name in ('rgb_band', 'ir_band', 'axis_band') and value != field.default
-        and not kind.startswith('spectral_')):
-      raise UserError(f'--{field.name}={value} says nothing to --normalisation={kind}, in which '
-                      'bands cancel. Leave it out, or choose spectral_linear, spectral_log or '
-                      'spectral_channels.')
+    if (
+      field.name in ('rgb_band', 'ir_band', 'axis_band')
+      and value != field.default
+      and not kind.startswith('spectral_')
+    ):
+      raise UserError(
+        f'--{field.name}={value} says nothing to --normalization={kind}, in which '
+        'bands cancel. Leave it out, or choose spectral_linear, spectral_log or '
+        'spectral_channels.'
+      )
   axis = bands.parse('axis_band', data.axis_band)
   for domain in ('rgb', 'ir'):
     band = bands.parse(f'{domain}_band', getattr(data, f'{domain}_band'))
     if not axis[0] <= band[0] < band[1] <= axis[1]:
       raise UserError(
-          f'--{domain}_band={getattr(data, f"{domain}_band")} ({bands.format_band(band)}) does not '
-          f'lie within --axis_band={data.axis_band}. Give a longer axis.')
-    centres = bands.centres(domain, getattr(data, f'{domain}_channels'), band)
-    if kind == 'spectral_channels' and not band[0] <= min(centres) <= max(centres) <= band[1]:
+        f'--{domain}_band={getattr(data, f"{domain}_band")} ({bands.format_band(band)}) does not '
+        f'lie within --axis_band={data.axis_band}. Give a longer axis.'
+      )
+    centers = bands.centers(domain, getattr(data, f'{domain}_channels'), band)
+    if kind == 'spectral_channels' and not band[0] <= min(centers) <= max(centers) <= band[1]:
       raise UserError(
-          f'--{domain}_band={data.rgb_band} does not hold the wavelengths of red, green and blue, '
-          f'{max(centres):g} to {min(centres):g} nm. Leave it out, or give --rgb_channels=1.')
+        f'--{domain}_band={data.rgb_band} does not hold the wavelengths of red, green and blue, '
+        f'{max(centers):g} to {min(centers):g} nm. Leave it out, or give --rgb_channels=1.'
+      )
 
 
 def _validate_choices(section: Any) -> None:
@@ -107,18 +143,20 @@ def _validate_choices(section: Any) -> None:
 
 def _validate_size(config: Config) -> None:
   data, model = config.data, config.model
-  stride = 2 ** model.n_downsampling
+  stride = 2**model.n_downsampling
   if any(side % stride for side in data.image_size):
     raise UserError(
-        f'--image_size={format_value(data.image_size)}: both sides must be multiples of {stride}, '
-        f'the total stride of --n_downsampling={model.n_downsampling}.')
+      f'--image_size={format_value(data.image_size)}: both sides must be multiples of {stride}, '
+      f'the total stride of --n_downsampling={model.n_downsampling}.'
+    )
   # PyTorch's 4x4 convolutions of stride 1 and padding 1 each take a row away.
   last = 2 if model.discriminator == 'strided' else 3
-  smallest = max(last * 2 ** model.discriminator_layers, SMALLEST_IMAGE)
+  smallest = max(last * 2**model.discriminator_layers, SMALLEST_IMAGE)
   if min(data.image_size) < smallest:
     raise UserError(
-        f'--image_size={format_value(data.image_size)} is too small for '
-        f'--discriminator_layers={model.discriminator_layers}: at least {smallest} pixels a side.')
+      f'--image_size={format_value(data.image_size)} is too small for '
+      f'--discriminator_layers={model.discriminator_layers}: at least {smallest} pixels a side.'
+    )
   if model.generator == 'unet' and model.n_downsampling < 3:
     raise UserError(f'--n_downsampling={model.n_downsampling}: a unet has at least 3.')
   if model.dropout and model.generator != 'unet':
@@ -127,39 +165,48 @@ def _validate_size(config: Config) -> None:
 
 def _validate_precision(config: Config) -> None:
   data = config.data
-  if config.model.precision != 'bfloat16' or not data.normalisation.startswith('spectral_'):
+  if config.model.precision != 'bfloat16' or not data.normalization.startswith('spectral_'):
     return
-  from cyclegan_jax import emsn  # Late: needs numpy and JAX. pylint: disable=g-import-not-at-top
-  for domain, norm in emsn.normalisations(data).items():
-    levels = emsn.levels_in_bfloat16(norm)
-    if levels < emsn.LEVELS:
+  from cyclegan_jax import (
+    normalization,  # Late: needs numpy and JAX. pylint: disable=g-import-not-at-top
+  )
+
+  for domain, norm in normalization.normalizations(data).items():
+    levels = normalization.levels_in_bfloat16(norm)
+    if levels < normalization.LEVELS:
       low, high = norm.interval
       raise UserError(
-          f'--precision=bfloat16 leaves {levels} of the {emsn.LEVELS} grey levels of '
-          f'{domain.upper()} images: --normalisation={data.normalisation} puts them into '
-          f'[{low:.3f}, {high:.3f}]. Give --precision=float32, or another --normalisation.')
+        f'--precision=bfloat16 leaves {levels} of the {normalization.LEVELS} gray levels of '
+        f'{domain.upper()} images: --normalization={data.normalization} puts them into '
+        f'[{low:.3f}, {high:.3f}]. Give --precision=float32, or another --normalization.'
+      )
 
 
 def _validate_losses(config: Config) -> None:
   data, loss = config.data, config.loss
   for name in ('supervised_weight', 'ssim_weight', 'gradient_weight'):
     if getattr(loss, name) and not data.paired:
-      raise UserError(f'--{name}={getattr(loss, name):g} compares a generated image with the true '
-                      'one of the same scene: it needs --paired.')
+      raise UserError(
+        f'--{name}={getattr(loss, name):g} compares a generated image with the true '
+        'one of the same scene: it needs --paired.'
+      )
   if loss.identity_weight and data.rgb_channels != data.ir_channels:
     raise UserError(
-        f'--identity_weight={loss.identity_weight:g} feeds a generator images of its own '
-        'output domain, which needs equal channel counts, found --rgb_channels='
-        f'{data.rgb_channels} and --ir_channels={data.ir_channels}. Set --ir_channels=3, or '
-        '--identity_weight=0.')
+      f'--identity_weight={loss.identity_weight:g} feeds a generator images of its own '
+      'output domain, which needs equal channel counts, found --rgb_channels='
+      f'{data.rgb_channels} and --ir_channels={data.ir_channels}. Set --ir_channels=3, or '
+      '--identity_weight=0.'
+    )
   if config.model.method != 'pix2pix':
     return
   if not data.paired:
     raise UserError('--method=pix2pix learns from pairs alone: it needs --paired.')
   for name in ('cycle_weight', 'identity_weight'):
     if getattr(loss, name):
-      raise UserError(f'--{name}={getattr(loss, name):g}: pix2pix has one generator, and no such '
-                      f'term. Give --{name}=0, or start from --preset=pix2pix.')
+      raise UserError(
+        f'--{name}={getattr(loss, name):g}: pix2pix has one generator, and no such '
+        f'term. Give --{name}=0, or start from --preset=pix2pix.'
+      )
 
 
 def _validate_schedule(config: Config) -> None:
@@ -169,9 +216,11 @@ def _validate_schedule(config: Config) -> None:
   last = train.decay_start + train.decay_epochs
   if train.decay_epochs and not train.steps and train.epochs > last:
     raise UserError(
-        f'--epochs={train.epochs}: the learning rate is 0 after --decay_start + --decay_epochs = '
-        f'{last} epochs. Change these too, and start anew in another --workdir: a finished run '
-        'cannot be made longer.')
+      f'--epochs={train.epochs}: the learning rate is 0 after --decay_start + --decay_epochs = '
+      f'{last} epochs. Change these too, and start anew in another --workdir: a finished run '
+      'cannot be made longer.'
+    )
   if train.redraw_fakes and train.update_order == 'generators_first':
-    raise UserError('--redraw_fakes belongs to --update_order=discriminators_first; give '
-                    '--noredraw_fakes.')
+    raise UserError(
+      '--redraw_fakes belongs to --update_order=discriminators_first; give --noredraw_fakes.'
+    )

@@ -6,4 +6,4 @@ reading them needs no TensorFlow.
 
 from datasets.loading import load, NAMES, open_dataset
 
-__all__ = ['load', 'NAMES', 'open_dataset']
+__all__ = ['NAMES', 'load', 'open_dataset']

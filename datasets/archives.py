@@ -1,11 +1,12 @@
 """Published image files as they lie on disk: in folders, or still in their zips."""
 
+from collections.abc import Collection, Iterator
 import os
 import pathlib
 import re
 import stat
 import threading
-from typing import Collection, Iterator, NamedTuple
+from typing import NamedTuple
 import zipfile
 import zlib
 
@@ -13,8 +14,7 @@ from cyclegan_jax import errors
 from cyclegan_jax.data import decoding, images
 
 _NUMBER = re.compile(r'(\d+)\D*$')
-_BROKEN_ZIP = (OSError, zipfile.BadZipFile, zlib.error, EOFError, RuntimeError,
-               NotImplementedError)
+_BROKEN_ZIP = (OSError, zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError)
 # Of a table or a calibration: the largest published ones have a tenth of it.
 _MAX_TEXT_BYTES = 256 * 2**20
 # Those whose reader can be told when to stop.
@@ -109,20 +109,23 @@ def _stat(path: str) -> os.stat_result:
 
 
 def _members(
-    archive: str, above: tuple[str, ...], extensions: Collection[str]
+  archive: str, above: tuple[str, ...], extensions: Collection[str]
 ) -> Iterator[Located]:
   try:
     with zipfile.ZipFile(archive) as opened:
       members = sorted(opened.infolist(), key=lambda member: member.filename)
   except _BROKEN_ZIP as error:
-    raise errors.UserError(f'{archive}: not a whole zip file ({error}); expected an archive as '
-                           'published. Download it again.') from error
+    raise errors.UserError(
+      f'{archive}: not a whole zip file ({error}); expected an archive as '
+      'published. Download it again.'
+    ) from error
   for member in members:
     *folders, name = member.filename.split('/')
     extension = os.path.splitext(name)[1].lower()
     if extension in extensions and not any(_hidden(part) for part in (*folders, name)):
-      yield Located((*above, *folders),
-                    StoredFile(archive, member.filename, member.file_size, member.CRC))
+      yield Located(
+        (*above, *folders), StoredFile(archive, member.filename, member.file_size, member.CRC)
+      )
 
 
 def _hidden(name: str) -> bool:
@@ -166,15 +169,18 @@ def _check_size(file: StoredFile) -> None:
   if os.path.splitext(file.name)[1].lower() in images.EXTENSIONS:
     decoding.check_bytes(file.size, file.shown)
   elif file.size > _MAX_TEXT_BYTES:
-    raise images.ImageError(f'{file.shown}: {file.size} bytes, more than the {_MAX_TEXT_BYTES} '
-                            'that a text file may have.')
+    raise images.ImageError(
+      f'{file.shown}: {file.size} bytes, more than the {_MAX_TEXT_BYTES} that a text file may have.'
+    )
 
 
 def _member(archive: zipfile.ZipFile, file: StoredFile) -> bytes:
   """A zip's member, of which no more is unpacked than the size that is declared."""
   member = archive.getinfo(file.name)
   if member.compress_type not in _METHODS:
-    raise images.ImageError(f'{file.shown}: compressed by method {member.compress_type}; expected '
-                            'a zip with deflate, as published: pack it again.')
+    raise images.ImageError(
+      f'{file.shown}: compressed by method {member.compress_type}; expected '
+      'a zip with deflate, as published: pack it again.'
+    )
   with archive.open(member) as stream:
     return stream.read(file.size)

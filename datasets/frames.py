@@ -4,7 +4,8 @@ Ids are 'sequence/frame' with frame numbers padded to one width, so that they so
 """
 
 import collections
-from typing import Any, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any
 
 from cyclegan_jax import errors
 from cyclegan_jax.data.source import SPLITS
@@ -20,7 +21,7 @@ _MAX_GAP_SHARE = 0.05
 
 
 def divide(
-    examples: Sequence[Any], split_by: str, held_out: Mapping[str, Collection[str]]
+  examples: Sequence[Any], split_by: str, held_out: Mapping[str, Collection[str]]
 ) -> tuple[dict[str, tuple[Any, ...]], str]:
   """Divides a data set's examples by `paper_split` or `sequence_split`.
 
@@ -37,18 +38,18 @@ def divide(
     UserError: see `sequence_split`.
   """
   ids = [example.id for example in examples]
-  if split_by == 'paper':
-    chosen = paper_split(ids)
-  else:
-    chosen = sequence_split(ids, held_out[split_by])
+  chosen = paper_split(ids) if split_by == 'paper' else sequence_split(ids, held_out[split_by])
   found = {split: tuple(e for e in examples if chosen.get(e.id) == split) for split in SPLITS}
   note = f'Split by {split_by}: ' + ', '.join(
-      f'{len(members)} {split}' for split, members in found.items())
+    f'{len(members)} {split}' for split, members in found.items()
+  )
   if left_out := len(examples) - len(chosen):
     note += f'; {left_out} between training and validation are left out'
   if split_by == 'paper':
-    note += ('. Neighbouring video frames are in different splits: results on this test split '
-             'say little about new scenes')
+    note += (
+      '. Neighboring video frames are in different splits: results on this test split '
+      'say little about new scenes'
+    )
   return {split: members for split, members in found.items() if members}, note + '.'
 
 
@@ -57,7 +58,7 @@ def paper_split(ids: Iterable[str]) -> dict[str, str]:
 
   The choice depends on the id alone (its SHA-256), so that it is the same on every machine
   and other frames coming or going do not change it. The shares hold only approximately, and
-  of very few frames a split may get none. Neighbouring video frames end up in different
+  of very few frames a split may get none. Neighboring video frames end up in different
   splits: results on such a test split say little about new scenes.
 
   Returns:
@@ -66,19 +67,16 @@ def paper_split(ids: Iterable[str]) -> dict[str, str]:
   chosen = {}
   for id_ in ids:
     place = splits.unit_hash(id_)
-    chosen[id_] = ('train' if place < _VALIDATION else
-                   'validation' if place < _TEST else 'test')
+    chosen[id_] = 'train' if place < _VALIDATION else 'validation' if place < _TEST else 'test'
   return chosen
 
 
-def sequence_split(
-    ids: Iterable[str], test: Collection[str], gap: int = 60
-) -> dict[str, str]:
+def sequence_split(ids: Iterable[str], test: Collection[str], gap: int = 60) -> dict[str, str]:
   """Whole sequences for test; validation from the other ones.
 
   If four or more sequences are left for training, the shortest of them is the validation
   split. Otherwise validation is the last tenth of each, and the `gap` frames before it
-  are left out, for they look like their neighbours (at most 5 % of a sequence, but at
+  are left out, for they look like their neighbors (at most 5 % of a sequence, but at
   least one frame).
 
   Args:
@@ -98,14 +96,16 @@ def sequence_split(
   others = sorted(members.keys() - set(test))
   if not members.keys() & set(test) or not others:
     raise errors.UserError(
-        f'--split_by: sequences {", ".join(sorted(test))} are to be held out for testing, but '
-        f'the data have {", ".join(sorted(members)) or "none"}; expected some of them and '
-        'others for training. Complete the data, or use --split_by=paper.')
+      f'--split_by: sequences {", ".join(sorted(test))} are to be held out for testing, but '
+      f'the data have {", ".join(sorted(members)) or "none"}; expected some of them and '
+      'others for training. Complete the data, or use --split_by=paper.'
+    )
   chosen = {id_: 'test' for name in members if name in test for id_ in members[name]}
   if len(others) >= _MIN_WHOLE:
     shortest = min(others, key=lambda name: (len(members[name]), name))
-    return chosen | {id_: 'validation' if name == shortest else 'train'
-                     for name in others for id_ in members[name]}
+    return chosen | {
+      id_: 'validation' if name == shortest else 'train' for name in others for id_ in members[name]
+    }
   for name in others:
     chosen |= _with_validation_block(name, members[name], gap)
   return chosen
@@ -118,10 +118,10 @@ def _with_validation_block(name: str, ids: Sequence[str], gap: int) -> dict[str,
   train = len(ids) - validation - gap
   if train < 1:
     raise errors.UserError(
-        f'--split_by: sequence {name} has {len(ids)} frame(s); expected at least 3, to divide it '
-        'into training and validation. Complete the data, or use --split_by=paper.')
-  return (dict.fromkeys(ids[:train], 'train')
-          | dict.fromkeys(ids[train + gap:], 'validation'))
+      f'--split_by: sequence {name} has {len(ids)} frame(s); expected at least 3, to divide it '
+      'into training and validation. Complete the data, or use --split_by=paper.'
+    )
+  return dict.fromkeys(ids[:train], 'train') | dict.fromkeys(ids[train + gap :], 'validation')
 
 
 def ranges(numbers: Iterable[int]) -> str:

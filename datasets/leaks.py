@@ -1,15 +1,16 @@
 """How near the images of validation and test are to those of training."""
 
+from collections.abc import Iterable, Iterator, Mapping
 import json
 import pathlib
-from typing import Any, Iterable, Iterator, Mapping, NamedTuple
+from typing import Any, NamedTuple
 
 import grain
 import numpy as np
 import tensorflow_datasets as tfds
 
 from cyclegan_jax import files
-from cyclegan_jax.data import images, pipeline, views
+from cyclegan_jax.data import images, pipeline, record_images
 from cyclegan_jax.data.source import Split
 
 _FILE = 'leaks.json'
@@ -23,7 +24,7 @@ class LeakReport(NamedTuple):
   """How near frames are to the training frames; see leak_report().
 
   Attributes:
-    distances: split -> float32 [frames], RMS differences in grey levels from 0 to 255.
+    distances: split -> float32 [frames], RMS differences in gray levels from 0 to 255.
     text: a sentence for each split.
   """
 
@@ -50,11 +51,14 @@ def check(splits: Mapping[str, Split], folder: pathlib.Path) -> str:
   except (OSError, ValueError, KeyError, TypeError):
     pass  # Not there yet, or damaged.
   ids = {name: [] for name in splits}
-  report = leak_report({name: _small_images(split, ids[name])
-                        for name, split in splits.items()})
-  content = {'text': report.text, 'nearest': {
+  report = leak_report({name: _small_images(split, ids[name]) for name, split in splits.items()})
+  content = {
+    'text': report.text,
+    'nearest': {
       name: dict(zip(ids[name], np.round(found.astype(float), 2).tolist()))
-      for name, found in report.distances.items()}}
+      for name, found in report.distances.items()
+    },
+  }
   try:
     files.write_text(file, json.dumps(content, indent=1) + '\n')
   except OSError:
@@ -63,12 +67,12 @@ def check(splits: Mapping[str, Split], folder: pathlib.Path) -> str:
 
 
 def leak_report(
-    images_by_split: Mapping[str, Iterable[np.ndarray]], threshold: float = 2.0
+  images_by_split: Mapping[str, Iterable[np.ndarray]], threshold: float = 2.0
 ) -> LeakReport:
   """Distance of every validation and test frame to the nearest training frame.
 
-  The distance is the root mean square difference of grey thumbnails of 32 x 32 pixels, in
-  grey levels of 8 bits. Frames that follow each other in a video of a fixed camera are
+  The distance is the root mean square difference of gray thumbnails of 32 x 32 pixels, in
+  gray levels of 8 bits. Frames that follow each other in a video of a fixed camera are
   about as near as the camera's noise.
 
   Args:
@@ -84,43 +88,52 @@ def leak_report(
   if not len(train):
     raise ValueError("images_by_split needs images in the split 'train'.")
   distances = {split: _nearest(frames, train) for split, frames in thumbnails.items()}
-  return LeakReport(distances, ' '.join(
-      _sentence(split, found, threshold) for split, found in distances.items()))
+  return LeakReport(
+    distances, ' '.join(_sentence(split, found, threshold) for split, found in distances.items())
+  )
 
 
 def _small_images(split: Split, ids: list[str]) -> Iterator[np.ndarray]:
   """Yields a split's RGB images as thumbnails, read by several threads; notes their ids."""
+
   def small(record: Mapping[str, Any]) -> tuple[str, np.ndarray]:
-    return views.record_id(record), images.resize(images.read_image(record['rgb']), _THUMBNAIL)
+    return record_images.record_id(record), images.resize(
+      images.read_image(record['rgb']), _THUMBNAIL
+    )
+
   stream = pipeline.stream(grain.MapDataset.source(split.rgb).map(small))
   for id_, image in tfds.core.utils.tqdm(
-      stream, desc=f'Comparing {split.name} images...', unit=' images', total=len(split.rgb),
-      leave=False):
+    stream,
+    desc=f'Comparing {split.name} images...',
+    unit=' images',
+    total=len(split.rgb),
+    leave=False,
+  ):
     ids.append(id_)
     yield image
 
 
 def _thumbnails(frames: Iterable[np.ndarray]) -> np.ndarray:
-  """float32 [frames, pixels of a thumbnail], grey levels of 8 bits."""
+  """float32 [frames, pixels of a thumbnail], gray levels of 8 bits."""
   rows = []
   for frame in frames:
     small = images.resize(frame, _THUMBNAIL)
-    grey = images.luminance(small) if small.shape[-1] == 3 else small
-    rows.append(grey.astype(np.float32).ravel() * np.float32(255 / np.iinfo(frame.dtype).max))
+    gray = images.luminance(small) if small.shape[-1] == 3 else small
+    rows.append(gray.astype(np.float32).ravel() * np.float32(255 / np.iinfo(frame.dtype).max))
   return np.stack(rows) if rows else np.empty((0, _THUMBNAIL[0] * _THUMBNAIL[1]), np.float32)
 
 
 def _nearest(frames: np.ndarray, train: np.ndarray) -> np.ndarray:
   """RMS distance [frames] of each row to the nearest row of train."""
   # Small numbers lose less when the squares are subtracted from each other.
-  centre = train.mean(0)
-  centred = train - centre
-  squares = np.einsum('ij,ij->i', centred, centred)
+  center = train.mean(0)
+  centerd = train - center
+  squares = np.einsum('ij,ij->i', centerd, centerd)
   nearest = []
   for start in range(0, len(frames), _CHUNK):
-    chunk = frames[start:start + _CHUNK]
+    chunk = frames[start : start + _CHUNK]
     # |a - b|^2 without |a|^2, which does not change which b is nearest.
-    best = np.argmin(squares - 2 * (chunk - centre) @ centred.T, axis=1)
+    best = np.argmin(squares - 2 * (chunk - center) @ centerd.T, axis=1)
     nearest.append(np.sqrt(np.mean((chunk - train[best]) ** 2, axis=1)))
   return np.concatenate(nearest) if nearest else np.empty(0, np.float32)
 
@@ -129,6 +142,8 @@ def _sentence(split: str, distances: np.ndarray, threshold: float) -> str:
   if not len(distances):
     return f'{split}: no frames.'
   near = int(np.sum(distances < threshold))
-  return (f'{split}: the nearest training frame is {np.median(distances):.2f} grey levels away '
-          f'(median of {len(distances)}); {near} frames, {100 * near / len(distances):.1f} %, are '
-          f'near duplicates (less than {threshold:g}).')
+  return (
+    f'{split}: the nearest training frame is {np.median(distances):.2f} gray levels away '
+    f'(median of {len(distances)}); {near} frames, {100 * near / len(distances):.1f} %, are '
+    f'near duplicates (less than {threshold:g}).'
+  )

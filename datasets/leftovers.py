@@ -1,9 +1,9 @@
 """What processes that were killed have left behind."""
 
+from collections.abc import Iterable
 import pathlib
 import shutil
 import time
-from typing import Iterable
 
 import tensorflow_datasets as tfds
 

@@ -1,41 +1,49 @@
 """Opens data sets by name: prepares them once, then hands out records and examples."""
 
+from collections.abc import Callable, Iterable, Iterator, Mapping
 import contextlib
 import dataclasses
 import fcntl
 import hashlib
 import os
 import pathlib
-from typing import Any, Callable, Iterable, Iterator, Mapping
+from typing import Any
 
 import grain
 import tensorflow_datasets as tfds
 
-from cyclegan_jax import config as config_lib
-from cyclegan_jax import emsn as emsn_lib
-from cyclegan_jax.validation import validate_data
+from cyclegan_jax import config as config_lib, normalization as emsn_lib
 from cyclegan_jax.data import pipeline
 from cyclegan_jax.data.source import Dataset, Domain, Records, Split, SPLITS
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.settings import DataConfig
+from cyclegan_jax.validation import validate_data
 from datasets import leaks
 from datasets.aau import aau_dataset_builder as aau
 from datasets.folder import folder_dataset_builder as folder
-from datasets.osu import download
-from datasets.osu import osu_dataset_builder as osu
+from datasets.osu import download, osu_dataset_builder as osu
 from datasets.synthetic import synthetic_dataset_builder as synthetic
 
 
-def load(name: str, split: str = 'train', *, paired: bool = True, emsn: bool | None = None,
-         source_dir: str = '', data_dir: str = '', shuffle: bool = False, seed: int = 0,
-         **options: Any) -> grain.MapDataset:
-  """Normalised examples of a named data set, prepared on disk at the first call.
+def load(
+  name: str,
+  split: str = 'train',
+  *,
+  paired: bool = True,
+  emsn: bool | None = None,
+  source_dir: str = '',
+  data_dir: str = '',
+  shuffle: bool = False,
+  seed: int = 0,
+  **options: Any,
+) -> grain.MapDataset:
+  """Normalized examples of a named data set, prepared on disk at the first call.
 
   Args:
     name: one of NAMES.
     split: 'train', 'validation' or 'test'.
     paired: RGB and IR of one scene together; otherwise two independent orders.
-    emsn: True is short for normalisation='emsn', the paper's; see `config.without_shorthand`.
+    emsn: True is short for normalization='emsn', the paper's; see `config.without_shorthand`.
     source_dir: the folder with the raw files, where the data set needs one.
     data_dir: where prepared data sets are kept; TFDS's default if empty. One prepared copy
       serves paired and unpaired.
@@ -53,13 +61,19 @@ def load(name: str, split: str = 'train', *, paired: bool = True, emsn: bool | N
   """
   known = {field.name for field in dataclasses.fields(DataConfig)}
   if unknown := set(options) - known:
-    raise UserError(f'load() does not know {", ".join(sorted(unknown))}; there are '
-                    f'{", ".join(sorted(known))}.')
-  config = DataConfig(dataset=name, paired=paired, source_dir=source_dir, data_dir=data_dir,
-                      **config_lib.without_shorthand({**options, 'emsn': emsn}))
+    raise UserError(
+      f'load() does not know {", ".join(sorted(unknown))}; there are {", ".join(sorted(known))}.'
+    )
+  config = DataConfig(
+    dataset=name,
+    paired=paired,
+    source_dir=source_dir,
+    data_dir=data_dir,
+    **config_lib.without_shorthand({**options, 'emsn': emsn}),
+  )
   validate_data(config)
-  if not 0 <= seed < 2 ** 32:
-    raise UserError(f'seed={seed} must be from 0 to {2 ** 32 - 1}.')
+  if not 0 <= seed < 2**32:
+    raise UserError(f'seed={seed} must be from 0 to {2**32 - 1}.')
   dataset = open_dataset(config)
   pipeline.check_crop(dataset, config)
   return pipeline.examples(dataset, split, config, seed=seed, train=shuffle or not paired)
@@ -84,19 +98,30 @@ def _check_settings(config: DataConfig) -> None:
   for field in dataclasses.fields(DataConfig):
     owners, value = _OWNERS.get(field.name), getattr(config, field.name)
     if owners and config.dataset not in owners and value != field.default:
-      raise UserError(f'--{field.name}={value} says nothing to --dataset={config.dataset}; it is '
-                      f'for {" and ".join(owners)}. Leave it out.')
+      raise UserError(
+        f'--{field.name}={value} says nothing to --dataset={config.dataset}; it is '
+        f'for {" and ".join(owners)}. Leave it out.'
+      )
 
 
 def _open_synthetic(config: DataConfig, data_dir: str | None) -> Dataset:
   if config.source_dir:
-    raise UserError('--dataset=synthetic renders its images and reads none: leave out '
-                    '--source_dir, or say --dataset=folder.')
+    raise UserError(
+      '--dataset=synthetic renders its images and reads none: leave out '
+      '--source_dir, or say --dataset=folder.'
+    )
   builder = _prepared(lambda: synthetic.Builder(data_dir=data_dir))
   description = 'synthetic: rendered scenes; whole sequences belong to one split.'
   identity = [str(builder.version), str(sorted(builder.builder_config.parameters().items()))]
-  return _dataset('synthetic', description, identity, builder, config, aligned=True,
-                  max_values={'rgb': 255, 'ir': 255})
+  return _dataset(
+    'synthetic',
+    description,
+    identity,
+    builder,
+    config,
+    aligned=True,
+    max_values={'rgb': 255, 'ir': 255},
+  )
 
 
 def _open_osu(config: DataConfig, data_dir: str | None) -> Dataset:
@@ -107,11 +132,17 @@ def _open_osu(config: DataConfig, data_dir: str | None) -> Dataset:
 
 def _open_aau(config: DataConfig, data_dir: str | None) -> Dataset:
   if not config.source_dir:
-    raise UserError('--dataset=aau needs --source_dir, the folder with its files.\n'
-                    + aau.MANUAL_INSTRUCTIONS)
+    raise UserError(
+      '--dataset=aau needs --source_dir, the folder with its files.\n' + aau.MANUAL_INSTRUCTIONS
+    )
   found = aau.aau_config(
-      config.source_dir, _published_split(config), config.registration, config.plane_depth,
-      config.skip_scenes, config.allow_unmatched)
+    config.source_dir,
+    _published_split(config),
+    config.registration,
+    config.plane_depth,
+    config.skip_scenes,
+    config.allow_unmatched,
+  )
   return _open_published(aau.Builder, found, config, data_dir)
 
 
@@ -119,45 +150,73 @@ def _published_split(config: DataConfig) -> str:
   return 'paper' if config.split_by == 'auto' else config.split_by
 
 
-def _open_published(make: type[tfds.core.DatasetBuilder], found: Any, config: DataConfig,
-                    data_dir: str | None) -> Dataset:
+def _open_published(
+  make: type[tfds.core.DatasetBuilder], found: Any, config: DataConfig, data_dir: str | None
+) -> Dataset:
   """A data set of the paper's, by the configuration that describes the files found."""
   builder = _prepared(lambda: make(config=found, data_dir=data_dir))
-  description = '\n  '.join([f'{builder.name} {found.source_dir}: {found.description}',
-                             *found.notes])
+  description = '\n  '.join(
+    [f'{builder.name} {found.source_dir}: {found.description}', *found.notes]
+  )
   # The name stands for the options too, such as how thermal frames are registered.
   identity = [found.name.rpartition('-')[0], *_identity(found.examples)]
-  return _dataset(builder.name, description, identity, builder, config, aligned=True,
-                  max_values={'rgb': 255, 'ir': 255})
+  return _dataset(
+    builder.name,
+    description,
+    identity,
+    builder,
+    config,
+    aligned=True,
+    max_values={'rgb': 255, 'ir': 255},
+  )
 
 
 def _open_folder(config: DataConfig, data_dir: str | None) -> Dataset:
   if not config.source_dir:
     raise UserError('--dataset=folder needs --source_dir, the folder with your images.')
   found = folder.folder_config(
-      config.source_dir, config.rgb_dir, config.ir_dir, config.split_by,
-      rgb_channels=config.rgb_channels, ir_channels=config.ir_channels, paired=config.paired)
+    config.source_dir,
+    config.rgb_dir,
+    config.ir_dir,
+    config.split_by,
+    rgb_channels=config.rgb_channels,
+    ir_channels=config.ir_channels,
+    paired=config.paired,
+  )
   builder = _prepared(lambda: folder.Builder(config=found, data_dir=data_dir))
-  description = '\n  '.join([f'folder {config.source_dir}: {found.layout}; '
-                             f'split by {found.split_by}.', *found.notes])
+  description = '\n  '.join(
+    [f'folder {config.source_dir}: {found.layout}; split by {found.split_by}.', *found.notes]
+  )
   max_values = {name: 255 if found.dtype(name) == 'uint8' else 65535 for name in ('rgb', 'ir')}
-  return _dataset('folder', description, _identity(found.examples), builder, config,
-                  found.aligned, max_values)
+  return _dataset(
+    'folder', description, _identity(found.examples), builder, config, found.aligned, max_values
+  )
 
 
-_OPENERS = {'osu': _open_osu, 'aau': _open_aau, 'folder': _open_folder,
-            'synthetic': _open_synthetic}
+_OPENERS = {
+  'osu': _open_osu,
+  'aau': _open_aau,
+  'folder': _open_folder,
+  'synthetic': _open_synthetic,
+}
 NAMES = tuple(_OPENERS)
 # The settings that only some data sets have.
 _OWNERS = {
-    'rgb_dir': ('folder',), 'ir_dir': ('folder',), 'allow_unmatched': ('osu', 'aau'),
-    'mask': ('osu', 'aau'), 'skip_scenes': ('aau',), 'registration': ('aau',),
-    'plane_depth': ('aau',), 'split_by': ('osu', 'aau', 'folder')}
+  'rgb_dir': ('folder',),
+  'ir_dir': ('folder',),
+  'allow_unmatched': ('osu', 'aau'),
+  'mask': ('osu', 'aau'),
+  'skip_scenes': ('aau',),
+  'registration': ('aau',),
+  'plane_depth': ('aau',),
+  'split_by': ('osu', 'aau', 'folder'),
+}
 
 
 def _identity(examples: Mapping[str, Iterable[Any]]) -> list[str]:
-  return [f'{split} {example.id}' for split, chosen in sorted(examples.items())
-          for example in chosen]
+  return [
+    f'{split} {example.id}' for split, chosen in sorted(examples.items()) for example in chosen
+  ]
 
 
 def _prepared(make: Callable[[], tfds.core.DatasetBuilder]) -> tfds.core.DatasetBuilder:
@@ -174,16 +233,20 @@ def _prepared(make: Callable[[], tfds.core.DatasetBuilder]) -> tfds.core.Dataset
         builder = make()
         builder.download_and_prepare(file_format='array_record')
     except OSError as error:
-      raise UserError(f'The data set cannot be prepared in {folder}: {error}. Choose another place '
-                      'with --data_dir.') from error
+      raise UserError(
+        f'The data set cannot be prepared in {folder}: {error}. Choose another place '
+        'with --data_dir.'
+      ) from error
     finally:
       with contextlib.suppress(OSError):
         folder.rmdir()  # If nothing was written.
   for split in builder.info.splits.values():
     for file in split.filepaths:
       if not file.exists():
-        raise UserError(f'The prepared data set {builder.data_path} is not complete: {file.name} '
-                        'is missing. Delete that folder; it is then prepared anew.')
+        raise UserError(
+          f'The prepared data set {builder.data_path} is not complete: {file.name} '
+          'is missing. Delete that folder; it is then prepared anew.'
+        )
   return builder
 
 
@@ -197,11 +260,20 @@ def _alone(folder: pathlib.Path) -> Iterator[None]:
     yield
 
 
-def _dataset(name: str, description: str, identity: list[str], builder: tfds.core.DatasetBuilder,
-             config: DataConfig, aligned: bool, max_values: Mapping[str, int]) -> Dataset:
+def _dataset(
+  name: str,
+  description: str,
+  identity: list[str],
+  builder: tfds.core.DatasetBuilder,
+  config: DataConfig,
+  aligned: bool,
+  max_values: Mapping[str, int],
+) -> Dataset:
   channels = {'rgb': config.rgb_channels, 'ir': config.ir_channels}
-  domains = {key: Domain(key, channels[key], emsn_lib.normalisation(
-      key, config, float(max_values[key]))) for key in channels}
+  domains = {
+    key: Domain(key, channels[key], emsn_lib.normalization(key, config, float(max_values[key])))
+    for key in channels
+  }
   splits = {}
   for split in SPLITS:
     if aligned and split in builder.info.splits:
@@ -213,8 +285,9 @@ def _dataset(name: str, description: str, identity: list[str], builder: tfds.cor
   fingerprint = hashlib.sha256('\n'.join(identity).encode()).hexdigest()
   leak = leaks.check(splits, builder.data_path)
   description = '\n  '.join([description, *([f'Leak check: {leak}'] if leak else [])])
-  return Dataset(name, description, fingerprint, domains, splits,
-                 has_mask='mask' in builder.info.features)
+  return Dataset(
+    name, description, fingerprint, domains, splits, has_mask='mask' in builder.info.features
+  )
 
 
 def _records(builder: tfds.core.DatasetBuilder, split: str) -> Records:
@@ -226,13 +299,16 @@ def _records(builder: tfds.core.DatasetBuilder, split: str) -> Records:
       source[0]  # Opens the files.
     return source
   except RuntimeError as error:
-    raise UserError(f'The prepared data set {builder.data_path} is damaged ({error}). Delete that '
-                    'folder; it is then prepared anew.') from error
+    raise UserError(
+      f'The prepared data set {builder.data_path} is damaged ({error}). Delete that '
+      'folder; it is then prepared anew.'
+    ) from error
 
 
 @dataclasses.dataclass(frozen=True)
 class _Renamed:
   """Records of single images, seen as records of one domain."""
+
   records: Records
   domain: str
 

@@ -1,11 +1,12 @@
 """What builders share: looking at all files, encoding ahead of the writer, checksums."""
 
 import collections
+from collections.abc import Callable, Collection, Iterable, Iterator
 from concurrent import futures
 import hashlib
 import json
 import os
-from typing import Any, Callable, Collection, Iterable, Iterator, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import tensorflow_datasets as tfds
@@ -44,6 +45,7 @@ def encode_png(array: np.ndarray) -> bytes:
   noise of a camera; run lengths and Huffman codes come to about the same size.
   """
   import imagecodecs  # Slow to import.
+
   png = imagecodecs.PNG
   pixels = np.ascontiguousarray(array if array.shape[-1] == 3 else array[..., 0])
   return bytes(imagecodecs.png_encode(pixels, strategy=png.STRATEGY.RLE, filter=png.FILTER.AVG))
@@ -55,8 +57,15 @@ def looked_at(items: Collection[Item], look: Callable[[Item], Made], unit: str) 
   Pillow, imagecodecs and zlib release the interpreter's lock.
   """
   with futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-    return list(tfds.core.utils.tqdm(pool.map(look, items), desc='Checking images...',
-                                     unit=f' {unit}', total=len(items), leave=False))
+    return list(
+      tfds.core.utils.tqdm(
+        pool.map(look, items),
+        desc='Checking images...',
+        unit=f' {unit}',
+        total=len(items),
+        leave=False,
+      )
+    )
 
 
 def refuse(source_dir: str, complaints: list[str]) -> None:
@@ -64,8 +73,10 @@ def refuse(source_dir: str, complaints: list[str]) -> None:
   if complaints:
     more = len(complaints) - _MAX_NAMED
     raise errors.UserError(
-        f'{source_dir}: {len(complaints)} problem(s), nothing was prepared:\n  '
-        + '\n  '.join(complaints[:_MAX_NAMED]) + (f'\n  and {more} more.' if more > 0 else ''))
+      f'{source_dir}: {len(complaints)} problem(s), nothing was prepared:\n  '
+      + '\n  '.join(complaints[:_MAX_NAMED])
+      + (f'\n  and {more} more.' if more > 0 else '')
+    )
 
 
 def checksums(digests: Iterable[tuple[str, str, str]]) -> dict[str, str]:
@@ -80,12 +91,14 @@ def checksums(digests: Iterable[tuple[str, str, str]]) -> dict[str, str]:
   lines = collections.defaultdict(list)
   for part, id_, digest in digests:
     lines[part].append(f'{id_} {digest}')
-  return {part: f'{len(found)}:{hashlib.sha256(chr(10).join(found).encode()).hexdigest()}'
-          for part, found in sorted(lines.items())}
+  return {
+    part: f'{len(found)}:{hashlib.sha256(chr(10).join(found).encode()).hexdigest()}'
+    for part, found in sorted(lines.items())
+  }
 
 
 def record_checksums(
-    builder: tfds.core.DatasetBuilder, source_dir: str, found: dict[str, str]
+  builder: tfds.core.DatasetBuilder, source_dir: str, found: dict[str, str]
 ) -> None:
   """Compares with what other prepared copies, such as of another split, have; then records.
 
@@ -95,16 +108,18 @@ def record_checksums(
   others, changed = [], {}
   for path in sorted(builder.data_path.parents[1].glob('*/[0-9]*/metadata.json')):
     recorded = _metadata(path).get('checksums', {})
-    differing = [part for part, checksum in found.items()
-                 if _differ(checksum, recorded.get(part, checksum))]
+    differing = [
+      part for part, checksum in found.items() if _differ(checksum, recorded.get(part, checksum))
+    ]
     if differing:
       others.append(str(path.parent))
       changed |= dict.fromkeys(differing)
   if others:
     raise errors.UserError(
-        f'{source_dir}: {", ".join(changed)} has other content than when {" and ".join(others)} '
-        'was prepared; expected the same published files. Restore the files; or, if the new ones '
-        'are right, delete what was prepared from the old ones.')
+      f'{source_dir}: {", ".join(changed)} has other content than when {" and ".join(others)} '
+      'was prepared; expected the same published files. Restore the files; or, if the new ones '
+      'are right, delete what was prepared from the old ones.'
+    )
   builder.info.metadata['checksums'] = found
 
 
@@ -112,8 +127,10 @@ def _metadata(path: os.PathLike) -> dict[str, Any]:
   try:
     return json.loads(path.read_text())
   except (OSError, ValueError) as error:
-    raise errors.UserError(f'{path}: cannot be read ({error}). Delete the prepared copy '
-                           f'{path.parent}; it is then prepared anew.') from error
+    raise errors.UserError(
+      f'{path}: cannot be read ({error}). Delete the prepared copy '
+      f'{path.parent}; it is then prepared anew.'
+    ) from error
 
 
 def _differ(one: str, other: str) -> bool:

@@ -8,7 +8,7 @@ has to be moved by to lie on RGB, in pixels, to the right and downwards. score s
 is. Shifts beyond 1/8 of the longer side are not found; such pairs, and unrelated images, are
 flagged no_match. Finding suspicious pairs is no failure: the exit status is 0.
 
-Infrared in false colour is refused, unless it is to be listed: --ir_channels=3.
+Infrared in false color is refused, unless it is to be listed: --ir_channels=3.
 """
 
 from absl import flags
@@ -18,15 +18,28 @@ from cyclegan_jax.settings import DataConfig
 from cyclegan_jax.validation import validate_data
 from experiments import flags as common
 
-_DATA_FLAGS = ('dataset', 'source_dir', 'data_dir', 'rgb_dir', 'ir_dir', 'split_by',
-               'allow_unmatched', 'skip_scenes', 'registration', 'plane_depth', 'rgb_channels',
-               'ir_channels')
+_DATA_FLAGS = (
+  'dataset',
+  'source_dir',
+  'data_dir',
+  'rgb_dir',
+  'ir_dir',
+  'split_by',
+  'allow_unmatched',
+  'skip_scenes',
+  'registration',
+  'plane_depth',
+  'rgb_channels',
+  'ir_channels',
+)
 
 common.define_fields(_DATA_FLAGS)
-_OUTPUT = flags.DEFINE_string('output', None, 'The folder to write to; files of an earlier check '
-                              'are replaced.')
-_N_WORST = flags.DEFINE_integer('n_worst', 20, 'Pairs that the page shows as pictures.',
-                                lower_bound=0)
+_OUTPUT = flags.DEFINE_string(
+  'output', None, 'The folder to write to; files of an earlier check are replaced.'
+)
+_N_WORST = flags.DEFINE_integer(
+  'n_worst', 20, 'Pairs that the page shows as pictures.', lower_bound=0
+)
 
 
 def main() -> None:
@@ -38,9 +51,9 @@ def main() -> None:
   config = DataConfig(paired=True, **common.given(_DATA_FLAGS))
   validate_data(config)
   # Late, so that --help and bad flags answer at once.
+  from cyclegan_jax.pairs.pair_check import Thresholds
+  from cyclegan_jax.reports import pairs_page
   import datasets
-  from cyclegan_jax.evaluation import pair_page
-  from cyclegan_jax.evaluation.pair_check import Thresholds
 
   dataset = datasets.open_dataset(config)
   print(dataset.description)
@@ -48,14 +61,14 @@ def main() -> None:
     folder.mkdir(parents=True, exist_ok=True)  # Now: the work may be long.
   except OSError as error:
     raise UserError(f'--output={folder} cannot be made: {error.strerror}.') from error
-  pairs = pair_page.check(dataset, print)
-  content = pair_page.summary(pairs, dataset, Thresholds())
-  pair_page.write(folder, pairs, content, dataset, _N_WORST.value)
+  pairs = pairs_page.check(dataset, print)
+  content = pairs_page.summary(pairs, dataset, Thresholds())
+  pairs_page.write(folder, pairs, content, dataset, _N_WORST.value)
   counts = ', '.join(f'{flag} {count}' for flag, count in content['flags'].items() if count)
   print(f'{content["pairs"]} pairs, {content["flagged"]} flagged{": " * bool(counts)}{counts}')
   if content['median_shift'] is not None:
     print(f'median shift {content["median_shift"]:.2f} pixels')
-  print(f'Most suspicious first: {folder / pair_page.CSV}; pictures: {folder / pair_page.PAGE}')
+  print(f'Most suspicious first: {folder / pairs_page.CSV}; pictures: {folder / pairs_page.PAGE}')
 
 
 if __name__ == '__main__':

@@ -19,31 +19,51 @@ from absl import flags
 
 from cyclegan_jax.errors import UserError
 from experiments import flags as common
-from experiments import models as models_lib
+from experiments.comparison import recipes as models_lib
 
 common.define_config_flags()
 flags.adopt_module_key_flags(common)
 _OUTPUT = flags.DEFINE_string('output', None, 'The folder of the comparison.')
-_MODELS = flags.DEFINE_list('models', None, f'Models by name: {", ".join(models_lib.MODELS)}. '
-                            f'[{",".join(models_lib.PAPERS_FOUR)}]')
-_MODEL = flags.DEFINE_multi_string('model', [], "A model of your own, 'LABEL: --flag=value ...'; "
-                                   'may be repeated. A known name as label replaces that model.')
+_MODELS = flags.DEFINE_list(
+  'models',
+  None,
+  f'Models by name: {", ".join(models_lib.MODELS)}. [{",".join(models_lib.PAPERS_FOUR)}]',
+)
+_MODEL = flags.DEFINE_multi_string(
+  'model',
+  [],
+  "A model of your own, 'LABEL: --flag=value ...'; "
+  'may be repeated. A known name as label replaces that model.',
+)
 _SEEDS = flags.DEFINE_string('seeds', None, 'How many, from 0 on; or which: 0,1,2. [6]')
-_SPLIT = flags.DEFINE_enum('split', None, ['train', 'validation', 'test'],
-                           'The split to measure on. [test]')
+_SPLIT = flags.DEFINE_enum(
+  'split', None, ['train', 'validation', 'test'], 'The split to measure on. [test]'
+)
 _COMPARISONS = flags.DEFINE_list(
-    'comparisons', None, 'A-B,C-D: which models are compared, the first minus the second. [paired '
-    'with unpaired, each with EMSN with its twin without, every other with the first]')
+  'comparisons',
+  None,
+  'A-B,C-D: which models are compared, the first minus the second. [paired '
+  'with unpaired, each with EMSN with its twin without, every other with the first]',
+)
 _REFERENCE = flags.DEFINE_string('reference', None, 'Compare every other model with this one.')
 _PRIMARY = flags.DEFINE_enum(
-    'primary', None, ['psnr', 'psnr_pooled', 'ssim', 'uqi', 'uqi_sewar', 'mse', 'rmse', 'mae',
-                      'correlation'], 'The metric that the comparisons are decided by. [psnr]')
-_WORKERS = flags.DEFINE_integer('workers', 1, 'Jobs at a time. Several share the GPUs, one each '
-                                'where there are enough, and the cores.', lower_bound=1)
-_PRINT_JOBS = flags.DEFINE_boolean('print_jobs', False, 'Print the missing jobs as lines for a '
-                                   'shell, each with its number, and end.')
-_JOB = flags.DEFINE_integer('job', None, 'Run only the job of this number, and make no report.',
-                            lower_bound=0)
+  'primary',
+  None,
+  ['psnr', 'psnr_pooled', 'ssim', 'uqi', 'uqi_sewar', 'mse', 'rmse', 'mae', 'correlation'],
+  'The metric that the comparisons are decided by. [psnr]',
+)
+_WORKERS = flags.DEFINE_integer(
+  'workers',
+  1,
+  'Jobs at a time. Several share the GPUs, one each where there are enough, and the cores.',
+  lower_bound=1,
+)
+_PRINT_JOBS = flags.DEFINE_boolean(
+  'print_jobs', False, 'Print the missing jobs as lines for a shell, each with its number, and end.'
+)
+_JOB = flags.DEFINE_integer(
+  'job', None, 'Run only the job of this number, and make no report.', lower_bound=0
+)
 _REPORT_ONLY = flags.DEFINE_boolean('report_only', False, 'Train nothing.')
 
 
@@ -56,8 +76,8 @@ def main() -> int:
   if output.exists() and not output.is_dir():
     raise UserError(f'--output={output} is a file; give a folder.')
   # Late, so that --help and bad flags answer at once.
-  from experiments import jobs as jobs_lib
-  from experiments import plan as plan_lib
+  from experiments.comparison import jobs as jobs_lib, plan as plan_lib
+
   plan = _plan(output, plan_lib)
   jobs = jobs_lib.all_jobs(plan, output, _flags_of_commands())
   if _PRINT_JOBS.value:
@@ -77,8 +97,7 @@ def main() -> int:
   if _JOB.value is None:
     _report(output, plan, jobs)
   for job in failed:
-    print(f'FAILED: {job.name}. The end of {job.log}:\n{jobs_lib.last_lines(job)}',
-          file=sys.stderr)
+    print(f'FAILED: {job.name}. The end of {job.log}:\n{jobs_lib.last_lines(job)}', file=sys.stderr)
   return 1 if failed else 0
 
 
@@ -96,17 +115,23 @@ def _plan(output, plan_lib):
   if _COMPARISONS.value is not None:
     comparisons = [tuple(text.strip().split('-')) for text in _COMPARISONS.value]
     if any(len(pair) != 2 for pair in comparisons):
-      raise UserError(f'--comparisons={",".join(_COMPARISONS.value)}: expected A-B,C-D with names '
-                      'of models.')
+      raise UserError(
+        f'--comparisons={",".join(_COMPARISONS.value)}: expected A-B,C-D with names of models.'
+      )
     if _REFERENCE.value:
       raise UserError('--comparisons and --reference: give one of them.')
   elif known and not old and not _REFERENCE.value and not _MODELS.value and not _MODEL.value:
     comparisons = list(known.comparisons)
   plan = plan_lib.make(
-      shared or (known.common if known else ()), listed,
-      _seeds() or (known.seeds if known else tuple(range(6))),
-      _SPLIT.value or (known.split if known else 'test'),
-      _PRIMARY.value or (known.primary if known else 'psnr'), comparisons, _REFERENCE.value, old)
+    shared or (known.common if known else ()),
+    listed,
+    _seeds() or (known.seeds if known else tuple(range(6))),
+    _SPLIT.value or (known.split if known else 'test'),
+    _PRIMARY.value or (known.primary if known else 'psnr'),
+    comparisons,
+    _REFERENCE.value,
+    old,
+  )
   if not plan.models[0].config.data.dataset:
     raise UserError('--dataset is missing: give it, and the other settings that all models share.')
   return plan if _REPORT_ONLY.value else plan_lib.record(output, plan, old)
@@ -134,8 +159,10 @@ def _models(known) -> dict[str, str]:
   texts = {**models_lib.MODELS, **planned, **own}
   for name in names:
     if name not in texts:
-      raise UserError(f'--models={",".join(names)}: {name!r} is unknown; there are '
-                      f"{', '.join(models_lib.MODELS)}, or --model='{name or 'LABEL'}: --flags'.")
+      raise UserError(
+        f'--models={",".join(names)}: {name!r} is unknown; there are '
+        f"{', '.join(models_lib.MODELS)}, or --model='{name or 'LABEL'}: --flags'."
+      )
   return {name: texts[name] for name in dict.fromkeys([*names, *own])}
 
 
@@ -153,17 +180,23 @@ def _seeds() -> tuple[int, ...] | None:
 
 def _flags_of_commands() -> list[str]:
   """Flags of every command, apart from --workdir, that are passed on."""
-  return [flag.serialize() for flag in (flags.FLAGS['max_megapixels'],
-                                        flags.FLAGS['compilation_cache']) if flag.present]
+  return [
+    flag.serialize()
+    for flag in (flags.FLAGS['max_megapixels'], flags.FLAGS['compilation_cache'])
+    if flag.present
+  ]
 
 
 def _report(output, plan, jobs) -> None:
   """Writes the outputs from the complete runs, and says which are missing."""
-  from cyclegan_jax.comparison import compare, report, runs
+  from cyclegan_jax.comparison import compare, runs
+  from cyclegan_jax.reports import comparison_page
+
   missing = [job for job in jobs if not job.is_complete()]
   if missing:
-    print(f'{len(missing)} of {len(jobs)} jobs are missing: '
-          + '; '.join(job.name for job in missing))
+    print(
+      f'{len(missing)} of {len(jobs)} jobs are missing: ' + '; '.join(job.name for job in missing)
+    )
   complete = {(job.label, job.seed): job for job in jobs if job not in missing}
   if not complete:
     raise UserError(f'--output={output} has no complete run yet: nothing can be reported.')
@@ -172,17 +205,23 @@ def _report(output, plan, jobs) -> None:
   for model in plan.models:
     trained_as = plan.trained_as(model.label)
     models[model.label] = compare.Model(
-        model.flags, trained_as,
-        [loaded[trained_as, seed] for seed in plan.seeds if (trained_as, seed) in loaded])
+      model.flags,
+      trained_as,
+      [loaded[trained_as, seed] for seed in plan.seeds if (trained_as, seed) in loaded],
+    )
   dataset = plan.models[0].config.data.dataset
   content = compare.compare(models, plan.comparisons, plan.primary)
   content |= {
-      'dataset': dataset, 'common_flags': list(plan.common), 'planned_seeds': list(plan.seeds),
-      'history': list(plan.history), 'missing': [job.name for job in missing],
-      'paper': {'rows': models_lib.papers_rows(dataset), 'note': models_lib.PAPERS_NOTE}}
-  report.write(output, content, models)
-  print(report.summary(content))
-  print(f'Tables, curves and pictures: {output / report.PAGE}')
+    'dataset': dataset,
+    'common_flags': list(plan.common),
+    'planned_seeds': list(plan.seeds),
+    'history': list(plan.history),
+    'missing': [job.name for job in missing],
+    'paper': {'rows': models_lib.papers_rows(dataset), 'note': models_lib.PAPERS_NOTE},
+  }
+  comparison_page.write(output, content, models)
+  print(comparison_page.summary(content))
+  print(f'Tables, curves and pictures: {output / comparison_page.PAGE}')
 
 
 if __name__ == '__main__':

@@ -10,34 +10,44 @@ import dataclasses
 
 from absl import flags
 
-from experiments import flags as common
-from experiments import processes
+from experiments import flags as common, processes
 
 _CHECKPOINT = common.define_checkpoint_flag()
 common.define_place_flags()
 flags.adopt_module_key_flags(common)
 flags.adopt_module_key_flags(processes)
-_SPLIT = flags.DEFINE_enum('split', 'test', ['train', 'validation', 'test'],
-                           'The split to measure on.')
+_SPLIT = flags.DEFINE_enum(
+  'split', 'test', ['train', 'validation', 'test'], 'The split to measure on.'
+)
 
 _FID_WEIGHTS = flags.DEFINE_string(
-    'fid_weights', None, "NVIDIA's inception-2015-12-05.pt (StyleGAN2-ADA): measures FID and KID "
-    'too. Needs the extra perceptual; nothing is downloaded.')
+  'fid_weights',
+  None,
+  "NVIDIA's inception-2015-12-05.pt (StyleGAN2-ADA): measures FID and KID "
+  'too. Needs the extra perceptual; nothing is downloaded.',
+)
 _LPIPS_WEIGHTS = flags.DEFINE_string(
-    'lpips_weights', None, "NVIDIA's vgg16.pt (StyleGAN2-ADA): measures LPIPS too. Needs the extra "
-    'perceptual; nothing is downloaded.')
-_GALLERY = flags.DEFINE_integer('gallery', 24, 'About how many images the page shows; 0: none.',
-                                lower_bound=0)
+  'lpips_weights',
+  None,
+  "NVIDIA's vgg16.pt (StyleGAN2-ADA): measures LPIPS too. Needs the extra "
+  'perceptual; nothing is downloaded.',
+)
+_GALLERY = flags.DEFINE_integer(
+  'gallery', 24, 'About how many images the page shows; 0: none.', lower_bound=0
+)
 
 
 def main() -> None:
   workdir = common.workdir()
   # Late, so that --help and bad flags answer at once.
-  import datasets
-  from cyclegan_jax import distributed, run_folder
+  from cyclegan_jax import distributed
   from cyclegan_jax.data import pipeline
-  from cyclegan_jax.evaluation import baselines, measure, perceptual, report, run_page, samples
+  from cyclegan_jax.evaluation import baselines, measure
   from cyclegan_jax.inference import model as model_lib
+  from cyclegan_jax.metrics import perceptual
+  from cyclegan_jax.reports import evaluation_files, run_page
+  from cyclegan_jax.runs import run_folder
+  import datasets
 
   networks = perceptual.load(common.path(_FID_WEIGHTS.value), common.path(_LPIPS_WEIGHTS.value))
   say = distributed.of_first(print)
@@ -48,18 +58,23 @@ def main() -> None:
   dataset = distributed.first_alone(lambda: datasets.open_dataset(data), 'data')
   run_folder.check_data(workdir, dataset)
   examples = pipeline.examples(dataset, _SPLIT.value, model.config.data)
-  predict = samples.predictor(model.translators['rgb_to_ir'], model.domains['ir'])
-  predictors = {report.MODEL: predict, **baselines.baselines(dataset, model.config.data, say)}
-  results = measure.measure(predictors, examples, model.domains['ir'],
-                            model.config.train.batch_size, say, networks)
+  predict = measure.predictor(model.translators['rgb_to_ir'], model.domains['ir'])
+  predictors = {
+    evaluation_files.MODEL: predict,
+    **baselines.baselines(dataset, model.config.data, say),
+  }
+  results = measure.measure(
+    predictors, examples, model.domains['ir'], model.config.train.batch_size, say, networks
+  )
   if not distributed.is_first():
     return
   folder = workdir / run_folder.EVALUATION / _SPLIT.value
-  content = report.result(results, model.config, model.domains['ir'], _SPLIT.value, model.step,
-                          networks)
+  content = evaluation_files.result(
+    results, model.config, model.domains['ir'], _SPLIT.value, model.step, networks
+  )
   content |= {'checkpoint': _CHECKPOINT.value, 'trained_steps': model.trained_steps}
-  report.write(folder, content, results, examples, predict, model.domains, _GALLERY.value)
-  print(report.markdown(content))
+  evaluation_files.write(folder, content, results, examples, predict, model.domains, _GALLERY.value)
+  print(evaluation_files.markdown(content))
   print(f'Pictures and figures: {folder}')
   print(run_page.write([workdir], workdir / run_folder.PAGE, _SPLIT.value, _GALLERY.value))
 

@@ -1,43 +1,59 @@
 """Flags that the commands share, and what surrounds every command."""
 
+from collections.abc import Callable, Iterable, Sequence
 import contextlib
 import pathlib
 import sys
-from typing import Any, Callable, Iterable, Sequence
+from typing import Any
 
-from absl import app
-from absl import flags
-from absl import logging
+from absl import app, flags, logging
 
 from cyclegan_jax import config as config_lib
-from cyclegan_jax.settings import Config, fields, format_value
 from cyclegan_jax.errors import UserError
+from cyclegan_jax.settings import Config, fields, format_value
 from experiments import program_cache
 
 EXIT_USER_ERROR = 2
 
 
 WORKDIR = flags.DEFINE_string(
-    'workdir', None, 'The run folder. For training it may be left out: then it is in runs/, with '
-    'a name made of the settings.')
+  'workdir',
+  None,
+  'The run folder. For training it may be left out: then it is in runs/, with '
+  'a name made of the settings.',
+)
 MAX_MEGAPIXELS = flags.DEFINE_integer(
-    'max_megapixels', 67, 'Larger images are refused, in whole megapixels (millions of pixels): a '
-    'damaged or hostile file could fill the memory. Reading one takes up to 14 bytes per pixel.',
-    lower_bound=1)
+  'max_megapixels',
+  67,
+  'Larger images are refused, in whole megapixels (millions of pixels): a '
+  'damaged or hostile file could fill the memory. Reading one takes up to 14 bytes per pixel.',
+  lower_bound=1,
+)
 COMPILATION_CACHE = flags.DEFINE_string(
-    'compilation_cache', program_cache.default_folder(), 'Folder for compiled programs, which a '
-    'later start loads instead of compiling. Kept below 1 GiB; may be deleted at any time. Empty: '
-    'none. JAX_COMPILATION_CACHE_DIR in the environment wins.')
+  'compilation_cache',
+  program_cache.default_folder(),
+  'Folder for compiled programs, which a '
+  'later start loads instead of compiling. Kept below 1 GiB; may be deleted at any time. Empty: '
+  'none. JAX_COMPILATION_CACHE_DIR in the environment wins.',
+)
 
 
 def define_config_flags(flag_values: flags.FlagValues = flags.FLAGS) -> None:
   """--preset, and one flag per field of the configuration; its default is the preset's."""
-  flags.DEFINE_string('preset', 'udacity', 'The settings to start from: '
-                      f'{", ".join(config_lib.PRESETS)}. Other flags replace single ones.',
-                      flag_values=flag_values)
-  flags.DEFINE_boolean('emsn', None, "The paper's normalisation: short for --normalisation=emsn; "
-                       '--noemsn for plain, or what else --normalisation says.',
-                       flag_values=flag_values)
+  flags.DEFINE_string(
+    'preset',
+    'udacity',
+    'The settings to start from: '
+    f'{", ".join(config_lib.PRESETS)}. Other flags replace single ones.',
+    flag_values=flag_values,
+  )
+  flags.DEFINE_boolean(
+    'emsn',
+    None,
+    "The paper's normalization: short for --normalization=emsn; "
+    '--noemsn for plain, or what else --normalization says.',
+    flag_values=flag_values,
+  )
   define_fields((name for name in fields() if name != 'preset'), flag_values)
 
 
@@ -50,21 +66,26 @@ def define_fields(names: Iterable[str], flag_values: flags.FlagValues = flags.FL
     if field.metadata['choices']:
       flags.DEFINE_enum(name, None, field.metadata['choices'], help_text, flag_values=flag_values)
     else:
-      define = {bool: flags.DEFINE_boolean, int: flags.DEFINE_integer,
-                float: flags.DEFINE_float}.get(field.type, flags.DEFINE_string)
+      define = {
+        bool: flags.DEFINE_boolean,
+        int: flags.DEFINE_integer,
+        float: flags.DEFINE_float,
+      }.get(field.type, flags.DEFINE_string)
       define(name, None, help_text, flag_values=flag_values)
 
 
 def define_checkpoint_flag() -> flags.FlagHolder[str]:
   """--checkpoint, as `inference.model.load` takes it."""
-  return flags.DEFINE_string('checkpoint', 'best',
-                             'best (by the validation metric), latest, or a step.')
+  return flags.DEFINE_string(
+    'checkpoint', 'best', 'best (by the validation metric), latest, or a step.'
+  )
 
 
 def define_direction_flag() -> flags.FlagHolder[str]:
   """--direction, of a generator."""
-  return flags.DEFINE_enum('direction', 'rgb_to_ir', ['rgb_to_ir', 'ir_to_rgb'],
-                           'Which generator to use.')
+  return flags.DEFINE_enum(
+    'direction', 'rgb_to_ir', ['rgb_to_ir', 'ir_to_rgb'], 'Which generator to use.'
+  )
 
 
 def define_place_flags() -> None:
@@ -127,7 +148,7 @@ def default_workdir(config: Config) -> pathlib.Path:
   preset = [train.preset] if train.preset != 'udacity' else []
   seed = [f'seed{train.seed}'] if train.seed else []
   pairing = ['paired' if data.paired else 'unpaired']
-  pairing += [data.normalisation] if data.normalisation != 'plain' else []
+  pairing += [data.normalization] if data.normalization != 'plain' else []
   return pathlib.Path('runs', '_'.join([data.dataset] + source + preset + pairing + seed))
 
 
@@ -140,9 +161,12 @@ def _parsed(argv: Sequence[str]) -> Sequence[str]:
     sys.exit(EXIT_USER_ERROR)
 
 
-def run(main: Callable[[], Any], *, compiles: bool = True,
-        surrounding: Callable[[], contextlib.AbstractContextManager] = contextlib.nullcontext
-        ) -> None:
+def run(
+  main: Callable[[], Any],
+  *,
+  compiles: bool = True,
+  surrounding: Callable[[], contextlib.AbstractContextManager] = contextlib.nullcontext,
+) -> None:
   """Runs a command: a person's mistake is one message and exit status 2, no traceback.
 
   Args:
@@ -150,6 +174,7 @@ def run(main: Callable[[], Any], *, compiles: bool = True,
     compiles: whether this process itself runs JAX programs.
     surrounding: gives what the command runs in, such as `processes.together`.
   """
+
   def guarded(argv):
     # Lines reach a log file at once, not when a buffer is full.
     sys.stdout.reconfigure(line_buffering=True)
@@ -164,6 +189,7 @@ def run(main: Callable[[], Any], *, compiles: bool = True,
         program_cache.enable(COMPILATION_CACHE.value)
       # Late, so that --help and bad flags answer at once.
       from cyclegan_jax.data import decoding
+
       decoding.limit_megapixels(MAX_MEGAPIXELS.value)
       with surrounding():
         status = main()
@@ -174,4 +200,5 @@ def run(main: Callable[[], Any], *, compiles: bool = True,
       print('interrupted', file=sys.stderr)
       status = 130
     sys.exit(status)
+
   app.run(guarded, flags_parser=_parsed)

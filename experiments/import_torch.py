@@ -6,7 +6,7 @@
 Presets: udacity (G_XtoY.pkl, ...), cyclegan (latest_net_G_A.pth, ...), pix2pix (latest_net_G.pth,
 ...), the latter two of github.com/junyanz/pytorch-CycleGAN-and-pix2pix. The run folder is one
 before its first step: experiments.evaluate and experiments.translate work with it, and
-experiments.train with the same flags goes on from there, with fresh optimisers. The flags are
+experiments.train with the same flags goes on from there, with fresh optimizers. The flags are
 those of experiments.train; where the networks' do not fit the files, the message says which would.
 """
 
@@ -18,10 +18,12 @@ from experiments import flags as common
 common.define_config_flags()
 flags.adopt_module_key_flags(common)
 _CHECKPOINT_DIR = flags.DEFINE_string('checkpoint_dir', None, 'Folder with the PyTorch files.')
-_A_IS = flags.DEFINE_enum('a_is', 'rgb', ['rgb', 'ir'],
-                          'What domain A (junyanz) or X (udacity) of the PyTorch model is.')
-_EPOCH = flags.DEFINE_string('epoch', '', 'Which EPOCH_net_*.pth to take. Empty: the only one '
-                             'there is, or latest.')
+_A_IS = flags.DEFINE_enum(
+  'a_is', 'rgb', ['rgb', 'ir'], 'What domain A (junyanz) or X (udacity) of the PyTorch model is.'
+)
+_EPOCH = flags.DEFINE_string(
+  'epoch', '', 'Which EPOCH_net_*.pth to take. Empty: the only one there is, or latest.'
+)
 
 
 def main() -> None:
@@ -29,13 +31,15 @@ def main() -> None:
   if not _CHECKPOINT_DIR.value:
     raise UserError('--checkpoint_dir is missing: give the folder with the PyTorch files.')
   # Late, so that --help and bad flags answer at once.
-  import datasets
   from cyclegan_jax.inference import torch_import
   from cyclegan_jax.training import loop
+  import datasets
+
   workdir = common.path(common.WORKDIR.value) or common.default_workdir(config)
   loop.check_start(config, workdir)
-  state = torch_import.import_state(config, common.path(_CHECKPOINT_DIR.value), _A_IS.value,
-                                    _EPOCH.value)
+  state = torch_import.import_state(
+    config, common.path(_CHECKPOINT_DIR.value), _A_IS.value, _EPOCH.value
+  )
   loop.start(config, datasets.open_dataset(config.data), workdir, state)
   print(f'Imported into {workdir}. Next: python -m experiments.evaluate --workdir={workdir}')
 

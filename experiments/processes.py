@@ -1,28 +1,36 @@
 """Flags of the commands that several processes can do together, and what surrounds these.
 
-  srun python -m experiments.train ...         (or mpirun: nothing else is needed)
-  python -m experiments.train --coordinator_address=node1:12345 --num_processes=2 --process_id=0 ...
+srun python -m experiments.train ...         (or mpirun: nothing else is needed)
+python -m experiments.train --coordinator_address=node1:12345 --num_processes=2 --process_id=0 ...
 """
 
+from collections.abc import Iterator
 import contextlib
 import traceback
-from typing import Iterator
 
 from absl import flags
 
 _DISTRIBUTED = flags.DEFINE_boolean(
-    'distributed', None, 'Whether this process works with others. By default it does under srun '
-    'and mpirun with several tasks, and with the three flags below; in a pod of a Kubernetes '
-    'Indexed Job say so.')
+  'distributed',
+  None,
+  'Whether this process works with others. By default it does under srun '
+  'and mpirun with several tasks, and with the three flags below; in a pod of a Kubernetes '
+  'Indexed Job say so.',
+)
 _COORDINATOR = flags.DEFINE_string(
-    'coordinator_address', None, 'HOST:PORT, the host of process 0 and a port that is free there.')
+  'coordinator_address', None, 'HOST:PORT, the host of process 0 and a port that is free there.'
+)
 _COUNT = flags.DEFINE_integer('num_processes', None, 'How many processes work together.')
 _INDEX = flags.DEFINE_integer('process_id', None, "This process's number, from 0.")
-_JOIN = flags.DEFINE_integer('join_timeout', 300, 'Seconds to wait for the other processes to '
-                             'come.', lower_bound=1)
+_JOIN = flags.DEFINE_integer(
+  'join_timeout', 300, 'Seconds to wait for the other processes to come.', lower_bound=1
+)
 _HEARTBEAT = flags.DEFINE_integer(
-    'heartbeat_timeout', 30, 'Seconds of silence after which another process counts as dead.',
-    lower_bound=10)
+  'heartbeat_timeout',
+  30,
+  'Seconds of silence after which another process counts as dead.',
+  lower_bound=10,
+)
 
 # What JAX says when it is another process that is in trouble.
 _LOST = ('Gloo', 'gloo', 'NCCL', 'oordination', 'Barrier', 'UNAVAILABLE', 'DEADLINE_EXCEEDED')
@@ -37,8 +45,10 @@ def together() -> Iterator[None]:
   """
   # Late, so that --help answers at once.
   import jax
+
   from cyclegan_jax import distributed, fatal
   from cyclegan_jax.errors import UserError
+
   where = distributed.place(_COORDINATOR.value, _COUNT.value, _INDEX.value, _DISTRIBUTED.value)
   if where is None:
     yield

@@ -18,20 +18,30 @@ from typing import Any
 import warnings
 
 # Bytes, of all processors' programs together; one program has up to a few megabytes.
-MAX_SIZE = 2 ** 30
+MAX_SIZE = 2**30
 _SUFFIX = '-cache'
 _FOLDER_VARIABLE = 'JAX_COMPILATION_CACHE_DIR'
 # Set unless the user has set them.
 _SETTINGS = {
-    # Seconds; JAX's default, 1, leaves out most of what a command compiles beside the step.
-    'JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS': '0.1',
-    # XLA's own caches of GPU tuning know no limit, and a full disk would stop the compilation.
-    'JAX_PERSISTENT_CACHE_ENABLE_XLA_CACHES': 'none'}
+  # Seconds; JAX's default, 1, leaves out most of what a command compiles beside the step.
+  'JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS': '0.1',
+  # XLA's own caches of GPU tuning know no limit, and a full disk would stop the compilation.
+  'JAX_PERSISTENT_CACHE_ENABLE_XLA_CACHES': 'none',
+}
 # What of /proc/cpuinfo decides which instructions are chosen, on x86 and on ARM.
-_CPU_FACTS = ('vendor_id', 'cpu family', 'model', 'flags',
-              'CPU implementer', 'CPU variant', 'CPU part', 'Features')
+_CPU_FACTS = (
+  'vendor_id',
+  'cpu family',
+  'model',
+  'flags',
+  'CPU implementer',
+  'CPU variant',
+  'CPU part',
+  'Features',
+)
 _PROBLEM = re.compile(
-    r"Error (reading|writing) persistent compilation cache entry for '(.+?)': (.*)", re.DOTALL)
+  r"Error (reading|writing) persistent compilation cache entry for '(.+?)': (.*)", re.DOTALL
+)
 
 
 def default_folder() -> str:
@@ -116,8 +126,11 @@ class _Caretaker:
 
 
 def _tell(folder: str, reason: Any) -> None:
-  print(f'Compiled programs cannot be kept in {folder} ({reason}): the next start compiles them '
-        'again. Another folder: --compilation_cache=DIR.', file=sys.stderr)
+  print(
+    f'Compiled programs cannot be kept in {folder} ({reason}): the next start compiles them '
+    'again. Another folder: --compilation_cache=DIR.',
+    file=sys.stderr,
+  )
 
 
 def _cpu_fingerprint() -> str:

@@ -15,13 +15,21 @@ from cyclegan_jax.errors import UserError
 from experiments import flags as common
 
 flags.adopt_module_key_flags(common)
-_OUTPUT = flags.DEFINE_string('output', None, 'The HTML file. Of one run it may be left out: then '
-                              'it is report.html in the run folder.')
-_SPLIT = flags.DEFINE_enum('split', 'test', ['train', 'validation', 'test'],
-                           'Whose measurements are shown.')
+_OUTPUT = flags.DEFINE_string(
+  'output',
+  None,
+  'The HTML file. Of one run it may be left out: then it is report.html in the run folder.',
+)
+_SPLIT = flags.DEFINE_enum(
+  'split', 'test', ['train', 'validation', 'test'], 'Whose measurements are shown.'
+)
 _GALLERY = flags.DEFINE_integer(
-    'gallery', 24, 'The most images that are shown as pictures, of those that experiments.evaluate '
-    'kept (its --gallery). Each adds some 10 to 100 kB per run to the page.', lower_bound=0)
+  'gallery',
+  24,
+  'The most images that are shown as pictures, of those that experiments.evaluate '
+  'kept (its --gallery). Each adds some 10 to 100 kB per run to the page.',
+  lower_bound=0,
+)
 
 
 def main() -> None:
@@ -33,10 +41,12 @@ def main() -> None:
   if output is None and len(folders) > 1:
     raise UserError('--output is missing: name the HTML file for the page about several runs.')
   # Late, so that --help and bad flags answer at once.
-  from cyclegan_jax import run_folder
-  from cyclegan_jax.evaluation import run_page
-  print(run_page.write(folders, output or folders[0] / run_folder.PAGE, _SPLIT.value,
-                       _GALLERY.value))
+  from cyclegan_jax.reports import run_page
+  from cyclegan_jax.runs import run_folder
+
+  print(
+    run_page.write(folders, output or folders[0] / run_folder.PAGE, _SPLIT.value, _GALLERY.value)
+  )
 
 
 if __name__ == '__main__':

@@ -16,26 +16,31 @@ Under srun or mpirun with several tasks, or with --coordinator_address, --num_pr
 
 from absl import flags
 
-from experiments import flags as common
-from experiments import processes
+from experiments import flags as common, processes
 
 common.define_config_flags()
 flags.adopt_module_key_flags(common)
 flags.adopt_module_key_flags(processes)
 _DEBUG_NANS = flags.DEFINE_boolean(
-    'debug_nans', False, 'Find the operation that gives NaN: stops there, with its place in the '
-    'code. Slow: resume a diverged run with it, which goes on from before.')
+  'debug_nans',
+  False,
+  'Find the operation that gives NaN: stops there, with its place in the '
+  'code. Slow: resume a diverged run with it, which goes on from before.',
+)
 _OVERWRITE = flags.DEFINE_boolean(
-    'overwrite', False, 'Delete an earlier run in the run folder and start anew.')
+  'overwrite', False, 'Delete an earlier run in the run folder and start anew.'
+)
 
 
 def main() -> int:
   config = common.config_from_flags()
   # Late, so that --help and bad flags answer at once.
   import jax
-  import datasets
+
   from cyclegan_jax import distributed
   from cyclegan_jax.training import loop
+  import datasets
+
   jax.config.update('jax_debug_nans', _DEBUG_NANS.value)
   workdir = common.path(common.WORKDIR.value) or common.default_workdir(config)
   loop.check(config, workdir, overwrite=_OVERWRITE.value)

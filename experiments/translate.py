@@ -19,36 +19,62 @@ import sys
 from absl import flags
 
 from cyclegan_jax.errors import UserError
-from experiments import flags as common
-from experiments import processes
+from experiments import flags as common, processes
 
 _CHECKPOINT = common.define_checkpoint_flag()
 _DIRECTION = common.define_direction_flag()
 flags.adopt_module_key_flags(common)
 flags.adopt_module_key_flags(processes)
 _INPUT = flags.DEFINE_multi_string(
-    'input', None, "An image, a video, a folder, or a quoted pattern such as 'photos/*.jpg'; may "
-    'be given several times. - is one image from standard input.')
+  'input',
+  None,
+  "An image, a video, a folder, or a quoted pattern such as 'photos/*.jpg'; may "
+  'be given several times. - is one image from standard input.',
+)
 _OUTPUT = flags.DEFINE_string(
-    'output', None, 'A folder; or for a single file the name of the result, .png (.tif), for '
-    'videos .mkv. - is standard output.')
+  'output',
+  None,
+  'A folder; or for a single file the name of the result, .png (.tif), for '
+  'videos .mkv. - is standard output.',
+)
 _RECURSIVE = flags.DEFINE_boolean('recursive', True, 'Walk folders with their sub-folders.')
-_BITS = flags.DEFINE_enum('bits', None, ['8', '16'], 'Bits of the results; by itself those of the '
-                          "training images. 16 also keep what lies between an 8-bit model's grey "
-                          'levels.')
+_BITS = flags.DEFINE_enum(
+  'bits',
+  None,
+  ['8', '16'],
+  'Bits of the results; by itself those of the '
+  "training images. 16 also keep what lies between an 8-bit model's gray "
+  'levels.',
+)
 _FORMAT = flags.DEFINE_enum('format', 'png', ['png', 'tiff'], 'File format of images.')
 _TILE = flags.DEFINE_integer(
-    'tile', None, 'Cut images into tiles of so many pixels a side; 0: never. By itself those that '
-    'would take more than half of the memory.', lower_bound=0)
-_OVERLAP = flags.DEFINE_integer('overlap', None, 'Overlap of tiles in pixels; by itself what the '
-                                'network needs.', lower_bound=0)
-_COLORMAP = flags.DEFINE_string('colormap', '', 'Also write previews in false colour, with this '
-                                'colour map of Matplotlib, such as inferno, to OUTPUT_inferno.')
-_GREY = flags.DEFINE_string('grey_control', '', 'Also write the luminance of the RGB images, under '
-                            'the same names, to this folder: the control of a detector.')
+  'tile',
+  None,
+  'Cut images into tiles of so many pixels a side; 0: never. By itself those that '
+  'would take more than half of the memory.',
+  lower_bound=0,
+)
+_OVERLAP = flags.DEFINE_integer(
+  'overlap', None, 'Overlap of tiles in pixels; by itself what the network needs.', lower_bound=0
+)
+_COLORMAP = flags.DEFINE_string(
+  'colormap',
+  '',
+  'Also write previews in false color, with this '
+  'color map of Matplotlib, such as inferno, to OUTPUT_inferno.',
+)
+_GRAY = flags.DEFINE_string(
+  'gray_control',
+  '',
+  'Also write the luminance of the RGB images, under '
+  'the same names, to this folder: the control of a detector.',
+)
 _ANNOTATIONS = flags.DEFINE_multi_string(
-    'annotations', [], 'Annotations to carry over to the results: COCO (.json), YOLO (folder of '
-    'labels, data.yaml); may be given several times.')
+  'annotations',
+  [],
+  'Annotations to carry over to the results: COCO (.json), YOLO (folder of '
+  'labels, data.yaml); may be given several times.',
+)
 _OVERWRITE = flags.DEFINE_boolean('overwrite', False, 'Translate again what exists.')
 
 
@@ -58,56 +84,82 @@ def main() -> int:
     raise UserError('--input and --output are needed: what to translate, and where to.')
   # Late, so that --help and bad flags answer at once.
   from cyclegan_jax import distributed
-  from cyclegan_jax.inference import annotations, inputs, metadata, outputs, translate
-  from cyclegan_jax.inference import model as model_lib
+  from cyclegan_jax.inference import (
+    annotations,
+    inputs,
+    metadata,
+    model as model_lib,
+    outputs,
+    translate,
+  )
+
   piped = '-' in (*_INPUT.value, _OUTPUT.value)
   output = common.path(_OUTPUT.value)
   settings = outputs.Settings(
-      _DIRECTION.value, _BITS.value and int(_BITS.value), _TILE.value, _OVERLAP.value,
-      _FORMAT.value, _COLORMAP.value,
-      output.resolve().with_name(f'{output.resolve().stem}_{_COLORMAP.value}'),
-      common.path(_GREY.value), _OVERWRITE.value)
+    _DIRECTION.value,
+    _BITS.value and int(_BITS.value),
+    _TILE.value,
+    _OVERLAP.value,
+    _FORMAT.value,
+    _COLORMAP.value,
+    output.resolve().with_name(f'{output.resolve().stem}_{_COLORMAP.value}'),
+    common.path(_GRAY.value),
+    _OVERWRITE.value,
+  )
   outputs.check(settings)
   if piped:
     return _one_image(workdir, settings)
-  plan = inputs.plan(_INPUT.value, output, recursive=_RECURSIVE.value,
-                     suffix=inputs.FORMATS[settings.format])
+  plan = inputs.plan(
+    _INPUT.value, output, recursive=_RECURSIVE.value, suffix=inputs.FORMATS[settings.format]
+  )
   model = model_lib.load(workdir, _CHECKPOINT.value)
   texts = metadata.texts(model, workdir, settings.direction, settings.bits)
   # One process's word on what is missing: others may be writing it already.
   jobs = distributed.broadcast(translate.check_existing(plan.jobs, settings, texts))
   say = distributed.of_first(print)
   if plan.left_out:
-    say('Left out, neither images nor videos: '
-        + ', '.join(f'{n} {ending}' for ending, n in sorted(plan.left_out.items())) + '.')
+    say(
+      'Left out, neither images nor videos: '
+      + ', '.join(f'{n} {ending}' for ending, n in sorted(plan.left_out.items()))
+      + '.'
+    )
   if len(jobs) < len(plan.jobs):
     say(f'{len(plan.jobs) - len(jobs)} of {len(plan.jobs)} are there already.')
   if distributed.is_first():
-    annotations.carry(_ANNOTATIONS.value, plan, [
-        folder for folder in (output, settings.grey_control) if folder])
-  failures = sum(distributed.gather(translate.translate_files(
-      model, distributed.share(jobs), settings, texts, say)), [])
+    annotations.carry(
+      _ANNOTATIONS.value, plan, [folder for folder in (output, settings.gray_control) if folder]
+    )
+  failures = sum(
+    distributed.gather(
+      translate.translate_files(model, distributed.share(jobs), settings, texts, say)
+    ),
+    [],
+  )
   if failures and distributed.is_first():
     for message in failures:
       print(f'error: {message}', file=sys.stderr)
-    print(f'error: {len(failures)} of {len(plan.jobs)} files could not be translated.',
-          file=sys.stderr)
+    print(
+      f'error: {len(failures)} of {len(plan.jobs)} files could not be translated.', file=sys.stderr
+    )
   return common.EXIT_USER_ERROR if failures else 0
 
 
 def _one_image(workdir, settings) -> int:
   """Translates one image from or to a stream; lines for people go to standard error."""
-  from cyclegan_jax import files
-  from cyclegan_jax import distributed
+  from cyclegan_jax import distributed, files
   from cyclegan_jax.data import images
-  from cyclegan_jax.inference import metadata, outputs
-  from cyclegan_jax.inference import model as model_lib
+  from cyclegan_jax.inference import metadata, model as model_lib, outputs
+
   if distributed.joined():
-    raise UserError('- stands for one image, which is nothing to share among processes: run it in '
-                    'one (--nodistributed).')
-  if len(_INPUT.value) > 1 or settings.colormap or settings.grey_control or _ANNOTATIONS.value:
-    raise UserError('- stands for one image: give one --input, and no --colormap, --grey_control '
-                    'or --annotations.')
+    raise UserError(
+      '- stands for one image, which is nothing to share among processes: run it in '
+      'one (--nodistributed).'
+    )
+  if len(_INPUT.value) > 1 or settings.colormap or settings.gray_control or _ANNOTATIONS.value:
+    raise UserError(
+      '- stands for one image: give one --input, and no --colormap, --gray_control '
+      'or --annotations.'
+    )
   with contextlib.redirect_stdout(sys.stderr):
     if _INPUT.value == ['-']:
       image = images.read_image(sys.stdin.buffer.read(), 'standard input')
@@ -116,8 +168,9 @@ def _one_image(workdir, settings) -> int:
     model = model_lib.load(workdir, _CHECKPOINT.value)
     ready = outputs.prepared(model, image, settings, 'standard input')
     result = outputs.translated(model, ready[None], settings, 'standard input')[0]
-    data = outputs.encode(result, settings.format, metadata.texts(
-        model, workdir, settings.direction, settings.bits))
+    data = outputs.encode(
+      result, settings.format, metadata.texts(model, workdir, settings.direction, settings.bits)
+    )
   if _OUTPUT.value == '-':
     sys.stdout.buffer.write(data)
     sys.stdout.flush()

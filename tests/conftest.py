@@ -9,7 +9,8 @@ import tempfile
 
 # Before JAX starts. Tests of a single device ask for it by name.
 os.environ['XLA_FLAGS'] = ' '.join(
-    [os.environ.get('XLA_FLAGS', ''), '--xla_force_host_platform_device_count=4']).strip()
+  [os.environ.get('XLA_FLAGS', ''), '--xla_force_host_platform_device_count=4']
+).strip()
 os.environ.setdefault('JAX_PLATFORMS', 'cpu')
 # Many tests compile the same tiny step, the commands' processes included; pytest-xdist's share it.
 if 'PYTEST_XDIST_WORKER' not in os.environ:
@@ -41,7 +42,7 @@ def compiled_programs_are_dropped():
 
 @pytest.fixture(scope='module')
 def quickly_compiled():
-  """Programs are compiled without optimisation: for tests that compile many and run few."""
+  """Programs are compiled without optimization: for tests that compile many and run few."""
   jax.config.update('jax_disable_most_optimizations', True)
   yield
   jax.config.update('jax_disable_most_optimizations', False)
@@ -75,8 +76,9 @@ def data_dir(tmp_path_factory) -> pathlib.Path:
 @pytest.fixture(scope='session')
 def roadscene() -> pathlib.Path:
   """The 180 RoadScene pairs, from $CYCLEGAN_ROADSCENE or ../shared/data/roadscene."""
-  folder = pathlib.Path(os.environ.get(
-      'CYCLEGAN_ROADSCENE', REPOSITORY.parent / 'shared' / 'data' / 'roadscene'))
+  folder = pathlib.Path(
+    os.environ.get('CYCLEGAN_ROADSCENE', REPOSITORY.parent / 'shared' / 'data' / 'roadscene')
+  )
   if not folder.is_dir():
     pytest.skip(f'needs the RoadScene pairs, not found at {folder}')
   return folder

@@ -3,12 +3,10 @@
 import dataclasses
 import json
 
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 import pytest
 
-from cyclegan_jax import config as config_lib
-from cyclegan_jax import settings
+from cyclegan_jax import config as config_lib, settings
 from cyclegan_jax.errors import UserError
 
 
@@ -20,29 +18,43 @@ def test_default_preset_is_the_papers():
   assert config.loss.supervised_weight == 10.0
 
 
-@pytest.mark.parametrize('overrides, weight', [
-    (dict(paired=True), 10.0), (dict(paired=True, supervised_weight=0.0), 0.0),
-    (dict(paired=True, supervised_weight=3.0), 3.0), (dict(), 0.0), (dict(paired=False), 0.0)])
+@pytest.mark.parametrize(
+  'overrides, weight',
+  [
+    (dict(paired=True), 10.0),
+    (dict(paired=True, supervised_weight=0.0), 0.0),
+    (dict(paired=True, supervised_weight=3.0), 3.0),
+    (dict(), 0.0),
+    (dict(paired=False), 0.0),
+  ],
+)
 def test_paired_switches_the_supervised_term_on(overrides, weight):
   assert config_lib.make(**overrides).loss.supervised_weight == weight
 
 
-@pytest.mark.parametrize('overrides, expected', [
-    (dict(), 'plain'), (dict(emsn=True), 'emsn'), (dict(emsn=False), 'plain'),
-    (dict(emsn=None), 'plain'), (dict(preset='demo'), 'emsn'),
+@pytest.mark.parametrize(
+  'overrides, expected',
+  [
+    (dict(), 'plain'),
+    (dict(emsn=True), 'emsn'),
+    (dict(emsn=False), 'plain'),
+    (dict(emsn=None), 'plain'),
+    (dict(preset='demo'), 'emsn'),
     (dict(preset='demo', emsn=False), 'plain'),
-    (dict(preset='demo', normalisation='spectral_log'), 'spectral_log'),
-    (dict(emsn=False, normalisation='spectral_log'), 'spectral_log'),
-    (dict(emsn=True, normalisation='emsn'), 'emsn')])
-def test_emsn_is_short_for_a_normalisation(overrides, expected):
+    (dict(preset='demo', normalization='spectral_log'), 'spectral_log'),
+    (dict(emsn=False, normalization='spectral_log'), 'spectral_log'),
+    (dict(emsn=True, normalization='emsn'), 'emsn'),
+  ],
+)
+def test_emsn_is_short_for_a_normalization(overrides, expected):
   config = config_lib.make(**overrides)
-  assert config.data.normalisation == expected
+  assert config.data.normalization == expected
   assert 'emsn' not in settings.flatten(config)
 
 
-@pytest.mark.parametrize('normalisation', ['plain', 'emsn', 'spectral_channels'])
-def test_where_bfloat16_keeps_all_levels_it_is_accepted(normalisation):
-  config = config_lib.make(normalisation=normalisation, precision='bfloat16')
+@pytest.mark.parametrize('normalization', ['plain', 'emsn', 'spectral_channels'])
+def test_where_bfloat16_keeps_all_levels_it_is_accepted(normalization):
+  config = config_lib.make(normalization=normalization, precision='bfloat16')
   assert config.model.precision == 'bfloat16'
 
 
@@ -50,58 +62,78 @@ def test_unpaired_demo_has_no_supervised_term():
   assert config_lib.make('demo', paired=False).loss.supervised_weight == 0.0
 
 
-@pytest.mark.parametrize('overrides, weight', [
-    (dict(), 100.0), (dict(paired=True), 100.0), (dict(supervised_weight=5.0), 5.0)])
+@pytest.mark.parametrize(
+  'overrides, weight',
+  [(dict(), 100.0), (dict(paired=True), 100.0), (dict(supervised_weight=5.0), 5.0)],
+)
 def test_pix2pix_keeps_its_own_supervised_weight(overrides, weight):
   assert config_lib.make('pix2pix', **overrides).loss.supervised_weight == weight
 
 
-@pytest.mark.parametrize('overrides, weight', [
-    (dict(), 0.0), (dict(ir_channels=3), 5.0), (dict(rgb_channels=1), 5.0),
-    (dict(ir_channels=3, identity_weight=2.0), 2.0)])
+@pytest.mark.parametrize(
+  'overrides, weight',
+  [
+    (dict(), 0.0),
+    (dict(ir_channels=3), 5.0),
+    (dict(rgb_channels=1), 5.0),
+    (dict(ir_channels=3, identity_weight=2.0), 2.0),
+  ],
+)
 def test_cyclegan_has_an_identity_term_where_channels_agree(overrides, weight):
   assert config_lib.make('cyclegan', **overrides).loss.identity_weight == weight
 
 
-@pytest.mark.parametrize('overrides, words', [
+@pytest.mark.parametrize(
+  'overrides, words',
+  [
     (dict(preset='pix2pix', paired=False), ['--method=pix2pix', '--paired']),
     (dict(preset='pix2pix', cycle_weight=1.0), ['--cycle_weight=1', 'one generator']),
-    (dict(preset='pix2pix', image_size=(128, 128), load_size=(0, 0)),
-     ['--image_size=128x128', 'multiples of 256', '--n_downsampling=8']),
+    (
+      dict(preset='pix2pix', image_size=(128, 128), load_size=(0, 0)),
+      ['--image_size=128x128', 'multiples of 256', '--n_downsampling=8'],
+    ),
     (dict(preset='pix2pix', n_downsampling=2), ['--n_downsampling=2', 'unet']),
     (dict(preset='cyclegan', epochs=201), ['--epochs=201', '--decay_start', '200']),
     (dict(preset='cyclegan', redraw_fakes=True), ['--noredraw_fakes']),
     (dict(preset='cyclegan', image_size=(16, 16)), ['--image_size=16x16', '24']),
     (dict(decay_start=3), ['--decay_start=3', '--decay_epochs']),
     (dict(ssim_weight=1.0), ['--ssim_weight=1', '--paired']),
-    (dict(ema_decay=1.0), ['--ema_decay=1.0']), (dict(dropout=0.5), ['--dropout=0.5', 'unet']),
+    (dict(ema_decay=1.0), ['--ema_decay=1.0']),
+    (dict(dropout=0.5), ['--dropout=0.5', 'unet']),
     (dict(pool_size=-1), ['--pool_size=-1']),
     (dict(registration='depth', mask='crop'), ['--mask=crop', '--registration=depth']),
-    (dict(emsn=True, normalisation='spectral_log'),
-     ['--emsn', '--normalisation=spectral_log', 'contradict']),
-    (dict(emsn=True, normalisation='plain'), ['--emsn', '--normalisation=plain']),
-    (dict(emsn=False, normalisation='emsn'), ['--noemsn', '--normalisation=emsn']),
-    (dict(normalisation='zscore'), ['--normalisation=zscore', 'spectral_channels']),
-    (dict(ir_band='lwir'), ['--ir_band=lwir', '--normalisation=plain', 'spectral_log']),
-    (dict(emsn=True, axis_band='300:20000'), ['--axis_band=300:20000', '--normalisation=emsn']),
-    (dict(normalisation='spectral_log', ir_band='swir'), ['--ir_band=swir', 'lwir, mwir, nir']),
-    (dict(normalisation='spectral_log', rgb_band='lwir'), ['--rgb_band=lwir', '380:750']),
-    (dict(normalisation='spectral_log', rgb_band='750:380'), ['--rgb_band=750:380']),
-    (dict(normalisation='spectral_log', rgb_band='0:750'), ['--rgb_band=0:750']),
-    (dict(normalisation='spectral_log', rgb_band='380:nan'), ['--rgb_band=380:nan']),
-    (dict(normalisation='spectral_log', axis_band='380'), ['--axis_band=380', 'longest']),
-    (dict(normalisation='spectral_log', axis_band='380:inf'), ['--axis_band=380:inf']),
-    (dict(normalisation='spectral_linear', axis_band='380:10000', ir_band='lwir'),
-     ['--ir_band=lwir (7500-14000 nm)', '--axis_band=380:10000', 'longer axis']),
-    (dict(normalisation='spectral_channels', rgb_band='500:700'), ['--rgb_band=500:700', '472.5']),
-    (dict(normalisation='spectral_linear', precision='bfloat16'),
-     ['--precision=bfloat16', '15 of the 256', 'RGB', 'spectral_linear']),
-    (dict(normalisation='spectral_log', precision='bfloat16'), ['--precision=bfloat16', 'RGB']),
+    (
+      dict(emsn=True, normalization='spectral_log'),
+      ['--emsn', '--normalization=spectral_log', 'contradict'],
+    ),
+    (dict(emsn=True, normalization='plain'), ['--emsn', '--normalization=plain']),
+    (dict(emsn=False, normalization='emsn'), ['--noemsn', '--normalization=emsn']),
+    (dict(normalization='zscore'), ['--normalization=zscore', 'spectral_channels']),
+    (dict(ir_band='lwir'), ['--ir_band=lwir', '--normalization=plain', 'spectral_log']),
+    (dict(emsn=True, axis_band='300:20000'), ['--axis_band=300:20000', '--normalization=emsn']),
+    (dict(normalization='spectral_log', ir_band='swir'), ['--ir_band=swir', 'lwir, mwir, nir']),
+    (dict(normalization='spectral_log', rgb_band='lwir'), ['--rgb_band=lwir', '380:750']),
+    (dict(normalization='spectral_log', rgb_band='750:380'), ['--rgb_band=750:380']),
+    (dict(normalization='spectral_log', rgb_band='0:750'), ['--rgb_band=0:750']),
+    (dict(normalization='spectral_log', rgb_band='380:nan'), ['--rgb_band=380:nan']),
+    (dict(normalization='spectral_log', axis_band='380'), ['--axis_band=380', 'longest']),
+    (dict(normalization='spectral_log', axis_band='380:inf'), ['--axis_band=380:inf']),
+    (
+      dict(normalization='spectral_linear', axis_band='380:10000', ir_band='lwir'),
+      ['--ir_band=lwir (7500-14000 nm)', '--axis_band=380:10000', 'longer axis'],
+    ),
+    (dict(normalization='spectral_channels', rgb_band='500:700'), ['--rgb_band=500:700', '472.5']),
+    (
+      dict(normalization='spectral_linear', precision='bfloat16'),
+      ['--precision=bfloat16', '15 of the 256', 'RGB', 'spectral_linear'],
+    ),
+    (dict(normalization='spectral_log', precision='bfloat16'), ['--precision=bfloat16', 'RGB']),
     (dict(ir_range='-20:120'), ['--ir_range=-20:120', 'MIN:MAX,UNIT']),
     (dict(ir_range='120:-20,degC'), ['--ir_range=120:-20,degC']),
     (dict(ir_range='0:inf,K'), ['--ir_range=0:inf,K']),
     (dict(ir_range='0:nan,K'), ['--ir_range=0:nan,K']),
-    (dict(ir_range='0,K'), ['--ir_range=0,K']), (dict(ir_range='0:1, '), ['--ir_range=0:1, ']),
+    (dict(ir_range='0,K'), ['--ir_range=0,K']),
+    (dict(ir_range='0:1, '), ['--ir_range=0:1, ']),
     (dict(ir_range='0:1,K\n'), ['--ir_range=0:1,K']),
     (dict(preset='nosuch'), ['--preset=nosuch', 'udacity', 'demo']),
     (dict(image_size=(100, 128)), ['--image_size=100x128', 'multiples of 8']),
@@ -124,7 +156,8 @@ def test_cyclegan_has_an_identity_term_where_channels_agree(overrides, weight):
     (dict(activation='gelu'), ['--activation=gelu', 'leaky_relu']),
     (dict(rgb_channels=4), ['--rgb_channels=4', '3']),
     (dict(n_residual_blocks=-1), ['--n_residual_blocks=-1']),
-])
+  ],
+)
 def test_bad_values_name_the_flag(overrides, words):
   with pytest.raises(UserError) as error:
     config_lib.make(**overrides)
@@ -138,19 +171,30 @@ def test_presets_are_valid_and_survive_json(preset):
   assert config_lib.from_json(config_lib.to_json(config), 'x') == config
 
 
-@given(steps=st.integers(0, 10**9), weight=st.floats(0, 1e6), height=st.integers(4, 64),
-       width=st.integers(4, 64), name=st.text(max_size=20))
+@given(
+  steps=st.integers(0, 10**9),
+  weight=st.floats(0, 1e6),
+  height=st.integers(4, 64),
+  width=st.integers(4, 64),
+  name=st.text(max_size=20),
+)
 def test_json_keeps_every_value(steps, weight, height, width, name):
-  config = config_lib.make(steps=steps, cycle_weight=weight, source_dir=name,
-                           image_size=(8 * height, 8 * width))
+  config = config_lib.make(
+    steps=steps, cycle_weight=weight, source_dir=name, image_size=(8 * height, 8 * width)
+  )
   assert config_lib.from_json(config_lib.to_json(config), 'x') == config
 
 
-@pytest.mark.parametrize('text', [
-    'not json', '[]', '{}',
+@pytest.mark.parametrize(
+  'text',
+  [
+    'not json',
+    '[]',
+    '{}',
     config_lib.to_json(config_lib.make()).replace('"batch_size": 16', '"batch_size": "16"'),
-    json.dumps({'data': {'nosuch': 1}, 'model': {}, 'loss': {},
-                                        'train': {}})])
+    json.dumps({'data': {'nosuch': 1}, 'model': {}, 'loss': {}, 'train': {}}),
+  ],
+)
 def test_foreign_json_is_refused_by_name(text):
   with pytest.raises(UserError, match='run/config.json'):
     config_lib.from_json(text, 'run/config.json')

@@ -5,10 +5,20 @@ import pytest
 from cyclegan_jax import distributed
 from cyclegan_jax.errors import UserError
 
-SRUN = {'SLURM_JOB_ID': '7', 'SLURM_STEP_NODELIST': 'node[1-2]', 'SLURM_NTASKS': '4',
-        'SLURM_PROCID': '3', 'SLURM_LOCALID': '1', 'SLURM_STEP_NUM_TASKS': '4'}
-MPIRUN = {'OMPI_COMM_WORLD_SIZE': '2', 'OMPI_COMM_WORLD_RANK': '1',
-          'OMPI_COMM_WORLD_LOCAL_RANK': '1', 'OMPI_MCA_orte_hnp_uri': '1.0;tcp://10.0.0.1:5000'}
+SRUN = {
+  'SLURM_JOB_ID': '7',
+  'SLURM_STEP_NODELIST': 'node[1-2]',
+  'SLURM_NTASKS': '4',
+  'SLURM_PROCID': '3',
+  'SLURM_LOCALID': '1',
+  'SLURM_STEP_NUM_TASKS': '4',
+}
+MPIRUN = {
+  'OMPI_COMM_WORLD_SIZE': '2',
+  'OMPI_COMM_WORLD_RANK': '1',
+  'OMPI_COMM_WORLD_LOCAL_RANK': '1',
+  'OMPI_MCA_orte_hnp_uri': '1.0;tcp://10.0.0.1:5000',
+}
 POD = {'KUBERNETES_SERVICE_HOST': '10.0.0.1', 'JOB_COMPLETION_INDEX': '2'}
 
 
@@ -17,14 +27,20 @@ def found(*flags, **environ):
   return place and (place.coordinator, place.count, place.index)
 
 
-@pytest.mark.parametrize('environ', [
-    {}, {**SRUN, 'SLURM_STEP_NUM_TASKS': '1', 'SLURM_NTASKS': '1', 'SLURM_PROCID': '0'},
+@pytest.mark.parametrize(
+  'environ',
+  [
+    {},
+    {**SRUN, 'SLURM_STEP_NUM_TASKS': '1', 'SLURM_NTASKS': '1', 'SLURM_PROCID': '0'},
     # In the shell of salloc, and in a batch script: the job has tasks, the shell is none of them.
     {'SLURM_JOB_ID': '7', 'SLURM_NTASKS': '4'},
     {'SLURM_JOB_ID': '7', 'SLURM_NTASKS': '4', 'SLURM_PROCID': '0', 'SLURM_LOCALID': '0'},
     {**SRUN, 'SLURM_STEP_NUM_TASKS': '1'},
     # A pod may be a run of its own.
-    POD, {**MPIRUN, 'OMPI_COMM_WORLD_SIZE': '1', 'OMPI_COMM_WORLD_RANK': '0'}])
+    POD,
+    {**MPIRUN, 'OMPI_COMM_WORLD_SIZE': '1', 'OMPI_COMM_WORLD_RANK': '0'},
+  ],
+)
 def test_who_was_started_alone_works_alone(environ):
   assert found(**environ) is None
 
@@ -42,21 +58,29 @@ def test_launchers_and_flags_tell_the_place():
   assert found(None, None, None, False, **SRUN) is None
 
 
-@pytest.mark.parametrize('flags, environ, parts', [
+@pytest.mark.parametrize(
+  'flags, environ, parts',
+  [
     (('a:1', 2, None), {}, ['--process_id is missing', '--coordinator_address']),
     ((None, 2, 0), {}, ['--coordinator_address=HOST:PORT is missing']),
     ((None, None, 1), {}, ['--coordinator_address=HOST:PORT and --num_processes are missing']),
     ((None, None, None, True), {}, ['--distributed tells', '--nodistributed']),
     (('a', 2, 0), {}, ['--coordinator_address=a: expected HOST:PORT']),
-    (('a:b', 2, 0), {}, ['--coordinator_address=a:b']), ((':1', 2, 0), {}, ['=:1: expected']),
+    (('a:b', 2, 0), {}, ['--coordinator_address=a:b']),
+    ((':1', 2, 0), {}, ['=:1: expected']),
     (('a:70000', 2, 0), {}, ['a:70000']),
     (('a:1', 0, 0), {}, ['--num_processes=0']),
     (('a:1', 2, 2), {}, ['--process_id=2', '0 to 1', '--num_processes=2']),
     (('a:1', 2, -1), {}, ['--process_id=-1']),
     (('a:1', None, None, False), {}, ['--nodistributed and --coordinator_address contradict']),
     # Open MPI 5 no longer tells where its first process is.
-    ((), {k: v for k, v in MPIRUN.items() if 'orte' not in k},
-     ['Open MPI tells', '--coordinator_address=HOST:PORT is missing', '--nodistributed'])])
+    (
+      (),
+      {k: v for k, v in MPIRUN.items() if 'orte' not in k},
+      ['Open MPI tells', '--coordinator_address=HOST:PORT is missing', '--nodistributed'],
+    ),
+  ],
+)
 def test_what_does_not_fit_is_said(flags, environ, parts):
   with pytest.raises(UserError) as caught:
     found(*flags, **environ)

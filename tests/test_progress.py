@@ -5,9 +5,10 @@ import pytest
 from cyclegan_jax import progress
 
 
-@pytest.mark.parametrize('seconds, text', [
-    (0, '0s'), (59.4, '59s'), (59.6, '1m00s'), (723, '12m03s'), (3599.6, '1h00m'),
-    (18420, '5h07m')])
+@pytest.mark.parametrize(
+  'seconds, text',
+  [(0, '0s'), (59.4, '59s'), (59.6, '1m00s'), (723, '12m03s'), (3599.6, '1h00m'), (18420, '5h07m')],
+)
 def test_duration(seconds, text):
   assert progress.duration(seconds) == text
 

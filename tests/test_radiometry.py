@@ -1,16 +1,21 @@
-"""--ir_range: what it may say, and grey levels in its unit."""
+"""--ir_range: what it may say, and gray levels in its unit."""
 
 import numpy as np
 import pytest
 
-from cyclegan_jax import config as config_lib
-from cyclegan_jax import radiometry
+from cyclegan_jax import config as config_lib, radiometry
 from cyclegan_jax.settings import DataConfig
 
 
-@pytest.mark.parametrize('text, expected', [
-    ('-20:120,degC', (-20.0, 120.0, 'degC')), ('0:1e3,W/m2/sr', (0.0, 1000.0, 'W/m2/sr')),
-    ('253.15:393.15,K', (253.15, 393.15, 'K')), ('0:1,°C, apparent', (0.0, 1.0, '°C, apparent'))])
+@pytest.mark.parametrize(
+  'text, expected',
+  [
+    ('-20:120,degC', (-20.0, 120.0, 'degC')),
+    ('0:1e3,W/m2/sr', (0.0, 1000.0, 'W/m2/sr')),
+    ('253.15:393.15,K', (253.15, 393.15, 'K')),
+    ('0:1,°C, apparent', (0.0, 1.0, '°C, apparent')),
+  ],
+)
 def test_parsing(text, expected):
   assert radiometry.parse(text) == expected
   assert config_lib.make(ir_range=text).data.ir_range == text
@@ -22,7 +27,8 @@ def test_without_it_there_is_no_unit():
 
 @pytest.mark.parametrize('max_value, dtype', [(255, np.uint8), (65535, np.uint16)])
 def test_values_are_a_line_through_both_ends(max_value, dtype):
-  grey = np.array([0, max_value // 3, max_value], dtype)
+  gray = np.array([0, max_value // 3, max_value], dtype)
   # A third of both 255 and 65535 is a whole number.
-  np.testing.assert_allclose(radiometry.Range(-30, 60, 'degC').values(grey, max_value),
-                             [-30, 0, 60], atol=1e-12)
+  np.testing.assert_allclose(
+    radiometry.Range(-30, 60, 'degC').values(gray, max_value), [-30, 0, 60], atol=1e-12
+  )

@@ -1,24 +1,40 @@
 """Trained and measured runs, read from their folders."""
 
+from collections.abc import Mapping, Sequence
 import csv
 import dataclasses
 import json
 import pathlib
-from typing import Any, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
 from cyclegan_jax import config as config_lib
-from cyclegan_jax import run_folder
 from cyclegan_jax.errors import UserError
+from cyclegan_jax.runs import run_folder
 from cyclegan_jax.settings import Config
 
 # Settings that change no result.
-_IMMATERIAL = frozenset({'source_dir', 'data_dir', 'cache_gib', 'log_every', 'keep_checkpoints',
-                         'n_samples', 'tensorboard', 'ir_range'})
+_IMMATERIAL = frozenset(
+  {
+    'source_dir',
+    'data_dir',
+    'cache_gib',
+    'log_every',
+    'keep_checkpoints',
+    'n_samples',
+    'tensorboard',
+    'ir_range',
+  }
+)
 # Facts of an evaluation in which runs that are compared have to agree.
-_SHARED = {'split': 'split', 'split_sha256': "the split's images", 'n': 'number of images',
-           'image_size': 'image size', 'value_range': 'value range'}
+_SHARED = {
+  'split': 'split',
+  'split_sha256': "the split's images",
+  'n': 'number of images',
+  'image_size': 'image size',
+  'value_range': 'value range',
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,6 +51,7 @@ class Run:
     per_image: metric -> float64 [n], in the order of `ids`.
     curves: columns of validation.csv, with `epoch` among them; {} without validation.
   """
+
   label: str
   seed: int
   folder: pathlib.Path
@@ -52,8 +69,9 @@ class Run:
 
 def changes(a: Config, b: Config) -> dict[str, tuple[Any, Any]]:
   """The settings that differ and may change a result, as {name: (value in a, value in b)}."""
-  return {name: values for name, values in config_lib.differences(a, b).items()
-          if name not in _IMMATERIAL}
+  return {
+    name: values for name, values in config_lib.differences(a, b).items() if name not in _IMMATERIAL
+  }
 
 
 def is_complete(folder: pathlib.Path, config: Config, split: str) -> bool:
@@ -70,10 +88,15 @@ def is_complete(folder: pathlib.Path, config: Config, split: str) -> bool:
     content = json.loads(_evaluation(folder, split).read_text())
     last = _rows(folder / run_folder.METRICS)[-1]
     train = config.train
-    finished = (int(last['step']) >= train.steps if train.steps
-                else float(last['epoch']) >= train.epochs)
-    return (finished and content['trained_steps'] == int(last['step'])
-            and content['checkpoint'] == 'best' and _same_settings(content['settings'], config))
+    finished = (
+      int(last['step']) >= train.steps if train.steps else float(last['epoch']) >= train.epochs
+    )
+    return (
+      finished
+      and content['trained_steps'] == int(last['step'])
+      and content['checkpoint'] == 'best'
+      and _same_settings(content['settings'], config)
+    )
   except (UserError, OSError, ValueError, KeyError, IndexError, TypeError):
     return False
 
@@ -91,11 +114,20 @@ def load(label: str, seed: int, folder: pathlib.Path, split: str) -> Run:
     rows = sorted(_rows(file), key=lambda row: row['id'])
     names = [name for name in rows[0] if name not in ('id', 'sequence')]
     per_image = {name: np.array([float(row[name]) for row in rows]) for name in names}
-    return Run(label, seed, folder, content, tuple(row['id'] for row in rows),
-               tuple(row['sequence'] or row['id'] for row in rows), per_image, _curves(folder))
+    return Run(
+      label,
+      seed,
+      folder,
+      content,
+      tuple(row['id'] for row in rows),
+      tuple(row['sequence'] or row['id'] for row in rows),
+      per_image,
+      _curves(folder),
+    )
   except (OSError, ValueError, KeyError, IndexError, TypeError) as error:
-    raise UserError(f'{file} cannot be read: {error!r}. Delete it; the same command writes it '
-                    'again.') from error
+    raise UserError(
+      f'{file} cannot be read: {error!r}. Delete it; the same command writes it again.'
+    ) from error
 
 
 def check_alike(runs: Sequence[Run]) -> None:
@@ -105,11 +137,14 @@ def check_alike(runs: Sequence[Run]) -> None:
     for key, what in _SHARED.items():
       if run.content[key] != first.content[key]:
         raise UserError(
-            f'{run.folder} cannot be compared with {first.folder}: {what} is {run.content[key]}, '
-            f'not {first.content[key]}. Measure or train it anew on the same data.')
+          f'{run.folder} cannot be compared with {first.folder}: {what} is {run.content[key]}, '
+          f'not {first.content[key]}. Measure or train it anew on the same data.'
+        )
     if run.ids != first.ids:
-      raise UserError(f'{run.evaluation / "per_image.csv"} lists other images than '
-                      f'{first.evaluation / "per_image.csv"}. Measure the run anew.')
+      raise UserError(
+        f'{run.evaluation / "per_image.csv"} lists other images than '
+        f'{first.evaluation / "per_image.csv"}. Measure the run anew.'
+      )
 
 
 def _evaluation(folder: pathlib.Path, split: str) -> pathlib.Path:
@@ -118,8 +153,7 @@ def _evaluation(folder: pathlib.Path, split: str) -> pathlib.Path:
 
 def _same_settings(settings: Mapping[str, Any], config: Config) -> bool:
   wanted = json.loads(json.dumps(config_lib.flatten(config)))
-  return all(settings[name] == value for name, value in wanted.items()
-             if name not in _IMMATERIAL)
+  return all(settings[name] == value for name, value in wanted.items() if name not in _IMMATERIAL)
 
 
 def _rows(file: pathlib.Path) -> list[dict[str, str]]:

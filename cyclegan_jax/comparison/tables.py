@@ -1,19 +1,20 @@
 """Comparisons as tables and sentences: Markdown and CSV."""
 
+from collections.abc import Mapping, Sequence
 import csv
 import io
-from typing import Any, Mapping, Sequence
+from typing import Any
 
 from cyclegan_jax.comparison.compare import LEVEL, METRICS
-from cyclegan_jax.evaluation.report import title
-from cyclegan_jax.evaluation.statistics import CONFIDENCE, least_p
+from cyclegan_jax.metrics.statistics import CONFIDENCE, least_p
+from cyclegan_jax.reports.evaluation_files import title
 
 
 def number(value: float | None, digits: int = 4, sign: str = '') -> str:
   """So many significant digits, all those before the point; - for what is not defined."""
   if value is None:
     return '-'
-  return f'{value:{sign}.0f}' if abs(value) >= 10 ** digits else f'{value:{sign}.{digits}g}'
+  return f'{value:{sign}.0f}' if abs(value) >= 10**digits else f'{value:{sign}.{digits}g}'
 
 
 def signed(value: float | None) -> str:
@@ -36,26 +37,50 @@ def models_table(content: Mapping[str, Any]) -> list[list[str]]:
   for name, totals in content['baselines'].items():
     rows.append([f'baseline: {title(name)}', '', *(number(totals[key]) for key in names)])
   for name, figures in content['paper']['rows'].items():
-    rows.append([f'the paper says: {name}', '', *(
-        number(figures[key]) if key in figures else '' for key in names)])
+    rows.append(
+      [
+        f'the paper says: {name}',
+        '',
+        *(number(figures[key]) if key in figures else '' for key in names),
+      ]
+    )
   return rows
 
 
 def comparisons_table(content: Mapping[str, Any], primary: bool) -> list[list[str]]:
   """Header, then the comparisons in the primary metric, or in all the others."""
-  rows = [['comparison', 'metric', 'seeds', 'difference', f'{100 * CONFIDENCE:g} % over images',
-           'better in', 'p', 'p, Holm']]
+  rows = [
+    [
+      'comparison',
+      'metric',
+      'seeds',
+      'difference',
+      f'{100 * CONFIDENCE:g} % over images',
+      'better in',
+      'p',
+      'p, Holm',
+    ]
+  ]
   for result in content['comparisons']:
     if result['primary'] != primary:
       continue
     metric, interval = METRICS[result['metric']], result['interval']
     better = sum(metric.better * value > 0 for value in result['by_seed'])
-    ends = ('-' if interval['low'] is None
-            else f'{signed(interval["low"])} to {signed(interval["high"])}')
-    rows.append([f'{result["first"]} - {result["second"]}', metric.title,
-                 str(len(result['seeds'])), signed(result['difference']), ends,
-                 f'{better} of {len(result["by_seed"])}', number(result['p'], 3),
-                 number(result['p_holm'], 3)])
+    ends = (
+      '-' if interval['low'] is None else f'{signed(interval["low"])} to {signed(interval["high"])}'
+    )
+    rows.append(
+      [
+        f'{result["first"]} - {result["second"]}',
+        metric.title,
+        str(len(result['seeds'])),
+        signed(result['difference']),
+        ends,
+        f'{better} of {len(result["by_seed"])}',
+        number(result['p'], 3),
+        number(result['p_holm'], 3),
+      ]
+    )
   return rows
 
 
@@ -70,29 +95,40 @@ def sentence(result: Mapping[str, Any], n_comparisons: int) -> str:
   n = len(result['by_seed'])
   agreeing = sum(value * d > 0 for d in result['by_seed'])
   amount = '' if value == 0 else f' by {number(abs(value), 3)}{metric.unit}'
-  text = (f'{first} is {words} {second}{amount} in {metric.title}, on average over '
-          f'{n} seed{"s" * (n != 1)}; {agreeing} of {n} agree. ')
+  text = (
+    f'{first} is {words} {second}{amount} in {metric.title}, on average over '
+    f'{n} seed{"s" * (n != 1)}; {agreeing} of {n} agree. '
+  )
   if interval['low'] is None:
     text += f'No interval over images: {interval["problem"]}. '
   else:
-    text += (f'Over images: {signed(interval["low"])} to {signed(interval["high"])}{metric.unit} '
-             f'({interval["n"]} images in {interval["n_clusters"]} sequences). ')
+    text += (
+      f'Over images: {signed(interval["low"])} to {signed(interval["high"])}{metric.unit} '
+      f'({interval["n"]} images in {interval["n_clusters"]} sequences). '
+    )
   if result['p'] is None:
     return text + 'One seed says nothing about what training again would give.'
   shown = result['p_holm'] <= LEVEL
-  text += (f'Over seeds: p = {result["p"]:.3g}, corrected for {n_comparisons} '
-           f'comparison{"s" * (n_comparisons != 1)} {result["p_holm"]:.3g}: a difference is '
-           f'{"shown" if shown else "NOT shown"}.')
+  text += (
+    f'Over seeds: p = {result["p"]:.3g}, corrected for {n_comparisons} '
+    f'comparison{"s" * (n_comparisons != 1)} {result["p_holm"]:.3g}: a difference is '
+    f'{"shown" if shown else "NOT shown"}.'
+  )
   if not shown and result['least_p'] * n_comparisons > LEVEL:
-    text += (f' With {n} seeds it could not be, whatever the models do: the least possible p is '
-             f'{result["least_p"]:.3g}.')
+    text += (
+      f' With {n} seeds it could not be, whatever the models do: the least possible p is '
+      f'{result["least_p"]:.3g}.'
+    )
   return text
 
 
 def sentences(content: Mapping[str, Any]) -> list[str]:
   """One for each comparison in the primary metric, and about baselines."""
-  found = [sentence(result, content['what_seeds_can_show']['comparisons'])
-           for result in content['comparisons'] if result['primary']]
+  found = [
+    sentence(result, content['what_seeds_can_show']['comparisons'])
+    for result in content['comparisons']
+    if result['primary']
+  ]
   return found + _lost(content)
 
 
@@ -102,9 +138,11 @@ def _lost(content: Mapping[str, Any]) -> list[str]:
   metric, found = METRICS[key], []
   for label, model in content['models'].items():
     mean = model['metrics'][key]['mean']
-    lost = [title(name) for name, totals in content['baselines'].items()
-            if mean is not None and totals[key] is not None
-            and metric.better * (mean - totals[key]) <= 0]
+    lost = [
+      title(name)
+      for name, totals in content['baselines'].items()
+      if mean is not None and totals[key] is not None and metric.better * (mean - totals[key]) <= 0
+    ]
     if lost:
       found.append(f'{label} does NOT beat {", ".join(lost)} in {metric.title}.')
   return found
@@ -117,31 +155,39 @@ def notes(content: Mapping[str, Any]) -> list[str]:
   m = can['comparisons']
   spread = str(min(n_seeds)) if len(set(n_seeds)) == 1 else f'{min(n_seeds)} to {max(n_seeds)}'
   found = [
-      f'Figures of a model: mean ± standard deviation over {spread} seeds, each seed\'s figure a '
-      f'mean over all images of the split. Differences pair runs of equal seeds.',
-      'The checkpoint of each run was chosen on the validation split, by '
-      f'{" or ".join(content["best_metric"])}, never on {content["split"]}.'
-      if content['split'] != 'validation' else
-      'These are figures on the validation split, which also chose the checkpoints: they are '
-      'too good.',
-      'The interval says what other images of the same kind would give with these trained models: '
-      'BCa bootstrap, drawing whole sequences '
-      f'({content["n_sequences"]} in {content["n"]} images). It says nothing about other seeds.',
-      'p says whether training again with other seeds would give the difference: a two-sided '
-      'sign-flip test over seeds. It says nothing about other data sets.',
-      f'Decided by {primary} alone; Holm\'s correction is for the {m} comparison'
-      f'{"s" * (m != 1)} in one metric, not for looking at several metrics.',
-      f'The least p that n seeds can give is 2 / 2^n: {least_p(max(n_seeds)):.3g} here. To reach '
-      f'{LEVEL} at all, {m} comparison{"s" * (m != 1)} need {can["seeds_needed"]} seeds.',
+    f"Figures of a model: mean ± standard deviation over {spread} seeds, each seed's figure a "
+    f'mean over all images of the split. Differences pair runs of equal seeds.',
+    'The checkpoint of each run was chosen on the validation split, by '
+    f'{" or ".join(content["best_metric"])}, never on {content["split"]}.'
+    if content['split'] != 'validation'
+    else 'These are figures on the validation split, which also chose the checkpoints: they are '
+    'too good.',
+    'The interval says what other images of the same kind would give with these trained models: '
+    'BCa bootstrap, drawing whole sequences '
+    f'({content["n_sequences"]} in {content["n"]} images). It says nothing about other seeds.',
+    'p says whether training again with other seeds would give the difference: a two-sided '
+    'sign-flip test over seeds. It says nothing about other data sets.',
+    f"Decided by {primary} alone; Holm's correction is for the {m} comparison"
+    f'{"s" * (m != 1)} in one metric, not for looking at several metrics.',
+    f'The least p that n seeds can give is 2 / 2^n: {least_p(max(n_seeds)):.3g} here. To reach '
+    f'{LEVEL} at all, {m} comparison{"s" * (m != 1)} need {can["seeds_needed"]} seeds.',
   ]
   later = content['history'][1:]
   if content['n_sequences'] == content['n']:
-    found.append('No sequences are known: each image stands for itself. If some are neighbouring '
-                 'frames of a video, the intervals are too narrow.')
+    found.append(
+      'No sequences are known: each image stands for itself. If some are neighboring '
+      'frames of a video, the intervals are too narrow.'
+    )
   if later:
-    found.append('Added to the plan after the first runs: ' + '; '.join(
+    found.append(
+      'Added to the plan after the first runs: '
+      + '; '.join(
         ', '.join([*entry['models'], *(f'seed {seed}' for seed in entry['seeds'])])
-        + f' ({entry["date"]})' for entry in later) + '.')
+        + f' ({entry["date"]})'
+        for entry in later
+      )
+      + '.'
+    )
   if content['missing']:
     found.append(f'Missing runs, left out: {"; ".join(content["missing"])}.')
   if content['paper']['rows']:
@@ -153,16 +199,20 @@ def protocol(content: Mapping[str, Any]) -> str:
   """What was measured, in one line."""
   height, width = content['image_size']
   low, high = content['value_range']
-  return (f'Data set {content["dataset"]}, split {content["split"]} (SHA-256 of its names '
-          f'{content["split_sha256"][:16]}), {content["n"]} images at {height}x{width}, values '
-          f'{low}..{high}.')
+  return (
+    f'Data set {content["dataset"]}, split {content["split"]} (SHA-256 of its names '
+    f'{content["split_sha256"][:16]}), {content["n"]} images at {height}x{width}, values '
+    f'{low}..{high}.'
+  )
 
 
 def models_lines(content: Mapping[str, Any]) -> list[str]:
   """Each model's own flags and its seeds."""
-  return [f'{label}: {model["flags"] or "no flags of its own"}; seeds '
-          f'{", ".join(map(str, model["seeds"])) or "none"}'
-          for label, model in content['models'].items()]
+  return [
+    f'{label}: {model["flags"] or "no flags of its own"}; seeds '
+    f'{", ".join(map(str, model["seeds"])) or "none"}'
+    for label, model in content['models'].items()
+  ]
 
 
 def markdown(content: Mapping[str, Any]) -> str:
@@ -183,8 +233,10 @@ def markdown(content: Mapping[str, Any]) -> str:
 
 def made_with(content: Mapping[str, Any]) -> str:
   """Commits and versions, which may differ between runs."""
-  versions = ' or '.join(', '.join(f'{name} {version}' for name, version in found.items())
-                         for found in content['versions'])
+  versions = ' or '.join(
+    ', '.join(f'{name} {version}' for name, version in found.items())
+    for found in content['versions']
+  )
   return f'Commit {" or ".join(map(str, content["commits"]))}. {versions}.'
 
 
@@ -196,9 +248,16 @@ def table_csv(content: Mapping[str, Any]) -> str:
   writer.writerow(['kind', 'name', 'seed', 'seeds', *names, *(f'{name}_sd' for name in names)])
 
   def row(kind, name, figures, seed='', seeds='', spread=()):
-    writer.writerow([kind, name, seed, seeds, *(
-        '' if figures.get(key) is None else f'{figures[key]:.7g}' for key in names), *(
-            '' if value is None else f'{value:.4g}' for value in spread)])
+    writer.writerow(
+      [
+        kind,
+        name,
+        seed,
+        seeds,
+        *('' if figures.get(key) is None else f'{figures[key]:.7g}' for key in names),
+        *('' if value is None else f'{value:.4g}' for value in spread),
+      ]
+    )
 
   for label, model in content['models'].items():
     means, sds = ([model['metrics'][key][part] for key in names] for part in ('mean', 'sd'))

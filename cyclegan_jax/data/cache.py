@@ -4,13 +4,14 @@ Every process keeps its own: of several on one machine each should be given its 
 (--cache_gib).
 """
 
+from collections.abc import Callable
 import functools
 import os
 import pathlib
 import threading
-from typing import Any, Callable
+from typing import Any
 
-from cyclegan_jax.data import views
+from cyclegan_jax.data import record_images
 from cyclegan_jax.data.source import Records
 
 # What is taken of the memory that is free at the start, unless --cache_gib says how much.
@@ -20,12 +21,12 @@ _LOCKS = 64
 _CGROUPS = pathlib.Path('/sys/fs/cgroup')
 
 
-Images = tuple[views.Image, ...]
+Images = tuple[record_images.Image, ...]
 
 
 def budget(gib: float) -> int:
   """Bytes that `DataConfig.cache_gib` allows."""
-  return int(gib * 2 ** 30 if gib >= 0 else _AUTOMATIC_SHARE * available_memory())
+  return int(gib * 2**30 if gib >= 0 else _AUTOMATIC_SHARE * available_memory())
 
 
 @functools.cache

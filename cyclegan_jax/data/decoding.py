@@ -1,14 +1,15 @@
 """The decoders behind `images.read_image`: Pillow, and imagecodecs for 16 bits per sample.
 
-Pillow cuts 16-bit colour down to 8 bits without a word, so whatever has 16 bits per sample
+Pillow cuts 16-bit color down to 8 bits without a word, so whatever has 16 bits per sample
 goes through imagecodecs instead. How much memory an image may need is checked before it is decoded.
 """
 
+from collections.abc import Iterator
 import contextlib
 import dataclasses
 import os
 import re
-from typing import BinaryIO, Iterator, NamedTuple
+from typing import BinaryIO, NamedTuple
 
 import numpy as np
 from PIL import BmpImagePlugin, Image, JpegImagePlugin, PngImagePlugin, TiffImagePlugin
@@ -29,27 +30,39 @@ _EXPECTED = 'expected a PNG, JPEG, BMP or TIFF file with 8 or 16 bits per sample
 _PNG_SIGNATURE = b'\x89PNG\r\n\x1a\n'
 # Opened without Image.open, whose own limit of the size holds for the whole process.
 _PLUGINS = {
-    _PNG_SIGNATURE: PngImagePlugin.PngImageFile,
-    b'\xff\xd8\xff': JpegImagePlugin.JpegImageFile,
-    b'BM': BmpImagePlugin.BmpImageFile,
-    **dict.fromkeys(TiffImagePlugin.PREFIXES, TiffImagePlugin.TiffImageFile),
+  _PNG_SIGNATURE: PngImagePlugin.PngImageFile,
+  b'\xff\xd8\xff': JpegImagePlugin.JpegImageFile,
+  b'BM': BmpImagePlugin.BmpImageFile,
+  **dict.fromkeys(TiffImagePlugin.PREFIXES, TiffImagePlugin.TiffImageFile),
 }
 _PNG_SAMPLES = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 _PNG_METADATA = frozenset((b'eXIf', b'zTXt', b'tEXt', b'iTXt'))
 _PNG_ODD = frozenset((b'tRNS', b'acTL'))
 _MODE_CHANNELS = {
-    '1': 1, 'L': 1, 'LA': 1, 'La': 1, 'I;16': 1, 'I;16L': 1, 'I;16B': 1, 'I;16N': 1,
-    'RGB': 3, 'RGBA': 3, 'RGBX': 3, 'RGBa': 3, 'CMYK': 3, 'YCbCr': 3,
+  '1': 1,
+  'L': 1,
+  'LA': 1,
+  'La': 1,
+  'I;16': 1,
+  'I;16L': 1,
+  'I;16B': 1,
+  'I;16N': 1,
+  'RGB': 3,
+  'RGBA': 3,
+  'RGBX': 3,
+  'RGBa': 3,
+  'CMYK': 3,
+  'YCbCr': 3,
 }
 _ORIENTATION_TAG = 274
 _ORIENT = {
-    2: lambda a: a[:, ::-1],
-    3: lambda a: a[::-1, ::-1],
-    4: lambda a: a[::-1],
-    5: lambda a: a.swapaxes(0, 1),
-    6: lambda a: np.rot90(a, -1),
-    7: lambda a: a.swapaxes(0, 1)[::-1, ::-1],
-    8: lambda a: np.rot90(a),
+  2: lambda a: a[:, ::-1],
+  3: lambda a: a[::-1, ::-1],
+  4: lambda a: a[::-1],
+  5: lambda a: a.swapaxes(0, 1),
+  6: lambda a: np.rot90(a, -1),
+  7: lambda a: a.swapaxes(0, 1)[::-1, ::-1],
+  8: lambda a: np.rot90(a),
 }
 
 
@@ -107,8 +120,10 @@ def check_bytes(size: int, name: str) -> None:
   """Refuses a file of `size` bytes if no image of the allowed size needs as many."""
   allowed = MAX_PIXELS * _BYTES_PER_PIXEL + _METADATA_BYTES
   if size > allowed:
-    raise ImageError(f'{name}: {size} bytes, more than the {allowed} that an image may have with '
-                     f'--max_megapixels={MAX_PIXELS // 10**6}.')
+    raise ImageError(
+      f'{name}: {size} bytes, more than the {allowed} that an image may have with '
+      f'--max_megapixels={MAX_PIXELS // 10**6}.'
+    )
 
 
 @contextlib.contextmanager
@@ -140,13 +155,17 @@ def opened_image(stream: BinaryIO, name: str) -> Iterator[Opened]:
   stream.seek(0)
   plugin = next((plugin for magic, plugin in _PLUGINS.items() if start.startswith(magic)), None)
   if plugin is None:
-    raise ImageError(f'{name}: not an image of a known kind (it starts with {start!r}); '
-                     f'{_EXPECTED}.')
+    raise ImageError(
+      f'{name}: not an image of a known kind (it starts with {start!r}); {_EXPECTED}.'
+    )
   try:
     image = plugin(stream)
   except SyntaxError as error:
-    kind = ('a TIFF file with a pixel type that cannot be read, or a damaged one'
-            if plugin is TiffImagePlugin.TiffImageFile else f'a damaged {plugin.format} file')
+    kind = (
+      'a TIFF file with a pixel type that cannot be read, or a damaged one'
+      if plugin is TiffImagePlugin.TiffImageFile
+      else f'a damaged {plugin.format} file'
+    )
     raise ImageError(f'{name}: {kind} ({error}); {_EXPECTED}.') from error
   with image:
     _check_pixels(*image.size, 'pixels', name)
@@ -156,13 +175,14 @@ def opened_image(stream: BinaryIO, name: str) -> Iterator[Opened]:
 def _check_pixels(width: int, height: int, what: str, name: str) -> None:
   if width * height > MAX_PIXELS:
     raise ImageError(
-        f'{name}: {width}x{height} {what}, {width * height // 10**6} megapixels, more than is '
-        f'allowed: --max_megapixels={MAX_PIXELS // 10**6}.')
+      f'{name}: {width}x{height} {what}, {width * height // 10**6} megapixels, more than is '
+      f'allowed: --max_megapixels={MAX_PIXELS // 10**6}.'
+    )
 
 
 def _scan_png(stream: BinaryIO) -> _Png:
   """Walks over the chunks of a PNG file, skipping their contents."""
-  depth, colour, names = 0, 0, set()
+  depth, color, names = 0, 0, set()
   start, end = stream.tell(), stream.seek(0, os.SEEK_END)
   stream.seek(start)
   while len(head := stream.read(8)) == 8:
@@ -172,16 +192,16 @@ def _scan_png(stream: BinaryIO) -> _Png:
     if chunk == b'IHDR':
       if depth:  # Decoders differ in which of them counts.
         raise OSError('it has two headers')
-      depth, colour = stream.read(10)[8:10]
+      depth, color = stream.read(10)[8:10]
       length -= 10
     elif chunk in _PNG_METADATA or chunk in _PNG_ODD:
       names.add(chunk)
     if chunk == b'IEND':
       break
     stream.seek(length + 4, os.SEEK_CUR)
-  plain = depth in (8, 16) and colour in (0, 2) and not names & _PNG_ODD
-  # The decoder makes a transparent colour a channel of its own.
-  samples = _PNG_SAMPLES.get(colour, 0) + (b'tRNS' in names and colour in (0, 2))
+  plain = depth in (8, 16) and color in (0, 2) and not names & _PNG_ODD
+  # The decoder makes a transparent color a channel of its own.
+  samples = _PNG_SAMPLES.get(color, 0) + (b'tRNS' in names and color in (0, 2))
   return _Png(depth, samples, plain, bool(names & _PNG_METADATA))
 
 
@@ -200,10 +220,7 @@ def _examine(image: Image.Image, png: _Png | None, name: str) -> Opened:
     plain = image.format == 'JPEG' and image.mode in ('L', 'RGB')
   orientation = exif.get(_ORIENTATION_TAG, 1)
   orientation = orientation if orientation in _ORIENT else 1
-  if is_deep and png:
-    channels = 1 if png.samples < 3 else 3
-  else:
-    channels = _channels(image, name)
+  channels = (1 if png.samples < 3 else 3) if is_deep and png else _channels(image, name)
   return Opened(image, name, channels, is_deep, orientation, plain and orientation == 1, stored)
 
 
@@ -235,7 +252,8 @@ def _channels(image: Image.Image, name: str) -> int:
   if mode in _MODE_CHANNELS:
     return _MODE_CHANNELS[mode]
   kind = {'F': 'floating-point pixels', 'I': '32-bit or signed pixels'}.get(
-      mode, f'pixels of mode {mode!r}')
+    mode, f'pixels of mode {mode!r}'
+  )
   raise ImageError(f'{name}: a {image.format} file with {kind}; {_EXPECTED}, unsigned.')
 
 
@@ -268,12 +286,14 @@ def _check_rows(image: Image.Image, data: bytes) -> None:
   end = np.asarray(image.crop((0, max(0, height - 2), width, height)))  # two: interlacing
   if not end.reshape(len(end), -1).any(1).all():
     import imagecodecs
+
     imagecodecs.png_decode(data)  # It complains; slow, but few images end in black.
 
 
 def _decode_deep(opened: Opened, data: bytes) -> np.ndarray:
-  """Decodes 16-bit samples, which Pillow would cut down to 8 bits where there is colour."""
+  """Decodes 16-bit samples, which Pillow would cut down to 8 bits where there is color."""
   import imagecodecs  # Slow to import, and most data sets have only 8 bits.
+
   # The other decoder may understand a damaged file otherwise: this bounds what it makes of it.
   pixels = np.empty(opened.stored_shape, np.uint16)
   if opened.image.format == 'PNG':
@@ -281,8 +301,10 @@ def _decode_deep(opened: Opened, data: bytes) -> np.ndarray:
   else:
     tags = opened.image.tag_v2
     if tags.get(262) not in (0, 1, 2) or set(tags.get(339, (1,))) != {1}:
-      raise ImageError(f'{opened.name}: a 16-bit TIFF that is neither grey nor RGB with '
-                       f'unsigned integers; {_EXPECTED}.')
+      raise ImageError(
+        f'{opened.name}: a 16-bit TIFF that is neither gray nor RGB with '
+        f'unsigned integers; {_EXPECTED}.'
+      )
     if tags.next == tags._offset:  # Where Pillow stopped; the rest may say that there are signs.
       raise ImageError(f'{opened.name}: is damaged: its tags cannot be read.')
     imagecodecs.tiff_decode(data, out=pixels)

@@ -3,12 +3,13 @@
 Arrays are [height, width, channels] with 1 or 3 channels, uint8 or uint16.
 """
 
+from collections.abc import Mapping
 import io
 import json
 import os
 import stat
 import struct
-from typing import BinaryIO, Mapping
+from typing import BinaryIO
 import zlib
 
 import numpy as np
@@ -20,11 +21,11 @@ from cyclegan_jax.data.decoding import ImageError, ImageHeader
 
 EXTENSIONS = ('.bmp', '.jpeg', '.jpg', '.png', '.tif', '.tiff')
 
-# What the chroma of a grey JPEG may add: channels differ little on average, and hardly
-# any single pixel is coloured. Both are shares of the dtype's range or of the pixels.
-GREY_MEAN_DIFFERENCE = 2 / 255
-GREY_PIXEL_DIFFERENCE = 32 / 255
-GREY_COLOURED_SHARE = 0.001
+# What the chroma of a gray JPEG may add: channels differ little on average, and hardly
+# any single pixel is colored. Both are shares of the dtype's range or of the pixels.
+GRAY_MEAN_DIFFERENCE = 2 / 255
+GRAY_PIXEL_DIFFERENCE = 32 / 255
+GRAY_COLORED_SHARE = 0.001
 
 _DESCRIPTION_TAG = 270
 
@@ -36,7 +37,7 @@ _RESAMPLING = {'area': Image.Resampling.BOX, 'bicubic': Image.Resampling.BICUBIC
 def read_image(source: str | os.PathLike | bytes, name: str | None = None) -> np.ndarray:
   """Reads an image file.
 
-  Alpha is dropped; palettes become grey or RGB, CMYK becomes RGB, bilevel 0 and 255;
+  Alpha is dropped; palettes become gray or RGB, CMYK becomes RGB, bilevel 0 and 255;
   an EXIF orientation is applied; of an animation or a multi-page file the first image
   is taken.
 
@@ -56,8 +57,10 @@ def read_image(source: str | os.PathLike | bytes, name: str | None = None) -> np
     pixels = decoding.decode(opened, data)
     expected = opened.header
   if pixels.shape != expected[:3]:
-    raise ImageError(f'{name}: decoded to shape {pixels.shape}, but its header says '
-                     f'{tuple(expected[:3])}; the file is damaged.')
+    raise ImageError(
+      f'{name}: decoded to shape {pixels.shape}, but its header says '
+      f'{tuple(expected[:3])}; the file is damaged.'
+    )
   return pixels
 
 
@@ -75,18 +78,18 @@ def image_header(path: str | os.PathLike) -> ImageHeader:
       return opened.header
 
 
-def is_plain(source: str | os.PathLike | bytes, name: str | None = None,
-             channels: int | None = None) -> bool:
+def is_plain(
+  source: str | os.PathLike | bytes, name: str | None = None, channels: int | None = None
+) -> bool:
   """Whether any reader gets the pixels of `read_image` from these very bytes.
 
-  True for PNG and JPEG files, grey or RGB with 8 or 16 bits, without palette, alpha,
+  True for PNG and JPEG files, gray or RGB with 8 or 16 bits, without palette, alpha,
   animation or EXIF rotation, and with `channels` channels if that is asked. Raises ImageError
   as `image_header` does.
   """
   name = _name_of(source, name)
   with decoding.explained(name):
-    stream = (io.BytesIO(source) if isinstance(source, bytes)
-              else _open(source, name))
+    stream = io.BytesIO(source) if isinstance(source, bytes) else _open(source, name)
     with stream, decoding.opened_image(stream, name) as opened:
       return opened.is_plain and channels in (None, opened.channels)
 
@@ -101,7 +104,8 @@ def encode_png(array: np.ndarray, texts: Mapping[str, str] | None = None) -> byt
   _check_array(array)
   pixels = np.ascontiguousarray(array.squeeze(-1) if array.shape[-1] == 1 else array)
   if array.dtype == np.uint16 and array.shape[-1] == 3:
-    import imagecodecs  # Only 16-bit colour needs it, and it is slow to import.
+    import imagecodecs  # Only 16-bit color needs it, and it is slow to import.
+
     data = bytes(imagecodecs.png_encode(pixels))
   else:
     buffer = io.BytesIO()
@@ -119,14 +123,15 @@ def encode_tiff(array: np.ndarray, texts: Mapping[str, str] | None = None) -> by
     texts: metadata by key, as one JSON object in the tag ImageDescription (270).
 
   Raises:
-    ImageError: 16-bit colour, which Pillow does not write as TIFF.
+    ImageError: 16-bit color, which Pillow does not write as TIFF.
   """
   _check_array(array)
   if array.dtype == np.uint16 and array.shape[-1] == 3:
-    raise ImageError('TIFF files with 16-bit colour are not written: take PNG, or 8 bits.')
+    raise ImageError('TIFF files with 16-bit color are not written: take PNG, or 8 bits.')
   buffer = io.BytesIO()
   Image.fromarray(array.squeeze(-1) if array.shape[-1] == 1 else array).save(
-      buffer, 'TIFF', compression='tiff_adobe_deflate', description=json.dumps(dict(texts or {})))
+    buffer, 'TIFF', compression='tiff_adobe_deflate', description=json.dumps(dict(texts or {}))
+  )
   return buffer.getvalue()
 
 
@@ -140,8 +145,9 @@ def read_texts(path: str | os.PathLike) -> dict[str, str]:
   with decoding.explained(name), _open(path, name) as stream:
     with decoding.opened_image(stream, name) as opened:
       if opened.image.format == 'PNG':
-        return {key: str(value) for key, value in opened.image.info.items()
-                if isinstance(value, str)}
+        return {
+          key: str(value) for key, value in opened.image.info.items() if isinstance(value, str)
+        }
       try:
         return json.loads(getattr(opened.image, 'tag_v2', {}).get(_DESCRIPTION_TAG, '{}'))
       except ValueError:
@@ -161,9 +167,7 @@ def write_png(path: str | os.PathLike, array: np.ndarray) -> None:
     raise ImageError(f'{path}: cannot be written: {error.strerror or error}.') from error
 
 
-def resize(
-    array: np.ndarray, size: tuple[int, int], method: str = 'area'
-) -> np.ndarray:
+def resize(array: np.ndarray, size: tuple[int, int], method: str = 'area') -> np.ndarray:
   """Resizes [height, width, channels] uint8 or uint16 to `size` = (height, width).
 
   Args:
@@ -209,11 +213,11 @@ def to_channels(array: np.ndarray, channels: int, name: str) -> np.ndarray:
 
   One channel is repeated. Three become one only if they are equal up to the error that
   JPEG's chroma makes: their spread (largest minus smallest of the three) is at most
-  GREY_MEAN_DIFFERENCE of the range on average, and above GREY_PIXEL_DIFFERENCE in at
-  most GREY_COLOURED_SHARE of the pixels.
+  GRAY_MEAN_DIFFERENCE of the range on average, and above GRAY_PIXEL_DIFFERENCE in at
+  most GRAY_COLORED_SHARE of the pixels.
 
   Raises:
-    ImageError: `array` is in colour and one channel is asked for.
+    ImageError: `array` is in color and one channel is asked for.
   """
   _check_array(array)
   if channels not in (1, 3):
@@ -224,20 +228,22 @@ def to_channels(array: np.ndarray, channels: int, name: str) -> np.ndarray:
     return np.repeat(array, 3, axis=-1)
   # Three planes at a time: numpy is ten times slower along an axis of three.
   planes = [array[..., i] for i in range(3)]
-  spread = (np.maximum(np.maximum(*planes[:2]), planes[2])
-            - np.minimum(np.minimum(*planes[:2]), planes[2])) / np.iinfo(array.dtype).max
-  coloured = np.mean(spread > GREY_PIXEL_DIFFERENCE)
-  if spread.mean() > GREY_MEAN_DIFFERENCE or coloured > GREY_COLOURED_SHARE:
+  spread = (
+    np.maximum(np.maximum(*planes[:2]), planes[2]) - np.minimum(np.minimum(*planes[:2]), planes[2])
+  ) / np.iinfo(array.dtype).max
+  colored = np.mean(spread > GRAY_PIXEL_DIFFERENCE)
+  if spread.mean() > GRAY_MEAN_DIFFERENCE or colored > GRAY_COLORED_SHARE:
     raise ImageError(
-        f'{name}: a thermal image in false colour: its three channels differ by '
-        f'{100 * spread.mean():.1f} % of the range on average, and {100 * coloured:.1f} % '
-        'of its pixels are coloured. Colours of a palette are not temperatures: export '
-        "the camera's grey-scale or radiometric image instead.")
+      f'{name}: a thermal image in false color: its three channels differ by '
+      f'{100 * spread.mean():.1f} % of the range on average, and {100 * colored:.1f} % '
+      'of its pixels are colored. Colors of a palette are not temperatures: export '
+      "the camera's gray-scale or radiometric image instead."
+    )
   return np.rint(luminance(array)).astype(array.dtype)
 
 
 def for_domain(array: np.ndarray, domain: str, channels: int, name: str) -> np.ndarray:
-  """Brings an image to a domain's channels: a grey RGB domain takes the luminance of colours.
+  """Brings an image to a domain's channels: a gray RGB domain takes the luminance of colors.
 
   See `to_channels` for all other cases and for errors.
   """
@@ -251,8 +257,10 @@ def _text_chunks(texts: Mapping[str, str]) -> bytes:
   info = PngImagePlugin.PngInfo()
   for key, value in texts.items():
     info.add_text(key, value)
-  return b''.join(struct.pack('>I', len(data)) + kind + data
-                  + struct.pack('>I', zlib.crc32(kind + data)) for kind, data, *_ in info.chunks)
+  return b''.join(
+    struct.pack('>I', len(data)) + kind + data + struct.pack('>I', zlib.crc32(kind + data))
+    for kind, data, *_ in info.chunks
+  )
 
 
 def _check_array(array: np.ndarray) -> None:

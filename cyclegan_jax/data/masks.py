@@ -56,8 +56,10 @@ def read(data: bytes, size: tuple[int, int] | None, method: str) -> np.ndarray:
     valid = _share(data, size) >= 0.5
   else:
     mask = np.where(_valid(data), np.uint8(255), np.uint8(0))[..., np.newaxis]
-    reach = [0 if have == want else math.ceil(_BICUBIC_REACH * max(1.0, have / want))
-             for have, want in zip(mask.shape, size)]
+    reach = [
+      0 if have == want else math.ceil(_BICUBIC_REACH * max(1.0, have / want))
+      for have, want in zip(mask.shape, size)
+    ]
     mask = scipy.ndimage.minimum_filter(mask, [2 * r + 1 for r in reach] + [1], mode='nearest')
     valid = images.resize(mask, size) == 255
   valid.setflags(write=False)
@@ -118,9 +120,15 @@ def valid_box(data: bytes, name: str) -> tuple[slice, slice]:
     if not shares[side]:
       break
     top, bottom, left, right = (
-        top + (side == 0), bottom - (side == 1), left + (side == 2), right - (side == 3))
+      top + (side == 0),
+      bottom - (side == 1),
+      left + (side == 2),
+      right - (side == 3),
+    )
   box = slice(top, bottom), slice(left, right)
   if (bottom - top) * (right - left) < mask.size / 4 or not mask[box].all():
-    raise UserError(f'--mask=crop: the valid pixels of {name} have holes, or no rectangle of a '
-                    'quarter of the image. Use --mask=loss.')
+    raise UserError(
+      f'--mask=crop: the valid pixels of {name} have holes, or no rectangle of a '
+      'quarter of the image. Use --mask=loss.'
+    )
   return box

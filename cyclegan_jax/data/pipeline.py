@@ -5,12 +5,13 @@ the order does not depend on threads, processes or interruptions, and the iterat
 few numbers) is all that a checkpoint needs. Nor does it depend on which decoded images are kept.
 """
 
-from typing import Any, Callable, Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import grain
 import numpy as np
 
-from cyclegan_jax.data import cache, views
+from cyclegan_jax.data import cache, record_images
 from cyclegan_jax.data.source import Dataset, Split
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.settings import DataConfig, format_value
@@ -26,9 +27,10 @@ _BATCHES_AHEAD = 2
 BATCH_KEYS = ('rgb', 'ir', 'rgb_mask', 'ir_mask')
 
 
-def examples(dataset: Dataset, split: str, config: DataConfig, *, seed: int = 0,
-             train: bool = False) -> grain.MapDataset:
-  """The examples of a split, decoded, sized and normalised.
+def examples(
+  dataset: Dataset, split: str, config: DataConfig, *, seed: int = 0, train: bool = False
+) -> grain.MapDataset:
+  """The examples of a split, decoded, sized and normalized.
 
   Args:
     dataset: a prepared data set.
@@ -37,7 +39,7 @@ def examples(dataset: Dataset, split: str, config: DataConfig, *, seed: int = 0,
     seed: drives order and augmentation.
     train: endless, shuffled anew each epoch, with random crop and flip; RGB and IR are aligned
       if `paired`, else drawn in two independent orders; decoded images are kept in memory, as far
-      as `cache_gib` allows. Otherwise one pass in stored order, centre crop, pairs always
+      as `cache_gib` allows. Otherwise one pass in stored order, center crop, pairs always
       aligned; this needs an aligned split.
 
   Returns:
@@ -49,10 +51,14 @@ def examples(dataset: Dataset, split: str, config: DataConfig, *, seed: int = 0,
   Raises:
     UserError: the split is missing, empty, or not aligned where pairs are needed.
   """
-  def normalise(cut):
-    return {**cut, **{name: views.normalised(cut, domain)
-                      for name, domain in dataset.domains.items()}}
-  return _cuts(dataset, split, config, seed, train).map(normalise)
+
+  def normalize(cut):
+    return {
+      **cut,
+      **{name: record_images.normalized(cut, domain) for name, domain in dataset.domains.items()},
+    }
+
+  return _cuts(dataset, split, config, seed, train).map(normalize)
 
 
 def domain_images(dataset: Dataset, split: str, name: str, config: DataConfig) -> grain.MapDataset:
@@ -63,10 +69,12 @@ def domain_images(dataset: Dataset, split: str, name: str, config: DataConfig) -
     `id`, that of this domain's record.
   """
   domain = dataset.domains[name]
+
   def view(record):
-    image = views.decode(record, domain, config)
-    cut = views.cut(image, config.image_size, views.draw_cut(image, config, None))
-    return {**cut, name: views.normalised(cut, domain), 'id': image.id}
+    image = record_images.decode(record, domain, config)
+    cut = record_images.cut(image, config.image_size, record_images.draw_cut(image, config, None))
+    return {**cut, name: record_images.normalized(cut, domain), 'id': image.id}
+
   return grain.MapDataset.source(getattr(get_split(dataset, split), name)).map(view)
 
 
@@ -80,14 +88,23 @@ def get_split(dataset: Dataset, name: str) -> Split:
   split = dataset.splits.get(name)
   if split is None or not len(split.rgb) or not len(split.ir):
     found = ', '.join(f'{s.name} ({len(s)})' for s in dataset.splits.values()) or 'none'
-    raise UserError(f'{dataset.name} has no examples in split {name}; splits found: {found}. '
-                    'Choose one of these, or divide the data in another way (--split_by).')
+    raise UserError(
+      f'{dataset.name} has no examples in split {name}; splits found: {found}. '
+      'Choose one of these, or divide the data in another way (--split_by).'
+    )
   return split
 
 
-def batches(dataset: Dataset, config: DataConfig, batch_size: int, sharding: Any, *,
-            seed: int = 0, threads: int = _THREADS,
-            process: tuple[int, int] = (0, 1)) -> grain.IterDataset:
+def batches(
+  dataset: Dataset,
+  config: DataConfig,
+  batch_size: int,
+  sharding: Any,
+  *,
+  seed: int = 0,
+  threads: int = _THREADS,
+  process: tuple[int, int] = (0, 1),
+) -> grain.IterDataset:
   """Batches of training examples on the devices, read and moved ahead of their use.
 
   Of several processes each reads its own rows alone; which examples are in a batch, in which
@@ -111,14 +128,17 @@ def batches(dataset: Dataset, config: DataConfig, batch_size: int, sharding: Any
     UserError: see `examples`.
   """
   devices = sharding.mesh.size
+
   def batch(cuts: Sequence[dict]) -> dict[str, np.ndarray]:
     rows = {key: _stacked(cuts, key, dataset) for key in BATCH_KEYS if key in cuts[0]}
     return {key: x.reshape(devices, -1, *x.shape[1:]) for key, x in rows.items()}
+
   cuts = _cuts(dataset, 'train', config, seed, train=True)
   part = _Part(cuts, batch_size, *process)
   rows = stream(part.batch(part.rows, drop_remainder=True, batch_fn=batch), threads)
-  return grain.experimental.device_put(rows, sharding, cpu_buffer_size=_BATCHES_AHEAD,
-                                       device_buffer_size=_BATCHES_AHEAD)
+  return grain.experimental.device_put(
+    rows, sharding, cpu_buffer_size=_BATCHES_AHEAD, device_buffer_size=_BATCHES_AHEAD
+  )
 
 
 class _Part(grain.MapDataset):
@@ -139,8 +159,9 @@ class _Part(grain.MapDataset):
 
 def stream(data: grain.MapDataset, threads: int = _THREADS) -> grain.IterDataset:
   """The elements in order, read by a few threads a few elements ahead."""
-  return data.to_iter_dataset(grain.ReadOptions(
-      num_threads=threads, prefetch_buffer_size=max(threads, _ELEMENTS_AHEAD)))
+  return data.to_iter_dataset(
+    grain.ReadOptions(num_threads=threads, prefetch_buffer_size=max(threads, _ELEMENTS_AHEAD))
+  )
 
 
 def decoded_bytes(dataset: Dataset, config: DataConfig) -> int:
@@ -149,8 +170,10 @@ def decoded_bytes(dataset: Dataset, config: DataConfig) -> int:
   total = 0
   for name, domain in dataset.domains.items():
     records = getattr(split, name)
-    height, width = views.resized(config) or views.size_before_cut(records[0], name, config)
-    values = domain.channels * (1 if domain.normalisation.max_value <= 255 else 2)
+    height, width = record_images.resized(config) or record_images.size_before_cut(
+      records[0], name, config
+    )
+    values = domain.channels * (1 if domain.normalization.max_value <= 255 else 2)
     total += len(records) * height * width * (values + masked(dataset, config))
   return total
 
@@ -163,16 +186,17 @@ def check_crop(dataset: Dataset, config: DataConfig) -> None:
     collections = [('rgb', split.rgb)] if split.aligned else [('rgb', split.rgb), ('ir', split.ir)]
     for key, records in collections:
       for record in (records[i] for i in range(len(records))):
-        height, width = views.size_before_cut(record, key, config)
+        height, width = record_images.size_before_cut(record, key, config)
         if height < config.image_size[0] or width < config.image_size[1]:
           raise UserError(
-              f'The crop is larger than the image: {views.record_id(record)} ({key}) is '
-              f'{height}x{width}, --image_size={format_value(config.image_size)}. Give a '
-              'smaller --image_size, or let images be resized (--resize=area).')
+            f'The crop is larger than the image: {record_images.record_id(record)} ({key}) is '
+            f'{height}x{width}, --image_size={format_value(config.image_size)}. Give a '
+            'smaller --image_size, or let images be resized (--resize=area).'
+          )
 
 
 def _derived(seed: int, stream: int) -> int:
-  """Another seed, so that runs of neighbouring seeds share no order."""
+  """Another seed, so that runs of neighboring seeds share no order."""
   return int(np.random.SeedSequence([seed, stream]).generate_state(1)[0])
 
 
@@ -182,15 +206,17 @@ def _ordered(n: int, seed: int, train: bool) -> grain.MapDataset:
   return ordered.shuffle().repeat() if train else ordered
 
 
-def _cuts(dataset: Dataset, split: str, config: DataConfig, seed: int,
-          train: bool) -> grain.MapDataset:
-  """What `examples` gives before it is normalised: images as they are in the files."""
+def _cuts(
+  dataset: Dataset, split: str, config: DataConfig, seed: int, train: bool
+) -> grain.MapDataset:
+  """What `examples` gives before it is normalized: images as they are in the files."""
   source = get_split(dataset, split)
   paired = config.paired if train else True
   if paired and not source.aligned:
     raise UserError(
-        f'{dataset.name}: the RGB and IR images of split {split} are two unrelated collections; '
-        'there are no pairs to train with (drop --paired) or to measure against.')
+      f'{dataset.name}: the RGB and IR images of split {split} are two unrelated collections; '
+      'there are no pairs to train with (drop --paired) or to measure against.'
+    )
   room = cache.Room(cache.budget(config.cache_gib) if train else 0)
   # A pair's images come out of one reading of their record.
   groups = [('rgb', 'ir')] if paired else [('rgb',), ('ir',)]
@@ -199,30 +225,44 @@ def _cuts(dataset: Dataset, split: str, config: DataConfig, seed: int,
     records = getattr(source, names[0])
     kept.append(cache.Kept(records, _decoder(dataset, names, config), room))
     orders.append(_ordered(len(records), order_seed, train))
+
   def example(places, rng=None):
     both = [image for part, place in zip(kept, places) for image in part[place]]
     return _example(*both, config, rng, paired)
+
   places = grain.experimental.ZipMapDataset(orders)
   return places.seed(_derived(seed, 2)).random_map(example) if train else places.map(example)
 
 
-def _decoder(dataset: Dataset, names: Sequence[str],
-             config: DataConfig) -> Callable[[Any], cache.Images]:
+def _decoder(
+  dataset: Dataset, names: Sequence[str], config: DataConfig
+) -> Callable[[Any], cache.Images]:
   domains = [dataset.domains[name] for name in names]
-  return lambda record: tuple(views.decode(record, domain, config) for domain in domains)
+  return lambda record: tuple(record_images.decode(record, domain, config) for domain in domains)
 
 
-def _example(rgb: views.Image, ir: views.Image, config: DataConfig,
-             rng: np.random.Generator | None, paired: bool) -> dict:
+def _example(
+  rgb: record_images.Image,
+  ir: record_images.Image,
+  config: DataConfig,
+  rng: np.random.Generator | None,
+  paired: bool,
+) -> dict:
   """One example; the images of a pair are cut alike, those of strangers by a draw each."""
-  rgb_cut = views.draw_cut(rgb, config, rng)
-  ir_cut = rgb_cut if paired else views.draw_cut(ir, config, rng)
-  return {**views.cut(rgb, config.image_size, rgb_cut), **views.cut(ir, config.image_size, ir_cut),
-          'id': rgb.id, 'sequence': rgb.sequence, 'ir_id': ir.id, 'ir_sequence': ir.sequence}
+  rgb_cut = record_images.draw_cut(rgb, config, rng)
+  ir_cut = rgb_cut if paired else record_images.draw_cut(ir, config, rng)
+  return {
+    **record_images.cut(rgb, config.image_size, rgb_cut),
+    **record_images.cut(ir, config.image_size, ir_cut),
+    'id': rgb.id,
+    'sequence': rgb.sequence,
+    'ir_id': ir.id,
+    'ir_sequence': ir.sequence,
+  }
 
 
 def _stacked(cuts: Sequence[dict], key: str, dataset: Dataset) -> np.ndarray:
-  """One field of many examples, normalised.
+  """One field of many examples, normalized.
 
   Row by row: a batch is too large for the processor's caches, and memory for an intermediate one
   would have to be asked of the system each time.
@@ -231,5 +271,5 @@ def _stacked(cuts: Sequence[dict], key: str, dataset: Dataset) -> np.ndarray:
   first = cuts[0][key]
   stack = np.empty((len(cuts), *first.shape), np.float32 if domain else first.dtype)
   for row, cut in zip(stack, cuts):
-    row[...] = views.normalised(cut, domain) if domain else cut[key]
+    row[...] = record_images.normalized(cut, domain) if domain else cut[key]
   return stack

@@ -1,10 +1,10 @@
 """What a data set hands to the library: records in both domains, and what their pixels mean."""
 
+from collections.abc import Mapping
 import dataclasses
-from typing import Any, Mapping, Protocol
+from typing import Any, Protocol
 
-from cyclegan_jax import emsn
-
+from cyclegan_jax import normalization
 
 SPLITS = ('train', 'validation', 'test')
 
@@ -16,11 +16,9 @@ class Records(Protocol):
   perhaps `mask` (see masks.py).
   """
 
-  def __len__(self) -> int:
-    ...
+  def __len__(self) -> int: ...
 
-  def __getitem__(self, index: int) -> Mapping[str, Any]:
-    ...
+  def __getitem__(self, index: int) -> Mapping[str, Any]: ...
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,16 +28,18 @@ class Domain:
   Attributes:
     name: 'rgb' or 'ir'.
     channels: 1 or 3.
-    normalisation: pixel values to network values; its max_value is 255 or 65535.
+    normalization: pixel values to network values; its max_value is 255 or 65535.
   """
+
   name: str
   channels: int
-  normalisation: emsn.Normalisation
+  normalization: normalization.Normalization
 
 
 @dataclasses.dataclass(frozen=True)
 class Split:
   """One split. If `aligned`, `rgb` and `ir` are the same records, one scene each."""
+
   name: str
   rgb: Records
   ir: Records
@@ -62,6 +62,7 @@ class Dataset:
     splits: 'train', 'validation', 'test'; a split that the data lack is absent or empty.
     has_mask: whether records have a `mask`.
   """
+
   name: str
   description: str
   fingerprint: str
@@ -77,10 +78,13 @@ class Dataset:
   def facts(self) -> dict[str, Any]:
     """What has to stay the same while a run goes on, ready for JSON."""
     return {
-        'fingerprint': self.fingerprint,
-        'domains': {name: {'channels': domain.channels,
-                           'max_value': domain.normalisation.max_value}
-                    for name, domain in self.domains.items()},
-        'splits': {split.name: {'rgb': len(split.rgb), 'ir': len(split.ir),
-                                'aligned': split.aligned} for split in self.splits.values()},
+      'fingerprint': self.fingerprint,
+      'domains': {
+        name: {'channels': domain.channels, 'max_value': domain.normalization.max_value}
+        for name, domain in self.domains.items()
+      },
+      'splits': {
+        split.name: {'rgb': len(split.rgb), 'ir': len(split.ir), 'aligned': split.aligned}
+        for split in self.splits.values()
+      },
     }

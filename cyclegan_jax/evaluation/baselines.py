@@ -4,15 +4,15 @@ Each is a predictor: it takes a batch of examples (network values) and gives IR 
 float32 [batch, height, width, ir_channels], not rounded.
 """
 
-from typing import Callable, Mapping
+from collections.abc import Callable, Mapping
 
 import grain
 import numpy as np
 
-from cyclegan_jax import emsn
+from cyclegan_jax import normalization
 from cyclegan_jax.data import images, pipeline
 from cyclegan_jax.data.source import Dataset
-from cyclegan_jax.evaluation import retrieval
+from cyclegan_jax.evaluation import nearest_neighbor
 from cyclegan_jax.progress import Say, tracked
 from cyclegan_jax.settings import DataConfig
 
@@ -36,35 +36,41 @@ def baselines(dataset: Dataset, config: DataConfig, say: Say) -> dict[str, Predi
     no pairs.
   """
   rgb, ir = dataset.domains['rgb'], dataset.domains['ir']
-  mean = _mean_image(pipeline.domain_images(dataset, 'train', 'ir', config), ir.normalisation, say)
+  mean = _mean_image(pipeline.domain_images(dataset, 'train', 'ir', config), ir.normalization, say)
 
   def luminance(batch):
-    pixels = rgb.normalisation.inverse(batch['rgb'])
+    pixels = rgb.normalization.inverse(batch['rgb'])
     luma = pixels if rgb.channels == 1 else images.luminance(pixels)
-    luma = luma * (ir.normalisation.max_value / rgb.normalisation.max_value)
+    luma = luma * (ir.normalization.max_value / rgb.normalization.max_value)
     return np.repeat(luma, ir.channels, axis=-1)
 
   def repeated(value):
     return lambda batch: np.broadcast_to(value, batch['ir'].shape)
 
-  found = {'mean_image': repeated(mean), 'luminance': luminance,
-           'constant': repeated(np.mean(mean, (0, 1)))}
+  found = {
+    'mean_image': repeated(mean),
+    'luminance': luminance,
+    'constant': repeated(np.mean(mean, (0, 1))),
+  }
   if dataset.pairs('train'):
-    found['nearest'] = retrieval.nearest(dataset, config, mean, say)
+    found['nearest'] = nearest_neighbor.nearest(dataset, config, mean, say)
   else:
     say('The training images are no pairs: no nearest training image to compare with.')
   return {name: found[name] for name in BASELINES if name in found}
 
 
-def _mean_image(data: grain.MapDataset, norm: emsn.Normalisation, say: Say) -> np.ndarray:
+def _mean_image(data: grain.MapDataset, norm: normalization.Normalization, say: Say) -> np.ndarray:
   """Mean over the images in which a pixel is valid; where it never is, the mean of the others.
 
-  Of pixel values, so that it is the same, to the bit, in every normalisation.
+  Of pixel values, so that it is the same, to the bit, in every normalization.
   """
   total, count = 0.0, 0
   for view in tracked(pipeline.stream(data), len(data), 'Averaging training images', say):
     valid = view.get('ir_mask', True)
-    total, count = total + np.where(valid, emsn.to_pixels(norm, view['ir']), 0.0), count + 1 * valid
+    total, count = (
+      total + np.where(valid, normalization.to_pixels(norm, view['ir']), 0.0),
+      count + 1 * valid,
+    )
   mean = total / np.maximum(count, 1)
   seen = np.broadcast_to(np.asarray(count) > 0, mean.shape)
   return np.where(seen, mean, mean[seen].mean()).astype(np.float32)

@@ -5,10 +5,10 @@ Only what names images or folders is adapted: the endings of file names, for tra
 PNG files; and the line `path:` of a data.yaml, which would lead a training back to the RGB images.
 """
 
+from collections.abc import Iterator, Sequence
 import json
 import pathlib
 import re
-from typing import Iterator, Sequence
 
 from cyclegan_jax import files
 from cyclegan_jax.data import images
@@ -21,8 +21,9 @@ _PATH_LINE = re.compile(r'^path[ \t]*:.*$', re.MULTILINE)
 _YAML = ('.yaml', '.yml')
 
 
-def carry(paths: Sequence[str], plan: Plan, folders: Sequence[pathlib.Path],
-          say: Say = print) -> None:
+def carry(
+  paths: Sequence[str], plan: Plan, folders: Sequence[pathlib.Path], say: Say = print
+) -> None:
   """Carries annotation files over.
 
   Args:
@@ -30,7 +31,7 @@ def carry(paths: Sequence[str], plan: Plan, folders: Sequence[pathlib.Path],
       folders of these.
     plan: what is translated. Annotations in one of its inputs keep their place in it; others go
       to the top.
-    folders: where the translated images are, and the grey control set.
+    folders: where the translated images are, and the gray control set.
     say: takes each line meant for a person.
 
   Raises:
@@ -44,8 +45,9 @@ def carry(paths: Sequence[str], plan: Plan, folders: Sequence[pathlib.Path],
       for folder in folders:
         target = folder / _place(file, path, plan)
         if target.resolve() == file.resolve():
-          raise UserError(f'--annotations={path} would be replaced by itself. Choose another '
-                          '--output.')
+          raise UserError(
+            f'--annotations={path} would be replaced by itself. Choose another --output.'
+          )
         target.parent.mkdir(parents=True, exist_ok=True)
         files.write_bytes(target, content)
       if note:
@@ -62,8 +64,10 @@ def _files(path: pathlib.Path) -> Iterator[pathlib.Path]:
     return
   found = sorted(file for file in path.rglob('*') if file.suffix.lower() in kinds)
   if not found:
-    raise UserError(f'--annotations={path}: expected a COCO file (.json), YOLO labels (.txt), a '
-                    'data.yaml, or a folder with such files.')
+    raise UserError(
+      f'--annotations={path}: expected a COCO file (.json), YOLO labels (.txt), a '
+      'data.yaml, or a folder with such files.'
+    )
   yield from found
 
 
@@ -85,11 +89,10 @@ def _renamed(name: str, endings: dict[str, str]) -> str:
   """An image's name with its new ending."""
   path = pathlib.PurePosixPath(name.replace('\\', '/'))
   ending = endings.get(path.name)
-  return name[:len(name) - len(path.suffix)] + ending if ending else name
+  return name[: len(name) - len(path.suffix)] + ending if ending else name
 
 
-def _adapted(file: pathlib.Path, jobs: Sequence[Job],
-             endings: dict[str, str]) -> tuple[bytes, str]:
+def _adapted(file: pathlib.Path, jobs: Sequence[Job], endings: dict[str, str]) -> tuple[bytes, str]:
   """A file's new content, and what to say about it."""
   try:
     data = file.read_bytes()
@@ -104,26 +107,32 @@ def _adapted(file: pathlib.Path, jobs: Sequence[Job],
     return changed.encode(), note if n else ''
   lines = text.splitlines(keepends=True)
   if any(line.strip().lower().endswith(images.EXTENSIONS) for line in lines):
-    changed = [_renamed(line.rstrip(), endings) + line[len(line.rstrip()):] for line in lines]
+    changed = [_renamed(line.rstrip(), endings) + line[len(line.rstrip()) :] for line in lines]
     return ''.join(changed).encode(), ''
   return data, ''
 
 
-def _coco(file: pathlib.Path, text: str, jobs: Sequence[Job],
-          endings: dict[str, str]) -> tuple[bytes, str]:
+def _coco(
+  file: pathlib.Path, text: str, jobs: Sequence[Job], endings: dict[str, str]
+) -> tuple[bytes, str]:
   """A COCO file in which only endings of file names are changed, every other byte as it was."""
   try:
     listed = [image['file_name'] for image in json.loads(text)['images']]
   except (ValueError, TypeError, KeyError) as error:
-    raise UserError(f'--annotations={file}: not a COCO file: it has no images with a file_name '
-                    f'({type(error).__name__}: {error}).') from error
+    raise UserError(
+      f'--annotations={file}: not a COCO file: it has no images with a file_name '
+      f'({type(error).__name__}: {error}).'
+    ) from error
   sources = {job.source.name for job in jobs}
   missing = [name for name in listed if pathlib.PurePosixPath(name).name not in sources]
   if listed and len(missing) == len(listed):
-    raise UserError(f'--annotations={file}: none of its {len(listed)} images is translated; the '
-                    f'first is {listed[0]}.')
+    raise UserError(
+      f'--annotations={file}: none of its {len(listed)} images is translated; the '
+      f'first is {listed[0]}.'
+    )
   changed = _FILE_NAME.sub(
-      lambda match: match[1] + _quoted(match[2], _renamed(json.loads(match[2]), endings)), text)
+    lambda match: match[1] + _quoted(match[2], _renamed(json.loads(match[2]), endings)), text
+  )
   note = f'{file}: {len(listed) - len(missing)} of its {len(listed)} images are translated'
   return changed.encode(), note + (f', {missing[0]} is not.' if missing else '.')
 

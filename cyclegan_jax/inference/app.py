@@ -5,10 +5,10 @@ the page's own is read, and no name that a visitor sends is used. Requires the e
 """
 
 import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
 import functools
 import html
 import socket
-from typing import AsyncIterator, Callable, Sequence
 
 import numpy as np
 from starlette.applications import Starlette
@@ -22,7 +22,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from cyclegan_jax.data import decoding, images
 from cyclegan_jax.errors import is_out_of_memory, UserError
-from cyclegan_jax.pages import page
+from cyclegan_jax.reports import page
 
 Translate = Callable[[np.ndarray], np.ndarray]
 
@@ -32,12 +32,13 @@ _MOST_WAITING = 4
 _SECONDS_TO_SEND = 60.0
 _BODY_TYPE = 'application/octet-stream'
 _HEADERS = {
-    'content-security-policy':
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src blob: data:; "
-        "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-    'x-content-type-options': 'nosniff', 'referrer-policy': 'no-referrer',
-    'cross-origin-resource-policy': 'same-origin', 'cross-origin-opener-policy': 'same-origin',
-    'cache-control': 'no-store',
+  'content-security-policy': "default-src 'none'; script-src 'self'; style-src 'self'; img-src blob: data:; "
+  "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+  'x-content-type-options': 'nosniff',
+  'referrer-policy': 'no-referrer',
+  'cross-origin-resource-policy': 'same-origin',
+  'cross-origin-opener-policy': 'same-origin',
+  'cache-control': 'no-store',
 }
 
 
@@ -49,8 +50,9 @@ class _Refused(Exception):
     self.status, self.text = status, text
 
 
-def make(translate: Translate, title: str, about: str, max_bytes: int,
-         hosts: Sequence[str] = LOOPBACK) -> Starlette:
+def make(
+  translate: Translate, title: str, about: str, max_bytes: int, hosts: Sequence[str] = LOOPBACK
+) -> Starlette:
   """The application.
 
   Args:
@@ -63,24 +65,35 @@ def make(translate: Translate, title: str, about: str, max_bytes: int,
     hosts: under which names visitors may ask for the page. Another site's name that is made to
       lead here (DNS rebinding) is refused.
   """
-  limits = (f'PNG, JPEG, BMP or TIFF, 8 or 16 bit, up to {max_bytes / 2**20:g} MiB and '
-            f'{decoding.MAX_PIXELS // 10**6} megapixels. The image stays on the machine that '
-            'runs this page.')
+  limits = (
+    f'PNG, JPEG, BMP or TIFF, 8 or 16 bit, up to {max_bytes / 2**20:g} MiB and '
+    f'{decoding.MAX_PIXELS // 10**6} megapixels. The image stays on the machine that '
+    'runs this page.'
+  )
   document = page.asset('app.html')
-  for key, text in {'title': title, 'about': about, 'limits': limits,
-                    'max_bytes': str(max_bytes)}.items():
+  for key, text in {
+    'title': title,
+    'about': about,
+    'limits': limits,
+    'max_bytes': str(max_bytes),
+  }.items():
     document = document.replace('{{' + key + '}}', html.escape(text))
   styles = ''.join(map(page.asset, ('style.css', 'wipe.css', 'app.css')))
-  files = {'/': (document, 'text/html'), '/style.css': (styles, 'text/css'),
-           **{f'/{script}': (page.asset(script), 'text/javascript')
-              for script in ('wipe.js', 'app.js')}}
-  routes = [Route(path, functools.partial(_file, text, kind))
-            for path, (text, kind) in files.items()]
+  files = {
+    '/': (document, 'text/html'),
+    '/style.css': (styles, 'text/css'),
+    **{f'/{script}': (page.asset(script), 'text/javascript') for script in ('wipe.js', 'app.js')},
+  }
+  routes = [
+    Route(path, functools.partial(_file, text, kind)) for path, (text, kind) in files.items()
+  ]
   routes.append(Route('/translate', _Translations(translate, max_bytes).answer, methods=['POST']))
   # As browsers write them: addresses of IPv6 in brackets.
   allowed = [f'[{host}]' if ':' in host else host for host in hosts]
-  middleware = [Middleware(_WithHeaders),
-                Middleware(TrustedHostMiddleware, allowed_hosts=allowed, www_redirect=False)]
+  middleware = [
+    Middleware(_WithHeaders),
+    Middleware(TrustedHostMiddleware, allowed_hosts=allowed, www_redirect=False),
+  ]
   return Starlette(routes=routes, middleware=middleware)
 
 
@@ -100,10 +113,12 @@ def bound_socket(host: str, port: int) -> socket.socket:
   """A socket that listens there; UserError if that is not possible, naming --host or --port."""
   try:
     family, kind, protocol, _, address = socket.getaddrinfo(
-        host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+      host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+    )[0]
   except OSError as error:
-    raise UserError(f'--host={host} is not an address of this machine: {error.strerror}.'
-                    ) from error
+    raise UserError(
+      f'--host={host} is not an address of this machine: {error.strerror}.'
+    ) from error
   listener = socket.socket(family, kind, protocol)
   try:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -111,8 +126,10 @@ def bound_socket(host: str, port: int) -> socket.socket:
     listener.listen()
   except OSError as error:
     listener.close()
-    raise UserError(f'--host={host} --port={port} cannot be used: {error.strerror}. Choose another '
-                    '--port; 0 takes a free one.') from error
+    raise UserError(
+      f'--host={host} --port={port} cannot be used: {error.strerror}. Choose another '
+      '--port; 0 takes a free one.'
+    ) from error
   return listener
 
 
@@ -175,8 +192,9 @@ class _Translations:
       # XLA's out-of-memory error is a RuntimeError.
       if not is_out_of_memory(error):
         raise
-      raise _Refused(413, 'There is not enough memory to translate an image as large as this.'
-                     ) from error
+      raise _Refused(
+        413, 'There is not enough memory to translate an image as large as this.'
+      ) from error
 
 
 class _WithHeaders:
@@ -188,7 +206,10 @@ class _WithHeaders:
   async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
     async def with_headers(message: Message) -> None:
       if message['type'] == 'http.response.start':
-        message['headers'] = [*message['headers'], *((name.encode(), value.encode())
-                                                     for name, value in _HEADERS.items())]
+        message['headers'] = [
+          *message['headers'],
+          *((name.encode(), value.encode()) for name, value in _HEADERS.items()),
+        ]
       await send(message)
+
     await self._app(scope, receive, with_headers)

@@ -5,8 +5,9 @@ have kernels for: convolutions, transposed ones, norms. It is a second descripti
 experiments.export therefore runs every file that it writes beside the model.
 """
 
+from collections.abc import Callable, Mapping
 import pathlib
-from typing import Any, Callable, Mapping
+from typing import Any
 
 from flax import nnx
 import numpy as np
@@ -21,8 +22,9 @@ from cyclegan_jax.models import generators, layers, unet
 Run = Callable[[np.ndarray], np.ndarray]
 
 
-def write(file: pathlib.Path, model: Model, direction: str, limit: float,
-          metadata: Mapping[str, str]) -> None:
+def write(
+  file: pathlib.Path, model: Model, direction: str, limit: float, metadata: Mapping[str, str]
+) -> None:
   """Writes the generator of a direction, computing in float32.
 
   Args:
@@ -39,22 +41,28 @@ def write(file: pathlib.Path, model: Model, direction: str, limit: float,
   pixels = Tensor(graph, 'pixels')
   height, width = (_size(pixels, axis) for axis in (1, 2))
   x = _mirrored(_mirrored(pixels, height, 1, model.multiple), width, 2, model.multiple)
-  # Every pixel value there can be, normalised by the program itself.
-  values = np.arange(source.normalisation.max_value + 1, dtype=np.float32)
-  x = graph.constant(source.normalisation.forward(values)).apply(
-      'Gather', x.apply('Cast', to=onnx.TensorProto.INT32))
+  # Every pixel value there can be, normalized by the program itself.
+  values = np.arange(source.normalization.max_value + 1, dtype=np.float32)
+  x = graph.constant(source.normalization.forward(values)).apply(
+    'Gather', x.apply('Cast', to=onnx.TensorProto.INT32)
+  )
   x = x.apply('Transpose', perm=(0, 3, 1, 2))
   y = net.interval.spread(_GENERATORS[type(module)](module, _with_constants(x, net.constants)))
-  y = target.normalisation.inverse(y) * (limit / target.normalisation.max_value)
+  y = target.normalization.inverse(y) * (limit / target.normalization.max_value)
   y = y.apply('Round')  # Half to even, as NumPy.
   y = y.apply('Clip', np.float32(0), np.float32(limit)).apply('Cast', to=_type(limit))
   y = y.apply('Transpose', perm=(0, 2, 3, 1))
   ends = graph.add('Concat', height, width, axis=0)
   y = y.apply('Slice', np.int64([0, 0]), ends, np.int64([1, 2]))
-  infos = [helper.make_tensor_value_info(
-      name, _type(largest), ['batch', 'height', 'width', domain.channels])
-           for name, domain, largest in (('pixels', source, source.normalisation.max_value),
-                                         ('translated', target, limit))]
+  infos = [
+    helper.make_tensor_value_info(
+      name, _type(largest), ['batch', 'height', 'width', domain.channels]
+    )
+    for name, domain, largest in (
+      ('pixels', source, source.normalization.max_value),
+      ('translated', target, limit),
+    )
+  ]
   onnx.save(graph.model(infos[0], y, infos[1], dict(metadata)), file)
 
 
@@ -76,8 +84,11 @@ def _size(x: Tensor, axis: int) -> Tensor:
 def _mirrored(x: Tensor, size: Tensor, axis: int, multiple: int) -> Tensor:
   """Mirrors at the end of an axis, again and again, up to a size that is a multiple."""
   n = size.apply('Squeeze', np.int64([0]))
-  padded = n.apply('Add', np.int64(multiple - 1)).apply('Div', np.int64(multiple)).apply(
-      'Mul', np.int64(multiple))
+  padded = (
+    n.apply('Add', np.int64(multiple - 1))
+    .apply('Div', np.int64(multiple))
+    .apply('Mul', np.int64(multiple))
+  )
   counted = n.graph.constant(np.int64(0)).apply('Range', padded, np.int64(1))
   period = n.apply('Mul', np.int64(2))
   there = counted.apply('Mod', period)
@@ -89,8 +100,13 @@ def _with_constants(x: Tensor, constants: tuple[float, ...]) -> Tensor:
   """Constant channels after the others, as models/networks.py has them."""
   if not constants:
     return x
-  shape = x.graph.add('Concat', _size(x, 0), x.graph.constant(np.int64([len(constants)])),
-                      x.apply('Shape', start=2), axis=0)
+  shape = x.graph.add(
+    'Concat',
+    _size(x, 0),
+    x.graph.constant(np.int64([len(constants)])),
+    x.apply('Shape', start=2),
+    axis=0,
+  )
   planes = x.graph.constant(np.float32(constants).reshape(1, -1, 1, 1)).apply('Expand', shape)
   return x.apply('Concat', planes, axis=1)
 
@@ -130,8 +146,11 @@ def _unet(net: unet.UNetGenerator, x: Tensor) -> Tensor:
   return _layer(net.up[-1], _active('relu', x)).apply('Tanh')
 
 
-_GENERATORS = {generators.StridedGenerator: _strided, generators.ResnetGenerator: _resnet,
-               unet.UNetGenerator: _unet}
+_GENERATORS = {
+  generators.StridedGenerator: _strided,
+  generators.ResnetGenerator: _resnet,
+  unet.UNetGenerator: _unet,
+}
 
 
 def _residual(block: generators.ResidualBlock, x: Tensor) -> Tensor:
@@ -155,26 +174,37 @@ def _conv(layer: layers.Conv, x: Tensor) -> Tensor:
   if layer.width:
     border = 0
     x = x.apply('Pad', np.int64([0, 0, layer.width, layer.width] * 2), mode='reflect')
-  return x.apply('Conv', *_weights(layer, (3, 2, 0, 1)), strides=[layer.stride] * 2,
-                 pads=[border] * 4)
+  return x.apply(
+    'Conv', *_weights(layer, (3, 2, 0, 1)), strides=[layer.stride] * 2, pads=[border] * 4
+  )
 
 
 def _conv_transpose(layer: layers.ConvTranspose, x: Tensor) -> Tensor:
-  return x.apply('ConvTranspose', *_weights(layer, (3, 2, 0, 1)), strides=[2, 2], pads=[1] * 4,
-                 output_padding=[layer.output_padding] * 2)
+  return x.apply(
+    'ConvTranspose',
+    *_weights(layer, (3, 2, 0, 1)),
+    strides=[2, 2],
+    pads=[1] * 4,
+    output_padding=[layer.output_padding] * 2,
+  )
 
 
 def _resize_conv(layer: layers.ResizeConv, x: Tensor) -> Tensor:
   none = np.zeros(0, np.float32)  # The region of interest, which only cropping resizes read.
-  x = x.apply('Resize', none, np.float32([1, 1, 2, 2]), mode='nearest', nearest_mode='floor',
-              coordinate_transformation_mode='asymmetric')
+  x = x.apply(
+    'Resize',
+    none,
+    np.float32([1, 1, 2, 2]),
+    mode='nearest',
+    nearest_mode='floor',
+    coordinate_transformation_mode='asymmetric',
+  )
   return _conv(layer.conv, x)
 
 
 def _batch_norm(layer: layers.BatchNorm, x: Tensor) -> Tensor:
   arrays = (layer.scale, layer.bias, layer.mean, layer.var)
-  return x.apply('BatchNormalization', *(np.asarray(a[...]) for a in arrays),
-                 epsilon=layer.epsilon)
+  return x.apply('BatchNormalization', *(np.asarray(a[...]) for a in arrays), epsilon=layer.epsilon)
 
 
 def _instance_norm(layer: nnx.InstanceNorm, x: Tensor) -> Tensor:
@@ -188,6 +218,10 @@ def _weights(layer: Any, order: tuple[int, ...]) -> list[np.ndarray]:
   return [kernel] if layer.bias is None else [kernel, np.asarray(layer.bias[...])]
 
 
-_LAYERS = {layers.Conv: _conv, layers.ConvTranspose: _conv_transpose,
-           layers.ResizeConv: _resize_conv, layers.BatchNorm: _batch_norm,
-           nnx.InstanceNorm: _instance_norm}
+_LAYERS = {
+  layers.Conv: _conv,
+  layers.ConvTranspose: _conv_transpose,
+  layers.ResizeConv: _resize_conv,
+  layers.BatchNorm: _batch_norm,
+  nnx.InstanceNorm: _instance_norm,
+}

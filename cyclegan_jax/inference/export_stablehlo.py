@@ -3,9 +3,9 @@
 The file is a ZIP archive, not compressed, of `program` (jax.export's format) and `metadata.json`.
 """
 
+from collections.abc import Callable, Mapping
 import json
 import pathlib
-from typing import Callable, Mapping
 import zipfile
 
 import jax
@@ -19,8 +19,9 @@ PLATFORMS = ('cpu', 'cuda', 'rocm', 'tpu')
 PROGRAM, METADATA = 'program', 'metadata.json'
 
 
-def write(file: pathlib.Path, model: Model, direction: str, limit: float,
-          metadata: Mapping[str, str]) -> None:
+def write(
+  file: pathlib.Path, model: Model, direction: str, limit: float, metadata: Mapping[str, str]
+) -> None:
   """Writes the generator of a direction, computing in float32 on every platform.
 
   Args:
@@ -32,12 +33,12 @@ def write(file: pathlib.Path, model: Model, direction: str, limit: float,
   """
   source = model.domains[direction.split('_to_')[0]]
   shape = jax.export.symbolic_shape(f'batch, height, width, {source.channels}')
-  dtype = np.uint8 if source.normalisation.max_value <= 255 else np.uint16
+  dtype = np.uint8 if source.normalization.max_value <= 255 else np.uint16
   # GPUs and TPUs would round the factors of products to fewer bits.
   with jax.default_matmul_precision('highest'):
     exported = jax.export.export(
-        jax.jit(_translation(model, direction, limit)), platforms=PLATFORMS)(
-            jax.ShapeDtypeStruct(shape, dtype))
+      jax.jit(_translation(model, direction, limit)), platforms=PLATFORMS
+    )(jax.ShapeDtypeStruct(shape, dtype))
   with zipfile.ZipFile(file, 'w') as archive:
     archive.writestr(PROGRAM, exported.serialize())
     archive.writestr(METADATA, json.dumps(dict(metadata), indent=2) + '\n')
@@ -58,12 +59,12 @@ def _translation(model: Model, direction: str, limit: float) -> Callable[[jax.Ar
 
   def translate(pixels):
     height, width = pixels.shape[1:3]
-    x = source.normalisation.forward(pixels.astype(jnp.float32))
+    x = source.normalization.forward(pixels.astype(jnp.float32))
     for axis in (1, 2):
       x = _mirrored(x, axis, model.multiple)
     y, _ = generator.net(params, batch_stats, x, training=False)
-    y = target.normalisation.inverse(y[:, :height, :width])
-    y = jnp.clip(jnp.rint(y * (limit / target.normalisation.max_value)), 0, limit)
+    y = target.normalization.inverse(y[:, :height, :width])
+    y = jnp.clip(jnp.rint(y * (limit / target.normalization.max_value)), 0, limit)
     return y.astype(jnp.uint8 if limit <= 255 else jnp.uint16)
 
   translate.__name__ = direction

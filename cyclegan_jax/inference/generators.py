@@ -1,18 +1,18 @@
 """A trained generator on this machine's devices: batches, and the tiles of one large image."""
 
+from collections.abc import Iterator
 import dataclasses
 import functools
-from typing import Any, Iterator
+from typing import Any
 
 from flax import nnx
 import jax
 from jax.sharding import NamedSharding, PartitionSpec
 import numpy as np
 
-from cyclegan_jax.evaluation import samples
-from cyclegan_jax.inference import tiling as tiling_lib
-from cyclegan_jax.inference.tiling import Tiling
-from cyclegan_jax.models import whole_image
+from cyclegan_jax.inference.tiling import instance_norm, tiles as tiling_lib
+from cyclegan_jax.inference.tiling.tiles import Tiling
+from cyclegan_jax.models import apply
 from cyclegan_jax.models.networks import Network
 from cyclegan_jax.training import parallel
 
@@ -26,6 +26,7 @@ class Generator:
     params: its arrays, see `Network`.
     batch_stats: likewise.
   """
+
   net: Network
   params: Any
   batch_stats: Any
@@ -63,23 +64,26 @@ class Generator:
       return tiling_lib.translate(self, x, tiling, channels)
     moments = self._moments(x, tiling, norms)
     return tiling_lib.translate(
-        lambda part: whole_image.translate(self.net, *self._arrays, part, moments),
-        x, tiling, channels)
+      lambda part: instance_norm.translate(self.net, *self._arrays, part, moments),
+      x,
+      tiling,
+      channels,
+    )
 
   @functools.cached_property
   def _instance_norms(self) -> int:
     modules = nnx.iter_modules(self.net.module(self.params, self.batch_stats))
     return sum(isinstance(module, nnx.InstanceNorm) for _, module in modules)
 
-  def _moments(self, x: np.ndarray, tiling: Tiling, norms: int) -> whole_image.Moments:
+  def _moments(self, x: np.ndarray, tiling: Tiling, norms: int) -> instance_norm.Moments:
     """Instance norm's moments over a whole image."""
     moments = None
     for _ in range(norms):
       parts, pixels = [], []
       for part, counts in _parts(x, tiling):
-        parts.append(whole_image.measure(self.net, *self._arrays, part, counts, moments))
+        parts.append(instance_norm.measure(self.net, *self._arrays, part, counts, moments))
         pixels.append(counts.sum(dtype=np.int64))
-      moments = whole_image.pooled(parts, pixels)
+      moments = instance_norm.pooled(parts, pixels)
     return moments
 
   @property
@@ -92,7 +96,7 @@ class Generator:
     return jax.device_put(self._arrays, NamedSharding(parallel.sharding().mesh, PartitionSpec()))
 
   def _translate(self, arrays: tuple[Any, Any], x: Any) -> jax.Array:
-    return samples.translate(self.net, *arrays, x)
+    return apply.translate(self.net, *arrays, x)
 
 
 def _filled(x: np.ndarray, rows: int) -> np.ndarray:
@@ -109,7 +113,7 @@ def _parts(x: np.ndarray, tiling: Tiling) -> Iterator[tuple[np.ndarray, np.ndarr
   sides = [tiling_lib.own_parts(side, tiling) for side in x.shape[:2]]
   for top, rows in sides[0]:
     for left, columns in sides[1]:
-      part = x[None, top:top + tiling.tile, left:left + tiling.tile]
+      part = x[None, top : top + tiling.tile, left : left + tiling.tile]
       counts = np.zeros((1, *part.shape[1:3], 1), np.float32)
       counts[:, rows, columns] = 1
       yield part, counts

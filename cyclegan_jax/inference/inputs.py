@@ -5,10 +5,10 @@ several inputs are kept apart by the names of their folders.
 """
 
 import collections
+from collections.abc import Iterator, Sequence
 import dataclasses
 import glob
 import pathlib
-from typing import Iterator, Sequence
 
 from cyclegan_jax.data import images
 from cyclegan_jax.errors import UserError
@@ -28,6 +28,7 @@ class Job:
     target: the file that it becomes.
     relative: the target's path below the output folder.
   """
+
   source: pathlib.Path
   target: pathlib.Path
   relative: pathlib.Path
@@ -48,6 +49,7 @@ class Plan:
       input.
     left_out: how many files in folders are neither images nor videos, by the end of their names.
   """
+
   jobs: tuple[Job, ...]
   roots: tuple[tuple[pathlib.Path, pathlib.Path], ...]
   left_out: collections.Counter[str]
@@ -58,8 +60,9 @@ def is_video(file: pathlib.Path) -> bool:
   return file.suffix.lower() in VIDEOS
 
 
-def plan(inputs: Sequence[str], output: pathlib.Path, *, recursive: bool = True,
-         suffix: str = '.png') -> Plan:
+def plan(
+  inputs: Sequence[str], output: pathlib.Path, *, recursive: bool = True, suffix: str = '.png'
+) -> Plan:
   """Which file becomes which.
 
   Args:
@@ -81,20 +84,30 @@ def plan(inputs: Sequence[str], output: pathlib.Path, *, recursive: bool = True,
     below = pathlib.Path(root.resolve().name if walked and len(folders) > 1 else '')
     roots.append((root, below))
     if not named and walked and output.resolve().is_relative_to(root.resolve()):
-      raise UserError(f'--output={output} lies inside --input={root}: the results would be the '
-                      'next inputs. Choose a folder outside.')
+      raise UserError(
+        f'--output={output} lies inside --input={root}: the results would be the '
+        'next inputs. Choose a folder outside.'
+      )
     for file in files:
       ending = file.suffix.lower()
       if walked and ending not in (*images.EXTENSIONS, *VIDEOS):
         left_out[ending or 'no ending'] += 1
         continue
       relative = below / file.relative_to(root).with_suffix(
-          VIDEO_OUTPUT if is_video(file) else suffix)
-      jobs.append(Job(file, output if named else output / relative,
-                      pathlib.Path(output.name) if named else relative))
+        VIDEO_OUTPUT if is_video(file) else suffix
+      )
+      jobs.append(
+        Job(
+          file,
+          output if named else output / relative,
+          pathlib.Path(output.name) if named else relative,
+        )
+      )
   if not jobs:
-    raise UserError(f'--input={",".join(inputs)} holds no images '
-                    f'({", ".join(images.EXTENSIONS)}) and no videos ({", ".join(VIDEOS)}).')
+    raise UserError(
+      f'--input={",".join(inputs)} holds no images '
+      f'({", ".join(images.EXTENSIONS)}) and no videos ({", ".join(VIDEOS)}).'
+    )
   _check_targets(jobs)
   return Plan(tuple(sorted(jobs, key=lambda job: str(job.relative))), tuple(roots), left_out)
 
@@ -108,8 +121,10 @@ def _expanded(text: str, recursive: bool) -> Iterator[tuple[pathlib.Path, list[p
   path = pathlib.Path(text).expanduser()
   if path.is_dir():
     walk = path.rglob('*') if recursive else path.glob('*')
-    yield path, _Walked(sorted(file for file in walk if file.is_file()
-                               and not file.name.startswith('.')))
+    yield (
+      path,
+      _Walked(sorted(file for file in walk if file.is_file() and not file.name.startswith('.'))),
+    )
   elif path.exists():
     yield path.parent, [path]
   elif glob.has_magic(str(path)):
@@ -121,11 +136,14 @@ def _expanded(text: str, recursive: bool) -> Iterator[tuple[pathlib.Path, list[p
     if files:
       yield fixed, files
     elif not matches:
-      raise UserError(f'--input={text} matches no file. (Quote a pattern, so that the shell '
-                      'leaves it alone.)')
+      raise UserError(
+        f'--input={text} matches no file. (Quote a pattern, so that the shell leaves it alone.)'
+      )
   else:
-    raise UserError(f'--input={text} does not exist. Give images, videos, folders of them, or a '
-                    "pattern such as 'photos/*.jpg'.")
+    raise UserError(
+      f'--input={text} does not exist. Give images, videos, folders of them, or a '
+      "pattern such as 'photos/*.jpg'."
+    )
 
 
 def _until(stop, parts: Sequence[str]) -> list[str]:
@@ -137,21 +155,26 @@ def _until(stop, parts: Sequence[str]) -> list[str]:
   return kept
 
 
-def _named_output(inputs: Sequence[str], found: Sequence, output: pathlib.Path,
-                  suffix: str) -> bool:
+def _named_output(
+  inputs: Sequence[str], found: Sequence, output: pathlib.Path, suffix: str
+) -> bool:
   """Whether `output` is the name of the only result, not a folder."""
   ending = output.suffix.lower()
   if ending not in (*images.EXTENSIONS, *VIDEOS) or output.is_dir():
     return False
   files = [file for _, group in found for file in group]
   if len(files) != 1 or isinstance(found[0][1], _Walked):
-    raise UserError(f'--output={output} names a file, but --input={",".join(inputs)} is a folder '
-                    'or several files. Give a folder.')
+    raise UserError(
+      f'--output={output} names a file, but --input={",".join(inputs)} is a folder '
+      'or several files. Give a folder.'
+    )
   wanted = VIDEO_OUTPUT if is_video(files[0]) else suffix
   if ending != wanted and not (wanted == '.tif' and ending == '.tiff'):
     kind = 'videos' if is_video(files[0]) else 'images'
-    raise UserError(f'--output={output}: translated {kind} are {wanted[1:].upper()} files. Give a '
-                    f'name that ends in {wanted}.')
+    raise UserError(
+      f'--output={output}: translated {kind} are {wanted[1:].upper()} files. Give a '
+      f'name that ends in {wanted}.'
+    )
   return True
 
 
@@ -164,6 +187,8 @@ def _check_targets(jobs: Sequence[Job]) -> None:
     if job.target in owner:
       if owner[job.target] == job.source:
         raise UserError(f'--input names {job.source} twice. Give it once.')
-      raise UserError(f'{owner[job.target]} and {job.source} would both become {job.target}. '
-                      'Rename one, or translate them into different folders.')
+      raise UserError(
+        f'{owner[job.target]} and {job.source} would both become {job.target}. '
+        'Rename one, or translate them into different folders.'
+      )
     owner[job.target] = job.source

@@ -14,8 +14,7 @@ from cyclegan_jax.inference.model import Model
 SOFTWARE = 'Software'
 
 
-def texts(model: Model, workdir: pathlib.Path, direction: str,
-          bits: int | None) -> dict[str, str]:
+def texts(model: Model, workdir: pathlib.Path, direction: str, bits: int | None) -> dict[str, str]:
   """The metadata of what a model translates, by key.
 
   Args:
@@ -25,14 +24,20 @@ def texts(model: Model, workdir: pathlib.Path, direction: str,
     bits: of the results; None: as those of the training images.
   """
   data, train = model.config.data, model.config.train
-  own = model.domains[direction.split('_to_')[1]].normalisation.max_value
+  own = model.domains[direction.split('_to_')[1]].normalization.max_value
   bits = bits or (16 if own > 255 else 8)
   found = {
-      SOFTWARE: _software(), 'direction': direction, 'run': workdir.resolve().name,
-      'preset': train.preset, 'step': str(model.step), 'weights': weights(model, direction),
-      'normalisation': data.normalisation, 'bits': str(bits)}
+    SOFTWARE: _software(),
+    'direction': direction,
+    'run': workdir.resolve().name,
+    'preset': train.preset,
+    'step': str(model.step),
+    'weights': weights(model, direction),
+    'normalization': data.normalization,
+    'bits': str(bits),
+  }
   if direction.endswith('_to_ir'):
-    if data.normalisation.startswith('spectral_'):
+    if data.normalization.startswith('spectral_'):
       found['ir_band'] = data.ir_band  # else it is not known: the default is the paper's
     span = radiometry.parse(data.ir_range)
     if span:
@@ -51,8 +56,10 @@ def weights(model: Model, direction: str) -> str:
 
 def is_same(found: dict[str, str], expected: dict[str, str]) -> bool:
   """Whether an image was made by this model, with these settings; by whatever version."""
-  return ({**found, SOFTWARE: ''}.items() >= {**expected, SOFTWARE: ''}.items()
-          and found.keys() & {'ir_min', 'ir_band'} == expected.keys() & {'ir_min', 'ir_band'})
+  return {**found, SOFTWARE: ''}.items() >= {**expected, SOFTWARE: ''}.items() and found.keys() & {
+    'ir_min',
+    'ir_band',
+  } == expected.keys() & {'ir_min', 'ir_band'}
 
 
 def _software() -> str:

@@ -6,15 +6,14 @@ import pathlib
 import jax
 import numpy as np
 
-from cyclegan_jax import emsn
-from cyclegan_jax import run_folder
+from cyclegan_jax import normalization
 from cyclegan_jax.data import cache, images
 from cyclegan_jax.data.source import Domain
 from cyclegan_jax.errors import UserError
-from cyclegan_jax.evaluation import samples
-from cyclegan_jax.inference import tiling as tiling_lib
 from cyclegan_jax.inference.generators import Generator
-from cyclegan_jax.models import networks
+from cyclegan_jax.inference.tiling import tiles as tiling_lib
+from cyclegan_jax.models import apply, networks
+from cyclegan_jax.runs import run_folder
 from cyclegan_jax.settings import Config
 from cyclegan_jax.training.checkpoint import Checkpoints
 
@@ -35,27 +34,37 @@ class Model:
       network values.
     trained_steps: of the run's latest checkpoint.
   """
+
   config: Config
   step: int
   domains: dict[str, Domain]
-  translators: dict[str, samples.Translator]
+  translators: dict[str, apply.Translator]
   trained_steps: int = 0
 
   @property
   def multiple(self) -> int:
     """Images are padded to heights and widths that are multiples of this."""
-    return max(_SIZE_STEP, 2 ** self.config.model.n_downsampling)
+    return max(_SIZE_STEP, 2**self.config.model.n_downsampling)
 
-  def translator(self, direction: str) -> samples.Translator:
+  def translator(self, direction: str) -> apply.Translator:
     """The generator of a direction, else UserError."""
     if direction not in self.translators:
-      raise UserError(f'--direction={direction}: this model ({self.config.train.preset}) has '
-                      f'{" and ".join(self.translators)} only.')
+      raise UserError(
+        f'--direction={direction}: this model ({self.config.train.preset}) has '
+        f'{" and ".join(self.translators)} only.'
+      )
     return self.translators[direction]
 
-  def translate(self, image: np.ndarray, direction: str = 'rgb_to_ir', name: str = 'image', *,
-                bits: int | None = None, tile: int | None = None,
-                overlap: int | None = None) -> np.ndarray:
+  def translate(
+    self,
+    image: np.ndarray,
+    direction: str = 'rgb_to_ir',
+    name: str = 'image',
+    *,
+    bits: int | None = None,
+    tile: int | None = None,
+    overlap: int | None = None,
+  ) -> np.ndarray:
     """Translates an image of any size, or several of one size.
 
     Args:
@@ -65,18 +74,18 @@ class Model:
       direction: 'rgb_to_ir' or 'ir_to_rgb'.
       name: for error messages.
       bits: of the result, 8 or 16; None: those of the target domain's training images. With more
-        bits than these had, the steps between their grey levels are what the network says.
+        bits than these had, the steps between their gray levels are what the network says.
       tile: images are cut into tiles of this size in pixels; 0: never; None: where one would take
         more than half of the memory. See docs/translating.md.
       overlap: of the tiles; None: what the network needs, see `tiling.choose`.
 
     Returns:
-      uint8 or uint16 [height, width, channels of the target domain], or [n, ...] likewise. Grey
+      uint8 or uint16 [height, width, channels of the target domain], or [n, ...] likewise. Gray
       levels from 0 to 255 or 65535; what they stand for is `radiometry.parse(
       config.data.ir_range)`, if the user has said it.
 
     Raises:
-      UserError: the image is a false-colour picture where one channel is expected, the model has
+      UserError: the image is a false-color picture where one channel is expected, the model has
         no such direction, or tile and overlap do not fit each other.
       ValueError: the array is not an image, or `bits` is another number.
     """
@@ -86,13 +95,14 @@ class Model:
       raise ValueError(f'images are [height, width, channels] or [n, ...], not {image.shape}.')
     stack = image if image.ndim == 4 else image[np.newaxis]
     height, width = stack.shape[1:3]
-    pixels = np.stack([images.for_domain(one, source.name, source.channels, name)
-                       for one in stack]).astype(np.float32)
-    pixels *= source.normalisation.max_value / np.iinfo(image.dtype).max
+    pixels = np.stack(
+      [images.for_domain(one, source.name, source.channels, name) for one in stack]
+    ).astype(np.float32)
+    pixels *= source.normalization.max_value / np.iinfo(image.dtype).max
     step = self.multiple
     # Mirrored at the border as far as the image reaches: no new edge for the network to see.
     padded = np.pad(pixels, ((0, 0), (0, -height % step), (0, -width % step), (0, 0)), 'symmetric')
-    x = source.normalisation.forward(padded)
+    x = source.normalization.forward(padded)
     cut = tiling_lib.choose(self.config.model, *x.shape[1:3], step, _memory(), tile, overlap)
     if cut is None:
       y = np.asarray(generator(x))
@@ -104,20 +114,22 @@ class Model:
 
 def _memory() -> int:
   """Bytes of the first device's memory; on a CPU those that are free."""
-  return ((jax.local_devices()[0].memory_stats() or {}).get('bytes_limit')
-          or cache.available_memory())
+  return (jax.local_devices()[0].memory_stats() or {}).get(
+    'bytes_limit'
+  ) or cache.available_memory()
 
 
 def _to_pixels(y: np.ndarray, domain: Domain, bits: int | None) -> np.ndarray:
   """Network values as pixels of a domain, with the domain's own bits or others."""
-  own = domain.normalisation.max_value
+  own = domain.normalization.max_value
   if bits not in (None, 8, 16):
     raise ValueError(f'bits must be 8, 16 or None, not {bits}.')
-  wanted = own if bits is None else float(2 ** bits - 1)
+  wanted = own if bits is None else float(2**bits - 1)
   if wanted == own:
-    return emsn.to_pixels(domain.normalisation, y)
-  return emsn.quantise(domain.normalisation.inverse(np.asarray(y, np.float32)) * (wanted / own),
-                       wanted)
+    return normalization.to_pixels(domain.normalization, y)
+  return normalization.quantize(
+    domain.normalization.inverse(np.asarray(y, np.float32)) * (wanted / own), wanted
+  )
 
 
 def load(workdir: str | pathlib.Path, checkpoint: str = 'best') -> Model:
@@ -137,9 +149,15 @@ def load(workdir: str | pathlib.Path, checkpoint: str = 'best') -> Model:
     step = checkpoints.resolve(checkpoint)
     state = checkpoints.restore(step)
     trained_steps = checkpoints.latest_step()
-  nets = networks.build(config.model, domains['rgb'].channels, domains['ir'].channels,
-                        {name: domain.normalisation for name, domain in domains.items()})
+  nets = networks.build(
+    config.model,
+    domains['rgb'].channels,
+    domains['ir'].channels,
+    {name: domain.normalization for name, domain in domains.items()},
+  )
   params = state.best_params()
-  translators = {name: Generator(nets[name], params[name], state.batch_stats[name])
-                 for name in networks.generators(config.model)}
+  translators = {
+    name: Generator(nets[name], params[name], state.batch_stats[name])
+    for name in networks.generators(config.model)
+  }
   return Model(config, step, domains, translators, trained_steps)

@@ -27,12 +27,18 @@ class Graph:
   def add(self, op: str, *inputs: 'Tensor', **attributes: Any) -> 'Tensor':
     """Adds a node of one output."""
     name = f'{op.lower()}_{len(self._nodes)}'
-    self._nodes.append(helper.make_node(op, [tensor.name for tensor in inputs], [name],
-                                        name=name, **attributes))
+    self._nodes.append(
+      helper.make_node(op, [tensor.name for tensor in inputs], [name], name=name, **attributes)
+    )
     return Tensor(self, name)
 
-  def model(self, source: onnx.ValueInfoProto, result: 'Tensor', target: onnx.ValueInfoProto,
-            metadata: dict[str, str]) -> onnx.ModelProto:
+  def model(
+    self,
+    source: onnx.ValueInfoProto,
+    result: 'Tensor',
+    target: onnx.ValueInfoProto,
+    metadata: dict[str, str],
+  ) -> onnx.ModelProto:
     """The whole file, checked.
 
     Args:
@@ -43,8 +49,12 @@ class Graph:
     """
     self._nodes.append(helper.make_node('Identity', [result.name], [target.name]))
     graph = helper.make_graph(self._nodes, 'generator', [source], [target], self._constants)
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid('', OPSET)],
-                              ir_version=_IR_VERSION, producer_name='cyclegan_jax')
+    model = helper.make_model(
+      graph,
+      opset_imports=[helper.make_opsetid('', OPSET)],
+      ir_version=_IR_VERSION,
+      producer_name='cyclegan_jax',
+    )
     helper.set_model_props(model, metadata)
     onnx.checker.check_model(model, full_check=True)
     return model
@@ -54,7 +64,7 @@ class Tensor:
   """A tensor of a graph.
 
   + - * / with float32 tensors and Python numbers add nodes, so that arithmetic that is written for
-  arrays, such as a normalisation's, can be applied to it. Numbers are float32, as NumPy has it.
+  arrays, such as a normalization's, can be applied to it. Numbers are float32, as NumPy has it.
   """
 
   def __init__(self, graph: Graph, name: str):
@@ -62,8 +72,9 @@ class Tensor:
 
   def apply(self, op: str, *others: Any, **attributes: Any) -> 'Tensor':
     """A node with this tensor as its first input; arrays among the others become constants."""
-    others = [other if isinstance(other, Tensor) else self.graph.constant(other)
-              for other in others]
+    others = [
+      other if isinstance(other, Tensor) else self.graph.constant(other) for other in others
+    ]
     return self.graph.add(op, self, *others, **attributes)
 
   def __add__(self, other: Any) -> 'Tensor':

@@ -1,8 +1,8 @@
 """The files that a translated image becomes: the data, and beside it a preview and a control."""
 
+from collections.abc import Mapping
 import dataclasses
 import pathlib
-from typing import Mapping
 
 import jax
 import numpy as np
@@ -14,7 +14,7 @@ from cyclegan_jax.inference.inputs import Job
 from cyclegan_jax.inference.model import Model
 
 # The control must not be taken for what a model made.
-GREY_TEXTS = {'content': 'luminance of the RGB image (Rec. 601), a control'}
+GRAY_TEXTS = {'content': 'luminance of the RGB image (Rec. 601), a control'}
 _LARGEST = {np.dtype(np.uint8): 255, np.dtype(np.uint16): 65535}
 
 
@@ -30,9 +30,10 @@ class Settings:
     format: 'png' or 'tiff'.
     colormap: of previews, a name that Matplotlib knows; '' for none.
     previews: the folder of previews; for a single named result that of its preview.
-    grey_control: the folder of the grey control set, or None.
+    gray_control: the folder of the gray control set, or None.
     overwrite: translate again what exists.
   """
+
   direction: str = 'rgb_to_ir'
   bits: int | None = None
   tile: int | None = None
@@ -40,17 +41,17 @@ class Settings:
   format: str = 'png'
   colormap: str = ''
   previews: pathlib.Path | None = None
-  grey_control: pathlib.Path | None = None
+  gray_control: pathlib.Path | None = None
   overwrite: bool = False
 
   def targets(self, job: Job) -> dict[str, pathlib.Path]:
-    """The files of a job: 'data', and 'preview' and 'grey' if they are asked for."""
+    """The files of a job: 'data', and 'preview' and 'gray' if they are asked for."""
     found = {'data': job.target}
     if self.colormap:
       ending = '.mp4' if job.is_video else '.png'
       found['preview'] = self.previews / job.relative.with_suffix(ending)
-    if self.grey_control:
-      found['grey'] = self.grey_control / job.relative
+    if self.gray_control:
+      found['gray'] = self.gray_control / job.relative
     return found
 
 
@@ -58,22 +59,26 @@ def check(settings: Settings) -> None:
   """Raises UserError if the settings contradict each other or name what there is not."""
   if settings.colormap:
     import matplotlib  # Late: slow to import.
+
     if settings.colormap not in matplotlib.colormaps:
-      raise UserError(f'--colormap={settings.colormap} is unknown; Matplotlib has inferno, '
-                      'magma, viridis, gray, and others.')
+      raise UserError(
+        f'--colormap={settings.colormap} is unknown; Matplotlib has inferno, '
+        'magma, viridis, gray, and others.'
+      )
     if settings.direction != 'rgb_to_ir':
       raise UserError('--colormap shows IR images; --direction=ir_to_rgb makes RGB ones.')
-  if settings.grey_control and settings.direction != 'rgb_to_ir':
-    raise UserError('--grey_control writes the luminance of RGB images; --direction=ir_to_rgb has '
-                    'none to read.')
+  if settings.gray_control and settings.direction != 'rgb_to_ir':
+    raise UserError(
+      '--gray_control writes the luminance of RGB images; --direction=ir_to_rgb has none to read.'
+    )
 
 
 def prepared(model: Model, image: np.ndarray, settings: Settings, name: str) -> np.ndarray:
   """An image as it is translated; UserError under its name if the source domain refuses it."""
   domain = model.domains[settings.direction.split('_to_')[0]]
   converted = images.for_domain(image, domain.name, domain.channels, name)
-  # The control is made of the colours that a grey RGB domain does not see.
-  return image if settings.grey_control else converted
+  # The control is made of the colors that a gray RGB domain does not see.
+  return image if settings.gray_control else converted
 
 
 def translated(model: Model, stack: np.ndarray, settings: Settings, name: str) -> np.ndarray:
@@ -83,18 +88,25 @@ def translated(model: Model, stack: np.ndarray, settings: Settings, name: str) -
     UserError: the memory does not suffice.
   """
   try:
-    return model.translate(stack, settings.direction, name, bits=settings.bits,
-                           tile=settings.tile, overlap=settings.overlap)
+    return model.translate(
+      stack,
+      settings.direction,
+      name,
+      bits=settings.bits,
+      tile=settings.tile,
+      overlap=settings.overlap,
+    )
   except (MemoryError, jax.errors.JaxRuntimeError) as error:
     if is_out_of_memory(error):
       height, width = stack.shape[1:3]
-      raise UserError(f'{name}: {width}x{height} pixels are too many for the memory. Give '
-                      '--tile=512, or less.') from error
+      raise UserError(
+        f'{name}: {width}x{height} pixels are too many for the memory. Give --tile=512, or less.'
+      ) from error
     raise
 
 
 def preview(array: np.ndarray, colormap: str) -> np.ndarray:
-  """An image in false colour, to be looked at.
+  """An image in false color, to be looked at.
 
   Args:
     array: uint8 or uint16 [height, width, 1 or 3].
@@ -105,13 +117,14 @@ def preview(array: np.ndarray, colormap: str) -> np.ndarray:
     uint8 [height, width, 3].
   """
   import matplotlib
-  grey = images.luminance(array) if array.shape[-1] == 3 else array
-  levels = np.rint(grey[..., 0] * (255 / _LARGEST[array.dtype])).astype(np.uint8)
+
+  gray = images.luminance(array) if array.shape[-1] == 3 else array
+  levels = np.rint(gray[..., 0] * (255 / _LARGEST[array.dtype])).astype(np.uint8)
   table = matplotlib.colormaps[colormap](np.arange(256) / 255)[:, :3]
   return np.rint(table * 255).astype(np.uint8)[levels]
 
 
-def grey(rgb: np.ndarray) -> np.ndarray:
+def gray(rgb: np.ndarray) -> np.ndarray:
   """The luminance (Rec. 601) of uint8 or uint16 [height, width, 1 or 3], of the same dtype."""
   return images.for_domain(rgb, 'rgb', 1, 'image')
 
@@ -122,16 +135,19 @@ def encode(array: np.ndarray, format_: str, texts: Mapping[str, str]) -> bytes:
   return encoder(array, texts)
 
 
-def write(job: Job, source: np.ndarray, result: np.ndarray, settings: Settings,
-          texts: Mapping[str, str]) -> None:
+def write(
+  job: Job, source: np.ndarray, result: np.ndarray, settings: Settings, texts: Mapping[str, str]
+) -> None:
   """Writes all files of an image, the data last: they tell that the rest is there.
 
   Raises:
     OSError: one cannot be written.
   """
-  contents = {'data': lambda: encode(result, settings.format, texts),
-              'preview': lambda: images.encode_png(preview(result, settings.colormap)),
-              'grey': lambda: encode(grey(source), settings.format, GREY_TEXTS)}
+  contents = {
+    'data': lambda: encode(result, settings.format, texts),
+    'preview': lambda: images.encode_png(preview(result, settings.colormap)),
+    'gray': lambda: encode(gray(source), settings.format, GRAY_TEXTS),
+  }
   for kind, target in reversed(settings.targets(job).items()):
     target.parent.mkdir(parents=True, exist_ok=True)
     files.write_bytes(target, contents[kind]())

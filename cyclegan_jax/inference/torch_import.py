@@ -28,8 +28,9 @@ _LATEST = 'latest'
 _GLOBAL = re.compile(r'GLOBAL (\S+)')
 
 
-def import_state(config: Config, folder: pathlib.Path, a_is: str, epoch: str,
-                 say: Say = print) -> state_lib.TrainState:
+def import_state(
+  config: Config, folder: pathlib.Path, a_is: str, epoch: str, say: Say = print
+) -> state_lib.TrainState:
   """A run's state before its first step, with the weights of a folder of PyTorch checkpoints.
 
   Discriminators that are not in the folder keep their initial weights.
@@ -51,13 +52,18 @@ def import_state(config: Config, folder: pathlib.Path, a_is: str, epoch: str,
       params[name], batch_stats[name] = jax.tree.map(jnp.asarray, loaded)
       say(f'{_describe(config, name)}: {file}')
     else:
-      say(f'{_describe(config, name)}: no {file.name}, so it keeps its initial weights. That is '
-          'enough to evaluate and translate; training would begin with a judge that knows nothing.')
-  state = jax.jit(state_lib.initialise, static_argnums=0)(config)
+      say(
+        f'{_describe(config, name)}: no {file.name}, so it keeps its initial weights. That is '
+        'enough to evaluate and translate; training would begin with a judge that knows nothing.'
+      )
+  state = jax.jit(state_lib.initialize, static_argnums=0)(config)
   average = state_lib.select(params, tuple(state.average))
-  return dataclasses.replace(state, params={**state.params, **params},
-                             batch_stats={**state.batch_stats, **batch_stats},
-                             average=jax.tree.map(jnp.copy, average))
+  return dataclasses.replace(
+    state,
+    params={**state.params, **params},
+    batch_stats={**state.batch_stats, **batch_stats},
+    average=jax.tree.map(jnp.copy, average),
+  )
 
 
 def find(config: Config, folder: pathlib.Path, a_is: str, epoch: str) -> dict[str, pathlib.Path]:
@@ -67,8 +73,9 @@ def find(config: Config, folder: pathlib.Path, a_is: str, epoch: str) -> dict[st
     UserError: one of a generator does not exist, or `a_is` or `epoch` does not fit.
   """
   if not folder.is_dir():
-    raise UserError(f'--checkpoint_dir={folder} is not a folder. Give the one with the PyTorch '
-                    'files.')
+    raise UserError(
+      f'--checkpoint_dir={folder} is not a folder. Give the one with the PyTorch files.'
+    )
   stems = _stems(config, a_is)
   if config.model.method != 'pix2pix' and config.model.generator == 'strided':
     if epoch:
@@ -78,14 +85,16 @@ def find(config: Config, folder: pathlib.Path, a_is: str, epoch: str) -> dict[st
     endings = {name: f'_net_{stem}.pth' for name, stem in stems.items()}
     epoch = _epoch(folder, set(endings.values()), epoch)
     files = {name: folder / (epoch + ending) for name, ending in endings.items()}
-  missing = [files[name].name for name in networks.generators(config.model)
-             if not files[name].is_file()]
+  missing = [
+    files[name].name for name in networks.generators(config.model) if not files[name].is_file()
+  ]
   if missing:
     found = sorted(file.name for file in folder.iterdir() if file.suffix in ('.pth', '.pkl'))
     raise UserError(
-        f'--checkpoint_dir={folder} has no {" and no ".join(missing)}: all generators of '
-        f'--method={config.model.method} with --generator={config.model.generator} are needed. '
-        f'Found: {", ".join(found) or "no .pth or .pkl file"}.')
+      f'--checkpoint_dir={folder} has no {" and no ".join(missing)}: all generators of '
+      f'--method={config.model.method} with --generator={config.model.generator} are needed. '
+      f'Found: {", ".join(found) or "no .pth or .pkl file"}.'
+    )
   return files
 
 
@@ -104,28 +113,35 @@ def read(file: pathlib.Path) -> dict[str, np.ndarray]:
   except Exception as error:  # PyTorch lets whatever a damaged file causes through.
     pickled = _GLOBAL.search(str(error)) if isinstance(error, pickle.UnpicklingError) else None
     if pickled:
-      raise UserError(f'{file} holds a pickled {pickled[1]}, which could run any code when it is '
-                      'read. Only arrays are accepted: save the state_dict() of each network.'
-                      ) from error
-    raise UserError(f'{file} cannot be read: it is damaged, incomplete or not a PyTorch file '
-                    f'({type(error).__name__}).') from error
+      raise UserError(
+        f'{file} holds a pickled {pickled[1]}, which could run any code when it is '
+        'read. Only arrays are accepted: save the state_dict() of each network.'
+      ) from error
+    raise UserError(
+      f'{file} cannot be read: it is damaged, incomplete or not a PyTorch file '
+      f'({type(error).__name__}).'
+    ) from error
   if not isinstance(content, dict) or not all(
-      isinstance(key, str) and isinstance(value, torch.Tensor) for key, value in content.items()):
+    isinstance(key, str) and isinstance(value, torch.Tensor) for key, value in content.items()
+  ):
     kind = type(content).__name__
     keys = ', '.join(map(str, list(content)[:5])) if isinstance(content, dict) else 'no keys'
-    raise UserError(f'{file} holds a {kind} ({keys}), expected the state_dict() of one network: '
-                    'arrays by name.')
+    raise UserError(
+      f'{file} holds a {kind} ({keys}), expected the state_dict() of one network: arrays by name.'
+    )
   prefix = 'module.' if all(key.startswith('module.') for key in content) else ''
-  return {key.removeprefix(prefix): value.to(torch.float32).numpy()
-          for key, value in content.items()}
+  return {
+    key.removeprefix(prefix): value.to(torch.float32).numpy() for key, value in content.items()
+  }
 
 
 def _stems(config: Config, a_is: str) -> dict[str, str]:
   """What the file of each network is called, without epoch and ending."""
   if config.model.method == 'pix2pix':
     if a_is != 'rgb':
-      raise UserError(f'--a_is={a_is}: pix2pix goes from RGB to IR here; a model from IR to RGB '
-                      'has no place.')
+      raise UserError(
+        f'--a_is={a_is}: pix2pix goes from RGB to IR here; a model from IR to RGB has no place.'
+      )
     return {'rgb_to_ir': 'G', 'ir': 'D'}
   a, b = a_is, {'rgb': 'ir', 'ir': 'rgb'}[a_is]
   if config.model.generator == 'strided':
@@ -136,16 +152,20 @@ def _stems(config: Config, a_is: str) -> dict[str, str]:
 
 def _epoch(folder: pathlib.Path, endings: set[str], epoch: str) -> str:
   """The epoch in the names of the files to take."""
-  found = sorted({file.name.removesuffix(ending) for ending in endings
-                  for file in folder.glob(f'*{ending}')})
+  found = sorted(
+    {file.name.removesuffix(ending) for ending in endings for file in folder.glob(f'*{ending}')}
+  )
   if epoch and epoch not in found:
-    raise UserError(f'--epoch={epoch} is not in --checkpoint_dir={folder}; there are: '
-                    f'{", ".join(found) or "none"}.')
+    raise UserError(
+      f'--epoch={epoch} is not in --checkpoint_dir={folder}; there are: '
+      f'{", ".join(found) or "none"}.'
+    )
   if epoch or len(found) == 1:
     return epoch or found[0]
   if found and _LATEST not in found:
-    raise UserError(f'--checkpoint_dir={folder} has several epochs: {", ".join(found)}. Choose one '
-                    'with --epoch.')
+    raise UserError(
+      f'--checkpoint_dir={folder} has several epochs: {", ".join(found)}. Choose one with --epoch.'
+    )
   return _LATEST
 
 

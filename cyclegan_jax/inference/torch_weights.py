@@ -9,9 +9,10 @@ k, k] there and [k, k, in, out] here. A transposed one is [in, out, k, k] there,
 strided convolution that it transposes, and so it is here, [k, k, out, in]; see convolutions.py.
 """
 
+from collections.abc import Iterator, Mapping
 import dataclasses
 import functools
-from typing import Any, Iterator, Mapping
+from typing import Any
 
 import jax
 import numpy as np
@@ -28,9 +29,13 @@ _Settings = tuple[dict[str, int], dict[str, Any]]
 # ours = theirs.transpose(_TO_OURS), for kernels.
 _TO_OURS, _TO_THEIRS = (2, 3, 1, 0), (3, 2, 0, 1)
 # Their names of a layer's arrays, and ours; a layer has those that our tree has.
-_ARRAYS = (('weight', 'params', 'kernel'), ('weight', 'params', 'scale'),
-           ('bias', 'params', 'bias'), ('running_mean', 'batch_stats', 'mean'),
-           ('running_var', 'batch_stats', 'var'))
+_ARRAYS = (
+  ('weight', 'params', 'kernel'),
+  ('weight', 'params', 'scale'),
+  ('bias', 'params', 'bias'),
+  ('running_mean', 'batch_stats', 'mean'),
+  ('running_var', 'batch_stats', 'var'),
+)
 _RUNNING = ('running_mean', 'running_var')
 
 
@@ -43,6 +48,7 @@ class Pair:
     path: where it is in {'params': ..., 'batch_stats': ...} of the network.
     shape: its shape in the state_dict.
   """
+
   key: str
   path: Path
   shape: tuple[int, ...]
@@ -55,17 +61,22 @@ def pairs(config: Config, name: str) -> list[Pair]:
     UserError: no published network has this form.
   """
   model = config.model
-  if config.data.normalisation not in ('plain', 'emsn'):
-    raise UserError(f'--normalisation={config.data.normalisation}: the published PyTorch networks '
-                    'work with --normalisation=plain.')
+  if config.data.normalization not in ('plain', 'emsn'):
+    raise UserError(
+      f'--normalization={config.data.normalization}: the published PyTorch networks '
+      'work with --normalization=plain.'
+    )
   is_generator = name in networks.generators(model)
   if is_generator and model.upsampling != 'transposed':
-    raise UserError(f'--upsampling={model.upsampling}: the published PyTorch networks have '
-                    '--upsampling=transposed.')
+    raise UserError(
+      f'--upsampling={model.upsampling}: the published PyTorch networks have '
+      '--upsampling=transposed.'
+    )
   trees = _shapes(config)[name]
   found = []
   for key, path in _LAYOUTS[model.generator if is_generator else f'{model.discriminator} judge'](
-      model):
+    model
+  ):
     for theirs, tree, ours in _ARRAYS:
       leaf = _get(trees, (tree, *path)).get(ours)
       if leaf is not None:
@@ -74,8 +85,9 @@ def pairs(config: Config, name: str) -> list[Pair]:
   return found
 
 
-def from_torch(config: Config, name: str, arrays: Mapping[str, np.ndarray],
-               source: str) -> tuple[dict[str, Any], dict[str, Any]]:
+def from_torch(
+  config: Config, name: str, arrays: Mapping[str, np.ndarray], source: str
+) -> tuple[dict[str, Any], dict[str, Any]]:
   """A state_dict's arrays as the parameters and batch statistics of one of our networks.
 
   Running statistics of instance norms, which some published checkpoints carry without using
@@ -88,7 +100,7 @@ def from_torch(config: Config, name: str, arrays: Mapping[str, np.ndarray],
     source: the file, for messages.
 
   Returns:
-    As one network's entries of `networks.initialise`, float32.
+    As one network's entries of `networks.initialize`, float32.
 
   Raises:
     UserError: arrays are missing, unexpected, of another shape or not finite; it says which
@@ -98,8 +110,10 @@ def from_torch(config: Config, name: str, arrays: Mapping[str, np.ndarray],
   problems = _problems(wanted, arrays, config)
   if problems:
     more = f' (and {len(problems) - 1} more)' if len(problems) > 1 else ''
-    raise UserError(f'{source} does not fit the network {name}: {problems[0]}{more}. '
-                    + _advice(config, name, arrays))
+    raise UserError(
+      f'{source} does not fit the network {name}: {problems[0]}{more}. '
+      + _advice(config, name, arrays)
+    )
   trees = {'params': {}, 'batch_stats': {}}
   for pair in wanted:
     array = np.asarray(arrays[pair.key], np.float32)
@@ -112,8 +126,9 @@ def from_torch(config: Config, name: str, arrays: Mapping[str, np.ndarray],
   return trees['params'], trees['batch_stats']
 
 
-def to_torch(config: Config, name: str, params: Any,
-             batch_stats: Any = None) -> dict[str, np.ndarray]:
+def to_torch(
+  config: Config, name: str, params: Any, batch_stats: Any = None
+) -> dict[str, np.ndarray]:
   """The inverse of `from_torch`, which keeps the dtype.
 
   Args:
@@ -123,10 +138,14 @@ def to_torch(config: Config, name: str, params: Any,
     batch_stats: its batch statistics; None leaves them out.
   """
   trees = {'params': params, 'batch_stats': batch_stats}
-  arrays = {pair.key: np.asarray(_get(trees, pair.path)) for pair in pairs(config, name)
-            if trees[pair.path[0]] is not None}
-  return {key: array.transpose(_TO_THEIRS) if array.ndim == 4 else array
-          for key, array in arrays.items()}
+  arrays = {
+    pair.key: np.asarray(_get(trees, pair.path))
+    for pair in pairs(config, name)
+    if trees[pair.path[0]] is not None
+  }
+  return {
+    key: array.transpose(_TO_THEIRS) if array.ndim == 4 else array for key, array in arrays.items()
+  }
 
 
 # --- layouts: each layer's key in the state_dict and its path in our tree --------------------
@@ -197,15 +216,23 @@ def _unet(model: ModelConfig) -> Iterator[tuple[str, Path]]:
     block += '.3.model'
 
 
-_LAYOUTS = {'strided': _strided_generator, 'resnet': _resnet_generator, 'unet': _unet,
-            'strided judge': _strided_discriminator, 'patchgan judge': _patchgan}
+_LAYOUTS = {
+  'strided': _strided_generator,
+  'resnet': _resnet_generator,
+  'unet': _unet,
+  'strided judge': _strided_discriminator,
+  'patchgan judge': _patchgan,
+}
 
 
 @functools.cache
 def _shapes(config: Config) -> dict[str, dict[str, Any]]:
   """{'params': ..., 'batch_stats': ...} of every network, with shapes in place of arrays."""
-  params, batch_stats = jax.eval_shape(lambda: networks.initialise(
-      config.model, config.data.rgb_channels, config.data.ir_channels, jax.random.key(0)))
+  params, batch_stats = jax.eval_shape(
+    lambda: networks.initialize(
+      config.model, config.data.rgb_channels, config.data.ir_channels, jax.random.key(0)
+    )
+  )
   return {name: {'params': params[name], 'batch_stats': batch_stats[name]} for name in params}
 
 
@@ -222,15 +249,23 @@ def _get(tree: Any, path: Path) -> Any:
 def _problems(wanted: list[Pair], arrays: Mapping[str, np.ndarray], config: Config) -> list[str]:
   """What keeps arrays from being a network's, a phrase each."""
   unused = ('num_batches_tracked',) + (_RUNNING if config.model.norm != 'batch' else ())
-  shapes = {key: tuple(array.shape) for key, array in arrays.items()
-            if not key.endswith(unused)}
+  shapes = {key: tuple(array.shape) for key, array in arrays.items() if not key.endswith(unused)}
   expected = {pair.key: pair.shape for pair in wanted}
-  wrong = [f'{key} has shape {shapes[key]}, expected {shape}'
-           for key, shape in expected.items() if key in shapes and shapes[key] != shape]
-  missing = [f'{key} is missing, expected with shape {shape}'
-             for key, shape in expected.items() if key not in shapes]
-  unexpected = [f'{key} of shape {shape} is not expected'
-                for key, shape in shapes.items() if key not in expected]
+  wrong = [
+    f'{key} has shape {shapes[key]}, expected {shape}'
+    for key, shape in expected.items()
+    if key in shapes and shapes[key] != shape
+  ]
+  missing = [
+    f'{key} is missing, expected with shape {shape}'
+    for key, shape in expected.items()
+    if key not in shapes
+  ]
+  unexpected = [
+    f'{key} of shape {shape} is not expected'
+    for key, shape in shapes.items()
+    if key not in expected
+  ]
   return wrong + missing + unexpected
 
 
@@ -240,8 +275,11 @@ def _advice(config: Config, name: str, arrays: Mapping[str, np.ndarray]) -> str:
     if not _problems(pairs(candidate, name), arrays, candidate):
       changed = {key: new for key, (_, new) in differences(config, candidate).items()}
       data = candidate.data
-      if changed == {'rgb_channels': data.rgb_channels, 'ir_channels': data.ir_channels} == {
-          'rgb_channels': config.data.ir_channels, 'ir_channels': config.data.rgb_channels}:
+      if (
+        changed
+        == {'rgb_channels': data.rgb_channels, 'ir_channels': data.ir_channels}
+        == {'rgb_channels': config.data.ir_channels, 'ir_channels': config.data.rgb_channels}
+      ):
         return 'It fits the other direction: say which domain is RGB with --a_is.'
       flags = ' '.join(f'--{key}={format_value(value)}' for key, value in changed.items())
       return f'It fits with {flags}.'
@@ -261,8 +299,11 @@ def _candidates(config: Config, name: str, arrays: Mapping[str, np.ndarray]) -> 
     smallest = 3 if settings.get('generator') == 'unet' else 1
     if depth >= smallest and set(channels.values()) <= {1, 3}:
       settings['norm'] = 'batch' if has_scales else 'instance'
-      yield dataclasses.replace(config, data=dataclasses.replace(config.data, **channels),
-                                model=dataclasses.replace(config.model, **settings))
+      yield dataclasses.replace(
+        config,
+        data=dataclasses.replace(config.data, **channels),
+        model=dataclasses.replace(config.model, **settings),
+      )
 
 
 def _read_generator(config: Config, name: str, kernels: _Kernels) -> Iterator[_Settings]:
@@ -273,18 +314,29 @@ def _read_generator(config: Config, name: str, kernels: _Kernels) -> Iterator[_S
   source, target = (f'{domain}_channels' for domain in name.split('_to_'))
   common = {'base_width': first[0]}
   residual = {**common, 'n_residual_blocks': in_blocks // 2, 'dropout': 0.0}
-  yield ({source: first[1], target: last[1]},
-         {**residual, 'generator': 'strided', 'n_downsampling': levels})
-  yield ({source: first[1], target: last[0]},
-         {**residual, 'generator': 'resnet', 'n_downsampling': levels - 1})
-  yield ({source: first[1], target: last[1]},
-         {**common, 'generator': 'unet', 'n_downsampling': levels})
+  yield (
+    {source: first[1], target: last[1]},
+    {**residual, 'generator': 'strided', 'n_downsampling': levels},
+  )
+  yield (
+    {source: first[1], target: last[0]},
+    {**residual, 'generator': 'resnet', 'n_downsampling': levels - 1},
+  )
+  yield (
+    {source: first[1], target: last[1]},
+    {**common, 'generator': 'unet', 'n_downsampling': levels},
+  )
 
 
 def _read_discriminator(config: Config, name: str, kernels: _Kernels) -> Iterator[_Settings]:
   width, seen = next(iter(kernels.values()))[:2]
   condition = config.data.rgb_channels if config.model.method == 'pix2pix' else 0
   for kind, others in (('strided', 1), ('patchgan', 2)):
-    yield ({f'{name}_channels': seen - condition},
-           {'discriminator': kind, 'discriminator_width': width,
-            'discriminator_layers': len(kernels) - others})
+    yield (
+      {f'{name}_channels': seen - condition},
+      {
+        'discriminator': kind,
+        'discriminator_width': width,
+        'discriminator_layers': len(kernels) - others,
+      },
+    )

@@ -1,9 +1,9 @@
 """Translates image and video files with a trained model."""
 
 import collections
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent import futures
 import time
-from typing import Iterator, Mapping, Sequence
 
 import jax
 import numpy as np
@@ -17,15 +17,14 @@ from cyclegan_jax.inference.outputs import Settings
 from cyclegan_jax.progress import duration, Say, tracked
 
 # A batch has so many pixels on each device, and at most so many images.
-_BATCH_PIXELS = 2 ** 20
+_BATCH_PIXELS = 2**20
 _BATCH_IMAGES = 32
 # Images of other sizes wait for company as long as all of them have at most so many pixels.
-_WAITING_PIXELS = 2 ** 23
+_WAITING_PIXELS = 2**23
 _THREADS = 4
 
 
-def check_existing(jobs: Sequence[Job], settings: Settings,
-                   texts: Mapping[str, str]) -> list[Job]:
+def check_existing(jobs: Sequence[Job], settings: Settings, texts: Mapping[str, str]) -> list[Job]:
   """The jobs that are left to do: whose files are not all there.
 
   Raises:
@@ -41,18 +40,23 @@ def check_existing(jobs: Sequence[Job], settings: Settings,
     except UserError:
       found = {}
     if not metadata.is_same(found, texts):
-      differ = ', '.join(f'{key} {found[key]} there, {texts.get(key, "none")} now' for key in found
-                         if key != metadata.SOFTWARE and found[key] != texts.get(key))
+      differ = ', '.join(
+        f'{key} {found[key]} there, {texts.get(key, "none")} now'
+        for key in found
+        if key != metadata.SOFTWARE and found[key] != texts.get(key)
+      )
       raise UserError(
-          f'{job.target} exists, and was not made by this model with these settings'
-          f'{f" ({differ})" if differ else ""}. Choose another --output, or --overwrite.')
+        f'{job.target} exists, and was not made by this model with these settings'
+        f'{f" ({differ})" if differ else ""}. Choose another --output, or --overwrite.'
+      )
     if not all(target.exists() for target in settings.targets(job).values()):
       left.append(job)
   return left
 
 
-def translate_files(model: Model, jobs: Sequence[Job], settings: Settings,
-                    texts: Mapping[str, str], say: Say = print) -> list[str]:
+def translate_files(
+  model: Model, jobs: Sequence[Job], settings: Settings, texts: Mapping[str, str], say: Say = print
+) -> list[str]:
   """Translates files; those that cannot be read are left out and reported.
 
   Args:
@@ -73,8 +77,10 @@ def translate_files(model: Model, jobs: Sequence[Job], settings: Settings,
   failures = _Stills(model, settings, texts, say).run(stills)
   seconds = time.monotonic() - begin
   if stills:
-    say(f'Translated {len(stills) - len(failures)} of {len(stills)} images in '
-        f'{duration(seconds)}, {len(stills) / seconds:.1f} images/s.')
+    say(
+      f'Translated {len(stills) - len(failures)} of {len(stills)} images in '
+      f'{duration(seconds)}, {len(stills) / seconds:.1f} images/s.'
+    )
   for job in jobs:
     if job.is_video:
       try:
@@ -97,10 +103,13 @@ class _Stills:
 
   def run(self, jobs: Sequence[Job]) -> list[str]:
     """Does all jobs; returns a message for each that failed."""
-    with futures.ThreadPoolExecutor(_THREADS) as readers, futures.ThreadPoolExecutor(
-        _THREADS) as self._writers:
-      for job, reading in tracked(_read_ahead(readers, self._read, jobs), len(jobs),
-                                  'Translating', self._say):
+    with (
+      futures.ThreadPoolExecutor(_THREADS) as readers,
+      futures.ThreadPoolExecutor(_THREADS) as self._writers,
+    ):
+      for job, reading in tracked(
+        _read_ahead(readers, self._read, jobs), len(jobs), 'Translating', self._say
+      ):
         try:
           self._add(job, reading.result())
         except UserError as error:
@@ -111,8 +120,9 @@ class _Stills:
     return self._failures
 
   def _read(self, job: Job) -> np.ndarray:
-    return outputs.prepared(self._model, images.read_image(job.source), self._settings,
-                            str(job.source))
+    return outputs.prepared(
+      self._model, images.read_image(job.source), self._settings, str(job.source)
+    )
 
   def _add(self, job: Job, image: np.ndarray) -> None:
     """Puts an image to those of its size, and translates these if they are enough."""
@@ -122,8 +132,10 @@ class _Stills:
     enough = min(max(_BATCH_PIXELS // (image.shape[0] * image.shape[1]), 1), _BATCH_IMAGES)
     if len(group) >= enough * jax.local_device_count():
       self._flush(key)
-    while sum(len(group) * shape[0] * shape[1] for (shape, _), group in self._waiting.items()
-              ) > _WAITING_PIXELS:
+    while (
+      sum(len(group) * shape[0] * shape[1] for (shape, _), group in self._waiting.items())
+      > _WAITING_PIXELS
+    ):
       self._flush(next(iter(self._waiting)))
 
   def _flush(self, key: tuple) -> None:
@@ -136,8 +148,9 @@ class _Stills:
       self._failures += [str(error)] * len(group)
       return
     for (job, image), result in zip(group, results):
-      self._writing.append((job, self._writers.submit(
-          outputs.write, job, image, result, self._settings, self._texts)))
+      self._writing.append(
+        (job, self._writers.submit(outputs.write, job, image, result, self._settings, self._texts))
+      )
     self._finish_writing(2 * _THREADS)
 
   def _finish_writing(self, most: int) -> None:
@@ -150,8 +163,9 @@ class _Stills:
         raise _unwritable(job, error) from error
 
 
-def _read_ahead(pool: futures.Executor, read_: ..., jobs: Sequence[Job]
-                ) -> Iterator[tuple[Job, futures.Future]]:
+def _read_ahead(
+  pool: futures.Executor, read_: ..., jobs: Sequence[Job]
+) -> Iterator[tuple[Job, futures.Future]]:
   """Jobs in order, each with its image in the making; a few more are read meanwhile."""
   pending = collections.deque()
   for job in jobs:
@@ -162,5 +176,7 @@ def _read_ahead(pool: futures.Executor, read_: ..., jobs: Sequence[Job]
 
 
 def _unwritable(job: Job, error: OSError) -> UserError:
-  return UserError(f'{job.target} cannot be written: {error.strerror or error}. What was written '
-                   'before is whole, and the same command goes on.')
+  return UserError(
+    f'{job.target} cannot be written: {error.strerror or error}. What was written '
+    'before is whole, and the same command goes on.'
+  )

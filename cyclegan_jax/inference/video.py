@@ -1,17 +1,18 @@
 """Video files, frame by frame, with PyAV (the extra `video`).
 
-Data are written without loss as FFV1 in Matroska (.mkv): grey or RGB, 8 or 16 bit. Every frame
+Data are written without loss as FFV1 in Matroska (.mkv): gray or RGB, 8 or 16 bit. Every frame
 keeps its time, so that order, rate and pauses are those of the source. Sound is left out. A preview
-in false colour is H.264 in .mp4, with loss.
+in false color is H.264 in .mp4, with loss.
 """
 
+from collections.abc import Iterator, Mapping
 import contextlib
 import dataclasses
 import fractions
 import itertools
 import pathlib
 import time
-from typing import Any, Iterator, Mapping
+from typing import Any
 
 import numpy as np
 
@@ -25,19 +26,22 @@ from cyclegan_jax.inference.outputs import Settings
 from cyclegan_jax.progress import duration, Say, tracked
 
 # Frames of a batch have at most so many pixels, unless one alone has more.
-_BATCH_PIXELS = 2 ** 20
+_BATCH_PIXELS = 2**20
 _BATCH_FRAMES = 16
 _LAYOUTS = {(1, 8): 'gray', (1, 16): 'gray16le', (3, 8): 'rgb24', (3, 16): 'rgb48le'}
 # FFV1 keeps the planes of RGB apart.
 _STORED = {'rgb24': 'bgr0', 'rgb48le': 'gbrp16le'}
 # Playlists and the like, which name other files and addresses, are not opened.
-_READING = {'protocol_whitelist': 'file',
-            'format_whitelist': 'mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpeg,mpegts,asf'}
-_MICROSECONDS = 10 ** 6
+_READING = {
+  'protocol_whitelist': 'file',
+  'format_whitelist': 'mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpeg,mpegts,asf',
+}
+_MICROSECONDS = 10**6
 
 
-def translate_file(model: Model, job: Job, settings: Settings, texts: Mapping[str, str],
-                   say: Say = print) -> None:
+def translate_file(
+  model: Model, job: Job, settings: Settings, texts: Mapping[str, str], say: Say = print
+) -> None:
   """Translates a video; a result is there whole or not at all.
 
   Args:
@@ -56,17 +60,24 @@ def translate_file(model: Model, job: Job, settings: Settings, texts: Mapping[st
     with _explained(job.source):
       container = stack.enter_context(av.open(str(job.source), options=_READING))
     source = _Source(container, job.source)
-    writers = {kind: stack.enter_context(_written(target, source.rate, kind, texts))
-               for kind, target in settings.targets(job).items()}
+    writers = {
+      kind: stack.enter_context(_written(target, source.rate, kind, texts))
+      for kind, target in settings.targets(job).items()
+    }
     frames = tracked(source.frames(), source.expected, f'Translating {job.source.name}', say)
     while batch := list(itertools.islice(frames, source.batch)):
-      pixels = [outputs.prepared(model, frame.pixels, settings, f'{job.source}, frame {n + i}')
-                for i, frame in enumerate(batch)]
+      pixels = [
+        outputs.prepared(model, frame.pixels, settings, f'{job.source}, frame {n + i}')
+        for i, frame in enumerate(batch)
+      ]
       results = outputs.translated(model, np.stack(pixels), settings, str(job.source))
       n += len(batch)
       for frame, image, result in zip(batch, pixels, results):
-        contents = {'data': lambda: result, 'grey': lambda: outputs.grey(image),
-                    'preview': lambda: outputs.preview(result, settings.colormap)}
+        contents = {
+          'data': lambda: result,
+          'gray': lambda: outputs.gray(image),
+          'preview': lambda: outputs.preview(result, settings.colormap),
+        }
         for kind, writer in writers.items():
           writer.add(contents[kind](), frame)
     source.check_complete(n)
@@ -89,6 +100,7 @@ class Frame:
     time: when it is shown, in units of `unit`.
     unit: seconds.
   """
+
   pixels: np.ndarray
   time: int
   unit: fractions.Fraction
@@ -106,8 +118,10 @@ class _Source:
     self._end: fractions.Fraction | None = None
     width, height = self._stream.codec_context.width, self._stream.codec_context.height
     if width * height > decoding.MAX_PIXELS:
-      raise UserError(f'{path}: {width}x{height} pixels, more than is allowed: --max_megapixels='
-                      f'{decoding.MAX_PIXELS // 10**6}.')
+      raise UserError(
+        f'{path}: {width}x{height} pixels, more than is allowed: --max_megapixels='
+        f'{decoding.MAX_PIXELS // 10**6}.'
+      )
     self.rate = self._stream.average_rate or self._stream.guessed_rate or fractions.Fraction(25)
     self.batch = min(max(_BATCH_PIXELS // max(width * height, 1), 1), _BATCH_FRAMES)
     seconds = fractions.Fraction(container.duration or 0, _MICROSECONDS)
@@ -124,8 +138,10 @@ class _Source:
         pixels = _pixels(frame)
         size = size or pixels.shape
         if pixels.shape != size:
-          raise UserError(f'{self._path}: its frames change their size, from {size[1]}x{size[0]} '
-                          f'to {pixels.shape[1]}x{pixels.shape[0]} at frame {i}.')
+          raise UserError(
+            f'{self._path}: its frames change their size, from {size[1]}x{size[0]} '
+            f'to {pixels.shape[1]}x{pixels.shape[0]} at frame {i}.'
+          )
         yield Frame(pixels, pts, unit)
 
   def check_complete(self, n: int) -> None:
@@ -137,8 +153,10 @@ class _Source:
     seconds = fractions.Fraction(self._container.duration or 0, _MICROSECONDS)
     # Sound may last longer than the picture.
     if len(self._container.streams) == 1 and self._end + 3 / self.rate < seconds:
-      raise UserError(f'{self._path} is cut off: its frames end at {float(self._end):.2f} of '
-                      f'{float(seconds):.2f} s.')
+      raise UserError(
+        f'{self._path} is cut off: its frames end at {float(self._end):.2f} of '
+        f'{float(seconds):.2f} s.'
+      )
 
 
 class _Writer:
@@ -152,8 +170,8 @@ class _Writer:
   def add(self, pixels: np.ndarray, at: Frame) -> None:
     """Writes [height, width, 1 or 3] at a frame's time."""
     av = _av()
-    if self._is_preview:  # H.264 halves the resolution of colour: even sizes.
-      pixels = pixels[:pixels.shape[0] // 2 * 2 or 1, :pixels.shape[1] // 2 * 2 or 1]
+    if self._is_preview:  # H.264 halves the resolution of color: even sizes.
+      pixels = pixels[: pixels.shape[0] // 2 * 2 or 1, : pixels.shape[1] // 2 * 2 or 1]
     layout = _LAYOUTS[pixels.shape[-1], 8 * pixels.itemsize]
     if not self._is_open:
       self._is_open = True
@@ -172,14 +190,15 @@ class _Writer:
 
 
 @contextlib.contextmanager
-def _written(target: pathlib.Path, rate: fractions.Fraction, kind: str,
-             texts: Mapping[str, str]) -> Iterator[_Writer]:
+def _written(
+  target: pathlib.Path, rate: fractions.Fraction, kind: str, texts: Mapping[str, str]
+) -> Iterator[_Writer]:
   """A video that takes its name when it is complete."""
   target.parent.mkdir(parents=True, exist_ok=True)
   with files.replacing(target) as temporary:
     is_preview = kind == 'preview'
     with _av().open(str(temporary), 'w', format='mp4' if is_preview else 'matroska') as container:
-      container.metadata.update({'data': texts, 'grey': outputs.GREY_TEXTS}.get(kind, {}))
+      container.metadata.update({'data': texts, 'gray': outputs.GRAY_TEXTS}.get(kind, {}))
       writer = _Writer(container, rate, is_preview)
       yield writer
       writer.finish()
@@ -202,8 +221,9 @@ def _explained(path: pathlib.Path) -> Iterator[None]:
   try:
     yield
   except av.error.FFmpegError as error:
-    raise UserError(f'{path}: no video that can be read, or a damaged one ({error.strerror}).'
-                    ) from error
+    raise UserError(
+      f'{path}: no video that can be read, or a damaged one ({error.strerror}).'
+    ) from error
 
 
 def _av() -> Any:

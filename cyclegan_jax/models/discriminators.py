@@ -22,16 +22,20 @@ class PatchDiscriminator(nnx.Module):
     self.activation = config.discriminator_activation
     is_patchgan = config.discriminator == 'patchgan'
     strides = [2] * config.discriminator_layers + [1] * is_patchgan
-    widths = [config.discriminator_width * min(2 ** i, _WIDEST) for i in range(len(strides))]
+    widths = [config.discriminator_width * min(2**i, _WIDEST) for i in range(len(strides))]
     # The first layer has no norm; a patchgan's first and last always have a bias.
     biases = [layers.use_bias(config)] * len(strides)
     biases[0] = biases[0] or is_patchgan
-    self.convs = nnx.List([
+    self.convs = nnx.List(
+      [
         layers.Conv(config, a, b, 4, stride, use_bias=bias, rngs=rngs)
-        for a, b, stride, bias in zip([in_channels] + widths, widths, strides, biases)])
+        for a, b, stride, bias in zip([in_channels] + widths, widths, strides, biases)
+      ]
+    )
     self.norms = nnx.List([layers.norm(config, width, rngs) for width in widths[1:]])
-    self.score = layers.Conv(config, widths[-1], 1, 4, 1, rngs=rngs,
-                             use_bias=layers.use_bias(config) or is_patchgan)
+    self.score = layers.Conv(
+      config, widths[-1], 1, 4, 1, rngs=rngs, use_bias=layers.use_bias(config) or is_patchgan
+    )
 
   def __call__(self, x: jax.Array) -> jax.Array:
     """Maps [batch, height, width, in_channels] to scores [batch, h, w, 1]; higher means real.

@@ -6,6 +6,8 @@ height and width are multiples of 2 ** n_downsampling. `keys`, one random key fo
 switches dropout on where there is any.
 """
 
+import itertools
+
 from flax import nnx
 import jax
 import jax.numpy as jnp
@@ -20,8 +22,9 @@ class ResidualBlock(nnx.Module):
 
   def __init__(self, config: ModelConfig, channels: int, rngs: nnx.Rngs, reflect: bool):
     self.activation = config.activation
-    make = lambda: layers.Conv(config, channels, channels, 3, 1, reflect=reflect,
-                               use_bias=layers.use_bias(config), rngs=rngs)
+    make = lambda: layers.Conv(
+      config, channels, channels, 3, 1, reflect=reflect, use_bias=layers.use_bias(config), rngs=rngs
+    )
     self.conv1 = make()
     self.norm1 = layers.norm(config, channels, rngs)
     self.conv2 = make()
@@ -42,16 +45,27 @@ class StridedGenerator(nnx.Module):
   def __init__(self, config: ModelConfig, in_channels: int, out_channels: int, rngs: nnx.Rngs):
     self.activation = config.activation
     bias = layers.use_bias(config)
-    widths = [config.base_width * 2 ** i for i in range(config.n_downsampling)]
-    self.down = nnx.List([
+    widths = [config.base_width * 2**i for i in range(config.n_downsampling)]
+    self.down = nnx.List(
+      [
         layers.Conv(config, a, b, 4, 2, use_bias=bias, rngs=rngs)
-        for a, b in zip([in_channels] + widths, widths)])
+        for a, b in zip([in_channels] + widths, widths)
+      ]
+    )
     self.down_norms = nnx.List([layers.norm(config, width, rngs) for width in widths])
-    self.blocks = nnx.List([ResidualBlock(config, widths[-1], rngs, reflect=False)
-                            for _ in range(config.n_residual_blocks)])
+    self.blocks = nnx.List(
+      [
+        ResidualBlock(config, widths[-1], rngs, reflect=False)
+        for _ in range(config.n_residual_blocks)
+      ]
+    )
     ups = widths[::-1] + [out_channels]
-    self.up = nnx.List([layers.upsample(config, a, b, 4, use_bias=bias, rngs=rngs)
-                        for a, b in zip(ups, ups[1:])])
+    self.up = nnx.List(
+      [
+        layers.upsample(config, a, b, 4, use_bias=bias, rngs=rngs)
+        for a, b in itertools.pairwise(ups)
+      ]
+    )
     self.up_norms = nnx.List([layers.norm(config, width, rngs) for width in ups[1:-1]])
 
   def __call__(self, x: jax.Array, keys: jax.Array | None = None) -> jax.Array:
@@ -76,21 +90,35 @@ class ResnetGenerator(nnx.Module):
   def __init__(self, config: ModelConfig, in_channels: int, out_channels: int, rngs: nnx.Rngs):
     self.activation = config.activation
     bias = layers.use_bias(config)
-    widths = [config.base_width * 2 ** i for i in range(config.n_downsampling + 1)]
-    self.first = layers.Conv(config, in_channels, widths[0], 7, 1, reflect=True, use_bias=bias,
-                             rngs=rngs)
+    widths = [config.base_width * 2**i for i in range(config.n_downsampling + 1)]
+    self.first = layers.Conv(
+      config, in_channels, widths[0], 7, 1, reflect=True, use_bias=bias, rngs=rngs
+    )
     self.first_norm = layers.norm(config, widths[0], rngs)
-    self.down = nnx.List([layers.Conv(config, a, b, 3, 2, use_bias=bias, rngs=rngs)
-                          for a, b in zip(widths, widths[1:])])
+    self.down = nnx.List(
+      [
+        layers.Conv(config, a, b, 3, 2, use_bias=bias, rngs=rngs)
+        for a, b in itertools.pairwise(widths)
+      ]
+    )
     self.down_norms = nnx.List([layers.norm(config, width, rngs) for width in widths[1:]])
-    self.blocks = nnx.List([ResidualBlock(config, widths[-1], rngs, reflect=True)
-                            for _ in range(config.n_residual_blocks)])
+    self.blocks = nnx.List(
+      [
+        ResidualBlock(config, widths[-1], rngs, reflect=True)
+        for _ in range(config.n_residual_blocks)
+      ]
+    )
     ups = widths[::-1]
-    self.up = nnx.List([layers.upsample(config, a, b, 3, use_bias=bias, rngs=rngs)
-                        for a, b in zip(ups, ups[1:])])
+    self.up = nnx.List(
+      [
+        layers.upsample(config, a, b, 3, use_bias=bias, rngs=rngs)
+        for a, b in itertools.pairwise(ups)
+      ]
+    )
     self.up_norms = nnx.List([layers.norm(config, width, rngs) for width in ups[1:]])
-    self.last = layers.Conv(config, widths[0], out_channels, 7, 1, reflect=True, use_bias=True,
-                            rngs=rngs)
+    self.last = layers.Conv(
+      config, widths[0], out_channels, 7, 1, reflect=True, use_bias=True, rngs=rngs
+    )
 
   def __call__(self, x: jax.Array, keys: jax.Array | None = None) -> jax.Array:
     dtype = x.dtype

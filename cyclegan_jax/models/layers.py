@@ -1,7 +1,8 @@
 """Layers that Flax does not have, or not in the form that these networks need."""
 
+from collections.abc import Callable
 import functools
-from typing import Any, Callable
+from typing import Any
 
 from flax import nnx
 from flax.nnx.nn import dtypes
@@ -9,7 +10,7 @@ import jax
 from jax import lax
 import jax.numpy as jnp
 
-from cyclegan_jax.models import convolutions
+from cyclegan_jax.ops import convolutions
 from cyclegan_jax.settings import ModelConfig
 
 # Name of the pmap axis; batch statistics are averaged over it.
@@ -24,8 +25,15 @@ LEAK = 0.2
 class _Convolution(nnx.Module):
   """Kernel and bias of a square convolution, and what it computes in."""
 
-  def __init__(self, config: ModelConfig, shape: tuple[int, int, int, int], fan_in: int,
-               out_channels: int, use_bias: bool, rngs: nnx.Rngs):
+  def __init__(
+    self,
+    config: ModelConfig,
+    shape: tuple[int, int, int, int],
+    fan_in: int,
+    out_channels: int,
+    use_bias: bool,
+    rngs: nnx.Rngs,
+  ):
     self.kernel = nnx.Param(_kernel_init(config)(rngs.params(), shape))
     bias = _bias_init(config, fan_in)
     self.bias = nnx.Param(bias(rngs.params(), (out_channels,))) if use_bias else None
@@ -47,10 +55,26 @@ class Conv(_Convolution):
   to keep height and width.
   """
 
-  def __init__(self, config: ModelConfig, in_channels: int, out_channels: int, kernel_size: int,
-               stride: int, *, use_bias: bool, rngs: nnx.Rngs, reflect: bool = False):
-    super().__init__(config, (kernel_size, kernel_size, in_channels, out_channels),
-                     in_channels * kernel_size ** 2, out_channels, use_bias, rngs)
+  def __init__(
+    self,
+    config: ModelConfig,
+    in_channels: int,
+    out_channels: int,
+    kernel_size: int,
+    stride: int,
+    *,
+    use_bias: bool,
+    rngs: nnx.Rngs,
+    reflect: bool = False,
+  ):
+    super().__init__(
+      config,
+      (kernel_size, kernel_size, in_channels, out_channels),
+      in_channels * kernel_size**2,
+      out_channels,
+      use_bias,
+      rngs,
+    )
     self.stride = stride
     self.width = kernel_size // 2 if reflect else 0
 
@@ -59,30 +83,56 @@ class Conv(_Convolution):
       border = ((0, 0), (self.width, self.width), (self.width, self.width), (0, 0))
       x = jnp.pad(x, border, 'reflect')
     padding = 0 if self.width else 1
-    return self.apply(functools.partial(
-        convolutions.strided, stride=self.stride, padding=padding), x)
+    return self.apply(
+      functools.partial(convolutions.strided, stride=self.stride, padding=padding), x
+    )
 
 
 class ConvTranspose(_Convolution):
   """Transposed convolution layer that doubles height and width, see `convolutions.transposed`."""
 
-  def __init__(self, config: ModelConfig, in_channels: int, out_channels: int, kernel_size: int,
-               *, use_bias: bool, rngs: nnx.Rngs):
+  def __init__(
+    self,
+    config: ModelConfig,
+    in_channels: int,
+    out_channels: int,
+    kernel_size: int,
+    *,
+    use_bias: bool,
+    rngs: nnx.Rngs,
+  ):
     # PyTorch takes the fan in of a transposed convolution from its output.
-    super().__init__(config, (kernel_size, kernel_size, out_channels, in_channels),
-                     out_channels * kernel_size ** 2, out_channels, use_bias, rngs)
+    super().__init__(
+      config,
+      (kernel_size, kernel_size, out_channels, in_channels),
+      out_channels * kernel_size**2,
+      out_channels,
+      use_bias,
+      rngs,
+    )
     self.output_padding = kernel_size % 2
 
   def __call__(self, x: jax.Array) -> jax.Array:
-    return self.apply(functools.partial(
-        convolutions.transposed, stride=2, padding=1, output_padding=self.output_padding), x)
+    return self.apply(
+      functools.partial(
+        convolutions.transposed, stride=2, padding=1, output_padding=self.output_padding
+      ),
+      x,
+    )
 
 
 class ResizeConv(nnx.Module):
-  """Nearest-neighbour enlargement by two, then a 3x3 convolution."""
+  """Nearest-neighbor enlargement by two, then a 3x3 convolution."""
 
-  def __init__(self, config: ModelConfig, in_channels: int, out_channels: int, *, use_bias: bool,
-               rngs: nnx.Rngs):
+  def __init__(
+    self,
+    config: ModelConfig,
+    in_channels: int,
+    out_channels: int,
+    *,
+    use_bias: bool,
+    rngs: nnx.Rngs,
+  ):
     self.conv = Conv(config, in_channels, out_channels, 3, 1, use_bias=use_bias, rngs=rngs)
 
   def __call__(self, x: jax.Array) -> jax.Array:
@@ -123,22 +173,32 @@ class BatchNorm(nnx.BatchNorm):
     return y
 
 
-def upsample(config: ModelConfig, in_channels: int, out_channels: int, kernel_size: int, *,
-             use_bias: bool, rngs: nnx.Rngs) -> nnx.Module:
+def upsample(
+  config: ModelConfig,
+  in_channels: int,
+  out_channels: int,
+  kernel_size: int,
+  *,
+  use_bias: bool,
+  rngs: nnx.Rngs,
+) -> nnx.Module:
   """A layer that doubles height and width, of the kind that the configuration names."""
   if config.upsampling == 'resize':
     return ResizeConv(config, in_channels, out_channels, use_bias=use_bias, rngs=rngs)
-  return ConvTranspose(config, in_channels, out_channels, kernel_size, use_bias=use_bias,
-                       rngs=rngs)
+  return ConvTranspose(config, in_channels, out_channels, kernel_size, use_bias=use_bias, rngs=rngs)
 
 
 def norm(config: ModelConfig, channels: int, rngs: nnx.Rngs) -> nnx.Module:
-  """A normalisation layer with PyTorch's constants; flax's momentum is one minus PyTorch's."""
+  """A normalization layer with PyTorch's constants; flax's momentum is one minus PyTorch's."""
   if config.norm == 'batch':
     return BatchNorm(
-        channels, momentum=BATCH_NORM_MOMENTUM, epsilon=1e-5, rngs=rngs,
-        scale_init=_near_one if config.initialiser == 'normal' else nnx.initializers.ones,
-        axis_name=DEVICE_AXIS if config.sync_batch_norm else None)
+      channels,
+      momentum=BATCH_NORM_MOMENTUM,
+      epsilon=1e-5,
+      rngs=rngs,
+      scale_init=_near_one if config.initializer == 'normal' else nnx.initializers.ones,
+      axis_name=DEVICE_AXIS if config.sync_batch_norm else None,
+    )
   if config.norm == 'instance':
     return nnx.InstanceNorm(channels, epsilon=1e-5, use_scale=False, use_bias=False, rngs=rngs)
   return nnx.identity
@@ -154,8 +214,9 @@ def dropout(x: jax.Array, rate: float, keys: jax.Array, layer: int) -> jax.Array
       that the batch is shared out to.
     layer: number of the layer; each draws for itself.
   """
-  keep = jax.vmap(lambda key: jax.random.bernoulli(
-      jax.random.fold_in(key, layer), 1 - rate, x.shape[1:]))(keys)
+  keep = jax.vmap(
+    lambda key: jax.random.bernoulli(jax.random.fold_in(key, layer), 1 - rate, x.shape[1:])
+  )(keys)
   return jnp.where(keep, x / (1 - rate), 0)
 
 
@@ -170,14 +231,15 @@ def activate(kind: str, x: jax.Array) -> jax.Array:
 
 
 def _kernel_init(config: ModelConfig) -> nnx.Initializer:
-  return _NORMAL if config.initialiser == 'normal' else _UNIFORM_FAN_IN
+  return _NORMAL if config.initializer == 'normal' else _UNIFORM_FAN_IN
 
 
 def _bias_init(config: ModelConfig, fan_in: int) -> nnx.Initializer:
-  if config.initialiser == 'normal':
+  if config.initializer == 'normal':
     return nnx.initializers.zeros
   return lambda key, shape, *rest: jax.random.uniform(
-      key, shape, *rest, minval=-fan_in ** -0.5, maxval=fan_in ** -0.5)
+    key, shape, *rest, minval=-(fan_in**-0.5), maxval=fan_in**-0.5
+  )
 
 
 def _near_one(key: jax.Array, shape: tuple[int, ...], *rest: Any) -> jax.Array:

@@ -1,20 +1,23 @@
 """The networks of a run as pure functions of plain pytrees."""
 
+from collections.abc import Mapping
 import dataclasses
-from typing import Any, Mapping
+from typing import Any
 
 from flax import nnx
 import jax
 import jax.numpy as jnp
 
-from cyclegan_jax import emsn
+from cyclegan_jax import normalization
 from cyclegan_jax.models.discriminators import PatchDiscriminator
 from cyclegan_jax.models.generators import GENERATORS
 from cyclegan_jax.settings import ModelConfig
 
 # Which generators and discriminators a method has.
-_NAMES = {'cyclegan': (('rgb_to_ir', 'ir_to_rgb'), ('rgb', 'ir')),
-          'pix2pix': (('rgb_to_ir',), ('ir',))}
+_NAMES = {
+  'cyclegan': (('rgb_to_ir', 'ir_to_rgb'), ('rgb', 'ir')),
+  'pix2pix': (('rgb_to_ir',), ('ir',)),
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,12 +29,20 @@ class Network:
     constants: values of constant channels that the module sees after those of its input.
     interval: what the output, from -1 to 1, is spread onto; only generators' is not [-1, 1].
   """
+
   graph: nnx.GraphDef
   constants: tuple[float, ...] = ()
-  interval: emsn.Interval = emsn.Interval()
+  interval: normalization.Interval = normalization.Interval()
 
-  def __call__(self, params: Any, batch_stats: Any, x: jax.Array, *, training: bool,
-               keys: jax.Array | None = None) -> tuple[jax.Array, Any]:
+  def __call__(
+    self,
+    params: Any,
+    batch_stats: Any,
+    x: jax.Array,
+    *,
+    training: bool,
+    keys: jax.Array | None = None,
+  ) -> tuple[jax.Array, Any]:
     """Applies the module.
 
     Args:
@@ -57,8 +68,9 @@ class Network:
   def apply(self, module: nnx.Module, x: jax.Array, keys: jax.Array | None = None) -> jax.Array:
     """The output of what `module` returned; for x and keys see `__call__`."""
     if self.constants:
-      constants = jnp.broadcast_to(jnp.asarray(self.constants, x.dtype),
-                                   (*x.shape[:-1], len(self.constants)))
+      constants = jnp.broadcast_to(
+        jnp.asarray(self.constants, x.dtype), (*x.shape[:-1], len(self.constants))
+      )
       x = jnp.concatenate([x, constants], axis=-1)
     return self.interval.spread(module(x) if keys is None else module(x, keys))
 
@@ -80,8 +92,12 @@ def judged_channels(config: ModelConfig, rgb_channels: int, ir_channels: int) ->
   return {name: condition + channels[name] for name in discriminators(config)}
 
 
-def build(config: ModelConfig, rgb_channels: int, ir_channels: int,
-          norms: Mapping[str, emsn.Normalisation] = emsn.PLAIN) -> dict[str, Network]:
+def build(
+  config: ModelConfig,
+  rgb_channels: int,
+  ir_channels: int,
+  norms: Mapping[str, normalization.Normalization] = normalization.PLAIN,
+) -> dict[str, Network]:
   """The networks of the method by name.
 
   Args:
@@ -93,18 +109,25 @@ def build(config: ModelConfig, rgb_channels: int, ir_channels: int,
       judge a constant tells nothing.
   """
   modules = _modules(config, rgb_channels, ir_channels, norms)
-  nets = {name: Network(nnx.split(nnx.eval_shape(lambda make=make: make(nnx.Rngs(0))))[0])
-          for name, make in modules.items()}
+  nets = {
+    name: Network(nnx.split(nnx.eval_shape(lambda make=make: make(nnx.Rngs(0))))[0])
+    for name, make in modules.items()
+  }
   for name in generators(config):
     source, target = name.split('_to_')
-    nets[name] = dataclasses.replace(nets[name], constants=norms[source].constants,
-                                     interval=norms[target].interval)
+    nets[name] = dataclasses.replace(
+      nets[name], constants=norms[source].constants, interval=norms[target].interval
+    )
   return nets
 
 
-def initialise(config: ModelConfig, rgb_channels: int, ir_channels: int, key: jax.Array,
-               norms: Mapping[str, emsn.Normalisation] = emsn.PLAIN
-               ) -> tuple[dict[str, Any], dict[str, Any]]:
+def initialize(
+  config: ModelConfig,
+  rgb_channels: int,
+  ir_channels: int,
+  key: jax.Array,
+  norms: Mapping[str, normalization.Normalization] = normalization.PLAIN,
+) -> tuple[dict[str, Any], dict[str, Any]]:
   """Initial parameters and batch statistics by network name, as nested dicts of float32."""
   params, batch_stats = {}, {}
   modules = _modules(config, rgb_channels, ir_channels, norms)
@@ -119,8 +142,12 @@ def count_parameters(params: Any) -> int:
   return sum(leaf.size for leaf in jax.tree.leaves(params))
 
 
-def _modules(config: ModelConfig, rgb_channels: int, ir_channels: int,
-             norms: Mapping[str, emsn.Normalisation]) -> dict[str, Any]:
+def _modules(
+  config: ModelConfig,
+  rgb_channels: int,
+  ir_channels: int,
+  norms: Mapping[str, normalization.Normalization],
+) -> dict[str, Any]:
   generator, channels = GENERATORS[config.generator], {'rgb': rgb_channels, 'ir': ir_channels}
   modules = {}
   for name in generators(config):

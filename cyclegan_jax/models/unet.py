@@ -25,16 +25,23 @@ class UNetGenerator(nnx.Module):
     self.rate = config.dropout
     bias = layers.use_bias(config)
     depth = config.n_downsampling
-    widths = [config.base_width * min(2 ** i, _WIDEST) for i in range(depth)]
-    self.down = nnx.List([layers.Conv(config, a, b, 4, 2, use_bias=bias, rngs=rngs)
-                          for a, b in zip([in_channels] + widths, widths)])
+    widths = [config.base_width * min(2**i, _WIDEST) for i in range(depth)]
+    self.down = nnx.List(
+      [
+        layers.Conv(config, a, b, 4, 2, use_bias=bias, rngs=rngs)
+        for a, b in zip([in_channels] + widths, widths)
+      ]
+    )
     self.down_norms = nnx.List([layers.norm(config, width, rngs) for width in widths[1:-1]])
     # From the innermost outwards; all but the innermost also take a skip.
     outputs = widths[-2::-1] + [out_channels]
     inputs = [widths[-1]] + [2 * width for width in outputs[:-1]]
-    self.up = nnx.List([
+    self.up = nnx.List(
+      [
         layers.upsample(config, a, b, 4, use_bias=bias or i == depth - 1, rngs=rngs)
-        for i, (a, b) in enumerate(zip(inputs, outputs))])
+        for i, (a, b) in enumerate(zip(inputs, outputs))
+      ]
+    )
     self.up_norms = nnx.List([layers.norm(config, width, rngs) for width in outputs[:-1]])
     self.depth = depth
 

@@ -6,11 +6,12 @@ checkpoint depends on the number of processes or devices. Only the first one nee
 folder.
 """
 
+from collections.abc import Iterator, Mapping, Sequence
 import contextlib
 import hashlib
 import pathlib
 import shutil
-from typing import Any, Iterator, Mapping, Sequence
+from typing import Any
 
 import grain
 import jax
@@ -22,7 +23,7 @@ from cyclegan_jax import distributed
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.progress import Say
 from cyclegan_jax.settings import Config
-from cyclegan_jax.training import position, state as state_lib
+from cyclegan_jax.training import grain_checkpoint, state as state_lib
 from cyclegan_jax.training.state import TrainState
 
 # Orbax first renames a step that is to go into this folder: a kill while it deletes cannot leave
@@ -55,14 +56,29 @@ class Checkpoints:
       for leftover in self._folder.glob(_UNFINISHED):
         shutil.rmtree(leftover, ignore_errors=True)
       self._folder.mkdir(parents=True, exist_ok=True)
-    self._manager = ocp.CheckpointManager(self._folder, options=ocp.CheckpointManagerOptions(
-        best_fn=lambda metrics: metrics[metric], best_mode='max', read_only=read_only,
-        create=False, multiprocessing_options=_alone(), save_interval_steps=0 if read_only else 1,
-        todelete_subdir=None if read_only else _TRASH, enable_async_checkpointing=not read_only,
-        preservation_policy=checkpoint_managers.AnyPreservationPolicy([
+    self._manager = ocp.CheckpointManager(
+      self._folder,
+      options=ocp.CheckpointManagerOptions(
+        best_fn=lambda metrics: metrics[metric],
+        best_mode='max',
+        read_only=read_only,
+        create=False,
+        multiprocessing_options=_alone(),
+        save_interval_steps=0 if read_only else 1,
+        todelete_subdir=None if read_only else _TRASH,
+        enable_async_checkpointing=not read_only,
+        preservation_policy=checkpoint_managers.AnyPreservationPolicy(
+          [
             checkpoint_managers.LatestN(config.train.keep_checkpoints),
-            checkpoint_managers.BestN(get_metric_fn=lambda metrics: metrics[metric], n=1,
-                                      keep_checkpoints_without_metrics=False)])))
+            checkpoint_managers.BestN(
+              get_metric_fn=lambda metrics: metrics[metric],
+              n=1,
+              keep_checkpoints_without_metrics=False,
+            ),
+          ]
+        ),
+      ),
+    )
 
   def __enter__(self) -> 'Checkpoints':
     return self
@@ -91,12 +107,20 @@ class Checkpoints:
       best = self._manager.best_step()
       return steps[-1] if best is None else best
     if not which.isdecimal() or int(which) not in steps:
-      raise UserError(f'--checkpoint={which}: {self._folder} has {", ".join(map(str, steps))}, '
-                      'or say best or latest.')
+      raise UserError(
+        f'--checkpoint={which}: {self._folder} has {", ".join(map(str, steps))}, '
+        'or say best or latest.'
+      )
     return int(which)
 
-  def save(self, step: int, state: TrainState, iterator: grain.DatasetIterator,
-           metrics: Mapping[str, float] | None, rows: Rows = ()) -> None:
+  def save(
+    self,
+    step: int,
+    state: TrainState,
+    iterator: grain.DatasetIterator,
+    metrics: Mapping[str, float] | None,
+    rows: Rows = (),
+  ) -> None:
     """Starts saving; `state` is one device's copy and may be donated afterwards.
 
     Args:
@@ -113,9 +137,15 @@ class Checkpoints:
       self._empty_trash()
       if distributed.joined():  # Orbax takes arrays on devices for parts of greater ones then.
         state = jax.tree.map(np.asarray, state)
-      self._manager.save(step, metrics=metrics and dict(metrics), args=ocp.args.Composite(
-          state=ocp.args.StandardSave(state), data=position.Save(iterator),
-          run=ocp.args.JsonSave({'digest': _digest(state), 'rows': list(rows)})))
+      self._manager.save(
+        step,
+        metrics=metrics and dict(metrics),
+        args=ocp.args.Composite(
+          state=ocp.args.StandardSave(state),
+          data=grain_checkpoint.Save(iterator),
+          run=ocp.args.JsonSave({'digest': _digest(state), 'rows': list(rows)}),
+        ),
+      )
 
   def restore_latest(self, iterator: grain.DatasetIterator, say: Say) -> tuple[TrainState, Rows]:
     """The newest state that is whole; damaged newer ones are moved out of the way.
@@ -152,24 +182,30 @@ class Checkpoints:
       return self._restore(step, None)[0]
     except UserError as error:
       others = [str(other) for other in sorted(self._manager.all_steps()) if other != step]
-      raise UserError(f'{error} ' + (f'Others: --checkpoint={" or ".join(others)}.' if others else
-                                     'There is no other one.')) from error
+      raise UserError(
+        f'{error} '
+        + (f'Others: --checkpoint={" or ".join(others)}.' if others else 'There is no other one.')
+      ) from error
 
-  def _restore(self, step: int,
-               iterator: grain.DatasetIterator | None) -> tuple[TrainState, Rows]:
-    args = {'state': ocp.args.StandardRestore(self._abstract_state()),
-            'run': ocp.args.JsonRestore()}
+  def _restore(self, step: int, iterator: grain.DatasetIterator | None) -> tuple[TrainState, Rows]:
+    args = {
+      'state': ocp.args.StandardRestore(self._abstract_state()),
+      'run': ocp.args.JsonRestore(),
+    }
     if iterator is not None:
-      args['data'] = position.Restore(iterator)
+      args['data'] = grain_checkpoint.Restore(iterator)
     try:
       restored = self._manager.restore(step, args=ocp.args.Composite(**args))
       state, run = restored['state'], restored['run']
     except Exception as error:  # Orbax and TensorStore raise errors of many kinds.
-      raise UserError(f'The checkpoint {self._folder / str(step)} cannot be read: it is damaged, '
-                      f'or from another configuration ({_first_line(error)}).') from error
+      raise UserError(
+        f'The checkpoint {self._folder / str(step)} cannot be read: it is damaged, '
+        f'or from another configuration ({_first_line(error)}).'
+      ) from error
     if run['digest'] != _digest(state):
-      raise UserError(f'The checkpoint {self._folder / str(step)} is damaged: its content is not '
-                      'what was saved.')
+      raise UserError(
+        f'The checkpoint {self._folder / str(step)} is damaged: its content is not what was saved.'
+      )
     return state, run['rows']
 
   @contextlib.contextmanager
@@ -178,10 +214,11 @@ class Checkpoints:
     try:
       yield
     except Exception as error:
-      raise UserError(f'A checkpoint cannot be written to {self._folder}: {_first_line(error)}. '
-                      'Checkpoints saved before are intact. Make room there, or see that the '
-                      'folder is there and may be written to; then the same command resumes.'
-                      ) from error
+      raise UserError(
+        f'A checkpoint cannot be written to {self._folder}: {_first_line(error)}. '
+        'Checkpoints saved before are intact. Make room there, or see that the '
+        'folder is there and may be written to; then the same command resumes.'
+      ) from error
 
   def _empty_trash(self) -> None:
     if not self._read_only:
@@ -191,8 +228,9 @@ class Checkpoints:
   def _abstract_state(self) -> TrainState:
     device = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
     return jax.tree.map(
-        lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=device),
-        jax.eval_shape(lambda: state_lib.initialise(self._config)))
+      lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=device),
+      jax.eval_shape(lambda: state_lib.initialize(self._config)),
+    )
 
 
 def _alone() -> ocp.options.MultiprocessingOptions:
@@ -201,7 +239,8 @@ def _alone() -> ocp.options.MultiprocessingOptions:
     return ocp.options.MultiprocessingOptions()
   own, _ = distributed.numbers()
   return ocp.options.MultiprocessingOptions(
-      primary_host=own, active_processes={own}, barrier_sync_key_prefix=f'process {own}')
+    primary_host=own, active_processes={own}, barrier_sync_key_prefix=f'process {own}'
+  )
 
 
 def _digest(state: TrainState) -> str:

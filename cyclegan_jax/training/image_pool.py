@@ -24,6 +24,7 @@ class Draws(NamedTuple):
     swap: bool [batch], whether an earlier image is shown and this one kept in its place.
     place: int32 [batch], which one.
   """
+
   swap: jax.Array
   place: jax.Array
 
@@ -36,8 +37,9 @@ def empty(size: int, shape: tuple[int, int, int]) -> Pool:
 def draw(key: jax.Array, batch: int, size: int) -> Draws:
   """With probability one half a swap with a place drawn evenly."""
   swap, place = jax.random.split(key)
-  return Draws(jax.random.bernoulli(swap, 0.5, (batch,)),
-               jax.random.randint(place, (batch,), 0, size))
+  return Draws(
+    jax.random.bernoulli(swap, 0.5, (batch,)), jax.random.randint(place, (batch,), 0, size)
+  )
 
 
 def exchange(pool: Pool, images: jax.Array, draws: Draws) -> tuple[Pool, jax.Array]:
@@ -61,8 +63,10 @@ def exchange(pool: Pool, images: jax.Array, draws: Draws) -> tuple[Pool, jax.Arr
     place = jnp.where(filling, pool['count'], place)
     shown = jnp.where(swap & ~filling, pool['images'][place], image)
     kept = jnp.where(swap | filling, image, pool['images'][place])
-    return {'images': pool['images'].at[place].set(kept),
-            'count': jnp.minimum(pool['count'] + 1, size)}, shown
+    return {
+      'images': pool['images'].at[place].set(kept),
+      'count': jnp.minimum(pool['count'] + 1, size),
+    }, shown
 
   return lax.scan(one, pool, (images, draws.swap, draws.place))
 

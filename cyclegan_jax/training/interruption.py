@@ -1,9 +1,9 @@
 """SIGINT (a person's Ctrl-C) and SIGTERM (a scheduler) end a run after the step in hand."""
 
+from collections.abc import Callable, Iterator
 import contextlib
 import signal
 import threading
-from typing import Callable, Iterator
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 

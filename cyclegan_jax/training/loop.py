@@ -4,30 +4,37 @@ Several processes (distributed.py) go through it together; the first one alone w
 """
 
 import collections
+from collections.abc import Callable, Iterator, Mapping
 import contextlib
 import dataclasses
 import functools
 import math
 import pathlib
 import time
-from typing import Any, Callable, Iterator, Mapping
+from typing import Any
 
 import grain
 import jax
 import numpy as np
 
-from cyclegan_jax import distributed
-from cyclegan_jax import emsn
-from cyclegan_jax import run_folder
+from cyclegan_jax import distributed, normalization
 from cyclegan_jax.data import images, pipeline
 from cyclegan_jax.data.source import Dataset
 from cyclegan_jax.errors import UserError
-from cyclegan_jax.evaluation import measure, run_page, samples
-from cyclegan_jax.models import networks
+from cyclegan_jax.evaluation import measure
+from cyclegan_jax.models import apply, networks
 from cyclegan_jax.progress import duration, Say
+from cyclegan_jax.reports import run_page, sample_grid
+from cyclegan_jax.runs import lock, run_folder
 from cyclegan_jax.settings import Config
 from cyclegan_jax.training import (
-    announcement, divergence, interruption, parallel, run_lock, state as state_lib, watch)
+  diagnostics,
+  interruption,
+  nan_check,
+  parallel,
+  run_summary,
+  state as state_lib,
+)
 from cyclegan_jax.training.checkpoint import Checkpoints
 from cyclegan_jax.training.progress import Progress
 
@@ -38,14 +45,20 @@ _SECONDS_BETWEEN_LINES = 30.0
 _STEPS_AHEAD = 1
 
 
-def train(config: Config, dataset: Dataset, workdir: pathlib.Path, *, overwrite: bool = False,
-          say: Say = print) -> int:
+def train(
+  config: Config,
+  dataset: Dataset,
+  workdir: pathlib.Path,
+  *,
+  overwrite: bool = False,
+  say: Say = print,
+) -> int:
   """Trains, resuming from the newest checkpoint in `workdir` if there is one.
 
   Args:
     config: the run.
     dataset: its prepared data.
-    workdir: the run folder, see run_folder.py for what is written there.
+    workdir: the run folder, see runs/run_folder.py for what is written there.
     overwrite: delete an earlier run in the folder first.
     say: takes each line meant for a person.
 
@@ -65,20 +78,23 @@ def train(config: Config, dataset: Dataset, workdir: pathlib.Path, *, overwrite:
       stack.enter_context(_owned(config, dataset, workdir, overwrite))
       checkpoints = stack.enter_context(Checkpoints(workdir / run_folder.CHECKPOINTS, config))
     run = _Run(config, dataset, workdir, checkpoints, say, steps_per_epoch)
-    say(announcement.text(config, dataset, run.state, run.total, steps_per_epoch, workdir))
+    say(run_summary.text(config, dataset, run.state, run.total, steps_per_epoch, workdir))
     return run.go()
 
 
-def start(config: Config, dataset: Dataset, workdir: pathlib.Path,
-          state: state_lib.TrainState) -> None:
+def start(
+  config: Config, dataset: Dataset, workdir: pathlib.Path, state: state_lib.TrainState
+) -> None:
   """Writes the run folder of a run that begins with a given state; `train` goes on from it.
 
   Raises:
     UserError: as `train`, or the folder has a checkpoint already.
   """
   check_start(config, workdir)
-  with (_owned(config, dataset, workdir, overwrite=False),
-        Checkpoints(workdir / run_folder.CHECKPOINTS, config) as checkpoints):
+  with (
+    _owned(config, dataset, workdir, overwrite=False),
+    Checkpoints(workdir / run_folder.CHECKPOINTS, config) as checkpoints,
+  ):
     checkpoints.save(0, state, _batches(config, dataset), None)
 
 
@@ -104,13 +120,14 @@ def _steps_per_epoch(config: Config, dataset: Dataset) -> int:
 
 
 @contextlib.contextmanager
-def _owned(config: Config, dataset: Dataset, workdir: pathlib.Path,
-           overwrite: bool) -> Iterator[None]:
+def _owned(
+  config: Config, dataset: Dataset, workdir: pathlib.Path, overwrite: bool
+) -> Iterator[None]:
   """Makes the run folder, if the data are fit for training, and keeps others out of it."""
   pipeline.check_crop(dataset, config.data)
   _check_schedule(config, _steps_per_epoch(config, dataset))
   workdir.mkdir(parents=True, exist_ok=True)
-  with run_lock.held(workdir):
+  with lock.held(workdir):
     run_folder.create(workdir, config, dataset, overwrite)
     yield
 
@@ -121,19 +138,29 @@ def _check_schedule(config: Config, steps_per_epoch: int) -> None:
   last = (train.decay_start + train.decay_epochs) * steps_per_epoch
   if train.decay_epochs and train.steps > last:
     raise UserError(
-        f'--steps={train.steps}: the learning rate is 0 after --decay_start + --decay_epochs = '
-        f'{train.decay_start + train.decay_epochs} epochs, which are {last} steps. Change these.')
+      f'--steps={train.steps}: the learning rate is 0 after --decay_start + --decay_epochs = '
+      f'{train.decay_start + train.decay_epochs} epochs, which are {last} steps. Change these.'
+    )
 
 
 def _batches(config: Config, dataset: Dataset) -> grain.DatasetIterator:
   """The training batches from the first one on."""
-  return iter(pipeline.batches(dataset, config.data, config.train.batch_size, parallel.sharding(),
-                               seed=config.train.seed, process=distributed.numbers()))
+  return iter(
+    pipeline.batches(
+      dataset,
+      config.data,
+      config.train.batch_size,
+      parallel.sharding(),
+      seed=config.train.seed,
+      process=distributed.numbers(),
+    )
+  )
 
 
 @dataclasses.dataclass
 class _Run:
   """One process's share of a run; `checkpoints` is None in all but the first."""
+
   config: Config
   dataset: Dataset
   workdir: pathlib.Path
@@ -143,8 +170,9 @@ class _Run:
 
   def __post_init__(self):
     data = self.config.data
-    self.nets = networks.build(self.config.model, data.rgb_channels, data.ir_channels,
-                               emsn.normalisations(data))
+    self.nets = networks.build(
+      self.config.model, data.rgb_channels, data.ir_channels, normalization.normalizations(data)
+    )
     self.total = self.config.train.steps or self.config.train.epochs * self.steps_per_epoch
     self.iterator = _batches(self.config, self.dataset)
     self.state, self.step = self._restored_or_new()
@@ -152,21 +180,24 @@ class _Run:
     if not distributed.is_first():
       return
     self.metrics, self.validation = (
-        run_folder.CsvLog(self.workdir / name, self.step)
-        for name in (run_folder.METRICS, run_folder.VALIDATION))
+      run_folder.CsvLog(self.workdir / name, self.step)
+      for name in (run_folder.METRICS, run_folder.VALIDATION)
+    )
     if self.config.train.tensorboard:
       self.tensorboard = _summary_writer()(
-          str(self.workdir / run_folder.TENSORBOARD), purge_step=self.step + 1)
+        str(self.workdir / run_folder.TENSORBOARD), purge_step=self.step + 1
+      )
 
   def _restored_or_new(self) -> tuple[Any, int]:
     state, self.rows = None, ()
     if self.checkpoints and self.checkpoints.latest_step() is not None:
       state, self.rows = self.checkpoints.restore_latest(self.iterator, self.say)
     elif self.checkpoints:
-      state = jax.jit(state_lib.initialise, static_argnums=0)(self.config)
+      state = jax.jit(state_lib.initialize, static_argnums=0)(self.config)
     if distributed.joined():
       state, self.rows, place = distributed.broadcast(
-          (jax.tree.map(np.asarray, state), self.rows, self.iterator.get_state()))
+        (jax.tree.map(np.asarray, state), self.rows, self.iterator.get_state())
+      )
       self.iterator.set_state(place)
     return parallel.replicate(state), int(state.step)
 
@@ -178,19 +209,23 @@ class _Run:
     compiled = self._compile()
     self.progress = Progress(self.step, self.total, self.config.train.batch_size, self.rows)
     begin = time.monotonic()
-    with interruption.deferred() as signalled:
-      stop = self._steps(compiled, signalled)
+    with interruption.deferred() as signaled:
+      stop = self._steps(compiled, signaled)
     if self.tensorboard:
       self.tensorboard.close()
     if stop:
-      self.say(f'Stopped by signal {stop} after step {self.step}, which is saved: the same command '
-               'resumes there.')
+      self.say(
+        f'Stopped by signal {stop} after step {self.step}, which is saved: the same command '
+        'resumes there.'
+      )
     else:
-      self.say(f'Trained {self.total} steps in {duration(time.monotonic() - begin)}. '
-               f'Next: python -m experiments.evaluate --workdir={self.workdir}')
+      self.say(
+        f'Trained {self.total} steps in {duration(time.monotonic() - begin)}. '
+        f'Next: python -m experiments.evaluate --workdir={self.workdir}'
+      )
     return stop
 
-  def _steps(self, compiled: Callable[..., Any], signalled: Callable[[], int]) -> int:
+  def _steps(self, compiled: Callable[..., Any], signaled: Callable[[], int]) -> int:
     """The loop itself, with logging, validation and checkpoints at their intervals."""
     every = self.config.train.checkpoint_every or self.steps_per_epoch
     said = time.monotonic()
@@ -198,8 +233,8 @@ class _Run:
     while self.step < self.total:
       with self.progress.waiting():
         batch = next(self.iterator)
-      with divergence.explained(self.step + 1):
-        self.state, terms = compiled(self.state, parallel.with_signal(batch, signalled))
+      with nan_check.explained(self.step + 1):
+        self.state, terms = compiled(self.state, parallel.with_signal(batch, signaled))
       self.step += 1
       told = parallel.told_signal(terms)
       self.progress.add(self.step, terms)
@@ -207,7 +242,7 @@ class _Run:
       told = None
       if len(ahead) > _STEPS_AHEAD:
         terms, told = jax.block_until_ready(ahead.popleft())
-      stop = parallel.agreed_signal(told, signalled)
+      stop = parallel.agreed_signal(told, signaled)
       at_checkpoint = self.step % every == 0 or self.step == self.total
       at_log = at_checkpoint or self.step % self.config.train.log_every == 0
       if at_log or stop or time.monotonic() - said > _SECONDS_BETWEEN_LINES:
@@ -223,14 +258,18 @@ class _Run:
     return 0
 
   def _compile(self) -> Callable[..., Any]:
-    make = functools.partial(parallel.compile_train_step, self.nets, self.config,
-                             self.steps_per_epoch)
+    make = functools.partial(
+      parallel.compile_train_step, self.nets, self.config, self.steps_per_epoch
+    )
     if jax.config.jax_debug_nans:
       # JAX runs a step again, operation by operation, to find the one that gave NaN.
       return make(donate=False)
     begin = time.monotonic()
-    step, program = parallel.lowered(make(), self.state, parallel.batch_shapes(
-        self.config, pipeline.masked(self.dataset, self.config.data)))
+    step, program = parallel.lowered(
+      make(),
+      self.state,
+      parallel.batch_shapes(self.config, pipeline.masked(self.dataset, self.config.data)),
+    )
     memory = program.memory_analysis()
     line = f'Compiled the training step in {duration(time.monotonic() - begin)}'
     if memory:
@@ -246,7 +285,7 @@ class _Run:
     if write and distributed.is_first():
       self.metrics.add({'step': self.step, 'epoch': round(epoch, 4), **row})
       self._to_tensorboard('train', row)
-      for warning in watch.warnings(row, self.config.train.batch_size):
+      for warning in diagnostics.warnings(row, self.config.train.batch_size):
         self.say(warning)
 
   def _checkpoint(self, validate: bool) -> None:
@@ -254,15 +293,17 @@ class _Run:
     state = parallel.unreplicate(self.state)
     figures = None
     if validate:
-      translators = samples.translators(self.nets, state.best_params(), state.batch_stats)
+      translators = apply.translators(self.nets, state.best_params(), state.batch_stats)
       if self.dataset.pairs('validation'):
         figures = self._validate(translators)
     if self.checkpoints:
       if validate:
         folder = self.workdir / run_folder.SAMPLES
         folder.mkdir(exist_ok=True)
-        images.write_png(folder / f'step_{self.step:08d}.png',
-                         samples.grid(translators, self.dataset, self.config))
+        images.write_png(
+          folder / f'step_{self.step:08d}.png',
+          sample_grid.grid(translators, self.dataset, self.config),
+        )
       self.checkpoints.save(self.step, state, self.iterator, figures, self.progress.rows)
       if validate:
         run_page.refresh(self.workdir)
@@ -270,17 +311,22 @@ class _Run:
 
   def _validate(self, translators: Mapping[str, Any]) -> dict[str, float]:
     data = pipeline.examples(self.dataset, 'validation', self.config.data)
-    predict = samples.predictor(translators['rgb_to_ir'], self.dataset.domains['ir'])
-    totals = measure.measure({'model': predict}, data, self.dataset.domains['ir'],
-                             self.config.train.batch_size, self.say)['model'].totals
+    predict = measure.predictor(translators['rgb_to_ir'], self.dataset.domains['ir'])
+    totals = measure.measure(
+      {'model': predict}, data, self.dataset.domains['ir'], self.config.train.batch_size, self.say
+    )['model'].totals
     if distributed.is_first():
       self.validation.add({'step': self.step, **totals})
     self._to_tensorboard('validation', totals)
-    self.say('validation  ' + '  '.join(
-        f'{name} {totals[name]:.4g}' for name in ('psnr', 'ssim', 'uqi', 'rmse')))
+    self.say(
+      'validation  '
+      + '  '.join(f'{name} {totals[name]:.4g}' for name in ('psnr', 'ssim', 'uqi', 'rmse'))
+    )
     # NaN, where too few pixels are valid, would be better than any number.
-    return {name: float(np.nan_to_num(totals[name], nan=-1.0, posinf=np.inf))
-            for name in ('psnr', 'ssim', 'uqi')}
+    return {
+      name: float(np.nan_to_num(totals[name], nan=-1.0, posinf=np.inf))
+      for name in ('psnr', 'ssim', 'uqi')
+    }
 
   def _to_tensorboard(self, group: str, row: Mapping[str, float]) -> None:
     if self.tensorboard:

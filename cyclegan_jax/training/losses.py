@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from cyclegan_jax.evaluation import metrics
+from cyclegan_jax.metrics import image_quality
 
 # From -1 to 1.
 _NETWORK_RANGE = 2.0
@@ -54,14 +54,13 @@ def l1(a: jax.Array, b: jax.Array, mask: jax.Array | None = None) -> jax.Array:
 
 
 def gradient_l1(a: jax.Array, b: jax.Array, mask: jax.Array | None = None) -> jax.Array:
-  """Mean absolute difference of differences between neighbours, horizontal and vertical.
+  """Mean absolute difference of differences between neighbors, horizontal and vertical.
 
-  With a mask only where both neighbours count.
+  With a mask only where both neighbors count.
   """
   terms = []
   for axis in (1, 2):
-    valid = None if mask is None else (
-        jnp.delete(mask, -1, axis) & jnp.delete(mask, 0, axis))
+    valid = None if mask is None else (jnp.delete(mask, -1, axis) & jnp.delete(mask, 0, axis))
     terms.append(l1(jnp.diff(a, axis=axis), jnp.diff(b, axis=axis), valid))
   return sum(terms)
 
@@ -69,7 +68,7 @@ def gradient_l1(a: jax.Array, b: jax.Array, mask: jax.Array | None = None) -> ja
 def dissimilarity(a: jax.Array, b: jax.Array, mask: jax.Array | None = None) -> jax.Array:
   """1 - SSIM of Wang et al. 2004, see `metrics.ssim`: that of the pixels."""
   # SSIM is of values from 0 on: around 0 its luminance factor would be erratic.
-  similarity = metrics.ssim(a + 1, b + 1, max_value=_NETWORK_RANGE, mask=mask)
+  similarity = image_quality.ssim(a + 1, b + 1, max_value=_NETWORK_RANGE, mask=mask)
   if mask is not None:
     # An image in which no window is valid has no similarity.
     similarity = jnp.where(jnp.isnan(similarity), 1.0, similarity)

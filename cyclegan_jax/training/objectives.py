@@ -1,27 +1,28 @@
-"""What a training step minimises: the passes of the networks over examples, and their loss terms.
+"""What a training step minimizes: the passes of the networks over examples, and their loss terms.
 
 Where a batch has masks, pixels without thermal data count in no term: distances leave them out,
 and discriminators see them black in real and generated images alike.
 """
 
+from collections.abc import Callable, Mapping
 import dataclasses
-from typing import Any, Callable, Mapping
+from typing import Any
 
 import jax
 from jax import lax
 import jax.numpy as jnp
 
-from cyclegan_jax import emsn
+from cyclegan_jax import normalization
 from cyclegan_jax.models import networks
 from cyclegan_jax.models.layers import BATCH_NORM_MOMENTUM, DEVICE_AXIS
 from cyclegan_jax.settings import Config
-from cyclegan_jax.training import losses, random_keys
-from cyclegan_jax.training.random_keys import CYCLE, FAKE, IDENTITY
+from cyclegan_jax.training import losses, rng
+from cyclegan_jax.training.rng import CYCLE, FAKE, IDENTITY
 from cyclegan_jax.training.state import TrainState
 
 Batch = Mapping[str, jax.Array]
 Terms = dict[str, jax.Array]
-# What is minimised; and the state with its new statistics, the terms, and images by domain.
+# What is minimized; and the state with its new statistics, the terms, and images by domain.
 Objective = tuple[jax.Array, tuple[TrainState, Terms, Batch]]
 
 
@@ -35,13 +36,18 @@ class Part:
     batch: these rows, see `steps.train_step`.
     number: int32 scalar, which of the device's `accumulate` parts they are.
   """
+
   nets: Mapping[str, networks.Network]
   config: Config
   batch: Batch
   number: jax.Array | int = 0
 
-  def generators(self, params: Any, state: TrainState,
-                 between: Callable[..., tuple[TrainState, Terms]] | None = None) -> Objective:
+  def generators(
+    self,
+    params: Any,
+    state: TrainState,
+    between: Callable[..., tuple[TrainState, Terms]] | None = None,
+  ) -> Objective:
     """The weighted sum of all generator terms; the images are the fakes.
 
     Args:
@@ -110,11 +116,13 @@ class Part:
 
   def _directions(self) -> list[tuple[str, str, str]]:
     """Generator, source and target; in udacity's order, which the running statistics show."""
-    return [(name, *name.split('_to_'))
-            for name in reversed(networks.generators(self.config.model))]
+    return [
+      (name, *name.split('_to_')) for name in reversed(networks.generators(self.config.model))
+    ]
 
-  def _run(self, name: str, x: jax.Array, state: TrainState,
-           generator_pass: int = FAKE) -> tuple[jax.Array, TrainState]:
+  def _run(
+    self, name: str, x: jax.Array, state: TrainState, generator_pass: int = FAKE
+  ) -> tuple[jax.Array, TrainState]:
     """Applies a network in training mode; the state comes back with its new statistics."""
     net, keys = self.nets[name], None
     if generator_pass == IDENTITY:
@@ -125,7 +133,7 @@ class Part:
       # Of the whole batch, so that neither devices nor parts change what is drawn.
       before = lax.axis_index(DEVICE_AXIS) * self.config.train.accumulate + self.number
       rows = before * x.shape[0] + jnp.arange(x.shape[0])
-      keys = random_keys.dropout(self.config, state.step, rows, generator_pass)
+      keys = rng.dropout(self.config, state.step, rows, generator_pass)
 
     def apply(params, stats, x, keys):
       return net(params, stats, x, training=True, keys=keys)
@@ -150,24 +158,32 @@ class Part:
   def _distance(self, measure: Any, domain: str, image: jax.Array) -> jax.Array:
     """A loss term between the batch's image of a domain and another one.
 
-    In every normalisation the domain's interval counts as [-1, 1]: the same error has the same
+    In every normalization the domain's interval counts as [-1, 1]: the same error has the same
     weight.
     """
     relative = self._interval(domain).relative
-    return measure(relative(self.batch[domain]), relative(image),
-                   self.batch.get(f'{domain}_mask'))
+    return measure(relative(self.batch[domain]), relative(image), self.batch.get(f'{domain}_mask'))
 
-  def _interval(self, domain: str) -> emsn.Interval:
-    return emsn.normalisation(domain, self.config.data).interval
+  def _interval(self, domain: str) -> normalization.Interval:
+    return normalization.normalization(domain, self.config.data).interval
 
   def _weighted(self, terms: Terms) -> jax.Array:
-    """The sum that the generators minimise."""
+    """The sum that the generators minimize."""
     loss = self.config.loss
-    weights = {'adversarial': 1.0, 'cycle': loss.cycle_weight, 'identity': loss.identity_weight,
-               'supervised': loss.supervised_weight, 'ssim': loss.ssim_weight,
-               'gradient': loss.gradient_weight}
-    return sum(weights[kind] * terms[f'{kind}_{domain}'] for kind in weights
-               for domain in ('rgb', 'ir') if f'{kind}_{domain}' in terms)
+    weights = {
+      'adversarial': 1.0,
+      'cycle': loss.cycle_weight,
+      'identity': loss.identity_weight,
+      'supervised': loss.supervised_weight,
+      'ssim': loss.ssim_weight,
+      'gradient': loss.gradient_weight,
+    }
+    return sum(
+      weights[kind] * terms[f'{kind}_{domain}']
+      for kind in weights
+      for domain in ('rgb', 'ir')
+      if f'{kind}_{domain}' in terms
+    )
 
 
 def _moved_again(state: TrainState, name: str, before: Any, once: Any) -> TrainState:
@@ -176,6 +192,9 @@ def _moved_again(state: TrainState, name: str, before: Any, once: Any) -> TrainS
   Flax's update is new = m * old + (1 - m) * batch, so once - m * before is the batch's share.
   """
   again = jax.tree.map(
-      lambda now, a, b: BATCH_NORM_MOMENTUM * now + (b - BATCH_NORM_MOMENTUM * a),
-      state.batch_stats[name], before[name], once[name])
+    lambda now, a, b: BATCH_NORM_MOMENTUM * now + (b - BATCH_NORM_MOMENTUM * a),
+    state.batch_stats[name],
+    before[name],
+    once[name],
+  )
   return dataclasses.replace(state, batch_stats={**state.batch_stats, name: again})

@@ -4,8 +4,9 @@ With several processes, arrays are those of each process: pmap takes and gives t
 process's own devices, and runs over the devices of all, in the order of processes.
 """
 
+from collections.abc import Callable, Mapping
 import functools
-from typing import Any, Callable, Mapping
+from typing import Any
 
 import jax
 from jax import lax
@@ -29,41 +30,46 @@ def check_batch_size(batch_size: int, accumulate: int = 1) -> None:
   devices, processes = jax.device_count(), jax.process_count()
   if jax.local_device_count() * processes != devices:
     raise UserError(
-        f'Process {jax.process_index()} has {jax.local_device_count()} of the {devices} devices of '
-        f'{processes} processes: all need the same number (CUDA_VISIBLE_DEVICES).')
+      f'Process {jax.process_index()} has {jax.local_device_count()} of the {devices} devices of '
+      f'{processes} processes: all need the same number (CUDA_VISIBLE_DEVICES).'
+    )
   if batch_size % devices:
     where = 'this machine' if processes == 1 else f'{processes} processes'
     raise UserError(
-        f'--batch_size={batch_size} cannot be divided by the {devices} devices of {where}. '
-        f'Give a multiple of {devices}, or fewer devices (CUDA_VISIBLE_DEVICES).')
+      f'--batch_size={batch_size} cannot be divided by the {devices} devices of {where}. '
+      f'Give a multiple of {devices}, or fewer devices (CUDA_VISIBLE_DEVICES).'
+    )
   rows = batch_size // devices
   if rows % accumulate:
     raise UserError(
-        f'--accumulate={accumulate} cannot divide the {rows} examples of --batch_size={batch_size} '
-        f'on each of {devices} devices. Give a --batch_size that is a multiple of '
-        f'{devices * accumulate}, or an --accumulate that divides {rows}.')
+      f'--accumulate={accumulate} cannot divide the {rows} examples of --batch_size={batch_size} '
+      f'on each of {devices} devices. Give a --batch_size that is a multiple of '
+      f'{devices * accumulate}, or an --accumulate that divides {rows}.'
+    )
 
 
 def check_alike(config: Config, dataset: Dataset) -> None:
   """Refuses processes whose settings or data differ; each may find the data in another place."""
   own = ('source_dir', 'data_dir', 'cache_gib')
-  distributed.agree('settings', {name: value for name, value in flatten(config).items()
-                                 if name not in own})
+  distributed.agree(
+    'settings', {name: value for name, value in flatten(config).items() if name not in own}
+  )
   distributed.agree('data', dataset.facts())
 
 
 def sharding() -> NamedSharding:
   """Row i of the leading axis lies on this process's device i."""
-  return NamedSharding(Mesh(np.array(jax.local_devices()), (DEVICE_AXIS,)),
-                       PartitionSpec(DEVICE_AXIS))
+  return NamedSharding(
+    Mesh(np.array(jax.local_devices()), (DEVICE_AXIS,)), PartitionSpec(DEVICE_AXIS)
+  )
 
 
 def replicate(tree: Any) -> Any:
   """A copy on every device of this process: each leaf gets a leading axis of that length."""
   n = jax.local_device_count()
   return jax.tree.map(
-      lambda x: jax.device_put(np.broadcast_to(np.asarray(x), (n, *np.shape(x))), sharding()),
-      tree)
+    lambda x: jax.device_put(np.broadcast_to(np.asarray(x), (n, *np.shape(x))), sharding()), tree
+  )
 
 
 def unreplicate(tree: Any) -> Any:
@@ -71,8 +77,9 @@ def unreplicate(tree: Any) -> Any:
   return jax.tree.map(lambda x: x.addressable_data(0)[0], tree)
 
 
-def compile_train_step(nets: Mapping[str, networks.Network], config: Config,
-                       steps_per_epoch: int, donate: bool = True) -> Callable[..., Any]:
+def compile_train_step(
+  nets: Mapping[str, networks.Network], config: Config, steps_per_epoch: int, donate: bool = True
+) -> Callable[..., Any]:
   """The training step over all devices.
 
   Returns:
@@ -80,15 +87,19 @@ def compile_train_step(nets: Mapping[str, networks.Network], config: Config,
     batch as `pipeline.batches` gives it, with several processes `with_signal`; the terms of
     `steps.train_step`, float32 [devices], equal on all devices; and what `told_signal` takes.
   """
-  step = functools.partial(steps.train_step, nets=nets, config=config,
-                           steps_per_epoch=steps_per_epoch)
+  step = functools.partial(
+    steps.train_step, nets=nets, config=config, steps_per_epoch=steps_per_epoch
+  )
 
-  def signalled_step(state, batch):
+  def signaled_step(state, batch):
     state, terms = step(state, {key: x for key, x in batch.items() if key != _SIGNAL})
     return state, {**terms, _SIGNAL: lax.pmax(batch[_SIGNAL], DEVICE_AXIS)}
 
-  return jax.pmap(signalled_step if jax.process_count() > 1 else step, axis_name=DEVICE_AXIS,
-                  donate_argnums=(0,) if donate else ())
+  return jax.pmap(
+    signaled_step if jax.process_count() > 1 else step,
+    axis_name=DEVICE_AXIS,
+    donate_argnums=(0,) if donate else (),
+  )
 
 
 def batch_shapes(config: Config, masked: bool) -> dict[str, jax.ShapeDtypeStruct]:
@@ -98,13 +109,15 @@ def batch_shapes(config: Config, masked: bool) -> dict[str, jax.ShapeDtypeStruct
   if masked:
     last |= {'rgb_mask': (1, np.bool_), 'ir_mask': (1, np.bool_)}
   rows = jax.local_device_count(), config.train.batch_size // jax.device_count()
-  return {name: jax.ShapeDtypeStruct((*rows, *data.image_size, channels), dtype,
-                                     sharding=sharding())
-          for name, (channels, dtype) in last.items()}
+  return {
+    name: jax.ShapeDtypeStruct((*rows, *data.image_size, channels), dtype, sharding=sharding())
+    for name, (channels, dtype) in last.items()
+  }
 
 
-def lowered(step: Callable[..., Any], state: Any,
-            shapes: Mapping[str, jax.ShapeDtypeStruct]) -> tuple[Callable[..., Any], Any]:
+def lowered(
+  step: Callable[..., Any], state: Any, shapes: Mapping[str, jax.ShapeDtypeStruct]
+) -> tuple[Callable[..., Any], Any]:
   """Compiles a step ahead of its first use.
 
   Returns:
@@ -115,8 +128,7 @@ def lowered(step: Callable[..., Any], state: Any,
     return compiled, compiled
   # pmap wants arrays then; and what it compiles takes arrays of all processes, which it makes
   # itself of those of one. It finds the program compiled here.
-  batch = {key: jax.device_put(np.zeros(x.shape, x.dtype), x.sharding)
-           for key, x in shapes.items()}
+  batch = {key: jax.device_put(np.zeros(x.shape, x.dtype), x.sharding) for key, x in shapes.items()}
   return step, step.lower(state, with_signal(batch, lambda: 0)).compile()
 
 

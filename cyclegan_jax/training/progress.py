@@ -1,19 +1,26 @@
 """What a person sees while training: lines with losses, rate, wait for data and time left."""
 
+from collections.abc import Iterable, Iterator, Mapping
 import contextlib
 import math
 import time
-from typing import Iterable, Iterator, Mapping
 
 import numpy as np
 
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.progress import duration
-from cyclegan_jax.training import divergence
+from cyclegan_jax.training import nan_check
 
 # The terms of a line: what they are called there, and in the rows.
-_SHOWN = {'D': 'discriminator', 'G': 'adversarial', 'cycle': 'cycle', 'identity': 'identity',
-          'supervised': 'supervised', 'ssim': 'ssim', 'gradient': 'gradient'}
+_SHOWN = {
+  'D': 'discriminator',
+  'G': 'adversarial',
+  'cycle': 'cycle',
+  'identity': 'identity',
+  'supervised': 'supervised',
+  'ssim': 'ssim',
+  'gradient': 'gradient',
+}
 # The figures of a row that depend on the clock: no two runs have the same.
 CLOCKED = ('images_per_second', 'data_wait')
 # A smaller share of the time, spent waiting for data, is not worth mentioning.
@@ -26,8 +33,13 @@ class Progress:
   The devices run ahead of the host; terms are fetched only by `collect`, which waits for them.
   """
 
-  def __init__(self, first_step: int, total_steps: int, batch_size: int,
-               rows: Iterable[Mapping[str, float]] = ()):
+  def __init__(
+    self,
+    first_step: int,
+    total_steps: int,
+    batch_size: int,
+    rows: Iterable[Mapping[str, float]] = (),
+  ):
     """`rows` are those that an interrupted run had not written yet."""
     self._total = total_steps
     self._batch_size = batch_size
@@ -49,13 +61,14 @@ class Progress:
       UserError: a term is NaN or infinite; the message says where.
     """
     for step, terms in self._pending:
-      row = {name: float(np.asarray(value.addressable_data(0))[0])
-             for name, value in terms.items()}
+      row = {name: float(np.asarray(value.addressable_data(0))[0]) for name, value in terms.items()}
       bad = {name: value for name, value in row.items() if not math.isfinite(value)}
       if bad:
         raise UserError(
-            f'Training diverged at step {step}: '
-            + ', '.join(f'{name} is {value}' for name, value in bad.items()) + divergence.ADVICE)
+          f'Training diverged at step {step}: '
+          + ', '.join(f'{name} is {value}' for name, value in bad.items())
+          + nan_check.ADVICE
+        )
       self._rows.append(row)
       self._step = step
     self._pending.clear()
@@ -92,7 +105,7 @@ class Progress:
 
   @contextlib.contextmanager
   def paused(self) -> Iterator[None]:
-    """Surrounds work that is not training: its time does not count towards the rate."""
+    """Surrounds work that is not training: its time does not count toward the rate."""
     begin = time.monotonic()
     yield
     start, first = self._mark
@@ -106,6 +119,13 @@ class Progress:
       terms += [f'{label} {sum(values):.3f}'] if values else []
     wait = [f'data {row["data_wait"]:.0%}'] if row['data_wait'] >= _WAIT_SHOWN else []
     left = self._seconds_per_step * (self._total - self._step)
-    return '  '.join([
-        f'step {self._step}/{self._total}', f'epoch {epoch:.1f}/{epochs:.1f}', *terms,
-        f'{row["images_per_second"]:.1f} images/s', *wait, f'{duration(left)} left'])
+    return '  '.join(
+      [
+        f'step {self._step}/{self._total}',
+        f'epoch {epoch:.1f}/{epochs:.1f}',
+        *terms,
+        f'{row["images_per_second"]:.1f} images/s',
+        *wait,
+        f'{duration(left)} left',
+      ]
+    )

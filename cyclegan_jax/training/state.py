@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from cyclegan_jax import emsn
+from cyclegan_jax import normalization
 from cyclegan_jax.models import networks
 from cyclegan_jax.settings import Config, TrainConfig
 from cyclegan_jax.training import image_pool
@@ -26,6 +26,7 @@ class TrainState:
     average: moving averages of the generators' parameters by name; {} if they are not kept.
     pools: earlier inputs of each discriminator, see image_pool.py; {} without pools.
   """
+
   step: jax.Array
   params: dict[str, Any]
   batch_stats: dict[str, Any]
@@ -41,7 +42,7 @@ class TrainState:
 def optimizer(config: TrainConfig, steps_per_epoch: int) -> optax.GradientTransformation:
   """Adam; one for both generators and one for both discriminators.
 
-  Adam treats every scalar by itself, so this equals one optimiser per network.
+  Adam treats every scalar by itself, so this equals one optimizer per network.
   """
   rate = config.learning_rate
   if config.decay_epochs:
@@ -59,26 +60,37 @@ def decay(config: TrainConfig, epoch: jax.Array | int) -> jax.Array:
   return jnp.maximum(0.0, 1 - past / (config.decay_epochs + 1))
 
 
-def initialise(config: Config) -> TrainState:
+def initialize(config: Config) -> TrainState:
   """The state before the first step; the same for the same seed."""
   data, model, train = config.data, config.model, config.train
-  params, batch_stats = networks.initialise(
-      model, data.rgb_channels, data.ir_channels, jax.random.key(train.seed),
-      emsn.normalisations(data))
+  params, batch_stats = networks.initialize(
+    model,
+    data.rgb_channels,
+    data.ir_channels,
+    jax.random.key(train.seed),
+    normalization.normalizations(data),
+  )
   generators, discriminators = networks.generators(model), networks.discriminators(model)
   # The form of Adam's state does not depend on the length of an epoch.
   adam = optimizer(train, steps_per_epoch=1)
   pools = {}
   if train.pool_size:
     channels = networks.judged_channels(model, data.rgb_channels, data.ir_channels)
-    pools = {name: image_pool.empty(train.pool_size, (*data.image_size, channels[name]))
-             for name in discriminators}
+    pools = {
+      name: image_pool.empty(train.pool_size, (*data.image_size, channels[name]))
+      for name in discriminators
+    }
   return TrainState(
-      step=jnp.zeros((), jnp.int32), params=params, batch_stats=batch_stats,
-      opt_state={'generators': adam.init(select(params, generators)),
-                 'discriminators': adam.init(select(params, discriminators))},
-      average=jax.tree.map(jnp.copy, select(params, generators)) if train.ema_decay else {},
-      pools=pools)
+    step=jnp.zeros((), jnp.int32),
+    params=params,
+    batch_stats=batch_stats,
+    opt_state={
+      'generators': adam.init(select(params, generators)),
+      'discriminators': adam.init(select(params, discriminators)),
+    },
+    average=jax.tree.map(jnp.copy, select(params, generators)) if train.ema_decay else {},
+    pools=pools,
+  )
 
 
 def select(tree: dict[str, Any], names: tuple[str, ...]) -> dict[str, Any]:

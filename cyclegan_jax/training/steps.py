@@ -12,8 +12,9 @@ other, so that only one part's activations exist at a time. Discriminators that 
 all parts' fakes before any generator is judged: these are computed beforehand, once more.
 """
 
+from collections.abc import Callable, Mapping
 import dataclasses
-from typing import Any, Callable, Mapping
+from typing import Any
 
 import jax
 from jax import lax
@@ -23,13 +24,19 @@ import optax
 from cyclegan_jax.models import networks
 from cyclegan_jax.models.layers import DEVICE_AXIS
 from cyclegan_jax.settings import Config
-from cyclegan_jax.training import image_pool, random_keys, watch
+from cyclegan_jax.training import diagnostics, image_pool, rng
 from cyclegan_jax.training.objectives import Batch, Objective, Part, Terms
 from cyclegan_jax.training.state import optimizer, select, TrainState
 
 
-def train_step(state: TrainState, batch: Batch, *, nets: Mapping[str, networks.Network],
-               config: Config, steps_per_epoch: int) -> tuple[TrainState, Terms]:
+def train_step(
+  state: TrainState,
+  batch: Batch,
+  *,
+  nets: Mapping[str, networks.Network],
+  config: Config,
+  steps_per_epoch: int,
+) -> tuple[TrainState, Terms]:
   """Updates all networks once, on one device of the pmap axis.
 
   Args:
@@ -43,7 +50,7 @@ def train_step(state: TrainState, batch: Batch, *, nets: Mapping[str, networks.N
   Returns:
     The new state and the loss terms: means over all devices' rows, unweighted but for
     `discriminator_rgb` and `discriminator_ir`, which like `generator`, the weighted sum, are what
-    is minimised; two gradient norms; and the figures of `watch.observe`; all float32 scalars.
+    is minimized; two gradient norms; and the figures of `watch.observe`; all float32 scalars.
   """
   step = _Step(nets, config, batch, optimizer(config.train, steps_per_epoch))
   discriminators_first = config.train.update_order == 'discriminators_first'
@@ -55,27 +62,33 @@ def train_step(state: TrainState, batch: Batch, *, nets: Mapping[str, networks.N
     between = step.update_discriminators
   generators = select(state.params, networks.generators(config.model))
   gradients, after, generator_terms, fakes = step.gradients(
-      lambda part, params, state: part.generators(params, state, between), generators, before)
+    lambda part, params, state: part.generators(params, state, between), generators, before
+  )
   terms |= generator_terms
   generators, opt_state = step.update(gradients, state.opt_state['generators'], generators)
   terms['generator_gradient_norm'] = _norm(gradients)
   if not discriminators_first:
     after, discriminator_terms = step.update_discriminators(after, fakes)
     terms |= discriminator_terms
-  terms |= watch.observe(batch, fakes['ir'], config.data)
+  terms |= diagnostics.observe(batch, fakes['ir'], config.data)
   batch_stats = after.batch_stats
   if not config.model.sync_batch_norm:
     batch_stats = _mean_over_devices(batch_stats)
   new_state = dataclasses.replace(
-      after, step=state.step + 1, params={**after.params, **generators}, batch_stats=batch_stats,
-      opt_state={**after.opt_state, 'generators': opt_state},
-      average=_moved_average(state, generators, config.train.ema_decay))
+    after,
+    step=state.step + 1,
+    params={**after.params, **generators},
+    batch_stats=batch_stats,
+    opt_state={**after.opt_state, 'generators': opt_state},
+    average=_moved_average(state, generators, config.train.ema_decay),
+  )
   return new_state, _mean_over_devices(terms)
 
 
 @dataclasses.dataclass(frozen=True)
 class _Step:
   """What stays fixed while one step is computed."""
+
   nets: Mapping[str, networks.Network]
   config: Config
   batch: Batch
@@ -86,14 +99,19 @@ class _Step:
     shown, state = self.shown(state, fakes)
     discriminators = select(state.params, networks.discriminators(self.config.model))
     gradients, after, terms, _ = self.gradients(
-        Part.discriminators, discriminators, lax.stop_gradient(state), shown)
+      Part.discriminators, discriminators, lax.stop_gradient(state), shown
+    )
     discriminators, opt_state = self.update(
-        gradients, state.opt_state['discriminators'], discriminators)
+      gradients, state.opt_state['discriminators'], discriminators
+    )
     terms['discriminator_gradient_norm'] = _norm(gradients)
     # Of `after` no more than this: it has lost the generators' gradients.
     return dataclasses.replace(
-        state, params={**state.params, **discriminators}, batch_stats=after.batch_stats,
-        opt_state={**state.opt_state, 'discriminators': opt_state}), terms
+      state,
+      params={**state.params, **discriminators},
+      batch_stats=after.batch_stats,
+      opt_state={**state.opt_state, 'discriminators': opt_state},
+    ), terms
 
   def shown(self, state: TrainState, fakes: Batch) -> tuple[Batch, TrainState]:
     """The discriminators' inputs made from fakes, some of them from the pools."""
@@ -102,18 +120,21 @@ class _Step:
       (source,) = {'rgb', 'ir'} - {domain}
       shown[domain] = self._part(self.batch).judged(domain, fake, source)
       if state.pools:
-        key = random_keys.pool(self.config, domain, state.step)
+        key = rng.pool(self.config, domain, state.step)
         pools[domain], shown[domain] = image_pool.exchange_over_devices(
-            state.pools[domain], shown[domain], key)
+          state.pools[domain], shown[domain], key
+        )
     return shown, dataclasses.replace(state, pools=pools)
 
   def fakes(self, state: TrainState) -> Batch:
     """All fakes, part by part, with nothing kept for gradients; no statistics move."""
-    return _joined(lax.map(lambda given: self._part(*given).fakes(state)[0],
-                           self._split(self.batch)))
+    return _joined(
+      lax.map(lambda given: self._part(*given).fakes(state)[0], self._split(self.batch))
+    )
 
-  def gradients(self, objective: Callable[..., Objective], params: Any, state: TrainState,
-                *rows: Batch) -> tuple[Any, TrainState, Terms, Batch]:
+  def gradients(
+    self, objective: Callable[..., Objective], params: Any, state: TrainState, *rows: Batch
+  ) -> tuple[Any, TrainState, Terms, Batch]:
     """Gradients of an objective, means over the parts of this device's rows and over all devices.
 
     Args:
@@ -126,6 +147,7 @@ class _Step:
     Returns:
       The gradients, the state after, this device's terms, and images of all its rows.
     """
+
     def one(part, state, *rows):
       return jax.grad(lambda params: objective(part, params, state, *rows), has_aux=True)(params)
 
@@ -137,17 +159,22 @@ class _Step:
       total, batch_stats = carry
       (batch, *rows), number = given
       gradients, (after, terms, images) = one(
-          self._part(batch, number), dataclasses.replace(state, batch_stats=batch_stats), *rows)
+        self._part(batch, number), dataclasses.replace(state, batch_stats=batch_stats), *rows
+      )
       return (jax.tree.map(jnp.add, total, gradients), after.batch_stats), (terms, images)
 
     start = jax.tree.map(jnp.zeros_like, params), state.batch_stats
     (total, batch_stats), (terms, images) = lax.scan(add, start, self._split((self.batch, *rows)))
     gradients = jax.tree.map(lambda x: x / self.config.train.accumulate, total)
-    return (_mean_over_devices(gradients), dataclasses.replace(state, batch_stats=batch_stats),
-            jax.tree.map(lambda x: jnp.mean(x, axis=0), terms), _joined(images))
+    return (
+      _mean_over_devices(gradients),
+      dataclasses.replace(state, batch_stats=batch_stats),
+      jax.tree.map(lambda x: jnp.mean(x, axis=0), terms),
+      _joined(images),
+    )
 
   def update(self, gradients: Any, opt_state: Any, params: Any) -> tuple[Any, Any]:
-    """One step of Adam: the new parameters and the new optimiser state."""
+    """One step of Adam: the new parameters and the new optimizer state."""
     updates, opt_state = self.optimizer.update(gradients, opt_state, params)
     return optax.apply_updates(params, updates), opt_state
 
@@ -178,5 +205,8 @@ def _joined(parts: Any) -> Any:
 def _moved_average(state: TrainState, generators: Any, decay: float) -> Any:
   """The moving averages a step on; short memory at first, so that initial weights fade soon."""
   decay = jnp.minimum(decay, (1 + state.step) / (10 + state.step))
-  return jax.tree.map(lambda old, new: decay * old + (1 - decay) * new, state.average,
-                      generators if state.average else {})
+  return jax.tree.map(
+    lambda old, new: decay * old + (1 - decay) * new,
+    state.average,
+    generators if state.average else {},
+  )

@@ -1,1 +1,1 @@
-"""AAU VAP Trimodal: colour, depth and thermal video of people indoors."""
+"""AAU VAP Trimodal: color, depth and thermal video of people indoors."""

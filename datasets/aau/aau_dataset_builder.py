@@ -1,21 +1,19 @@
 """TFDS builder of AAU VAP Trimodal, from the published files.
 
-    config = aau_config('/data/aau', registration='depth')
-    builder = Builder(config=config, data_dir='/data/prepared')
-    builder.download_and_prepare()
+config = aau_config('/data/aau', registration='depth')
+builder = Builder(config=config, data_dir='/data/prepared')
+builder.download_and_prepare()
 """
 
+from collections.abc import Iterator
 import io
-from typing import Any, Iterator
+from typing import Any
 
 import numpy as np
 import tensorflow_datasets as tfds
 
-from datasets import leftovers
-from datasets import storing
-from datasets.aau import checks
-from datasets.aau import config as config_lib
-from datasets.aau import encoding
+from datasets import leftovers, storing
+from datasets.aau import checks, config as config_lib, encoding
 
 Example = config_lib.Example
 AauConfig = config_lib.AauConfig
@@ -38,10 +36,16 @@ class Builder(tfds.core.GeneratorBasedBuilder):
   RELEASE_NOTES = {'1.0.0': 'Initial release.'}
   MANUAL_DOWNLOAD_INSTRUCTIONS = MANUAL_INSTRUCTIONS
   BUILDER_CONFIGS = [
-      AauConfig(name='paper', split_by='paper',
-                description='Frames divided at random, from manual_dir; not registered.'),
-      AauConfig(name='sequence', split_by='sequence',
-                description='Scene 3 for testing, from manual_dir; not registered.'),
+    AauConfig(
+      name='paper',
+      split_by='paper',
+      description='Frames divided at random, from manual_dir; not registered.',
+    ),
+    AauConfig(
+      name='sequence',
+      split_by='sequence',
+      description='Scene 3 for testing, from manual_dir; not registered.',
+    ),
   ]
 
   builder_config: AauConfig
@@ -53,25 +57,32 @@ class Builder(tfds.core.GeneratorBasedBuilder):
   def _info(self) -> tfds.core.DatasetInfo:
     def image(channels: int, doc: str, **kwargs: str) -> tfds.features.Image:
       return tfds.features.Image(shape=(None, None, channels), doc=doc, **kwargs)
-    features = tfds.features.FeaturesDict({
-        'rgb': image(3, 'Colour frame.'),
+
+    features = tfds.features.FeaturesDict(
+      {
+        'rgb': image(3, 'Color frame.'),
         'ir': image(1, 'Thermal frame, 8 bits, of the size of rgb; registered to it or not.'),
-        'mask': image(1, '255 where ir has data that are registered, else 0.',
-                      encoding_format='png'),
+        'mask': image(
+          1, '255 where ir has data that are registered, else 0.', encoding_format='png'
+        ),
         'rgb_people': image(1, 'Labels of people in rgb, 0 for none.', encoding_format='png'),
         'ir_people': image(1, 'Labels of people in ir, 0 for none.', encoding_format='png'),
         'annotated': tfds.features.Scalar(
-            np.bool_, doc='Whether there are labels; without, they are all 0.'),
+          np.bool_, doc='Whether there are labels; without, they are all 0.'
+        ),
         'id': tfds.features.Text(doc='scene/frame.'),
         'sequence': tfds.features.Text(doc='The scene, 1 to 3.'),
-    })
+      }
+    )
     return self.dataset_info_from_configs(
-        features=features, supervised_keys=('rgb', 'ir'),
-        homepage='https://www.kaggle.com/datasets/aalborguniversity/trimodal-people-segmentation',
-        metadata=tfds.core.MetadataDict())
+      features=features,
+      supervised_keys=('rgb', 'ir'),
+      homepage='https://www.kaggle.com/datasets/aalborguniversity/trimodal-people-segmentation',
+      metadata=tfds.core.MetadataDict(),
+    )
 
   def _split_generators(
-      self, dl_manager: tfds.download.DownloadManager
+    self, dl_manager: tfds.download.DownloadManager
   ) -> dict[str, Iterator[tuple[str, dict[str, Any]]]]:
     """Checks all files first, so that a bad one is named before anything is written."""
     leftovers.remove_preparations(self)
@@ -79,26 +90,36 @@ class Builder(tfds.core.GeneratorBasedBuilder):
     checksums = checks.check(config)
     storing.record_checksums(self, config.source_dir, checksums)
     self.info.metadata['notes'] = list(config.notes)
-    return {split: self._generate_examples(config, examples)
-            for split, examples in config.examples.items()}
+    return {
+      split: self._generate_examples(config, examples)
+      for split, examples in config.examples.items()
+    }
 
   def _found(self, dl_manager: tfds.download.DownloadManager) -> AauConfig:
     """The configuration with its pairs: they are looked for unless they are known."""
     config = self.builder_config
     if config.pairs:
       return config
-    return aau_config(config.source_dir or dl_manager.manual_dir, config.split_by,
-                      config.registration, config.plane_depth, config.skip_scenes,
-                      config.allow_unmatched)
+    return aau_config(
+      config.source_dir or dl_manager.manual_dir,
+      config.split_by,
+      config.registration,
+      config.plane_depth,
+      config.skip_scenes,
+      config.allow_unmatched,
+    )
 
   def _generate_examples(
-      self, config: AauConfig, examples: tuple[Example, ...]
+    self, config: AauConfig, examples: tuple[Example, ...]
   ) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yields id and example."""
     for example, encoded in encoding.encoded_pairs(config, examples):
-      yield example.id, {
+      yield (
+        example.id,
+        {
           **{feature: io.BytesIO(data) for feature, data in encoded.items()},
           'annotated': example.rgb_mask is not None,
           'id': example.id,
           'sequence': example.sequence,
-      }
+        },
+      )

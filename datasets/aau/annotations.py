@@ -7,8 +7,10 @@ from cyclegan_jax import errors
 from datasets.aau import files
 from datasets.archives import Reader, StoredFile
 
-_WHAT_TO_DO = ('Restore the published file, or remove it: masks are then found by the names of '
-               'their files alone.')
+_WHAT_TO_DO = (
+  'Restore the published file, or remove it: masks are then found by the names of '
+  'their files alone.'
+)
 # Modality -> the folder of its masks.
 _MASKS = {'rgb': files.RGB_MASKS, 'thermal': files.THERMAL_MASKS}
 
@@ -44,24 +46,29 @@ def find_masks(name: str, scene: files.Scene, reader: Reader) -> Masks:
   if files.ANNOTATIONS in scene.tables:
     named = _read(scene, scene.tables[files.ANNOTATIONS], reader)
   else:
-    notes.append(f'Scene {name}: no {files.ANNOTATIONS}; masks of people are found by the names of '
-                 'their files alone.')
+    notes.append(
+      f'Scene {name}: no {files.ANNOTATIONS}; masks of people are found by the names of '
+      'their files alone.'
+    )
   found = {}
   for modality, kind in _MASKS.items():
     masks = scene.images[kind]
     wanted = {frame: named[modality].get(frame, frame) for frame in scene.images[files.THERMAL]}
     found[modality] = {frame: masks[mask] for frame, mask in wanted.items() if mask in masks}
-    lost = [frame for frame, mask in named[modality].items()
-            if frame not in wanted or mask not in masks]
+    lost = [
+      frame for frame, mask in named[modality].items() if frame not in wanted or mask not in masks
+    ]
     if lost:
-      notes.append(f'Scene {name}: {len(lost)} {modality} frames of {files.ANNOTATIONS} are not '
-                   f'there, or their masks are not in {kind}, such as {min(lost)}.')
+      notes.append(
+        f'Scene {name}: {len(lost)} {modality} frames of {files.ANNOTATIONS} are not '
+        f'there, or their masks are not in {kind}, such as {min(lost)}.'
+      )
   both = found['rgb'].keys() & found['thermal'].keys()
   if half := len(found['rgb'].keys() ^ found['thermal'].keys()):
-    notes.append(f'Scene {name}: {half} frame(s) with a mask for RGB or thermal only count as '
-                 'not annotated.')
-  return Masks(*({frame: masks[frame] for frame in both} for masks in found.values()),
-               tuple(notes))
+    notes.append(
+      f'Scene {name}: {half} frame(s) with a mask for RGB or thermal only count as not annotated.'
+    )
+  return Masks(*({frame: masks[frame] for frame in both} for masks in found.values()), tuple(notes))
 
 
 def _read(scene: files.Scene, file: StoredFile, reader: Reader) -> dict[str, dict[str, str]]:
@@ -74,8 +81,9 @@ def _read(scene: files.Scene, file: StoredFile, reader: Reader) -> dict[str, dic
     table = csv.reader(lines, delimiter=';', strict=True)
     rows = [(table.line_num, row) for row in table]
   except (UnicodeDecodeError, csv.Error) as error:
-    raise errors.UserError(f'{file.shown}: not a table of text separated by ";" ({error}). '
-                           f'{_WHAT_TO_DO}') from error
+    raise errors.UserError(
+      f'{file.shown}: not a table of text separated by ";" ({error}). {_WHAT_TO_DO}'
+    ) from error
   columns = _columns(file, rows[0][1] if rows else [])
   named = {modality: {} for modality in _MASKS}
   for line, row in rows[1:]:
@@ -83,15 +91,19 @@ def _read(scene: files.Scene, file: StoredFile, reader: Reader) -> dict[str, dic
       continue
     for modality, pair in columns.items():
       if len(row) <= max(pair):
-        raise errors.UserError(f'{file.shown}, line {line}: {len(row)} cells, expected at least '
-                               f'{max(pair) + 1} as in the first line. {_WHAT_TO_DO}')
+        raise errors.UserError(
+          f'{file.shown}, line {line}: {len(row)} cells, expected at least '
+          f'{max(pair) + 1} as in the first line. {_WHAT_TO_DO}'
+        )
       frame, mask = (row[column].strip() for column in pair)
       if not frame or not mask:
         continue
       frame, mask = scene.frame(frame), scene.frame(mask)
       if (other := named[modality].setdefault(frame, mask)) != mask:
-        raise errors.UserError(f'{file.shown}, line {line}: {modality} frame {frame} has mask '
-                               f'{mask}, but {other} further up. {_WHAT_TO_DO}')
+        raise errors.UserError(
+          f'{file.shown}, line {line}: {modality} frame {frame} has mask '
+          f'{mask}, but {other} further up. {_WHAT_TO_DO}'
+        )
   return named
 
 
@@ -106,10 +118,14 @@ def _columns(file: StoredFile, header: list[str]) -> dict[str, tuple[int, int]]:
     modality = next((word for word in ('rgb', 'thermal', 'depth') if word in words), None)
     if 'file' in words and (modality or 'mask' in words):
       places.setdefault((modality or 'thermal', 'mask' in words), column)
-  found = {modality: (places[modality, False], places[modality, True]) for modality in _MASKS
-           if (modality, False) in places and (modality, True) in places}
+  found = {
+    modality: (places[modality, False], places[modality, True])
+    for modality in _MASKS
+    if (modality, False) in places and (modality, True) in places
+  }
   if 'thermal' not in found:
     raise errors.UserError(
-        f'{file.shown}, line 1: columns {header}; expected "Thermal file" and "Thermal mask file" '
-        f'or "Mask file", separated by ";". {_WHAT_TO_DO}')
+      f'{file.shown}, line 1: columns {header}; expected "Thermal file" and "Thermal mask file" '
+      f'or "Mask file", separated by ";". {_WHAT_TO_DO}'
+    )
   return found

@@ -20,22 +20,41 @@ import numpy as np
 from cyclegan_jax import errors
 from datasets.aau import homographies as homographies_lib
 
-_KEYS = frozenset((
-    'rgbCamMat', 'rgbDistCoeff', 'tCamMat', 'tDistCoeff', 'rgbToDCalX', 'rgbToDCalY',
-    'dToRgbCalX', 'dToRgbCalY', 'planarHom', 'planarHomInv', 'homDepthCentersRgb',
-    'homDepthCentersT', 'depthCoeffA', 'depthCoeffB', 'defaultDepth', 'WIDTH', 'HEIGHT',
-    'UNDISTORT_IMAGES', 'depthProximityThreshold', 'nbrClustersForDepthOutlierRemoval',
-    'discardedHomographies'))
+_KEYS = frozenset(
+  (
+    'rgbCamMat',
+    'rgbDistCoeff',
+    'tCamMat',
+    'tDistCoeff',
+    'rgbToDCalX',
+    'rgbToDCalY',
+    'dToRgbCalX',
+    'dToRgbCalY',
+    'planarHom',
+    'planarHomInv',
+    'homDepthCentersRgb',
+    'homDepthCentersT',
+    'depthCoeffA',
+    'depthCoeffB',
+    'defaultDepth',
+    'WIDTH',
+    'HEIGHT',
+    'UNDISTORT_IMAGES',
+    'depthProximityThreshold',
+    'nbrClustersForDepthOutlierRemoval',
+    'discardedHomographies',
+  )
+)
 _MAX_BYTES = 256 * 2**20
 _MAX_OPENED = 2000
 _MAX_SIDE = 10000
-# Depths that there are indoors, mm: whoever has metres or raw depths is told.
+# Depths that there are indoors, mm: whoever has meters or raw depths is told.
 _ROOM = (200, 50_000)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Calibration:
-  """A scene's calibration. Points are (x, y) in pixels, pixel centres at integers.
+  """A scene's calibration. Points are (x, y) in pixels, pixel centers at integers.
 
   Compared and hashed by identity, so that it can be the key of a cache.
 
@@ -50,7 +69,7 @@ class Calibration:
     depth_to_rgb: the way back, float32 [height, width, 2]; registration does not use it.
     homographies: planes seen by both cameras, from RGB to thermal pixels, float64
       [planes, 3, 3], lower right element 1.
-    centres_rgb, centres_thermal: the planes' centres in the coordinates of the cameras (x
+    centers_rgb, centers_thermal: the planes' centers in the coordinates of the cameras (x
       right, y down, z forward), float64 [planes, 3], mm.
     discarded: planes that are not to be used, bool [planes].
     depth_scale, depth_offset: a raw value d of the depth image is scale * d + offset mm.
@@ -70,8 +89,8 @@ class Calibration:
   rgb_to_depth: np.ndarray
   depth_to_rgb: np.ndarray
   homographies: np.ndarray
-  centres_rgb: np.ndarray
-  centres_thermal: np.ndarray
+  centers_rgb: np.ndarray
+  centers_thermal: np.ndarray
   discarded: np.ndarray
   depth_scale: float
   depth_offset: float
@@ -96,30 +115,31 @@ def read_calibration(path, content: bytes | None = None) -> Calibration:
   fields = _Fields(path, content)
   width, height = (fields.integer(key, 2, _MAX_SIDE) for key in ('WIDTH', 'HEIGHT'))
   cameras = [fields.camera(key) for key in ('rgbCamMat', 'tCamMat')]
-  centres = [fields.centres(key) for key in ('homDepthCentersRgb', 'homDepthCentersT')]
-  homographies, notes = homographies_lib.find(fields, cameras, centres, width, height)
+  centers = [fields.centers(key) for key in ('homDepthCentersRgb', 'homDepthCentersT')]
+  homographies, notes = homographies_lib.find(fields, cameras, centers, width, height)
   if fields.unknown:
     notes.append(f'{path}: unknown keys, not used: {", ".join(fields.unknown)}.')
   return Calibration(
-      width=width,
-      height=height,
-      rgb_matrix=cameras[0],
-      thermal_matrix=cameras[1],
-      rgb_distortion=fields.distortion('rgbDistCoeff'),
-      thermal_distortion=fields.distortion('tDistCoeff'),
-      undistort=bool(fields.integer('UNDISTORT_IMAGES', 0, 1)),
-      rgb_to_depth=fields.tables('rgbToDCal', height, width),
-      depth_to_rgb=fields.tables('dToRgbCal', height, width),
-      homographies=homographies,
-      centres_rgb=centres[0],
-      centres_thermal=centres[1],
-      discarded=fields.discarded('discardedHomographies', len(homographies)),
-      depth_scale=fields.number('depthCoeffA', nonzero=True),
-      depth_offset=fields.number('depthCoeffB'),
-      default_depth=fields.depth('defaultDepth'),
-      depth_proximity_threshold=fields.number('depthProximityThreshold'),
-      outlier_clusters=fields.integer('nbrClustersForDepthOutlierRemoval', 0, 2**31),
-      notes=tuple(notes))
+    width=width,
+    height=height,
+    rgb_matrix=cameras[0],
+    thermal_matrix=cameras[1],
+    rgb_distortion=fields.distortion('rgbDistCoeff'),
+    thermal_distortion=fields.distortion('tDistCoeff'),
+    undistort=bool(fields.integer('UNDISTORT_IMAGES', 0, 1)),
+    rgb_to_depth=fields.tables('rgbToDCal', height, width),
+    depth_to_rgb=fields.tables('dToRgbCal', height, width),
+    homographies=homographies,
+    centers_rgb=centers[0],
+    centers_thermal=centers[1],
+    discarded=fields.discarded('discardedHomographies', len(homographies)),
+    depth_scale=fields.number('depthCoeffA', nonzero=True),
+    depth_offset=fields.number('depthCoeffB'),
+    default_depth=fields.depth('defaultDepth'),
+    depth_proximity_threshold=fields.number('depthProximityThreshold'),
+    outlier_clusters=fields.integer('nbrClustersForDepthOutlierRemoval', 0, 2**31),
+    notes=tuple(notes),
+  )
 
 
 def _open(path, content: bytes | None) -> Any:
@@ -127,8 +147,7 @@ def _open(path, content: bytes | None) -> Any:
   try:
     import cv2  # pylint: disable=g-import-not-at-top
   except ImportError as error:
-    raise errors.UserError(
-        f'{path}: reading it needs OpenCV: pip install -e ".[aau]"') from error
+    raise errors.UserError(f'{path}: reading it needs OpenCV: pip install -e ".[aau]"') from error
   try:
     if content is None:
       with open(path, 'rb') as file:
@@ -142,10 +161,14 @@ def _open(path, content: bytes | None) -> Any:
     raise errors.UserError(f'{path}: expected OpenCV YAML, which starts with "%YAML".')
   # Deep nesting overflows the parser's stack and !!binary can make it loop for ever. Counting
   # what opens anything bounds the nesting, whatever the quoting.
-  if (len(content) > _MAX_BYTES or text.count('[') + text.count('{') > _MAX_OPENED
-      or re.search(r'[\0-\10\13\14\16-\37]|!!binary|-[ \t]+-[ \t]+-|\n[ \t]{200}', text)):
-    raise errors.UserError(f'{path}: not a calibration: too large, too deeply nested, or with '
-                           'binary parts.')
+  if (
+    len(content) > _MAX_BYTES
+    or text.count('[') + text.count('{') > _MAX_OPENED
+    or re.search(r'[\0-\10\13\14\16-\37]|!!binary|-[ \t]+-[ \t]+-|\n[ \t]{200}', text)
+  ):
+    raise errors.UserError(
+      f'{path}: not a calibration: too large, too deeply nested, or with binary parts.'
+    )
   try:
     storage = cv2.FileStorage(text, cv2.FILE_STORAGE_READ | cv2.FILE_STORAGE_MEMORY)
     if not storage.root().isMap():
@@ -153,7 +176,8 @@ def _open(path, content: bytes | None) -> Any:
     return storage
   except (cv2.error, SystemError) as error:
     raise errors.UserError(
-        f'{path}: OpenCV cannot parse it; it is damaged or cut off: download it again.') from error
+      f'{path}: OpenCV cannot parse it; it is damaged or cut off: download it again.'
+    ) from error
 
 
 class _Fields:
@@ -165,8 +189,9 @@ class _Fields:
     names = self._storage.root().keys()
     missing = sorted(_KEYS.difference(names))
     if missing:
-      raise errors.UserError(f'{path}: no key {", ".join(missing)}; expected a complete '
-                             'calibVars.yml.')
+      raise errors.UserError(
+        f'{path}: no key {", ".join(missing)}; expected a complete calibVars.yml.'
+      )
     for name in sorted(_KEYS):
       if names.count(name) > 1:
         raise self.error(name, 'appears twice', 'once')
@@ -178,6 +203,7 @@ class _Fields:
   def _value(self, key) -> np.ndarray:
     """A number, matrix, list of numbers or list of equal matrices as a float64 array."""
     import cv2  # pylint: disable=g-import-not-at-top
+
     try:
       value = np.asarray(_node_value(self._storage.getNode(key)), np.float64)
     except (cv2.error, SystemError, ValueError, RecursionError) as error:
@@ -198,7 +224,7 @@ class _Fields:
     if value.size != 1:
       raise self.error(key, f'shape {homographies_lib.shape_text(value)}', 'one number')
     value = value.item()
-    if value < least or nonzero and not value:
+    if value < least or (nonzero and not value):
       raise self.error(key, f'{value:g}', 'another than 0' if nonzero else f'at least {least:g}')
     return value
 
@@ -219,18 +245,25 @@ class _Fields:
   def distortion(self, key) -> np.ndarray:
     value = self.array(key)
     if value.size not in (4, 5, 8) or value.size != max(value.shape):
-      raise self.error(key, f'shape {homographies_lib.shape_text(value)}',
-                       '4, 5 or 8 coefficients in a row')
+      raise self.error(
+        key, f'shape {homographies_lib.shape_text(value)}', '4, 5 or 8 coefficients in a row'
+      )
     return value.ravel()
 
-  def centres(self, key) -> np.ndarray:
+  def centers(self, key) -> np.ndarray:
     value = self.array(key)
     # Of 3x3 only the depths, which are positive, can tell rows from columns.
-    options = [option for option in (value, value.T)
-               if option.ndim == 2 and option.shape[1] == 3 and (option[:, 2] > 0).all()]
+    options = [
+      option
+      for option in (value, value.T)
+      if option.ndim == 2 and option.shape[1] == 3 and (option[:, 2] > 0).all()
+    ]
     if not options:
-      raise self.error(key, f'shape {homographies_lib.shape_text(value)}',
-                       'Nx3 or 3xN coordinates in mm with positive depths')
+      raise self.error(
+        key,
+        f'shape {homographies_lib.shape_text(value)}',
+        'Nx3 or 3xN coordinates in mm with positive depths',
+      )
     self._check_mm(key, float(np.median(options[0][:, 2])))
     return options[0]
 
@@ -241,8 +274,9 @@ class _Fields:
 
   def _check_mm(self, key, depth) -> None:
     if not _ROOM[0] <= depth <= _ROOM[1]:
-      raise self.error(key, f'a depth of {depth:g}',
-                       f'mm, for a room from {_ROOM[0]} to {_ROOM[1]}')
+      raise self.error(
+        key, f'a depth of {depth:g}', f'mm, for a room from {_ROOM[0]} to {_ROOM[1]}'
+      )
 
   def tables(self, prefix, height, width) -> np.ndarray:
     """The look-up tables of x and y as one, float32 [height, width, 2]."""
@@ -256,8 +290,11 @@ class _Fields:
       low, high = table.take((size // 4, 3 * size // 4), axis).swapaxes(0, axis)
       slope = np.median(high - low) / (3 * size // 4 - size // 4)
       if not 0.3 < slope < 3:
-        raise self.error(key, f'values that change by {slope:.2g} from pixel to pixel',
-                         'coordinates in pixels, which grow by about 1')
+        raise self.error(
+          key,
+          f'values that change by {slope:.2g} from pixel to pixel',
+          'coordinates in pixels, which grow by about 1',
+        )
       tables.append(table)
     return np.stack(tables, -1).astype(np.float32)
 
@@ -285,8 +322,13 @@ def _node_value(node) -> Any:
   rows, columns, data = (node.getNode(name) for name in ('rows', 'cols', 'data'))
   channels = re.fullmatch(r'(\d{0,2})[ucswifd]', node.getNode('dt').string())
   # OpenCV allocates what the header promises before it looks at the data.
-  if not (rows.isInt() and columns.isInt() and data.isSeq() and channels
-          and min(rows.real(), columns.real()) >= 0
-          and rows.real() * columns.real() * int(channels[1] or 1) == data.size()):
+  if not (
+    rows.isInt()
+    and columns.isInt()
+    and data.isSeq()
+    and channels
+    and min(rows.real(), columns.real()) >= 0
+    and rows.real() * columns.real() * int(channels[1] or 1) == data.size()
+  ):
     raise ValueError
   return node.mat() if data.size() else []

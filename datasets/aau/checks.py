@@ -1,15 +1,15 @@
 """Decodes every frame once before any is stored."""
 
 import collections
+from collections.abc import Iterator
 import hashlib
-from typing import Iterator, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from cyclegan_jax.data import images
 from datasets import storing
-from datasets.aau import config as config_lib
-from datasets.aau import files
+from datasets.aau import config as config_lib, files
 from datasets.archives import Reader
 
 # The frames that the calibration is for, and for messages what they are.
@@ -36,9 +36,14 @@ def check(config: config_lib.AauConfig) -> dict[str, str]:
   with Reader() as reader:
     looked = storing.looked_at(config.pairs, lambda pair: _look(pair, reader), 'pairs')
     sizes = _sizes(config, looked)
-    storing.refuse(config.source_dir, [
-        *(text for one in looked for text in one.complaints), *_uncalibrated(config, sizes),
-        *_unlike(config, looked, sizes)])
+    storing.refuse(
+      config.source_dir,
+      [
+        *(text for one in looked for text in one.complaints),
+        *_uncalibrated(config, sizes),
+        *_unlike(config, looked, sizes),
+      ],
+    )
     return storing.checksums(_digests(config, looked, reader))
 
 
@@ -56,21 +61,24 @@ def load(kind: str, data: bytes, name: str) -> np.ndarray:
   if kind == files.DEPTH:
     if array.dtype != np.uint16 or array.shape[-1] != 1:
       raise images.ImageError(
-          f'{name}: {array.shape[-1]} channel(s) of {8 * array.itemsize} bits, expected a depth '
-          'image: one channel of 16 bits.')
+        f'{name}: {array.shape[-1]} channel(s) of {8 * array.itemsize} bits, expected a depth '
+        'image: one channel of 16 bits.'
+      )
     return array
   if array.dtype != np.uint8:
     raise images.ImageError(f'{name}: has 16 bits per sample, expected 8.')
   if kind == files.RGB:
     if array.shape[-1] == 1:
-      raise images.ImageError(f'{name}: is grey, expected a frame in colour.')
+      raise images.ImageError(f'{name}: is gray, expected a frame in color.')
     return array
   # Quicker than images.to_channels, which allows for JPEG's errors, where there are none.
   if array.shape[-1] == 1 or all(np.array_equal(array[..., 0], array[..., i]) for i in (1, 2)):
     return array[..., :1]
   if kind in _PARTNERS:
-    raise images.ImageError(f'{name}: a mask in colour, expected labels in grey; without the '
-                            f'folder {kind} frames are prepared as not annotated.')
+    raise images.ImageError(
+      f'{name}: a mask in color, expected labels in gray; without the '
+      f'folder {kind} frames are prepared as not annotated.'
+    )
   return images.to_channels(array, 1, name)
 
 
@@ -88,13 +96,14 @@ def _look(pair: config_lib.Example, reader: Reader) -> _Looked:
     size, expected = looked.sizes.get(kind), looked.sizes.get(partner)
     if size and expected and size != expected:
       looked.complaints.append(
-          f'{pair.files[kind].shown} is {_text(size)} pixels, but its frame '
-          f'{pair.files[partner].shown} is {_text(expected)}. Use the files as published.')
+        f'{pair.files[kind].shown} is {_text(size)} pixels, but its frame '
+        f'{pair.files[partner].shown} is {_text(expected)}. Use the files as published.'
+      )
   return looked
 
 
 def _sizes(
-    config: config_lib.AauConfig, looked: list[_Looked]
+  config: config_lib.AauConfig, looked: list[_Looked]
 ) -> dict[tuple[str, str], tuple[int, int]]:
   """(scene, kind of frame) -> the commonest size."""
   counts = collections.defaultdict(collections.Counter)
@@ -105,33 +114,36 @@ def _sizes(
 
 
 def _unlike(
-    config: config_lib.AauConfig, looked: list[_Looked],
-    sizes: dict[tuple[str, str], tuple[int, int]]
+  config: config_lib.AauConfig, looked: list[_Looked], sizes: dict[tuple[str, str], tuple[int, int]]
 ) -> Iterator[str]:
   """Frames whose size is not that of the other ones of their scene."""
   for pair, one in zip(config.pairs, looked):
     for kind in _CALIBRATED.keys() & one.sizes.keys():
       expected = sizes[pair.sequence, kind]
       if one.sizes[kind] != expected:
-        yield (f'{pair.files[kind].shown} is {_text(one.sizes[kind])} pixels, expected '
-               f'{_text(expected)} as most frames of its scene. Use the files as published.')
+        yield (
+          f'{pair.files[kind].shown} is {_text(one.sizes[kind])} pixels, expected '
+          f'{_text(expected)} as most frames of its scene. Use the files as published.'
+        )
 
 
 def _uncalibrated(
-    config: config_lib.AauConfig, sizes: dict[tuple[str, str], tuple[int, int]]
+  config: config_lib.AauConfig, sizes: dict[tuple[str, str], tuple[int, int]]
 ) -> Iterator[str]:
   """Scenes whose frames have not the size that their calibration holds for."""
   for (scene, kind), size in sizes.items():
     if scene in config.calibrations:
       calibration = config.calibrations[scene]
       if size != (calibration.height, calibration.width):
-        yield (f'Scene {scene}: the {_CALIBRATED[kind]} frames are {_text(size)} pixels, but '
-               f'{config.tables[scene].shown} holds for {calibration.width}x{calibration.height}. '
-               'Use the files as published, or --registration=none.')
+        yield (
+          f'Scene {scene}: the {_CALIBRATED[kind]} frames are {_text(size)} pixels, but '
+          f'{config.tables[scene].shown} holds for {calibration.width}x{calibration.height}. '
+          'Use the files as published, or --registration=none.'
+        )
 
 
 def _digests(
-    config: config_lib.AauConfig, looked: list[_Looked], reader: Reader
+  config: config_lib.AauConfig, looked: list[_Looked], reader: Reader
 ) -> Iterator[tuple[str, str, str]]:
   for pair, one in zip(config.pairs, looked):
     for kind, digest in one.digests.items():

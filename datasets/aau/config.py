@@ -1,21 +1,24 @@
 """What a prepared copy of AAU VAP Trimodal consists of: found by looking, once."""
 
 import collections
+from collections.abc import Iterable
 import dataclasses
 import hashlib
 import math
 import os
 import pathlib
-from typing import Iterable, NamedTuple
+from typing import NamedTuple
 
 import tensorflow_datasets as tfds
 
 from cyclegan_jax import errors
 from datasets import frames as frames_lib
-from datasets.aau import annotations
-from datasets.aau import calibration as calibration_lib
-from datasets.aau import files
-from datasets.aau import registration as registration_lib
+from datasets.aau import (
+  annotations,
+  calibration as calibration_lib,
+  files,
+  registration as registration_lib,
+)
 from datasets.aau.files import SCENES
 from datasets.archives import Reader, StoredFile
 
@@ -82,7 +85,8 @@ class AauConfig(tfds.core.BuilderConfig):
   allow_unmatched: bool = False
   # Not shown, because TFDS logs the whole configuration.
   calibrations: dict[str, calibration_lib.Calibration] = dataclasses.field(
-      default_factory=dict, repr=False)
+    default_factory=dict, repr=False
+  )
   tables: dict[str, StoredFile] = dataclasses.field(default_factory=dict, repr=False)
   notes: tuple[str, ...] = dataclasses.field(default=(), repr=False)
   unmatched: tuple[str, ...] = dataclasses.field(default=(), repr=False)
@@ -91,12 +95,12 @@ class AauConfig(tfds.core.BuilderConfig):
 
 
 def aau_config(
-    source_dir: str | os.PathLike,
-    split_by: str = 'paper',
-    registration: str = 'none',
-    plane_depth: float = 1500.0,
-    skip_scenes: str = '',
-    allow_unmatched: bool = False,
+  source_dir: str | os.PathLike,
+  split_by: str = 'paper',
+  registration: str = 'none',
+  plane_depth: float = 1500.0,
+  skip_scenes: str = '',
+  allow_unmatched: bool = False,
 ) -> AauConfig:
   """Looks through the published files, zipped or unpacked, and decides how to read them.
 
@@ -136,21 +140,35 @@ def aau_config(
   notes += _registration_notes(registration, plane_depth, calibrations)
   examples, note = frames_lib.divide(pairs, split_by, _HELD_OUT)
   tables = {name: scenes[name].tables[files.CALIBRATION] for name in calibrations}
-  options = dict(split_by=split_by, registration=registration, plane_depth=float(plane_depth),
-                 skip_scenes=skip_scenes, allow_unmatched=allow_unmatched)
+  options = dict(
+    split_by=split_by,
+    registration=registration,
+    plane_depth=float(plane_depth),
+    skip_scenes=skip_scenes,
+    allow_unmatched=allow_unmatched,
+  )
   return AauConfig(
-      name=_name(pairs, tables, options), source_dir=str(source), calibrations=calibrations,
-      tables=tables, notes=(*notes, note), unmatched=tuple(file.shown for file in unmatched),
-      pairs=tuple(pairs), examples=examples, **options, description=(
-          f'{len(pairs)} pairs, split by {split_by}, registration {registration}.'))
+    name=_name(pairs, tables, options),
+    source_dir=str(source),
+    calibrations=calibrations,
+    tables=tables,
+    notes=(*notes, note),
+    unmatched=tuple(file.shown for file in unmatched),
+    pairs=tuple(pairs),
+    examples=examples,
+    **options,
+    description=(f'{len(pairs)} pairs, split by {split_by}, registration {registration}.'),
+  )
 
 
 def _check_options(
-    split_by: str, registration: str, plane_depth: float, skip_scenes: str
+  split_by: str, registration: str, plane_depth: float, skip_scenes: str
 ) -> set[str]:
   """Refuses what is not allowed, and returns the scenes to skip."""
-  for flag, value, allowed in (('split_by', split_by, METHODS),
-                               ('registration', registration, registration_lib.MODES)):
+  for flag, value, allowed in (
+    ('split_by', split_by, METHODS),
+    ('registration', registration, registration_lib.MODES),
+  ):
     if value not in allowed:
       raise errors.UserError(f'--{flag}={value}: must be one of {", ".join(allowed)}.')
   if not 0 < plane_depth < math.inf:
@@ -158,23 +176,25 @@ def _check_options(
   skipped = {scene.strip() for scene in skip_scenes.split(',')} if skip_scenes else set()
   if not skipped < set(SCENES):
     raise errors.UserError(
-        f'--skip_scenes={skip_scenes}: must be one or two of {", ".join(SCENES)}, separated by '
-        'commas, such as 2 or 1,3.')
+      f'--skip_scenes={skip_scenes}: must be one or two of {", ".join(SCENES)}, separated by '
+      'commas, such as 2 or 1,3.'
+    )
   return skipped
 
 
 def _missing(
-    source: pathlib.Path, found: files.Found, skipped: set[str], allow_unmatched: bool
+  source: pathlib.Path, found: files.Found, skipped: set[str], allow_unmatched: bool
 ) -> list[str]:
   """Notes on scenes that are left out, if they are allowed to be."""
   missing = [scene for scene in SCENES if scene not in found.scenes and scene not in skipped]
   text = ', '.join(f'Scene {scene}' for scene in missing)
   if missing and not (allow_unmatched and found.scenes.keys() - skipped):
     raise errors.UserError(
-        f'--source_dir={source}: {text} missing; found '
-        f'{", ".join(f"Scene {scene}" for scene in found.scenes) or "none"}, expected Scene 1 to '
-        f'Scene 3. {" ".join(found.notes)}\n{MANUAL_INSTRUCTIONS}\n'
-        'To do without a scene: --skip_scenes=2, or --allow_unmatched.')
+      f'--source_dir={source}: {text} missing; found '
+      f'{", ".join(f"Scene {scene}" for scene in found.scenes) or "none"}, expected Scene 1 to '
+      f'Scene 3. {" ".join(found.notes)}\n{MANUAL_INSTRUCTIONS}\n'
+      'To do without a scene: --skip_scenes=2, or --allow_unmatched.'
+    )
   notes = [f'{text} missing: left out.'] if missing else []
   if left_out := sorted(skipped & found.scenes.keys()):
     notes.append(f'Scene {", ".join(left_out)} left out (--skip_scenes).')
@@ -182,7 +202,7 @@ def _missing(
 
 
 def _match(
-    name: str, scene: files.Scene, registration: str, reader: Reader
+  name: str, scene: files.Scene, registration: str, reader: Reader
 ) -> tuple[list[Example], list[StoredFile], list[str]]:
   """Pairs, frames without a partner and notes of one scene."""
   kinds = {files.RGB: 'RGB', files.THERMAL: 'thermal'}
@@ -191,18 +211,31 @@ def _match(
   for kind in kinds:
     if not scene.images[kind]:
       raise errors.UserError(
-          f'{scene.home}: no images in a folder {kind}; expected its frames. Download them'
-          + (', use another --registration' if kind == files.DEPTH else '')
-          + f', or leave the scene out with --skip_scenes={name}.')
+        f'{scene.home}: no images in a folder {kind}; expected its frames. Download them'
+        + (', use another --registration' if kind == files.DEPTH else '')
+        + f', or leave the scene out with --skip_scenes={name}.'
+      )
   shared = set.intersection(*(set(scene.images[kind]) for kind in kinds))
   masks = annotations.find_masks(name, scene, reader)
   rgb, thermal = scene.images[files.RGB], scene.images[files.THERMAL]
   depth = scene.images[files.DEPTH] if files.DEPTH in kinds else {}
-  pairs = [Example(f'{name}/{frame}', rgb[frame], thermal[frame], depth.get(frame),
-                   masks.rgb.get(frame), masks.thermal.get(frame)) for frame in sorted(shared)]
+  pairs = [
+    Example(
+      f'{name}/{frame}',
+      rgb[frame],
+      thermal[frame],
+      depth.get(frame),
+      masks.rgb.get(frame),
+      masks.thermal.get(frame),
+    )
+    for frame in sorted(shared)
+  ]
   counts = ', '.join(f'{len(scene.images[kind])} {shown}' for kind, shown in kinds.items())
-  notes = [f'Scene {name}: {len(pairs)} pairs from {counts} frames; '
-           f'{sum(pair.rgb_mask is not None for pair in pairs)} are annotated.', *masks.notes]
+  notes = [
+    f'Scene {name}: {len(pairs)} pairs from {counts} frames; '
+    f'{sum(pair.rgb_mask is not None for pair in pairs)} are annotated.',
+    *masks.notes,
+  ]
   alone = []
   for kind, shown in kinds.items():
     rest = [file for frame, file in scene.images[kind].items() if frame not in shared]
@@ -213,42 +246,54 @@ def _match(
 
 
 def _calibrations(
-    scenes: dict[str, files.Scene], registration: str, reader: Reader
+  scenes: dict[str, files.Scene], registration: str, reader: Reader
 ) -> dict[str, calibration_lib.Calibration]:
   missing = [name for name, scene in scenes.items() if files.CALIBRATION not in scene.tables]
   if missing:
     raise errors.UserError(
-        f'{", ".join(scenes[name].home for name in missing)}: no {files.CALIBRATION}; '
-        f'--registration={registration} needs it. Download it, '
-        + (f'leave scenes out with --skip_scenes={",".join(missing)}, '
-           if len(missing) < len(scenes) else '')
-        + 'or use --registration=none, which works without.')
+      f'{", ".join(scenes[name].home for name in missing)}: no {files.CALIBRATION}; '
+      f'--registration={registration} needs it. Download it, '
+      + (
+        f'leave scenes out with --skip_scenes={",".join(missing)}, '
+        if len(missing) < len(scenes)
+        else ''
+      )
+      + 'or use --registration=none, which works without.'
+    )
   tables = {name: scene.tables[files.CALIBRATION] for name, scene in scenes.items()}
-  return {name: calibration_lib.read_calibration(file.shown, reader.read(file))
-          for name, file in tables.items()}
+  return {
+    name: calibration_lib.read_calibration(file.shown, reader.read(file))
+    for name, file in tables.items()
+  }
 
 
 def _registration_notes(
-    registration: str, plane_depth: float, calibrations: dict[str, calibration_lib.Calibration]
+  registration: str, plane_depth: float, calibrations: dict[str, calibration_lib.Calibration]
 ) -> list[str]:
   if registration == 'none':
-    return ['RGB and thermal are not registered: pairs are shifted against each other; '
-            '--registration=depth brings the thermal frames into the RGB view.']
+    return [
+      'RGB and thermal are not registered: pairs are shifted against each other; '
+      '--registration=depth brings the thermal frames into the RGB view.'
+    ]
   notes = [note for calibration in calibrations.values() for note in calibration.notes]
   for name, calibration in calibrations.items():
     plane = registration_lib.nearest_plane(calibration, plane_depth)
-    depth = float(calibration.centres_rgb[plane, 2])
+    depth = float(calibration.centers_rgb[plane, 2])
     if registration == 'plane' and abs(depth - plane_depth) > _FAR_PLANE * plane_depth:
-      notes.append(f'Scene {name}: the calibrated plane nearest to --plane_depth={plane_depth:g} '
-                   f'is at {depth:.0f} mm.')
+      notes.append(
+        f'Scene {name}: the calibrated plane nearest to --plane_depth={plane_depth:g} '
+        f'is at {depth:.0f} mm.'
+      )
   if '2' in calibrations:
-    notes.append('Scene 2: its calibration is said to be doubtful; look at pairs of it, or leave '
-                 'it out with --skip_scenes=2.')
+    notes.append(
+      'Scene 2: its calibration is said to be doubtful; look at pairs of it, or leave '
+      'it out with --skip_scenes=2.'
+    )
   return notes
 
 
 def _limit_losses(
-    source: pathlib.Path, pairs: list[Example], unmatched: list[StoredFile], allow_unmatched: bool
+  source: pathlib.Path, pairs: list[Example], unmatched: list[StoredFile], allow_unmatched: bool
 ) -> None:
   total = len(unmatched) + sum(3 if pair.depth else 2 for pair in pairs)
   if pairs and (allow_unmatched or len(unmatched) <= _MAX_LOST_SHARE * total):
@@ -258,9 +303,10 @@ def _limit_losses(
     by_folder[os.path.dirname(file.shown)].append(file)
   listed = '; '.join(f'{folder}: {_listed(alone)}' for folder, alone in by_folder.items())
   raise errors.UserError(
-      f'--source_dir={source}: {len(unmatched)} of {total} frames have no partner of the same name '
-      f'({listed}), expected at most 1 %. Download these files again'
-      + (', or leave those frames out with --allow_unmatched.' if pairs else '.'))
+    f'--source_dir={source}: {len(unmatched)} of {total} frames have no partner of the same name '
+    f'({listed}), expected at most 1 %. Download these files again'
+    + (', or leave those frames out with --allow_unmatched.' if pairs else '.')
+  )
 
 
 def _listed(frames: Iterable[StoredFile]) -> str:
@@ -270,16 +316,22 @@ def _listed(frames: Iterable[StoredFile]) -> str:
     return frames_lib.ranges(int(file.stem) for file in frames)
   more = len(frames) - _MAX_NAMED
   return ', '.join(file.stem for file in frames[:_MAX_NAMED]) + (
-      f' and {more} more' if more > 0 else '')
+    f' and {more} more' if more > 0 else ''
+  )
 
 
 def _name(pairs: list[Example], tables: dict[str, StoredFile], options: dict) -> str:
   """`<split_by>-<registration>-<12 hex digits>`, the digits from files and options."""
-  lines = [f'{option}={value}' for option, value in sorted(options.items())
-           if option != 'plane_depth' or options['registration'] == 'plane']
+  lines = [
+    f'{option}={value}'
+    for option, value in sorted(options.items())
+    if option != 'plane_depth' or options['registration'] == 'plane'
+  ]
   named = [(pair.id, kind, file) for pair in pairs for kind, file in pair.files.items()]
   named += [(scene, files.CALIBRATION, file) for scene, file in tables.items()]
-  lines += [f'{id_}\t{kind}\t{os.path.basename(file.name)}\t{file.size}\t{file.stamp}'
-            for id_, kind, file in named]
+  lines += [
+    f'{id_}\t{kind}\t{os.path.basename(file.name)}\t{file.size}\t{file.stamp}'
+    for id_, kind, file in named
+  ]
   digest = hashlib.sha256('\n'.join(lines).encode()).hexdigest()[:12]
   return f'{options["split_by"]}-{options["registration"]}-{digest}'

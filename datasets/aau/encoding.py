@@ -1,21 +1,18 @@
 """What is stored of each pair: frames and masks, registered and encoded."""
 
+from collections.abc import Iterable, Iterator
 import functools
-from typing import Iterable, Iterator
 
 import numpy as np
 
 from cyclegan_jax.data import images
 from datasets import storing
-from datasets.aau import checks
-from datasets.aau import config as config_lib
-from datasets.aau import files
-from datasets.aau import registration
+from datasets.aau import checks, config as config_lib, files, registration
 from datasets.archives import Reader
 
 
 def encoded_pairs(
-    config: config_lib.AauConfig, examples: Iterable[config_lib.Example]
+  config: config_lib.AauConfig, examples: Iterable[config_lib.Example]
 ) -> Iterator[tuple[config_lib.Example, dict[str, bytes]]]:
   """Yields (example, feature -> image file) in order, encoding a few pairs ahead.
 
@@ -27,41 +24,51 @@ def encoded_pairs(
 
 
 def _encoded(
-    config: config_lib.AauConfig, example: config_lib.Example, reader: Reader
+  config: config_lib.AauConfig, example: config_lib.Example, reader: Reader
 ) -> dict[str, bytes]:
   data = {kind: reader.read(file) for kind, file in example.files.items()}
-  arrays = {kind: checks.load(kind, content, example.files[kind].shown)
-            for kind, content in data.items()}
+  arrays = {
+    kind: checks.load(kind, content, example.files[kind].shown) for kind, content in data.items()
+  }
   size = arrays[files.RGB].shape[:2]
   thermal = [(arrays[files.THERMAL], False)]
   if example.ir_mask:
     thermal.append((arrays[files.THERMAL_MASKS], True))
   (ir, mask), *people = _registered(config, example, thermal, arrays.get(files.DEPTH), size)
   return {
-      'rgb': _file(data[files.RGB], arrays[files.RGB], arrays[files.RGB], example.rgb.shown),
-      'ir': _file(data[files.THERMAL], arrays[files.THERMAL], ir, example.ir.shown),
-      'mask': _constant(255, size) if mask.all() else storing.encode_png(
-          np.where(mask, np.uint8(255), np.uint8(0))),
-      'rgb_people': (storing.encode_png(arrays[files.RGB_MASKS]) if example.rgb_mask
-                     else _constant(0, size)),
-      'ir_people': storing.encode_png(people[0][0]) if people else _constant(0, size),
+    'rgb': _file(data[files.RGB], arrays[files.RGB], arrays[files.RGB], example.rgb.shown),
+    'ir': _file(data[files.THERMAL], arrays[files.THERMAL], ir, example.ir.shown),
+    'mask': _constant(255, size)
+    if mask.all()
+    else storing.encode_png(np.where(mask, np.uint8(255), np.uint8(0))),
+    'rgb_people': (
+      storing.encode_png(arrays[files.RGB_MASKS]) if example.rgb_mask else _constant(0, size)
+    ),
+    'ir_people': storing.encode_png(people[0][0]) if people else _constant(0, size),
   }
 
 
 def _registered(
-    config: config_lib.AauConfig, example: config_lib.Example,
-    thermal: list[tuple[np.ndarray, bool]], depth: np.ndarray | None, size: tuple[int, int]
+  config: config_lib.AauConfig,
+  example: config_lib.Example,
+  thermal: list[tuple[np.ndarray, bool]],
+  depth: np.ndarray | None,
+  size: tuple[int, int],
 ) -> list[tuple[np.ndarray, np.ndarray]]:
   """(image, mask) of each thermal image, given as (image, whether it holds labels)."""
   if config.registration == 'none':
-    return [registration.register(image, None, 'none', size=size, nearest=labels)
-            for image, labels in thermal]
+    return [
+      registration.register(image, None, 'none', size=size, nearest=labels)
+      for image, labels in thermal
+    ]
   calibration = config.calibrations[example.sequence]
   # Frame and labels share the map, which takes most of the time.
   points, known = registration.rgb_map(
-      calibration, config.registration, depth, size, config.plane_depth)
-  return [registration.sample(image, calibration, points, known, labels)
-          for image, labels in thermal]
+    calibration, config.registration, depth, size, config.plane_depth
+  )
+  return [
+    registration.sample(image, calibration, points, known, labels) for image, labels in thermal
+  ]
 
 
 def _file(data: bytes, decoded: np.ndarray, wanted: np.ndarray, name: str) -> bytes:

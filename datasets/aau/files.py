@@ -69,14 +69,16 @@ def scan(source: pathlib.Path) -> Found:
   """
   if not source.is_dir():
     found = 'is not a folder' if source.exists() else 'does not exist'
-    raise errors.UserError(f'--source_dir={source}: {found}; expected a folder with the published '
-                           'archive or its content.')
+    raise errors.UserError(
+      f'--source_dir={source}: {found}; expected a folder with the published '
+      'archive or its content.'
+    )
   copies = collections.defaultdict(list)  # (scene, zip or '', folder) -> [(folders in it, file)]
   ignored = 0
   for folders, file in archives.walk(source, (*_IMAGES, '.csv', '.yml')):
     match = [i for i, folder in enumerate(folders) if _SCENE.fullmatch(folder)]
     if match:
-      home, inner = os.path.join(source, *folders[:match[-1] + 1]), folders[match[-1] + 1:]
+      home, inner = os.path.join(source, *folders[: match[-1] + 1]), folders[match[-1] + 1 :]
       number = _number(folders[match[-1]], file)
       # A zip within a scene's folder is only a part of the scene.
       archive = file.archive if home.startswith(os.path.splitext(file.archive)[0]) else ''
@@ -90,8 +92,9 @@ def scan(source: pathlib.Path) -> Found:
     notes += note
     ignored += other
   if ignored:
-    notes.append(f'{ignored} other images (outside of Scene 1 to 3 or of their known folders) are '
-                 'ignored.')
+    notes.append(
+      f'{ignored} other images (outside of Scene 1 to 3 or of their known folders) are ignored.'
+    )
   return Found(scenes, tuple(notes))
 
 
@@ -100,8 +103,9 @@ def _number(folder: str, file: StoredFile) -> str:
   number = str(int(_SCENE.fullmatch(folder)[1]))
   if number not in SCENES:
     raise errors.UserError(
-        f'{file.shown}: unknown scene: its folder is called {folder!r}, but the data set has '
-        'Scene 1 to Scene 3. Rename that folder, or move it away.')
+      f'{file.shown}: unknown scene: its folder is called {folder!r}, but the data set has '
+      'Scene 1 to Scene 3. Rename that folder, or move it away.'
+    )
   return number
 
 
@@ -111,7 +115,7 @@ def _shown(archive: str, folder: str) -> str:
 
 
 def _choose(
-    scene: str, copies: list[tuple[str, str, str]]
+  scene: str, copies: list[tuple[str, str, str]]
 ) -> tuple[tuple[str, str, str], list[str]]:
   """The copy of a scene to read; a zip goes before what it was unpacked to."""
   zipped = [copy for copy in copies if copy[1]]
@@ -119,8 +123,10 @@ def _choose(
     return copies[0], []
   if len(zipped) != 1:
     listed = ', '.join(_shown(*copy[1:]) for copy in copies)
-    raise errors.UserError(f'Scene {scene} is there {len(copies)} times: {listed}; expected once. '
-                           'Remove or rename all but one.')
+    raise errors.UserError(
+      f'Scene {scene} is there {len(copies)} times: {listed}; expected once. '
+      'Remove or rename all but one.'
+    )
   others = ', '.join(_shown(*copy[1:]) for copy in copies if copy not in zipped)
   return zipped[0], [f'Scene {scene} is read from {_shown(*zipped[0][1:])}; {others} is ignored.']
 
@@ -138,8 +144,10 @@ def _scene(home: str, located: list[tuple[tuple[str, ...], StoredFile]]) -> tupl
       tables[table] = file
     elif not set(names) & set(_UNUSED):
       ignored += _is_image(file)
-  digits = max((len(file.stem) for files in by_kind.values() for file in files
-                if _is_number(file.stem)), default=0)
+  digits = max(
+    (len(file.stem) for files in by_kind.values() for file in files if _is_number(file.stem)),
+    default=0,
+  )
   images = {kind: _by_frame(kind, files, digits) for kind, files in by_kind.items()}
   return Scene(home, images, tables, digits), ignored
 
@@ -150,8 +158,10 @@ def _by_frame(kind: str, files: list[StoredFile], digits: int) -> dict[str, Stor
     frame = _frame(file.stem, digits)
     other = by_frame.setdefault(frame, file)
     if other is not file:
-      raise errors.UserError(f'{other.shown} and {file.shown} are both frame {frame} of {kind}; '
-                             'expected one file for each frame. Remove one of them.')
+      raise errors.UserError(
+        f'{other.shown} and {file.shown} are both frame {frame} of {kind}; '
+        'expected one file for each frame. Remove one of them.'
+      )
   return dict(sorted(by_frame.items()))
 
 

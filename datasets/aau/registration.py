@@ -1,7 +1,7 @@
 """Brings AAU's thermal images into the view of the RGB camera.
 
 All maps run backwards: for each RGB pixel they say where in the thermal image it is seen.
-Points are (x, y) in pixels with pixel centres at integers. No map knows about occlusion:
+Points are (x, y) in pixels with pixel centers at integers. No map knows about occlusion:
 where the RGB camera sees past an edge that hides a surface from the thermal camera, the
 edge appears twice.
 """
@@ -13,8 +13,7 @@ from PIL import Image
 
 from cyclegan_jax import errors
 from cyclegan_jax.data import images
-from datasets.aau import calibration as calibration_lib
-from datasets.aau import points as points_lib
+from datasets.aau import calibration as calibration_lib, points as points_lib
 
 MODES = ('none', 'plane', 'depth')
 
@@ -25,13 +24,13 @@ _DEPTH_STEP = 0.01
 
 
 def register(
-    ir: np.ndarray,
-    calibration: calibration_lib.Calibration | None,
-    mode: str,
-    depth_image: np.ndarray | None = None,
-    size: tuple[int, int] | None = None,
-    depth_mm: float = 1500.0,
-    nearest: bool = False,
+  ir: np.ndarray,
+  calibration: calibration_lib.Calibration | None,
+  mode: str,
+  depth_image: np.ndarray | None = None,
+  size: tuple[int, int] | None = None,
+  depth_mm: float = 1500.0,
+  nearest: bool = False,
 ) -> tuple[np.ndarray, np.ndarray]:
   """Shows a thermal image as if the RGB camera had taken it.
 
@@ -39,7 +38,7 @@ def register(
     ir: uint8 or uint16 [height, width, 1].
     calibration: the scene's; not used by mode 'none'.
     mode: 'none' resizes only, without OpenCV. 'plane' takes everything to lie on one
-      calibrated plane, the one whose centre is nearest to `depth_mm`. 'depth' takes each
+      calibrated plane, the one whose center is nearest to `depth_mm`. 'depth' takes each
       pixel's depth from `depth_image` and blends the planes around that point.
     depth_image: raw values, 0 where missing, uint16 [height, width] or [height, width, 1];
       used by mode 'depth' only.
@@ -67,11 +66,11 @@ def register(
 
 
 def rgb_map(
-    calibration: calibration_lib.Calibration,
-    mode: str,
-    depth_image: np.ndarray | None,
-    size: tuple[int, int],
-    depth_mm: float,
+  calibration: calibration_lib.Calibration,
+  mode: str,
+  depth_image: np.ndarray | None,
+  size: tuple[int, int],
+  depth_mm: float,
 ) -> tuple[np.ndarray, np.ndarray]:
   """Where RGB pixels are seen in the thermal image, for `sample`; see `register`.
 
@@ -86,14 +85,16 @@ def rgb_map(
     raise ValueError("mode 'depth' needs depth_image")
   _check_size('depth image', depth_image, calibration)
   if depth_image.dtype != np.uint16 or depth_image.size != calibration.height * calibration.width:
-    raise errors.UserError(f'depth image: {depth_image.dtype} {depth_image.shape}; expected one '
-                           'channel of 16 bits: a depth image as the data set has it in SyncD.')
+    raise errors.UserError(
+      f'depth image: {depth_image.dtype} {depth_image.shape}; expected one '
+      'channel of 16 bits: a depth image as the data set has it in SyncD.'
+    )
   return depth_map(calibration, depth_image.reshape(depth_image.shape[:2]), *size)
 
 
 @functools.lru_cache(maxsize=4)
 def plane_map(
-    calibration: calibration_lib.Calibration, plane: int, height: int, width: int
+  calibration: calibration_lib.Calibration, plane: int, height: int, width: int
 ) -> np.ndarray:
   """Where RGB pixels are seen in the thermal image if all lie on one plane.
 
@@ -106,7 +107,7 @@ def plane_map(
 
 
 def depth_map(
-    calibration: calibration_lib.Calibration, depth_image: np.ndarray, height: int, width: int
+  calibration: calibration_lib.Calibration, depth_image: np.ndarray, height: int, width: int
 ) -> tuple[np.ndarray, np.ndarray]:
   """Where RGB pixels are seen in the thermal image, by their depth.
 
@@ -123,10 +124,12 @@ def depth_map(
   depth, known = look_up_depth(_depth_index(calibration, height, width), depth_image, calibration)
   used = ~calibration.discarded
   chosen, shared = _alike(depth, np.isfinite(points).all(-1))
-  seen = points_lib.back_project(points.reshape(-1, 2)[chosen], depth.ravel()[chosen],
-                                 calibration.rgb_matrix)
+  seen = points_lib.back_project(
+    points.reshape(-1, 2)[chosen], depth.ravel()[chosen], calibration.rgb_matrix
+  )
   homographies = points_lib.blend_homographies(
-      seen, calibration.centres_rgb[used], calibration.homographies[used])
+    seen, calibration.centers_rgb[used], calibration.homographies[used]
+  )
   return _to_thermal(calibration, points, homographies[shared]), known
 
 
@@ -146,17 +149,17 @@ def _alike(depth, finite):
 
 
 def nearest_plane(calibration: calibration_lib.Calibration, depth_mm: float) -> int:
-  """Index of the plane, not discarded, whose centre's depth is nearest to the given one.
+  """Index of the plane, not discarded, whose center's depth is nearest to the given one.
 
   Of several that are equally near, the one nearest to the camera's axis.
   """
-  x, y, z = calibration.centres_rgb.T
+  x, y, z = calibration.centers_rgb.T
   distance = np.where(calibration.discarded, np.inf, np.abs(z - depth_mm))
   return int(np.lexsort((np.hypot(x, y), distance))[0])
 
 
 def look_up_depth(
-    index: np.ndarray, depth_image: np.ndarray, calibration: calibration_lib.Calibration
+  index: np.ndarray, depth_image: np.ndarray, calibration: calibration_lib.Calibration
 ) -> tuple[np.ndarray, np.ndarray]:
   """Depth of points in mm: scale * value + offset.
 
@@ -189,8 +192,9 @@ def _rgb_points(calibration, height, width):
 @functools.lru_cache(maxsize=4)
 def _depth_index(calibration, height, width):
   """Each RGB pixel's index in the flat depth image, int [height, width]; -1 outside."""
-  points = points_lib.rgb_to_depth(_rgb_points(calibration, height, width),
-                                   calibration.rgb_to_depth)
+  points = points_lib.rgb_to_depth(
+    _rgb_points(calibration, height, width), calibration.rgb_to_depth
+  )
   inside = points_lib.is_inside(points, calibration.height, calibration.width, 0.49)
   x, y = np.rint(np.where(inside[..., None], points, 0)).astype(np.intp).transpose(2, 0, 1)
   return np.where(inside, y * calibration.width + x, -1)
@@ -205,14 +209,18 @@ def _to_thermal(calibration, points, homographies):
   scale = np.where(scale > 0, scale, np.nan)
   points = np.stack((x / scale, y / scale), -1)
   if calibration.undistort:
-    points = points_lib.distort_points(points, calibration.thermal_matrix,
-                                       calibration.thermal_distortion)
+    points = points_lib.distort_points(
+      points, calibration.thermal_matrix, calibration.thermal_distortion
+    )
   return points
 
 
 def sample(
-    image: np.ndarray, calibration: calibration_lib.Calibration, points: np.ndarray,
-    known: np.ndarray, nearest: bool
+  image: np.ndarray,
+  calibration: calibration_lib.Calibration,
+  points: np.ndarray,
+  known: np.ndarray,
+  nearest: bool,
 ) -> tuple[np.ndarray, np.ndarray]:
   """The second half of `register`: a thermal image or its labels at mapped points.
 
@@ -232,9 +240,14 @@ def sample(
   # A rounding error must not cost the outermost pixels.
   inside = points_lib.is_inside(points, height, width, 1e-2)
   points = np.where(inside[..., None], np.clip(points, 0, (width - 1, height - 1)), -2)
-  found = cv2.remap(np.ascontiguousarray(image), points.astype(np.float32), None,
-                    cv2.INTER_NEAREST if nearest else cv2.INTER_LINEAR,
-                    borderMode=cv2.BORDER_CONSTANT, borderValue=0)
+  found = cv2.remap(
+    np.ascontiguousarray(image),
+    points.astype(np.float32),
+    None,
+    cv2.INTER_NEAREST if nearest else cv2.INTER_LINEAR,
+    borderMode=cv2.BORDER_CONSTANT,
+    borderValue=0,
+  )
   return found.reshape(*inside.shape, 1), (inside & known)[..., None]
 
 
@@ -251,17 +264,19 @@ def _resize(image, size, nearest):
 
 def _check_image(image):
   if image.ndim != 3 or image.shape[2] != 1 or image.dtype not in (np.uint8, np.uint16):
-    raise ValueError(f'image is {image.dtype} {image.shape}, expected uint8 or uint16 '
-                     '[height, width, 1]')
+    raise ValueError(
+      f'image is {image.dtype} {image.shape}, expected uint8 or uint16 [height, width, 1]'
+    )
 
 
 def _check_size(name, image, calibration):
   expected = (calibration.height, calibration.width)
   if image.shape[:2] != expected:
     raise errors.UserError(
-        f'{name}: {image.shape[1]}x{image.shape[0]} pixels, but the calibration holds for '
-        f'{expected[1]}x{expected[0]} (WIDTH, HEIGHT in calibVars.yml); use the original images '
-        "or registration mode 'none'.")
+      f'{name}: {image.shape[1]}x{image.shape[0]} pixels, but the calibration holds for '
+      f'{expected[1]}x{expected[0]} (WIDTH, HEIGHT in calibVars.yml); use the original images '
+      "or registration mode 'none'."
+    )
 
 
 def _opencv():

@@ -17,7 +17,7 @@ def load(path: str, domain: str, config: config_lib.FolderConfig) -> np.ndarray:
     [height, width, channels of the domain] uint8 or uint16.
 
   Raises:
-    ImageError: it cannot be read or is in colour where grey is expected.
+    ImageError: it cannot be read or is in color where gray is expected.
   """
   return images.for_domain(images.read_image(path), domain, config.channels(domain), path)
 
@@ -58,15 +58,14 @@ def _complaints(example: config_lib.Example, config: config_lib.FolderConfig) ->
   if len(set(shapes)) > 1:
     (height, width), (ir_height, ir_width) = shapes
     complaints.append(
-        f'{example.rgb} is {width}x{height} pixels, but its partner {example.ir} is '
-        f'{ir_width}x{ir_height}; expected the same size: register or crop the images of a pair '
-        'first.')
+      f'{example.rgb} is {width}x{height} pixels, but its partner {example.ir} is '
+      f'{ir_width}x{ir_height}; expected the same size: register or crop the images of a pair '
+      'first.'
+    )
   return complaints
 
 
-def _mixed(
-    domain: str, path: str, dtype: np.dtype, config: config_lib.FolderConfig
-) -> str:
+def _mixed(domain: str, path: str, dtype: np.dtype, config: config_lib.FolderConfig) -> str:
   """Names this image and one of the domain's usual dtype."""
   usual = (getattr(example, domain) for split in config.examples.values() for example in split)
   other = next((p for p in usual if p and images.image_header(p).dtype != dtype), path)

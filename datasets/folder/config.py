@@ -1,18 +1,18 @@
 """What a prepared copy of a user's folder consists of: found by looking, once."""
 
+from collections.abc import Iterable, Sequence
 import dataclasses
 import hashlib
 import os
 import pathlib
 import re
-from typing import Iterable, NamedTuple, Sequence
+from typing import NamedTuple
 
 import tensorflow_datasets as tfds
 
 from cyclegan_jax import errors
 from cyclegan_jax.data import images
-from datasets.folder import layouts
-from datasets.folder import splits
+from datasets.folder import layouts, splits
 
 # How many files of a domain are looked into before preparation. All are checked then.
 _SAMPLED = 8
@@ -71,24 +71,24 @@ class FolderConfig(tfds.core.BuilderConfig):
 
 
 def folder_config(
-    source_dir: str | os.PathLike,
-    rgb_dir: str = '',
-    ir_dir: str = '',
-    split_by: str = 'auto',
-    rgb_channels: int = 3,
-    ir_channels: int = 1,
-    paired: bool = True,
+  source_dir: str | os.PathLike,
+  rgb_dir: str = '',
+  ir_dir: str = '',
+  split_by: str = 'auto',
+  rgb_channels: int = 3,
+  ir_channels: int = 1,
+  paired: bool = True,
 ) -> FolderConfig:
   """Looks through a folder of RGB and IR images and decides how to read it.
 
   Args:
     source_dir: the folder; '~' is expanded.
     rgb_dir: folder of the RGB images: relative to source_dir, or a name that occurs at any
-      depth below it; '' to recognise the layout.
+      depth below it; '' to recognize the layout.
     ir_dir: the same for the IR images; both or none.
     split_by: 'auto', 'folder', 'list', 'hash' or 'sequence'; see README.md.
     rgb_channels: 3, or 1 for luminance.
-    ir_channels: 1, or 3 for images kept in colour or grey repeated.
+    ir_channels: 1, or 3 for images kept in color or gray repeated.
     paired: whether pairs are needed. If not, images that do not match are taken as two
       unrelated collections; images that do match are read as pairs all the same, so that
       one prepared copy serves both.
@@ -109,44 +109,61 @@ def folder_config(
   layout = layouts.find_layout(source, layouts.scan(source), rgb_dir, ir_dir)
   aligned, unmatched = _match(source, layout, paired)
   method, chosen = _split(source, layout, aligned, split_by)
-  options = dict(split_by=method, aligned=aligned, rgb_channels=rgb_channels,
-                 ir_channels=ir_channels, rgb_dtype=_dtype('rgb', layout.rgb),
-                 ir_dtype=_dtype('ir', layout.ir))
+  options = dict(
+    split_by=method,
+    aligned=aligned,
+    rgb_channels=rgb_channels,
+    ir_channels=ir_channels,
+    rgb_dtype=_dtype('rgb', layout.rgb),
+    ir_dtype=_dtype('ir', layout.ir),
+  )
   return FolderConfig(
-      name=_name(source, layout, options), source_dir=str(source), rgb_dir=rgb_dir,
-      ir_dir=ir_dir, layout=layout.description, description=layout.description,
-      notes=_notes(layout, aligned, unmatched, method, split_by, chosen),
-      unmatched=tuple(unmatched), examples=_examples(layout, aligned, chosen), **options)
+    name=_name(source, layout, options),
+    source_dir=str(source),
+    rgb_dir=rgb_dir,
+    ir_dir=ir_dir,
+    layout=layout.description,
+    description=layout.description,
+    notes=_notes(layout, aligned, unmatched, method, split_by, chosen),
+    unmatched=tuple(unmatched),
+    examples=_examples(layout, aligned, chosen),
+    **options,
+  )
 
 
-def _match(
-    source: pathlib.Path, layout: layouts.Layout, paired: bool
-) -> tuple[bool, list[str]]:
+def _match(source: pathlib.Path, layout: layouts.Layout, paired: bool) -> tuple[bool, list[str]]:
   """Whether the layout is read as pairs, and the files without a partner."""
   shared = layout.rgb.keys() & layout.ir.keys()
-  alone = [by_id[id_].relative for by_id in (layout.rgb, layout.ir)
-           for id_ in sorted(by_id.keys() - shared)]
+  alone = [
+    by_id[id_].relative
+    for by_id in (layout.rgb, layout.ir)
+    for id_ in sorted(by_id.keys() - shared)
+  ]
   enough = len(alone) <= 2 * len(shared)  # at most half of all files
   if not paired:
     aligned = enough and _same_sizes(layout, sorted(shared))
     return aligned, alone if aligned else []
   if not shared:
     raise errors.UserError(
-        f'{source}: no matching stems: {layout.description}, but no RGB image has the name of '
-        f'an IR image, such as {_first(layout.rgb)} and {_first(layout.ir)}. Rename the files '
-        'of a pair alike, or train without pairs (--nopaired).')
+      f'{source}: no matching stems: {layout.description}, but no RGB image has the name of '
+      f'an IR image, such as {_first(layout.rgb)} and {_first(layout.ir)}. Rename the files '
+      'of a pair alike, or train without pairs (--nopaired).'
+    )
   if not enough:
     raise errors.UserError(
-        f'{source}: {len(alone)} of {len(layout.rgb) + len(layout.ir)} images, more than half, '
-        f'have no partner of the same name in the other domain, such as {_some(alone)}. Rename '
-        'the files of a pair alike, or train without pairs (--nopaired).')
+      f'{source}: {len(alone)} of {len(layout.rgb) + len(layout.ir)} images, more than half, '
+      f'have no partner of the same name in the other domain, such as {_some(alone)}. Rename '
+      'the files of a pair alike, or train without pairs (--nopaired).'
+    )
   return True, alone
 
 
 def _same_sizes(layout: layouts.Layout, ids: Sequence[str]) -> bool:
   """Whether the images of some pairs agree: unrelated ones may both be called 0001."""
-  return all(images.image_header(layout.rgb[id_].path)[:2]
-             == images.image_header(layout.ir[id_].path)[:2] for id_ in _sample(ids))
+  return all(
+    images.image_header(layout.rgb[id_].path)[:2] == images.image_header(layout.ir[id_].path)[:2]
+    for id_ in _sample(ids)
+  )
 
 
 def _sample(items: Sequence[str]) -> list[str]:
@@ -168,37 +185,46 @@ def _dtype(domain: str, by_id: dict[str, layouts.ImageFile]) -> str:
 
 def mixed_message(domain: str, path_8: str, path_16: str) -> str:
   """Says that a domain has both 8-bit and 16-bit images."""
-  return (f'the {domain.upper()} images are 8-bit and 16-bit mixed: {path_8} has 8 bits, '
-          f'{path_16} has 16. Expected one kind throughout: convert one into the other, '
-          'knowing what its range means.')
+  return (
+    f'the {domain.upper()} images are 8-bit and 16-bit mixed: {path_8} has 8 bits, '
+    f'{path_16} has 16. Expected one kind throughout: convert one into the other, '
+    'knowing what its range means.'
+  )
 
 
 def _split(
-    source: pathlib.Path, layout: layouts.Layout, aligned: bool, split_by: str
+  source: pathlib.Path, layout: layouts.Layout, aligned: bool, split_by: str
 ) -> tuple[str, list[dict[str, str]]]:
   """The method, and id -> split for the pairs or for each of the two collections."""
   if aligned:
     ids = layout.rgb.keys() & layout.ir.keys()
     groups = [{id_: (layout.rgb[id_].relative, layout.ir[id_].relative) for id_ in ids}]
   else:
-    groups = [{id_: (file.relative,) for id_, file in by_id.items()}
-              for by_id in (layout.rgb, layout.ir)]
+    groups = [
+      {id_: (file.relative,) for id_, file in by_id.items()} for by_id in (layout.rgb, layout.ir)
+    ]
   method = splits.choose_method(source, [id_ for group in groups for id_ in group], split_by)
   return method, splits.assign(source, groups, method)
 
 
 def _examples(
-    layout: layouts.Layout, aligned: bool, chosen: list[dict[str, str]]
+  layout: layouts.Layout, aligned: bool, chosen: list[dict[str, str]]
 ) -> dict[str, tuple[Example, ...]]:
   """Split name -> examples; splits without any are left out, for TFDS refuses them."""
   if aligned:
-    groups = [('', [Example(id_, layout.rgb[id_].path, layout.ir[id_].path)
-                    for id_ in sorted(chosen[0])])]
+    groups = [
+      ('', [Example(id_, layout.rgb[id_].path, layout.ir[id_].path) for id_ in sorted(chosen[0])])
+    ]
   else:
-    groups = [('_rgb', [Example(id_, layout.rgb[id_].path, '') for id_ in sorted(chosen[0])]),
-              ('_ir', [Example(id_, '', layout.ir[id_].path) for id_ in sorted(chosen[1])])]
-  found = {split + suffix: tuple(e for e in examples if split_of[e.id] == split)
-           for (suffix, examples), split_of in zip(groups, chosen) for split in splits.SPLITS}
+    groups = [
+      ('_rgb', [Example(id_, layout.rgb[id_].path, '') for id_ in sorted(chosen[0])]),
+      ('_ir', [Example(id_, '', layout.ir[id_].path) for id_ in sorted(chosen[1])]),
+    ]
+  found = {
+    split + suffix: tuple(e for e in examples if split_of[e.id] == split)
+    for (suffix, examples), split_of in zip(groups, chosen)
+    for split in splits.SPLITS
+  }
   return {split: examples for split, examples in found.items() if examples}
 
 
@@ -206,38 +232,50 @@ def _name(source: pathlib.Path, layout: layouts.Layout, options: dict) -> str:
   """`<folder>-<12 hex digits>`, the digits from files and options."""
   lines = [f'{key}={value}' for key, value in sorted(options.items())]
   for domain, by_id in (('rgb', layout.rgb), ('ir', layout.ir)):
-    lines += [f'{domain}\t{id_}\t{file.relative}\t{file.size}\t{file.mtime_ns}'
-              for id_, file in sorted(by_id.items())]
+    lines += [
+      f'{domain}\t{id_}\t{file.relative}\t{file.size}\t{file.mtime_ns}'
+      for id_, file in sorted(by_id.items())
+    ]
   if options['split_by'] == 'list':
-    lines += [f'list\t{path.name}\t{path.stat().st_size}\t{path.stat().st_mtime_ns}'
-              for path in sorted(splits.list_files(source))]
+    lines += [
+      f'list\t{path.name}\t{path.stat().st_size}\t{path.stat().st_mtime_ns}'
+      for path in sorted(splits.list_files(source))
+    ]
   digest = hashlib.sha256('\n'.join(lines).encode()).hexdigest()[:12]
   basename = re.sub(r'[^A-Za-z0-9_]+', '_', source.resolve().name).strip('_')[:40]
   return f'{basename or "folder"}-{digest}'
 
 
 def _notes(
-    layout: layouts.Layout, aligned: bool, unmatched: list[str], method: str, split_by: str,
-    chosen: list[dict[str, str]]
+  layout: layouts.Layout,
+  aligned: bool,
+  unmatched: list[str],
+  method: str,
+  split_by: str,
+  chosen: list[dict[str, str]],
 ) -> tuple[str, ...]:
   """Sentences on everything in the folder that is not used as one might expect."""
   notes = []
   if unmatched:
-    notes.append(f'{len(unmatched)} images have no partner and are left out: '
-                 f'{_some(unmatched)}.')
+    notes.append(f'{len(unmatched)} images have no partner and are left out: {_some(unmatched)}.')
   if not aligned:
-    notes.append(f'RGB and IR are read as two collections of {len(layout.rgb)} and '
-                 f'{len(layout.ir)} images, not as pairs.')
+    notes.append(
+      f'RGB and IR are read as two collections of {len(layout.rgb)} and '
+      f'{len(layout.ir)} images, not as pairs.'
+    )
   if layout.ignored:
     notes.append(f'{layout.ignored} other images belong to neither domain and are ignored.')
-  total = len(layout.rgb.keys() & layout.ir.keys()) if aligned else (
-      len(layout.rgb) + len(layout.ir))
+  total = (
+    len(layout.rgb.keys() & layout.ir.keys()) if aligned else (len(layout.rgb) + len(layout.ir))
+  )
   if unlisted := total - sum(map(len, chosen)):
     notes.append(f'{unlisted} of {total} examples are in none of the lists and are left out.')
   sequences = {splits.sequence_of(id_) for group in chosen for id_ in group}
   if split_by == 'auto' and method == 'hash' and len(sequences) >= splits.MIN_SEQUENCES:
-    notes.append(f'There are {len(sequences)} sub-folders; if they are video sequences, '
-                 '--split_by=sequence keeps neighbouring frames out of different splits.')
+    notes.append(
+      f'There are {len(sequences)} sub-folders; if they are video sequences, '
+      '--split_by=sequence keeps neighboring frames out of different splits.'
+    )
   return tuple(notes)
 
 

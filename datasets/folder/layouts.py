@@ -6,12 +6,12 @@ suffixes such as `_RGB`. Files of the two domains with the same id are a pair.
 """
 
 import collections
+from collections.abc import Callable, Iterable, Iterator
 import dataclasses
 import os
 import pathlib
 import re
 import stat
-from typing import Callable, Iterable, Iterator
 import unicodedata
 
 from cyclegan_jax import errors
@@ -23,20 +23,22 @@ DOMAINS = ('rgb', 'ir')
 _RGB_FOLDERS = ('rgb', 'visible', 'vi', 'vis', 'color', 'colour', 'crop_lr_visible')
 _IR_FOLDERS = ('ir', 'infrared', 'thermal', 'lwir', 'tir', 't', 'cropinfrared')
 _KNOWN_PAIRS = {
-    ('visible', 'infrared'): 'as in LLVIP',
-    ('vi', 'ir'): 'as in MSRS',
-    ('vis', 'ir'): 'as in M3FD',
-    ('visible', 'lwir'): 'as in KAIST',
-    ('crop_lr_visible', 'cropinfrared'): 'as in RoadScene',
+  ('visible', 'infrared'): 'as in LLVIP',
+  ('vi', 'ir'): 'as in MSRS',
+  ('vis', 'ir'): 'as in M3FD',
+  ('visible', 'lwir'): 'as in KAIST',
+  ('crop_lr_visible', 'cropinfrared'): 'as in RoadScene',
 }
 _RGB_SUFFIXES = ('_rgb', '_visible', '_vis', '_color')
 _IR_SUFFIXES = ('_previewdata', '_thermal', '_infrared', '_lwir', '_ir')
 _AB_FOLDER = re.compile(r'(train|test|val|validation)([ab])', re.IGNORECASE)
 _MAX_LISTED = 12
 
-_USE_FLAGS = ('Name the two folders with --rgb_dir and --ir_dir, relative to the source '
-              'folder. (Images that hold RGB and IR side by side are not supported: cut '
-              'them into two folders first.)')
+_USE_FLAGS = (
+  'Name the two folders with --rgb_dir and --ir_dir, relative to the source '
+  'folder. (Images that hold RGB and IR side by side are not supported: cut '
+  'them into two folders first.)'
+)
 
 # Path below the source folder -> (domain, parts of the id before suffixes are stripped).
 _Rule = Callable[[tuple[str, ...]], tuple[str, tuple[str, ...]] | None]
@@ -83,26 +85,29 @@ def scan(source: pathlib.Path) -> list[ImageFile]:
   """
   if not source.is_dir():
     found = 'is not a folder' if source.exists() else 'does not exist'
-    raise errors.UserError(f'--source_dir={source}: {found}; expected a folder with RGB '
-                           'and IR images.')
+    raise errors.UserError(
+      f'--source_dir={source}: {found}; expected a folder with RGB and IR images.'
+    )
   extensions = collections.Counter()
   files = []
   for path, parts, info in _walk(source, (), frozenset()):
     extension = os.path.splitext(parts[-1])[1].lower()
     extensions[extension] += 1
     if extension in images.EXTENSIONS:
-      files.append(ImageFile(path, parts, info.st_size if info else -1,
-                             info.st_mtime_ns if info else -1))
+      files.append(
+        ImageFile(path, parts, info.st_size if info else -1, info.st_mtime_ns if info else -1)
+      )
   if not files:
     found = ', '.join(f'{n} x {e or "no extension"}' for e, n in extensions.most_common(5))
     raise errors.UserError(
-        f'--source_dir={source}: no images found; expected files ending in '
-        f'{", ".join(images.EXTENSIONS)}, found {found or "no files at all"}.')
+      f'--source_dir={source}: no images found; expected files ending in '
+      f'{", ".join(images.EXTENSIONS)}, found {found or "no files at all"}.'
+    )
   return sorted(files, key=lambda file: file.parts)
 
 
 def _walk(
-    folder: str | os.PathLike, parts: tuple[str, ...], ancestors: frozenset
+  folder: str | os.PathLike, parts: tuple[str, ...], ancestors: frozenset
 ) -> Iterator[tuple[str, tuple[str, ...], os.stat_result | None]]:
   """Yields (path, relative parts, stat or None for a broken link) of all files."""
   try:
@@ -127,7 +132,7 @@ def _walk(
 
 
 def find_layout(
-    source: pathlib.Path, files: list[ImageFile], rgb_dir: str = '', ir_dir: str = ''
+  source: pathlib.Path, files: list[ImageFile], rgb_dir: str = '', ir_dir: str = ''
 ) -> Layout:
   """Decides which files are RGB and which are IR.
 
@@ -145,8 +150,11 @@ def find_layout(
     missing = '--ir_dir' if rgb_dir else '--rgb_dir'
     raise errors.UserError(f'{missing} is missing: --rgb_dir and --ir_dir go together.')
   if rgb_dir:
-    rules = {f"RGB in '{rgb_dir}', IR in '{ir_dir}', as given":
-             _explicit_rule(source, files, rgb_dir, ir_dir)}
+    rules = {
+      f"RGB in '{rgb_dir}', IR in '{ir_dir}', as given": _explicit_rule(
+        source, files, rgb_dir, ir_dir
+      )
+    }
   else:
     rules = _candidate_rules(files)
   sorted_files = {text: _sort_by_domain(files, rule) for text, rule in rules.items()}
@@ -154,13 +162,16 @@ def find_layout(
   if len(fitting) == 1:
     description, both = fitting.popitem()
     rgb, ir = both['rgb'], both['ir']
-    return Layout(description, _by_id('rgb', rgb), _by_id('ir', ir),
-                  len(files) - len(rgb) - len(ir))
+    return Layout(
+      description, _by_id('rgb', rgb), _by_id('ir', ir), len(files) - len(rgb) - len(ir)
+    )
   if fitting:
-    raise errors.UserError(f'{source}: more than one layout fits: {"; ".join(fitting)}. '
-                           f'{_listing(files)} {_USE_FLAGS}')
-  raise errors.UserError(f'{source}: no known layout of RGB and IR images was recognised. '
-                         f'{_listing(files)} {_USE_FLAGS}')
+    raise errors.UserError(
+      f'{source}: more than one layout fits: {"; ".join(fitting)}. {_listing(files)} {_USE_FLAGS}'
+    )
+  raise errors.UserError(
+    f'{source}: no known layout of RGB and IR images was recognized. {_listing(files)} {_USE_FLAGS}'
+  )
 
 
 def _sort_by_domain(files: Iterable[ImageFile], rule: _Rule) -> dict[str, list]:
@@ -178,8 +189,10 @@ def _by_id(domain: str, found: list[tuple[tuple[str, ...], ImageFile]]) -> dict[
   for parts, file in found:
     id_ = identifier(parts, domain)
     if id_ in by_id:
-      raise errors.UserError(f'two {domain.upper()} images have the same name {id_!r}: '
-                             f'{by_id[id_].path} and {file.path}; remove or rename one.')
+      raise errors.UserError(
+        f'two {domain.upper()} images have the same name {id_!r}: '
+        f'{by_id[id_].path} and {file.path}; remove or rename one.'
+      )
     try:
       id_.encode()
     except UnicodeEncodeError as error:
@@ -215,20 +228,24 @@ def _candidate_rules(files: list[ImageFile]) -> dict[str, _Rule]:
   if any(_AB_FOLDER.fullmatch(name) for name in names):
     rules['A (trainA, testA) taken for RGB, B (trainB, testB) for IR'] = _ab_rule
   if not rules:
-    rules["RGB in '*_RGB' files, IR in '*_PreviewData' (or '*_IR', '*_thermal') files of the "
-          'same folder (as in FLIR)'] = _suffix_rule
+    rules[
+      "RGB in '*_RGB' files, IR in '*_PreviewData' (or '*_IR', '*_thermal') files of the "
+      'same folder (as in FLIR)'
+    ] = _suffix_rule
   return rules
 
 
 def _folder_rule(rgb: str, ir: str) -> _Rule:
   """The domain is given by a folder's name, upper or lower case, at any depth."""
+
   def rule(parts):
     folders = [part.lower() for part in parts[:-1]]
     found = [i for i, name in enumerate(folders) if name in (rgb, ir)]
     if len(found) != 1:  # Neither, or both: the name is not that of a domain here.
       return None
     index = found[0]
-    return 'rgb' if folders[index] == rgb else 'ir', parts[:index] + parts[index + 1:]
+    return 'rgb' if folders[index] == rgb else 'ir', parts[:index] + parts[index + 1 :]
+
   return rule
 
 
@@ -237,7 +254,7 @@ def _ab_rule(parts: tuple[str, ...]) -> tuple[str, tuple[str, ...]] | None:
   for index, part in enumerate(parts[:-1]):
     if match := _AB_FOLDER.fullmatch(part):
       domain = 'rgb' if match[2].lower() == 'a' else 'ir'
-      return domain, (*parts[:index], match[1].lower(), *parts[index + 1:])
+      return domain, (*parts[:index], match[1].lower(), *parts[index + 1 :])
   return None
 
 
@@ -250,39 +267,45 @@ def _suffix_rule(parts: tuple[str, ...]) -> tuple[str, tuple[str, ...]] | None:
 
 
 def _explicit_rule(
-    source: pathlib.Path, files: list[ImageFile], rgb_dir: str, ir_dir: str
+  source: pathlib.Path, files: list[ImageFile], rgb_dir: str, ir_dir: str
 ) -> _Rule:
   """The folders that the user named, directly below the source folder or at any depth."""
   folders = {}
   for flag, name in (('rgb', rgb_dir), ('ir', ir_dir)):
     path = pathlib.PurePosixPath(name)
     if path.is_absolute() or '..' in path.parts or not path.parts:
-      raise errors.UserError(f'--{flag}_dir={name}: must be a folder relative to {source}, '
-                             "without '..'.")
+      raise errors.UserError(
+        f"--{flag}_dir={name}: must be a folder relative to {source}, without '..'."
+      )
     at_top = any(file.parts[: len(path.parts)] == path.parts for file in files)
     if not any(_positions(file.parts, path.parts, at_top) for file in files):
-      raise errors.UserError(f'--{flag}_dir={name}: no images in a folder of that name below '
-                             f'{source}. {_listing(files)}')
+      raise errors.UserError(
+        f'--{flag}_dir={name}: no images in a folder of that name below {source}. {_listing(files)}'
+      )
     folders[flag] = path.parts, at_top
   if folders['rgb'] == folders['ir']:
     raise errors.UserError(f'--rgb_dir and --ir_dir are the same folder: {rgb_dir}.')
 
   def rule(parts):
-    found = [(start + len(names), start, domain)
-             for domain, (names, at_top) in folders.items()
-             for start in _positions(parts, names, at_top)]
+    found = [
+      (start + len(names), start, domain)
+      for domain, (names, at_top) in folders.items()
+      for start in _positions(parts, names, at_top)
+    ]
     if not found:
       return None
     end, start, domain = max(found)  # Of nested folders the inner one counts.
     return domain, parts[:start] + parts[end:]
+
   return rule
 
 
 def _positions(parts: tuple[str, ...], names: tuple[str, ...], at_top: bool) -> list[int]:
   """Where the folder names occur one after the other among the folders of a path."""
   last = 0 if at_top else len(parts) - 1 - len(names)
-  return [i for i in range(last + 1)
-          if len(parts) > i + len(names) and parts[i : i + len(names)] == names]
+  return [
+    i for i in range(last + 1) if len(parts) > i + len(names) and parts[i : i + len(names)] == names
+  ]
 
 
 def _listing(files: list[ImageFile]) -> str:

@@ -1,10 +1,10 @@
 """Divides examples into train, validation and test by their ids."""
 
 import collections
+from collections.abc import Iterable, Mapping, Sequence
 import hashlib
 import os
 import pathlib
-from typing import Iterable, Mapping, Sequence
 import unicodedata
 
 from cyclegan_jax import errors
@@ -13,10 +13,21 @@ from cyclegan_jax.data.source import SPLITS
 
 METHODS = ('auto', 'folder', 'list', 'hash', 'sequence')
 
-_FOLDERS = {'train': 'train', 'training': 'train', 'val': 'validation', 'valid': 'validation',
-            'validation': 'validation', 'test': 'test', 'testing': 'test'}
-_LISTS = {'train.txt': 'train', 'val.txt': 'validation', 'validation.txt': 'validation',
-          'test.txt': 'test'}
+_FOLDERS = {
+  'train': 'train',
+  'training': 'train',
+  'val': 'validation',
+  'valid': 'validation',
+  'validation': 'validation',
+  'test': 'test',
+  'testing': 'test',
+}
+_LISTS = {
+  'train.txt': 'train',
+  'val.txt': 'validation',
+  'validation.txt': 'validation',
+  'test.txt': 'test',
+}
 _SHARES = {'train': 0.8, 'validation': 0.1, 'test': 0.1}
 MIN_SEQUENCES = 3
 
@@ -46,13 +57,15 @@ def choose_method(source: pathlib.Path, ids: Iterable[str], split_by: str) -> st
   if split_by == 'list' and not has_lists:
     raise errors.UserError(f'--split_by=list: none of {", ".join(_LISTS)} is in {source}.')
   if split_by == 'folder' and not has_folders:
-    raise errors.UserError(f'--split_by=folder: no folder named train, val, validation or test '
-                           f'on the way to the images of {source}.')
+    raise errors.UserError(
+      f'--split_by=folder: no folder named train, val, validation or test '
+      f'on the way to the images of {source}.'
+    )
   return split_by
 
 
 def assign(
-    source: pathlib.Path, groups: Sequence[Mapping[str, Iterable[str]]], method: str
+  source: pathlib.Path, groups: Sequence[Mapping[str, Iterable[str]]], method: str
 ) -> list[dict[str, str]]:
   """Assigns examples to splits, each group of them (pairs, or one domain) by itself.
 
@@ -80,8 +93,9 @@ def assign(
     for id_, files in names.items():
       paths[id_].extend(files)
   chosen = _by_list(source, paths)
-  return [_with_validation({id_: chosen[id_] for id_ in names if id_ in chosen})
-          for names in groups]
+  return [
+    _with_validation({id_: chosen[id_] for id_ in names if id_ in chosen}) for names in groups
+  ]
 
 
 def unit_hash(text: str) -> float:
@@ -101,8 +115,13 @@ def _by_hash(names: Iterable[str]) -> dict[str, str]:
   members = collections.defaultdict(list)
   for name in ordered:
     hash_, train = unit_hash(name), _SHARES['train']
-    members['train' if hash_ < train else
-            'validation' if hash_ < train + _SHARES['validation'] else 'test'].append(name)
+    members[
+      'train'
+      if hash_ < train
+      else 'validation'
+      if hash_ < train + _SHARES['validation']
+      else 'test'
+    ].append(name)
   for split in SPLITS:
     if not members[split]:
       # The largest split gives its name that lies nearest to the empty one.
@@ -117,9 +136,10 @@ def _by_sequence(source: pathlib.Path, names: Iterable[str]) -> dict[str, str]:
   if len(sequences) < MIN_SEQUENCES:
     found = ', '.join(repr(name) for name in sorted(sequences))
     raise errors.UserError(
-        f'--split_by=sequence: {source} has {len(sequences)} sequence(s) ({found}), but at least '
-        f'{MIN_SEQUENCES} are needed for train, validation and test; a sequence is a '
-        'sub-folder. Use --split_by=hash, folder or list.')
+      f'--split_by=sequence: {source} has {len(sequences)} sequence(s) ({found}), but at least '
+      f'{MIN_SEQUENCES} are needed for train, validation and test; a sequence is a '
+      'sub-folder. Use --split_by=hash, folder or list.'
+    )
   chosen = _by_hash(sequences)
   return {id_: chosen[sequence_of(id_)] for id_ in names}
 
@@ -137,9 +157,10 @@ def _by_folder(source: pathlib.Path, names: Iterable[str]) -> dict[str, str]:
   outside = sorted(id_ for id_, split in chosen.items() if split is None)
   if outside:
     raise errors.UserError(
-        f'--split_by=folder: {len(outside)} of {len(chosen)} images of {source} are in no folder '
-        f'named train, val, validation or test, such as {outside[0]!r}. Move them, or use '
-        '--split_by=hash.')
+      f'--split_by=folder: {len(outside)} of {len(chosen)} images of {source} are in no folder '
+      f'named train, val, validation or test, such as {outside[0]!r}. Move them, or use '
+      '--split_by=hash.'
+    )
   return chosen
 
 
@@ -153,9 +174,7 @@ def _with_validation(chosen: dict[str, str]) -> dict[str, str]:
   return chosen | dict.fromkeys(train[: min(count, len(train) - 1)], 'validation')
 
 
-def _by_list(
-    source: pathlib.Path, names: Mapping[str, Iterable[str]]
-) -> dict[str, str]:
+def _by_list(source: pathlib.Path, names: Mapping[str, Iterable[str]]) -> dict[str, str]:
   known = _lookup(names)
   chosen = {}
   for path, split in list_files(source).items():
@@ -165,13 +184,17 @@ def _by_list(
         continue
       ids = known.get(_clean(name), set())
       if len(ids) != 1:
-        reason = (f'fits {len(ids)} images; write it with its folders' if ids
-                  else 'is no (pair of) images in the source folder')
+        reason = (
+          f'fits {len(ids)} images; write it with its folders'
+          if ids
+          else 'is no (pair of) images in the source folder'
+        )
         raise errors.UserError(f'{path}, line {number}: {name!r} {reason}.')
       id_ = next(iter(ids))
       if chosen.setdefault(id_, split) != split:
-        raise errors.UserError(f'{path}, line {number}: {name!r} is in the list of '
-                               f'{chosen[id_]} too.')
+        raise errors.UserError(
+          f'{path}, line {number}: {name!r} is in the list of {chosen[id_]} too.'
+        )
   return chosen
 
 

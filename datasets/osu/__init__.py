@@ -1,1 +1,1 @@
-"""OSU Color-Thermal: registered colour and thermal surveillance video."""
+"""OSU Color-Thermal: registered color and thermal surveillance video."""

@@ -1,10 +1,11 @@
-"""The black borders that warping the thermal frames to the colour view has left."""
+"""The black borders that warping the thermal frames to the color view has left."""
 
-from typing import Iterable, NamedTuple
+from collections.abc import Iterable
+from typing import NamedTuple
 
 import numpy as np
 
-# Grey levels up to which a pixel is black: JPEG does not keep zeros.
+# Gray levels up to which a pixel is black: JPEG does not keep zeros.
 _BLACK = 4
 # A row or column belongs to the border if this share of it is black: warping leaves wedges.
 _BORDER_SHARE = 0.1
@@ -38,10 +39,9 @@ def find_borders(frames: Iterable[np.ndarray]) -> Borders:
   taken = [0, 0, 0, 0]
   while True:
     top, bottom, left, right = taken
-    inner = black[top:height - bottom, left:width - right]
+    inner = black[top : height - bottom, left : width - right]
     lines = (inner[0], inner[-1], inner[:, 0], inner[:, -1])
-    shares = [line.mean() if taken[side] < limits[side] else 0.0
-              for side, line in enumerate(lines)]
+    shares = [line.mean() if taken[side] < limits[side] else 0.0 for side, line in enumerate(lines)]
     side = int(np.argmax(shares))
     if shares[side] < _BORDER_SHARE:
       return Borders(*taken)
@@ -52,5 +52,5 @@ def valid_mask(size: tuple[int, int], borders: Borders) -> np.ndarray:
   """[height, width, 1] uint8: 255 where there are thermal data, 0 in the borders."""
   height, width = size
   mask = np.zeros((height, width, 1), np.uint8)
-  mask[borders.top:height - borders.bottom, borders.left:width - borders.right] = 255
+  mask[borders.top : height - borders.bottom, borders.left : width - borders.right] = 255
   return mask

@@ -1,16 +1,16 @@
 """Decodes every frame once before any is stored, and encodes them for storing."""
 
 import collections
+from collections.abc import Iterator
 import hashlib
-from typing import Iterator, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from cyclegan_jax.data import images
 from datasets import storing
 from datasets.archives import Reader, StoredFile
-from datasets.osu import borders as borders_lib
-from datasets.osu import config as config_lib
+from datasets.osu import borders as borders_lib, config as config_lib
 
 _CHANNELS = {'rgb': 3, 'ir': 1}
 # Frames of a sequence that its borders are found from.
@@ -69,8 +69,9 @@ def _look(pair: config_lib.Example, reader: Reader) -> _Looked:
   if len(set(shapes)) > 1:
     (height, width), (ir_height, ir_width) = shapes
     complaints.append(
-        f'{pair.rgb.shown} is {width}x{height} pixels, but its partner {pair.ir.shown} is '
-        f'{ir_width}x{ir_height}; expected the same size. Use the files as published.')
+      f'{pair.rgb.shown} is {width}x{height} pixels, but its partner {pair.ir.shown} is '
+      f'{ir_width}x{ir_height}; expected the same size. Use the files as published.'
+    )
   return _Looked(complaints, digests, shapes[0] if len(shapes) == 2 else None)
 
 
@@ -80,13 +81,11 @@ def _load(data: bytes, domain: str, frame: StoredFile) -> np.ndarray:
   if array.dtype != np.uint8:
     raise images.ImageError(f'{frame.shown}: has 16 bits per sample, expected 8.')
   if domain == 'rgb' and array.shape[-1] == 1:
-    raise images.ImageError(f'{frame.shown}: is grey, expected a frame in colour.')
+    raise images.ImageError(f'{frame.shown}: is gray, expected a frame in color.')
   return images.to_channels(array, _CHANNELS[domain], frame.shown)
 
 
-def _sizes(
-    config: config_lib.OsuConfig, looked: list[_Looked]
-) -> dict[str, tuple[int, int]]:
+def _sizes(config: config_lib.OsuConfig, looked: list[_Looked]) -> dict[str, tuple[int, int]]:
   """Sequence -> the commonest size in it."""
   counts = collections.defaultdict(collections.Counter)
   for pair, one in zip(config.pairs, looked):
@@ -96,14 +95,16 @@ def _sizes(
 
 
 def _unlike(
-    config: config_lib.OsuConfig, looked: list[_Looked], sizes: dict[str, tuple[int, int]]
+  config: config_lib.OsuConfig, looked: list[_Looked], sizes: dict[str, tuple[int, int]]
 ) -> list[str]:
   """Pairs whose size is not that of the other ones of their sequence."""
-  return [f'{pair.rgb.shown} is {one.size[1]}x{one.size[0]} pixels, expected '
-          f'{sizes[pair.sequence][1]}x{sizes[pair.sequence][0]} as most frames of its sequence. '
-          'Use the files as published.'
-          for pair, one in zip(config.pairs, looked)
-          if one.size and not one.complaints and one.size != sizes[pair.sequence]]
+  return [
+    f'{pair.rgb.shown} is {one.size[1]}x{one.size[0]} pixels, expected '
+    f'{sizes[pair.sequence][1]}x{sizes[pair.sequence][0]} as most frames of its sequence. '
+    'Use the files as published.'
+    for pair, one in zip(config.pairs, looked)
+    if one.size and not one.complaints and one.size != sizes[pair.sequence]
+  ]
 
 
 def _checksums(config: config_lib.OsuConfig, looked: list[_Looked]) -> dict[str, str]:
@@ -112,12 +113,11 @@ def _checksums(config: config_lib.OsuConfig, looked: list[_Looked]) -> dict[str,
       letter = config.thermal[pair.sequence]
       for domain, part in (('ir', letter), ('rgb', config_lib.other(letter))):
         yield pair.sequence + part, pair.id, one.digests[domain]
+
   return storing.checksums(digests())
 
 
-def _borders(
-    config: config_lib.OsuConfig, reader: Reader
-) -> dict[str, borders_lib.Borders]:
+def _borders(config: config_lib.OsuConfig, reader: Reader) -> dict[str, borders_lib.Borders]:
   by_sequence = collections.defaultdict(list)
   for pair in config.pairs:
     by_sequence[pair.sequence].append(pair.ir)
@@ -126,17 +126,20 @@ def _borders(
     count = min(len(all_frames), _BORDER_FRAMES)
     sample = [all_frames[i * len(all_frames) // count] for i in range(count)]
     found[sequence] = borders_lib.find_borders(
-        _load(reader.read(frame), 'ir', frame) for frame in sample)
+      _load(reader.read(frame), 'ir', frame) for frame in sample
+    )
   return found
 
 
 def encoded_pairs(
-    examples: tuple[config_lib.Example, ...]
+  examples: tuple[config_lib.Example, ...],
 ) -> Iterator[tuple[config_lib.Example, tuple[bytes, bytes]]]:
-  """Yields (example, (colour file, thermal file)) in order, encoding a few pairs ahead."""
+  """Yields (example, (color file, thermal file)) in order, encoding a few pairs ahead."""
   with Reader() as reader:
-    yield from storing.made_ahead(examples, lambda example: (
-        _encoded(reader, 'rgb', example.rgb), _encoded(reader, 'ir', example.ir)))
+    yield from storing.made_ahead(
+      examples,
+      lambda example: (_encoded(reader, 'rgb', example.rgb), _encoded(reader, 'ir', example.ir)),
+    )
 
 
 def _encoded(reader: Reader, domain: str, frame: StoredFile) -> bytes:

@@ -32,7 +32,7 @@ folders called 1a to 6b. Then name that folder: --source_dir=FOLDER, or for TFDS
 tfds.download.DownloadConfig(manual_dir=FOLDER)."""
 
 _MAX_LOST_SHARE = 0.01
-# Frames of a part that are looked into to tell thermal from colour.
+# Frames of a part that are looked into to tell thermal from color.
 _SAMPLED = 5
 
 
@@ -77,7 +77,7 @@ class OsuConfig(tfds.core.BuilderConfig):
 
 
 def osu_config(
-    source_dir: str | os.PathLike, split_by: str = 'paper', allow_unmatched: bool = False
+  source_dir: str | os.PathLike, split_by: str = 'paper', allow_unmatched: bool = False
 ) -> OsuConfig:
   """Looks through the published files, zipped or unpacked, and decides how to read them.
 
@@ -108,18 +108,25 @@ def osu_config(
   pairs, unmatched = [], []
   for sequence in sequences:
     letter = thermal[sequence]
-    colour = found.parts[sequence + other(letter)]
-    matched, alone, note = _match(sequence, colour, found.parts[sequence + letter], letter)
+    color = found.parts[sequence + other(letter)]
+    matched, alone, note = _match(sequence, color, found.parts[sequence + letter], letter)
     pairs += matched
     unmatched += alone
     notes += note
   _limit_losses(source, len(pairs), unmatched, allow_unmatched)
   examples, note = frames_lib.divide(pairs, split_by, _HELD_OUT)
   return OsuConfig(
-      name=_name(pairs, split_by, allow_unmatched), source_dir=str(source), split_by=split_by,
-      allow_unmatched=allow_unmatched, thermal=thermal, notes=(*found.notes, *notes, note),
-      unmatched=tuple(frame.shown for frame in unmatched), pairs=tuple(pairs),
-      examples=examples, description=f'{len(pairs)} pairs, split by {split_by}.')
+    name=_name(pairs, split_by, allow_unmatched),
+    source_dir=str(source),
+    split_by=split_by,
+    allow_unmatched=allow_unmatched,
+    thermal=thermal,
+    notes=(*found.notes, *notes, note),
+    unmatched=tuple(frame.shown for frame in unmatched),
+    pairs=tuple(pairs),
+    examples=examples,
+    description=f'{len(pairs)} pairs, split by {split_by}.',
+  )
 
 
 def other(letter: str) -> str:
@@ -138,10 +145,11 @@ def _missing(source: pathlib.Path, found: files.Found, allow_unmatched: bool) ->
     left_out = [s for s in SEQUENCES if s not in complete]
     return [f'{text} missing: sequence(s) {", ".join(left_out)} left out.']
   raise errors.UserError(
-      f'--source_dir={source}: {text} (or folders of these names) missing; found '
-      f'{", ".join(sorted(found.parts)) or "none"}, expected 1a to 6b. {" ".join(found.notes)}\n'
-      f'{MANUAL_INSTRUCTIONS}\n'
-      'To use the complete sequences alone: --allow_unmatched.')
+    f'--source_dir={source}: {text} (or folders of these names) missing; found '
+    f'{", ".join(sorted(found.parts)) or "none"}, expected 1a to 6b. {" ".join(found.notes)}\n'
+    f'{MANUAL_INSTRUCTIONS}\n'
+    'To use the complete sequences alone: --allow_unmatched.'
+  )
 
 
 def _thermal(parts: dict[str, dict[int, StoredFile]], sequences: list[str]) -> dict[str, str]:
@@ -149,30 +157,33 @@ def _thermal(parts: dict[str, dict[int, StoredFile]], sequences: list[str]) -> d
   thermal = {}
   with Reader() as reader:
     for sequence in sequences:
-      grey = {letter: _is_grey(sequence + letter, parts[sequence + letter], reader)
-              for letter in LETTERS}
-      if grey['a'] == grey['b']:
-        kind = 'grey' if grey['a'] else 'in colour'
+      gray = {
+        letter: _is_gray(sequence + letter, parts[sequence + letter], reader) for letter in LETTERS
+      }
+      if gray['a'] == gray['b']:
+        kind = 'gray' if gray['a'] else 'in color'
         raise errors.UserError(
-            f'{sequence}a and {sequence}b are both {kind} (such as '
-            f'{min(parts[sequence + "a"].values()).shown} and '
-            f'{min(parts[sequence + "b"].values()).shown}); expected thermal frames, grey, in one '
-            'and colour frames in the other. Download both again.')
-      thermal[sequence] = 'a' if grey['a'] else 'b'
+          f'{sequence}a and {sequence}b are both {kind} (such as '
+          f'{min(parts[sequence + "a"].values()).shown} and '
+          f'{min(parts[sequence + "b"].values()).shown}); expected thermal frames, gray, in one '
+          'and color frames in the other. Download both again.'
+        )
+      thermal[sequence] = 'a' if gray['a'] else 'b'
   if len(set(thermal.values())) > 1:
     listed = ', '.join(f'{sequence}{letter}' for sequence, letter in thermal.items())
     raise errors.UserError(
-        f'The thermal parts are {listed}: expected the same letter for all sequences. Put the '
-        'files under their published names.')
+      f'The thermal parts are {listed}: expected the same letter for all sequences. Put the '
+      'files under their published names.'
+    )
   return thermal
 
 
-def _is_grey(part: str, by_number: dict[int, StoredFile], reader: Reader) -> bool:
+def _is_gray(part: str, by_number: dict[int, StoredFile], reader: Reader) -> bool:
   """Whether most of a part's frames have one channel or three equal ones."""
   numbers = sorted(by_number)
   count = min(len(numbers), _SAMPLED)
   # By majority: one frame may be dark, or of the wrong kind, which is named later.
-  grey, problem = [], ''
+  gray, problem = [], ''
   for index in range(count):
     frame = by_number[numbers[index * len(numbers) // count]]
     try:
@@ -180,10 +191,10 @@ def _is_grey(part: str, by_number: dict[int, StoredFile], reader: Reader) -> boo
     except images.ImageError as error:
       problem = str(error)  # The check before preparation names all of them.
       continue
-    grey.append(_reducible(array))
-  if not grey:
+    gray.append(_reducible(array))
+  if not gray:
     raise errors.UserError(f'None of {count} frames of {part} can be read, such as {problem}')
-  return 2 * sum(grey) > len(grey)
+  return 2 * sum(gray) > len(gray)
 
 
 def _reducible(array: np.ndarray) -> bool:
@@ -195,43 +206,51 @@ def _reducible(array: np.ndarray) -> bool:
 
 
 def _match(
-    sequence: str, colour: dict[int, StoredFile], thermal: dict[int, StoredFile], letter: str
+  sequence: str, color: dict[int, StoredFile], thermal: dict[int, StoredFile], letter: str
 ) -> tuple[list[Example], list[StoredFile], list[str]]:
   """Pairs, frames without a partner and notes of one sequence."""
   notes = []
-  offset = _offset(colour, thermal)
-  if sorted((min(colour), min(thermal))) == [0, 1]:
+  offset = _offset(color, thermal)
+  if sorted((min(color), min(thermal))) == [0, 1]:
     how = 'in order' if offset else 'by number all the same; look whether that fits'
-    notes.append(f'Sequence {sequence}: colour frames are numbered from {min(colour)}, thermal '
-                 f'ones from {min(thermal)}; they are paired {how}.')
+    notes.append(
+      f'Sequence {sequence}: color frames are numbered from {min(color)}, thermal '
+      f'ones from {min(thermal)}; they are paired {how}.'
+    )
   partners = {number - offset: frame for number, frame in thermal.items()}
-  shared = sorted(colour.keys() & partners.keys())
-  pairs = [Example(f'{sequence}/{number:05d}', colour[number], partners[number])
-           for number in shared]
-  notes.insert(0, f'Sequence {sequence}: {len(pairs)} pairs from {len(thermal)} thermal '
-                  f'({sequence}{letter}) and {len(colour)} colour frames '
-                  f'({sequence}{other(letter)}).')
+  shared = sorted(color.keys() & partners.keys())
+  pairs = [
+    Example(f'{sequence}/{number:05d}', color[number], partners[number]) for number in shared
+  ]
+  notes.insert(
+    0,
+    f'Sequence {sequence}: {len(pairs)} pairs from {len(thermal)} thermal '
+    f'({sequence}{letter}) and {len(color)} color frames '
+    f'({sequence}{other(letter)}).',
+  )
   alone = []
-  for kind, by_number in (('colour', colour), ('thermal', partners)):
+  for kind, by_number in (('color', color), ('thermal', partners)):
     rest = sorted(by_number.keys() - set(shared))
     alone += [by_number[number] for number in rest]
     if rest:
-      notes.append(f'Sequence {sequence}: {len(rest)} {kind} frame(s) without partner: '
-                   f'{frames_lib.ranges(by_number[number].number for number in rest)}.')
+      notes.append(
+        f'Sequence {sequence}: {len(rest)} {kind} frame(s) without partner: '
+        f'{frames_lib.ranges(by_number[number].number for number in rest)}.'
+      )
   return pairs, alone, notes
 
 
-def _offset(colour: dict[int, StoredFile], thermal: dict[int, StoredFile]) -> int:
+def _offset(color: dict[int, StoredFile], thermal: dict[int, StoredFile]) -> int:
   """1 or -1 if one part counts from 0 and the other from 1, both without gaps; else 0."""
-  gapless = all(max(part) - min(part) + 1 == len(part) for part in (colour, thermal))
-  starts = min(colour), min(thermal)
-  if gapless and len(colour) == len(thermal) and sorted(starts) == [0, 1]:
+  gapless = all(max(part) - min(part) + 1 == len(part) for part in (color, thermal))
+  starts = min(color), min(thermal)
+  if gapless and len(color) == len(thermal) and sorted(starts) == [0, 1]:
     return starts[1] - starts[0]
   return 0
 
 
 def _limit_losses(
-    source: pathlib.Path, pairs: int, unmatched: list[StoredFile], allow_unmatched: bool
+  source: pathlib.Path, pairs: int, unmatched: list[StoredFile], allow_unmatched: bool
 ) -> None:
   total = 2 * pairs + len(unmatched)
   if pairs and (allow_unmatched or len(unmatched) <= _MAX_LOST_SHARE * total):
@@ -239,17 +258,22 @@ def _limit_losses(
   by_folder = collections.defaultdict(list)
   for frame in unmatched:
     by_folder[os.path.dirname(frame.shown)].append(frame.number)
-  listed = '; '.join(f'{folder}: frames {frames_lib.ranges(numbers)}'
-                     for folder, numbers in by_folder.items())
+  listed = '; '.join(
+    f'{folder}: frames {frames_lib.ranges(numbers)}' for folder, numbers in by_folder.items()
+  )
   raise errors.UserError(
-      f'--source_dir={source}: {len(unmatched)} of {total} frames have no partner ({listed}), '
-      'expected at most 1 %. Download these files again' +
-      (', or leave those frames out with --allow_unmatched.' if pairs else '.'))
+    f'--source_dir={source}: {len(unmatched)} of {total} frames have no partner ({listed}), '
+    'expected at most 1 %. Download these files again'
+    + (', or leave those frames out with --allow_unmatched.' if pairs else '.')
+  )
 
 
 def _name(pairs: list[Example], split_by: str, allow_unmatched: bool) -> str:
   """`<split_by>-<12 hex digits>`, the digits from files and options."""
   lines = [f'split_by={split_by}', f'allow_unmatched={allow_unmatched}']
-  lines += [f'{pair.id}\t{os.path.basename(frame.name)}\t{frame.size}\t{frame.stamp}'
-            for pair in pairs for frame in (pair.rgb, pair.ir)]
+  lines += [
+    f'{pair.id}\t{os.path.basename(frame.name)}\t{frame.size}\t{frame.stamp}'
+    for pair in pairs
+    for frame in (pair.rgb, pair.ir)
+  ]
   return f'{split_by}-{hashlib.sha256(chr(10).join(lines).encode()).hexdigest()[:12]}'

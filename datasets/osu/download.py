@@ -16,8 +16,7 @@ import tensorflow_datasets as tfds
 
 from cyclegan_jax import errors
 from datasets import leftovers
-from datasets.osu import config
-from datasets.osu import files
+from datasets.osu import config, files
 
 BASE_URL = 'http://vcipl-okstate.org/pbvs/bench/Data/03/'
 
@@ -72,8 +71,12 @@ def fetch(folder: pathlib.Path) -> pathlib.Path:
     folder.mkdir(parents=True, exist_ok=True)
     leftovers.remove_abandoned(folder.glob(f'*{_PARTIAL}'))
     found = files.scan(folder).parts
-    targets = [folder / f'{s}{letter}.zip' for s in files.SEQUENCES for letter in files.LETTERS
-               if s + letter not in found]
+    targets = [
+      folder / f'{s}{letter}.zip'
+      for s in files.SEQUENCES
+      for letter in files.LETTERS
+      if s + letter not in found
+    ]
     # A zip without frames would come without them again.
     missing = [target for target in targets if not target.exists()]
     for number, target in enumerate(missing, 1):
@@ -81,12 +84,15 @@ def fetch(folder: pathlib.Path) -> pathlib.Path:
   except (_Refused, _BrokenOff) as error:
     here = sorted(path.name for path in folder.glob('*.zip'))
     raise errors.UserError(
-        f'OSU Color-Thermal cannot be downloaded: {error}. The same command goes on where it '
-        f'was; {folder} has {", ".join(here) or "no zip yet"}.\n{config.MANUAL_INSTRUCTIONS}\n'
-        f'No name is needed for {folder}: put the missing files there.') from error
+      f'OSU Color-Thermal cannot be downloaded: {error}. The same command goes on where it '
+      f'was; {folder} has {", ".join(here) or "no zip yet"}.\n{config.MANUAL_INSTRUCTIONS}\n'
+      f'No name is needed for {folder}: put the missing files there.'
+    ) from error
   except OSError as error:
-    raise errors.UserError(f'OSU Color-Thermal cannot be downloaded to {folder}: {error}. Choose '
-                           'another place with --data_dir.') from error
+    raise errors.UserError(
+      f'OSU Color-Thermal cannot be downloaded to {folder}: {error}. Choose '
+      'another place with --data_dir.'
+    ) from error
   return folder
 
 
@@ -113,8 +119,15 @@ def _transfer(url: str, partial: pathlib.Path, shown: str) -> str:
   """Writes the content at `url` to a new file and returns its MIME type."""
   with _opened(url) as response, open(partial, 'xb') as file:
     expected = response.length
-    with tfds.core.utils.tqdm(desc=shown, total=expected, unit='B', unit_scale=True,
-                              unit_divisor=1024, leave=False, mininterval=1.0) as bar:
+    with tfds.core.utils.tqdm(
+      desc=shown,
+      total=expected,
+      unit='B',
+      unit_scale=True,
+      unit_divisor=1024,
+      leave=False,
+      mininterval=1.0,
+    ) as bar:
       while piece := _read(response, url):
         file.write(piece)
         bar.update(len(piece))

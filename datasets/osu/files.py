@@ -41,8 +41,9 @@ def scan(source: pathlib.Path) -> Found:
   """
   if not source.is_dir():
     found = 'is not a folder' if source.exists() else 'does not exist'
-    raise errors.UserError(f'--source_dir={source}: {found}; expected a folder with 1a.zip to '
-                           '6b.zip or their content.')
+    raise errors.UserError(
+      f'--source_dir={source}: {found}; expected a folder with 1a.zip to 6b.zip or their content.'
+    )
   containers = collections.defaultdict(list)  # (part, zip or folder) -> frames
   ignored = 0
   for folders, file in archives.walk(source, _EXTENSIONS):
@@ -50,7 +51,7 @@ def scan(source: pathlib.Path) -> Found:
     if not match or file.number is None:
       ignored += 1
       continue
-    home = file.archive or os.path.join(source, *folders[:match[-1] + 1])
+    home = file.archive or os.path.join(source, *folders[: match[-1] + 1])
     containers[folders[match[-1]].lower(), home].append(file)
   found, notes = {}, []
   for part in sorted({part for part, _ in containers}):
@@ -59,8 +60,10 @@ def scan(source: pathlib.Path) -> Found:
     found[part] = _by_number(containers[part, home])
     notes += note
   if ignored:
-    notes.append(f'{ignored} other images (outside of 1a to 6b, or without a number in their '
-                 'names) are ignored.')
+    notes.append(
+      f'{ignored} other images (outside of 1a to 6b, or without a number in their '
+      'names) are ignored.'
+    )
   return Found(found, tuple(notes))
 
 
@@ -70,8 +73,10 @@ def _choose(part: str, homes: list[str]) -> tuple[str, list[str]]:
   if len(homes) == 1:
     return homes[0], []
   if len(zips) != 1:
-    raise errors.UserError(f'{part} is there {len(homes)} times: {", ".join(homes)}; expected '
-                           'once. Remove or rename all but one.')
+    raise errors.UserError(
+      f'{part} is there {len(homes)} times: {", ".join(homes)}; expected '
+      'once. Remove or rename all but one.'
+    )
   others = ', '.join(home for home in homes if home not in zips)
   return zips[0], [f'{part} is read from {zips[0]}; {others} is ignored.']
 
@@ -81,6 +86,8 @@ def _by_number(frames: list[StoredFile]) -> dict[int, StoredFile]:
   for frame in sorted(frames, key=lambda frame: (frame.number, frame)):
     other = by_number.setdefault(frame.number, frame)
     if other is not frame:
-      raise errors.UserError(f'{other.shown} and {frame.shown} are both frame {frame.number}; '
-                             'expected one file for each frame. Remove one of them.')
+      raise errors.UserError(
+        f'{other.shown} and {frame.shown} are both frame {frame.number}; '
+        'expected one file for each frame. Remove one of them.'
+      )
   return by_number

@@ -10,20 +10,16 @@ Or by name, from TFDS's manual folder or else downloaded:
     train = tfds.data_source('osu/sequence', split='train', data_dir='/data/prepared')
 """
 
+from collections.abc import Iterator
 import io
 import pathlib
-from typing import Any, Iterator
+from typing import Any
 
 import tensorflow_datasets as tfds
 
 from cyclegan_jax.data import images
-from datasets import leftovers
-from datasets import storing
-from datasets.osu import borders as borders_lib
-from datasets.osu import checks
-from datasets.osu import config as config_lib
-from datasets.osu import download
-from datasets.osu import files
+from datasets import leftovers, storing
+from datasets.osu import borders as borders_lib, checks, config as config_lib, download, files
 
 Example = config_lib.Example
 OsuConfig = config_lib.OsuConfig
@@ -32,7 +28,7 @@ MANUAL_INSTRUCTIONS = config_lib.MANUAL_INSTRUCTIONS
 
 
 class Builder(tfds.core.GeneratorBasedBuilder):
-  """Registered pairs of colour and thermal frames with masks of valid thermal pixels.
+  """Registered pairs of color and thermal frames with masks of valid thermal pixels.
 
   The configurations 'paper', 'sequence' and 'location' are ways to split; their files are
   looked for when they are prepared. The format is array_record unless another one is asked
@@ -46,8 +42,9 @@ class Builder(tfds.core.GeneratorBasedBuilder):
   RELEASE_NOTES = {'1.0.0': 'Initial release.'}
   MANUAL_DOWNLOAD_INSTRUCTIONS = MANUAL_INSTRUCTIONS
   BUILDER_CONFIGS = [
-      OsuConfig(name=method, split_by=method, description=f'Split by {method}, see README.md.')
-      for method in config_lib.METHODS]
+    OsuConfig(name=method, split_by=method, description=f'Split by {method}, see README.md.')
+    for method in config_lib.METHODS
+  ]
 
   builder_config: OsuConfig
 
@@ -56,22 +53,29 @@ class Builder(tfds.core.GeneratorBasedBuilder):
     super().__init__(file_format=file_format or 'array_record', **kwargs)
 
   def _info(self) -> tfds.core.DatasetInfo:
-    features = tfds.features.FeaturesDict({
-        'rgb': tfds.features.Image(shape=(None, None, 3), doc='Colour frame.'),
+    features = tfds.features.FeaturesDict(
+      {
+        'rgb': tfds.features.Image(shape=(None, None, 3), doc='Color frame.'),
         'ir': tfds.features.Image(shape=(None, None, 1), doc='Thermal frame, 8 bits.'),
         'mask': tfds.features.Image(
-            shape=(None, None, 1), encoding_format='png',
-            doc='255 where the thermal frame has data, 0 in the black borders.'),
+          shape=(None, None, 1),
+          encoding_format='png',
+          doc='255 where the thermal frame has data, 0 in the black borders.',
+        ),
         'id': tfds.features.Text(doc='sequence/frame.'),
         'sequence': tfds.features.Text(doc='1 to 6.'),
         'location': tfds.features.Text(doc='Position of the cameras, 1 or 2.'),
-    })
+      }
+    )
     return self.dataset_info_from_configs(
-        features=features, supervised_keys=('rgb', 'ir'),
-        homepage='http://vcipl-okstate.org/pbvs/bench/', metadata=tfds.core.MetadataDict())
+      features=features,
+      supervised_keys=('rgb', 'ir'),
+      homepage='http://vcipl-okstate.org/pbvs/bench/',
+      metadata=tfds.core.MetadataDict(),
+    )
 
   def _split_generators(
-      self, dl_manager: tfds.download.DownloadManager
+    self, dl_manager: tfds.download.DownloadManager
   ) -> dict[str, Iterator[tuple[str, dict[str, Any]]]]:
     """Checks all frames first, so that a bad one is named before anything is written."""
     leftovers.remove_preparations(self)
@@ -80,34 +84,41 @@ class Builder(tfds.core.GeneratorBasedBuilder):
     storing.record_checksums(self, config.source_dir, checked.checksums)
     self.info.metadata['notes'] = list(config.notes)
     self.info.metadata['borders'] = {
-        sequence: list(borders) for sequence, borders in checked.borders.items()}
+      sequence: list(borders) for sequence, borders in checked.borders.items()
+    }
     masks = {
-        sequence: images.encode_png(borders_lib.valid_mask(size, checked.borders[sequence]))
-        for sequence, size in checked.sizes.items()}
-    return {split: self._generate_examples(examples, masks)
-            for split, examples in config.examples.items()}
+      sequence: images.encode_png(borders_lib.valid_mask(size, checked.borders[sequence]))
+      for sequence, size in checked.sizes.items()
+    }
+    return {
+      split: self._generate_examples(examples, masks) for split, examples in config.examples.items()
+    }
 
   def _found(self, dl_manager: tfds.download.DownloadManager) -> OsuConfig:
     """The configuration with its pairs: they are looked for unless they are known."""
     config = self.builder_config
     if config.pairs:
       return config
-    return osu_config(config.source_dir or _source(dl_manager), config.split_by,
-                      config.allow_unmatched)
+    return osu_config(
+      config.source_dir or _source(dl_manager), config.split_by, config.allow_unmatched
+    )
 
   def _generate_examples(
-      self, examples: tuple[Example, ...], masks: dict[str, bytes]
+    self, examples: tuple[Example, ...], masks: dict[str, bytes]
   ) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yields id and example."""
     for example, (rgb, ir) in checks.encoded_pairs(examples):
-      yield example.id, {
+      yield (
+        example.id,
+        {
           'rgb': io.BytesIO(rgb),
           'ir': io.BytesIO(ir),
           'mask': io.BytesIO(masks[example.sequence]),
           'id': example.id,
           'sequence': example.sequence,
           'location': config_lib.LOCATIONS[example.sequence],
-      }
+        },
+      )
 
 
 def _source(dl_manager: tfds.download.DownloadManager) -> pathlib.Path:

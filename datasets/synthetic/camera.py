@@ -4,9 +4,7 @@ import functools
 
 import numpy as np
 
-from datasets.synthetic import painter as painter_lib
-from datasets.synthetic import physics
-from datasets.synthetic import scene as scene_lib
+from datasets.synthetic import painter as painter_lib, physics, scene as scene_lib
 
 # One gain and offset for every image: pixel value 0 is the radiance of a black
 # body at the first temperature, 255 at the second; outside it clips.
@@ -41,7 +39,7 @@ class Frame:
     columns = (np.arange(width, dtype=np.float32)[None] + 0.5) / height
     a, b, c = np.moveaxis(self.surfaces[..., painter_lib.INVERSE_DEPTH], -1, 0)
     depth = 1.0 / np.maximum(a * columns + b * rows + c, 1e-3)
-    right = (columns - camera.centre * width / height) / camera.focal
+    right = (columns - camera.center * width / height) / camera.focal
     up = (camera.horizon - rows) / camera.focal
     self.x = camera.position[0] + right * depth
     self.y = camera.position[1] + up * depth
@@ -63,7 +61,8 @@ class Frame:
     # Fine grain fades with distance, as it does in a real lens.
     fine = 0.7 * np.clip(7.0 / depth, 0.0, 1.0)
     return 0.7 * _sample(tiles, 4 * along, 4 * across) + fine * _sample(
-        tiles, 25 * along, 25 * across)
+      tiles, 25 * along, 25 * across
+    )
 
 
 def _sample(tiles, rows, columns):
@@ -74,7 +73,7 @@ def _sample(tiles, rows, columns):
 
 
 def render_rgb(frame, scene, rng):
-  """What the colour camera records.
+  """What the color camera records.
 
   Args:
     frame: a `Frame`.
@@ -97,8 +96,11 @@ def render_rgb(frame, scene, rng):
   is_sky = visible[..., painter_lib.IS_SKY, None]
   linear = albedo * light + visible[..., painter_lib.EMISSION] + is_sky * sky
   linear *= (scene.exposure * scene.tint).astype(np.float32)
-  linear += noise * rng.standard_normal(linear.shape, np.float32) * np.sqrt(
-      np.clip(linear, 0.0, 1.0) + 0.02)
+  linear += (
+    noise
+    * rng.standard_normal(linear.shape, np.float32)
+    * np.sqrt(np.clip(linear, 0.0, 1.0) + 0.02)
+  )
   # A soft shoulder keeps lamps and white walls from clipping hard.
   linear = np.maximum(linear, 0.0)
   bright = linear / (1.0 + 0.25 * linear)
@@ -107,7 +109,7 @@ def render_rgb(frame, scene, rng):
 
 @functools.cache
 def _gamma_table():
-  return (255 * np.linspace(0, 1, 2**16)**(1 / 2.2) + 0.5).astype(np.uint8)
+  return (255 * np.linspace(0, 1, 2**16) ** (1 / 2.2) + 0.5).astype(np.uint8)
 
 
 def _day_light(frame, conditions):
@@ -127,9 +129,9 @@ def _day_sky(frame, conditions):
   zenith = np.array((0.03, 0.09, 0.27), np.float32)
   horizon = np.array((0.16, 0.24, 0.37), np.float32)
   clear = (horizon + (zenith - horizon) * height) * (0.6 + 0.5 * conditions.daylight)
-  # Broken clouds are bright, a closed cover is grey.
-  grey = 0.62 - 0.40 * conditions.cloud_cover
-  cloud = grey * np.array((0.97, 0.98, 1.0), np.float32)
+  # Broken clouds are bright, a closed cover is gray.
+  gray = 0.62 - 0.40 * conditions.cloud_cover
+  cloud = gray * np.array((0.97, 0.98, 1.0), np.float32)
   return clear + frame.cloud[..., None] * (cloud - clear)
 
 
@@ -141,9 +143,9 @@ def _night_sky(frame):
 
 def _lamp_light(frame):
   light = np.zeros(frame.x.shape + (3,), np.float32) + 1.2 * _NIGHT_AMBIENT
-  for x, y, z, strength, colour in frame.lights:
-    squared = (frame.x - x)**2 + (frame.y - y)**2 + (frame.z - z)**2
-    light += (9.0 * strength / (4.0 + squared))[..., None] * np.array(colour, np.float32)
+  for x, y, z, strength, color in frame.lights:
+    squared = (frame.x - x) ** 2 + (frame.y - y) ** 2 + (frame.z - z) ** 2
+    light += (9.0 * strength / (4.0 + squared))[..., None] * np.array(color, np.float32)
   return light
 
 
@@ -163,9 +165,11 @@ def surface_temperatures(frame, scene):
   surfaces = frame.surfaces
   # Ground in a passing car's shadow has had no time to cool.
   shadow = frame.still_shadow * surfaces[..., painter_lib.IS_GROUND]
-  solid = (surfaces[..., painter_lib.SHADE_TEMPERATURE]
-           + surfaces[..., painter_lib.HEATING] * (1.0 - _SHADOW_COOLING * shadow)
-           + surfaces[..., painter_lib.THERMAL_TEXTURE] * frame.thermal_texture)
+  solid = (
+    surfaces[..., painter_lib.SHADE_TEMPERATURE]
+    + surfaces[..., painter_lib.HEATING] * (1.0 - _SHADOW_COOLING * shadow)
+    + surfaces[..., painter_lib.THERMAL_TEXTURE] * frame.thermal_texture
+  )
   air = scene.conditions.air_temperature
   clear = _sky_temperature(air, frame.upward)
   sky = clear + frame.cloud * (air - 12.0 - clear)
@@ -181,7 +185,7 @@ def _sensor_pattern(seed, height, width):
   """Fixed faults of the thermal sensor: relative gain, and offset in kelvin."""
   rng = np.random.default_rng([seed, scene_lib.SENSOR_STREAM])
   offset = rng.normal(0.0, _IR_PATTERN, width)[None]
-  rows, columns = np.ogrid[-1:1:height * 1j, -1:1:width * 1j]
+  rows, columns = np.ogrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j]
   gain = 1.0 - _IR_VIGNETTE * (rows**2 + columns**2) / 2
   return gain, offset
 
@@ -205,11 +209,13 @@ def render_ir(frame, scene, temperature, rng, seed):
   cover = conditions.cloud_cover
   overhead = (1.0 - cover) * _sky_temperature(air, 0.5) + cover * (air - 12.0)
   sky, around, low, high, step = physics.temperature_to_radiance(
-      np.array((overhead, air, *IR_SPAN, 301.0)))
+    np.array((overhead, air, *IR_SPAN, 301.0))
+  )
   view = frame.surfaces[..., painter_lib.SKY_VIEW]
   emissivity = frame.surfaces[..., painter_lib.EMISSIVITY]
-  radiance = (emissivity * physics.temperature_to_radiance(temperature)
-              + (1.0 - emissivity) * (view * sky + (1.0 - view) * around))
+  radiance = emissivity * physics.temperature_to_radiance(temperature) + (1.0 - emissivity) * (
+    view * sky + (1.0 - view) * around
+  )
   radiance = _blur(radiance, _IR_BLUR * len(radiance))
   gain, offset = _sensor_pattern(seed, *radiance.shape)
   per_kelvin = step - physics.temperature_to_radiance(300.0)
@@ -224,12 +230,11 @@ def _blur(image, deviation):
   """Gaussian blur, one axis after the other; edges repeat."""
   reach = int(np.ceil(3 * deviation))
   offsets = np.arange(-reach, reach + 1)
-  kernel = np.exp(-0.5 * (offsets / deviation)**2)
+  kernel = np.exp(-0.5 * (offsets / deviation) ** 2)
   kernel /= kernel.sum()
   for axis, size in enumerate(image.shape):
     padding = [(0, 0), (0, 0)]
     padding[axis] = (reach, reach)
     padded = np.pad(image, padding, mode='edge')
-    image = sum(weight * padded.take(range(i, i + size), axis)
-                for i, weight in enumerate(kernel))
+    image = sum(weight * padded.take(range(i, i + size), axis) for i, weight in enumerate(kernel))
   return image

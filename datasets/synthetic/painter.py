@@ -1,6 +1,6 @@
 """Paints a scene far to near onto a map of surface numbers.
 
-Every polygon belongs to a surface, a row of properties (colour, temperature,
+Every polygon belongs to a surface, a row of properties (color, temperature,
 ...). Pillow draws the rows' numbers; looking the properties up per pixel then
 takes one numpy indexing operation, whatever the number of polygons.
 """
@@ -8,8 +8,7 @@ takes one numpy indexing operation, whatever the number of polygons.
 import math
 
 import numpy as np
-from PIL import Image
-from PIL import ImageDraw
+from PIL import Image, ImageDraw
 
 from datasets.synthetic import materials
 from datasets.synthetic.scene import NEAR
@@ -45,13 +44,21 @@ class Painter:
     self._map = Image.new('I', size, 0)
     self._draw = ImageDraw.Draw(self._map)
     self._shadows = {still: Image.new('L', (width, height), 0) for still in (True, False)}
-    self._shadow_draws = {still: ImageDraw.Draw(image)
-                          for still, image in self._shadows.items()}
+    self._shadow_draws = {still: ImageDraw.Draw(image) for still, image in self._shadows.items()}
     self._rows = []
     self.surface('sky', (0, 0, 0))
 
-  def surface(self, material_name, albedo, *, facing=0.0, emission=(0, 0, 0), z=None,
-              side_x=None, ground=False):
+  def surface(
+    self,
+    material_name,
+    albedo,
+    *,
+    facing=0.0,
+    emission=(0, 0, 0),
+    z=None,
+    side_x=None,
+    ground=False,
+  ):
     """Adds a surface and returns its number.
 
     Args:
@@ -59,18 +66,31 @@ class Painter:
       albedo: linear RGB reflectance.
       facing: cosine between its normal and the sun, 0 to 1.
       emission: linear RGB light of its own.
-      z: depth in metres, for surfaces that face the camera.
-      side_x: x in metres, for walls that run along z.
+      z: depth in meters, for surfaces that face the camera.
+      side_x: x in meters, for walls that run along z.
       ground: whether it lies on the ground, where shadows fall.
     """
     material = materials.MATERIALS[material_name]
     shade, heating = materials.surface_temperature(
-        material, self.conditions, facing, sum(albedo) / 3)
-    self._rows.append((
-        *albedo, *emission, facing, material.texture,
-        float(material.label == materials.SKY), float(ground), shade, heating,
-        material.emissivity, material.sky_view, material.thermal_texture,
-        *self._plane(z, side_x, ground), material.label))
+      material, self.conditions, facing, sum(albedo) / 3
+    )
+    self._rows.append(
+      (
+        *albedo,
+        *emission,
+        facing,
+        material.texture,
+        float(material.label == materials.SKY),
+        float(ground),
+        shade,
+        heating,
+        material.emissivity,
+        material.sky_view,
+        material.thermal_texture,
+        *self._plane(z, side_x, ground),
+        material.label,
+      )
+    )
     return len(self._rows) - 1
 
   def _plane(self, z, side_x, ground):
@@ -81,7 +101,7 @@ class Painter:
       return 0.0, slope, -slope * camera.horizon
     if side_x is not None:
       slope = 1.0 / (camera.focal * (side_x - x))
-      return slope, 0.0, -slope * camera.centre * self._width / self._height
+      return slope, 0.0, -slope * camera.center * self._width / self._height
     return 0.0, 0.0, (1.0 / max(z - z0, NEAR) if z is not None else 1e-3)
 
   def _project(self, points, scale):
@@ -91,9 +111,10 @@ class Painter:
     if min([point[2] for point in points]) - cz < NEAR:
       points = _cut(points, cz + NEAR)
     focal = camera.focal * self._height * scale
-    u0, v0 = camera.centre * self._width * scale, camera.horizon * self._height * scale
-    return [(u0 + focal * (x - cx) / (z - cz), v0 + focal * (cy - y) / (z - cz))
-            for x, y, z in points]
+    u0, v0 = camera.center * self._width * scale, camera.horizon * self._height * scale
+    return [
+      (u0 + focal * (x - cx) / (z - cz), v0 + focal * (cy - y) / (z - cz)) for x, y, z in points
+    ]
 
   def polygon(self, points, surface):
     """Paints a polygon of at least three (x, y, z) points."""
@@ -110,8 +131,8 @@ class Painter:
     if z - self.camera.position[2] < NEAR:
       return
     (left, top), (right, bottom) = self._project(
-        [(x - radius * squash, y + radius, z), (x + radius * squash, y - radius, z)],
-        SUPERSAMPLING)
+      [(x - radius * squash, y + radius, z), (x + radius * squash, y - radius, z)], SUPERSAMPLING
+    )
     self._draw.ellipse((left, top, right, bottom), fill=surface)
 
   def shadow(self, footprint, height, *, base=0.0, still):
@@ -119,16 +140,17 @@ class Painter:
 
     Args:
       footprint: (x, z) corners of a convex polygon.
-      height: top of the prism in metres.
-      base: bottom of the prism in metres.
+      height: top of the prism in meters.
+      base: bottom of the prism in meters.
       still: whether it stays long enough for the ground to cool.
     """
     if self.conditions.sun_strength < 0.02:
       return
     x, y, z = self.conditions.sun_direction
     # The shadow of a convex prism is the hull of its two ends' shadows.
-    outline = _convex_hull([(px - x / y * level, pz - z / y * level)
-                            for px, pz in footprint for level in (base, height)])
+    outline = _convex_hull(
+      [(px - x / y * level, pz - z / y * level) for px, pz in footprint for level in (base, height)]
+    )
     corners = self._project([(px, 0.0, pz) for px, pz in outline], 1)
     if len(corners) > 2:
       self._shadow_draws[still].polygon(corners, fill=255)
@@ -153,8 +175,7 @@ class Painter:
     step = SUPERSAMPLING
     total = sum(visible[numbers[i::step, j::step]] for i in range(step) for j in range(step))
     surfaces = table[numbers[::step, ::step]]
-    still, moving = (np.asarray(self._shadows[still], np.float32) / 255
-                     for still in (True, False))
+    still, moving = (np.asarray(self._shadows[still], np.float32) / 255 for still in (True, False))
     return total / step**2, surfaces, still, moving
 
 

@@ -1,4 +1,4 @@
-"""Thermal radiation in the long-wave infrared band of 8 to 14 micrometres.
+"""Thermal radiation in the long-wave infrared band of 8 to 14 micrometers.
 
 A microbolometer camera answers to the radiance inside this band, not to
 temperature, so the renderer adds up radiances (emitted and reflected) and turns
@@ -26,11 +26,11 @@ def planck_radiance(wavelength, temperature):
   """Spectral radiance of a black body by Planck's law.
 
   Args:
-    wavelength: array or scalar, metres.
+    wavelength: array or scalar, meters.
     temperature: array or scalar that broadcasts with `wavelength`, kelvin.
 
   Returns:
-    float64 array, W m^-2 sr^-1 per metre of wavelength.
+    float64 array, W m^-2 sr^-1 per meter of wavelength.
   """
   wavelength = np.asarray(wavelength, np.float64)
   exponent = PLANCK * LIGHT_SPEED / (wavelength * BOLTZMANN * temperature)

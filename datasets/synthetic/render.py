@@ -4,10 +4,7 @@ import dataclasses
 
 import numpy as np
 
-from datasets.synthetic import camera
-from datasets.synthetic import objects
-from datasets.synthetic import painter as painter_lib
-from datasets.synthetic import scene as scene_lib
+from datasets.synthetic import camera, objects, painter as painter_lib, scene as scene_lib
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,6 +18,7 @@ class Rendering:
       `camera.surface_temperatures`.
     labels: uint8 [height, width], indices into `materials.CLASS_NAMES`.
   """
+
   rgb: np.ndarray
   ir: np.ndarray
   temperature: np.ndarray
@@ -48,7 +46,8 @@ def render(scene, seed, sequence, frame_number, height, width):
   frame = camera.Frame(scene, painter, height, width)
   temperature = camera.surface_temperatures(frame, scene)
   return Rendering(
-      rgb=camera.render_rgb(frame, scene, rng),
-      ir=camera.render_ir(frame, scene, temperature, rng, seed),
-      temperature=temperature,
-      labels=frame.surfaces[..., painter_lib.LABEL].astype(np.uint8))
+    rgb=camera.render_rgb(frame, scene, rng),
+    ir=camera.render_ir(frame, scene, temperature, rng, seed),
+    temperature=temperature,
+    labels=frame.surfaces[..., painter_lib.LABEL].astype(np.uint8),
+  )

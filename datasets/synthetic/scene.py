@@ -1,7 +1,7 @@
 """What a sequence consists of: weather, camera and the things in the street.
 
-World coordinates in metres: x to the right, y up from the ground, z away from
-the camera's starting point. Colours are linear reflectances in [0, 1].
+World coordinates in meters: x to the right, y up from the ground, z away from
+the camera's starting point. Colors are linear reflectances in [0, 1].
 """
 
 import dataclasses
@@ -41,6 +41,7 @@ class Conditions:
     sun_azimuth: degrees from straight ahead, positive to the right.
     autumn: 0 (summer, green leaves, warm) to 1 (autumn, brown leaves, cool).
   """
+
   is_night: bool
   air_temperature: float
   cloud_cover: float
@@ -50,11 +51,14 @@ class Conditions:
 
   @property
   def sun_direction(self):
-    """Unit vector (x, y, z) towards the sun."""
+    """Unit vector (x, y, z) toward the sun."""
     elevation = math.radians(self.sun_elevation)
     azimuth = math.radians(self.sun_azimuth)
-    return (math.cos(elevation) * math.sin(azimuth), math.sin(elevation),
-            math.cos(elevation) * math.cos(azimuth))
+    return (
+      math.cos(elevation) * math.sin(azimuth),
+      math.sin(elevation),
+      math.cos(elevation) * math.cos(azimuth),
+    )
 
   @property
   def daylight(self):
@@ -79,33 +83,36 @@ class Camera:
   Attributes:
     focal: focal length in image heights.
     horizon: row of the horizon as a fraction of the height.
-    centre: column of the vanishing point as a fraction of the width.
-    position: (x, y, z) of the camera in metres.
+    center: column of the vanishing point as a fraction of the width.
+    position: (x, y, z) of the camera in meters.
   """
+
   focal: float
   horizon: float
-  centre: float
+  center: float
   position: tuple[float, float, float]
 
 
 @dataclasses.dataclass(frozen=True)
 class Strip:
   """A piece of ground: a polygon of (x, z) corners."""
+
   corners: tuple
   material: str
-  colour: tuple
+  color: tuple
 
 
 @dataclasses.dataclass(frozen=True)
 class Building:
   """A box with windows; `lit` has shape [2 (front, side), rows, columns]."""
+
   x: tuple[float, float]
   z: tuple[float, float]
   height: float
   roof_height: float  # 0 for a flat roof
   material: str
-  colour: tuple
-  roof_colour: tuple
+  color: tuple
+  roof_color: tuple
   window_size: tuple[float, float]  # fractions of a window's grid cell
   lit: np.ndarray
   chimney: bool
@@ -118,12 +125,13 @@ class Building:
 @dataclasses.dataclass(frozen=True)
 class Tree:
   """A tree, conifer or bush; `outline` holds radii around each crown blob."""
+
   x: float
   z: float
   height: float
   radius: float
   kind: str  # 'round', 'conifer' or 'bush'
-  colour: tuple
+  color: tuple
   outline: np.ndarray  # [blobs, directions], relative radii
 
   @property
@@ -134,11 +142,12 @@ class Tree:
 @dataclasses.dataclass(frozen=True)
 class Vehicle:
   """A car or van; `view` is the side of it that the camera sees."""
+
   x: float
   z: float
   view: str  # 'front', 'rear', 'left' or 'right' (the way its nose points)
   is_van: bool
-  colour: tuple
+  color: tuple
   running: bool  # engine, wheels and exhaust warm; lights on
   velocity: tuple[float, float]  # (x, z), m/s
 
@@ -150,6 +159,7 @@ class Vehicle:
 @dataclasses.dataclass(frozen=True)
 class Person:
   """Somebody on foot."""
+
   x: float
   z: float
   height: float
@@ -167,6 +177,7 @@ class Person:
 @dataclasses.dataclass(frozen=True)
 class Lamp:
   """A street lamp, lit at night."""
+
   x: float
   z: float
   height: float
@@ -191,6 +202,7 @@ class Scene:
     exposure: relative RGB exposure.
     tint: linear RGB white-balance error, [3].
   """
+
   conditions: Conditions
   camera: Camera
   ground: tuple
@@ -205,9 +217,11 @@ class Scene:
     time = rng.uniform(-2.0, 2.0)
     x, y, z = self.camera.position
     camera = dataclasses.replace(
-        self.camera, centre=self.camera.centre + rng.uniform(-0.07, 0.07),
-        horizon=self.camera.horizon + rng.uniform(-0.02, 0.02),
-        position=(x + rng.uniform(-0.6, 0.6), y, z + rng.uniform(-0.5, 0.5)))
+      self.camera,
+      center=self.camera.center + rng.uniform(-0.07, 0.07),
+      horizon=self.camera.horizon + rng.uniform(-0.02, 0.02),
+      position=(x + rng.uniform(-0.6, 0.6), y, z + rng.uniform(-0.5, 0.5)),
+    )
     objects = tuple(_moved(thing, time, rng) for thing in self.objects)
     return dataclasses.replace(self, camera=camera, objects=objects)
 
@@ -234,6 +248,10 @@ def random_conditions(rng, seed, sequence):
     air = 21.0 - 8.0 * autumn
     elevation = float(rng.uniform(18.0, 58.0))
   return Conditions(
-      is_night=bool(is_night), air_temperature=273.15 + air + float(rng.normal(0, 1.0)),
-      cloud_cover=cloud_cover, sun_elevation=elevation,
-      sun_azimuth=float(rng.uniform(-180, 180)), autumn=autumn)
+    is_night=bool(is_night),
+    air_temperature=273.15 + air + float(rng.normal(0, 1.0)),
+    cloud_cover=cloud_cover,
+    sun_elevation=elevation,
+    sun_azimuth=float(rng.uniform(-180, 180)),
+    autumn=autumn,
+  )

@@ -8,10 +8,7 @@ from PIL import Image
 import tensorflow_datasets as tfds
 
 from cyclegan_jax import errors
-from datasets.synthetic import camera
-from datasets.synthetic import layout
-from datasets.synthetic import materials
-from datasets.synthetic import render
+from datasets.synthetic import camera, layout, materials, render
 
 _MIN_SIDE = 16
 _MAX_SIDE = 4096
@@ -34,6 +31,7 @@ class SyntheticConfig(tfds.core.BuilderConfig):
     test_sequences: sequences in `test`, numbered on from `validation`.
     frames_per_sequence: image pairs of each sequence.
   """
+
   seed: int = 0
   height: int = 128
   width: int = 160
@@ -44,26 +42,28 @@ class SyntheticConfig(tfds.core.BuilderConfig):
 
   def __post_init__(self):
     limits = {
-        'seed': (0, 2**32 - 1),
-        'height': (_MIN_SIDE, _MAX_SIDE),
-        'width': (_MIN_SIDE, _MAX_SIDE),
-        'train_sequences': (1, 10**6),
-        'validation_sequences': (1, 10**6),
-        'test_sequences': (1, 10**6),
-        'frames_per_sequence': (1, 10**6),
+      'seed': (0, 2**32 - 1),
+      'height': (_MIN_SIDE, _MAX_SIDE),
+      'width': (_MIN_SIDE, _MAX_SIDE),
+      'train_sequences': (1, 10**6),
+      'validation_sequences': (1, 10**6),
+      'test_sequences': (1, 10**6),
+      'frames_per_sequence': (1, 10**6),
     }
     for field, (low, high) in limits.items():
       value = getattr(self, field)
       if not isinstance(value, int) or not low <= value <= high:
         raise errors.UserError(
-            f'synthetic config {self.name!r}: {field} is {value!r}, expected an int '
-            f'from {low} to {high}. Change {field}.')
+          f'synthetic config {self.name!r}: {field} is {value!r}, expected an int '
+          f'from {low} to {high}. Change {field}.'
+        )
 
   def parameters(self):
     """The fields that decide what is rendered, as a dict."""
     inherited = {field.name for field in dataclasses.fields(tfds.core.BuilderConfig)}
-    return {name: value for name, value in dataclasses.asdict(self).items()
-            if name not in inherited}
+    return {
+      name: value for name, value in dataclasses.asdict(self).items() if name not in inherited
+    }
 
 
 class Builder(tfds.core.GeneratorBasedBuilder):
@@ -72,9 +72,9 @@ class Builder(tfds.core.GeneratorBasedBuilder):
   VERSION = tfds.core.Version('1.0.0')
   RELEASE_NOTES = {'1.0.0': 'Initial release.'}
   BUILDER_CONFIGS = [
-      SyntheticConfig(
-          name='default',
-          description='400, 80 and 80 pairs of 128 x 160 pixels, 4 frames a sequence.'),
+    SyntheticConfig(
+      name='default', description='400, 80 and 80 pairs of 128 x 160 pixels, 4 frames a sequence.'
+    )
   ]
 
   def __init__(self, **kwargs):
@@ -83,39 +83,55 @@ class Builder(tfds.core.GeneratorBasedBuilder):
     stored = self.info.metadata['config']
     if stored != self.builder_config.parameters():
       raise errors.UserError(
-          f'{self.data_dir} holds a config named {self.builder_config.name!r} with '
-          f'{stored}, but {self.builder_config.parameters()} was asked for. Give the '
-          'config another name, or delete that folder.')
+        f'{self.data_dir} holds a config named {self.builder_config.name!r} with '
+        f'{stored}, but {self.builder_config.parameters()} was asked for. Give the '
+        'config another name, or delete that folder.'
+      )
 
   def _info(self):
     config = self.builder_config
     shape = (config.height, config.width)
-    features = tfds.features.FeaturesDict({
+    features = tfds.features.FeaturesDict(
+      {
         'rgb': tfds.features.Image(
-            shape=(None, None, 3), encoding_format='png', doc='Colour image.'),
+          shape=(None, None, 3), encoding_format='png', doc='Color image.'
+        ),
         'ir': tfds.features.Image(
-            shape=(None, None, 1), encoding_format='png',
-            doc='Radiance from 8 to 14 micrometres on one scale for all images.'),
+          shape=(None, None, 1),
+          encoding_format='png',
+          doc='Radiance from 8 to 14 micrometers on one scale for all images.',
+        ),
         'id': tfds.features.Text(doc='Unique name of the pair.'),
         'sequence': tfds.features.Text(doc='Name of the place, within one split.'),
         'temperature': tfds.features.Tensor(
-            shape=shape, dtype=np.uint16, encoding='zlib',
-            doc='Temperature in hundredths of a kelvin.'),
+          shape=shape,
+          dtype=np.uint16,
+          encoding='zlib',
+          doc='Temperature in hundredths of a kelvin.',
+        ),
         'labels': tfds.features.Tensor(
-            shape=shape, dtype=np.uint8, encoding='zlib',
-            doc='Class of each pixel: ' + ', '.join(
-                f'{index} {name}' for index, name in enumerate(materials.CLASS_NAMES))),
+          shape=shape,
+          dtype=np.uint8,
+          encoding='zlib',
+          doc='Class of each pixel: '
+          + ', '.join(f'{index} {name}' for index, name in enumerate(materials.CLASS_NAMES)),
+        ),
         'is_night': tfds.features.Scalar(np.bool_, doc='Whether the sun is down.'),
         'air_temperature': tfds.features.Scalar(np.float32, doc='Kelvin.'),
         'cloud_cover': tfds.features.Scalar(np.float32, doc='0 (clear) to 1 (overcast).'),
         'sun_elevation': tfds.features.Scalar(
-            np.float32, doc='Degrees above the horizon, negative at night.'),
-    })
+          np.float32, doc='Degrees above the horizon, negative at night.'
+        ),
+      }
+    )
     metadata = tfds.core.MetadataDict(
-        config=config.parameters(), class_names=list(materials.CLASS_NAMES),
-        ir_span_kelvin=list(camera.IR_SPAN))
+      config=config.parameters(),
+      class_names=list(materials.CLASS_NAMES),
+      ir_span_kelvin=list(camera.IR_SPAN),
+    )
     return self.dataset_info_from_configs(
-        features=features, supervised_keys=('rgb', 'ir'), metadata=metadata)
+      features=features, supervised_keys=('rgb', 'ir'), metadata=metadata
+    )
 
   def _split_generators(self, dl_manager):
     del dl_manager  # There is nothing to download.
@@ -132,11 +148,12 @@ class Builder(tfds.core.GeneratorBasedBuilder):
     for sequence in sequences:
       scene = layout.random_scene(config.seed, sequence)
       for frame in range(config.frames_per_sequence):
-        rendering = render.render(
-            scene, config.seed, sequence, frame, config.height, config.width)
+        rendering = render.render(scene, config.seed, sequence, frame, config.height, config.width)
         name = f'synthetic_{sequence:04d}'
         pair = f'{name}_{frame:02d}'
-        yield pair, {
+        yield (
+          pair,
+          {
             'rgb': _png(rendering.rgb),
             'ir': _png(rendering.ir[..., 0]),
             'id': pair,
@@ -147,7 +164,8 @@ class Builder(tfds.core.GeneratorBasedBuilder):
             'air_temperature': scene.conditions.air_temperature,
             'cloud_cover': scene.conditions.cloud_cover,
             'sun_elevation': scene.conditions.sun_elevation,
-        }
+          },
+        )
 
 
 def _png(image):

@@ -1,7 +1,8 @@
 """Translates an image with an exported model; needs numpy, pillow and onnxruntime alone.
 
-  python onnx_translate.py model.onnx photo.jpg ir.png
+python onnx_translate.py model.onnx photo.jpg ir.png
 """
+
 import sys
 
 import numpy as np

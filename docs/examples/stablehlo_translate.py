@@ -1,7 +1,8 @@
 """Translates an image with an exported program; needs jax, flatbuffers, numpy and pillow alone.
 
-  python stablehlo_translate.py model.stablehlo photo.jpg ir.png
+python stablehlo_translate.py model.stablehlo photo.jpg ir.png
 """
+
 import sys
 import zipfile
 

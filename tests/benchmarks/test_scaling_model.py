@@ -1,5 +1,7 @@
 """The model of docs/scaling.md against closed forms and a count of parameters by hand."""
 
+import itertools
+
 import pytest
 
 from benchmarks import scaling_model
@@ -20,7 +22,7 @@ def test_speed_up():
   assert scaling_model.speed_up(1, 4, 100, 1e9, 1e9, 1e-3, 5) == 1
   # Exchange as long as compute: half of the devices' work is lost.
   assert scaling_model.speed_up(2, 100, 100, 1e9, 1e9, 0.0) == pytest.approx(1)
-  assert scaling_model.speed_up(4, 10 ** 9, 100, 1e9, 1e9, 1e-3) == pytest.approx(4, rel=1e-6)
+  assert scaling_model.speed_up(4, 10**9, 100, 1e9, 1e9, 1e-3) == pytest.approx(4, rel=1e-6)
 
 
 def test_fit_finds_the_line():
@@ -30,9 +32,20 @@ def test_fit_finds_the_line():
 def test_sizes_of_pix2pix():
   size = scaling_model.sizes('pix2pix')
   widths = [3, 64, 128, 256, 512, 512, 512, 512, 512]
-  down = sum(16 * a * b for a, b in zip(widths, widths[1:]))
-  up = sum(16 * a * b for a, b in ((512, 512), (1024, 512), (1024, 512), (1024, 512), (1024, 256),
-                                   (512, 128), (256, 64), (128, 1)))
+  down = sum(16 * a * b for a, b in itertools.pairwise(widths))
+  up = sum(
+    16 * a * b
+    for a, b in (
+      (512, 512),
+      (1024, 512),
+      (1024, 512),
+      (1024, 512),
+      (1024, 256),
+      (512, 128),
+      (256, 64),
+      (128, 1),
+    )
+  )
   assert abs(size.generators - down - up) < 0.001 * size.generators
 
 

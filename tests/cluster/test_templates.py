@@ -15,8 +15,12 @@ def known():
   """The flags of the commands that the templates start."""
   found = {}
   for command in ('train', 'compare'):
-    result = subprocess.run([sys.executable, '-m', f'experiments.{command}', '--helpfull'],
-                            cwd=CLUSTER.parent, capture_output=True, text=True)
+    result = subprocess.run(
+      [sys.executable, '-m', f'experiments.{command}', '--helpfull'],
+      cwd=CLUSTER.parent,
+      capture_output=True,
+      text=True,
+    )
     found[command] = set(re.findall(r'--(?:\[no\])?(\w+)', result.stdout))
   return found
 
@@ -30,10 +34,14 @@ def python_flags(text, command):
   return used
 
 
-@pytest.mark.parametrize('file, command, least', [
+@pytest.mark.parametrize(
+  'file, command, least',
+  [
     ('slurm_compare.sbatch', 'compare', {'output', 'job'}),
     ('slurm.sbatch', 'train', set()),
-    ('kubernetes.yaml', 'train', {'coordinator_address', 'num_processes', 'workdir'})])
+    ('kubernetes.yaml', 'train', {'coordinator_address', 'num_processes', 'workdir'}),
+  ],
+)
 def test_flags_exist(file, command, least, known):
   used = python_flags((CLUSTER / file).read_text(), command)
   assert least <= used <= known[command]
@@ -51,23 +59,32 @@ def submitted(file, folder, status, restarts):
     (folder / name).write_text(f'#!/bin/bash\n{script}\n')
     (folder / name).chmod(0o755)
   result = subprocess.run(
-      ['bash', CLUSTER / file, 'given'],
-      env={'PATH': f'{folder}:/usr/bin:/bin', 'SLURM_JOB_ID': '7', 'SLURM_CPUS_PER_TASK': '1',
-           'SLURM_ARRAY_JOB_ID': '7', 'SLURM_ARRAY_TASK_ID': '2',
-           'SLURM_RESTART_COUNT': str(restarts)})
+    ['bash', CLUSTER / file, 'given'],
+    env={
+      'PATH': f'{folder}:/usr/bin:/bin',
+      'SLURM_JOB_ID': '7',
+      'SLURM_CPUS_PER_TASK': '1',
+      'SLURM_ARRAY_JOB_ID': '7',
+      'SLURM_ARRAY_TASK_ID': '2',
+      'SLURM_RESTART_COUNT': str(restarts),
+    },
+  )
   assert result.returncode == status
   asked = folder / 'asked'
   return asked.read_text() if asked.exists() else ''
 
 
-@pytest.mark.parametrize('status, restarts, again', [
-    (0, 0, False), (2, 0, False), (143, 0, True), (75, 3, True), (137, 0, True), (143, 50, False)])
+@pytest.mark.parametrize(
+  'status, restarts, again',
+  [(0, 0, False), (2, 0, False), (143, 0, True), (75, 3, True), (137, 0, True), (143, 50, False)],
+)
 def test_slurm_job_is_queued_again_if_that_helps(tmp_path, status, restarts, again):
   assert submitted('slurm.sbatch', tmp_path, status, restarts) == ('requeue 7\n' if again else '')
 
 
-@pytest.mark.parametrize('status, restarts, again', [
-    (0, 0, False), (1, 0, False), (143, 0, True), (143, 50, False)])
+@pytest.mark.parametrize(
+  'status, restarts, again', [(0, 0, False), (1, 0, False), (143, 0, True), (143, 50, False)]
+)
 def test_slurm_array_queues_one_task_again(tmp_path, status, restarts, again):
   # The last task of an array has the array's own number: 7 alone would be all of them.
   asked = submitted('slurm_compare.sbatch', tmp_path, status, restarts)
@@ -76,7 +93,8 @@ def test_slurm_array_queues_one_task_again(tmp_path, status, restarts, again):
 
 def test_kubernetes_knows_all_of_it():
   validate = pytest.importorskip(
-      'kubernetes_validate', reason='needs the extra test: pip install ".[test]"')
+    'kubernetes_validate', reason='needs the extra test: pip install ".[test]"'
+  )
   yaml = pytest.importorskip('yaml', reason='comes with kubernetes_validate')
   documents = list(yaml.safe_load_all((CLUSTER / 'kubernetes.yaml').read_text()))
   for document in documents:

@@ -1,6 +1,6 @@
 """Run folders as experiments.train and evaluate leave them, with figures of our own choosing.
 
-  python -m tests.comparison.made_up FOLDER SEED LEVEL
+python -m tests.comparison.made_up FOLDER SEED LEVEL
 """
 
 import csv
@@ -34,36 +34,68 @@ def values(seed: int, level: float) -> dict[str, np.ndarray]:
   return found
 
 
-def write(folder: pathlib.Path, run: Config, level: float = 20.0, split: str = 'test',
-          pictures: bool = True, per_image=None, **content) -> None:
+def write(
+  folder: pathlib.Path,
+  run: Config,
+  level: float = 20.0,
+  split: str = 'test',
+  pictures: bool = True,
+  per_image=None,
+  **content,
+) -> None:
   """A complete run; `content` replaces entries of its metrics.json."""
   folder.mkdir(parents=True, exist_ok=True)
   (folder / 'config.json').write_text(config_lib.to_json(run))
   steps = [10 * (i + 1) for i in range(_EPOCHS)]
-  _csv(folder / 'metrics.csv', [{'step': step, 'epoch': step / 10, 'cycle_ir': 1.0}
-                                for step in steps])
-  _csv(folder / 'validation.csv', [{'step': step, 'psnr': level - 1 / step, 'ssim': step / 100}
-                                   for step in steps])
+  _csv(
+    folder / 'metrics.csv', [{'step': step, 'epoch': step / 10, 'cycle_ir': 1.0} for step in steps]
+  )
+  _csv(
+    folder / 'validation.csv',
+    [{'step': step, 'psnr': level - 1 / step, 'ssim': step / 100} for step in steps],
+  )
   per_image = per_image or values(run.train.seed, level)
   totals = {name: float(column.mean()) for name, column in per_image.items()}
   evaluation = folder / 'evaluation' / split
   evaluation.mkdir(parents=True, exist_ok=True)
   ids = [f'place{i // 3}/image{i}' for i in range(N)]
-  (evaluation / 'metrics.json').write_text(json.dumps({
-      'model': {**totals, 'psnr_pooled': level - 1, 'n': N},
-      'baselines': {'mean_image': {name: 0.5 for name in METRICS} | {'psnr': 15.0,
-                                                                     'psnr_pooled': 14.0},
-                    'some_guess': {name: 0.4 for name in METRICS} | {'psnr': 16.0,
-                                                                  'correlation': None}},
-      'split': split, 'n': N, 'split_sha256': 'c0ffee' * 10, 'image_size': [16, 24],
-      'value_range': [0, 255], 'checkpoint_step': 20, 'checkpoint': 'best',
-      'trained_steps': steps[-1], 'preset': run.train.preset, 'seed': run.train.seed,
-      'settings': config_lib.flatten(run), 'definitions': {'psnr': 'dB <of images>'},
-      'versions': {'jax': '1.2.3'}, 'commit': 'abc', **content}))
-  _csv(evaluation / 'per_image.csv', [
-      {'id': name, 'sequence': name.split('/')[0],
-       **{key: column[i] for key, column in per_image.items()}}
-      for i, name in enumerate(ids)])
+  (evaluation / 'metrics.json').write_text(
+    json.dumps(
+      {
+        'model': {**totals, 'psnr_pooled': level - 1, 'n': N},
+        'baselines': {
+          'mean_image': dict.fromkeys(METRICS, 0.5) | {'psnr': 15.0, 'psnr_pooled': 14.0},
+          'some_guess': dict.fromkeys(METRICS, 0.4) | {'psnr': 16.0, 'correlation': None},
+        },
+        'split': split,
+        'n': N,
+        'split_sha256': 'c0ffee' * 10,
+        'image_size': [16, 24],
+        'value_range': [0, 255],
+        'checkpoint_step': 20,
+        'checkpoint': 'best',
+        'trained_steps': steps[-1],
+        'preset': run.train.preset,
+        'seed': run.train.seed,
+        'settings': config_lib.flatten(run),
+        'definitions': {'psnr': 'dB <of images>'},
+        'versions': {'jax': '1.2.3'},
+        'commit': 'abc',
+        **content,
+      }
+    )
+  )
+  _csv(
+    evaluation / 'per_image.csv',
+    [
+      {
+        'id': name,
+        'sequence': name.split('/')[0],
+        **{key: column[i] for key, column in per_image.items()},
+      }
+      for i, name in enumerate(ids)
+    ],
+  )
   if pictures:
     for name in ('paper_figure.png', 'examples.png'):
       noise = np.random.default_rng(run.train.seed).integers(0, 256, (60, 80, 3), np.uint8)

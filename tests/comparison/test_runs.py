@@ -26,9 +26,16 @@ def test_a_finished_and_measured_run_is_complete(folder):
   assert runs.is_complete(folder, moved, 'test')
 
 
-@pytest.mark.parametrize('other', [
-    dict(seed=4), dict(seed=3, epochs=4), dict(seed=3, paired=True), dict(seed=3, steps=40),
-    dict(seed=3, best_metric='ssim')])
+@pytest.mark.parametrize(
+  'other',
+  [
+    dict(seed=4),
+    dict(seed=3, epochs=4),
+    dict(seed=3, paired=True),
+    dict(seed=3, steps=40),
+    dict(seed=3, best_metric='ssim'),
+  ],
+)
 def test_a_run_of_another_configuration_is_not(folder, other):
   assert not runs.is_complete(folder, made_up.config(**other), 'test')
 
@@ -37,8 +44,9 @@ def test_neither_is_one_that_was_measured_on_another_split(folder):
   assert not runs.is_complete(folder, made_up.config(seed=3), 'validation')
 
 
-@pytest.mark.parametrize('entries', [
-    dict(trained_steps=20), dict(checkpoint='latest'), dict(checkpoint='20')])
+@pytest.mark.parametrize(
+  'entries', [dict(trained_steps=20), dict(checkpoint='latest'), dict(checkpoint='20')]
+)
 def test_nor_one_that_was_measured_before_its_end_or_elsewhere(folder, entries):
   change(folder / 'evaluation' / 'test' / 'metrics.json', **entries)
   assert not runs.is_complete(folder, made_up.config(seed=3), 'test')
@@ -51,8 +59,7 @@ def test_nor_one_that_stopped_early(folder):
   assert not runs.is_complete(folder, made_up.config(seed=3), 'test')
 
 
-@pytest.mark.parametrize('name', [
-    'config.json', 'metrics.csv', 'evaluation/test/metrics.json'])
+@pytest.mark.parametrize('name', ['config.json', 'metrics.csv', 'evaluation/test/metrics.json'])
 @pytest.mark.parametrize('content', [None, '', '{', '[]', 'null'])
 def test_nor_one_with_a_missing_or_damaged_file(folder, name, content):
   (folder / name).unlink() if content is None else (folder / name).write_text(content)
@@ -69,15 +76,21 @@ def test_load(folder):
   assert run.evaluation == folder / 'evaluation' / 'test'
 
 
-@pytest.mark.parametrize('header, sequences', [
+@pytest.mark.parametrize(
+  'header, sequences',
+  [
     ('id,sequence,psnr\na/1,x,1\na/2,y,2\n', ('x', 'y')),
-    ('id,sequence,psnr\n1,,1\n2,,2\n', ('1', '2'))])
+    ('id,sequence,psnr\n1,,1\n2,,2\n', ('1', '2')),
+  ],
+)
 def test_an_image_without_a_sequence_stands_for_itself(folder, header, sequences):
   (folder / 'evaluation' / 'test' / 'per_image.csv').write_text(header)
   assert runs.load('a', 3, folder, 'test').sequences == sequences
 
 
-@pytest.mark.parametrize('content', [None, '', 'id,sequence,psnr\n', 'id,psnr\na,1\n', 'id,sequence,psnr\na,,x\n'])
+@pytest.mark.parametrize(
+  'content', [None, '', 'id,sequence,psnr\n', 'id,psnr\na,1\n', 'id,sequence,psnr\na,,x\n']
+)
 def test_a_damaged_table_is_named(folder, content):
   file = folder / 'evaluation' / 'test' / 'per_image.csv'
   file.unlink() if content is None else file.write_text(content)
@@ -85,12 +98,19 @@ def test_a_damaged_table_is_named(folder, content):
     runs.load('a', 3, folder, 'test')
 
 
-@pytest.mark.parametrize('entry, words', [
-    (dict(split_sha256='other'), "split's images is other"), (dict(n=13), 'number of images'),
-    (dict(image_size=[32, 32]), 'image size'), (dict(value_range=[0, 65535]), 'value range')])
+@pytest.mark.parametrize(
+  'entry, words',
+  [
+    (dict(split_sha256='other'), "split's images is other"),
+    (dict(n=13), 'number of images'),
+    (dict(image_size=[32, 32]), 'image size'),
+    (dict(value_range=[0, 65535]), 'value range'),
+  ],
+)
 def test_runs_on_other_images_are_refused_by_name(folder, tmp_path, entry, words):
   made_up.write(tmp_path / 'second', made_up.config(seed=4), **entry)
   with pytest.raises(UserError, match=words) as error:
-    runs.check_alike([runs.load('a', 3, folder, 'test'),
-                      runs.load('a', 4, tmp_path / 'second', 'test')])
+    runs.check_alike(
+      [runs.load('a', 3, folder, 'test'), runs.load('a', 4, tmp_path / 'second', 'test')]
+    )
   assert 'second cannot be compared' in str(error.value)

@@ -9,14 +9,36 @@ from cyclegan_jax.data import images
 from tests.data import corpus
 
 _PNG = b'\x89PNG\r\n\x1a\n'
-_VALUES = (0, 1, 2, 3, 4, 7, 8, 16, 32, 127, 255, 256, 32767, 65535, 10**4, 10**5, 2**20, 2**24,
-           2**31 - 1, 2**31, 2**32 - 1)
+_VALUES = (
+  0,
+  1,
+  2,
+  3,
+  4,
+  7,
+  8,
+  16,
+  32,
+  127,
+  255,
+  256,
+  32767,
+  65535,
+  10**4,
+  10**5,
+  2**20,
+  2**24,
+  2**31 - 1,
+  2**31,
+  2**32 - 1,
+)
 # Where sizes and pointers are: the start of a file, and of its directory or header.
 _HEADER_BYTES = 128
 
 
-def case(samples: list[corpus.Sample], seed: int, number: int
-         ) -> tuple[corpus.Sample, list[str], bytes]:
+def case(
+  samples: list[corpus.Sample], seed: int, number: int
+) -> tuple[corpus.Sample, list[str], bytes]:
   """The sample that a case starts from, the names of what is done to it, and the result."""
   rng = np.random.default_rng((seed, number))
   sample = samples[rng.integers(len(samples))]
@@ -48,8 +70,8 @@ def _chunks(data: bytes) -> list[tuple[bytes, bytes]]:
   """Name and content of each PNG chunk, the last one perhaps cut off."""
   found, place = [], len(_PNG)
   while place + 8 <= len(data):
-    length, = struct.unpack_from('>I', data, place)
-    found.append((data[place + 4:place + 8], data[place + 8:place + 8 + length]))
+    (length,) = struct.unpack_from('>I', data, place)
+    found.append((data[place + 4 : place + 8], data[place + 8 : place + 8 + length]))
     place += 12 + length
   return found
 
@@ -59,7 +81,7 @@ def _place(data: bytes, rng: np.random.Generator) -> int:
 
 
 def _truncate(data, other, rng):
-  return data[:_place(data, rng)]
+  return data[: _place(data, rng)]
 
 
 def _flip(data, other, rng):
@@ -73,7 +95,7 @@ def _block(data, other, rng):
   """A stretch is overwritten: with noise, zeros or ones."""
   start, length = _place(data, rng), int(rng.integers(1, 65))
   block = [rng.bytes(length), bytes(length), b'\xff' * length][rng.integers(3)]
-  return data[:start] + block + data[start + length:]
+  return data[:start] + block + data[start + length :]
 
 
 def _insert(data, other, rng):
@@ -83,7 +105,7 @@ def _insert(data, other, rng):
 
 def _delete(data, other, rng):
   start = _place(data, rng)
-  return data[:start] + data[start + int(rng.integers(1, 65)):]
+  return data[:start] + data[start + int(rng.integers(1, 65)) :]
 
 
 def _number(data, other, rng):
@@ -93,7 +115,7 @@ def _number(data, other, rng):
   end = min(len(data), _HEADER_BYTES) if rng.random() < 0.6 else len(data)
   start = int(rng.integers(max(1, end)))
   value = _VALUES[rng.integers(len(_VALUES))] % 2 ** (8 * size)
-  return data[:start] + struct.pack(order + width, value) + data[start + size:]
+  return data[:start] + struct.pack(order + width, value) + data[start + size :]
 
 
 def _tag(data, other, rng):
@@ -105,9 +127,10 @@ def _tag(data, other, rng):
   count = struct.unpack_from(order + 'H', data, start)[0]
   entry = start + 2 + 12 * int(rng.integers(max(1, min(count, 30))))
   field, width = ((0, 'H'), (2, 'H'), (4, 'I'), (8, 'I'), (8, 'H'))[rng.integers(5)]
-  value = struct.pack(order + width, _VALUES[rng.integers(len(_VALUES))]
-                      % 2 ** (8 * struct.calcsize(width)))
-  return data[:entry + field] + value + data[entry + field + len(value):]
+  value = struct.pack(
+    order + width, _VALUES[rng.integers(len(_VALUES))] % 2 ** (8 * struct.calcsize(width))
+  )
+  return data[: entry + field] + value + data[entry + field + len(value) :]
 
 
 def _chunk(data, other, rng):
@@ -146,11 +169,18 @@ def _pixels(data, other, rng):
 
 def _splice(data, other, rng):
   """The start of one file and the end of another."""
-  return data[:_place(data, rng)] + other[_place(other, rng):]
+  return data[: _place(data, rng)] + other[_place(other, rng) :]
 
 
 DAMAGES = {
-    'truncated': _truncate, 'bits flipped': _flip, 'block overwritten': _block,
-    'bytes inserted': _insert, 'bytes deleted': _delete, 'number changed': _number,
-    'TIFF tag changed': _tag, 'PNG chunk changed': _chunk,
-    'PNG pixels changed': _pixels, 'spliced': _splice}
+  'truncated': _truncate,
+  'bits flipped': _flip,
+  'block overwritten': _block,
+  'bytes inserted': _insert,
+  'bytes deleted': _delete,
+  'number changed': _number,
+  'TIFF tag changed': _tag,
+  'PNG chunk changed': _chunk,
+  'PNG pixels changed': _pixels,
+  'spliced': _splice,
+}

@@ -10,8 +10,7 @@ import time
 import numpy as np
 import pytest
 
-from cyclegan_jax import emsn
-from cyclegan_jax.data import cache, images, pipeline, views
+from cyclegan_jax.data import cache, images, pipeline, record_images
 from cyclegan_jax.data.source import Dataset, Domain, Split
 from cyclegan_jax.settings import DataConfig
 from cyclegan_jax.training import parallel
@@ -24,35 +23,55 @@ NUMBERS = itertools.count()
 KINDS = {'plain': {}, '16 bit': {'deep': True}, 'masks': {'masked': True}}
 
 
-def dataset(deep=False, masked=False, normalisation='plain'):
+def dataset(deep=False, masked=False, normalization='plain'):
   """Noise, RGB of 8 bits, IR perhaps of 16, a mask of its own for each record."""
   rng, number = np.random.default_rng(0), next(NUMBERS)
   dtype = np.uint16 if deep else np.uint8
   max_values = {'rgb': 255.0, 'ir': float(np.iinfo(dtype).max)}
   records = []
   for i in range(N):
-    noise = {'rgb': rng.integers(0, 256, (*SIZE, 3), np.uint8),
-             'ir': rng.integers(0, max_values['ir'] + 1, (*SIZE, 1), dtype)}
+    noise = {
+      'rgb': rng.integers(0, 256, (*SIZE, 3), np.uint8),
+      'ir': rng.integers(0, max_values['ir'] + 1, (*SIZE, 1), dtype),
+    }
     if masked:
       noise['mask'] = np.full((*SIZE, 1), 255, np.uint8)
-      noise['mask'][:, i:i + 6] = 0
-    records.append({**{name: images.encode_png(pixels) for name, pixels in noise.items()},
-                    'id': f'{number}/{i}'.encode(), 'sequence': b's'})
-  config = DataConfig(normalisation=normalisation)
-  domains = {name: Domain(name, channels, emsn.normalisation(name, config, max_values[name]))
-             for name, channels in (('rgb', 3), ('ir', 1))}
-  return Dataset('x', 'x', 'x', domains, {'train': Split('train', records, records, aligned=True)},
-                 has_mask=masked)
+      noise['mask'][:, i : i + 6] = 0
+    records.append(
+      {
+        **{name: images.encode_png(pixels) for name, pixels in noise.items()},
+        'id': f'{number}/{i}'.encode(),
+        'sequence': b's',
+      }
+    )
+  config = DataConfig(normalization=normalization)
+  domains = {
+    name: Domain(name, channels, normalization.normalization(name, config, max_values[name]))
+    for name, channels in (('rgb', 3), ('ir', 1))
+  }
+  return Dataset(
+    'x',
+    'x',
+    'x',
+    domains,
+    {'train': Split('train', records, records, aligned=True)},
+    has_mask=masked,
+  )
 
 
 def stream(data, config, gib, **options):
-  return iter(pipeline.batches(data, dataclasses.replace(config, cache_gib=gib), 4,
-                               parallel.sharding(), **options))
+  return iter(
+    pipeline.batches(
+      data, dataclasses.replace(config, cache_gib=gib), 4, parallel.sharding(), **options
+    )
+  )
 
 
 def take(iterator, n):
-  return [{key: np.asarray(x).reshape(4, *x.shape[2:]) for key, x in next(iterator).items()}
-          for _ in range(n)]
+  return [
+    {key: np.asarray(x).reshape(4, *x.shape[2:]) for key, x in next(iterator).items()}
+    for _ in range(n)
+  ]
 
 
 def assert_equal(batches, others):
@@ -68,10 +87,12 @@ def assert_equal(batches, others):
 def decoded(monkeypatch):
   """How often images are read, by the record's id."""
   counts, read, lock = collections.Counter(), images.read_image, threading.Lock()
+
   def counting(source, name=None):
     with lock:
       counts[name] += 1
     return read(source, name)
+
   monkeypatch.setattr(images, 'read_image', counting)
   return counts
 
@@ -82,18 +103,20 @@ def of_records(counts, data):
 
 @pytest.mark.parametrize('kind', KINDS)
 @pytest.mark.parametrize('paired', [True, False])
-@pytest.mark.parametrize('normalisation', ['plain', 'emsn', 'spectral_log'])
-def test_the_stream_is_the_same_however_much_is_kept(kind, paired, normalisation):
-  data = dataset(**KINDS[kind], normalisation=normalisation)
+@pytest.mark.parametrize('normalization', ['plain', 'emsn', 'spectral_log'])
+def test_the_stream_is_the_same_however_much_is_kept(kind, paired, normalization):
+  data = dataset(**KINDS[kind], normalization=normalization)
   config = dataclasses.replace(CONFIG, paired=paired)
-  some = pipeline.decoded_bytes(data, config) / 2 / 2 ** 30
+  some = pipeline.decoded_bytes(data, config) / 2 / 2**30
   none, part, whole = (take(stream(data, config, gib, seed=3), 8) for gib in (NONE, some, ALL))
   assert_equal(none, part)
   assert_equal(none, whole)
-  # A batch is normalised as its examples are one by one.
+  # A batch is normalized as its examples are one by one.
   examples = pipeline.examples(data, 'train', config, seed=3, train=True)
-  expected = [{key: np.stack([examples[4 * i + k][key] for k in range(4)]) for key in batch}
-              for i, batch in enumerate(none)]
+  expected = [
+    {key: np.stack([examples[4 * i + k][key] for k in range(4)]) for key in batch}
+    for i, batch in enumerate(none)
+  ]
   assert_equal(none, expected)
 
 
@@ -114,9 +137,13 @@ def test_without_memory_everything_is_decoded_each_epoch(decoded):
 def test_what_fits_is_kept_and_the_rest_decoded_each_time(decoded):
   data = dataset()
   size = pipeline.decoded_bytes(data, CONFIG) // N
-  kept = cache.Kept(data.splits['train'].rgb, lambda record: tuple(
-      views.decode(record, domain, CONFIG) for domain in data.domains.values()),
-                    cache.Room(5 * size + size // 2))
+  kept = cache.Kept(
+    data.splits['train'].rgb,
+    lambda record: tuple(
+      record_images.decode(record, domain, CONFIG) for domain in data.domains.values()
+    ),
+    cache.Room(5 * size + size // 2),
+  )
   for _ in range(3):
     for i in range(N):
       assert len(kept[i]) == 2
@@ -125,10 +152,16 @@ def test_what_fits_is_kept_and_the_rest_decoded_each_time(decoded):
 
 def test_kept_images_are_shared_read_only_and_own_their_memory():
   data = dataset(masked=True)
-  for config in (CONFIG, DataConfig(resize='none', image_size=(16, 20)),
-                 DataConfig(mask='crop', resize='none', image_size=(16, 8))):
-    kept = cache.Kept(data.splits['train'].ir, lambda record, config=config: (
-        views.decode(record, data.domains['ir'], config),), cache.Room(2 ** 20))
+  for config in (
+    CONFIG,
+    DataConfig(resize='none', image_size=(16, 20)),
+    DataConfig(mask='crop', resize='none', image_size=(16, 8)),
+  ):
+    kept = cache.Kept(
+      data.splits['train'].ir,
+      lambda record, config=config: (record_images.decode(record, data.domains['ir'], config),),
+      cache.Room(2**20),
+    )
     (image,) = kept[0]
     assert kept[0][0] is image and image.id.endswith('/0') and image.sequence == 's'
     assert image.pixels.base is None
@@ -141,10 +174,12 @@ def test_kept_images_are_shared_read_only_and_own_their_memory():
 
 def test_many_threads_that_ask_for_one_record_decode_it_once():
   calls = []
+
   def decode(record):
     calls.append(record)
     time.sleep(0.02)
-    return (views.Image('ir', np.zeros((2, 2, 1), np.uint8), None, 'x', 'x'),)
+    return (record_images.Image('ir', np.zeros((2, 2, 1), np.uint8), None, 'x', 'x'),)
+
   kept = cache.Kept(['record'], decode, cache.Room(4))
   with futures.ThreadPoolExecutor(16) as pool:
     found = list(pool.map(lambda _: kept[0], range(64)))
@@ -174,15 +209,18 @@ def test_resumes_with_another_memory():
 def test_decoded_bytes_are_those_of_the_images(kind):
   data = dataset(**KINDS[kind])
   for config in (CONFIG, DataConfig(resize='none', image_size=(16, 20))):
-    total = sum(views.decode(record, domain, config).nbytes
-                for record in data.splits['train'].rgb for domain in data.domains.values())
+    total = sum(
+      record_images.decode(record, domain, config).nbytes
+      for record in data.splits['train'].rgb
+      for domain in data.domains.values()
+    )
     assert pipeline.decoded_bytes(data, config) == total
 
 
 def test_the_budget_is_a_quarter_of_what_is_free_unless_given(monkeypatch):
-  monkeypatch.setattr(cache, 'available_memory', lambda: 8 * 2 ** 30)
-  assert cache.budget(-1.0) == 2 * 2 ** 30
-  assert cache.budget(0.0) == 0 and cache.budget(0.5) == 2 ** 29
+  monkeypatch.setattr(cache, 'available_memory', lambda: 8 * 2**30)
+  assert cache.budget(-1.0) == 2 * 2**30
+  assert cache.budget(0.0) == 0 and cache.budget(0.5) == 2**29
 
 
 def test_limits_of_control_groups_are_respected(monkeypatch, tmp_path):
@@ -193,5 +231,5 @@ def test_limits_of_control_groups_are_respected(monkeypatch, tmp_path):
     monkeypatch.setattr(cache, '_CGROUPS', tmp_path)
     cache.available_memory.cache_clear()
     free = cache.available_memory()
-    assert free == 2000 if limit != 'max' else free > 2 ** 20
+    assert free == 2000 if limit != 'max' else free > 2**20
   cache.available_memory.cache_clear()

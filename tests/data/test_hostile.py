@@ -12,9 +12,7 @@ import sys
 import tracemalloc
 import zipfile
 
-from hypothesis import given
-from hypothesis import settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 import numpy as np
 import pytest
 
@@ -33,8 +31,18 @@ SAMPLES = corpus.samples()
 NAMES = ('a b', 'two\nlines', 'a"quo\'te', 'ü 図 é', 'x' * 240, '-f', '$(true)', '%s{}', '*')
 # Calls that run, or may run, what is in a file.
 RUNS_CODE = {'eval', 'exec', 'compile', '__import__'}
-UNSAFE_MODULES = {'pickle', 'cPickle', '_pickle', 'dill', 'cloudpickle', 'joblib', 'marshal',
-                  'shelve', 'yaml', 'jsonpickle'}
+UNSAFE_MODULES = {
+  'pickle',
+  'cPickle',
+  '_pickle',
+  'dill',
+  'cloudpickle',
+  'joblib',
+  'marshal',
+  'shelve',
+  'yaml',
+  'jsonpickle',
+}
 
 
 @pytest.fixture
@@ -47,8 +55,10 @@ def one_megapixel():
 @pytest.fixture
 def no_waiting():
   """Whatever waits for another process is interrupted."""
+
   def stop(*_):
     raise AssertionError('it hangs')
+
   before = signal.signal(signal.SIGALRM, stop)
   signal.alarm(10)
   yield
@@ -104,7 +114,7 @@ def test_any_bytes(content, start):
 @settings(max_examples=300, deadline=None)
 @given(st.sampled_from(SAMPLES), st.floats(0, 1))
 def test_truncation_anywhere(sample, place):
-  read_or_refused(sample.data[:int(place * len(sample.data))])
+  read_or_refused(sample.data[: int(place * len(sample.data))])
 
 
 @settings(max_examples=500, deadline=None)
@@ -118,7 +128,7 @@ def test_length_of_a_chunk_reserves_no_memory(tmp_path):
   sample = next(s for s in SAMPLES if s.kind == 'palette, transparent')
   start = sample.data.index(b'IDAT') - 4
   path = tmp_path / 'long.png'
-  path.write_bytes(sample.data[:start] + b'\xff' * 4 + sample.data[start + 4:])
+  path.write_bytes(sample.data[:start] + b'\xff' * 4 + sample.data[start + 4 :])
   tracemalloc.start()
   try:
     with pytest.raises(images.ImageError, match='long.png.*cut off'):
@@ -130,14 +140,20 @@ def test_length_of_a_chunk_reserves_no_memory(tmp_path):
 
 def test_second_opinion_on_the_size_of_a_deep_tiff_is_not_followed():
   """Of a repeated tag Pillow and libtiff may take different ones."""
-  data = corpus.tiff(corpus.GREY16, byteorder='<')
-  start, = struct.unpack_from('<I', data, 4)
-  count, = struct.unpack_from('<H', data, start)
-  entries = data[start + 2:start + 2 + 12 * count]
+  data = corpus.tiff(corpus.GRAY16, byteorder='<')
+  (start,) = struct.unpack_from('<I', data, 4)
+  (count,) = struct.unpack_from('<H', data, start)
+  entries = data[start + 2 : start + 2 + 12 * count]
   for wide in (struct.pack('<HHII', 256, 4, 1, 2**26), struct.pack('<HHII', 277, 4, 1, 60_000)):
     for both in (wide + entries, entries + wide):
-      read_or_refused(data[:4] + struct.pack('<I', len(data)) + data[8:]
-                      + struct.pack('<H', count + 1) + both + bytes(4))
+      read_or_refused(
+        data[:4]
+        + struct.pack('<I', len(data))
+        + data[8:]
+        + struct.pack('<H', count + 1)
+        + both
+        + bytes(4)
+      )
 
 
 def test_limit_of_the_size(one_megapixel, tmp_path):
@@ -164,14 +180,25 @@ def test_limit_can_be_raised():
 
 
 def test_flag_reaches_the_images_of_a_command(tmp_path):
-  assert decoding.MAX_PIXELS // 10**6 == flags.MAX_MEGAPIXELS.default
+  assert flags.MAX_MEGAPIXELS.default == decoding.MAX_PIXELS // 10**6
   for name in ('rgb', 'ir'):
     (tmp_path / name).mkdir()
     (tmp_path / name / '1.png').write_bytes(corpus.png(np.zeros((1000, 2000, 1), np.uint8), 0))
   result = subprocess.run(
-      [sys.executable, '-m', 'experiments.check_pairs', '--dataset=folder', '--max_megapixels=1',
-       f'--source_dir={tmp_path}', f'--output={tmp_path / "out"}', f'--data_dir={tmp_path / "d"}'],
-      cwd=REPOSITORY, capture_output=True, text=True)
+    [
+      sys.executable,
+      '-m',
+      'experiments.check_pairs',
+      '--dataset=folder',
+      '--max_megapixels=1',
+      f'--source_dir={tmp_path}',
+      f'--output={tmp_path / "out"}',
+      f'--data_dir={tmp_path / "d"}',
+    ],
+    cwd=REPOSITORY,
+    capture_output=True,
+    text=True,
+  )
   assert result.returncode == 2
   assert '1.png: 2000x1000 pixels' in result.stderr and '--max_megapixels=1' in result.stderr
 
@@ -238,7 +265,7 @@ def test_odd_names_and_loops_of_folders(no_waiting, tmp_path):
   examples = [example for split in config.examples.values() for example in split]
   assert sorted(example.id for example in examples) == sorted(NAMES)
   for example in examples:
-    np.testing.assert_array_equal(images.read_image(example.ir), corpus.GREY8)
+    np.testing.assert_array_equal(images.read_image(example.ir), corpus.GRAY8)
   jobs = inputs.plan([str(source / 'rgb')], tmp_path / 'out').jobs
   assert sorted(job.target.name for job in jobs) == sorted(f'{name}.png' for name in NAMES)
   names = [located.file.stem for located in archives.walk(source / 'rgb', ('.png',))]
@@ -269,13 +296,27 @@ def unsafe(node):
   given_ = {keyword.arg: ast.unparse(keyword.value) for keyword in node.keywords}
   if name == 'torch.load':
     return given_.get('weights_only') != 'True'
-  return (name in RUNS_CODE or module.split('.')[0] in UNSAFE_MODULES
-          or function == 'read_pickle' or given_.get('allow_pickle', 'False') != 'False')
+  return (
+    name in RUNS_CODE
+    or module.split('.')[0] in UNSAFE_MODULES
+    or function == 'read_pickle'
+    or given_.get('allow_pickle', 'False') != 'False'
+  )
 
 
-@pytest.mark.parametrize('bad', [
-    'eval(x)', 'pickle.load(f)', 'yaml.load(f)', 'np.load(f, allow_pickle=True)', 'torch.load(f)',
-    'torch.load(f, weights_only=False)', 'from pickle import loads', 'exec(x)'])
+@pytest.mark.parametrize(
+  'bad',
+  [
+    'eval(x)',
+    'pickle.load(f)',
+    'yaml.load(f)',
+    'np.load(f, allow_pickle=True)',
+    'torch.load(f)',
+    'torch.load(f, weights_only=False)',
+    'from pickle import loads',
+    'exec(x)',
+  ],
+)
 def test_unsafe_calls_are_seen(bad):
   assert any(unsafe(node) for node in ast.walk(ast.parse(bad)))
 
@@ -285,6 +326,10 @@ def test_nothing_that_is_read_can_run_code():
     files = sorted((REPOSITORY / package).rglob('*.py'))
     assert files
     for file in files:
-      found = [node for node in ast.walk(ast.parse(file.read_text())) if unsafe(node)
-               and (file.name, ast.unparse(getattr(node, 'func', node))) not in BETWEEN_PROCESSES]
+      found = [
+        node
+        for node in ast.walk(ast.parse(file.read_text()))
+        if unsafe(node)
+        and (file.name, ast.unparse(getattr(node, 'func', node))) not in BETWEEN_PROCESSES
+      ]
       assert not found, f'{file}:{found[0].lineno}'

@@ -4,9 +4,7 @@ import io
 import struct
 import zlib
 
-from hypothesis import given
-from hypothesis import settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 import imagecodecs
 import numpy as np
 from PIL import Image
@@ -14,25 +12,31 @@ import pytest
 import tifffile
 
 from cyclegan_jax import errors
-from cyclegan_jax.data import decoding
-from cyclegan_jax.data import images
+from cyclegan_jax.data import decoding, images
 
 RNG = np.random.default_rng(0)
-GREY8 = RNG.integers(0, 256, (5, 7, 1), np.uint8)
+GRAY8 = RNG.integers(0, 256, (5, 7, 1), np.uint8)
 RGB8 = RNG.integers(0, 256, (5, 7, 3), np.uint8)
-GREY16 = RNG.integers(0, 65536, (5, 7, 1), np.uint16)
+GRAY16 = RNG.integers(0, 65536, (5, 7, 1), np.uint16)
 RGB16 = RNG.integers(0, 65536, (5, 7, 3), np.uint16)
 
 
-def hand_made_png(array, colour_type, extra=b''):
+def hand_made_png(array, color_type, extra=b''):
   """A PNG written chunk by chunk: an encoder that shares no code with those we use."""
+
   def chunk(name, data):
     return struct.pack('>I', len(data)) + name + data + struct.pack('>I', zlib.crc32(name + data))
+
   height, width = array.shape[:2]
   rows = b''.join(b'\0' + row.astype(array.dtype.newbyteorder('>')).tobytes() for row in array)
-  header = struct.pack('>IIBBBBB', width, height, array.itemsize * 8, colour_type, 0, 0, 0)
-  return (b'\x89PNG\r\n\x1a\n' + chunk(b'IHDR', header) + extra
-          + chunk(b'IDAT', zlib.compress(rows)) + chunk(b'IEND', b''))
+  header = struct.pack('>IIBBBBB', width, height, array.itemsize * 8, color_type, 0, 0, 0)
+  return (
+    b'\x89PNG\r\n\x1a\n'
+    + chunk(b'IHDR', header)
+    + extra
+    + chunk(b'IDAT', zlib.compress(rows))
+    + chunk(b'IEND', b'')
+  )
 
 
 def saved(image, format_, **options):
@@ -57,29 +61,38 @@ def check(tmp_path, data, expected, suffix='.img'):
   assert images.image_header(path) == (*expected.shape, expected.dtype)
 
 
-@pytest.mark.parametrize('array', [GREY8, GREY16, RGB8, RGB16], ids=['L', 'L16', 'RGB', 'RGB16'])
+@pytest.mark.parametrize('array', [GRAY8, GRAY16, RGB8, RGB16], ids=['L', 'L16', 'RGB', 'RGB16'])
 def test_reads_hand_made_png(tmp_path, array):
   check(tmp_path, hand_made_png(array, 0 if array.shape[-1] == 1 else 2), array)
 
 
-@pytest.mark.parametrize('array', [GREY8, GREY16, RGB8, RGB16], ids=['L', 'L16', 'RGB', 'RGB16'])
+@pytest.mark.parametrize('array', [GRAY8, GRAY16, RGB8, RGB16], ids=['L', 'L16', 'RGB', 'RGB16'])
 def test_drops_alpha_of_png(tmp_path, array):
   with_alpha = np.concatenate([array, array[..., :1]], -1)
   check(tmp_path, hand_made_png(with_alpha, 4 if array.shape[-1] == 1 else 6), array)
 
 
-@pytest.mark.parametrize('array', [GREY16, RGB16], ids=['L16', 'RGB16'])
-def test_transparent_colour_of_16_bit_png_is_ignored(tmp_path, array):
+@pytest.mark.parametrize('array', [GRAY16, RGB16], ids=['L16', 'RGB16'])
+def test_transparent_color_of_16_bit_png_is_ignored(tmp_path, array):
   data = struct.pack(f'>{array.shape[-1]}H', *array[0, 0])
-  extra = struct.pack('>I', len(data)) + b'tRNS' + data + struct.pack(
-      '>I', zlib.crc32(b'tRNS' + data))
+  extra = (
+    struct.pack('>I', len(data)) + b'tRNS' + data + struct.pack('>I', zlib.crc32(b'tRNS' + data))
+  )
   check(tmp_path, hand_made_png(array, 0 if array.shape[-1] == 1 else 2, extra), array)
 
 
-@pytest.mark.parametrize('options', [
-    {}, {'compression': 'zlib'}, {'compression': 'lzw', 'predictor': True}, {'byteorder': '>'},
-    {'bigtiff': True}, {'tile': (16, 16)}])
-@pytest.mark.parametrize('array', [GREY8, GREY16, RGB8, RGB16], ids=['L', 'L16', 'RGB', 'RGB16'])
+@pytest.mark.parametrize(
+  'options',
+  [
+    {},
+    {'compression': 'zlib'},
+    {'compression': 'lzw', 'predictor': True},
+    {'byteorder': '>'},
+    {'bigtiff': True},
+    {'tile': (16, 16)},
+  ],
+)
+@pytest.mark.parametrize('array', [GRAY8, GRAY16, RGB8, RGB16], ids=['L', 'L16', 'RGB', 'RGB16'])
 def test_reads_tiff(tmp_path, array, options):
   kind = 'minisblack' if array.shape[-1] == 1 else 'rgb'
   check(tmp_path, tiff(array.squeeze(), photometric=kind, **options), array)
@@ -93,37 +106,37 @@ def test_reads_planar_tiff_and_tiff_with_alpha(tmp_path, array):
   check(tmp_path, tiff(rgba, photometric='rgb', extrasamples=['unassalpha']), array)
 
 
-@pytest.mark.parametrize('array', [GREY8, GREY16])
+@pytest.mark.parametrize('array', [GRAY8, GRAY16])
 def test_inverts_tiff_in_which_white_is_zero(tmp_path, array):
   expected = np.iinfo(array.dtype).max - array
   check(tmp_path, tiff(array.squeeze(), photometric='miniswhite'), expected)
 
 
 def test_takes_first_page_of_tiff(tmp_path):
-  check(tmp_path, tiff(np.stack([GREY16, GREY16 // 2])[..., 0], photometric='minisblack'), GREY16)
+  check(tmp_path, tiff(np.stack([GRAY16, GRAY16 // 2])[..., 0], photometric='minisblack'), GRAY16)
 
 
 def test_reads_bmp_and_jpeg(tmp_path):
   check(tmp_path, saved(Image.fromarray(RGB8), 'BMP'), RGB8)
-  check(tmp_path, saved(Image.fromarray(GREY8[..., 0]), 'BMP'), GREY8)
+  check(tmp_path, saved(Image.fromarray(GRAY8[..., 0]), 'BMP'), GRAY8)
   data = saved(Image.fromarray(RGB8), 'JPEG')
   check(tmp_path, data, imagecodecs.jpeg_decode(data))
 
 
-def test_palettes_become_grey_or_rgb(tmp_path):
-  indices = Image.fromarray(GREY8[..., 0] % 4)
+def test_palettes_become_gray_or_rgb(tmp_path):
+  indices = Image.fromarray(GRAY8[..., 0] % 4)
   indices.putpalette([0, 0, 0, 9, 9, 9, 99, 99, 99, 255, 255, 255])
   values = np.array([0, 9, 99, 255], np.uint8)
-  check(tmp_path, saved(indices, 'PNG'), values[GREY8 % 4])
+  check(tmp_path, saved(indices, 'PNG'), values[GRAY8 % 4])
   palette = RGB8.reshape(-1, 3)[:4]
   indices.putpalette(palette.tobytes())
-  check(tmp_path, saved(indices, 'PNG', transparency=1), palette[GREY8[..., 0] % 4])
+  check(tmp_path, saved(indices, 'PNG', transparency=1), palette[GRAY8[..., 0] % 4])
 
 
 def test_bilevel_cmyk_and_animation(tmp_path):
-  bits = GREY8 > 127
+  bits = GRAY8 > 127
   check(tmp_path, saved(Image.fromarray(bits[..., 0]), 'PNG'), bits * np.uint8(255))
-  cmyk = Image.fromarray(np.concatenate([RGB8, 0 * GREY8], -1), 'CMYK')
+  cmyk = Image.fromarray(np.concatenate([RGB8, 0 * GRAY8], -1), 'CMYK')
   check(tmp_path, saved(cmyk, 'TIFF'), 255 - RGB8)
   frames = [Image.fromarray(RGB8), Image.fromarray(RGB8 // 2)]
   data = saved(frames[0], 'PNG', save_all=True, append_images=frames[1:])
@@ -141,9 +154,16 @@ def test_applies_exif_orientation(tmp_path, format_, orientation):
   smooth[8:, :16] = 90
   # Where each corner of the stored image belongs, from the EXIF standard's definition of the
   # 0th row and column.
-  rows, columns = {1: 'top left', 2: 'top right', 3: 'bottom right', 4: 'bottom left',
-                   5: 'left top', 6: 'right top', 7: 'right bottom', 8: 'left bottom'}[
-                       orientation].split()
+  rows, columns = {
+    1: 'top left',
+    2: 'top right',
+    3: 'bottom right',
+    4: 'bottom left',
+    5: 'left top',
+    6: 'right top',
+    7: 'right bottom',
+    8: 'left bottom',
+  }[orientation].split()
   expected = smooth if orientation < 5 else smooth.swapaxes(0, 1)
   sides = {rows, columns}
   expected = expected[::-1] if 'bottom' in sides else expected
@@ -158,17 +178,24 @@ def test_applies_exif_orientation(tmp_path, format_, orientation):
   assert images.is_plain(data) == (orientation == 1 and format_ != 'TIFF')
 
 
-@pytest.mark.parametrize('array', [GREY16, RGB16], ids=['L16', 'RGB16'])
+@pytest.mark.parametrize('array', [GRAY16, RGB16], ids=['L16', 'RGB16'])
 def test_applies_orientation_of_16_bit_tiff(tmp_path, array):
   kind = 'minisblack' if array.shape[-1] == 1 else 'rgb'
   data = tiff(array.squeeze(), photometric=kind, extratags=[(274, 'H', 1, 6, True)])
   check(tmp_path, data, np.rot90(array, -1))
 
 
-@pytest.mark.parametrize('array, kind', [
-    (GREY16.astype(np.float32), 'minisblack'), (RGB16.astype(np.float32), 'rgb'),
-    (GREY16.astype(np.float16), 'minisblack'), (GREY16.astype(np.int16), 'minisblack'),
-    (GREY16.astype(np.uint32), 'minisblack'), (GREY16.astype(np.float64), 'minisblack')])
+@pytest.mark.parametrize(
+  'array, kind',
+  [
+    (GRAY16.astype(np.float32), 'minisblack'),
+    (RGB16.astype(np.float32), 'rgb'),
+    (GRAY16.astype(np.float16), 'minisblack'),
+    (GRAY16.astype(np.int16), 'minisblack'),
+    (GRAY16.astype(np.uint32), 'minisblack'),
+    (GRAY16.astype(np.float64), 'minisblack'),
+  ],
+)
 def test_refuses_float_signed_and_32_bit_tiff(tmp_path, array, kind):
   path = tmp_path / 'radiometric.tiff'
   path.write_bytes(tiff(array.squeeze(), photometric=kind))
@@ -177,9 +204,17 @@ def test_refuses_float_signed_and_32_bit_tiff(tmp_path, array, kind):
       read(path)
 
 
-@pytest.mark.parametrize('content, found', [
-    (b'', 'zero bytes'), (b'hello, I am text', 'not an image'), (b'GIF89a' + bytes(50), 'GIF89a'),
-    (b'\x89PNG\r\n\x1a\n', 'bad.png'), (b'\xff\xd8\xff', 'bad.png'), (b'II*\0', 'bad.png')])
+@pytest.mark.parametrize(
+  'content, found',
+  [
+    (b'', 'zero bytes'),
+    (b'hello, I am text', 'not an image'),
+    (b'GIF89a' + bytes(50), 'GIF89a'),
+    (b'\x89PNG\r\n\x1a\n', 'bad.png'),
+    (b'\xff\xd8\xff', 'bad.png'),
+    (b'II*\0', 'bad.png'),
+  ],
+)
 def test_bad_files_are_named(tmp_path, content, found):
   path = tmp_path / 'bad.png'
   path.write_bytes(content)
@@ -200,11 +235,18 @@ def test_missing_files_and_folders_are_named(tmp_path):
     images.read_image(b'nonsense', name='frame 7')
 
 
-@pytest.mark.parametrize('data', [
-    hand_made_png(GREY8, 0), hand_made_png(RGB16, 2), saved(Image.fromarray(RGB8), 'BMP'),
-    tiff(GREY16[..., 0]), tiff(RGB16, photometric='rgb'),
-    saved(Image.fromarray(RNG.integers(0, 256, (64, 64, 3), np.uint8)), 'JPEG')],
-    ids=['png', 'png16', 'bmp', 'tiff16', 'tiff48', 'jpeg'])
+@pytest.mark.parametrize(
+  'data',
+  [
+    hand_made_png(GRAY8, 0),
+    hand_made_png(RGB16, 2),
+    saved(Image.fromarray(RGB8), 'BMP'),
+    tiff(GRAY16[..., 0]),
+    tiff(RGB16, photometric='rgb'),
+    saved(Image.fromarray(RNG.integers(0, 256, (64, 64, 3), np.uint8)), 'JPEG'),
+  ],
+  ids=['png', 'png16', 'bmp', 'tiff16', 'tiff48', 'jpeg'],
+)
 @pytest.mark.filterwarnings('ignore:Truncated')
 def test_truncated_files_are_refused(data):
   with pytest.raises(images.ImageError, match='half'):
@@ -214,8 +256,7 @@ def test_truncated_files_are_refused(data):
 @pytest.mark.filterwarnings('ignore:Image size')  # Pillow warns too, from its own level on.
 @pytest.mark.parametrize('width', [decoding.MAX_PIXELS // 100, 2**20, 2**30])
 def test_decompression_bombs_are_refused(tmp_path, width):
-  bomb = hand_made_png(GREY8, 0).replace(
-      struct.pack('>II', 7, 5), struct.pack('>II', width, 200))
+  bomb = hand_made_png(GRAY8, 0).replace(struct.pack('>II', 7, 5), struct.pack('>II', width, 200))
   # Replacing the sizes breaks the header's checksum, which Pillow verifies.
   bomb = bomb[:29] + struct.pack('>I', zlib.crc32(bomb[12:29])) + bomb[33:]
   path = tmp_path / 'bomb.png'
@@ -229,8 +270,13 @@ def test_decompression_bombs_are_refused(tmp_path, width):
 @settings(max_examples=150, deadline=None)
 @given(st.sampled_from([0, 1, 2, 3, 4]), st.data())
 def test_damaged_files_raise_nothing_but_image_errors(kind, data):
-  good = [hand_made_png(RGB16, 2), hand_made_png(GREY8, 0), tiff(RGB16, photometric='rgb'),
-          tiff(GREY16[..., 0], compression='zlib'), saved(Image.fromarray(RGB8), 'JPEG')][kind]
+  good = [
+    hand_made_png(RGB16, 2),
+    hand_made_png(GRAY8, 0),
+    tiff(RGB16, photometric='rgb'),
+    tiff(GRAY16[..., 0], compression='zlib'),
+    saved(Image.fromarray(RGB8), 'JPEG'),
+  ][kind]
   damaged = bytearray(good)
   for _ in range(data.draw(st.integers(1, 4))):
     damaged[data.draw(st.integers(0, len(good) - 1))] = data.draw(st.integers(0, 255))

@@ -2,28 +2,23 @@
 
 import os
 
-from hypothesis import given
-from hypothesis import settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from hypothesis.extra import numpy as hnp
 import imagecodecs
 import numpy as np
 from PIL import Image
 import pytest
-from skimage import color
-from skimage import io as skio
+from skimage import color, io as skio
 
 from cyclegan_jax.data import images
-from tests.data.test_images import GREY8
-from tests.data.test_images import GREY16
-from tests.data.test_images import RGB8
-from tests.data.test_images import RGB16
-from tests.data.test_images import RNG
-from tests.data.test_images import saved
+from tests.data.test_images import GRAY8, GRAY16, RGB8, RGB16, RNG, saved
 
 ARRAYS = st.tuples(
-    st.sampled_from([np.uint8, np.uint16]), st.integers(1, 9), st.integers(1, 9),
-    st.sampled_from([1, 3])).flatmap(lambda t: hnp.arrays(t[0], t[1:]))
+  st.sampled_from([np.uint8, np.uint16]),
+  st.integers(1, 9),
+  st.integers(1, 9),
+  st.sampled_from([1, 3]),
+).flatmap(lambda t: hnp.arrays(t[0], t[1:]))
 
 
 @settings(max_examples=100, deadline=None)
@@ -36,13 +31,15 @@ def test_png_round_trip_is_lossless(array):
 
 
 def test_encode_png_takes_views():
-  for array in (GREY8, RGB8, GREY16, RGB16):
-    np.testing.assert_array_equal(images.read_image(images.encode_png(array[::2, ::-1])),
-                                  array[::2, ::-1])
+  for array in (GRAY8, RGB8, GRAY16, RGB16):
+    np.testing.assert_array_equal(
+      images.read_image(images.encode_png(array[::2, ::-1])), array[::2, ::-1]
+    )
 
 
-@pytest.mark.parametrize('array', [
-    GREY8[..., 0], GREY8.astype(float), np.zeros((2, 2, 4), np.uint8), GREY8[:0]])
+@pytest.mark.parametrize(
+  'array', [GRAY8[..., 0], GRAY8.astype(float), np.zeros((2, 2, 4), np.uint8), GRAY8[:0]]
+)
 def test_encode_png_refuses_other_arrays(array):
   with pytest.raises(ValueError, match='images are'):
     images.encode_png(array)
@@ -77,7 +74,7 @@ def test_area_undoes_repetition_and_averages_blocks(array, rows, columns):
   np.testing.assert_array_equal(images.resize(array, large.shape[:2]), large)
 
 
-@pytest.mark.parametrize('array', [RGB8, GREY16, RGB16])
+@pytest.mark.parametrize('array', [RGB8, GRAY16, RGB16])
 def test_area_is_the_mean_of_each_block(array):
   array = np.tile(array, (2, 2, 1))[:8, :12]
   got = images.resize(array, (4, 4))
@@ -124,33 +121,33 @@ def test_luminance(array):
 
 
 def test_channels_repeat_and_merge_exactly():
-  for grey in (GREY8, GREY16):
-    three = images.to_channels(grey, 3, 'a')
+  for gray in (GRAY8, GRAY16):
+    three = images.to_channels(gray, 3, 'a')
     assert three.shape == (5, 7, 3)
-    np.testing.assert_array_equal(images.to_channels(three, 1, 'a'), grey)
-    assert images.to_channels(grey, 1, 'a') is grey
+    np.testing.assert_array_equal(images.to_channels(three, 1, 'a'), gray)
+    assert images.to_channels(gray, 1, 'a') is gray
 
 
 @pytest.mark.parametrize('dtype', [np.uint8, np.uint16])
 def test_channels_allow_for_the_chroma_of_jpeg(dtype):
-  grey = np.linspace(20, 200, 64 * 64).reshape(64, 64, 1)
-  three = grey + RNG.normal(0, 1, (64, 64, 3))  # A spread of 1.7 levels on average.
+  gray = np.linspace(20, 200, 64 * 64).reshape(64, 64, 1)
+  three = gray + RNG.normal(0, 1, (64, 64, 3))  # A spread of 1.7 levels on average.
   scale = np.iinfo(dtype).max // 255
   merged = images.to_channels((three * scale).astype(dtype), 1, 'a')
   assert merged.dtype == dtype
-  assert abs(merged / scale - grey).mean() < 1.5
-  data = saved(Image.fromarray(grey[..., 0].astype(np.uint8)).convert('RGB'), 'JPEG', quality=50)
+  assert abs(merged / scale - gray).mean() < 1.5
+  data = saved(Image.fromarray(gray[..., 0].astype(np.uint8)).convert('RGB'), 'JPEG', quality=50)
   assert images.to_channels(images.read_image(data), 1, 'a').shape == (64, 64, 1)
 
 
 @pytest.mark.parametrize('dtype', [np.uint8, np.uint16])
-def test_false_colour_is_refused(dtype):
+def test_false_color_is_refused(dtype):
   scale = np.iinfo(dtype).max // 255
   heat = np.zeros((64, 64, 3), dtype)
   heat[..., 0] = np.arange(64) * 3 * scale
-  with pytest.raises(images.ImageError, match='hot.jpg.*false colour.*radiometric'):
+  with pytest.raises(images.ImageError, match='hot.jpg.*false color.*radiometric'):
     images.to_channels(heat, 1, 'hot.jpg')
   alarm = np.full((64, 64, 3), 100 * scale, dtype)
-  alarm[:4, :4] = np.array([255, 0, 0]) * scale  # Only the hottest 0.4 % are coloured.
-  with pytest.raises(images.ImageError, match='hot.jpg.*false colour'):
+  alarm[:4, :4] = np.array([255, 0, 0]) * scale  # Only the hottest 0.4 % are colored.
+  with pytest.raises(images.ImageError, match='hot.jpg.*false color'):
     images.to_channels(alarm, 1, 'hot.jpg')

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from cyclegan_jax import emsn
+from cyclegan_jax import normalization
 from cyclegan_jax.data import images, masks, pipeline
 from cyclegan_jax.data.source import Dataset, Domain, Split
 from cyclegan_jax.errors import UserError
@@ -16,7 +16,7 @@ SIZE = (24, 32)
 
 def framed(top=3, bottom=0, left=5, right=2):
   mask = np.zeros((*SIZE, 1), np.uint8)
-  mask[top:SIZE[0] - bottom, left:SIZE[1] - right] = 255
+  mask[top : SIZE[0] - bottom, left : SIZE[1] - right] = 255
   return mask
 
 
@@ -24,13 +24,23 @@ def dataset(mask, n=3, config=DataConfig()):
   """Records whose IR image is 200 where it is valid and 90 elsewhere."""
   rng = np.random.default_rng(0)
   ir = np.where(mask == 255, 200, 90).astype(np.uint8)
-  records = [{'rgb': images.encode_png(rng.integers(0, 256, (*SIZE, 3), np.uint8)),
-              'ir': images.encode_png(ir), 'mask': images.encode_png(mask),
-              'id': f's/{i}'.encode(), 'sequence': b's'} for i in range(n)]
-  domains = {name: Domain(name, channels, emsn.normalisation(name, config))
-             for name, channels in (('rgb', 3), ('ir', 1))}
-  return Dataset('x', 'x', 'x', domains, {'train': Split('train', records, records, aligned=True)},
-                 has_mask=True)
+  records = [
+    {
+      'rgb': images.encode_png(rng.integers(0, 256, (*SIZE, 3), np.uint8)),
+      'ir': images.encode_png(ir),
+      'mask': images.encode_png(mask),
+      'id': f's/{i}'.encode(),
+      'sequence': b's',
+    }
+    for i in range(n)
+  ]
+  domains = {
+    name: Domain(name, channels, normalization.normalization(name, config))
+    for name, channels in (('rgb', 3), ('ir', 1))
+  }
+  return Dataset(
+    'x', 'x', 'x', domains, {'train': Split('train', records, records, aligned=True)}, has_mask=True
+  )
 
 
 @pytest.mark.parametrize('method', ['area', 'bicubic'])
@@ -42,8 +52,12 @@ def test_a_valid_pixel_is_made_of_valid_pixels_only(method, size):
   valid = masks.read(images.encode_png(mask), size, method)
   assert valid.shape == (*size, 1) and valid.dtype == bool and 0.2 < valid.mean() < 1
   image = np.random.default_rng(1).integers(0, 256, (*SIZE, 1), np.uint8)
-  black, white = (masks.resize(np.where(mask == 255, image, other).astype(np.uint8),
-                               images.encode_png(mask), size, method) for other in (0, 255))
+  black, white = (
+    masks.resize(
+      np.where(mask == 255, image, other).astype(np.uint8), images.encode_png(mask), size, method
+    )
+    for other in (0, 255)
+  )
   np.testing.assert_array_equal(black[valid], white[valid])
 
 
@@ -75,7 +89,7 @@ def test_box_is_the_valid_rectangle():
 def test_box_of_a_wedge_is_valid_and_nearly_the_largest():
   wedge = np.full((*SIZE, 1), 255, np.uint8)
   for row in range(SIZE[0]):
-    wedge[row, :row // 6] = 0
+    wedge[row, : row // 6] = 0
   rows, columns = masks.valid_box(images.encode_png(wedge), 'x')
   assert (wedge[rows, columns] == 255).all() and wedge[rows, columns].size >= 24 * 28
 
@@ -96,18 +110,19 @@ def test_masks_are_cut_and_mirrored_like_their_images(paired):
     example = examples[i]
     assert example['ir_mask'].shape == example['rgb_mask'].shape == (16, 20, 1)
     np.testing.assert_allclose(
-        example['ir'], np.where(example['ir_mask'], 200 / 127.5 - 1, -1), atol=1e-6)
+      example['ir'], np.where(example['ir_mask'], 200 / 127.5 - 1, -1), atol=1e-6
+    )
     assert not paired or (example['ir_mask'] == example['rgb_mask']).all()
     seen.add(example['ir_mask'].tobytes())
   assert len(seen) > 5
 
 
-@pytest.mark.parametrize('normalisation', ['emsn', 'spectral_linear', 'spectral_log'])
-def test_pixels_without_data_are_black_in_every_normalisation(normalisation):
-  config = DataConfig(paired=True, resize='none', image_size=SIZE, normalisation=normalisation)
+@pytest.mark.parametrize('normalization', ['emsn', 'spectral_linear', 'spectral_log'])
+def test_pixels_without_data_are_black_in_every_normalization(normalization):
+  config = DataConfig(paired=True, resize='none', image_size=SIZE, normalization=normalization)
   data = dataset(framed(), config=config)
   example = pipeline.examples(data, 'train', config)[0]
-  pixels = emsn.to_pixels(data.domains['ir'].normalisation, example['ir'])
+  pixels = normalization.to_pixels(data.domains['ir'].normalization, example['ir'])
   np.testing.assert_array_equal(pixels, np.where(example['ir_mask'], 200, 0))
   assert not example['ir_mask'].all() and example['ir_mask'].any()
 

@@ -5,17 +5,22 @@ import dataclasses
 import numpy as np
 import pytest
 
-import datasets
 from cyclegan_jax.data import pipeline
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.settings import DataConfig
 from cyclegan_jax.training import parallel
+import datasets
 
 
 @pytest.fixture(scope='module')
 def config(pairs, data_dir):
-  return DataConfig(dataset='folder', source_dir=str(pairs), data_dir=str(data_dir), paired=True,
-                    image_size=(16, 16))
+  return DataConfig(
+    dataset='folder',
+    source_dir=str(pairs),
+    data_dir=str(data_dir),
+    paired=True,
+    image_size=(16, 16),
+  )
 
 
 @pytest.fixture(scope='module')
@@ -50,12 +55,13 @@ def test_an_epoch_has_every_example_once_and_the_next_another_order(dataset, con
 
 
 def test_order_is_a_function_of_the_seed(dataset, config):
-  orders = [ids(pipeline.examples(dataset, 'train', config, seed=seed, train=True), 9)
-            for seed in (0, 0, 1)]
+  orders = [
+    ids(pipeline.examples(dataset, 'train', config, seed=seed, train=True), 9) for seed in (0, 0, 1)
+  ]
   assert orders[0] == orders[1] != orders[2]
 
 
-def test_neighbouring_seeds_share_no_order(dataset, config):
+def test_neighboring_seeds_share_no_order(dataset, config):
   config = dataclasses.replace(config, paired=False)
   orders = []
   for seed in range(3):
@@ -85,8 +91,9 @@ def test_pairs_are_cropped_and_mirrored_alike_and_strangers_are_not(dataset, con
     again.setdefault(example['id'], []).append(example['rgb'])
   # The same image comes at another place in later epochs.
   assert any(not np.array_equal(views[0], views[1]) for views in again.values() if len(views) > 1)
-  unpaired = pipeline.examples(dataset, 'train', dataclasses.replace(config, paired=False),
-                               train=True)
+  unpaired = pipeline.examples(
+    dataset, 'train', dataclasses.replace(config, paired=False), train=True
+  )
   same = [unpaired[i] for i in range(8 * n)]
   same = [example for example in same if example['id'] == example['ir_id']]
   assert same and not all(is_a_pair(example) for example in same)
@@ -100,11 +107,12 @@ def test_every_crop_and_both_sides_occur(dataset, config):
   assert len(views) == n * 3 * 2
 
 
-def test_evaluation_is_in_stored_order_from_the_centre(dataset, config):
+def test_evaluation_is_in_stored_order_from_the_center(dataset, config):
   config = dataclasses.replace(config, load_size=(20, 20), flip=True)
   examples = pipeline.examples(dataset, 'train', config)
-  whole = pipeline.examples(dataset, 'train', dataclasses.replace(
-      config, image_size=(20, 20), load_size=(0, 0)))
+  whole = pipeline.examples(
+    dataset, 'train', dataclasses.replace(config, image_size=(20, 20), load_size=(0, 0))
+  )
   assert len(examples) == len(dataset.splits['train'])
   for i in (0, 3):
     np.testing.assert_array_equal(examples[i]['ir'], whole[i]['ir'][2:18, 2:18])
@@ -112,29 +120,37 @@ def test_evaluation_is_in_stored_order_from_the_centre(dataset, config):
 
 def test_emsn_is_mapped_in(dataset, config):
   plain = pipeline.examples(dataset, 'train', config)[0]
-  emsn = datasets.load('folder', 'train', emsn=True, source_dir=config.source_dir,
-                       data_dir=config.data_dir, image_size=(16, 16))[0]
+  emsn = datasets.load(
+    'folder',
+    'train',
+    emsn=True,
+    source_dir=config.source_dir,
+    data_dir=config.data_dir,
+    image_size=(16, 16),
+  )[0]
   assert emsn['id'] == plain['id']
   np.testing.assert_allclose(emsn['ir'], plain['ir'], atol=1e-6)
 
 
-@pytest.mark.parametrize('normalisation', ['spectral_linear', 'spectral_log'])
-def test_spectral_normalisations_are_mapped_in(config, normalisation):
+@pytest.mark.parametrize('normalization', ['spectral_linear', 'spectral_log'])
+def test_spectral_normalizations_are_mapped_in(config, normalization):
   options = dict(source_dir=config.source_dir, data_dir=config.data_dir, image_size=(16, 16))
   plain = datasets.load('folder', 'train', **options)[0]
-  example = datasets.load('folder', 'train', normalisation=normalisation, ir_band='lwir',
-                          **options)[0]
-  scale = np.asarray if normalisation == 'spectral_linear' else np.log
+  example = datasets.load(
+    'folder', 'train', normalization=normalization, ir_band='lwir', **options
+  )[0]
+  scale = np.asarray if normalization == 'spectral_linear' else np.log
   for name, (low, high) in (('rgb', (380, 750)), ('ir', (7500, 14000))):
     wavelength = low + (high - low) * (plain[name].astype(np.float64) + 1) / 2
     axis = scale(380), scale(14000)
     np.testing.assert_allclose(
-        example[name], 2 * (scale(wavelength) - axis[0]) / (axis[1] - axis[0]) - 1, atol=1e-6)
+      example[name], 2 * (scale(wavelength) - axis[0]) / (axis[1] - axis[0]) - 1, atol=1e-6
+    )
 
 
 def test_the_shorthand_of_load_may_not_contradict():
-  with pytest.raises(UserError, match='--emsn and --normalisation=spectral_log'):
-    datasets.load('folder', emsn=True, normalisation='spectral_log')
+  with pytest.raises(UserError, match='--emsn and --normalization=spectral_log'):
+    datasets.load('folder', emsn=True, normalization='spectral_log')
 
 
 def test_batches_lie_on_the_devices_and_resume(dataset, config):
@@ -144,8 +160,9 @@ def test_batches_lie_on_the_devices_and_resume(dataset, config):
   seen = [next(iterator) for _ in range(3)]
   assert seen[0]['rgb'].shape == (4, 2, 16, 16, 3) and seen[0]['ir'].shape == (4, 2, 16, 16, 1)
   assert len(seen[0]['rgb'].addressable_shards) == 4
-  np.testing.assert_array_equal(np.asarray(seen[0]['ir']).reshape(8, 16, 16, 1)[5],
-                                examples[5]['ir'])
+  np.testing.assert_array_equal(
+    np.asarray(seen[0]['ir']).reshape(8, 16, 16, 1)[5], examples[5]['ir']
+  )
   state = iterator.get_state()
   expected = [next(iterator) for _ in range(4)]  # across an epoch's end
   other = iter(pipeline.batches(dataset, config, 8, parallel.sharding()))
@@ -169,6 +186,7 @@ def test_missing_split_is_said(dataset, config):
 @pytest.mark.parametrize('count', [2, 4])
 def test_processes_together_read_the_batches_of_one(dataset, config, paired, count):
   import jax
+
   config = dataclasses.replace(config, paired=paired, load_size=(20, 20), flip=True)
   sharding = parallel.sharding()
   one = iter(pipeline.batches(dataset, config, 8, sharding, seed=3))
@@ -176,17 +194,17 @@ def test_processes_together_read_the_batches_of_one(dataset, config, paired, cou
   parts, states = [], []
   for index in range(count):
     devices = jax.sharding.NamedSharding(
-        jax.sharding.Mesh(np.array(jax.devices()[:4 // count]), ('devices',)), sharding.spec)
+      jax.sharding.Mesh(np.array(jax.devices()[: 4 // count]), ('devices',)), sharding.spec
+    )
     own = iter(pipeline.batches(dataset, config, 8, devices, seed=3, process=(index, count)))
     parts.append([next(own) for _ in range(7)])
     states.append(own.get_state())
   for step, batch in enumerate(whole):
     for key, rows in batch.items():
       assert parts[0][step][key].shape == (4 // count, 2, *rows.shape[2:])
-      np.testing.assert_array_equal(
-          np.concatenate([part[step][key] for part in parts]), rows)
+      np.testing.assert_array_equal(np.concatenate([part[step][key] for part in parts]), rows)
   # The place in the data is the same for all, and for any other number of them.
   assert all(state == one.get_state() for state in states)
   resumed = iter(pipeline.batches(dataset, config, 8, devices, seed=3, process=(1, count)))
   resumed.set_state(one.get_state())
-  np.testing.assert_array_equal(next(resumed)['rgb'], next(one)['rgb'][4 // count:][:4 // count])
+  np.testing.assert_array_equal(next(resumed)['rgb'], next(one)['rgb'][4 // count :][: 4 // count])

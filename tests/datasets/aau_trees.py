@@ -47,32 +47,42 @@ class Rig:
   def to_thermal(self, points):
     """True projection of points [..., 3] in mm by the thermal camera, by OpenCV."""
     cv2 = opencv()
-    seen = cv2.projectPoints(points.reshape(-1, 1, 3).astype(float), cv2.Rodrigues(self.turn)[0],
-                             self.step, self.thermal, self.thermal_lens)[0]
+    seen = cv2.projectPoints(
+      points.reshape(-1, 1, 3).astype(float),
+      cv2.Rodrigues(self.turn)[0],
+      self.step,
+      self.thermal,
+      self.thermal_lens,
+    )[0]
     return seen.reshape(*points.shape[:-1], 2)
 
   def rays(self):
     """Directions [height, width, 3] in which the RGB pixels look, z 1, by OpenCV."""
     cv2 = opencv()
     criteria = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 100, 1e-12)
-    ideal = cv2.undistortPoints(self.pixels().reshape(-1, 1, 2), self.rgb, self.rgb_lens,
-                                criteria=criteria)
+    ideal = cv2.undistortPoints(
+      self.pixels().reshape(-1, 1, 2), self.rgb, self.rgb_lens, criteria=criteria
+    )
     shape = self.height, self.width
     return np.concatenate((ideal.reshape(*shape, 2), np.ones((*shape, 1))), -1)
 
   def planes(self):
-    """Homographies [N, 3, 3] and centres of boards that face the RGB camera."""
+    """Homographies [N, 3, 3] and centers of boards that face the RGB camera."""
     x, y = np.meshgrid(np.linspace(-0.5, 0.5, 3), np.linspace(-0.4, 0.4, 3))
-    centres = np.stack([depth * np.array((a, b, 1))
-                        for depth in self.depths for a, b in zip(x.ravel(), y.ravel())])
+    centers = np.stack(
+      [depth * np.array((a, b, 1)) for depth in self.depths for a, b in zip(x.ravel(), y.ravel())]
+    )
     normal = np.array([0, 0, 1.0])
-    homographies = np.stack([
+    homographies = np.stack(
+      [
         self.thermal @ (self.turn + np.outer(self.step, normal) / z) @ np.linalg.inv(self.rgb)
-        for z in centres[:, 2]])
-    return homographies, centres
+        for z in centers[:, 2]
+      ]
+    )
+    return homographies, centers
 
-  def centres_thermal(self, centres):
-    return centres @ self.turn.T + self.step
+  def centers_thermal(self, centers):
+    return centers @ self.turn.T + self.step
 
   def depth_camera(self, depth):
     """The raw 16-bit image of a scene whose depth is given for ideal RGB pixels as f(x, y)."""
@@ -86,21 +96,31 @@ class Rig:
 
   def values(self):
     """Everything that calibVars.yml holds."""
-    homographies, centres = self.planes()
+    homographies, centers = self.planes()
     to_depth = (self.zoom * self.pixels() + self.shift).astype(np.float32)
     to_rgb = ((self.pixels() - self.shift) / self.zoom).astype(np.float32)
     return {
-        'rgbCamMat': self.rgb, 'rgbDistCoeff': self.rgb_lens[None], 'tCamMat': self.thermal,
-        'tDistCoeff': self.thermal_lens[:, None], 'WIDTH': self.width, 'HEIGHT': self.height,
-        'rgbToDCalX': to_depth[..., 0], 'rgbToDCalY': to_depth[..., 1],
-        'dToRgbCalX': to_rgb[..., 0], 'dToRgbCalY': to_rgb[..., 1],
-        'planarHom': np.concatenate(homographies, 1),
-        'planarHomInv': np.concatenate(np.linalg.inv(homographies), 1),
-        'homDepthCentersRgb': centres, 'homDepthCentersT': self.centres_thermal(centres),
-        'depthCoeffA': self.scale, 'depthCoeffB': self.offset, 'defaultDepth': 1500.0,
-        'UNDISTORT_IMAGES': 1, 'depthProximityThreshold': 50.0,
-        'nbrClustersForDepthOutlierRemoval': 3,
-        'discardedHomographies': np.array([[0, 7]], np.int32),
+      'rgbCamMat': self.rgb,
+      'rgbDistCoeff': self.rgb_lens[None],
+      'tCamMat': self.thermal,
+      'tDistCoeff': self.thermal_lens[:, None],
+      'WIDTH': self.width,
+      'HEIGHT': self.height,
+      'rgbToDCalX': to_depth[..., 0],
+      'rgbToDCalY': to_depth[..., 1],
+      'dToRgbCalX': to_rgb[..., 0],
+      'dToRgbCalY': to_rgb[..., 1],
+      'planarHom': np.concatenate(homographies, 1),
+      'planarHomInv': np.concatenate(np.linalg.inv(homographies), 1),
+      'homDepthCentersRgb': centers,
+      'homDepthCentersT': self.centers_thermal(centers),
+      'depthCoeffA': self.scale,
+      'depthCoeffB': self.offset,
+      'defaultDepth': 1500.0,
+      'UNDISTORT_IMAGES': 1,
+      'depthProximityThreshold': 50.0,
+      'nbrClustersForDepthOutlierRemoval': 3,
+      'discardedHomographies': np.array([[0, 7]], np.int32),
     }
 
 
@@ -154,13 +174,14 @@ def thermal_picture(seed, size=SIZE):
 def people(frame, size=SIZE):
   """Labels: two people, who walk to the right."""
   labels = np.zeros((*size, 1), np.uint8)
-  labels[8:18, 4 + frame:9 + frame] = 1
+  labels[8:18, 4 + frame : 9 + frame] = 1
   labels[6:16, 18:22] = 2
   return labels
 
 
 def deep_png(array):
   import imagecodecs
+
   return bytes(imagecodecs.png_encode(np.ascontiguousarray(array)))
 
 
@@ -196,12 +217,14 @@ def annotations(scene, stems):
   """The published columns; a frame has a row for each person, with cells beyond the header."""
   if scene == '2':
     lines = ['Mask file;Thermal file;Object ID']
-    lines += [f'{stem}.png;SyncT/{stem}.png;{person};0;232 409' for stem in stems
-              for person in (1, 2)]
+    lines += [
+      f'{stem}.png;SyncT/{stem}.png;{person};0;232 409' for stem in stems for person in (1, 2)
+    ]
   else:
     lines = ['Thermal mask file;Thermal file;Object ID;']
-    lines += [f'./thermalMasks/{stem}.png;SyncT/{stem}.jpg;{person};' for stem in stems
-              for person in (1, 2)]
+    lines += [
+      f'./thermalMasks/{stem}.png;SyncT/{stem}.jpg;{person};' for stem in stems for person in (1, 2)
+    ]
   return ('\ufeff' + '\r\n'.join(lines) + '\r\n').encode()
 
 

@@ -8,17 +8,10 @@ import tensorflow_datasets as tfds
 
 from cyclegan_jax import errors
 from cyclegan_jax.data import images
-from datasets.aau import aau_dataset_builder as aau
-from datasets.aau import calibration as calibration_lib
-from datasets.aau import registration
+from datasets.aau import aau_dataset_builder as aau, calibration as calibration_lib, registration
 from tests.datasets import aau_trees
-from tests.datasets.aau_trees import deep_png
-from tests.datasets.aau_trees import SIZE
-from tests.datasets.aau_trees import tree
-from tests.datasets.aau_trees import without
-from tests.datasets.aau_trees import zipped
-from tests.datasets.test_osu import encoded
-from tests.datasets.test_osu import put
+from tests.datasets.aau_trees import deep_png, SIZE, tree, without, zipped
+from tests.datasets.test_osu import encoded, put
 
 pytestmark = pytest.mark.usefixtures('no_progress_bars')
 IMAGES = ('rgb', 'ir', 'mask', 'rgb_people', 'ir_people')
@@ -33,8 +26,10 @@ def prepare(source, data_dir, **options):
 def stored(builder):
   """Split -> id -> example, with the images as stored."""
   skip = {name: tfds.decode.SkipDecoding() for name in IMAGES}
-  return {split: {e['id'].decode(): e for e in builder.as_data_source(split, decoders=skip)}
-          for split in builder.info.splits}
+  return {
+    split: {e['id'].decode(): e for e in builder.as_data_source(split, decoders=skip)}
+    for split in builder.info.splits
+  }
 
 
 def records(builder):
@@ -49,8 +44,8 @@ def test_pairs_are_prepared_and_read_back_without_registration(tmp_path):
   found = tree()
   builder = prepare(put(tmp_path / 'source', found), tmp_path / 'prepared')
   assert {split: sorted(examples) for split, examples in stored(builder).items()} == {
-      split: [pair.id for pair in pairs]
-      for split, pairs in builder.builder_config.examples.items()}
+    split: [pair.id for pair in pairs] for split, pairs in builder.builder_config.examples.items()
+  }
   for id_, record in records(builder).items():
     scene, frame = id_.split('/')
     home = f'TrimodalDataset/Scene {scene}'
@@ -67,12 +62,15 @@ def test_pairs_are_prepared_and_read_back_without_registration(tmp_path):
     assert record['sequence'].decode() == scene
 
 
-def test_grey_thermal_files_are_stored_as_they_are(tmp_path):
-  found = {path: encoded(aau_trees.picture(1, 1), 'png') if '/SyncT/' in path else data
-           for path, data in tree(4).items()}
+def test_gray_thermal_files_are_stored_as_they_are(tmp_path):
+  found = {
+    path: encoded(aau_trees.picture(1, 1), 'png') if '/SyncT/' in path else data
+    for path, data in tree(4).items()
+  }
   builder = prepare(put(tmp_path / 'source', found), tmp_path / 'prepared')
   assert {record['ir'] for record in records(builder).values()} == {
-      encoded(aau_trees.picture(1, 1), 'png')}
+    encoded(aau_trees.picture(1, 1), 'png')
+  }
 
 
 def test_zip_and_folders_give_the_same_copy(tmp_path):
@@ -88,9 +86,14 @@ def test_zip_and_folders_give_the_same_copy(tmp_path):
 
 
 def test_thermal_frames_of_another_size_are_resized(tmp_path):
-  found = {path: encoded(aau_trees.thermal_picture(1, (48, 64)), 'png') if '/SyncT/' in path
-           else encoded(aau_trees.people(2).repeat(2, 0).repeat(2, 1), 'png')
-           if 'thermalMasks' in path else data for path, data in tree(2).items()}
+  found = {
+    path: encoded(aau_trees.thermal_picture(1, (48, 64)), 'png')
+    if '/SyncT/' in path
+    else encoded(aau_trees.people(2).repeat(2, 0).repeat(2, 1), 'png')
+    if 'thermalMasks' in path
+    else data
+    for path, data in tree(2).items()
+  }
   builder = prepare(put(tmp_path / 'source', found), tmp_path / 'prepared')
   record = records(builder)['1/00085']
   ir, mask, ir_people = decoded(record, 'ir', 'mask', 'ir_people')
@@ -108,8 +111,12 @@ def test_frames_and_people_are_registered(mode, tmp_path):
   raw = np.full(SIZE, 3800, np.uint16)  # 2 m away
   raw[10:14, 12:20] = 0
   found['TrimodalDataset/Scene 1/SyncD/00085.png'] = deep_png(raw)
-  builder = prepare(put(tmp_path / 'source', zipped(found)), tmp_path / 'prepared',
-                    registration=mode, plane_depth=2000.0)
+  builder = prepare(
+    put(tmp_path / 'source', zipped(found)),
+    tmp_path / 'prepared',
+    registration=mode,
+    plane_depth=2000.0,
+  )
   record = records(builder)['1/00085']
   ir, mask, rgb_people, ir_people = decoded(record, 'ir', 'mask', 'rgb_people', 'ir_people')
   # The truth, by OpenCV: where surfaces at 2 m are in the thermal image.
@@ -131,8 +138,14 @@ def test_frames_and_people_are_registered(mode, tmp_path):
   else:
     assert valid[10:20, 12:20].all()
   labels_only, _ = registration.register(
-      aau_trees.people(0), builder.builder_config.calibrations['1'], mode, raw, SIZE, 2000.0,
-      nearest=True)
+    aau_trees.people(0),
+    builder.builder_config.calibrations['1'],
+    mode,
+    raw,
+    SIZE,
+    2000.0,
+    nearest=True,
+  )
   np.testing.assert_array_equal(ir_people, labels_only)
 
 
@@ -141,7 +154,8 @@ def test_default_configurations_read_manual_dir(tmp_path):
   for name, test in (('aau', {'1', '2', '3'}), ('aau/sequence', {'3'})):
     builder = tfds.builder(name, data_dir=tmp_path / 'prepared')
     builder.download_and_prepare(
-        download_config=tfds.download.DownloadConfig(manual_dir=str(source)))
+      download_config=tfds.download.DownloadConfig(manual_dir=str(source))
+    )
     assert {e['sequence'].decode() for e in stored(builder)['test'].values()} == test
     assert 'are not registered' in ' '.join(builder.info.metadata['notes'])
   assert tfds.builder('aau', data_dir=tmp_path / 'prepared').info.splits['train'].num_examples
@@ -154,13 +168,17 @@ def test_checksums_are_recorded_and_compared(tmp_path):
   first = prepare(source, data_dir)
   recorded = json.loads((first.data_path / 'metadata.json').read_text())
   assert sorted(recorded['checksums']) == [
-      f'{scene}/{kind}' for scene in '123'
-      for kind in ('SyncRGB', 'SyncT', 'rgbMasks', 'thermalMasks')]
+    f'{scene}/{kind}'
+    for scene in '123'
+    for kind in ('SyncRGB', 'SyncT', 'rgbMasks', 'thermalMasks')
+  ]
   assert recorded['notes'] == list(first.builder_config.notes)
   second = prepare(source, data_dir, skip_scenes='2')
   assert second.info.metadata['checksums'].items() <= recorded['checksums'].items()
-  put(source, {'TrimodalDataset/Scene 3/SyncT/00086.jpg': encoded(
-      aau_trees.thermal_picture(99), 'jpg')})
+  put(
+    source,
+    {'TrimodalDataset/Scene 3/SyncT/00086.jpg': encoded(aau_trees.thermal_picture(99), 'jpg')},
+  )
   with pytest.raises(errors.UserError, match='3/SyncT has other content than when .*paper-none'):
     prepare(source, data_dir)
 
@@ -174,6 +192,7 @@ def test_an_interrupted_preparation_is_repeated(tmp_path, monkeypatch):
       if i == 3:
         raise KeyboardInterrupt
       yield example
+
   monkeypatch.setattr(aau.Builder, '_generate_examples', interrupted)
   builder = aau.Builder(config=config, data_dir=tmp_path / 'prepared')
   with pytest.raises(KeyboardInterrupt):
@@ -193,24 +212,37 @@ def bad(path, data, **options):
   return tree(**options) | {SCENE + path: data}
 
 
-COLOURS = np.random.default_rng(0).integers(0, 256, (*SIZE, 3), dtype=np.uint8)
+COLORS = np.random.default_rng(0).integers(0, 256, (*SIZE, 3), dtype=np.uint8)
 BAD_FRAMES = {
-    'wrong size': (bad('SyncT/00086.jpg', encoded(aau_trees.thermal_picture(0, (8, 12)), 'jpg')),
-                   r'1 problem.*Scene 2/SyncT/00086\.jpg is 12x8 pixels, expected 32x24'),
-    'corrupt': (bad('SyncRGB/00086.jpg', tree(2)[SCENE + 'SyncRGB/00086.jpg'][:200]),
-                r'SyncRGB/00086\.jpg'),
-    'empty file': (bad('SyncRGB/00086.jpg', b''), r'SyncRGB/00086\.jpg: the file is empty'),
-    'false colour': (bad('SyncT/00086.jpg', encoded(COLOURS, 'jpg')),
-                     r'SyncT/00086\.jpg: a thermal image in false colour'),
-    'grey RGB': (bad('SyncRGB/00086.jpg', encoded(COLOURS[..., :1], 'jpg')),
-                 r'SyncRGB/00086\.jpg: is grey, expected a frame in colour'),
-    'deep thermal': (bad('SyncT/00086.jpg', deep_png(np.zeros(SIZE, np.uint16))),
-                     r'SyncT/00086\.jpg: has 16 bits per sample'),
-    'mask in colour': (bad('thermalMasks/00085.png', encoded(COLOURS, 'png')),
-                       r'thermalMasks/00085\.png: a mask in colour, expected labels'),
-    'mask of another size': (
-        bad('rgbMasks/00085.png', encoded(np.zeros((8, 12, 1), np.uint8), 'png')),
-        r'rgbMasks/00085\.png is 12x8 pixels, but its frame .*SyncRGB/00085\.jpg is 32x24'),
+  'wrong size': (
+    bad('SyncT/00086.jpg', encoded(aau_trees.thermal_picture(0, (8, 12)), 'jpg')),
+    r'1 problem.*Scene 2/SyncT/00086\.jpg is 12x8 pixels, expected 32x24',
+  ),
+  'corrupt': (
+    bad('SyncRGB/00086.jpg', tree(2)[SCENE + 'SyncRGB/00086.jpg'][:200]),
+    r'SyncRGB/00086\.jpg',
+  ),
+  'empty file': (bad('SyncRGB/00086.jpg', b''), r'SyncRGB/00086\.jpg: the file is empty'),
+  'false color': (
+    bad('SyncT/00086.jpg', encoded(COLORS, 'jpg')),
+    r'SyncT/00086\.jpg: a thermal image in false color',
+  ),
+  'gray RGB': (
+    bad('SyncRGB/00086.jpg', encoded(COLORS[..., :1], 'jpg')),
+    r'SyncRGB/00086\.jpg: is gray, expected a frame in color',
+  ),
+  'deep thermal': (
+    bad('SyncT/00086.jpg', deep_png(np.zeros(SIZE, np.uint16))),
+    r'SyncT/00086\.jpg: has 16 bits per sample',
+  ),
+  'mask in color': (
+    bad('thermalMasks/00085.png', encoded(COLORS, 'png')),
+    r'thermalMasks/00085\.png: a mask in color, expected labels',
+  ),
+  'mask of another size': (
+    bad('rgbMasks/00085.png', encoded(np.zeros((8, 12, 1), np.uint8), 'png')),
+    r'rgbMasks/00085\.png is 12x8 pixels, but its frame .*SyncRGB/00085\.jpg is 32x24',
+  ),
 }
 
 
@@ -221,14 +253,19 @@ def test_bad_frames_are_named_and_nothing_is_left(case, tmp_path):
     prepare(put(tmp_path / 'source', found), tmp_path / 'prepared')
   assert 'nothing was prepared' in str(caught.value)
   # TFDS notes which configuration is the default one; nothing else is left.
-  assert not [p for p in (tmp_path / 'prepared').rglob('*') if p.is_file() and
-              p.parent.name != '.config']
+  assert not [
+    p for p in (tmp_path / 'prepared').rglob('*') if p.is_file() and p.parent.name != '.config'
+  ]
 
 
-@pytest.mark.parametrize('data, message', [
-    (encoded(COLOURS[..., :1], 'png'), r'1 channel\(s\) of 8 bits, expected a depth image'),
-    (encoded(COLOURS, 'png'), r'3 channel\(s\) of 8 bits'),
-    (deep_png(np.ones((8, 12), np.uint16)), ' is 12x8 pixels, expected 32x24')])
+@pytest.mark.parametrize(
+  'data, message',
+  [
+    (encoded(COLORS[..., :1], 'png'), r'1 channel\(s\) of 8 bits, expected a depth image'),
+    (encoded(COLORS, 'png'), r'3 channel\(s\) of 8 bits'),
+    (deep_png(np.ones((8, 12), np.uint16)), ' is 12x8 pixels, expected 32x24'),
+  ],
+)
 def test_bad_depth_frames_are_named(data, message, tmp_path):
   aau_trees.opencv()
   source = put(tmp_path / 'source', bad('SyncD/00086.png', data, rig_size=SIZE))
@@ -241,22 +278,35 @@ def test_calibration_for_another_size_is_named(tmp_path):
   aau_trees.opencv()
   text = aau_trees.calibration_text(size=(48, 64)).encode()
   source = put(tmp_path / 'source', bad('calibVars.yml', text, rig_size=SIZE))
-  with pytest.raises(errors.UserError, match='(?s)3 problem.*Scene 2: the depth frames are 32x24 '
-                     'pixels, but .*Scene 2/calibVars.yml holds for 64x48.*--registration=none'):
+  with pytest.raises(
+    errors.UserError,
+    match='(?s)3 problem.*Scene 2: the depth frames are 32x24 '
+    'pixels, but .*Scene 2/calibVars.yml holds for 64x48.*--registration=none',
+  ):
     prepare(source, tmp_path / 'prepared', registration='depth')
 
 
 def test_notes_of_the_calibration_are_passed_on(tmp_path):
-  text = aau_trees.calibration_text(size=SIZE, tail='colour: 3\n').encode()
+  text = aau_trees.calibration_text(size=SIZE, tail='color: 3\n').encode()
   found = bad('calibVars.yml', text, rig_size=SIZE)
   config = aau.aau_config(put(tmp_path, zipped(found)), registration='plane')
-  assert any('archive.zip/TrimodalDataset/Scene 2/calibVars.yml: unknown keys' in note
-             for note in config.notes)
+  assert any(
+    'archive.zip/TrimodalDataset/Scene 2/calibVars.yml: unknown keys' in note
+    for note in config.notes
+  )
   assert isinstance(config.calibrations['2'], calibration_lib.Calibration)
   with pytest.raises(errors.UserError, match='Scene 2/calibVars.yml: no key WIDTH'):
-    aau.aau_config(put(tmp_path / 'bad', bad(
-        'calibVars.yml', aau_trees.calibration_text(without=['WIDTH'], size=SIZE).encode(),
-        rig_size=SIZE)), registration='plane')
+    aau.aau_config(
+      put(
+        tmp_path / 'bad',
+        bad(
+          'calibVars.yml',
+          aau_trees.calibration_text(without=['WIDTH'], size=SIZE).encode(),
+          rig_size=SIZE,
+        ),
+      ),
+      registration='plane',
+    )
 
 
 def test_none_needs_no_calibration_and_no_depth(tmp_path):

@@ -8,8 +8,7 @@ import pytest
 from cyclegan_jax import errors
 from datasets.aau import calibration as calibration_lib
 from tests.datasets import aau_trees
-from tests.datasets.aau_trees import HEADER
-from tests.datasets.aau_trees import write
+from tests.datasets.aau_trees import HEADER, write
 
 pytest.importorskip('cv2', reason='needs the extra aau: pip install ".[aau]"')
 
@@ -19,18 +18,18 @@ RIG = aau_trees.rig(HEIGHT, WIDTH)
 
 @pytest.fixture(name='calibration', scope='module')
 def fixture_calibration(tmp_path_factory):
-  return calibration_lib.read_calibration(
-      write(tmp_path_factory.mktemp('aau') / 'calibVars.yml'))
+  return calibration_lib.read_calibration(write(tmp_path_factory.mktemp('aau') / 'calibVars.yml'))
 
 
 def test_calibration_fields(calibration):
-  homographies, centres = RIG.planes()
+  homographies, centers = RIG.planes()
   assert (calibration.width, calibration.height) == (WIDTH, HEIGHT)
   np.testing.assert_allclose(calibration.rgb_matrix, RIG.rgb)
   np.testing.assert_allclose(calibration.thermal_distortion, RIG.thermal_lens)
-  np.testing.assert_allclose(calibration.centres_rgb, centres)
+  np.testing.assert_allclose(calibration.centers_rgb, centers)
   np.testing.assert_allclose(
-      calibration.homographies, homographies / homographies[:, 2:, 2:], atol=1e-9)
+    calibration.homographies, homographies / homographies[:, 2:, 2:], atol=1e-9
+  )
   assert np.flatnonzero(calibration.discarded).tolist() == [0, 7]
   assert calibration.undistort and not calibration.notes
 
@@ -39,23 +38,30 @@ def test_calibration_fields(calibration):
 @pytest.mark.parametrize('count', [1, 3, 9])
 @pytest.mark.parametrize('swapped', [False, True])
 def test_layouts_of_homographies(tmp_path, layout, count, swapped):
-  homographies, centres = (array[::17][:count] for array in RIG.planes())
-  stacks = [homographies, np.linalg.inv(homographies)][::-1 if swapped else 1]
+  homographies, centers = (array[::17][:count] for array in RIG.planes())
+  stacks = [homographies, np.linalg.inv(homographies)][:: -1 if swapped else 1]
   store = {
-      '3x3N': lambda h: np.concatenate(h, 1),
-      '3Nx3': np.concatenate,
-      'Nx9': lambda h: h.reshape(-1, 9),
-      '9xN': lambda h: h.reshape(-1, 9).T.copy(),
-      'by columns': lambda h: h.swapaxes(1, 2).reshape(-1, 9),
-      'list': list,
+    '3x3N': lambda h: np.concatenate(h, 1),
+    '3Nx3': np.concatenate,
+    'Nx9': lambda h: h.reshape(-1, 9),
+    '9xN': lambda h: h.reshape(-1, 9).T.copy(),
+    'by columns': lambda h: h.swapaxes(1, 2).reshape(-1, 9),
+    'list': list,
   }[layout]
-  path = write(tmp_path / 'c.yml', {
-      'planarHom': store(stacks[0]), 'planarHomInv': store(stacks[1]),
-      'homDepthCentersRgb': centres.T.copy(), 'homDepthCentersT': RIG.centres_thermal(centres),
-      'discardedHomographies': np.zeros((0, 0))})
+  path = write(
+    tmp_path / 'c.yml',
+    {
+      'planarHom': store(stacks[0]),
+      'planarHomInv': store(stacks[1]),
+      'homDepthCentersRgb': centers.T.copy(),
+      'homDepthCentersT': RIG.centers_thermal(centers),
+      'discardedHomographies': np.zeros((0, 0)),
+    },
+  )
   calibration = calibration_lib.read_calibration(path)
   np.testing.assert_allclose(
-      calibration.homographies, homographies / homographies[:, 2:, 2:], rtol=1e-6, atol=1e-9)
+    calibration.homographies, homographies / homographies[:, 2:, 2:], rtol=1e-6, atol=1e-9
+  )
   assert not calibration.notes and not calibration.discarded.any()
 
 
@@ -63,27 +69,28 @@ def test_transposed_tables_and_unconfirmed_direction(tmp_path):
   changes = {key: RIG.values()[key].T.copy() for key in ('rgbToDCalX', 'rgbToDCalY')}
   changes['homDepthCentersT'] = RIG.planes()[1] + (900, 0, 0)
   calibration = calibration_lib.read_calibration(
-      write(tmp_path / 'c.yml', changes, tail='colour: 3\n'))
+    write(tmp_path / 'c.yml', changes, tail='color: 3\n')
+  )
   np.testing.assert_allclose(calibration.rgb_to_depth[..., 0], RIG.values()['rgbToDCalX'])
   unconfirmed, odd = calibration.notes
-  assert 'do not confirm' in unconfirmed and 'colour' in odd
+  assert 'do not confirm' in unconfirmed and 'color' in odd
   np.testing.assert_allclose(calibration.homographies[:, 2, 2], 1)
 
 
 BAD_VALUES = {
-    'rgbCamMat': [np.eye(4), -np.eye(3), np.zeros((0, 0)), np.full((3, 3), np.nan), 'text'],
-    'rgbDistCoeff': [np.zeros((1, 6)), np.zeros((2, 4)), np.array([[np.inf, 0, 0, 0]])],
-    'rgbToDCalX': [np.zeros((7, 5)), np.zeros((HEIGHT, WIDTH))],
-    'dToRgbCalY': [np.zeros((HEIGHT, WIDTH)), 3.0],
-    'planarHom': [np.eye(4), np.zeros((3, 7)), np.ones((2, 9)), np.zeros((3, 3)), [np.eye(3), 1]],
-    'planarHomInv': [np.tile(np.diag([3.0, 5, 1]), 153)],
-    'homDepthCentersRgb': [np.ones((153, 2)), -np.ones((153, 3)), np.ones((3, 3))],
-    'homDepthCentersT': [np.ones((152, 3)), np.zeros((0, 0))],
-    'depthCoeffA': [0.0, np.eye(2), float('nan')],
-    'defaultDepth': [0.0, -5.0],
-    'WIDTH': [0, 319.5, 10**6],
-    'UNDISTORT_IMAGES': [2, 'yes'],
-    'discardedHomographies': [np.array([[153]]), np.array([[-1]]), np.arange(153)[None], [153.0]],
+  'rgbCamMat': [np.eye(4), -np.eye(3), np.zeros((0, 0)), np.full((3, 3), np.nan), 'text'],
+  'rgbDistCoeff': [np.zeros((1, 6)), np.zeros((2, 4)), np.array([[np.inf, 0, 0, 0]])],
+  'rgbToDCalX': [np.zeros((7, 5)), np.zeros((HEIGHT, WIDTH))],
+  'dToRgbCalY': [np.zeros((HEIGHT, WIDTH)), 3.0],
+  'planarHom': [np.eye(4), np.zeros((3, 7)), np.ones((2, 9)), np.zeros((3, 3)), [np.eye(3), 1]],
+  'planarHomInv': [np.tile(np.diag([3.0, 5, 1]), 153)],
+  'homDepthCentersRgb': [np.ones((153, 2)), -np.ones((153, 3)), np.ones((3, 3))],
+  'homDepthCentersT': [np.ones((152, 3)), np.zeros((0, 0))],
+  'depthCoeffA': [0.0, np.eye(2), float('nan')],
+  'defaultDepth': [0.0, -5.0],
+  'WIDTH': [0, 319.5, 10**6],
+  'UNDISTORT_IMAGES': [2, 'yes'],
+  'discardedHomographies': [np.array([[153]]), np.array([[-1]]), np.arange(153)[None], [153.0]],
 }
 
 
@@ -94,8 +101,11 @@ def test_bad_values_name_file_and_key(tmp_path, key, value):
   with pytest.raises(errors.UserError) as error:
     calibration_lib.read_calibration(path)
   assert str(path) in str(error.value)
-  related = {'planarHom': 'planarHom', 'homDepthCentersRgb': 'homDepthCenters|planarHom',
-             'WIDTH': 'WIDTH|CalX'}.get(key, key)
+  related = {
+    'planarHom': 'planarHom',
+    'homDepthCentersRgb': 'homDepthCenters|planarHom',
+    'WIDTH': 'WIDTH|CalX',
+  }.get(key, key)
   assert any(name in str(error.value) for name in related.split('|'))
 
 
@@ -112,12 +122,23 @@ def test_missing_and_duplicate_keys(tmp_path):
 MATRIX = 'tCamMat: !!opencv-matrix\n   rows: {}\n   cols: 3\n   dt: {}\n   data: [ {} ]\n'
 
 
-@pytest.mark.parametrize('content', [
-    b'', b'garbage', b'\xff\xfe\0\1', b'<opencv_storage>' + b'<a>' * 100000, b'{"a":' * 100000,
-    HEADER.encode() + b'a: ' + b'[' * 200000, HEADER.encode() + b'a: ' + b'- ' * 200000,
-    HEADER.encode() + b'a: [1,2', HEADER.encode() + b'- 1\n', HEADER.encode() + b'a: \0 1\n',
+@pytest.mark.parametrize(
+  'content',
+  [
+    b'',
+    b'garbage',
+    b'\xff\xfe\0\1',
+    b'<opencv_storage>' + b'<a>' * 100000,
+    b'{"a":' * 100000,
+    HEADER.encode() + b'a: ' + b'[' * 200000,
+    HEADER.encode() + b'a: ' + b'- ' * 200000,
+    HEADER.encode() + b'a: [1,2',
+    HEADER.encode() + b'- 1\n',
+    HEADER.encode() + b'a: \0 1\n',
     HEADER.encode() + b'a: [ 0., !!binary |., 0. ]\n',
-], ids=range(11))
+  ],
+  ids=range(11),
+)
 def test_hostile_files_are_refused(tmp_path, content):
   path = tmp_path / 'calibVars.yml'
   path.write_bytes(content)
@@ -125,10 +146,20 @@ def test_hostile_files_are_refused(tmp_path, content):
     calibration_lib.read_calibration(path)
 
 
-@pytest.mark.parametrize('rows, kind, data', [
-    (10**9, 'd', '1.'), (-3, 'd', '1.'), (1, 'z', '1., 2., 3.'), (1, '"999d"', '1., 2., 3.'),
-    (1, 'd', '1., x, 3.'), ('a', 'd', '1.'), (1, 'd', '1., 2.'),
-    (1, 'd', '[' * 1900 + '1' + ']' * 1900), (1, 'd', '')])
+@pytest.mark.parametrize(
+  'rows, kind, data',
+  [
+    (10**9, 'd', '1.'),
+    (-3, 'd', '1.'),
+    (1, 'z', '1., 2., 3.'),
+    (1, '"999d"', '1., 2., 3.'),
+    (1, 'd', '1., x, 3.'),
+    ('a', 'd', '1.'),
+    (1, 'd', '1., 2.'),
+    (1, 'd', '[' * 1900 + '1' + ']' * 1900),
+    (1, 'd', ''),
+  ],
+)
 def test_hostile_matrices_are_refused(tmp_path, rows, kind, data):
   path = write(tmp_path / 'c.yml', without=['tCamMat'], tail=MATRIX.format(rows, kind, data))
   with pytest.raises(errors.UserError, match='c.yml: tCamMat'):
@@ -136,8 +167,9 @@ def test_hostile_matrices_are_refused(tmp_path, rows, kind, data):
 
 
 def test_deeply_nested_list_is_refused(tmp_path):
-  path = write(tmp_path / 'c.yml', without=['tCamMat'],
-               tail='tCamMat: ' + '[' * 1900 + '1' + ']' * 1900 + '\n')
+  path = write(
+    tmp_path / 'c.yml', without=['tCamMat'], tail='tCamMat: ' + '[' * 1900 + '1' + ']' * 1900 + '\n'
+  )
   with pytest.raises(errors.UserError, match='c.yml: tCamMat'):
     calibration_lib.read_calibration(path)
 
@@ -152,9 +184,8 @@ def test_unreadable_file_and_missing_opencv(tmp_path, monkeypatch):
 
 
 def test_content_from_an_archive():
-  content = aau_trees.calibration_text(tail='colour: 3\n').encode()
+  content = aau_trees.calibration_text(tail='color: 3\n').encode()
   calibration = calibration_lib.read_calibration('aau.zip/Scene 1/calibVars.yml', content)
-  assert calibration.notes == (
-      'aau.zip/Scene 1/calibVars.yml: unknown keys, not used: colour.',)
+  assert calibration.notes == ('aau.zip/Scene 1/calibVars.yml: unknown keys, not used: color.',)
   with pytest.raises(errors.UserError, match='aau.zip/c.yml: expected OpenCV YAML'):
     calibration_lib.read_calibration('aau.zip/c.yml', b'')

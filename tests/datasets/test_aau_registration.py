@@ -8,9 +8,7 @@ import pytest
 
 from cyclegan_jax import errors
 from cyclegan_jax.data import images
-from datasets.aau import calibration as calibration_lib
-from datasets.aau import points as points_lib
-from datasets.aau import registration
+from datasets.aau import calibration as calibration_lib, points as points_lib, registration
 from tests.datasets import aau_trees
 
 cv2 = pytest.importorskip('cv2', reason='needs the extra aau: pip install ".[aau]"')
@@ -22,7 +20,8 @@ RIG = aau_trees.rig(HEIGHT, WIDTH)
 @pytest.fixture(name='calibration', scope='module')
 def fixture_calibration(tmp_path_factory):
   return calibration_lib.read_calibration(
-      aau_trees.write(tmp_path_factory.mktemp('aau') / 'calibVars.yml'))
+    aau_trees.write(tmp_path_factory.mktemp('aau') / 'calibVars.yml')
+  )
 
 
 def coded_images():
@@ -34,8 +33,10 @@ def coded_images():
 def deviations(calibration, depth, mode, depth_image=None, **kwargs):
   """Distance [HEIGHT, WIDTH] in pixels from where the surface truly is; the mask."""
   truth = RIG.to_thermal(RIG.rays() * depth[..., None])
-  found = [registration.register(image, calibration, mode, depth_image, **kwargs)
-           for image in coded_images()]
+  found = [
+    registration.register(image, calibration, mode, depth_image, **kwargs)
+    for image in coded_images()
+  ]
   seen = np.concatenate([image for image, _ in found], -1) / 100.0 - 0.01
   mask = found[0][1][..., 0]
   inside = ((truth >= 0) & (truth <= (WIDTH - 1, HEIGHT - 1))).all(-1)
@@ -50,8 +51,14 @@ def stepped(x, y):
   return np.where(x + 0 * y < 130, 1650.0, 2450.0)
 
 
-@pytest.mark.parametrize('lens', [RIG.rgb_lens, RIG.thermal_lens[:4], np.array(
-    [0.1, -0.05, 0.001, 0.002, 0.01, 0.02, 0.03, -0.01])])
+@pytest.mark.parametrize(
+  'lens',
+  [
+    RIG.rgb_lens,
+    RIG.thermal_lens[:4],
+    np.array([0.1, -0.05, 0.001, 0.002, 0.01, 0.02, 0.03, -0.01]),
+  ],
+)
 def test_lens_model_is_opencvs(lens):
   pixels = np.stack(np.meshgrid(np.arange(0.0, WIDTH, 7), np.arange(0.0, HEIGHT, 7)), -1)
   ideal = points_lib.undistort_points(pixels, RIG.rgb, lens)
@@ -68,27 +75,28 @@ def test_points_beyond_the_lens_model_are_nan():
 
 
 def test_blend_by_octant_and_inverse_distance():
-  centres = np.array([[10.0, 10, 10], [20, 20, 20], [-30, -30, -30]])
+  centers = np.array([[10.0, 10, 10], [20, 20, 20], [-30, -30, -30]])
   homographies = np.array([1.0, 50, 5])[:, None, None] * np.ones((3, 3))
-  blended = points_lib.blend_homographies(np.zeros((1, 3)), centres, homographies)
+  blended = points_lib.blend_homographies(np.zeros((1, 3)), centers, homographies)
   np.testing.assert_allclose(blended[0], (1 * 3 + 5 * 1) / 4, rtol=1e-4)
-  # An empty octant counts for nothing, and a point on a centre takes that one alone.
-  exact = points_lib.blend_homographies(centres[1:2], centres, homographies)
+  # An empty octant counts for nothing, and a point on a center takes that one alone.
+  exact = points_lib.blend_homographies(centers[1:2], centers, homographies)
   np.testing.assert_allclose(exact[0], 50, rtol=1e-3)
 
 
 def test_blend_against_a_plain_loop():
   rng = np.random.default_rng(0)
-  centres, points = rng.normal(0, 500, (40, 3)), rng.normal(0, 300, (60, 3))
+  centers, points = rng.normal(0, 500, (40, 3)), rng.normal(0, 300, (60, 3))
   homographies = rng.normal(0, 1, (40, 3, 3))
-  blended = points_lib.blend_homographies(points.reshape(6, 10, 3), centres, homographies)
+  blended = points_lib.blend_homographies(points.reshape(6, 10, 3), centers, homographies)
   for point, found in zip(points, blended.reshape(-1, 3, 3)):
     nearest = {}
-    for centre, homography in zip(centres, homographies):
-      distance = np.linalg.norm(centre - point)
-      octant = tuple(centre >= point)
-      nearest[octant] = min(nearest.get(octant, (np.inf, None)), (distance, homography),
-                            key=lambda pair: pair[0])
+    for center, homography in zip(centers, homographies):
+      distance = np.linalg.norm(center - point)
+      octant = tuple(center >= point)
+      nearest[octant] = min(
+        nearest.get(octant, (np.inf, None)), (distance, homography), key=lambda pair: pair[0]
+      )
     weights = [1 / distance for distance, _ in nearest.values()]
     expected = np.average([h for _, h in nearest.values()], axis=0, weights=weights)
     np.testing.assert_allclose(found, expected, atol=1e-4)
@@ -97,7 +105,8 @@ def test_blend_against_a_plain_loop():
 @pytest.mark.parametrize('depth', [1500.0, 2100.0])
 def test_plane_mode_on_its_plane(calibration, depth):
   missed, mask, inside = deviations(
-      calibration, np.full((HEIGHT, WIDTH), depth), 'plane', depth_mm=depth + 30)
+    calibration, np.full((HEIGHT, WIDTH), depth), 'plane', depth_mm=depth + 30
+  )
   assert missed[mask].max() < 0.15
   # The mask differs from the truth by the width of a rounding error only.
   assert (mask != inside).mean() < 0.002 and 0.5 < mask.mean() < 1
@@ -106,11 +115,11 @@ def test_plane_mode_on_its_plane(calibration, depth):
 
 
 def test_nearest_plane_leaves_out_the_discarded(calibration):
-  centre = calibration.centres_rgb[registration.nearest_plane(calibration, 1500)]
-  np.testing.assert_allclose(centre, (0, 0, 1500), atol=1e-6)
-  discarded = dataclasses.replace(calibration, discarded=calibration.centres_rgb[:, 2] == 1500)
+  center = calibration.centers_rgb[registration.nearest_plane(calibration, 1500)]
+  np.testing.assert_allclose(center, (0, 0, 1500), atol=1e-6)
+  discarded = dataclasses.replace(calibration, discarded=calibration.centers_rgb[:, 2] == 1500)
   index = registration.nearest_plane(discarded, 1510)
-  assert discarded.centres_rgb[index, 2] == 1600
+  assert discarded.centers_rgb[index, 2] == 1600
 
 
 @pytest.mark.parametrize('scene', [slanted, stepped])
@@ -160,8 +169,9 @@ def test_none_is_a_plain_resize_without_opencv(calibration, dtype, monkeypatch):
     labels, _ = registration.register(ir, None, 'none', size=size, nearest=True)
     assert labels.shape == (*size, 1) and labels.dtype == dtype and np.isin(labels, ir).all()
   np.testing.assert_array_equal(
-      registration.register(ir, None, 'none', size=(240, 320), nearest=True)[0],
-      ir.repeat(2, 0).repeat(2, 1))
+    registration.register(ir, None, 'none', size=(240, 320), nearest=True)[0],
+    ir.repeat(2, 0).repeat(2, 1),
+  )
   image, _ = registration.register(ir, calibration, 'none')
   assert image.shape == (HEIGHT, WIDTH, 1)
   with pytest.raises(errors.UserError, match=r'\.\[aau\]'):
@@ -170,8 +180,12 @@ def test_none_is_a_plain_resize_without_opencv(calibration, dtype, monkeypatch):
 
 @pytest.mark.parametrize('mode', ['plane', 'depth'])
 def test_nearest_keeps_labels(calibration, mode):
-  labels = np.random.default_rng(0).choice(
-      np.array([0, 3, 200], np.uint8), (HEIGHT // 8, WIDTH // 8, 1)).repeat(8, 0).repeat(8, 1)
+  labels = (
+    np.random.default_rng(0)
+    .choice(np.array([0, 3, 200], np.uint8), (HEIGHT // 8, WIDTH // 8, 1))
+    .repeat(8, 0)
+    .repeat(8, 1)
+  )
   arguments = calibration, mode, RIG.depth_camera(slanted)
   found, mask = registration.register(labels, *arguments, nearest=True)
   smooth, smooth_mask = registration.register(labels, *arguments)
@@ -195,7 +209,8 @@ def test_sharing_a_blend_costs_little(calibration, monkeypatch):
 @pytest.mark.parametrize('dtype', [np.uint8, np.uint16])
 def test_identity_keeps_values(calibration, mode, dtype):
   same = dataclasses.replace(
-      calibration, homographies=np.tile(np.eye(3), (len(RIG.depths) * 9, 1, 1)), undistort=False)
+    calibration, homographies=np.tile(np.eye(3), (len(RIG.depths) * 9, 1, 1)), undistort=False
+  )
   ir = np.random.default_rng(0).integers(0, np.iinfo(dtype).max, (HEIGHT, WIDTH, 1), dtype)
   depth = None if mode == 'plane' else RIG.depth_camera(slanted)
   image, mask = registration.register(ir, same, mode, depth)
@@ -221,7 +236,11 @@ def test_wrong_sizes_and_arguments(calibration):
   for depth in (np.zeros((HEIGHT, WIDTH), np.uint8), np.zeros((HEIGHT, WIDTH, 3), np.uint16)):
     with pytest.raises(errors.UserError, match='16 bits'):
       registration.register(x, calibration, 'depth', depth)
-  for arguments in ((x, calibration, 'best'), (x[..., 0], calibration, 'plane'),
-                    (x, calibration, 'depth'), (x.astype(float), calibration, 'plane')):
+  for arguments in (
+    (x, calibration, 'best'),
+    (x[..., 0], calibration, 'plane'),
+    (x, calibration, 'depth'),
+    (x.astype(float), calibration, 'plane'),
+  ):
     with pytest.raises(ValueError):
       registration.register(*arguments)

@@ -16,11 +16,8 @@ import tifffile
 
 from cyclegan_jax import errors
 from cyclegan_jax.data import images
-from datasets.folder import config as config_lib
-from datasets.folder import folder_dataset_builder
-from tests.datasets.test_folder_layouts import image
-from tests.datasets.test_folder_layouts import put
-from tests.datasets.test_folder_layouts import put_pairs
+from datasets.folder import config as config_lib, folder_dataset_builder
+from tests.datasets.test_folder_layouts import image, put, put_pairs
 
 pytestmark = pytest.mark.usefixtures('no_progress_bars')
 SKIP = tfds.decode.SkipDecoding()
@@ -35,8 +32,10 @@ def prepare(config, data_dir):
 def stored(builder):
   """Split -> id -> example, with the images as stored."""
   decoders = {name: SKIP for name in builder.info.features if name not in ('id', 'sequence')}
-  return {split: {e['id'].decode(): e for e in builder.as_data_source(split, decoders=decoders)}
-          for split in builder.info.splits}
+  return {
+    split: {e['id'].decode(): e for e in builder.as_data_source(split, decoders=decoders)}
+    for split in builder.info.splits
+  }
 
 
 def stored_pairs(source, tmp_path, **options):
@@ -70,7 +69,8 @@ def test_pairs_are_prepared_and_read_back(source, tmp_path):
   assert builder.info.description.startswith('RGB and thermal infrared images')
   found = stored(builder)
   assert {split: sorted(found[split]) for split in found} == {
-      split: [e.id for e in examples] for split, examples in config.examples.items()}
+    split: [e.id for e in examples] for split, examples in config.examples.items()
+  }
   for example in itertools.chain(*config.examples.values()):
     record = next(f[example.id] for f in found.values() if example.id in f)
     assert record['rgb'] == pathlib.Path(example.rgb).read_bytes()
@@ -106,8 +106,9 @@ def test_16_bits_survive_in_both_domains(source, tmp_path, extension):
     if extension == 'png':
       images.write_png(path, array)
     else:
-      tifffile.imwrite(path, array.squeeze(),
-                       photometric='rgb' if domain == 'rgb' else 'minisblack')
+      tifffile.imwrite(
+        path, array.squeeze(), photometric='rgb' if domain == 'rgb' else 'minisblack'
+      )
   config = config_lib.folder_config(source)
   assert config.rgb_dtype == config.ir_dtype == 'uint16'
   builder = prepare(config, tmp_path / 'prepared')
@@ -129,12 +130,12 @@ def test_what_is_not_plain_is_stored_as_lossless_png(source, tmp_path):
   rgb, ir = image(3), image(1)
   (source / 'rgb').mkdir(parents=True)
   (source / 'ir').mkdir()
-  images.write_png(source / 'rgb' / 'grey.png', ir)
-  images.write_png(source / 'ir' / 'grey.png', np.repeat(ir, 3, -1))
+  images.write_png(source / 'rgb' / 'gray.png', ir)
+  images.write_png(source / 'ir' / 'gray.png', np.repeat(ir, 3, -1))
   Image.fromarray(np.concatenate([rgb, ir], -1)).save(source / 'rgb' / 'alpha.png')
   Image.fromarray(ir[..., 0]).save(source / 'ir' / 'alpha.bmp')
   found = stored_pairs(source, tmp_path)
-  expected = {'grey': (np.repeat(ir, 3, -1), ir), 'alpha': (rgb, ir)}
+  expected = {'gray': (np.repeat(ir, 3, -1), ir), 'alpha': (rgb, ir)}
   for id_, arrays in expected.items():
     for domain, array in zip(('rgb', 'ir'), arrays):
       assert images.is_plain(found[id_][domain])
@@ -148,8 +149,9 @@ def test_rotated_photographs_are_stored_upright(source, tmp_path):
   exif[274] = 6
   Image.fromarray(image(3)).save(source / 'rgb' / '0.JPG', exif=exif)
   data = stored_pairs(source, tmp_path)['0']['rgb']
-  np.testing.assert_array_equal(images.read_image(data),
-                                images.read_image(source / 'rgb' / '0.JPG'))
+  np.testing.assert_array_equal(
+    images.read_image(data), images.read_image(source / 'rgb' / '0.JPG')
+  )
   with Image.open(io.BytesIO(data)) as opened:
     assert opened.size == (4, 6) and not opened.getexif()
 
@@ -157,9 +159,9 @@ def test_rotated_photographs_are_stored_upright(source, tmp_path):
 def test_channels_can_be_chosen(source, tmp_path):
   put_pairs(source, ('rgb/0.png', 'ir/0.png'))
   record = stored_pairs(source, tmp_path, rgb_channels=1, ir_channels=3)['0']
-  grey, three = (images.read_image(record[domain]) for domain in ('rgb', 'ir'))
+  gray, three = (images.read_image(record[domain]) for domain in ('rgb', 'ir'))
   luma = images.luminance(images.read_image(source / 'rgb' / '0.png'))
-  np.testing.assert_array_equal(grey, np.rint(luma))
+  np.testing.assert_array_equal(gray, np.rint(luma))
   np.testing.assert_array_equal(three, images.read_image(source / 'ir' / '0.png').repeat(3, -1))
 
 
@@ -172,7 +174,8 @@ def test_images_that_are_not_pairs(source, tmp_path):
   assert sorted(builder.info.features) == ['id', 'image', 'sequence']
   assert builder.info.features['image'].np_dtype == np.uint16
   assert {split: sorted(found[split]) for split in found} == {
-      split: [e.id for e in examples] for split, examples in config.examples.items()}
+    split: [e.id for e in examples] for split, examples in config.examples.items()
+  }
   for split, examples in found.items():
     for record in examples.values():
       shape = (4, 6, 3) if split.endswith('_rgb') else (5, 5, 1)
@@ -181,10 +184,14 @@ def test_images_that_are_not_pairs(source, tmp_path):
 
 
 @pytest.mark.parametrize('domain', ['rgb', 'ir'])
-@pytest.mark.parametrize('damage, message', [
+@pytest.mark.parametrize(
+  'damage, message',
+  [
     (lambda data: b'', r'7\.png: the file is empty'),
     (lambda data: data[: len(data) // 2], r'7\.png: is damaged'),
-    (lambda data: b'not an image at all', r'7\.png: not an image')])
+    (lambda data: b'not an image at all', r'7\.png: not an image'),
+  ],
+)
 def test_damaged_files_are_refused_by_name(source, tmp_path, domain, damage, message):
   put_pairs(source, *[(f'rgb/{i}.png', f'ir/{i}.png') for i in range(12)], size=(40, 40))
   path = source / domain / '7.png'
@@ -201,10 +208,10 @@ def test_all_problems_are_counted_and_some_named(source, tmp_path):
   assert text.count('nonsense') == 10 and 'and 2 more.' in text
 
 
-def test_false_colour_is_refused_by_name_with_the_layout(source, tmp_path):
+def test_false_color_is_refused_by_name_with_the_layout(source, tmp_path):
   put_pairs(source, ('trainA/0.png', 'trainB/0.png'))
   put(source, 'trainB/0.png', channels=3)
-  refused(source, tmp_path, r'trainB/0\.png.*false colour.*IR image.*B \(trainB')
+  refused(source, tmp_path, r'trainB/0\.png.*false color.*IR image.*B \(trainB')
   assert stored_pairs(source, tmp_path, ir_channels=3)['train/0']
 
 
@@ -223,7 +230,7 @@ def test_mixed_bit_depths_are_refused_even_if_seen_late(source, tmp_path):
 def test_preparation_succeeds_after_the_bad_file_is_mended(source, tmp_path):
   put_pairs(source, ('rgb/0.png', 'ir/0.png'))
   put(source, 'ir/0.png', channels=3)
-  refused(source, tmp_path, 'false colour')
+  refused(source, tmp_path, 'false color')
   put(source, 'ir/0.png')
   assert list(stored_pairs(source, tmp_path)) == ['0']
 
@@ -244,7 +251,12 @@ def test_the_log_does_not_list_all_files(source, tmp_path, caplog):
 def test_roadscene_is_stored_byte_for_byte(roadscene, tmp_path):
   config = config_lib.folder_config(roadscene)
   found = stored(prepare(config, tmp_path))
-  digests = {hashlib.sha256(record[domain]).digest() for examples in found.values()
-             for record in examples.values() for domain in ('rgb', 'ir')}
-  assert digests == {hashlib.sha256(path.read_bytes()).digest()
-                     for path in roadscene.glob('*/*.jpg')}
+  digests = {
+    hashlib.sha256(record[domain]).digest()
+    for examples in found.values()
+    for record in examples.values()
+    for domain in ('rgb', 'ir')
+  }
+  assert digests == {
+    hashlib.sha256(path.read_bytes()).digest() for path in roadscene.glob('*/*.jpg')
+  }

@@ -1,4 +1,4 @@
-"""Recognising layouts, matching and naming of a user's folder, on miniature trees."""
+"""Recognizing layouts, matching and naming of a user's folder, on miniature trees."""
 
 import itertools
 import os
@@ -9,8 +9,7 @@ import pytest
 
 from cyclegan_jax import errors
 from cyclegan_jax.data import images
-from datasets.folder import config as config_lib
-from datasets.folder import layouts
+from datasets.folder import config as config_lib, layouts
 
 
 def image(channels, dtype=np.uint8, size=(4, 6), value=None):
@@ -49,7 +48,9 @@ def all_ids(config):
   return sorted(id_ for found in ids(config).values() for id_ in found)
 
 
-@pytest.mark.parametrize('rgb, ir, found, said', [
+@pytest.mark.parametrize(
+  'rgb, ir, found, said',
+  [
     ('visible/train/{}.jpg', 'infrared/train/{}.jpg', 'train/{}', 'LLVIP'),
     ('train/vi/{}.png', 'train/ir/{}.png', 'train/{}', 'MSRS'),
     ('crop_LR_visible/{}.jpg', 'cropinfrared/{}.jpg', '{}', 'RoadScene'),
@@ -65,7 +66,8 @@ def all_ids(config):
     ('frames/{}_RGB.jpg', 'frames/{}_PreviewData.jpeg', 'frames/{}', 'FLIR'),
     ('rgb/{}_RGB.jpg', 'thermal/{}_PreviewData.jpeg', '{}', "'thermal'"),
     ('my rgb é/{}.png', 'ir/{}.png', None, ''),
-])
+  ],
+)
 def test_layouts(tmp_path, rgb, ir, found, said):
   names = ['FLIR_1', 'b c', 'ü.1']
   put_pairs(tmp_path, *[(rgb.format(n), ir.format(n)) for n in names])
@@ -85,22 +87,27 @@ def test_layouts(tmp_path, rgb, ir, found, said):
 
 
 def test_train_and_test_folders_in_the_style_of_cyclegan(tmp_path):
-  put_pairs(tmp_path, *[(f'{s}A/{i}.png', f'{s}B/{i}.png') for s in ('train', 'test')
-                        for i in range(2)])
+  put_pairs(
+    tmp_path, *[(f'{s}A/{i}.png', f'{s}B/{i}.png') for s in ('train', 'test') for i in range(2)]
+  )
   config = config_lib.folder_config(tmp_path)
   assert config.split_by == 'folder'
   assert ids(config)['test'] == ['test/0', 'test/1']
   assert {e.id.partition('/')[0] for e in config.examples['train']} == {'train'}
 
 
-@pytest.mark.parametrize('rgb_dir, ir_dir, expected', [
-    ('mine/colour images', 'mine/hot', ['0', 'x/0']), ('./mine/colour images/', 'mine/hot',
-                                                     ['0', 'x/0']),
-    ('colour images', 'hot', ['mine/0', 'mine/x/0', 'other/0']),
-    ('other/colour images', 'other/hot', ['0'])])
+@pytest.mark.parametrize(
+  'rgb_dir, ir_dir, expected',
+  [
+    ('mine/color images', 'mine/hot', ['0', 'x/0']),
+    ('./mine/color images/', 'mine/hot', ['0', 'x/0']),
+    ('color images', 'hot', ['mine/0', 'mine/x/0', 'other/0']),
+    ('other/color images', 'other/hot', ['0']),
+  ],
+)
 def test_explicit_folders_at_the_top_or_any_depth(tmp_path, rgb_dir, ir_dir, expected):
   for path in ('mine/{}/0.png', 'mine/{}/x/0.png', 'other/{}/0.png'):
-    put_pairs(tmp_path, (path.format('colour images'), path.format('hot')))
+    put_pairs(tmp_path, (path.format('color images'), path.format('hot')))
   config = config_lib.folder_config(tmp_path, rgb_dir, ir_dir)
   assert all_ids(config) == expected
   assert rgb_dir in config.layout
@@ -115,12 +122,20 @@ def test_explicit_folders_may_be_nested_or_decide_between_candidates(tmp_path):
     config_lib.folder_config(put(tmp_path, 'ir/0.png'))
 
 
-@pytest.mark.parametrize('rgb_dir, ir_dir, message', [
-    ('rgb', '', '--ir_dir is missing'), ('', 'ir', '--rgb_dir is missing'),
+@pytest.mark.parametrize(
+  'rgb_dir, ir_dir, message',
+  [
+    ('rgb', '', '--ir_dir is missing'),
+    ('', 'ir', '--rgb_dir is missing'),
     ('nowhere', 'ir', '--rgb_dir=nowhere: no images.*rgb'),
-    ('rgb', 'no/where', '--ir_dir=no/where: no images'), ('rgb', 'rgb/', 'same folder'),
-    ('/rgb', 'ir', '--rgb_dir=/rgb: must be'), ('rgb', '../ir', '--ir_dir=../ir: must be'),
-    ('.', 'ir', '--rgb_dir=.: must be'), ('RGB', 'ir', '--rgb_dir=RGB: no images')])
+    ('rgb', 'no/where', '--ir_dir=no/where: no images'),
+    ('rgb', 'rgb/', 'same folder'),
+    ('/rgb', 'ir', '--rgb_dir=/rgb: must be'),
+    ('rgb', '../ir', '--ir_dir=../ir: must be'),
+    ('.', 'ir', '--rgb_dir=.: must be'),
+    ('RGB', 'ir', '--rgb_dir=RGB: no images'),
+  ],
+)
 def test_bad_explicit_folders(tmp_path, rgb_dir, ir_dir, message):
   put_pairs(tmp_path, ('rgb/0.png', 'ir/0.png'))
   with pytest.raises(errors.UserError, match=message):
@@ -258,10 +273,12 @@ def test_name_follows_files_and_options(tmp_path):
 def test_unreadable_folders_are_named(tmp_path, monkeypatch):
   put_pairs(tmp_path, ('rgb/0.png', 'ir/0.png'))
   real = os.scandir
+
   def scandir(path):
     if os.fspath(path).endswith('rgb'):
       raise PermissionError(13, 'Permission denied')
     return real(path)
+
   monkeypatch.setattr(os, 'scandir', scandir)
   with pytest.raises(errors.UserError, match='rgb: cannot be read: Permission denied'):
     layouts.scan(tmp_path)

@@ -3,24 +3,18 @@
 import collections
 import pathlib
 
-from hypothesis import given
-from hypothesis import settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 import pytest
 
 from cyclegan_jax import errors
-from datasets.folder import config as config_lib
-from datasets.folder import splits
-from tests.datasets.test_folder_layouts import all_ids
-from tests.datasets.test_folder_layouts import ids
-from tests.datasets.test_folder_layouts import put
-from tests.datasets.test_folder_layouts import put_pairs
+from datasets.folder import config as config_lib, splits
+from tests.datasets.test_folder_layouts import all_ids, ids, put, put_pairs
 
 NOWHERE = pathlib.Path('nowhere')
 
 
 def assign(names, method):
-  return splits.assign(NOWHERE, [{name: () for name in names}], method)[0]
+  return splits.assign(NOWHERE, [dict.fromkeys(names, ())], method)[0]
 
 
 @settings(max_examples=100, deadline=None)
@@ -47,7 +41,7 @@ def test_hash_splits_have_the_stated_shares_and_do_not_depend_on_other_files():
 
 def test_hash_is_fixed_for_all_time():
   # printf frame0 | sha256sum; a change would move examples between users' splits.
-  assert splits.unit_hash('frame0') == 0x765fa47cd168 / 2**48
+  assert splits.unit_hash('frame0') == 0x765FA47CD168 / 2**48
 
 
 def test_sequences_are_kept_together():
@@ -73,8 +67,9 @@ def test_too_few_sequences_are_refused(tmp_path):
 @pytest.mark.parametrize('validation', ['val', 'Validation', None])
 def test_folders(tmp_path, validation):
   names = ['train', 'TEST'] + ([validation] if validation else [])
-  put_pairs(tmp_path, *[(f'visible/{n}/{i}.png', f'infrared/{n}/{i}.png') for n in names
-                        for i in range(12)])
+  put_pairs(
+    tmp_path, *[(f'visible/{n}/{i}.png', f'infrared/{n}/{i}.png') for n in names for i in range(12)]
+  )
   config = config_lib.folder_config(tmp_path)
   found = ids(config)
   assert config.split_by == 'folder'
@@ -95,9 +90,11 @@ def test_folder_splits_that_do_not_cover_everything_are_refused(tmp_path):
 
 def test_methods_that_are_unknown_or_have_nothing_to_go_by(tmp_path):
   put_pairs(tmp_path, ('rgb/0.png', 'ir/0.png'))
-  for method, message in (('random', '--split_by=random: must be one of auto'),
-                          ('list', '--split_by=list: none of train.txt'),
-                          ('folder', '--split_by=folder: no folder named train')):
+  for method, message in (
+    ('random', '--split_by=random: must be one of auto'),
+    ('list', '--split_by=list: none of train.txt'),
+    ('folder', '--split_by=folder: no folder named train'),
+  ):
     with pytest.raises(errors.UserError, match=message):
       config_lib.folder_config(tmp_path, split_by=method)
 
@@ -120,11 +117,16 @@ def test_a_train_list_alone_gives_some_to_validation(tmp_path):
   assert len(found['validation']) == 1 and len(found['train']) == 3
 
 
-@pytest.mark.parametrize('content, message', [
+@pytest.mark.parametrize(
+  'content, message',
+  [
     (b'a\nnowhere.png\n', "test.txt, line 2: 'nowhere.png' is no"),
     (b'same\n', "test.txt, line 1: 'same' fits 2 images"),
     (b'a\nb\n', "test.txt, line 2: 'b' is in the list of train too"),
-    (b'lone\n', "test.txt, line 1: 'lone' is no"), (b'\xff\xfe', 'test.txt: cannot be read')])
+    (b'lone\n', "test.txt, line 1: 'lone' is no"),
+    (b'\xff\xfe', 'test.txt: cannot be read'),
+  ],
+)
 def test_bad_lists(tmp_path, content, message):
   put_pairs(tmp_path, *[(f'rgb/{i}.png', f'ir/{i}.png') for i in ('a', 'b', 'x/same', 'y/same')])
   put(tmp_path, 'ir/lone.png')

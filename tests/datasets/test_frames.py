@@ -41,14 +41,17 @@ def test_many_sequences_give_a_whole_one_for_validation():
   assert len(chosen) == 115
 
 
-@pytest.mark.parametrize('length, train, validation', [(1000, 850, 100), (2000, 1740, 200),
-                                                       (20, 17, 2), (3, 1, 1)])
+@pytest.mark.parametrize(
+  'length, train, validation', [(1000, 850, 100), (2000, 1740, 200), (20, 17, 2), (3, 1, 1)]
+)
 def test_few_sequences_give_blocks_with_a_gap(length, train, validation):
   everything = ids(a=length, b=length, c=5)
   chosen = frames.sequence_split(everything[::-1], test=['c', 'not there'])
   for name in 'ab':
-    numbers = {split: [int(id_[2:]) for id_, s in chosen.items() if s == split and id_[0] == name]
-               for split in ('train', 'validation')}
+    numbers = {
+      split: [int(id_[2:]) for id_, s in chosen.items() if s == split and id_[0] == name]
+      for split in ('train', 'validation')
+    }
     assert sorted(numbers['train']) == list(range(train))
     assert sorted(numbers['validation']) == list(range(length - validation, length))
   assert sum(split == 'test' for split in chosen.values()) == 5
@@ -59,11 +62,14 @@ def test_gap_is_as_asked():
   assert len(chosen) == 1001 - 7
 
 
-@pytest.mark.parametrize('counts, message', [
+@pytest.mark.parametrize(
+  'counts, message',
+  [
     ({'a': 5}, 'sequences c are to be held out.*the data have a; expected'),
     ({'c': 5}, 'the data have c; expected some of them and others for training'),
     ({'a': 2, 'c': 5}, 'sequence a has 2 frame.*at least 3'),
-])
+  ],
+)
 def test_too_few_sequences_are_refused(counts, message):
   with pytest.raises(errors.UserError, match=message):
     frames.sequence_split(ids(**counts), test=['c'])

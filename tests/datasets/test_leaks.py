@@ -15,11 +15,12 @@ def scene(seed):
   return np.kron(coarse, np.ones((8, 8, 1), np.uint8))
 
 
-def test_leak_report_finds_neighbours():
+def test_leak_report_finds_neighbors():
   train = [scene(i) for i in range(20)]
   near = [np.clip(scene(i).astype(int) + 1, 0, 255).astype(np.uint8) for i in (3, 7, 11)]
   report = leaks.leak_report(
-      {'train': train, 'validation': [scene(5)], 'test': near + [scene(100)]})
+    {'train': train, 'validation': [scene(5)], 'test': near + [scene(100)]}
+  )
   assert report.distances['validation'] == pytest.approx([0], abs=1e-4)
   assert report.distances['test'][:3] == pytest.approx([1, 1, 1], abs=0.1)
   assert report.distances['test'][3] > 20
@@ -33,11 +34,11 @@ def test_leak_report_is_the_smallest_of_all_distances(monkeypatch):
   train, test = (rng.integers(0, 256, (n, 32, 32, 1), dtype=np.uint8) for n in (30, 10))
   report = leaks.leak_report({'train': iter(train), 'test': iter(test)})
   differences = test[:, None].astype(float) - train[None]
-  expected = np.sqrt((differences ** 2).mean((2, 3, 4))).min(1)
+  expected = np.sqrt((differences**2).mean((2, 3, 4))).min(1)
   np.testing.assert_allclose(report.distances['test'], expected, rtol=1e-5)
 
 
-def test_leak_report_of_16_bits_is_in_grey_levels_of_8():
+def test_leak_report_of_16_bits_is_in_gray_levels_of_8():
   dark, bright = (np.full((40, 50, 1), 257 * level, np.uint16) for level in (10, 20))
   report = leaks.leak_report({'train': [dark], 'test': [bright], 'validation': []})
   assert report.distances['test'] == pytest.approx([10], abs=1e-3)
@@ -50,8 +51,9 @@ def test_leak_report_needs_training_frames():
 
 
 def split(name, seeds):
-  records = [{'rgb': images.encode_png(scene(seed)), 'id': f'{name}/{seed}'.encode()}
-             for seed in seeds]
+  records = [
+    {'rgb': images.encode_png(scene(seed)), 'id': f'{name}/{seed}'.encode()} for seed in seeds
+  ]
   return Split(name, records, records, aligned=True)
 
 

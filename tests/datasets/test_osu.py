@@ -10,8 +10,7 @@ from PIL import Image
 import pytest
 
 from cyclegan_jax import errors
-from datasets.osu import borders
-from datasets.osu import files
+from datasets.osu import borders, files
 from datasets.osu.config import osu_config
 
 SIZE = (10, 12)
@@ -29,8 +28,9 @@ def picture(seed, channels, size=SIZE):
   return np.random.default_rng(seed).integers(30, 256, (*size, channels), dtype=np.uint8)
 
 
-def tree(frames=6, *, parts=None, extension='bmp', first=1, folder='', thermal='a',
-         three_channels=False):
+def tree(
+  frames=6, *, parts=None, extension='bmp', first=1, folder='', thermal='a', three_channels=False
+):
   """Path below the source folder -> content; 'X.zip/member' is a member of a zip."""
   found = {}
   for part in parts or [s + letter for s in '123456' for letter in 'ab']:
@@ -68,21 +68,22 @@ def put(source, found):
 
 
 LAYOUTS = {
-    'zips': tree(),
-    'zips with folders': tree(folder='OSU/1 frames/'),
-    'zips with a folder of their name': {
-        path.replace('.zip/', f'.zip/{path[:2]}/'): data for path, data in tree().items()},
-    'one zip': {f'OTCBVS.zip/{path}': data for path, data in unpacked(tree()).items()},
-    'unpacked': unpacked(tree()),
-    'unpacked deeper': unpacked(tree(folder='a/b/'), 'Data/03/'),
-    'png': unpacked(tree(extension='png')),
-    'jpg': tree(extension='jpg'),
-    'three equal channels': tree(three_channels=True),
-    'from 0': tree(first=0),
-    'b is thermal': tree(thermal='b'),
-    'capitals': {path.upper().replace('.ZIP/', '.zip/'): data for path, data in tree().items()},
-    'mixed': tree(parts=['1a', '1b', '2a', '4b', '5a', '6a', '6b']) | unpacked(
-        tree(parts=['2b', '3a', '3b', '4a', '5b'])),
+  'zips': tree(),
+  'zips with folders': tree(folder='OSU/1 frames/'),
+  'zips with a folder of their name': {
+    path.replace('.zip/', f'.zip/{path[:2]}/'): data for path, data in tree().items()
+  },
+  'one zip': {f'OTCBVS.zip/{path}': data for path, data in unpacked(tree()).items()},
+  'unpacked': unpacked(tree()),
+  'unpacked deeper': unpacked(tree(folder='a/b/'), 'Data/03/'),
+  'png': unpacked(tree(extension='png')),
+  'jpg': tree(extension='jpg'),
+  'three equal channels': tree(three_channels=True),
+  'from 0': tree(first=0),
+  'b is thermal': tree(thermal='b'),
+  'capitals': {path.upper().replace('.ZIP/', '.zip/'): data for path, data in tree().items()},
+  'mixed': tree(parts=['1a', '1b', '2a', '4b', '5a', '6a', '6b'])
+  | unpacked(tree(parts=['2b', '3a', '3b', '4a', '5b'])),
 }
 
 
@@ -91,7 +92,8 @@ def test_layouts(layout, tmp_path):
   config = osu_config(put(tmp_path, LAYOUTS[layout]))
   start = 0 if layout == 'from 0' else 1
   assert [pair.id for pair in config.pairs] == [
-      f'{s}/{i:05d}' for s in range(1, 7) for i in range(start, start + 6)]
+    f'{s}/{i:05d}' for s in range(1, 7) for i in range(start, start + 6)
+  ]
   thermal = 'b' if layout == 'b is thermal' else 'a'
   assert set(config.thermal.values()) == {thermal}
   for pair in config.pairs:
@@ -104,8 +106,13 @@ def test_layouts(layout, tmp_path):
 
 
 def test_what_is_not_a_frame_is_ignored(tmp_path):
-  extra = {'1a.zip/__MACOSX/._img_00001.bmp': b'x', '2b.zip/Thumbs.db': b'x', '.hidden/1.png': b'x',
-           '3a.zip/background.bmp': b'x', 'other/0001.png': b'x'}
+  extra = {
+    '1a.zip/__MACOSX/._img_00001.bmp': b'x',
+    '2b.zip/Thumbs.db': b'x',
+    '.hidden/1.png': b'x',
+    '3a.zip/background.bmp': b'x',
+    'other/0001.png': b'x',
+  }
   config = osu_config(put(tmp_path, tree() | extra))
   assert len(config.pairs) == 36
   assert config.notes[0].startswith('2 other images')
@@ -124,12 +131,11 @@ def test_zips_go_before_what_was_unpacked_from_them(tmp_path):
 
 
 def test_parts_numbered_from_0_and_1_are_paired_in_order(tmp_path):
-  found = {path: data for path, data in tree(parts=['1a'], first=0).items()}
+  found = dict(tree(parts=['1a'], first=0).items())
   found |= tree(parts=[s + letter for s in '123456' for letter in 'ab'][1:])
   config = osu_config(put(tmp_path, found))
-  assert [(p.rgb.number, p.ir.number) for p in config.pairs[:6]] == [
-      (i + 1, i) for i in range(6)]
-  note = 'Sequence 1: colour frames are numbered from 1, thermal ones from 0; they are paired '
+  assert [(p.rgb.number, p.ir.number) for p in config.pairs[:6]] == [(i + 1, i) for i in range(6)]
+  note = 'Sequence 1: color frames are numbered from 1, thermal ones from 0; they are paired '
   assert note + 'in order.' in config.notes
   (tmp_path / '1a.zip').unlink()
   put(tmp_path, without(tree(parts=['1a'], first=0), '1a.zip/img_00003'))
@@ -140,16 +146,20 @@ def test_parts_numbered_from_0_and_1_are_paired_in_order(tmp_path):
 
 def test_name_changes_with_content_and_options(tmp_path):
   found = tree()
-  names = [osu_config(put(tmp_path / '0', found), split_by=split_by).name
-           for split_by in ('paper', 'sequence', 'location')]
+  names = [
+    osu_config(put(tmp_path / '0', found), split_by=split_by).name
+    for split_by in ('paper', 'sequence', 'location')
+  ]
   assert osu_config(put(tmp_path / '1', found)).name == names[0]
   found['1a.zip/img_00001.bmp'] = encoded(picture(99, 1), 'bmp')
   names.append(osu_config(put(tmp_path / '2', found)).name)
   assert len(set(names)) == 4
 
 
-@pytest.mark.parametrize('split_by, test, others', [
-    ('sequence', {'3', '6'}, {'1', '2', '4', '5'}), ('location', {'4', '5', '6'}, {'1', '2', '3'})])
+@pytest.mark.parametrize(
+  'split_by, test, others',
+  [('sequence', {'3', '6'}, {'1', '2', '4', '5'}), ('location', {'4', '5', '6'}, {'1', '2', '3'})],
+)
 def test_sequences_are_held_out(split_by, test, others, tmp_path):
   config = osu_config(put(tmp_path, tree()), split_by=split_by)
   of = {split: {pair.sequence for pair in pairs} for split, pairs in config.examples.items()}
@@ -163,27 +173,38 @@ def without(found, *paths):
 
 
 BROKEN = {
-    'missing zip': (without(tree(), '3b'), r'3b\.zip \(or folders.*1a, 1b, 2a.*vcipl-okstate'),
-    'missing sequence': (without(tree(), '4'), r'4a\.zip, 4b\.zip .*--allow_unmatched'),
-    'empty': ({}, 'found none, expected 1a to 6b'),
-    'other images only': ({'rgb/1.png': b''}, 'found none, expected 1a to 6b. 1 other images'),
-    'missing partner': (without(tree(), '2a.zip/img_00003'),
-                        r'1 of 71 frames have no partner \(.*2b\.zip: frames 3\).*at most 1 %'),
-    'both in colour': (without(tree(), '5a') | {
-        path.replace('5b', '5a'): data for path, data in tree(parts=['5b']).items()},
-                       '5a and 5b are both in colour'),
-    'sequences contradict': (without(tree(), '6') | tree(parts=['6a', '6b'], thermal='b'),
-                             'thermal parts are 1a, 2a, 3a, 4a, 5a, 6b'),
-    'same number twice': (tree() | {'1a.zip/more/img_00002.bmp': b'x'},
-                          'are both frame 2; expected one file'),
-    'two folders': (unpacked(tree()) | unpacked(tree(parts=['1a']), 'copy/'),
-                    '1a is there 2 times'),
-    'damaged zip': (tree() | {'7.zip': b'PK but no more'}, r'7\.zip: not a whole zip file'),
-    'both grey': (without(tree(), '5b') | {
-        path.replace('5a', '5b'): data for path, data in tree(parts=['5a']).items()},
-                  '5a and 5b are both grey'),
-    'unreadable part': (without(tree(), '2a') | {f'2a.zip/{i}.bmp': b'x' for i in range(3)},
-                        'None of 3 frames of 2a can be read, such as'),
+  'missing zip': (without(tree(), '3b'), r'3b\.zip \(or folders.*1a, 1b, 2a.*vcipl-okstate'),
+  'missing sequence': (without(tree(), '4'), r'4a\.zip, 4b\.zip .*--allow_unmatched'),
+  'empty': ({}, 'found none, expected 1a to 6b'),
+  'other images only': ({'rgb/1.png': b''}, 'found none, expected 1a to 6b. 1 other images'),
+  'missing partner': (
+    without(tree(), '2a.zip/img_00003'),
+    r'1 of 71 frames have no partner \(.*2b\.zip: frames 3\).*at most 1 %',
+  ),
+  'both in color': (
+    without(tree(), '5a')
+    | {path.replace('5b', '5a'): data for path, data in tree(parts=['5b']).items()},
+    '5a and 5b are both in color',
+  ),
+  'sequences contradict': (
+    without(tree(), '6') | tree(parts=['6a', '6b'], thermal='b'),
+    'thermal parts are 1a, 2a, 3a, 4a, 5a, 6b',
+  ),
+  'same number twice': (
+    tree() | {'1a.zip/more/img_00002.bmp': b'x'},
+    'are both frame 2; expected one file',
+  ),
+  'two folders': (unpacked(tree()) | unpacked(tree(parts=['1a']), 'copy/'), '1a is there 2 times'),
+  'damaged zip': (tree() | {'7.zip': b'PK but no more'}, r'7\.zip: not a whole zip file'),
+  'both gray': (
+    without(tree(), '5b')
+    | {path.replace('5a', '5b'): data for path, data in tree(parts=['5a']).items()},
+    '5a and 5b are both gray',
+  ),
+  'unreadable part': (
+    without(tree(), '2a') | {f'2a.zip/{i}.bmp': b'x' for i in range(3)},
+    'None of 3 frames of 2a can be read, such as',
+  ),
 }
 
 
@@ -208,12 +229,14 @@ def test_losses_are_allowed_by_flag_and_reported(tmp_path):
   config = osu_config(put(tmp_path, found), allow_unmatched=True)
   assert len(config.pairs) == 22
   assert [pathlib.Path(name).name for name in config.unmatched] == [
-      'img_00003.bmp', 'img_00004.bmp']
+    'img_00003.bmp',
+    'img_00004.bmp',
+  ]
   assert '3b.zip, 6a.zip, 6b.zip missing: sequence(s) 3, 6 left out.' in config.notes
-  assert 'Sequence 2: 2 colour frame(s) without partner: 3-4.' in config.notes
+  assert 'Sequence 2: 2 color frame(s) without partner: 3-4.' in config.notes
 
 
-def test_a_dark_colour_frame_does_not_confuse(tmp_path):
+def test_a_dark_color_frame_does_not_confuse(tmp_path):
   dark = {'1b.zip/img_00001.bmp': encoded(np.zeros((*SIZE, 3), np.uint8), 'bmp')}
   assert osu_config(put(tmp_path, tree() | dark)).thermal['1'] == 'a'
 

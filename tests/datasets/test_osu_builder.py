@@ -14,14 +14,9 @@ import tensorflow_datasets as tfds
 
 from cyclegan_jax import errors
 from cyclegan_jax.data import images
-from datasets.osu import checks
-from datasets.osu import osu_dataset_builder as osu
+from datasets.osu import checks, osu_dataset_builder as osu
 from tests.conftest import REPOSITORY
-from tests.datasets.test_osu import encoded
-from tests.datasets.test_osu import picture
-from tests.datasets.test_osu import put
-from tests.datasets.test_osu import tree
-from tests.datasets.test_osu import unpacked
+from tests.datasets.test_osu import encoded, picture, put, tree, unpacked
 
 pytestmark = pytest.mark.usefixtures('no_progress_bars')
 IMAGES = ('rgb', 'ir', 'mask')
@@ -36,20 +31,30 @@ def prepare(source, data_dir, **options):
 def stored(builder):
   """Split -> id -> example, with the images as stored."""
   skip = {name: tfds.decode.SkipDecoding() for name in IMAGES}
-  return {split: {e['id'].decode(): e for e in builder.as_data_source(split, decoders=skip)}
-          for split in builder.info.splits}
+  return {
+    split: {e['id'].decode(): e for e in builder.as_data_source(split, decoders=skip)}
+    for split in builder.info.splits
+  }
 
 
-@pytest.mark.parametrize('extension, options', [
-    ('bmp', {}), ('bmp', {'thermal': 'b'}), ('png', {}), ('png', {'three_channels': True}),
-    ('jpg', {'three_channels': True})])
+@pytest.mark.parametrize(
+  'extension, options',
+  [
+    ('bmp', {}),
+    ('bmp', {'thermal': 'b'}),
+    ('png', {}),
+    ('png', {'three_channels': True}),
+    ('jpg', {'three_channels': True}),
+  ],
+)
 def test_pairs_are_prepared_and_read_back(extension, options, tmp_path):
   found = tree(8, extension=extension, **options)
   builder = prepare(put(tmp_path / 'source', found), tmp_path / 'prepared')
   config = builder.builder_config
   splits = stored(builder)
   assert {split: sorted(examples) for split, examples in splits.items()} == {
-      split: [pair.id for pair in pairs] for split, pairs in config.examples.items()}
+    split: [pair.id for pair in pairs] for split, pairs in config.examples.items()
+  }
   records = {id_: e for examples in splits.values() for id_, e in examples.items()}
   assert len(records) == 48
   thermal = options.get('thermal', 'a')
@@ -115,19 +120,28 @@ def bad(path, data):
 
 
 BAD_FRAMES = {
-    'wrong size': (bad('2a.zip/img_00004.bmp', encoded(picture(0, 1, (8, 12)), 'bmp')),
-                   r'1 problem.*2b\.zip/img_00004\.bmp is 12x10.*2a\.zip/img_00004\.bmp is 12x8'),
-    'both of a wrong size': (
-        bad('2a.zip/img_00004.bmp', encoded(picture(0, 1, (8, 12)), 'bmp'))
-        | {'2b.zip/img_00004.bmp': encoded(picture(0, 3, (8, 12)), 'bmp')},
-        r'2b\.zip/img_00004\.bmp is 12x8 pixels, expected 12x10'),
-    'corrupt': (bad('3b.zip/img_00002.bmp', tree()['3b.zip/img_00002.bmp'][:100]),
-                r'3b\.zip/img_00002\.bmp'),
-    'empty file': (bad('3b.zip/img_00002.bmp', b''), r'3b\.zip/img_00002\.bmp'),
-    'false colour': (bad('1a.zip/img_00002.bmp', encoded(picture(0, 3), 'bmp')),
-                     r'1a\.zip/img_00002\.bmp: a thermal image in false colour'),
-    'grey colour': (bad('1b.zip/img_00002.bmp', encoded(picture(0, 1), 'bmp')),
-                    r'1b\.zip/img_00002\.bmp: is grey, expected a frame in colour'),
+  'wrong size': (
+    bad('2a.zip/img_00004.bmp', encoded(picture(0, 1, (8, 12)), 'bmp')),
+    r'1 problem.*2b\.zip/img_00004\.bmp is 12x10.*2a\.zip/img_00004\.bmp is 12x8',
+  ),
+  'both of a wrong size': (
+    bad('2a.zip/img_00004.bmp', encoded(picture(0, 1, (8, 12)), 'bmp'))
+    | {'2b.zip/img_00004.bmp': encoded(picture(0, 3, (8, 12)), 'bmp')},
+    r'2b\.zip/img_00004\.bmp is 12x8 pixels, expected 12x10',
+  ),
+  'corrupt': (
+    bad('3b.zip/img_00002.bmp', tree()['3b.zip/img_00002.bmp'][:100]),
+    r'3b\.zip/img_00002\.bmp',
+  ),
+  'empty file': (bad('3b.zip/img_00002.bmp', b''), r'3b\.zip/img_00002\.bmp'),
+  'false color': (
+    bad('1a.zip/img_00002.bmp', encoded(picture(0, 3), 'bmp')),
+    r'1a\.zip/img_00002\.bmp: a thermal image in false color',
+  ),
+  'gray color': (
+    bad('1b.zip/img_00002.bmp', encoded(picture(0, 1), 'bmp')),
+    r'1b\.zip/img_00002\.bmp: is gray, expected a frame in color',
+  ),
 }
 
 
@@ -144,7 +158,7 @@ def test_damage_within_a_zip_is_named(tmp_path):
   source = put(tmp_path / 'source', tree())
   data = bytearray((source / '5b.zip').read_bytes())
   start = data.index(b'img_00002.bmp') + 60
-  data[start:start + 20] = bytes(20)
+  data[start : start + 20] = bytes(20)
   (source / '5b.zip').write_bytes(data)
   with pytest.raises(errors.UserError, match=r'5b\.zip/img_00002\.bmp: cannot be read'):
     prepare(source, tmp_path / 'prepared')
@@ -167,8 +181,14 @@ def test_builder_is_found_by_name(tmp_path):
 def run_elsewhere(code, *arguments, cwd):
   """Runs Python code in a process of its own, with the checkout on its path alone."""
   environment = os.environ | {'PYTHONPATH': str(REPOSITORY)}
-  return subprocess.run([sys.executable, '-c', code, *map(str, arguments)], cwd=cwd,
-                        env=environment, capture_output=True, text=True, check=False)
+  return subprocess.run(
+    [sys.executable, '-c', code, *map(str, arguments)],
+    cwd=cwd,
+    env=environment,
+    capture_output=True,
+    text=True,
+    check=False,
+  )
 
 
 BY_NAME = """
@@ -192,7 +212,8 @@ def test_data_source_by_name_elsewhere(tmp_path):
   expected = osu.osu_config(source, split_by='sequence')
   assert builder.info.metadata['notes'] == list(expected.notes)
   assert {split: info.num_examples for split, info in builder.info.splits.items()} == {
-      split: len(pairs) for split, pairs in expected.examples.items()}
+    split: len(pairs) for split, pairs in expected.examples.items()
+  }
   assert builder.info.file_format == tfds.core.FileFormat.ARRAY_RECORD
   assert stored(builder) == stored(prepare(source, tmp_path / 'other', split_by='sequence'))
 
@@ -236,8 +257,9 @@ def test_killed_preparation_is_made_anew(tmp_path):
   assert [path.name[:11] for path in left] == ['incomplete.']
   config = osu.osu_config(source, 'sequence')
   assert not osu.Builder(config=config, data_dir=data_dir).is_prepared()
-  again, whole = (prepare(source, folder, split_by='sequence')
-                  for folder in (data_dir, tmp_path / 'whole'))
+  again, whole = (
+    prepare(source, folder, split_by='sequence') for folder in (data_dir, tmp_path / 'whole')
+  )
   assert stored(again) == stored(whole) and again.info.metadata == whole.info.metadata
   assert set(again.data_path.parent.iterdir()) == {*left, again.data_path}
   yesterday = time.time() - 25 * 60 * 60

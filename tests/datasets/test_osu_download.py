@@ -11,11 +11,8 @@ import pytest
 import tensorflow_datasets as tfds
 
 from cyclegan_jax import errors
-from datasets.osu import download
-from datasets.osu import osu_dataset_builder as osu
-from tests.datasets.test_osu import put
-from tests.datasets.test_osu import tree
-from tests.datasets.test_osu import unpacked
+from datasets.osu import download, osu_dataset_builder as osu
+from tests.datasets.test_osu import put, tree, unpacked
 
 PARTS = [s + letter for s in '123456' for letter in 'ab']
 INSTRUCTIONS = r'[\s\S]*Download 1a\.zip to 6a\.zip'
@@ -121,7 +118,9 @@ def test_what_is_there_is_kept(server, zips, tmp_path):
   assert (tmp_path / '1a.zip').read_bytes() == kept != zips['1a.zip']
 
 
-@pytest.mark.parametrize('bad, requests, message', [
+@pytest.mark.parametrize(
+  'bad, requests, message',
+  [
     (403, 1, 'HTTP 403 Forbidden'),
     (404, 1, 'HTTP 404 Not Found'),
     (500, 1, 'HTTP 500'),
@@ -130,9 +129,11 @@ def test_what_is_there_is_kept(server, zips, tmp_path):
     ('cut off', 2, r'broke off twice, at last after \d+ of \d+ bytes'),
     ('half a chunk', 2, 'broke off twice, at last with IncompleteRead'),
     ('dropped', 2, 'no answer, asked twice'),
-])
+  ],
+)
 def test_the_first_refusal_ends_it_and_the_next_run_goes_on(
-    bad, requests, message, server, zips, tmp_path):
+  bad, requests, message, server, zips, tmp_path
+):
   server.bad['2a.zip'] = [bad] * requests
   with pytest.raises(errors.UserError, match=f'Data/03/2a.zip: {message}{INSTRUCTIONS}') as caught:
     download.fetch(tmp_path)
@@ -160,8 +161,9 @@ def test_a_silent_server_is_given_up(server, tmp_path, monkeypatch):
   assert server.asked == ['1a.zip'] * 2
 
 
-@pytest.mark.parametrize('host, reason', [
-    ('nowhere.invalid', ''), ('127.0.0.1:1', 'Connection refused')])
+@pytest.mark.parametrize(
+  'host, reason', [('nowhere.invalid', ''), ('127.0.0.1:1', 'Connection refused')]
+)
 def test_a_host_that_cannot_be_reached_is_asked_once(host, reason, tmp_path, monkeypatch):
   monkeypatch.setenv('no_proxy', '*')
   monkeypatch.setattr(download, 'BASE_URL', f'http://{host}/')
@@ -173,6 +175,7 @@ def test_a_host_that_cannot_be_reached_is_asked_once(host, reason, tmp_path, mon
 def test_interruption_leaves_no_half_zip(server, tmp_path, monkeypatch):
   def interrupted(*_):
     raise KeyboardInterrupt
+
   with monkeypatch.context() as context:
     context.setattr(download, '_read', interrupted)
     with pytest.raises(KeyboardInterrupt):
@@ -202,8 +205,11 @@ def test_default_folder_is_that_of_tfds(server, tmp_path, monkeypatch):
 def test_builder_by_name_downloads(server, tmp_path):
   other = put(tmp_path / 'other', {'readme.txt': b'of another data set'})
   source = tfds.data_source(
-      'osu/location', split='test', data_dir=tmp_path / 'data', download_and_prepare_kwargs={
-          'download_config': tfds.download.DownloadConfig(manual_dir=other)})
+    'osu/location',
+    split='test',
+    data_dir=tmp_path / 'data',
+    download_and_prepare_kwargs={'download_config': tfds.download.DownloadConfig(manual_dir=other)},
+  )
   assert len(source) == 12 and source[0]['location'] == b'2'
   assert len(server.asked) == 12
   assert download.default_source(tmp_path / 'data') == tmp_path / 'data' / 'downloads' / 'osu'

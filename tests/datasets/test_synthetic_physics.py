@@ -2,16 +2,12 @@
 
 import math
 
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 import numpy as np
 import pytest
-from scipy import constants
-from scipy import integrate
+from scipy import constants, integrate
 
-from datasets.synthetic import materials
-from datasets.synthetic import physics
-from datasets.synthetic import scene
+from datasets.synthetic import materials, physics, scene
 
 
 def _closed_form(wavelength, temperature):
@@ -22,8 +18,9 @@ def _closed_form(wavelength, temperature):
 def _fraction_below(wavelength, temperature):
   """Share of a black body's radiation below a wavelength, by its known series."""
   x = constants.h * constants.c / (wavelength * constants.k * temperature)
-  terms = (math.exp(-n * x) * (x**3 / n + 3 * x**2 / n**2 + 6 * x / n**3 + 6 / n**4)
-           for n in range(1, 40))
+  terms = (
+    math.exp(-n * x) * (x**3 / n + 3 * x**2 / n**2 + 6 * x / n**3 + 6 / n**4) for n in range(1, 40)
+  )
   return 15 / math.pi**4 * sum(terms)
 
 
@@ -35,8 +32,9 @@ def test_band_radiance_equals_adaptive_quadrature(temperature):
 
 @pytest.mark.parametrize('temperature', [220.0, 300.0, 400.0])
 def test_band_radiance_is_its_share_of_stefan_boltzmann(temperature):
-  share = (_fraction_below(physics.BAND[1], temperature)
-           - _fraction_below(physics.BAND[0], temperature))
+  share = _fraction_below(physics.BAND[1], temperature) - _fraction_below(
+    physics.BAND[0], temperature
+  )
   expected = share * constants.sigma * temperature**4 / math.pi
   assert physics.integrate_band(temperature) == pytest.approx(expected, rel=1e-6)
 
@@ -62,14 +60,21 @@ def test_table_keeps_the_shape_of_arrays_and_rises():
 
 
 def _conditions(**changes):
-  values = {'is_night': False, 'air_temperature': 288.0, 'cloud_cover': 0.0,
-            'sun_elevation': 45.0, 'sun_azimuth': 0.0, 'autumn': 0.0}
+  values = {
+    'is_night': False,
+    'air_temperature': 288.0,
+    'cloud_cover': 0.0,
+    'sun_elevation': 45.0,
+    'sun_azimuth': 0.0,
+    'autumn': 0.0,
+  }
   return scene.Conditions(**{**values, **changes})
 
 
 def _temperature(name, conditions, facing=0.0, albedo=0.3):
   shade, heating = materials.surface_temperature(
-      materials.MATERIALS[name], conditions, facing, albedo)
+    materials.MATERIALS[name], conditions, facing, albedo
+  )
   return shade + heating
 
 

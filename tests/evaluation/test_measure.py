@@ -8,16 +8,23 @@ import numpy as np
 import pytest
 import skimage.metrics
 
-import datasets
 from cyclegan_jax import config as config_lib
 from cyclegan_jax.data import pipeline
-from cyclegan_jax.evaluation import baselines, measure, report
+from cyclegan_jax.evaluation import baselines, measure
+from cyclegan_jax.reports import evaluation_files
+import datasets
 
 
 @pytest.fixture(scope='module')
 def config(pairs, data_dir):
-  return config_lib.make(dataset='folder', source_dir=str(pairs), data_dir=str(data_dir),
-                         paired=True, image_size=(24, 32), discriminator_layers=2)
+  return config_lib.make(
+    dataset='folder',
+    source_dir=str(pairs),
+    data_dir=str(data_dir),
+    paired=True,
+    image_size=(24, 32),
+    discriminator_layers=2,
+  )
 
 
 @pytest.fixture(scope='module')
@@ -32,8 +39,10 @@ def pixels(x):
 def test_baselines_are_what_they_say(dataset, config):
   train = list(pipeline.examples(dataset, 'train', config.data))
   batch = {key: np.stack([example[key] for example in train[:2]]) for key in ('rgb', 'ir')}
-  found = {name: np.asarray(predict(batch))
-           for name, predict in baselines.baselines(dataset, config.data, print).items()}
+  found = {
+    name: np.asarray(predict(batch))
+    for name, predict in baselines.baselines(dataset, config.data, print).items()
+  }
   mean = np.mean([pixels(example['ir']) for example in train], 0)
   np.testing.assert_allclose(found['mean_image'][1], mean, atol=1e-3)
   np.testing.assert_allclose(found['constant'], mean.mean(), atol=1e-3)
@@ -41,30 +50,43 @@ def test_baselines_are_what_they_say(dataset, config):
   np.testing.assert_allclose(found['luminance'], luma, atol=1e-3)
 
 
-def test_baselines_are_the_same_in_every_normalisation(config):
+def test_baselines_are_the_same_in_every_normalization(config):
   found = {}
   for kind in ('plain', 'emsn', 'spectral_linear', 'spectral_log'):
-    data = dataclasses.replace(config.data, normalisation=kind)
+    data = dataclasses.replace(config.data, normalization=kind)
     dataset = datasets.open_dataset(data)
-    batch = {key: np.stack([pipeline.examples(dataset, 'train', data)[i][key] for i in range(2)])
-             for key in ('rgb', 'ir')}
-    found[kind] = {name: np.asarray(predict(batch))
-                   for name, predict in baselines.baselines(dataset, data, print).items()}
+    batch = {
+      key: np.stack([pipeline.examples(dataset, 'train', data)[i][key] for i in range(2)])
+      for key in ('rgb', 'ir')
+    }
+    found[kind] = {
+      name: np.asarray(predict(batch))
+      for name, predict in baselines.baselines(dataset, data, print).items()
+    }
   for kind, predictions in found.items():
     for name, prediction in predictions.items():
-      # The other two are images that went through the normalisation and back.
+      # The other two are images that went through the normalization and back.
       atol = 0 if name in ('mean_image', 'constant') else 2e-3
-      np.testing.assert_allclose(prediction, found['plain'][name], rtol=0, atol=atol,
-                                 err_msg=f'{kind} {name}')
+      np.testing.assert_allclose(
+        prediction, found['plain'][name], rtol=0, atol=atol, err_msg=f'{kind} {name}'
+      )
 
 
 def test_luminance_is_scaled_to_sixteen_bits(dataset, config):
   ir = dataset.domains['ir']
-  deep = dataclasses.replace(dataset, domains={**dataset.domains, 'ir': dataclasses.replace(
-      ir, normalisation=dataclasses.replace(ir.normalisation, max_value=65535.0))})
+  deep = dataclasses.replace(
+    dataset,
+    domains={
+      **dataset.domains,
+      'ir': dataclasses.replace(
+        ir, normalization=dataclasses.replace(ir.normalization, max_value=65535.0)
+      ),
+    },
+  )
   batch = {'rgb': np.ones((1, 24, 32, 3), np.float32), 'ir': np.ones((1, 24, 32, 1), np.float32)}
   np.testing.assert_allclose(
-      baselines.baselines(deep, config.data, print)['luminance'](batch), 65535, rtol=1e-6)
+    baselines.baselines(deep, config.data, print)['luminance'](batch), 65535, rtol=1e-6
+  )
 
 
 @pytest.mark.parametrize('batch_size', [1, 4, 100])
@@ -83,22 +105,27 @@ def test_every_image_is_measured_once_whatever_the_batch(dataset, config, batch_
 
 def test_report_files_agree_with_each_other(dataset, config, tmp_path):
   examples = pipeline.examples(dataset, 'train', config.data)
-  perfect = lambda batch: pixels(batch['ir']) if 'ir' in batch else 255 - pixels(
-      batch['rgb'][..., :1])
-  predictors = {report.MODEL: perfect, **baselines.baselines(dataset, config.data, print)}
+  perfect = lambda batch: (
+    pixels(batch['ir']) if 'ir' in batch else 255 - pixels(batch['rgb'][..., :1])
+  )
+  predictors = {evaluation_files.MODEL: perfect, **baselines.baselines(dataset, config.data, print)}
   results = measure.measure(predictors, examples, dataset.domains['ir'], 4, print)
-  content = report.result(results, config, dataset.domains['ir'], 'train', 7)
-  report.write(tmp_path, content, results, examples, perfect, dataset.domains, 4)
+  content = evaluation_files.result(results, config, dataset.domains['ir'], 'train', 7)
+  evaluation_files.write(tmp_path, content, results, examples, perfect, dataset.domains, 4)
   written = json.loads((tmp_path / 'metrics.json').read_text())
   # Infinite PSNR is no number in JSON; how many there were is said.
   assert written['model']['psnr'] is None and written['model']['psnr_infinite'] == len(examples)
   assert written['model']['mse'] == 0 and written['baselines']['constant']['mse'] > 100
-  assert report.verdict(content) == 'The model beats every trivial baseline in PSNR and in SSIM.'
+  assert (
+    evaluation_files.verdict(content)
+    == 'The model beats every trivial baseline in PSNR and in SSIM.'
+  )
   assert written['checkpoint_step'] == 7 and len(written['split_sha256']) == 64
   with (tmp_path / 'per_image.csv').open(newline='') as lines:
     rows = list(csv.DictReader(lines))
   assert [(row['id'], row['sequence']) for row in rows] == [
-      (example['id'], example['sequence']) for example in examples]
+    (example['id'], example['sequence']) for example in examples
+  ]
   assert len(list((tmp_path / 'gallery').iterdir())) >= 4
   assert written['definitions']['nearest'] and 'ms_ssim' not in written['definitions']
   assert 'mean training IR image' in (tmp_path / 'summary.md').read_text()
@@ -107,25 +134,31 @@ def test_report_files_agree_with_each_other(dataset, config, tmp_path):
 def test_a_model_that_lost_is_told_so(dataset, config):
   examples = pipeline.examples(dataset, 'train', config.data)
   trivial = baselines.baselines(dataset, config.data, print)
-  predictors = {report.MODEL: lambda batch: np.zeros_like(batch['ir']), **trivial}
+  predictors = {evaluation_files.MODEL: lambda batch: np.zeros_like(batch['ir']), **trivial}
   results = measure.measure(predictors, examples, dataset.domains['ir'], 4, print)
-  content = report.result(results, config, dataset.domains['ir'], 'train', 7)
-  said = report.verdict(content)
+  content = evaluation_files.result(results, config, dataset.domains['ir'], 'train', 7)
+  said = evaluation_files.verdict(content)
   assert 'does NOT beat' in said and 'mean training IR image (PSNR' in said
 
 
 def test_means_that_leave_images_out_say_so(dataset, config):
   examples = pipeline.examples(dataset, 'train', config.data)
   first = next(iter(examples))['ir']
+
   def sometimes_right(batch):
     right = (batch['ir'] == first).all((1, 2, 3), keepdims=True)
     return np.where(right, pixels(batch['ir']), 3.0)
+
   trivial = baselines.baselines(dataset, config.data, print)
-  results = measure.measure({report.MODEL: sometimes_right, **trivial}, examples,
-                            dataset.domains['ir'], 4, print)
-  content = report.result(results, config, dataset.domains['ir'], 'train', 7)
+  results = measure.measure(
+    {evaluation_files.MODEL: sometimes_right, **trivial}, examples, dataset.domains['ir'], 4, print
+  )
+  content = evaluation_files.result(results, config, dataset.domains['ir'], 'train', 7)
   n = len(examples)
-  assert report.left_out(content) == [
-      f'model: PSNR is infinite (identical images) for 1 of {n} images, which its mean leaves out',
-      f'model: correlation is undefined for {n - 1} of {n} images, which its mean leaves out']
-  assert all(text in report.markdown(content) for text in report.left_out(content))
+  assert evaluation_files.left_out(content) == [
+    f'model: PSNR is infinite (identical images) for 1 of {n} images, which its mean leaves out',
+    f'model: correlation is undefined for {n - 1} of {n} images, which its mean leaves out',
+  ]
+  assert all(
+    text in evaluation_files.markdown(content) for text in evaluation_files.left_out(content)
+  )

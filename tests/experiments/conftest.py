@@ -2,18 +2,27 @@
 
 import pytest
 
-import datasets
 from cyclegan_jax import config as config_lib
 from cyclegan_jax.training import loop, state
+import datasets
 
 
 @pytest.fixture(scope='module')
 def untrained(pairs, data_dir, tmp_path_factory, quickly_compiled):
   """A run folder with a checkpoint at step 0."""
   config = config_lib.make(
-      dataset='folder', source_dir=str(pairs), data_dir=str(data_dir), paired=True,
-      image_size=(16, 16), base_width=4, n_residual_blocks=1, n_downsampling=2,
-      discriminator_width=4, discriminator_layers=2, batch_size=4)
+    dataset='folder',
+    source_dir=str(pairs),
+    data_dir=str(data_dir),
+    paired=True,
+    image_size=(16, 16),
+    base_width=4,
+    n_residual_blocks=1,
+    n_downsampling=2,
+    discriminator_width=4,
+    discriminator_layers=2,
+    batch_size=4,
+  )
   folder = tmp_path_factory.mktemp('untrained') / 'run'
-  loop.start(config, datasets.open_dataset(config.data), folder, state.initialise(config))
+  loop.start(config, datasets.open_dataset(config.data), folder, state.initialize(config))
   return folder

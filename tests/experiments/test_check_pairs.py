@@ -27,16 +27,20 @@ def test_end_to_end(tmp_path):
   assert (output / 'report.html').read_text().count('<img') == 2
 
 
-def test_false_colour_is_refused_or_listed(tmp_path):
+def test_false_color_is_refused_or_listed(tmp_path):
   source = make_pairs(tmp_path / 'source', n=3)
-  colours = np.random.default_rng(0).integers(0, 256, (24, 32, 3), np.uint8)
-  PIL.Image.fromarray(colours).save(source / 'ir' / '001.png')
-  flags = ['--dataset=folder', f'--source_dir={source}', f'--data_dir={tmp_path / "data"}',
-           f'--output={tmp_path / "report"}']
-  assert 'false colour' in fails('check_pairs', *flags)
+  colors = np.random.default_rng(0).integers(0, 256, (24, 32, 3), np.uint8)
+  PIL.Image.fromarray(colors).save(source / 'ir' / '001.png')
+  flags = [
+    '--dataset=folder',
+    f'--source_dir={source}',
+    f'--data_dir={tmp_path / "data"}',
+    f'--output={tmp_path / "report"}',
+  ]
+  assert 'false color' in fails('check_pairs', *flags)
   result = run('check_pairs', *flags, '--ir_channels=3')
   assert result.returncode == 0, result.stderr
-  assert 'false_colour 1' in result.stdout
+  assert 'false_color 1' in result.stdout
 
 
 def test_bad_input(tmp_path):
@@ -45,6 +49,10 @@ def test_bad_input(tmp_path):
   file.touch()
   assert 'is a file; give a folder' in fails('check_pairs', f'--output={file}')
   assert '--dataset is missing' in fails('check_pairs', f'--output={tmp_path / "report"}')
-  message = fails('check_pairs', '--dataset=folder', f'--source_dir={tmp_path / "nowhere"}',
-                  f'--output={tmp_path / "report"}')
+  message = fails(
+    'check_pairs',
+    '--dataset=folder',
+    f'--source_dir={tmp_path / "nowhere"}',
+    f'--output={tmp_path / "report"}',
+  )
   assert 'nowhere' in message and not (tmp_path / 'report').exists()

@@ -16,16 +16,28 @@ import pytest
 from tests.conftest import make_pairs, REPOSITORY
 from tests.datasets import test_osu
 
-TINY = ['--image_size=16', '--base_width=4', '--n_residual_blocks=1', '--n_downsampling=2',
-        '--discriminator_width=4', '--discriminator_layers=2', '--batch_size=4',
-        '--checkpoint_every=3', '--log_every=2', '--n_samples=2', '--paired', '--emsn']
+TINY = [
+  '--image_size=16',
+  '--base_width=4',
+  '--n_residual_blocks=1',
+  '--n_downsampling=2',
+  '--discriminator_width=4',
+  '--discriminator_layers=2',
+  '--batch_size=4',
+  '--checkpoint_every=3',
+  '--log_every=2',
+  '--n_samples=2',
+  '--paired',
+  '--emsn',
+]
 
 
 def command(name, *flags, **kwargs):
   # One device, as on a laptop; compiled quickly, for few steps.
   environment = {**os.environ, 'XLA_FLAGS': '', 'JAX_DISABLE_MOST_OPTIMIZATIONS': '1'}
   return [sys.executable, '-m', f'experiments.{name}', *map(str, flags)], dict(
-      cwd=REPOSITORY, env=environment, **kwargs)
+    cwd=REPOSITORY, env=environment, **kwargs
+  )
 
 
 def run(name, *flags):
@@ -45,10 +57,14 @@ def fails(name, *flags):
 def walk(pairs, data_dir, tmp_path_factory):
   """A run folder, trained by the command, killed on the way and resumed."""
   workdir = tmp_path_factory.mktemp('walk') / 'run'
-  flags = ['--dataset=folder', f'--source_dir={pairs}', f'--data_dir={data_dir}',
-           f'--workdir={workdir}', *TINY]
-  arguments, options = command('train', *flags, '--steps=100000', stdout=subprocess.PIPE,
-                               text=True)
+  flags = [
+    '--dataset=folder',
+    f'--source_dir={pairs}',
+    f'--data_dir={data_dir}',
+    f'--workdir={workdir}',
+    *TINY,
+  ]
+  arguments, options = command('train', *flags, '--steps=100000', stdout=subprocess.PIPE, text=True)
   with subprocess.Popen(arguments, **options) as process:
     deadline = time.monotonic() + 240
     while not (workdir / 'checkpoints' / '6').exists() and time.monotonic() < deadline:
@@ -111,8 +127,13 @@ def test_translate_a_folder(walk, tmp_path, direction, mode):
     file = tmp_path / 'in' / name
     file.parent.mkdir(parents=True, exist_ok=True)
     PIL.Image.new('RGB' if mode == 'L' else 'L', size).save(file)
-  result = run('translate', f'--workdir={walk[0]}', f'--input={tmp_path / "in"}',
-               f'--output={tmp_path / "out"}', f'--direction={direction}')
+  result = run(
+    'translate',
+    f'--workdir={walk[0]}',
+    f'--input={tmp_path / "in"}',
+    f'--output={tmp_path / "out"}',
+    f'--direction={direction}',
+  )
   assert result.returncode == 0, result.stderr
   assert 'Translated 3 of 3 images' in result.stdout
   for name, size in sizes.items():
@@ -124,32 +145,56 @@ def test_translate_goes_on_after_a_bad_file_and_says_so(walk, tmp_path):
   (tmp_path / 'in').mkdir()
   PIL.Image.new('RGB', (8, 8)).save(tmp_path / 'in' / 'good.png')
   (tmp_path / 'in' / 'bad.png').write_bytes(b'not an image')
-  message = fails('translate', f'--workdir={walk[0]}', f'--input={tmp_path / "in"}',
-                  f'--output={tmp_path / "out"}')
+  message = fails(
+    'translate',
+    f'--workdir={walk[0]}',
+    f'--input={tmp_path / "in"}',
+    f'--output={tmp_path / "out"}',
+  )
   assert 'bad.png' in message and (tmp_path / 'out' / 'good.png').exists()
   assert not (tmp_path / 'out' / 'bad.png').exists()
 
 
-@pytest.mark.parametrize('source, output, words', [
-    ('a.png', 'a.png', 'is an input'), ('.', 'out', 'lies inside --input'),
-    ('.', '../x.png', 'names a file'), ('a.png', 'a.jpg', 'ends in .png'),
-    ('nosuch', 'out', 'does not exist'), ('empty', 'out', 'no images')])
+@pytest.mark.parametrize(
+  'source, output, words',
+  [
+    ('a.png', 'a.png', 'is an input'),
+    ('.', 'out', 'lies inside --input'),
+    ('.', '../x.png', 'names a file'),
+    ('a.png', 'a.jpg', 'ends in .png'),
+    ('nosuch', 'out', 'does not exist'),
+    ('empty', 'out', 'no images'),
+  ],
+)
 def test_translate_refuses_confusing_paths(walk, tmp_path, source, output, words):
   (tmp_path / 'empty').mkdir()
   PIL.Image.new('RGB', (8, 8)).save(tmp_path / 'a.png')
-  message = fails('translate', f'--workdir={walk[0]}', f'--input={tmp_path / source}',
-                  f'--output={tmp_path / output}')
+  message = fails(
+    'translate',
+    f'--workdir={walk[0]}',
+    f'--input={tmp_path / source}',
+    f'--output={tmp_path / output}',
+  )
   assert words in message
   assert sorted(p.name for p in tmp_path.iterdir()) == ['a.png', 'empty']
 
 
-@pytest.mark.parametrize('flags', [
-    pytest.param(['--paired', '--emsn'], marks=pytest.mark.slow), ['--split_by=sequence']])
+@pytest.mark.parametrize(
+  'flags', [pytest.param(['--paired', '--emsn'], marks=pytest.mark.slow), ['--split_by=sequence']]
+)
 def test_osu_trains_and_evaluates(tmp_path, flags):
   test_osu.put(tmp_path / 'osu', test_osu.tree(frames=12))
   tiny = [flag for flag in TINY if flag not in ('--paired', '--emsn')]
-  result = run('train', '--dataset=osu', f'--source_dir={tmp_path / "osu"}', '--steps=2',
-               f'--data_dir={tmp_path / "data"}', f'--workdir={tmp_path / "run"}', *tiny, *flags)
+  result = run(
+    'train',
+    '--dataset=osu',
+    f'--source_dir={tmp_path / "osu"}',
+    '--steps=2',
+    f'--data_dir={tmp_path / "data"}',
+    f'--workdir={tmp_path / "run"}',
+    *tiny,
+    *flags,
+  )
   assert result.returncode == 0, result.stderr
   assert 'step 2/2' in result.stdout
   result = run('evaluate', f'--workdir={tmp_path / "run"}')
@@ -162,10 +207,12 @@ def test_osu_trains_and_evaluates(tmp_path, flags):
 def test_osu_says_where_the_files_are_and_what_is_missing(tmp_path):
   assert 'trimodal-people-segmentation' in fails('train', '--dataset=aau', '--paired', '--emsn')
   found = test_osu.tree(frames=2)
-  test_osu.put(tmp_path / 'osu', {path: data for path, data in found.items()
-                                  if not path.startswith('4b')})
-  assert '4b' in fails('train', '--dataset=osu', f'--source_dir={tmp_path / "osu"}',
-                       f'--data_dir={tmp_path / "data"}')
+  test_osu.put(
+    tmp_path / 'osu', {path: data for path, data in found.items() if not path.startswith('4b')}
+  )
+  assert '4b' in fails(
+    'train', '--dataset=osu', f'--source_dir={tmp_path / "osu"}', f'--data_dir={tmp_path / "data"}'
+  )
 
 
 def test_another_configuration_is_refused(walk):
@@ -173,7 +220,9 @@ def test_another_configuration_is_refused(walk):
   assert '--seed: 0 there, 1 now' in message
 
 
-@pytest.mark.parametrize('flags, words', [
+@pytest.mark.parametrize(
+  'flags, words',
+  [
     (['--dataset=nosuch'], ['--dataset=nosuch', 'synthetic']),
     ([], ['--dataset is missing']),
     (['--preset=nosuch'], ['--preset=nosuch', 'udacity']),
@@ -183,13 +232,18 @@ def test_another_configuration_is_refused(walk):
     (['--dataset=synthetic', '--image_size=128', '--load_size=64'], ['crop is larger']),
     (['--dataset=synthetic', '--batch_size=many'], ['batch_size']),
     (['--dataset=synthetic', 'extra'], ["'extra'"]),
-    (['--dataset=synthetic', '--emsn', '--normalisation=spectral_log'],
-     ['--emsn and --normalisation=spectral_log contradict', 'Leave one of them out']),
-    (['--preset=demo', '--noemsn', '--ir_band=lwir'], ['--ir_band=lwir', '--normalisation=plain']),
-    (['--preset=demo', '--normalisation=spectral_log', '--ir_band=lwir', '--precision=bfloat16'],
-     ['--precision=bfloat16', 'of the 256 grey levels of RGB']),
+    (
+      ['--dataset=synthetic', '--emsn', '--normalization=spectral_log'],
+      ['--emsn and --normalization=spectral_log contradict', 'Leave one of them out'],
+    ),
+    (['--preset=demo', '--noemsn', '--ir_band=lwir'], ['--ir_band=lwir', '--normalization=plain']),
+    (
+      ['--preset=demo', '--normalization=spectral_log', '--ir_band=lwir', '--precision=bfloat16'],
+      ['--precision=bfloat16', 'of the 256 gray levels of RGB'],
+    ),
     (['--nosuch_flag'], ['nosuch_flag']),
-])
+  ],
+)
 def test_bad_flags(tmp_path, flags, words):
   message = fails('train', f'--workdir={tmp_path / "run"}', *flags)
   for word in words:
@@ -224,14 +278,27 @@ def spoil_empty(root):
     file.unlink()
 
 
-@pytest.mark.parametrize('spoil, words', [
-    (spoil_nothing_matches, ['no matching stems']), (spoil_sizes, ['003.png']),
-    (spoil_truncated, ['002.png']), (spoil_zero_bytes, ['002.png', 'zero bytes']),
-    (spoil_text, ['002.png', 'not an image']), (spoil_empty, ['raw'])])
+@pytest.mark.parametrize(
+  'spoil, words',
+  [
+    (spoil_nothing_matches, ['no matching stems']),
+    (spoil_sizes, ['003.png']),
+    (spoil_truncated, ['002.png']),
+    (spoil_zero_bytes, ['002.png', 'zero bytes']),
+    (spoil_text, ['002.png', 'not an image']),
+    (spoil_empty, ['raw']),
+  ],
+)
 def test_bad_images_are_refused_before_training(tmp_path, spoil, words):
   spoil(make_pairs(tmp_path / 'raw'))
-  message = fails('train', '--dataset=folder', f'--source_dir={tmp_path / "raw"}',
-                  f'--data_dir={tmp_path / "data"}', f'--workdir={tmp_path / "run"}', *TINY)
+  message = fails(
+    'train',
+    '--dataset=folder',
+    f'--source_dir={tmp_path / "raw"}',
+    f'--data_dir={tmp_path / "data"}',
+    f'--workdir={tmp_path / "run"}',
+    *TINY,
+  )
   for word in words:
     assert word in message
   assert not (tmp_path / 'run').exists()

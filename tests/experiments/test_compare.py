@@ -17,11 +17,16 @@ def made_up_runs(folder, labels=('unpaired', 'paired'), seeds=(0, 1)):
   for label in labels:
     for seed in seeds:
       paired = label == 'paired'
-      made_up.write(folder / 'runs' / label / f'seed{seed}',
-                    made_up.config(seed, paired=paired), 22 if paired else 20)
+      made_up.write(
+        folder / 'runs' / label / f'seed{seed}',
+        made_up.config(seed, paired=paired),
+        22 if paired else 20,
+      )
 
 
-@pytest.mark.parametrize('flags, words', [
+@pytest.mark.parametrize(
+  'flags, words',
+  [
     (['--models=paired'], ['--dataset is missing']),
     ([*SYNTHETIC, '--models=paired,nosuch'], ["'nosuch'", 'unpaired_emsn', '--model=']),
     ([*SYNTHETIC, '--models='], ['--models is empty']),
@@ -39,7 +44,9 @@ def made_up_runs(folder, labels=('unpaired', 'paired'), seeds=(0, 1)):
     ([*SYNTHETIC, '--seeds=1', '--job=4'], ['--job=4', '0 to 3']),
     ([*SYNTHETIC, '--workers=0'], ['workers']),
     ([*SYNTHETIC, 'extra'], ["'extra'"]),
-    (['--report_only'], ['no plan.json'])])
+    (['--report_only'], ['no plan.json']),
+  ],
+)
 def test_bad_flags(tmp_path, flags, words):
   message = fails('compare', f'--output={tmp_path / "out"}', *flags)
   for word in words:
@@ -55,11 +62,20 @@ def test_no_output(tmp_path):
 
 def test_missing_jobs_are_printed_with_their_numbers(tmp_path):
   made_up_runs(tmp_path, seeds=[0])
-  result = run('compare', f'--output={tmp_path}', *SYNTHETIC, '--models=unpaired,paired',
-               '--seeds=0,4', '--print_jobs', '--max_megapixels=9')
+  result = run(
+    'compare',
+    f'--output={tmp_path}',
+    *SYNTHETIC,
+    '--models=unpaired,paired',
+    '--seeds=0,4',
+    '--print_jobs',
+    '--max_megapixels=9',
+  )
   lines = result.stdout.splitlines()
   assert [line.partition('  # ')[2] for line in lines] == [
-      'job 2: unpaired, seed 4', 'job 3: paired, seed 4']
+    'job 2: unpaired, seed 4',
+    'job 3: paired, seed 4',
+  ]
   assert '-m experiments.train' in lines[0] and lines[0].count('--max_megapixels=9') == 2
   # Nothing else has to be said a second time.
   again = run('compare', f'--output={tmp_path}', '--print_jobs', '--max_megapixels=9')
@@ -70,8 +86,9 @@ def test_missing_jobs_are_printed_with_their_numbers(tmp_path):
 def test_report_from_run_folders_alone(tmp_path):
   made_up_runs(tmp_path)
   flags = [f'--output={tmp_path}']
-  run('compare', *flags, *SYNTHETIC, '--models=unpaired,paired,udacity', '--seeds=3',
-      '--print_jobs')
+  run(
+    'compare', *flags, *SYNTHETIC, '--models=unpaired,paired,udacity', '--seeds=3', '--print_jobs'
+  )
   result = run('compare', *flags, '--report_only')
   assert result.returncode == 0, result.stderr
   assert '2 of 6 jobs are missing: unpaired, seed 2; paired, seed 2' in result.stdout
@@ -91,10 +108,17 @@ def test_report_from_run_folders_alone(tmp_path):
 
 def test_a_run_on_other_images_is_named(tmp_path):
   made_up_runs(tmp_path)
-  made_up.write(tmp_path / 'runs' / 'paired' / 'seed1', made_up.config(1, paired=True),
-                split_sha256='another')
-  run('compare', f'--output={tmp_path}', *SYNTHETIC, '--models=unpaired,paired', '--seeds=2',
-      '--print_jobs')
+  made_up.write(
+    tmp_path / 'runs' / 'paired' / 'seed1', made_up.config(1, paired=True), split_sha256='another'
+  )
+  run(
+    'compare',
+    f'--output={tmp_path}',
+    *SYNTHETIC,
+    '--models=unpaired,paired',
+    '--seeds=2',
+    '--print_jobs',
+  )
   message = fails('compare', f'--output={tmp_path}', '--report_only')
   assert 'paired/seed1' in message and "split's images" in message
 
@@ -114,9 +138,17 @@ def test_from_images_to_the_page(tmp_path, data_dir):
   """Two models, two seeds: one job alone, then all with one that fails, then the rest."""
   make_pairs(tmp_path / 'raw', n=40)
   tiny = [flag for flag in TINY if flag not in ('--paired', '--emsn')]
-  flags = [f'--output={tmp_path / "out"}', '--dataset=folder', f'--source_dir={tmp_path / "raw"}',
-           f'--data_dir={data_dir}', '--split_by=hash', '--steps=4', '--seeds=2', '--workers=2',
-           *tiny]
+  flags = [
+    f'--output={tmp_path / "out"}',
+    '--dataset=folder',
+    f'--source_dir={tmp_path / "raw"}',
+    f'--data_dir={data_dir}',
+    '--split_by=hash',
+    '--steps=4',
+    '--seeds=2',
+    '--workers=2',
+    *tiny,
+  ]
   # One job alone, as of an array, makes no report.
   models = ['--models=unpaired,paired']
   result = run('compare', *flags, *models, '--job=3')
@@ -139,12 +171,20 @@ def test_from_images_to_the_page(tmp_path, data_dir):
   for label in ('unpaired', 'paired'):
     assert content['models'][label]['seeds'] == [0, 1]
     for run_facts in content['models'][label]['runs']:
-      file = (tmp_path / 'out' / 'runs' / label / f'seed{run_facts["seed"]}' / 'evaluation' / 'test'
-              / 'per_image.csv')
+      file = (
+        tmp_path
+        / 'out'
+        / 'runs'
+        / label
+        / f'seed{run_facts["seed"]}'
+        / 'evaluation'
+        / 'test'
+        / 'per_image.csv'
+      )
       with file.open(newline='') as lines:
         psnr = [float(row['psnr']) for row in csv.DictReader(lines)]
       assert run_facts['psnr'] == pytest.approx(sum(psnr) / len(psnr), rel=1e-5)
-  difference, = [result for result in content['comparisons'] if result['primary']]
+  (difference,) = [result for result in content['comparisons'] if result['primary']]
   means = [content['models'][label]['metrics']['psnr']['mean'] for label in ('paired', 'unpaired')]
   assert difference['difference'] == pytest.approx(means[0] - means[1])
   assert 'data:image/jpeg' in (tmp_path / 'out' / 'report.html').read_text()

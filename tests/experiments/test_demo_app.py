@@ -20,8 +20,9 @@ pytest.importorskip('uvicorn', reason='needs the extra app')
 
 def ask(address, body):
   """Status and body of the answer to an image."""
-  request = urllib.request.Request(address + 'translate', body, {
-      'Content-Type': 'application/octet-stream'})
+  request = urllib.request.Request(
+    address + 'translate', body, {'Content-Type': 'application/octet-stream'}
+  )
   try:
     with urllib.request.urlopen(request, timeout=60) as answer:
       return answer.status, answer.read()
@@ -30,9 +31,15 @@ def ask(address, body):
 
 
 def test_it_serves_until_ctrl_c(untrained):
-  arguments, options = command('demo_app', f'--workdir={untrained}', '--port=0',
-                               '--max_megapixels=1', stdout=subprocess.PIPE,
-                               stderr=subprocess.PIPE, text=True)
+  arguments, options = command(
+    'demo_app',
+    f'--workdir={untrained}',
+    '--port=0',
+    '--max_megapixels=1',
+    stdout=subprocess.PIPE,
+    stderr=subprocess.PIPE,
+    text=True,
+  )
   with subprocess.Popen(arguments, **options) as process:
     line = process.stdout.readline()
     address = re.search(r'http://127\.0\.0\.1:\d+/', line).group()
@@ -60,16 +67,25 @@ def test_mistakes(untrained, tmp_path):
   assert 'checkpoint' in fails('demo_app', f'--workdir={untrained}', '--port=0', '--checkpoint=7')
   assert 'port' in fails('demo_app', f'--workdir={untrained}', '--port=70000')
   assert '--host=no.such.host.invalid' in fails(
-      'demo_app', f'--workdir={untrained}', '--host=no.such.host.invalid')
+    'demo_app', f'--workdir={untrained}', '--host=no.such.host.invalid'
+  )
 
 
 def test_an_open_address_is_warned_of(untrained):
-  arguments, options = command('demo_app', f'--workdir={untrained}', '--port=0', '--host=0.0.0.0',
-                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+  arguments, options = command(
+    'demo_app',
+    f'--workdir={untrained}',
+    '--port=0',
+    '--host=0.0.0.0',
+    stdout=subprocess.PIPE,
+    stderr=subprocess.PIPE,
+    text=True,
+  )
   with subprocess.Popen(arguments, **options) as process:
     address = re.search(r':(\d+)/', process.stdout.readline()).group(1)
-    request = urllib.request.Request(f'http://127.0.0.1:{address}/',
-                                     headers={'Host': socket.gethostname()})
+    request = urllib.request.Request(
+      f'http://127.0.0.1:{address}/', headers={'Host': socket.gethostname()}
+    )
     with urllib.request.urlopen(request) as page:
       assert page.status == 200
     process.send_signal(signal.SIGINT)

@@ -17,17 +17,25 @@ def parsed(*arguments):
   return common.config_from_flags(values)
 
 
-@pytest.mark.parametrize('arguments, normalisation, name', [
-    ([], 'plain', 'osu_paired'), (['--emsn'], 'emsn', 'osu_paired_emsn'),
+@pytest.mark.parametrize(
+  'arguments, normalization, name',
+  [
+    ([], 'plain', 'osu_paired'),
+    (['--emsn'], 'emsn', 'osu_paired_emsn'),
     (['--noemsn'], 'plain', 'osu_paired'),
-    (['--emsn', '--normalisation=emsn'], 'emsn', 'osu_paired_emsn'),
-    (['--normalisation=spectral_log', '--ir_band=lwir'], 'spectral_log', 'osu_paired_spectral_log'),
+    (['--emsn', '--normalization=emsn'], 'emsn', 'osu_paired_emsn'),
+    (['--normalization=spectral_log', '--ir_band=lwir'], 'spectral_log', 'osu_paired_spectral_log'),
     # A file of flags before them may say --emsn.
-    (['--emsn', '--noemsn', '--normalisation=spectral_channels'], 'spectral_channels',
-     'osu_paired_spectral_channels')])
-def test_emsn_is_short_for_a_normalisation(arguments, normalisation, name):
+    (
+      ['--emsn', '--noemsn', '--normalization=spectral_channels'],
+      'spectral_channels',
+      'osu_paired_spectral_channels',
+    ),
+  ],
+)
+def test_emsn_is_short_for_a_normalization(arguments, normalization, name):
   config = parsed('--dataset=osu', '--paired', *arguments)
-  assert config.data.normalisation == normalisation
+  assert config.data.normalization == normalization
   assert common.default_workdir(config) == pathlib.Path('runs', name)
   shown = [line.split() for line in config_lib.describe(config).splitlines()]
   assert not any('emsn' in line[:2] for line in shown)

@@ -14,6 +14,7 @@ from cyclegan_jax.inference import model as model_lib
 from tests.experiments.test_commands import fails, run
 from tests.inference.test_torch_import import save, tiny
 from tests.parity import both
+
 # pylint: enable=wrong-import-position
 
 
@@ -22,10 +23,19 @@ def imported(pairs, data_dir, tmp_path_factory):
   """A run folder made by the command, its flags and the PyTorch networks."""
   folder, workdir = tmp_path_factory.mktemp('torch'), tmp_path_factory.mktemp('imported') / 'run'
   nets = save(folder, tiny('cyclegan'))
-  flags = ['--preset=cyclegan', '--dataset=folder', f'--source_dir={pairs}',
-           f'--data_dir={data_dir}', f'--workdir={workdir}', '--load_size=0',
-           '--n_samples=2', *(f'--{name}={value[0] if isinstance(value, tuple) else value}'
-                              for name, value in both.TINY['cyclegan'].items())]
+  flags = [
+    '--preset=cyclegan',
+    '--dataset=folder',
+    f'--source_dir={pairs}',
+    f'--data_dir={data_dir}',
+    f'--workdir={workdir}',
+    '--load_size=0',
+    '--n_samples=2',
+    *(
+      f'--{name}={value[0] if isinstance(value, tuple) else value}'
+      for name, value in both.TINY['cyclegan'].items()
+    ),
+  ]
   result = run('import_torch', *flags, f'--checkpoint_dir={folder}')
   assert result.returncode == 0, result.stderr
   assert 'Generator rgb_to_ir: ' in result.stdout and 'experiments.evaluate' in result.stdout
@@ -34,8 +44,9 @@ def imported(pairs, data_dir, tmp_path_factory):
 
 def test_translates_as_pytorch_does(imported, pairs, tmp_path):
   workdir, _, nets, _ = imported
-  result = run('translate', f'--workdir={workdir}', f'--input={pairs / "rgb"}',
-               f'--output={tmp_path / "out"}')
+  result = run(
+    'translate', f'--workdir={workdir}', f'--input={pairs / "rgb"}', f'--output={tmp_path / "out"}'
+  )
   assert result.returncode == 0, result.stderr
   model = model_lib.load(workdir)
   assert model.step == 0
@@ -54,7 +65,7 @@ def test_translates_as_pytorch_does(imported, pairs, tmp_path):
 
 
 def test_evaluates_and_trains_on(imported, tmp_path):
-  workdir, flags, nets, folder = imported
+  workdir, flags, _nets, folder = imported
   result = run('evaluate', f'--workdir={workdir}')
   assert result.returncode == 0, result.stderr
   content = json.loads((workdir / 'evaluation' / 'test' / 'metrics.json').read_text())
@@ -69,8 +80,9 @@ def test_evaluates_and_trains_on(imported, tmp_path):
   trained = model_lib.load(tmp_path / 'run')
   assert trained.step == 2
   x = np.random.default_rng(0).uniform(-1, 1, (1, 32, 32, 3)).astype(np.float32)
-  before, after = (np.asarray(model.translators['rgb_to_ir'](x))
-                   for model in (model_lib.load(workdir), trained))
+  before, after = (
+    np.asarray(model.translators['rgb_to_ir'](x)) for model in (model_lib.load(workdir), trained)
+  )
   # Two steps of Adam from the imported weights, not from others.
   assert 0 < np.abs(before - after).max() < 0.5
 

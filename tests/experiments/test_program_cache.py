@@ -23,16 +23,22 @@ events = collections.Counter()
 jax.monitoring.register_event_listener(lambda name, **_: events.update([name.split('/')[-1]]))
 atexit.register(lambda: print('hits', events['cache_hits'], 'misses', events['cache_misses']))
 """
-_TRAIN = _COUNTED + """
+_TRAIN = (
+  _COUNTED
+  + """
 sys.argv = ['train', *sys.argv[2:]]
 runpy.run_module('experiments.train', run_name='__main__', alter_sys=True)
 """
-_STEP = _COUNTED + """
+)
+_STEP = (
+  _COUNTED
+  + """
 import numpy as np
 step = jax.pmap(lambda a, x: (a + x @ jax.numpy.tanh(a), x.sum()), donate_argnums=0)
 a, x = (jax.device_put(value[None]) for value in np.ones((2, 8, 8), np.float32))
 print(np.asarray(step.lower(a, x).compile()(a, x)[0]).tobytes().hex())
 """
+)
 
 
 @pytest.fixture
@@ -61,18 +67,32 @@ def fill(folder, *names):
 def counted(program, *arguments):
   """Runs one of the programs; what it said, hits and misses."""
   result = subprocess.run(
-      [sys.executable, '-c', program, *map(str, arguments)], cwd=REPOSITORY, capture_output=True,
-      text=True, timeout=300,
-      env={**os.environ, 'XLA_FLAGS': '', 'JAX_DISABLE_MOST_OPTIMIZATIONS': '1',
-           'JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS': '0'})
+    [sys.executable, '-c', program, *map(str, arguments)],
+    cwd=REPOSITORY,
+    capture_output=True,
+    text=True,
+    timeout=300,
+    env={
+      **os.environ,
+      'XLA_FLAGS': '',
+      'JAX_DISABLE_MOST_OPTIMIZATIONS': '1',
+      'JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS': '0',
+    },
+  )
   assert result.returncode == 0 and 'cache' not in result.stderr, result.stderr
   said, hits, _, misses = result.stdout.rsplit(maxsplit=3)
   return said, int(hits), int(misses)
 
 
-@pytest.mark.parametrize('damage', [
-    lambda content: content[:len(content) // 2], lambda content: b'',
-    lambda content: bytes(reversed(content))], ids=['half', 'empty', 'garbage'])
+@pytest.mark.parametrize(
+  'damage',
+  [
+    lambda content: content[: len(content) // 2],
+    lambda content: b'',
+    lambda content: bytes(reversed(content)),
+  ],
+  ids=['half', 'empty', 'garbage'],
+)
 def test_a_damaged_program_is_compiled_again_and_replaced(unset, tmp_path, damage):
   said, hits, misses = counted(_STEP, tmp_path)
   assert hits == 0 and misses == len(entries(tmp_path)) > 0
@@ -85,8 +105,16 @@ def test_a_damaged_program_is_compiled_again_and_replaced(unset, tmp_path, damag
 @pytest.mark.slow
 def test_a_run_with_loaded_programs_is_the_run_that_compiled_them(unset, pairs, data_dir, tmp_path):
   def train(name):
-    return counted(_TRAIN, tmp_path / 'cache', '--dataset=folder', f'--source_dir={pairs}',
-                   f'--data_dir={data_dir}', f'--workdir={tmp_path / name}', *TINY, '--steps=3')
+    return counted(
+      _TRAIN,
+      tmp_path / 'cache',
+      '--dataset=folder',
+      f'--source_dir={pairs}',
+      f'--data_dir={data_dir}',
+      f'--workdir={tmp_path / name}',
+      *TINY,
+      '--steps=3',
+    )
 
   _, hits, misses = train('compiled')
   assert misses > hits and misses == len(entries(tmp_path / 'cache'))

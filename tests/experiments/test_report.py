@@ -3,7 +3,7 @@
 import pytest
 
 from tests.experiments.test_commands import fails, run
-from tests.pages import made_up
+from tests.reports import made_up
 
 
 @pytest.fixture
@@ -33,4 +33,5 @@ def test_mistakes(runs, tmp_path):
   message = fails('report', both, f'--output={tmp_path / "nosuch" / "x.html"}')
   assert 'x.html cannot be written' in message
   assert 'b cannot be written: Is a directory' in fails(
-      'report', f'--workdir={runs[0]}', f'--output={runs[1]}')
+    'report', f'--workdir={runs[0]}', f'--output={runs[1]}'
+  )

@@ -3,8 +3,7 @@
 import jax
 import numpy as np
 
-from cyclegan_jax import config as config_lib
-from cyclegan_jax import emsn
+from cyclegan_jax import config as config_lib, normalization
 from cyclegan_jax.data.source import Domain
 from cyclegan_jax.inference.generators import Generator
 from cyclegan_jax.inference.model import Model
@@ -13,27 +12,51 @@ from cyclegan_jax.models import networks
 
 def model(preset='udacity', ir_max=255.0, rgb_max=255.0, **settings):
   """A narrow model that does something: one that is not trained gives nearly one value."""
-  config = config_lib.make(preset, dataset='folder', source_dir='/home/someone/photos', **{**dict(
-      base_width=4, discriminator_width=4, discriminator_layers=3, n_residual_blocks=2),
-      **settings})
+  config = config_lib.make(
+    preset,
+    dataset='folder',
+    source_dir='/home/someone/photos',
+    **{
+      **dict(base_width=4, discriminator_width=4, discriminator_layers=3, n_residual_blocks=2),
+      **settings,
+    },
+  )
   data = config.data
-  domains = {name: Domain(name, getattr(data, f'{name}_channels'),
-                          emsn.normalisation(name, data, limit))
-             for name, limit in (('rgb', rgb_max), ('ir', ir_max))}
+  domains = {
+    name: Domain(
+      name, getattr(data, f'{name}_channels'), normalization.normalization(name, data, limit)
+    )
+    for name, limit in (('rgb', rgb_max), ('ir', ir_max))
+  }
   channels = [domains[name].channels for name in ('rgb', 'ir')]
-  params, stats = networks.initialise(config.model, *channels, jax.random.key(0),
-                                      emsn.normalisations(data))
+  params, stats = networks.initialize(
+    config.model, *channels, jax.random.key(0), normalization.normalizations(data)
+  )
   rng = np.random.default_rng(0)
-  params = jax.tree.map(lambda a: np.float32(
-      rng.normal(0, (2 / np.prod(a.shape[:-1])) ** 0.5, a.shape) if a.ndim == 4
-      else np.asarray(a) + rng.normal(0, 0.1, a.shape)), params)
-  stats = jax.tree.map(lambda a: np.asarray(a) + rng.uniform(0, 0.5, a.shape).astype(np.float32),
-                       stats)
-  nets = networks.build(config.model, *channels,
-                        {name: domain.normalisation for name, domain in domains.items()})
-  return Model(config, 7, domains, {
+  params = jax.tree.map(
+    lambda a: np.float32(
+      rng.normal(0, (2 / np.prod(a.shape[:-1])) ** 0.5, a.shape)
+      if a.ndim == 4
+      else np.asarray(a) + rng.normal(0, 0.1, a.shape)
+    ),
+    params,
+  )
+  stats = jax.tree.map(
+    lambda a: np.asarray(a) + rng.uniform(0, 0.5, a.shape).astype(np.float32), stats
+  )
+  nets = networks.build(
+    config.model, *channels, {name: domain.normalization for name, domain in domains.items()}
+  )
+  return Model(
+    config,
+    7,
+    domains,
+    {
       name: Generator(nets[name], params[name], stats[name])
-      for name in networks.generators(config.model)}, 9)
+      for name in networks.generators(config.model)
+    },
+    9,
+  )
 
 
 def picture(height, width, channels=3, dtype=np.uint8, seed=0):

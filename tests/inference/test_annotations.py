@@ -17,13 +17,16 @@ def plan(tmp_path):
 
 
 def test_coco_changes_in_endings_alone(plan, tmp_path):
-  text = ('{"images": [{"id": 1, "file_name": "images/a.jpg"},\n {"file_name":"c.jpg", "id": 2}],'
-          '"annotations": [{"bbox": [1.50, 2, 1e1, 4], "image_id": 1, "note": "a.jpg"}]}')
+  text = (
+    '{"images": [{"id": 1, "file_name": "images/a.jpg"},\n {"file_name":"c.jpg", "id": 2}],'
+    '"annotations": [{"bbox": [1.50, 2, 1e1, 4], "image_id": 1, "note": "a.jpg"}]}'
+  )
   (tmp_path / 'coco.json').write_text(text)
   said = []
-  annotations.carry([str(tmp_path / 'coco.json')], plan, [tmp_path / 'out', tmp_path / 'grey'],
-                    said.append)
-  for folder in ('out', 'grey'):
+  annotations.carry(
+    [str(tmp_path / 'coco.json')], plan, [tmp_path / 'out', tmp_path / 'gray'], said.append
+  )
+  for folder in ('out', 'gray'):
     new = (tmp_path / folder / 'coco.json').read_text()
     assert new == text.replace('images/a.jpg', 'images/a.png')
     assert json.loads(new)['images'][0]['file_name'] == 'images/a.png'
@@ -44,8 +47,10 @@ def test_yolo_keeps_its_place_and_forgets_the_old_images(plan, tmp_path):
   assert (out / 'data.yaml').read_text().splitlines()[1] == 'train: images'
 
 
-@pytest.mark.parametrize('text, words', [
-    ('{', 'not a COCO file'), ('{"images": [{"file_name": "z.jpg"}]}', 'none of its 1 images')])
+@pytest.mark.parametrize(
+  'text, words',
+  [('{', 'not a COCO file'), ('{"images": [{"file_name": "z.jpg"}]}', 'none of its 1 images')],
+)
 def test_other_files_are_refused(plan, tmp_path, text, words):
   (tmp_path / 'x.json').write_text(text)
   with pytest.raises(UserError, match=words):

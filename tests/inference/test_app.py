@@ -14,8 +14,9 @@ from cyclegan_jax.data import decoding
 from cyclegan_jax.errors import UserError
 
 pytest.importorskip('starlette', reason='needs the extra app')
-testclient = pytest.importorskip('starlette.testclient', reason='needs httpx2',
-                                 exc_type=(ImportError, RuntimeError))
+testclient = pytest.importorskip(
+  'starlette.testclient', reason='needs httpx2', exc_type=(ImportError, RuntimeError)
+)
 
 from cyclegan_jax.inference import app  # pylint: disable=wrong-import-position
 
@@ -29,8 +30,9 @@ def red(image):
 
 
 def client(translate=red, base='http://127.0.0.1:8000', **options):
-  return testclient.TestClient(app.make(translate, 'a <run>', 'About "it".', LIMIT, **options),
-                               base_url=base)
+  return testclient.TestClient(
+    app.make(translate, 'a <run>', 'About "it".', LIMIT, **options), base_url=base
+  )
 
 
 def png(pixels):
@@ -44,9 +46,11 @@ def noise(*shape, dtype=np.uint8):
   return np.random.default_rng(0).integers(0, high, shape).astype(dtype)
 
 
-@pytest.mark.parametrize('pixels', [
-    noise(20, 30, 3), noise(1, 1, 3), noise(7, 5, 4), noise(9, 4),
-    noise(6, 8, dtype=np.uint16)], ids=['rgb', '1x1', 'rgba', 'grey', '16 bit'])
+@pytest.mark.parametrize(
+  'pixels',
+  [noise(20, 30, 3), noise(1, 1, 3), noise(7, 5, 4), noise(9, 4), noise(6, 8, dtype=np.uint16)],
+  ids=['rgb', '1x1', 'rgba', 'gray', '16 bit'],
+)
 def test_the_answer_is_the_translation_of_the_body(pixels):
   answer = client().post('/translate', content=png(pixels), headers=BODY)
   assert answer.status_code == 200 and answer.headers['content-type'] == 'image/png'
@@ -68,18 +72,35 @@ def test_the_page_and_its_files():
     assert 'access-control-allow-origin' not in answer.headers
 
 
-@pytest.mark.parametrize('path', [
-    '/app.html', '/app.py', '/../setup.cfg', '/%2e%2e/setup.cfg', '/..%2f..%2fetc/passwd',
-    '//etc/passwd', '/translate/', '/wipe.js/', '/static/'])
+@pytest.mark.parametrize(
+  'path',
+  [
+    '/app.html',
+    '/app.py',
+    '/../setup.cfg',
+    '/%2e%2e/setup.cfg',
+    '/..%2f..%2fetc/passwd',
+    '//etc/passwd',
+    '/translate/',
+    '/wipe.js/',
+    '/static/',
+  ],
+)
 def test_nothing_else_can_be_read(path):
   answer = client().get(path, follow_redirects=False)
   assert answer.status_code in (307, 404, 405) and b'root:' not in answer.content
   assert b'metadata' not in answer.content
 
 
-@pytest.mark.parametrize('body, words', [
-    (b'', 'zero bytes'), (b'hello', 'not an image of a known kind'),
-    (png(noise(20, 20, 3))[:300], 'damaged'), (b'GIF89a' + bytes(50), 'not an image')])
+@pytest.mark.parametrize(
+  'body, words',
+  [
+    (b'', 'zero bytes'),
+    (b'hello', 'not an image of a known kind'),
+    (png(noise(20, 20, 3))[:300], 'damaged'),
+    (b'GIF89a' + bytes(50), 'not an image'),
+  ],
+)
 def test_what_is_no_image_is_refused_in_words(body, words):
   answer = client().post('/translate', content=body, headers=BODY)
   assert answer.status_code == 422 and words in answer.text
@@ -96,13 +117,18 @@ def test_large_images_are_refused(monkeypatch):
   assert answer.status_code == 422 and '50' in answer.text and 'megapixels' in answer.text
 
 
-@pytest.mark.parametrize('error, status, words', [
-    (UserError('a thermal image in false colour'), 422, 'false colour'),
+@pytest.mark.parametrize(
+  'error, status, words',
+  [
+    (UserError('a thermal image in false color'), 422, 'false color'),
     (MemoryError(), 413, 'not enough memory'),
-    (RuntimeError('RESOURCE_EXHAUSTED: Out of memory'), 413, 'not enough memory')])
+    (RuntimeError('RESOURCE_EXHAUSTED: Out of memory'), 413, 'not enough memory'),
+  ],
+)
 def test_a_model_that_cannot(error, status, words):
   def fails(image):
     raise error
+
   answer = client(fails).post('/translate', content=png(noise(4, 4, 3)), headers=BODY)
   assert answer.status_code == status and words in answer.text
 
@@ -110,18 +136,29 @@ def test_a_model_that_cannot(error, status, words):
 def test_other_sites_cannot_use_the_page():
   # Types that a page of another site may send without being asked first.
   for kind in ('text/plain', 'multipart/form-data', 'application/x-www-form-urlencoded', None):
-    answer = client().post('/translate', content=png(noise(4, 4, 3)),
-                           headers={'content-type': kind} if kind else {})
+    answer = client().post(
+      '/translate', content=png(noise(4, 4, 3)), headers={'content-type': kind} if kind else {}
+    )
     assert answer.status_code == 415
-  asked = client().options('/translate', headers={
-      'origin': 'http://evil.example', 'access-control-request-method': 'POST'})
+  asked = client().options(
+    '/translate', headers={'origin': 'http://evil.example', 'access-control-request-method': 'POST'}
+  )
   assert asked.status_code == 405 and 'access-control-allow-origin' not in asked.headers
 
 
-@pytest.mark.parametrize('host, status', [
-    ('127.0.0.1:8000', 200), ('localhost', 200), ('[::1]:8000', 200), ('LOCALHOST:1', 200),
-    ('evil.example', 400), ('127.0.0.1.evil.example', 400), ('localhost.evil.example:8000', 400),
-    ('', 400)])
+@pytest.mark.parametrize(
+  'host, status',
+  [
+    ('127.0.0.1:8000', 200),
+    ('localhost', 200),
+    ('[::1]:8000', 200),
+    ('LOCALHOST:1', 200),
+    ('evil.example', 400),
+    ('127.0.0.1.evil.example', 400),
+    ('localhost.evil.example:8000', 400),
+    ('', 400),
+  ],
+)
 def test_only_its_own_names_are_answered(host, status):
   assert client().get('/', headers={'host': host}).status_code == status
 
@@ -149,8 +186,10 @@ def test_one_at_a_time_and_few_in_the_queue():
     found = []
 
     def ask():
-      found.append(visitor.post('/translate', content=png(noise(4, 4, 3)),
-                                headers=BODY).status_code)
+      found.append(
+        visitor.post('/translate', content=png(noise(4, 4, 3)), headers=BODY).status_code
+      )
+
     threads = [threading.Thread(target=ask) for _ in range(9)]
     for thread in threads:
       thread.start()
@@ -177,10 +216,18 @@ def test_a_sender_that_never_ends_is_given_up(monkeypatch):
   async def send(message):
     sent.append(message)
 
-  scope = {'type': 'http', 'method': 'POST', 'path': '/translate', 'raw_path': b'/translate',
-           'query_string': b'', 'root_path': '',
-           'headers': [(b'host', b'localhost'), *((name.encode(), value.encode())
-                                                  for name, value in BODY.items())]}
+  scope = {
+    'type': 'http',
+    'method': 'POST',
+    'path': '/translate',
+    'raw_path': b'/translate',
+    'query_string': b'',
+    'root_path': '',
+    'headers': [
+      (b'host', b'localhost'),
+      *((name.encode(), value.encode()) for name, value in BODY.items()),
+    ],
+  }
   asyncio.run(app.make(red, 't', '', LIMIT)(scope, receive, send))
   assert sent[0]['status'] == 408
 

@@ -14,13 +14,17 @@ from tests.inference.made_up import model, picture
 
 RUNTIMES = {'stablehlo': 'flatbuffers', 'onnx': 'onnxruntime'}
 CASES = {
-    'udacity': ('udacity', {}), 'demo': ('demo', {}), 'cyclegan': ('cyclegan', {'ir_channels': 3}),
-    'pix2pix': ('pix2pix', {'n_downsampling': 3, 'image_size': (256, 256)}),
-    'linear': ('udacity', {'normalisation': 'spectral_linear', 'norm': 'none',
-                           'activation': 'leaky_relu'}),
-    'log': ('udacity', {'normalisation': 'spectral_log'}),
-    'channels': ('udacity', {'normalisation': 'spectral_channels', 'rgb_channels': 1}),
-    'deep': ('pix2pix', {'n_downsampling': 6, 'norm': 'instance', 'upsampling': 'resize'}),
+  'udacity': ('udacity', {}),
+  'demo': ('demo', {}),
+  'cyclegan': ('cyclegan', {'ir_channels': 3}),
+  'pix2pix': ('pix2pix', {'n_downsampling': 3, 'image_size': (256, 256)}),
+  'linear': (
+    'udacity',
+    {'normalization': 'spectral_linear', 'norm': 'none', 'activation': 'leaky_relu'},
+  ),
+  'log': ('udacity', {'normalization': 'spectral_log'}),
+  'channels': ('udacity', {'normalization': 'spectral_channels', 'rgb_channels': 1}),
+  'deep': ('pix2pix', {'n_downsampling': 6, 'norm': 'instance', 'upsampling': 'resize'}),
 }
 
 
@@ -64,10 +68,11 @@ def test_files_agree_with_the_model(form, case, tmp_path):
     assert np.ptp(want) > 20
 
 
-@pytest.mark.parametrize('settings', [{}, {'normalisation': 'spectral_log'}])
+@pytest.mark.parametrize('settings', [{}, {'normalization': 'spectral_log'}])
 def test_sixteen_bits_in_and_out(form, settings, tmp_path):
-  run, plain = written(model(ir_max=65535.0, rgb_max=65535.0, **settings), form, tmp_path / 'file',
-                       limit=65535)
+  run, plain = written(
+    model(ir_max=65535.0, rgb_max=65535.0, **settings), form, tmp_path / 'file', limit=65535
+  )
   image = picture(20, 30, dtype=np.uint16)
   got, want = run(image[np.newaxis])[0], plain.translate(image)
   assert got.dtype == np.uint16
@@ -75,7 +80,7 @@ def test_sixteen_bits_in_and_out(form, settings, tmp_path):
 
 
 def test_sixteen_bits_out_of_a_model_of_eight(form, tmp_path):
-  made, image = model(normalisation='spectral_log'), picture(20, 30)
+  made, image = model(normalization='spectral_log'), picture(20, 30)
   deep = written(made, form, tmp_path / 'file', limit=65535)[0](image[np.newaxis])[0]
   eight = export.in_float32(made).translate(image)
   assert deep.dtype == np.uint16 and len(np.unique(deep)) > len(np.unique(eight))
@@ -90,15 +95,23 @@ def test_one_pixel(form, tmp_path):
 
 def test_export_writes_and_reports(form, tmp_path):
   output, said = tmp_path / 'sub' / 'file', []
-  made = model(precision='bfloat16', ir_range='-20:120,degC', normalisation='spectral_channels')
-  found = export.export(made, 'rgb_to_ir', form, output, bits=8, say=said.append,
-                        examples=[('a', picture(40, 60)), ('b', picture(24, 80, dtype=np.uint16))],
-                        checkpoint='best')
+  made = model(precision='bfloat16', ir_range='-20:120,degC', normalization='spectral_channels')
+  found = export.export(
+    made,
+    'rgb_to_ir',
+    form,
+    output,
+    bits=8,
+    say=said.append,
+    examples=[('a', picture(40, 60)), ('b', picture(24, 80, dtype=np.uint16))],
+    checkpoint='best',
+  )
   # Whole, and as batches of three of 24x53 and of 1x1.
   assert found.n == 40 * 60 + 24 * 80 + 3 * 24 * 53 + 3 and found.largest <= 1
   assert 'computes in bfloat16' in said[0] and 'largest difference' in said[-1]
   if form == 'onnx':
     import onnx
+
     facts = {p.key: p.value for p in onnx.load(output).metadata_props}
   else:
     facts = json.loads(zipfile.ZipFile(output).read('metadata.json'))
@@ -117,8 +130,17 @@ def test_a_file_that_differs_is_not_kept(tmp_path, monkeypatch):
   monkeypatch.setattr(form, 'load', lambda file: lambda pixels: load(file)(pixels) ^ 2)
   output.write_text('earlier')
   with pytest.raises(UserError, match='largest difference [23] of 255.*allowed is 1'):
-    export.export(model(), 'rgb_to_ir', 'stablehlo', output, bits=0, say=lambda line: None,
-                  examples=[('a', picture(20, 20))], checkpoint='best', overwrite=True)
+    export.export(
+      model(),
+      'rgb_to_ir',
+      'stablehlo',
+      output,
+      bits=0,
+      say=lambda line: None,
+      examples=[('a', picture(20, 20))],
+      checkpoint='best',
+      overwrite=True,
+    )
   assert output.read_text() == 'earlier' and len(list(tmp_path.iterdir())) == 1
 
 
@@ -149,7 +171,10 @@ def test_onnx_says_its_version_and_free_sizes(tmp_path):
   assert [(entry.domain, entry.version) for entry in loaded.opset_import] == [('', 17)]
   for value in (loaded.graph.input[0], loaded.graph.output[0]):
     assert [d.dim_param for d in value.type.tensor_type.shape.dim[:3]] == [
-        'batch', 'height', 'width']
+      'batch',
+      'height',
+      'width',
+    ]
 
 
 @pytest.mark.parametrize('case', ['udacity', 'cyclegan', 'deep', 'log'])
@@ -159,7 +184,7 @@ def test_onnx_means_the_same_to_the_standards_own_evaluator(case, tmp_path):
   preset, settings = CASES[case]
   run, _ = written(model(preset, **settings), 'onnx', tmp_path / 'file')
   batch = picture(9, 7)[np.newaxis]
-  want, = reference.ReferenceEvaluator(str(tmp_path / 'file')).run(None, {'pixels': batch})
+  (want,) = reference.ReferenceEvaluator(str(tmp_path / 'file')).run(None, {'pixels': batch})
   np.testing.assert_allclose(run(batch), want, atol=1)
 
 
@@ -172,5 +197,12 @@ def test_missing_packages_are_named(monkeypatch):
 def test_a_resnet_that_is_too_deep_is_refused(tmp_path):
   needs('flatbuffers')
   with pytest.raises(UserError, match='--n_downsampling=5.*cannot be exported'):
-    export.export(model('cyclegan', n_downsampling=5, base_width=2), 'rgb_to_ir', 'stablehlo',
-                  tmp_path / 'file', bits=0, examples=[], checkpoint='best')
+    export.export(
+      model('cyclegan', n_downsampling=5, base_width=2),
+      'rgb_to_ir',
+      'stablehlo',
+      tmp_path / 'file',
+      bits=0,
+      examples=[],
+      checkpoint='best',
+    )

@@ -20,11 +20,17 @@ def results(tree, *texts, **options):
   return [str(job.target.relative_to(out)) for job in jobs]
 
 
-@pytest.mark.parametrize('texts, expected', [
+@pytest.mark.parametrize(
+  'texts, expected',
+  [
     (['cam'], ['a.png', 'sub/b.png', 'v.mkv']),
     (['cam', 'other'], ['cam/a.png', 'cam/sub/b.png', 'cam/v.mkv', 'other/a.png']),
-    (['cam/*.jpg'], ['a.png']), (['cam/**/*.PNG'], ['sub/b.png']),
-    (['c*'], ['a.png', 'sub/b.png', 'v.mkv']), (['cam/v.mp4', 'other/a.jpg'], ['a.png', 'v.mkv'])])
+    (['cam/*.jpg'], ['a.png']),
+    (['cam/**/*.PNG'], ['sub/b.png']),
+    (['c*'], ['a.png', 'sub/b.png', 'v.mkv']),
+    (['cam/v.mp4', 'other/a.jpg'], ['a.png', 'v.mkv']),
+  ],
+)
 def test_names(tree, texts, expected):
   assert results(tree, *texts) == expected
 
@@ -34,11 +40,18 @@ def test_options(tree):
   assert inputs.plan([str(tree / 'cam')], tree / 'out').left_out == {'.txt': 1}
 
 
-@pytest.mark.parametrize('texts, output, words', [
+@pytest.mark.parametrize(
+  'texts, output, words',
+  [
     (['cam/a.jpg', 'other/a.jpg'], 'out', 'would both become'),
-    (['cam/a.jpg', 'cam/a.jpg'], 'out', 'twice'), (['*.gif'], 'out', 'matches no file'),
-    (['nosuch'], 'out', 'does not exist'), (['cam'], 'cam/out', 'lies inside'),
-    (['cam/v.mp4'], 'v.avi', 'ends in .mkv'), (['cam'], 'x.png', 'names a file')])
+    (['cam/a.jpg', 'cam/a.jpg'], 'out', 'twice'),
+    (['*.gif'], 'out', 'matches no file'),
+    (['nosuch'], 'out', 'does not exist'),
+    (['cam'], 'cam/out', 'lies inside'),
+    (['cam/v.mp4'], 'v.avi', 'ends in .mkv'),
+    (['cam'], 'x.png', 'names a file'),
+  ],
+)
 def test_confusing_ones_are_refused(tree, texts, output, words):
   with pytest.raises(UserError, match=words):
     inputs.plan([str(tree / text) for text in texts], tree / output)

@@ -4,27 +4,28 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from cyclegan_jax import config as config_lib
-from cyclegan_jax import emsn
+from cyclegan_jax import config as config_lib, normalization
 from cyclegan_jax.data.source import Domain
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.inference.generators import Generator
 from cyclegan_jax.inference.model import Model
 from cyclegan_jax.settings import DataConfig
 
-EMSN = DataConfig(normalisation='emsn')
+EMSN = DataConfig(normalization='emsn')
 
 
 def model(translator, ir_max=255.0):
-  domains = {'rgb': Domain('rgb', 3, emsn.normalisation('rgb', EMSN)),
-             'ir': Domain('ir', 1, emsn.normalisation('ir', EMSN, ir_max))}
+  domains = {
+    'rgb': Domain('rgb', 3, normalization.normalization('rgb', EMSN)),
+    'ir': Domain('ir', 1, normalization.normalization('ir', EMSN, ir_max)),
+  }
   return Model(config_lib.make(), 0, domains, {'rgb_to_ir': translator})
 
 
 def first_channel(x):
   """A generator that gives back the red channel, and wants sizes it could work with."""
   assert x.dtype == np.float32 and x.shape[1] % 32 == 0 and x.shape[2] % 32 == 0
-  assert -1 <= x.min() and x.max() <= 1
+  assert x.min() >= -1 and x.max() <= 1
   return jnp.asarray(x[..., :1])
 
 
@@ -44,25 +45,28 @@ def test_sixteen_bits_in_and_out():
   np.testing.assert_allclose(eight, image[..., :1] / 257, atol=0.51)
 
 
-def test_grey_images_are_repeated_and_values_scaled():
+def test_gray_images_are_repeated_and_values_scaled():
   image = np.full((4, 4, 1), 200, np.uint8)
   assert (model(first_channel, 65535.0).translate(image) == 200 * 257).all()
 
 
-def test_false_colour_is_refused_where_one_channel_is_expected():
-  reverse = Model(config_lib.make(), 0, model(first_channel).domains,
-                  {'ir_to_rgb': lambda x: jnp.repeat(x, 3, -1)})
-  colours = np.random.default_rng(0).integers(0, 256, (8, 8, 3), np.uint8)
-  with pytest.raises(UserError, match='hot.png: .*false colour'):
-    reverse.translate(colours, 'ir_to_rgb', 'hot.png')
+def test_false_color_is_refused_where_one_channel_is_expected():
+  reverse = Model(
+    config_lib.make(),
+    0,
+    model(first_channel).domains,
+    {'ir_to_rgb': lambda x: jnp.repeat(x, 3, -1)},
+  )
+  colors = np.random.default_rng(0).integers(0, 256, (8, 8, 3), np.uint8)
+  with pytest.raises(UserError, match='hot.png: .*false color'):
+    reverse.translate(colors, 'ir_to_rgb', 'hot.png')
 
 
-def test_grey_rgb_domain_takes_the_luminance():
-  domains = {**model(first_channel).domains,
-             'rgb': Domain('rgb', 1, emsn.Plain())}
+def test_gray_rgb_domain_takes_the_luminance():
+  domains = {**model(first_channel).domains, 'rgb': Domain('rgb', 1, normalization.Plain())}
   image = np.random.default_rng(0).integers(0, 256, (8, 8, 3), np.uint8)
   result = Model(config_lib.make(), 0, domains, {'rgb_to_ir': first_channel}).translate(image)
-  np.testing.assert_array_equal(result, np.rint(image @ np.float32([[.299], [.587], [.114]])))
+  np.testing.assert_array_equal(result, np.rint(image @ np.float32([[0.299], [0.587], [0.114]])))
 
 
 def test_several_images_at_once():
@@ -70,9 +74,15 @@ def test_several_images_at_once():
   np.testing.assert_array_equal(model(first_channel).translate(images), images[..., :1])
 
 
-@pytest.mark.parametrize('ir_max, bits, scale, dtype', [
-    (255.0, 16, 257, np.uint16), (65535.0, 8, 1, np.uint8), (65535.0, 16, 257, np.uint16),
-    (255.0, 8, 1, np.uint8)])
+@pytest.mark.parametrize(
+  'ir_max, bits, scale, dtype',
+  [
+    (255.0, 16, 257, np.uint16),
+    (65535.0, 8, 1, np.uint8),
+    (65535.0, 16, 257, np.uint16),
+    (255.0, 8, 1, np.uint8),
+  ],
+)
 def test_bits_of_the_result(ir_max, bits, scale, dtype):
   image = np.arange(192, dtype=np.uint8).reshape(8, 8, 3)
   result = model(first_channel, ir_max).translate(image, bits=bits)
@@ -80,8 +90,8 @@ def test_bits_of_the_result(ir_max, bits, scale, dtype):
   np.testing.assert_array_equal(result, image[..., :1].astype(int) * scale)
 
 
-def test_more_bits_show_what_lies_between_grey_levels():
-  half = model(lambda x: jnp.asarray(x[..., :1]) + 1 / 255)  # half a grey level of 8 bits
+def test_more_bits_show_what_lies_between_gray_levels():
+  half = model(lambda x: jnp.asarray(x[..., :1]) + 1 / 255)  # half a gray level of 8 bits
   image = np.full((4, 4, 3), 100, np.uint8)
   assert (half.translate(image, bits=16) == round(100.5 * 257)).all()
 
@@ -89,21 +99,31 @@ def test_more_bits_show_what_lies_between_grey_levels():
 def test_tiles_are_cut_and_put_together():
   image = np.random.default_rng(0).integers(0, 256, (70, 300, 3), np.uint8)
   sizes = []
+
   def seen(x):
     sizes.append(x.shape)
     return first_channel(x)
+
   class Tiled(Generator):
     _instance_norms = 0
+
     def __call__(self, x):
       return np.asarray(seen(x))
+
   result = model(Tiled(None, {}, {})).translate(image, tile=128, overlap=32)
   np.testing.assert_array_equal(result, image[..., :1])
   assert set(sizes) == {(1, 96, 128, 3)} and len(sizes) == 3
 
 
-@pytest.mark.parametrize('image, words', [
-    (np.zeros((4, 4), np.uint8), 'height, width'), (np.zeros((4, 4, 2), np.uint8), '1 or 3'),
-    (np.zeros((4, 4, 3), np.float32), 'uint8 or uint16'), (np.zeros((0, 4, 3), np.uint8), '1 or 3')])
+@pytest.mark.parametrize(
+  'image, words',
+  [
+    (np.zeros((4, 4), np.uint8), 'height, width'),
+    (np.zeros((4, 4, 2), np.uint8), '1 or 3'),
+    (np.zeros((4, 4, 3), np.float32), 'uint8 or uint16'),
+    (np.zeros((0, 4, 3), np.uint8), '1 or 3'),
+  ],
+)
 def test_other_arrays_are_refused(image, words):
   with pytest.raises(ValueError, match=words):
     model(first_channel).translate(image)

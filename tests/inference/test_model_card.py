@@ -7,25 +7,40 @@ import json
 import pytest
 import yaml
 
-from cyclegan_jax import run_folder
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.inference import model_card
+from cyclegan_jax.runs import run_folder
 from tests.inference.made_up import model
 
 # Two of the figures that experiments.evaluate writes.
 FIGURES = {'psnr': 20.5, 'ssim': 0.5, 'mse': 600.0, 'rmse': 24.4}
 METRICS = {
-    'model': FIGURES, 'baselines': {'mean_image': {**FIGURES, 'psnr': 15.0, 'ssim': 0.4}},
-    'split': 'test', 'n': 8, 'split_sha256': 'abc', 'image_size': [128, 128],
-    'value_range': [0, 255], 'checkpoint_step': 7, 'preset': 'udacity', 'seed': 0,
-    'definitions': {'psnr': 'dB'}, 'commit': 'c0ffee'}
+  'model': FIGURES,
+  'baselines': {'mean_image': {**FIGURES, 'psnr': 15.0, 'ssim': 0.4}},
+  'split': 'test',
+  'n': 8,
+  'split_sha256': 'abc',
+  'image_size': [128, 128],
+  'value_range': [0, 255],
+  'checkpoint_step': 7,
+  'preset': 'udacity',
+  'seed': 0,
+  'definitions': {'psnr': 'dB'},
+  'commit': 'c0ffee',
+}
 
 
 @pytest.fixture
 def workdir(tmp_path):
-  (tmp_path / run_folder.DATA).write_text(json.dumps({
-      'fingerprint': 'f00d', 'domains': {},
-      'splits': {'train': {'rgb': 30, 'ir': 31, 'aligned': False}}}))
+  (tmp_path / run_folder.DATA).write_text(
+    json.dumps(
+      {
+        'fingerprint': 'f00d',
+        'domains': {},
+        'splits': {'train': {'rgb': 30, 'ir': 31, 'aligned': False}},
+      }
+    )
+  )
   with (tmp_path / run_folder.METRICS).open('w') as out:
     rows = csv.writer(out)
     rows.writerows([['step', 'images_per_second'], [50, 8.0], [100, 16.0]])
@@ -33,8 +48,9 @@ def workdir(tmp_path):
 
 
 def card(workdir, metrics=None, made=None, **given):
-  text = model_card.text(made or model(), workdir, metrics, model_card.Given(**{
-      'name': 'night', **given}))
+  text = model_card.text(
+    made or model(), workdir, metrics, model_card.Given(**{'name': 'night', **given})
+  )
   _, front, body = text.split('---\n', 2)
   return yaml.safe_load(front), body
 
@@ -42,12 +58,23 @@ def card(workdir, metrics=None, made=None, **given):
 def test_what_only_a_person_knows_is_marked(workdir):
   front, body = card(workdir)
   assert front['license'] == 'FILL-IN' and 'model-index' not in front
-  # Licences, source, hardware, contact, and figures that are not there.
+  # Licenses, source, hardware, contact, and figures that are not there.
   assert body.count('FILL IN') == 6
   assert model_card.Given('night', author='A').empty() == [
-      'license', 'data_source', 'data_license', 'hardware']
-  front, body = card(workdir, METRICS, license='other', author='A: "B"\n# C', hardware='1 GPU',
-                     data_source='My photos: night', data_license='CC0')
+    'license',
+    'data_source',
+    'data_license',
+    'hardware',
+  ]
+  front, body = card(
+    workdir,
+    METRICS,
+    license='other',
+    author='A: "B"\n# C',
+    hardware='1 GPU',
+    data_source='My photos: night',
+    data_license='CC0',
+  )
   assert 'FILL' not in body and front['license'] == 'other' and '\n# C' not in body
   assert 'Contact: A: "B" # C.' in body
 
@@ -56,7 +83,10 @@ def test_figures_are_those_of_the_evaluation(workdir):
   front, body = card(workdir, METRICS)
   found = front['model-index'][0]['results'][0]
   assert {m['type']: m['value'] for m in found['metrics']} == {
-      'psnr': 20.5, 'ssim': 0.5, 'rmse': 24.4}
+    'psnr': 20.5,
+    'ssim': 0.5,
+    'rmse': 24.4,
+  }
   assert found['dataset']['split'] == 'test'
   assert '| mean training IR image | 15 | 0.4 |' in body
   assert 'beats every trivial baseline' in body and '8 images of split test' in body
@@ -75,7 +105,7 @@ def test_limits_follow_from_the_run(workdir):
   body = card(workdir, worse)[1]
   assert 'does NOT beat mean training IR image' in body and 'No temperatures' in body
   assert 'Trained without pairs' in body and 'someone' not in body
-  body = card(workdir, made=model(ir_range='-20:120,degC', normalisation='emsn'))[1]
+  body = card(workdir, made=model(ir_range='-20:120,degC', normalization='emsn'))[1]
   assert 'No temperatures' not in body and '-20 to 120 degC' in body and 'not measurements' in body
   assert 'plain scaling' in body and 'has not been measured: nothing says' in body
 
@@ -99,5 +129,8 @@ def test_a_hub_reads_it(workdir):
   data = hub.ModelCard(text).data
   assert data.license == 'apache-2.0' and data.pipeline_tag == 'image-to-image'
   assert {result.metric_type: result.metric_value for result in data.eval_results} == {
-      'psnr': 20.5, 'ssim': 0.5, 'rmse': 24.4}
+    'psnr': 20.5,
+    'ssim': 0.5,
+    'rmse': 24.4,
+  }
   assert dataclasses.asdict(given)['name'] == data.model_name

@@ -10,19 +10,28 @@ torch = pytest.importorskip('torch', reason='needs the extra parity: pip install
 
 # pylint: disable=wrong-import-position
 from cyclegan_jax.errors import UserError
-from cyclegan_jax.evaluation import samples
 from cyclegan_jax.inference import torch_import, torch_weights
-from cyclegan_jax.models import networks
+from cyclegan_jax.models import apply, networks
 from cyclegan_jax.training import state as state_lib
 from tests.parity import both, torch_networks
+
 # pylint: enable=wrong-import-position
 
 NAMES = {
-    'udacity': {'rgb_to_ir': 'G_XtoY.pkl', 'ir_to_rgb': 'G_YtoX.pkl', 'rgb': 'D_X.pkl',
-                'ir': 'D_Y.pkl'},
-    'cyclegan': {'rgb_to_ir': 'latest_net_G_A.pth', 'ir_to_rgb': 'latest_net_G_B.pth',
-                 'ir': 'latest_net_D_A.pth', 'rgb': 'latest_net_D_B.pth'},
-    'pix2pix': {'rgb_to_ir': 'latest_net_G.pth', 'ir': 'latest_net_D.pth'}}
+  'udacity': {
+    'rgb_to_ir': 'G_XtoY.pkl',
+    'ir_to_rgb': 'G_YtoX.pkl',
+    'rgb': 'D_X.pkl',
+    'ir': 'D_Y.pkl',
+  },
+  'cyclegan': {
+    'rgb_to_ir': 'latest_net_G_A.pth',
+    'ir_to_rgb': 'latest_net_G_B.pth',
+    'ir': 'latest_net_D_A.pth',
+    'rgb': 'latest_net_D_B.pth',
+  },
+  'pix2pix': {'rgb_to_ir': 'latest_net_G.pth', 'ir': 'latest_net_D.pth'},
+}
 
 
 def tiny(preset, **overrides):
@@ -45,7 +54,7 @@ def import_(config, folder, a_is='rgb', epoch=''):
 
 
 def initial(config):
-  return jax.jit(state_lib.initialise, static_argnums=0)(config)
+  return jax.jit(state_lib.initialize, static_argnums=0)(config)
 
 
 def same_weights(config, state, nets, names):
@@ -55,8 +64,9 @@ def same_weights(config, state, nets, names):
     assert all(np.array_equal(ours[key], theirs[key]) for key in theirs), name
 
 
-@pytest.mark.parametrize('preset, ir_channels', [
-    ('udacity', 3), ('cyclegan', 1), ('cyclegan', 3), ('pix2pix', 1)])
+@pytest.mark.parametrize(
+  'preset, ir_channels', [('udacity', 3), ('cyclegan', 1), ('cyclegan', 3), ('pix2pix', 1)]
+)
 def test_all_files_of_a_preset(tmp_path, preset, ir_channels):
   config = tiny(preset, ir_channels=ir_channels, ema_decay=0.9)
   nets = save(tmp_path, config)
@@ -65,13 +75,17 @@ def test_all_files_of_a_preset(tmp_path, preset, ir_channels):
   assert len(said) == len(nets)
   fresh = initial(config)
   assert jax.tree.structure(state) == jax.tree.structure(fresh)
-  assert state.step == 0 and jax.tree.all(jax.tree.map(np.array_equal, state.opt_state,
-                                                       fresh.opt_state))
-  assert jax.tree.all(jax.tree.map(np.array_equal, state.average,
-                                   {name: state.params[name] for name in state.average}))
+  assert state.step == 0 and jax.tree.all(
+    jax.tree.map(np.array_equal, state.opt_state, fresh.opt_state)
+  )
+  assert jax.tree.all(
+    jax.tree.map(
+      np.array_equal, state.average, {name: state.params[name] for name in state.average}
+    )
+  )
   image = both.batches(config, 1)[0]['rgb'].astype(np.float32)
   ours = networks.build(config.model, 3, ir_channels)['rgb_to_ir']
-  y = samples.translate(ours, state.average['rgb_to_ir'], state.batch_stats['rgb_to_ir'], image)
+  y = apply.translate(ours, state.average['rgb_to_ir'], state.batch_stats['rgb_to_ir'], image)
   with torch.no_grad():
     want = nets['rgb_to_ir'].eval()(both.to_torch(image, torch.float32))
   np.testing.assert_allclose(y, want.numpy().transpose(0, 2, 3, 1), atol=1e-4)
@@ -79,9 +93,16 @@ def test_all_files_of_a_preset(tmp_path, preset, ir_channels):
 
 def test_domain_a_may_be_ir(tmp_path):
   config = tiny('cyclegan')
-  nets = save(tmp_path, config, {
-      'ir_to_rgb': 'latest_net_G_A.pth', 'rgb_to_ir': 'latest_net_G_B.pth',
-      'rgb': 'latest_net_D_A.pth', 'ir': 'latest_net_D_B.pth'})
+  nets = save(
+    tmp_path,
+    config,
+    {
+      'ir_to_rgb': 'latest_net_G_A.pth',
+      'rgb_to_ir': 'latest_net_G_B.pth',
+      'rgb': 'latest_net_D_A.pth',
+      'ir': 'latest_net_D_B.pth',
+    },
+  )
   same_weights(config, import_(config, tmp_path, 'ir')[0], nets, nets)
   with pytest.raises(UserError, match='other direction.*--a_is'):
     import_(config, tmp_path)
@@ -103,8 +124,11 @@ def test_discriminators_may_be_missing(tmp_path):
 def test_epochs(tmp_path):
   config = tiny('cyclegan')
   for epoch in ('5', '10'):
-    save(tmp_path, config, {name: file.replace('latest', epoch)
-                            for name, file in NAMES['cyclegan'].items()})
+    save(
+      tmp_path,
+      config,
+      {name: file.replace('latest', epoch) for name, file in NAMES['cyclegan'].items()},
+    )
   with pytest.raises(UserError, match='several epochs: 10, 5.*--epoch'):
     import_(config, tmp_path)
   with pytest.raises(UserError, match='--epoch=7 .*there are: 10, 5'):
@@ -121,11 +145,17 @@ def test_what_published_files_carry_besides(tmp_path):
   nets = save(tmp_path, config)
   file = tmp_path / 'latest_net_G_A.pth'
   arrays = dict(nets['rgb_to_ir'].state_dict())
-  arrays |= {'model.2.running_mean': torch.zeros(4), 'model.2.running_var': torch.ones(4),
-             'model.2.num_batches_tracked': torch.tensor(3)}
+  arrays |= {
+    'model.2.running_mean': torch.zeros(4),
+    'model.2.running_var': torch.ones(4),
+    'model.2.num_batches_tracked': torch.tensor(3),
+  }
   # DataParallel, half precision, the file format before PyTorch 1.6.
-  torch.save({f'module.{key}': value.half() for key, value in arrays.items()}, file,
-             _use_new_zipfile_serialization=False)
+  torch.save(
+    {f'module.{key}': value.half() for key, value in arrays.items()},
+    file,
+    _use_new_zipfile_serialization=False,
+  )
   state, _ = import_(config, tmp_path)
   same_weights(config, state, {'rgb_to_ir': nets['rgb_to_ir'].half().float()}, ['rgb_to_ir'])
 
@@ -169,12 +199,20 @@ def not_finite(net, file):
 
 
 @pytest.mark.filterwarnings('ignore:Detected pickle protocol')
-@pytest.mark.parametrize('spoil, words', [
+@pytest.mark.parametrize(
+  'spoil, words',
+  [
     (module, r'pickled tests\.parity\.torch_networks\.ResnetGenerator.*state_dict'),
-    (truncated, 'damaged, incomplete'), (truncated_old_format, 'damaged, incomplete'),
-    (empty, 'damaged, incomplete'), (text, 'damaged, incomplete'),
-    (pickled, 'not a PyTorch file'), (nested, r'holds a dict \(epoch, state_dict\)'),
-    (tensor, 'holds a Tensor'), (not_finite, 'not finite')])
+    (truncated, 'damaged, incomplete'),
+    (truncated_old_format, 'damaged, incomplete'),
+    (empty, 'damaged, incomplete'),
+    (text, 'damaged, incomplete'),
+    (pickled, 'not a PyTorch file'),
+    (nested, r'holds a dict \(epoch, state_dict\)'),
+    (tensor, 'holds a Tensor'),
+    (not_finite, 'not finite'),
+  ],
+)
 def test_bad_files(tmp_path, spoil, words):
   config = tiny('cyclegan')
   nets = save(tmp_path, config)
@@ -184,19 +222,26 @@ def test_bad_files(tmp_path, spoil, words):
   assert 'latest_net_G_B.pth' in str(error.value)
 
 
-@pytest.mark.parametrize('preset, changed, words', [
+@pytest.mark.parametrize(
+  'preset, changed, words',
+  [
     ('cyclegan', dict(ir_channels=3), r'model\.\d+\.weight has shape .* --ir_channels=3\.'),
     ('pix2pix', dict(ir_channels=3), r'has shape .*fits with --ir_channels=3\.'),
     ('udacity', dict(n_residual_blocks=3), r'res_blocks\.1.*fits with --n_residual_blocks=3\.'),
     ('cyclegan', dict(n_residual_blocks=0), r'fits with --n_residual_blocks=0\.'),
     ('cyclegan', dict(base_width=8), r'fits with --base_width=8\.'),
-    ('cyclegan', dict(n_downsampling=3, base_width=2),
-     r'fits with --n_downsampling=3 --base_width=2\.'),
+    (
+      'cyclegan',
+      dict(n_downsampling=3, base_width=2),
+      r'fits with --n_downsampling=3 --base_width=2\.',
+    ),
     ('udacity', dict(n_downsampling=3), r'fits with --n_downsampling=3\.'),
     ('pix2pix', dict(n_downsampling=6), r'fits with --n_downsampling=6\.'),
     ('cyclegan', dict(discriminator_width=8), r'model\.0\.weight.*--discriminator_width=8\.'),
     ('udacity', dict(discriminator_layers=2), r'fits with --discriminator_layers=2\.'),
-    ('pix2pix', dict(discriminator_layers=3), r'fits with --discriminator_layers=3\.')])
+    ('pix2pix', dict(discriminator_layers=3), r'fits with --discriminator_layers=3\.'),
+  ],
+)
 def test_files_of_other_networks_say_which_flags_fit(tmp_path, preset, changed, words):
   save(tmp_path, tiny(preset, **changed))
   with pytest.raises(UserError, match=words) as error:
@@ -221,8 +266,8 @@ def test_files_of_another_kind(tmp_path):
     import_(config, tmp_path)
   with pytest.raises(UserError, match='--upsampling=resize'):
     import_(tiny('cyclegan', upsampling='resize'), tmp_path)
-  with pytest.raises(UserError, match='--normalisation=spectral_log.*--normalisation=plain'):
-    import_(tiny('cyclegan', normalisation='spectral_log'), tmp_path)
+  with pytest.raises(UserError, match='--normalization=spectral_log.*--normalization=plain'):
+    import_(tiny('cyclegan', normalization='spectral_log'), tmp_path)
 
 
 def test_missing_generators(tmp_path):
@@ -230,8 +275,9 @@ def test_missing_generators(tmp_path):
   with pytest.raises(UserError, match='no .pth or .pkl file'):
     import_(config, tmp_path)
   save(tmp_path, config, {'rgb_to_ir': 'latest_net_G.pth'})
-  with pytest.raises(UserError, match='no latest_net_G_A.pth and no latest_net_G_B.pth.*'
-                     'Found: latest_net_G.pth'):
+  with pytest.raises(
+    UserError, match='no latest_net_G_A.pth and no latest_net_G_B.pth.*Found: latest_net_G.pth'
+  ):
     import_(config, tmp_path)
   with pytest.raises(UserError, match='not a folder'):
     import_(config, tmp_path / 'nosuch')

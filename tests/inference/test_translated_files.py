@@ -10,8 +10,7 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from cyclegan_jax import config as config_lib
-from cyclegan_jax import emsn
+from cyclegan_jax import config as config_lib, normalization
 from cyclegan_jax.data.source import Domain
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.inference import inputs, metadata, outputs, translate
@@ -21,6 +20,7 @@ from tests.inference import made_up
 
 class Red:
   """Gives back the red channel."""
+
   params, batch_stats = {'a': np.arange(3.0)}, {}
 
   def __call__(self, x):
@@ -29,10 +29,11 @@ class Red:
 
 @pytest.fixture(scope='module')
 def model():
-  config = config_lib.make('udacity', dataset='folder', source_dir='x',
-                           ir_range='-20:120,degC')
-  domains = {name: Domain(name, channels, emsn.normalisation(name, config.data))
-             for name, channels in (('rgb', 3), ('ir', 1))}
+  config = config_lib.make('udacity', dataset='folder', source_dir='x', ir_range='-20:120,degC')
+  domains = {
+    name: Domain(name, channels, normalization.normalization(name, config.data))
+    for name, channels in (('rgb', 3), ('ir', 1))
+  }
   return Model(config, 7, domains, {'rgb_to_ir': Red()})
 
 
@@ -73,16 +74,27 @@ def test_tiff_equals_png_and_both_tell_the_range(model, photos, tmp_path, bits):
     assert texts['bits'] == str(bits) and texts['step'] == '7' and texts['run'] == 'photos'
 
 
-def test_previews_and_grey_control(model, photos, tmp_path):
-  assert translated(model, photos, tmp_path / 'ir', colormap='inferno',
-                    previews=tmp_path / 'look', grey_control=tmp_path / 'grey')[0] == []
+def test_previews_and_gray_control(model, photos, tmp_path):
+  assert (
+    translated(
+      model,
+      photos,
+      tmp_path / 'ir',
+      colormap='inferno',
+      previews=tmp_path / 'look',
+      gray_control=tmp_path / 'gray',
+    )[0]
+    == []
+  )
   data = np.asarray(PIL.Image.open(tmp_path / 'ir/sub/b.png'))
   want = matplotlib.colormaps['inferno'](data / 255)[..., :3] * 255
-  np.testing.assert_allclose(np.asarray(PIL.Image.open(tmp_path / 'look/sub/b.png')), want,
-                             atol=0.51)
+  np.testing.assert_allclose(
+    np.asarray(PIL.Image.open(tmp_path / 'look/sub/b.png')), want, atol=0.51
+  )
   rgb = np.asarray(PIL.Image.open(photos / 'sub/b.png'))
-  np.testing.assert_allclose(np.asarray(PIL.Image.open(tmp_path / 'grey/sub/b.png')),
-                             rgb @ [.299, .587, .114], atol=0.501)
+  np.testing.assert_allclose(
+    np.asarray(PIL.Image.open(tmp_path / 'gray/sub/b.png')), rgb @ [0.299, 0.587, 0.114], atol=0.501
+  )
 
 
 def test_what_exists_is_kept_and_the_rest_is_made(model, photos, tmp_path):
@@ -103,7 +115,9 @@ def test_damaged_files_are_reported_and_the_rest_is_made(model, photos, tmp_path
   failures, _ = translated(model, photos, tmp_path / 'ir')
   assert len(failures) == 1 and 'bad.png' in failures[0]
   assert sorted(file.name for file in (tmp_path / 'ir').rglob('*') if file.is_file()) == [
-      'a.png', 'b.png']
+    'a.png',
+    'b.png',
+  ]
 
 
 TIMES = [0, 1, 2, 5, 6, 9]  # With pauses.
@@ -129,6 +143,7 @@ def test_videos_keep_frames_times_and_rate(model, tmp_path, bits):
   (tmp_path / 'in').mkdir()
   frames = film(tmp_path / 'in/a.mkv')
   import av
+
   assert translated(model, tmp_path / 'in', tmp_path / 'ir', bits=bits)[0] == []
   with av.open(str(tmp_path / 'ir/a.mkv')) as container:
     stream = container.streams.video[0]
@@ -146,7 +161,7 @@ def test_a_truncated_video_is_reported_and_leaves_nothing(model, tmp_path, part)
   (tmp_path / 'in').mkdir()
   film(tmp_path / 'in/a.mkv')
   whole = (tmp_path / 'in/a.mkv').read_bytes()
-  (tmp_path / 'in/a.mkv').write_bytes(whole[:int(len(whole) * part)])
+  (tmp_path / 'in/a.mkv').write_bytes(whole[: int(len(whole) * part)])
   failures, _ = translated(model, tmp_path / 'in', tmp_path / 'ir')
   assert len(failures) == 1 and 'a.mkv' in failures[0]
   assert not [file for file in (tmp_path / 'ir').rglob('*') if file.is_file()]

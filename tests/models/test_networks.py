@@ -11,12 +11,13 @@ from cyclegan_jax.settings import ModelConfig
 
 pytestmark = pytest.mark.usefixtures('quickly_compiled')
 
-TINY = dict(base_width=4, n_residual_blocks=1, n_downsampling=2, discriminator_width=4,
-            discriminator_layers=2)
+TINY = dict(
+  base_width=4, n_residual_blocks=1, n_downsampling=2, discriminator_width=4, discriminator_layers=2
+)
 
 
 def build(config, rgb_channels=3, ir_channels=1):
-  params, stats = networks.initialise(config, rgb_channels, ir_channels, jax.random.key(0))
+  params, stats = networks.initialize(config, rgb_channels, ir_channels, jax.random.key(0))
   return networks.build(config, rgb_channels, ir_channels), params, stats
 
 
@@ -24,32 +25,51 @@ def abstract(preset, ir_channels, **overrides):
   """The networks of a preset with their shapes, nothing computed."""
   config = config_lib.make(preset, dataset='x', ir_channels=ir_channels, **overrides)
   return config, jax.eval_shape(
-      lambda key: networks.initialise(config.model, 3, ir_channels, key), jax.random.key(0))
+    lambda key: networks.initialize(config.model, 3, ir_channels, key), jax.random.key(0)
+  )
 
 
 # Of the published networks, 3 to 3 channels, and with one IR channel.
-@pytest.mark.parametrize('preset, ir_channels, counts', [
-    ('udacity', 3, {'rgb_to_ir': 8_402_176, 'ir_to_rgb': 8_402_176, 'rgb': 2_765_568,
-                    'ir': 2_765_568}),
-    ('cyclegan', 3, {'rgb_to_ir': 11_378_179, 'ir_to_rgb': 11_378_179, 'rgb': 2_764_737,
-                     'ir': 2_764_737}),
-    ('cyclegan', 1, {'rgb_to_ir': 11_371_905, 'ir_to_rgb': 11_371_907, 'rgb': 2_764_737,
-                     'ir': 2_762_689}),
-    ('pix2pix', 3, {'rgb_to_ir': 54_413_955, 'ir': 2_768_705})])
+@pytest.mark.parametrize(
+  'preset, ir_channels, counts',
+  [
+    (
+      'udacity',
+      3,
+      {'rgb_to_ir': 8_402_176, 'ir_to_rgb': 8_402_176, 'rgb': 2_765_568, 'ir': 2_765_568},
+    ),
+    (
+      'cyclegan',
+      3,
+      {'rgb_to_ir': 11_378_179, 'ir_to_rgb': 11_378_179, 'rgb': 2_764_737, 'ir': 2_764_737},
+    ),
+    (
+      'cyclegan',
+      1,
+      {'rgb_to_ir': 11_371_905, 'ir_to_rgb': 11_371_907, 'rgb': 2_764_737, 'ir': 2_762_689},
+    ),
+    ('pix2pix', 3, {'rgb_to_ir': 54_413_955, 'ir': 2_768_705}),
+  ],
+)
 def test_parameter_counts(preset, ir_channels, counts):
   _, (params, _) = abstract(preset, ir_channels)
   assert {name: networks.count_parameters(tree) for name, tree in params.items()} == counts
 
 
-@pytest.mark.parametrize('preset, size, scores', [
-    ('udacity', 128, 7), ('cyclegan', 256, 30), ('cyclegan', 128, 14), ('pix2pix', 256, 30)])
+@pytest.mark.parametrize(
+  'preset, size, scores',
+  [('udacity', 128, 7), ('cyclegan', 256, 30), ('cyclegan', 128, 14), ('pix2pix', 256, 30)],
+)
 def test_score_maps(preset, size, scores):
   config, (params, stats) = abstract(preset, 3)
   nets = networks.build(config.model, 3, 3)
   channels = networks.judged_channels(config.model, 3, 3)['ir']
   map_, _ = jax.eval_shape(
-      lambda p, s, x: nets['ir'](p, s, x, training=False), params['ir'], stats['ir'],
-      jax.ShapeDtypeStruct((1, size, size, channels), jnp.float32))
+    lambda p, s, x: nets['ir'](p, s, x, training=False),
+    params['ir'],
+    stats['ir'],
+    jax.ShapeDtypeStruct((1, size, size, channels), jnp.float32),
+  )
   assert map_.shape == (1, scores, scores, 1)
 
 
@@ -57,8 +77,9 @@ def test_only_the_bottleneck_and_the_ends_of_a_unet_lack_norms_and_one_layer_has
   _, (params, _) = abstract('pix2pix', 1)
   unet = params['rgb_to_ir']
   assert [len(unet[name]) for name in ('down', 'down_norms', 'up', 'up_norms')] == [8, 6, 8, 7]
-  with_bias = [(name, i) for name in ('down', 'up') for i, layer in unet[name].items()
-               if 'bias' in layer]
+  with_bias = [
+    (name, i) for name in ('down', 'up') for i, layer in unet[name].items() if 'bias' in layer
+  ]
   assert with_bias == [('up', 7)]
 
 
@@ -69,26 +90,39 @@ def test_shapes(rgb_channels, ir_channels, size):
   channels = {'rgb': rgb_channels, 'ir': ir_channels}
   for name in ('rgb_to_ir', 'ir_to_rgb'):
     source, target = name.split('_to_')
-    y, _ = nets[name](params[name], stats[name], jnp.zeros((2, *size, channels[source])),
-                      training=False)
+    y, _ = nets[name](
+      params[name], stats[name], jnp.zeros((2, *size, channels[source])), training=False
+    )
     assert y.shape == (2, *size, channels[target]) and y.dtype == jnp.float32
     assert jnp.abs(y).max() <= 1
   for name in ('rgb', 'ir'):
-    y, _ = nets[name](params[name], stats[name], jnp.zeros((2, *size, channels[name])),
-                      training=False)
+    y, _ = nets[name](
+      params[name], stats[name], jnp.zeros((2, *size, channels[name])), training=False
+    )
     assert y.shape == (2, size[0] // 4 - 1, size[1] // 4 - 1, 1)
 
 
-@pytest.mark.parametrize('field, value', [
-    ('activation', 'leaky_relu'), ('norm', 'instance'), ('norm', 'none'),
-    ('upsampling', 'resize'), ('n_downsampling', 1), ('n_residual_blocks', 0),
-    ('generator', 'resnet'), ('initialiser', 'normal')])
+@pytest.mark.parametrize(
+  'field, value',
+  [
+    ('activation', 'leaky_relu'),
+    ('norm', 'instance'),
+    ('norm', 'none'),
+    ('upsampling', 'resize'),
+    ('n_downsampling', 1),
+    ('n_residual_blocks', 0),
+    ('generator', 'resnet'),
+    ('initializer', 'normal'),
+  ],
+)
 def test_every_knob_gives_another_working_network(field, value):
   x = jax.random.uniform(jax.random.key(1), (2, 16, 16, 3), minval=-1)
+
   def output(config):
     nets, params, stats = build(config)
     y, _ = nets['rgb_to_ir'](params['rgb_to_ir'], stats['rgb_to_ir'], x, training=False)
     return np.asarray(y)
+
   plain, changed = output(ModelConfig(**TINY)), output(ModelConfig(**{**TINY, field: value}))
   assert changed.shape == plain.shape
   assert np.isfinite(changed).all() and not np.allclose(plain, changed)
@@ -99,7 +133,8 @@ def test_batch_norm_uses_running_statistics_only_in_evaluation():
   nets, params, stats = build(config)
   x = jax.random.normal(jax.random.key(1), (4, 16, 16, 3))
   apply = lambda x, training: nets['rgb_to_ir'](
-      params['rgb_to_ir'], stats['rgb_to_ir'], x, training=training)
+    params['rgb_to_ir'], stats['rgb_to_ir'], x, training=training
+  )
   one, _ = apply(x[:1], False)
   all_, unchanged = apply(x, False)
   np.testing.assert_allclose(all_[:1], one, atol=1e-5)
@@ -108,62 +143,81 @@ def test_batch_norm_uses_running_statistics_only_in_evaluation():
   assert not np.allclose(trained, all_, atol=1e-3)
   # PyTorch's momentum 0.1 after one batch: 0.9 * 0 + 0.1 * batch mean of the first layer.
   kernel = params['rgb_to_ir']['down'][0]['kernel']
-  first = jax.lax.conv_general_dilated(x, kernel, (2, 2), [(1, 1)] * 2,
-                                       dimension_numbers=('NHWC', 'HWIO', 'NHWC'))
-  np.testing.assert_allclose(moved['down_norms'][0]['mean'], 0.1 * first.mean((0, 1, 2)),
-                             atol=1e-5)
+  first = jax.lax.conv_general_dilated(
+    x, kernel, (2, 2), [(1, 1)] * 2, dimension_numbers=('NHWC', 'HWIO', 'NHWC')
+  )
+  np.testing.assert_allclose(moved['down_norms'][0]['mean'], 0.1 * first.mean((0, 1, 2)), atol=1e-5)
 
 
 def test_initial_weights_have_pytorchs_distribution():
-  params, _ = networks.initialise(ModelConfig(), 3, 3, jax.random.key(0))
+  params, _ = networks.initialize(ModelConfig(), 3, 3, jax.random.key(0))
   generator = params['rgb_to_ir']
-  for kernel, fan_in in [(generator['down'][1]['kernel'], 16 * 64),
-                         (generator['blocks'][0]['conv1']['kernel'], 9 * 256),
-                         # transposed: PyTorch counts the output channels
-                         (generator['up'][0]['kernel'], 16 * 128)]:
-    bound = fan_in ** -0.5
+  for kernel, fan_in in [
+    (generator['down'][1]['kernel'], 16 * 64),
+    (generator['blocks'][0]['conv1']['kernel'], 9 * 256),
+    # transposed: PyTorch counts the output channels
+    (generator['up'][0]['kernel'], 16 * 128),
+  ]:
+    bound = fan_in**-0.5
     assert np.abs(kernel).max() <= bound
-    np.testing.assert_allclose(np.asarray(kernel).var(), bound ** 2 / 3, rtol=0.02)
+    np.testing.assert_allclose(np.asarray(kernel).var(), bound**2 / 3, rtol=0.02)
     np.testing.assert_allclose(np.abs(kernel).max(), bound, rtol=1e-3)
 
 
 def test_initial_weights_are_normal_for_the_other_presets():
-  config = config_lib.make('pix2pix', dataset='x', base_width=32, n_downsampling=7,
-                           discriminator_width=16)
-  params, _ = networks.initialise(config.model, 3, 1, jax.random.key(0))
-  for kernel in (params['rgb_to_ir']['down'][3]['kernel'], params['rgb_to_ir']['up'][2]['kernel'],
-                 params['ir']['convs'][2]['kernel']):
+  config = config_lib.make(
+    'pix2pix', dataset='x', base_width=32, n_downsampling=7, discriminator_width=16
+  )
+  params, _ = networks.initialize(config.model, 3, 1, jax.random.key(0))
+  for kernel in (
+    params['rgb_to_ir']['down'][3]['kernel'],
+    params['rgb_to_ir']['up'][2]['kernel'],
+    params['ir']['convs'][2]['kernel'],
+  ):
     values = np.asarray(kernel).ravel() / 0.02
     assert abs(values.mean()) < 0.01 and abs(values.std() - 1) < 0.01
     # Kurtosis tells a normal distribution from others of the same variance.
-    assert abs((values ** 4).mean() - 3) < 0.1
-  scales = np.concatenate([np.asarray(norm['scale'])
-                           for norm in params['rgb_to_ir']['up_norms'].values()])
+    assert abs((values**4).mean() - 3) < 0.1
+  scales = np.concatenate(
+    [np.asarray(norm['scale']) for norm in params['rgb_to_ir']['up_norms'].values()]
+  )
   assert abs(scales.mean() - 1) < 0.003 and 0.018 < scales.std() < 0.022
   for layer in (params['rgb_to_ir']['up'][6], params['ir']['score']):
     assert not np.any(layer['bias'])
 
 
 def test_initial_biases_have_pytorchs_distribution():
-  params, _ = networks.initialise(ModelConfig(norm='none'), 3, 3, jax.random.key(0))
-  for layer, fan_in in ((params['rgb_to_ir']['down'][2], 16 * 128),
-                        (params['rgb_to_ir']['up'][0], 16 * 128)):
-    bound = fan_in ** -0.5
+  params, _ = networks.initialize(ModelConfig(norm='none'), 3, 3, jax.random.key(0))
+  for layer, fan_in in (
+    (params['rgb_to_ir']['down'][2], 16 * 128),
+    (params['rgb_to_ir']['up'][0], 16 * 128),
+  ):
+    bound = fan_in**-0.5
     assert 0.9 * bound < np.abs(layer['bias']).max() <= bound
-    np.testing.assert_allclose(np.asarray(layer['bias']).var(), bound ** 2 / 3, rtol=0.25)
+    np.testing.assert_allclose(np.asarray(layer['bias']).var(), bound**2 / 3, rtol=0.25)
 
 
-UNET = dict(generator='unet', n_downsampling=6, base_width=4, dropout=0.5, norm='none',
-            discriminator_layers=2, discriminator_width=4)
+UNET = dict(
+  generator='unet',
+  n_downsampling=6,
+  base_width=4,
+  dropout=0.5,
+  norm='none',
+  discriminator_layers=2,
+  discriminator_width=4,
+)
 
 
 def test_dropout_is_an_images_own_and_absent_without_keys():
   nets, params, stats = build(ModelConfig(**UNET))
   x = jax.random.normal(jax.random.key(1), (3, 64, 64, 3))
   keys = jax.random.split(jax.random.key(2), 3)
+
   def output(x, keys):
-    return np.asarray(nets['rgb_to_ir'](params['rgb_to_ir'], stats['rgb_to_ir'], x, training=True,
-                                        keys=keys)[0])
+    return np.asarray(
+      nets['rgb_to_ir'](params['rgb_to_ir'], stats['rgb_to_ir'], x, training=True, keys=keys)[0]
+    )
+
   whole = output(x, keys)
   np.testing.assert_allclose(whole[1:2], output(x[1:2], keys[1:2]), atol=1e-5)
   assert not np.allclose(whole, output(x, keys[::-1]), atol=1e-4)

@@ -11,8 +11,14 @@ from cyclegan_jax import config as config_lib
 from cyclegan_jax.models import networks
 
 pytestmark = pytest.mark.usefixtures('quickly_compiled')
-SMALL = dict(base_width=8, n_residual_blocks=1, n_downsampling=3, discriminator_width=8,
-             discriminator_layers=2, sync_batch_norm=False)
+SMALL = dict(
+  base_width=8,
+  n_residual_blocks=1,
+  n_downsampling=3,
+  discriminator_width=8,
+  discriminator_layers=2,
+  sync_batch_norm=False,
+)
 # bfloat16 keeps 8 bits of the mantissa: about 0.4 % at each rounding, a dozen layers deep.
 TOLERANCE = 0.05
 
@@ -20,8 +26,11 @@ TOLERANCE = 0.05
 def made(preset, precision):
   config = config_lib.make(preset, dataset='none', precision=precision, **SMALL).model
   channels = {'rgb_to_ir': 3, **networks.judged_channels(config, 3, 1)}
-  return (networks.build(config, 3, 1), *networks.initialise(config, 3, 1, jax.random.key(0)),
-          channels)
+  return (
+    networks.build(config, 3, 1),
+    *networks.initialize(config, 3, 1, jax.random.key(0)),
+    channels,
+  )
 
 
 @pytest.mark.parametrize('training', (True, False))

@@ -12,18 +12,39 @@ from cyclegan_jax import config as config_lib
 from cyclegan_jax.inference import torch_weights
 from cyclegan_jax.models import layers, networks
 from cyclegan_jax.settings import Config
-from cyclegan_jax.training import image_pool, parallel, random_keys, state as state_lib
+from cyclegan_jax.training import image_pool, parallel, rng as rng_lib, state as state_lib
 from tests.parity import torch_networks, torch_steps
 
 # Small relatives of the published networks, with every kind of layer: the U-Net has two dropouts.
 # The pool is full in the second step.
 TINY = {
-    'udacity': dict(image_size=(32, 32), base_width=4, n_residual_blocks=1, n_downsampling=2,
-                    discriminator_width=4, discriminator_layers=3, batch_size=4),
-    'cyclegan': dict(image_size=(32, 32), base_width=4, n_residual_blocks=1, batch_size=4,
-                     discriminator_width=4, discriminator_layers=2, pool_size=6),
-    'pix2pix': dict(image_size=(128, 128), base_width=4, n_downsampling=7, batch_size=4,
-                    discriminator_width=4, discriminator_layers=2)}
+  'udacity': dict(
+    image_size=(32, 32),
+    base_width=4,
+    n_residual_blocks=1,
+    n_downsampling=2,
+    discriminator_width=4,
+    discriminator_layers=3,
+    batch_size=4,
+  ),
+  'cyclegan': dict(
+    image_size=(32, 32),
+    base_width=4,
+    n_residual_blocks=1,
+    batch_size=4,
+    discriminator_width=4,
+    discriminator_layers=2,
+    pool_size=6,
+  ),
+  'pix2pix': dict(
+    image_size=(128, 128),
+    base_width=4,
+    n_downsampling=7,
+    batch_size=4,
+    discriminator_width=4,
+    discriminator_layers=2,
+  ),
+}
 
 
 def tiny(preset: str, **overrides: Any) -> Config:
@@ -44,19 +65,24 @@ def torch_nets(config: Config, *, plain: bool = False) -> dict[str, torch.nn.Mod
   for name in networks.generators(model):
     ends = [channels[domain] for domain in name.split('_to_')]
     nets[name] = {
-        'strided': lambda: torch_networks.UdacityGenerator(
-            *ends, width=width, blocks=blocks, depth=depth),
-        'resnet': lambda: torch_networks.ResnetGenerator(
-            *ends, width=width, blocks=blocks, depth=depth),
-        'unet': lambda: torch_networks.UNetGenerator(*ends, width=width, depth=depth),
+      'strided': lambda: torch_networks.UdacityGenerator(
+        *ends, width=width, blocks=blocks, depth=depth
+      ),
+      'resnet': lambda: torch_networks.ResnetGenerator(
+        *ends, width=width, blocks=blocks, depth=depth
+      ),
+      'unet': lambda: torch_networks.UNetGenerator(*ends, width=width, depth=depth),
     }[model.generator]()
   of_judge = dict(width=model.discriminator_width, depth=model.discriminator_layers)
   for name, seen in judged.items():
-    nets[name] = (torch_networks.UdacityDiscriminator(seen, **of_judge)
-                  if model.discriminator == 'strided' else
-                  torch_networks.PatchDiscriminator(seen, norm=model.norm, **of_judge))
-  init = (torch_networks.init_normal if model.initialiser == 'normal'
-          else torch_networks.init_default)
+    nets[name] = (
+      torch_networks.UdacityDiscriminator(seen, **of_judge)
+      if model.discriminator == 'strided'
+      else torch_networks.PatchDiscriminator(seen, norm=model.norm, **of_judge)
+    )
+  init = (
+    torch_networks.init_normal if model.initializer == 'normal' else torch_networks.init_default
+  )
   generator = torch.Generator().manual_seed(0)
   for net in nets.values():
     init(net, generator)
@@ -75,8 +101,9 @@ def _disturb(net: torch.nn.Module, generator: torch.Generator) -> None:
 def numpy_dict(arrays: dict[str, torch.Tensor]) -> dict[str, np.ndarray]:
   """Tensors as arrays, whole numbers (counts of batches) left out; copies, as PyTorch works in
   place."""
-  return {key: value.detach().numpy().copy() for key, value in arrays.items()
-          if value.is_floating_point()}
+  return {
+    key: value.detach().numpy().copy() for key, value in arrays.items() if value.is_floating_point()
+  }
 
 
 def state_of(config: Config, nets: dict[str, torch.nn.Module]) -> state_lib.TrainState:
@@ -84,14 +111,20 @@ def state_of(config: Config, nets: dict[str, torch.nn.Module]) -> state_lib.Trai
   params, stats = {}, {}
   for name, net in nets.items():
     params[name], stats[name] = torch_weights.from_torch(
-        config, name, numpy_dict(net.state_dict()), name)
+      config, name, numpy_dict(net.state_dict()), name
+    )
   dtype = jax.dtypes.canonicalize_dtype(np.float64)
   params, stats = jax.tree.map(lambda x: jnp.asarray(x, dtype), (params, stats))
-  fresh = state_lib.initialise(config)
-  moments = jax.tree.map(lambda x: x.astype(dtype) if x.dtype == np.float32 else x,
-                         fresh.opt_state)
-  return state_lib.TrainState(step=fresh.step, params=params, batch_stats=stats, average={},
-                              opt_state=moments, pools=fresh.pools)
+  fresh = state_lib.initialize(config)
+  moments = jax.tree.map(lambda x: x.astype(dtype) if x.dtype == np.float32 else x, fresh.opt_state)
+  return state_lib.TrainState(
+    step=fresh.step,
+    params=params,
+    batch_stats=stats,
+    average={},
+    opt_state=moments,
+    pools=fresh.pools,
+  )
 
 
 def batches(config: Config, n: int) -> list[dict[str, np.ndarray]]:
@@ -99,8 +132,13 @@ def batches(config: Config, n: int) -> list[dict[str, np.ndarray]]:
   rng, data = np.random.default_rng(0), config.data
   shape = (config.train.batch_size, *data.image_size)
   draw = lambda channels: rng.uniform(-1, 1, (*shape, channels)).astype(np.float32)
-  return [{'rgb': draw(data.rgb_channels).astype(np.float64),
-           'ir': draw(data.ir_channels).astype(np.float64)} for _ in range(n)]
+  return [
+    {
+      'rgb': draw(data.rgb_channels).astype(np.float64),
+      'ir': draw(data.ir_channels).astype(np.float64),
+    }
+    for _ in range(n)
+  ]
 
 
 def to_torch(image: np.ndarray, dtype: torch.dtype) -> torch.Tensor:
@@ -108,73 +146,102 @@ def to_torch(image: np.ndarray, dtype: torch.dtype) -> torch.Tensor:
   return torch.from_numpy(np.ascontiguousarray(image.transpose(0, 3, 1, 2))).to(dtype)
 
 
-def our_steps(config: Config, state: state_lib.TrainState, data: list[dict[str, np.ndarray]]
-              ) -> Iterator[tuple[state_lib.TrainState, dict[str, float]]]:
+def our_steps(
+  config: Config, state: state_lib.TrainState, data: list[dict[str, np.ndarray]]
+) -> Iterator[tuple[state_lib.TrainState, dict[str, float]]]:
   """Our state and terms after each step, over all devices."""
   nets = networks.build(config.model, config.data.rgb_channels, config.data.ir_channels)
   step = parallel.compile_train_step(nets, config, steps_per_epoch=1)
   devices, dtype = jax.local_device_count(), jax.tree.leaves(state.params)[0].dtype
   state = parallel.replicate(state)
   for batch in data:
-    shards = {name: image.reshape(devices, -1, *image.shape[1:]).astype(dtype)
-              for name, image in batch.items()}
+    shards = {
+      name: image.reshape(devices, -1, *image.shape[1:]).astype(dtype)
+      for name, image in batch.items()
+    }
     state, terms = step(state, jax.device_put(shards, parallel.sharding()))
-    yield (jax.tree.map(np.array, parallel.unreplicate(state)),
-           {name: float(value[0]) for name, value in terms.items()})
+    yield (
+      jax.tree.map(np.array, parallel.unreplicate(state)),
+      {name: float(value[0]) for name, value in terms.items()},
+    )
 
 
 def torch_optimizers(config: Config, nets: dict[str, torch.nn.Module]) -> dict[str, Any]:
   """As the preset's source groups the networks."""
-  make = (torch_steps.udacity_optimizers if config.train.preset == 'udacity'
-          else torch_steps.optimizers)
+  make = (
+    torch_steps.udacity_optimizers if config.train.preset == 'udacity' else torch_steps.optimizers
+  )
   return make(nets, learning_rate=config.train.learning_rate)
 
 
-def their_steps(config: Config, nets: dict[str, torch.nn.Module], optims: dict[str, Any],
-                data: list[dict[str, np.ndarray]]) -> Iterator[dict[str, float]]:
-  """PyTorch's terms after each step, with our draws; networks and optimisers change in place."""
+def their_steps(
+  config: Config,
+  nets: dict[str, torch.nn.Module],
+  optims: dict[str, Any],
+  data: list[dict[str, np.ndarray]],
+) -> Iterator[dict[str, float]]:
+  """PyTorch's terms after each step, with our draws; networks and optimizers change in place."""
   loss, dtype = config.loss, next(nets['ir'].parameters()).dtype
-  weights = dict(cycle_weight=loss.cycle_weight, identity_weight=loss.identity_weight,
-                 supervised_weight=loss.supervised_weight)
-  pools = {name: torch_steps.ImagePool(config.train.pool_size)
-           for name in networks.discriminators(config.model)}
+  weights = dict(
+    cycle_weight=loss.cycle_weight,
+    identity_weight=loss.identity_weight,
+    supervised_weight=loss.supervised_weight,
+  )
+  pools = {
+    name: torch_steps.ImagePool(config.train.pool_size)
+    for name in networks.discriminators(config.model)
+  }
   for i, batch in enumerate(data):
     images = {name: to_torch(image, dtype) for name, image in batch.items()}
     if config.train.preset == 'udacity':
       terms = torch_steps.udacity_step(nets, optims, images, **weights)
     elif config.train.preset == 'cyclegan':
-      terms = torch_steps.cyclegan_step(nets, optims, images, **weights, pools=pools,
-                                        draws={name: pool_draws(config, name, i) for name in pools})
+      terms = torch_steps.cyclegan_step(
+        nets,
+        optims,
+        images,
+        **weights,
+        pools=pools,
+        draws={name: pool_draws(config, name, i) for name in pools},
+      )
     else:
       masks = [to_torch(mask, dtype) for mask in dropout_masks(config, i)]
-      terms = torch_steps.pix2pix_step(nets, optims, images, masks=masks,
-                                       l1_weight=loss.supervised_weight)
+      terms = torch_steps.pix2pix_step(
+        nets, optims, images, masks=masks, l1_weight=loss.supervised_weight
+      )
     yield {name: value.item() for name, value in terms.items()}
 
 
 def pool_draws(config: Config, domain: str, step: int) -> list[int]:
   """Our draws of a step as the PyTorch pool takes them."""
-  draws = image_pool.draw(random_keys.pool(config, domain, step), config.train.batch_size,
-                          config.train.pool_size)
+  draws = image_pool.draw(
+    rng_lib.pool(config, domain, step), config.train.batch_size, config.train.pool_size
+  )
   return np.where(draws.swap, draws.place, torch_steps.FRESH).tolist()
 
 
 def dropout_masks(config: Config, step: int) -> list[np.ndarray]:
   """What our U-Net keeps in a step, float64 [batch, height, width, channels], the deepest first."""
   model, rows = config.model, config.train.batch_size
-  keys = random_keys.dropout(config, step, jnp.arange(rows))
+  keys = rng_lib.dropout(config, step, jnp.arange(rows))
   masks = []
   for layer in range(1, model.n_downsampling - 4):
     inside = model.n_downsampling - 1 - layer
-    shape = (rows, *(side // 2 ** inside for side in config.data.image_size),
-             model.base_width * min(2 ** (inside - 1), 8))
+    shape = (
+      rows,
+      *(side // 2**inside for side in config.data.image_size),
+      model.base_width * min(2 ** (inside - 1), 8),
+    )
     masks.append(np.asarray(layers.dropout(jnp.ones(shape), model.dropout, keys, layer) != 0))
   return [mask.astype(np.float64) for mask in masks]
 
 
-def moments(nets: dict[str, torch.nn.Module], optims: dict[str, Any],
-            which: str) -> dict[str, dict[str, np.ndarray]]:
+def moments(
+  nets: dict[str, torch.nn.Module], optims: dict[str, Any], which: str
+) -> dict[str, dict[str, np.ndarray]]:
   """PyTorch's 'exp_avg' or 'exp_avg_sq' of every network by key."""
   states = {id(p): state for optim in optims.values() for p, state in optim.state.items()}
-  return {name: numpy_dict({key: states[id(p)][which] for key, p in net.named_parameters()})
-          for name, net in nets.items()}
+  return {
+    name: numpy_dict({key: states[id(p)][which] for key, p in net.named_parameters()})
+    for name, net in nets.items()
+  }

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from cyclegan_jax.evaluation import metrics
-from tests.evaluation import test_ms_ssim
+from cyclegan_jax.metrics import image_quality
+from tests.metrics import test_ms_ssim
 
 
 @pytest.mark.parametrize('channels, high', [(1, 255), (3, 65535)])
@@ -16,5 +16,6 @@ def test_ms_ssim_equals_pytorch_msssim(channels, high):
   reference, image = test_ms_ssim.image_pair((2, 176, 208, channels), 0, high)
   x, y = (torch.from_numpy(np.moveaxis(v, 3, 1).astype(np.float64)) for v in (reference, image))
   expected = other.ms_ssim(x, y, data_range=high, size_average=False).numpy()
-  np.testing.assert_allclose(metrics.ms_ssim(reference, image, max_value=high), expected,
-                             atol=test_ms_ssim.TOLERANCE)
+  np.testing.assert_allclose(
+    image_quality.ms_ssim(reference, image, max_value=high), expected, atol=test_ms_ssim.TOLERANCE
+  )

@@ -15,8 +15,9 @@ F = torch.nn.functional
 from cyclegan_jax import config as config_lib
 from cyclegan_jax.inference import torch_weights
 from cyclegan_jax.models import layers, networks
-from cyclegan_jax.training import losses, random_keys, state as state_lib
+from cyclegan_jax.training import losses, rng, state as state_lib
 from tests.parity import both, torch_steps
+
 # pylint: enable=wrong-import-position
 
 PRESETS = ('udacity', 'cyclegan', 'pix2pix')
@@ -30,7 +31,7 @@ def forward(config, name, net, image, training):
   with_dropout = training and model.dropout and name in networks.generators(model)
   keys = masks = None
   if with_dropout:
-    keys = random_keys.dropout(config, 0, jnp.arange(len(image)))
+    keys = rng.dropout(config, 0, jnp.arange(len(image)))
     masks = [both.to_torch(mask, torch.float32) for mask in both.dropout_masks(config, 0)]
   apply = jax.jit(lambda params, stats, x: ours(params, stats, x, training=training, keys=keys))
   y, stats = apply(params, stats, image)
@@ -38,8 +39,12 @@ def forward(config, name, net, image, training):
   x = both.to_torch(image, torch.float32)
   with torch.no_grad():
     want = net(x, masks) if with_dropout else net(x)
-  return (np.asarray(y), torch_weights.to_torch(config, name, params, stats),
-          want.numpy().transpose(0, 2, 3, 1), both.numpy_dict(net.state_dict()))
+  return (
+    np.asarray(y),
+    torch_weights.to_torch(config, name, params, stats),
+    want.numpy().transpose(0, 2, 3, 1),
+    both.numpy_dict(net.state_dict()),
+  )
 
 
 def check_forward(config, record, tolerance):
@@ -59,8 +64,13 @@ def check_forward(config, record, tolerance):
       worst = max(worst, deviation)
       assert set(arrays) == set(their_arrays)
       for key, array in arrays.items():
-        np.testing.assert_allclose(array, their_arrays[key], rtol=tolerance, err_msg=key,
-                                   atol=tolerance * np.abs(their_arrays[key]).max())
+        np.testing.assert_allclose(
+          array,
+          their_arrays[key],
+          rtol=tolerance,
+          err_msg=key,
+          atol=tolerance * np.abs(their_arrays[key]).max(),
+        )
   record('worst_deviation', f'{worst:.1e}')
   print(f'{config.train.preset}: outputs differ by at most {worst:.1e} of their range')
 
@@ -79,13 +89,15 @@ def test_published_networks_have_the_same_outputs(preset, record_property):
   check_forward(config_lib.make(preset, dataset='x', batch_size=rows), record_property, 1e-5)
 
 
-@pytest.mark.parametrize('changed', [
-    dict(n_residual_blocks=0), dict(n_downsampling=1), dict(n_downsampling=3)])
+@pytest.mark.parametrize(
+  'changed', [dict(n_residual_blocks=0), dict(n_downsampling=1), dict(n_downsampling=3)]
+)
 def test_other_shapes_of_resnet_have_pytorchs_keys(changed):
   config = both.tiny('cyclegan', **changed)
   net = both.torch_nets(config)['rgb_to_ir']
   assert {pair.key: pair.shape for pair in torch_weights.pairs(config, 'rgb_to_ir')} == {
-      key: tuple(value.shape) for key, value in net.state_dict().items()}
+    key: tuple(value.shape) for key, value in net.state_dict().items()
+  }
 
 
 @pytest.mark.parametrize('preset', PRESETS)
@@ -94,7 +106,8 @@ def test_weights_come_back_as_they_were(preset):
   for name, net in both.torch_nets(config).items():
     arrays = both.numpy_dict(net.state_dict())
     back = torch_weights.to_torch(
-        config, name, *torch_weights.from_torch(config, name, arrays, name))
+      config, name, *torch_weights.from_torch(config, name, arrays, name)
+    )
     assert set(back) == set(arrays)
     for key, array in arrays.items():
       np.testing.assert_array_equal(back[key], array, err_msg=key)
@@ -105,19 +118,24 @@ def test_weights_come_back_as_they_were(preset):
 def test_losses(kind, real):
   scores = np.random.default_rng(0).normal(0, 3, (2, 5, 5, 1)).astype(np.float32)
   x = torch.from_numpy(scores)
-  judged = {'lsgan': torch_steps.lsgan, 'vanilla': torch_steps.cross_entropy,
-            'hinge': lambda x, real: F.relu(1 - x if real else 1 + x).mean()}[kind]
+  judged = {
+    'lsgan': torch_steps.lsgan,
+    'vanilla': torch_steps.cross_entropy,
+    'hinge': lambda x, real: F.relu(1 - x if real else 1 + x).mean(),
+  }[kind]
   fooled = -x.mean() if kind == 'hinge' else judged(x, True)
   assert float(losses.judged(kind, scores, real)) == pytest.approx(judged(x, real).item(), rel=1e-6)
   assert float(losses.adversarial(kind, scores)) == pytest.approx(fooled.item(), rel=1e-6)
 
 
-@pytest.mark.parametrize('start, decay, per_epoch', [
-    (0, 0, 3), (0, 1, 2), (0, 4, 1), (1, 1, 1), (2, 3, 4), (100, 100, 2)])
+@pytest.mark.parametrize(
+  'start, decay, per_epoch', [(0, 0, 3), (0, 1, 2), (0, 4, 1), (1, 1, 1), (2, 3, 4), (100, 100, 2)]
+)
 def test_learning_rate_over_epochs(start, decay, per_epoch):
   rate = 2e-4
-  config = config_lib.make(dataset='x', decay_start=start, decay_epochs=decay, learning_rate=rate,
-                           steps=1).train
+  config = config_lib.make(
+    dataset='x', decay_start=start, decay_epochs=decay, learning_rate=rate, steps=1
+  ).train
   weight = torch.nn.Parameter(torch.zeros((), dtype=torch.float64))
   theirs = torch.optim.Adam([weight], lr=rate, betas=(0.5, 0.999))
   factor = lambda epoch: torch_steps.learning_rate_factor(epoch, start, decay) if decay else 1.0

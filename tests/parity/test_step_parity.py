@@ -25,6 +25,7 @@ torch = pytest.importorskip('torch', reason='needs the extra parity: pip install
 from cyclegan_jax.inference import torch_weights
 from cyclegan_jax.models import networks
 from tests.parity import both
+
 # pylint: enable=wrong-import-position
 
 STEPS = 10
@@ -32,12 +33,21 @@ STEPS = 10
 # in test_parity.py.
 CONSTANT = dict(decay_start=0, decay_epochs=0)
 RUNS = {
-    'udacity': ('udacity', {}),
-    'udacity, supervised': ('udacity', dict(paired=True)),
-    'cyclegan, pool, identity': ('cyclegan', dict(ir_channels=3, **CONSTANT)),
-    'pix2pix, dropout': ('pix2pix', CONSTANT)}
-LOSSES = ('adversarial', 'cycle', 'identity', 'supervised', 'ssim', 'gradient', 'generator',
-          'discriminator')
+  'udacity': ('udacity', {}),
+  'udacity, supervised': ('udacity', dict(paired=True)),
+  'cyclegan, pool, identity': ('cyclegan', dict(ir_channels=3, **CONSTANT)),
+  'pix2pix, dropout': ('pix2pix', CONSTANT),
+}
+LOSSES = (
+  'adversarial',
+  'cycle',
+  'identity',
+  'supervised',
+  'ssim',
+  'gradient',
+  'generator',
+  'discriminator',
+)
 ADAM = {'mu': 'exp_avg', 'nu': 'exp_avg_sq'}
 
 
@@ -46,7 +56,8 @@ def our_arrays(config, state):
   found = {'weights': {}, 'mu': {}, 'nu': {}}
   for name in state.params:
     found['weights'][name] = torch_weights.to_torch(
-        config, name, state.params[name], state.batch_stats[name])
+      config, name, state.params[name], state.batch_stats[name]
+    )
     group = 'generators' if name in networks.generators(config.model) else 'discriminators'
     for moment in ADAM:
       tree = getattr(state.opt_state[group][0], moment)[name]
@@ -55,8 +66,10 @@ def our_arrays(config, state):
 
 
 def their_arrays(nets, optims):
-  return {'weights': {name: both.numpy_dict(net.state_dict()) for name, net in nets.items()},
-          **{moment: both.moments(nets, optims, name) for moment, name in ADAM.items()}}
+  return {
+    'weights': {name: both.numpy_dict(net.state_dict()) for name, net in nets.items()},
+    **{moment: both.moments(nets, optims, name) for moment, name in ADAM.items()},
+  }
 
 
 def run(config, steps):
@@ -79,8 +92,9 @@ def term_deviation(ours, theirs):
   for mine, others in zip(ours, theirs, strict=True):
     wanted = {name for name in others if not name.endswith(('_real', '_fake'))}
     # Ours has figures beside the losses too.
-    assert {name for name in mine
-            if name.startswith(LOSSES) and not name.endswith('_norm')} == wanted
+    assert {
+      name for name in mine if name.startswith(LOSSES) and not name.endswith('_norm')
+    } == wanted
     worst = max([worst] + [abs(mine[name] / others[name] - 1) for name in wanted])
   return worst
 
@@ -116,10 +130,14 @@ def test_terms_and_gradients_of_one_step_in_float32(preset):
   # products, each off by 6e-8, through a dozen layers.
   for name, deviation in deviations(mine, others, 'mu').items():
     assert deviation < 1e-4, name
-  squared = {name: sum((array.astype(np.float64) ** 2).sum() for array in arrays.values())
-             for name, arrays in others['mu'].items()}
-  for group, names in [('generator', networks.generators(config.model)),
-                       ('discriminator', networks.discriminators(config.model))]:
+  squared = {
+    name: sum((array.astype(np.float64) ** 2).sum() for array in arrays.values())
+    for name, arrays in others['mu'].items()
+  }
+  for group, names in [
+    ('generator', networks.generators(config.model)),
+    ('discriminator', networks.discriminators(config.model)),
+  ]:
     norm = sum(squared[name] for name in names) ** 0.5 / (1 - config.train.beta1)
     assert ours[0][f'{group}_gradient_norm'] == pytest.approx(norm, rel=1e-4)
 
@@ -134,7 +152,8 @@ def test_ten_steps_in_float64(name, record_property):
   found = {'terms': term_deviation(ours, theirs)}
   free = lambda key: before_instance_norm(config, key)
   found['weights and statistics'] = max(
-      deviations(mine, others, 'weights', lambda key: not free(key)).values())
+    deviations(mine, others, 'weights', lambda key: not free(key)).values()
+  )
   found['biases without effect'] = max(deviations(mine, others, 'weights', free).values())
   for moment in ADAM:
     found[moment] = max(deviations(mine, others, moment).values())
@@ -152,8 +171,7 @@ def test_biases_before_instance_norm_change_no_output():
   for name, net in networks.build(config.model, 3, 1).items():
     weights = torch_weights.to_torch(config, name, state.params[name])
     assert any(before_instance_norm(config, key) for key in weights)
-    moved = {key: array + 0.5 * before_instance_norm(config, key)
-             for key, array in weights.items()}
+    moved = {key: array + 0.5 * before_instance_norm(config, key) for key, array in weights.items()}
     channels = nets[name].model[1 if '_to_' in name else 0].in_channels
     image = np.random.default_rng(0).uniform(-1, 1, (1, 32, 32, channels))
     outputs = []

@@ -14,7 +14,9 @@ def on_paper(make, *args, **kwargs):
     return make(*args, **kwargs)
 
 
-@pytest.mark.parametrize('make, args, kwargs, count', [
+@pytest.mark.parametrize(
+  'make, args, kwargs, count',
+  [
     (networks.UdacityGenerator, (3, 3), {}, 8_402_176),
     (networks.UdacityDiscriminator, (3,), {}, 2_765_568),
     (networks.ResnetGenerator, (3, 3), {}, 11_378_179),
@@ -25,12 +27,15 @@ def on_paper(make, *args, **kwargs):
     (networks.UNetGenerator, (3, 3), {}, 54_413_955),
     # A block less: two 4x4 convolutions 512-512 and 1024-512 and two norms.
     (networks.UNetGenerator, (3, 3), {'depth': 7}, 54_413_955 - 16 * 512 * 1536 - 4 * 512),
-])
+  ],
+)
 def test_parameter_counts(make, args, kwargs, count):
   assert networks.count_parameters(on_paper(make, *args, **kwargs)) == count
 
 
-@pytest.mark.parametrize('make, kwargs, size, want', [
+@pytest.mark.parametrize(
+  'make, kwargs, size, want',
+  [
     (networks.UdacityGenerator, {}, 128, (3, 128)),
     (networks.UdacityDiscriminator, {}, 128, (1, 7)),
     (networks.ResnetGenerator, {}, 256, (3, 256)),
@@ -39,7 +44,8 @@ def test_parameter_counts(make, args, kwargs, count):
     (networks.PatchDiscriminator, {'norm': 'batch'}, 128, (1, 14)),
     (networks.UNetGenerator, {}, 256, (3, 256)),
     (networks.UNetGenerator, {'depth': 7}, 128, (3, 128)),
-])
+  ],
+)
 def test_shapes(make, kwargs, size, want):
   y = on_paper(make, **kwargs)(torch.zeros(2, 3, size, size, device='meta'))
   assert y.shape == (2, want[0], want[1], want[1])
@@ -58,7 +64,9 @@ def test_keys_of_udacity():
   assert [key for key in generator if key.startswith('deconv3')] == ['deconv3.0.weight']
   discriminator = shapes(on_paper(networks.UdacityDiscriminator))
   assert [key for key in discriminator if key[:5] in ('conv1', 'conv5')] == [
-      'conv1.0.weight', 'conv5.0.weight']
+    'conv1.0.weight',
+    'conv5.0.weight',
+  ]
   assert not any(key.endswith('0.bias') for key in (*generator, *discriminator))
 
 
@@ -70,10 +78,12 @@ def test_keys_of_cyclegan():
   assert generator['model.19.weight'] == (256, 128, 3, 3)
   discriminator = shapes(on_paper(networks.PatchDiscriminator))
   assert list(discriminator) == [
-      f'model.{i}.{kind}' for i in (0, 2, 5, 8, 11) for kind in ('weight', 'bias')]
+    f'model.{i}.{kind}' for i in (0, 2, 5, 8, 11) for kind in ('weight', 'bias')
+  ]
   batch = shapes(on_paper(networks.PatchDiscriminator, 6, norm='batch'))
   assert [key for key in batch if key.endswith('.bias')] == [
-      f'model.{i}.bias' for i in (0, 3, 6, 9, 11)]
+    f'model.{i}.bias' for i in (0, 3, 6, 9, 11)
+  ]
   assert batch['model.9.running_var'] == (512,)
 
 
@@ -83,7 +93,8 @@ def test_layers_and_keys_of_pix2pix():
   assert shapes(net)['model.model.3.weight'] == (128, 3, 4, 4)
   assert shapes(net)['model.model.1.model.3.model.5.weight'] == (512, 128, 4, 4)
   assert [k for k in shapes(net) if k.endswith('.bias') and shapes(net)[k] == (3,)] == [
-      'model.model.3.bias']
+    'model.model.3.bias'
+  ]
   names = lambda block: [type(layer).__name__ for layer in block]
   outermost = net.model.model
   assert names(outermost) == ['Conv2d', 'UNetBlock', 'ReLU', 'ConvTranspose2d', 'Tanh']
@@ -91,8 +102,15 @@ def test_layers_and_keys_of_pix2pix():
   while len(block) > 5:
     found.append(names(block))
     block = block[3].model
-  middle = ['LeakyReLU', 'Conv2d', 'BatchNorm2d', 'UNetBlock', 'ReLU', 'ConvTranspose2d',
-            'BatchNorm2d']
+  middle = [
+    'LeakyReLU',
+    'Conv2d',
+    'BatchNorm2d',
+    'UNetBlock',
+    'ReLU',
+    'ConvTranspose2d',
+    'BatchNorm2d',
+  ]
   assert found == [middle] * 3 + [middle + ['MaskedDropout']] * 3
   assert names(block) == ['LeakyReLU', 'Conv2d', 'ReLU', 'ConvTranspose2d', 'BatchNorm2d']
   assert len(on_paper(networks.UNetGenerator, depth=7).dropouts()) == 2
@@ -100,8 +118,10 @@ def test_layers_and_keys_of_pix2pix():
 
 
 def test_constants_of_the_layers():
-  nets = [on_paper(make) for make in (
-      networks.UdacityGenerator, networks.ResnetGenerator, networks.UNetGenerator)]
+  nets = [
+    on_paper(make)
+    for make in (networks.UdacityGenerator, networks.ResnetGenerator, networks.UNetGenerator)
+  ]
   nets += [on_paper(networks.PatchDiscriminator, norm=norm) for norm in ('batch', 'instance')]
   found = {}
   for layer in (layer for net in nets for layer in net.modules()):
@@ -109,20 +129,25 @@ def test_constants_of_the_layers():
       if hasattr(layer, name):
         found.setdefault((type(layer).__name__, name), set()).add(getattr(layer, name))
   assert found == {
-      ('BatchNorm2d', 'eps'): {1e-5}, ('BatchNorm2d', 'momentum'): {0.1},
-      ('BatchNorm2d', 'affine'): {True}, ('InstanceNorm2d', 'affine'): {False},
-      ('InstanceNorm2d', 'eps'): {1e-5}, ('InstanceNorm2d', 'momentum'): {0.1},
-      ('LeakyReLU', 'negative_slope'): {0.2}, ('MaskedDropout', 'p'): {0.5}}
+    ('BatchNorm2d', 'eps'): {1e-5},
+    ('BatchNorm2d', 'momentum'): {0.1},
+    ('BatchNorm2d', 'affine'): {True},
+    ('InstanceNorm2d', 'affine'): {False},
+    ('InstanceNorm2d', 'eps'): {1e-5},
+    ('InstanceNorm2d', 'momentum'): {0.1},
+    ('LeakyReLU', 'negative_slope'): {0.2},
+    ('MaskedDropout', 'p'): {0.5},
+  }
 
 
 def batch_norm(x):
-  centred = x - x.mean((0, 2, 3), keepdim=True)
-  return centred / (centred.pow(2).mean((0, 2, 3), keepdim=True) + 1e-5).sqrt()
+  centerd = x - x.mean((0, 2, 3), keepdim=True)
+  return centerd / (centerd.pow(2).mean((0, 2, 3), keepdim=True) + 1e-5).sqrt()
 
 
 def instance_norm(x):
-  centred = x - x.mean((2, 3), keepdim=True)
-  return centred / (centred.pow(2).mean((2, 3), keepdim=True) + 1e-5).sqrt()
+  centerd = x - x.mean((2, 3), keepdim=True)
+  return centerd / (centerd.pow(2).mean((2, 3), keepdim=True) + 1e-5).sqrt()
 
 
 def test_udacity_generator_written_out():
@@ -144,7 +169,8 @@ def test_resnet_generator_written_out():
   x = torch.rand(2, 3, 16, 16)
   reflect = lambda x, n: F.pad(x, (n, n, n, n), mode='reflect')
   conv = lambda x, layer, stride=1, padding=0: F.conv2d(
-      x, layer.weight, layer.bias, stride, padding)
+    x, layer.weight, layer.bias, stride, padding
+  )
   y = F.relu(instance_norm(conv(reflect(x, 3), layers(1))))
   y = F.relu(instance_norm(conv(y, layers(4), 2, 1)))
   first, second = layers(7).conv_block[1], layers(7).conv_block[5]
@@ -162,7 +188,8 @@ def test_unet_written_out():
   x = torch.rand(2, 3, 16, 16)
   conv = lambda x, w: F.conv2d(x, w, stride=2, padding=1)
   up = lambda skip, x, w: F.conv_transpose2d(
-      F.relu(torch.cat([skip, x], 1)), w, stride=2, padding=1)
+    F.relu(torch.cat([skip, x], 1)), w, stride=2, padding=1
+  )
   a = conv(x, down1)
   b = batch_norm(conv(F.leaky_relu(a, 0.2), down2))
   c = conv(F.leaky_relu(b, 0.2), down3)
@@ -201,9 +228,9 @@ def test_initial_weights():
   generator = torch.Generator().manual_seed(0)
   net = networks.init_default(networks.UdacityGenerator(), generator)
   for layer, fan_in in [(net.conv2[0], 16 * 64), (net.deconv1[0], 16 * 128)]:
-    bound = fan_in ** -0.5
+    bound = fan_in**-0.5
     assert bound * 0.999 < layer.weight.abs().max() <= bound
-    assert layer.weight.var().item() == pytest.approx(bound ** 2 / 3, rel=0.02)
+    assert layer.weight.var().item() == pytest.approx(bound**2 / 3, rel=0.02)
   assert (net.conv2[1].weight == 1).all() and (net.conv2[1].bias == 0).all()
 
   net = networks.init_normal(networks.PatchDiscriminator(6, norm='batch'), generator)

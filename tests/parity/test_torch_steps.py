@@ -9,8 +9,10 @@ import pytest
 torch = pytest.importorskip('torch', reason='needs the extra parity: pip install ".[parity]"')
 F = torch.nn.functional
 
-from tests.parity import torch_networks as networks  # pylint: disable=wrong-import-position
-from tests.parity import torch_steps as steps  # pylint: disable=wrong-import-position
+from tests.parity import (
+  torch_networks as networks,  # pylint: disable=wrong-import-position
+  torch_steps as steps,  # pylint: disable=wrong-import-position
+)
 
 SIZE = 64
 
@@ -19,7 +21,8 @@ def test_learning_rate_factor():
   factor = steps.learning_rate_factor
   assert [factor(epoch) for epoch in (0, 99)] == [1, 1]
   assert [factor(epoch) for epoch in (100, 149, 199, 200)] == pytest.approx(
-      [100 / 101, 51 / 101, 1 / 101, 0])
+    [100 / 101, 51 / 101, 1 / 101, 0]
+  )
   optimizer = steps.adam(torch.nn.Linear(1, 1))
   schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda e: factor(e, 1, 3))
   rates = []
@@ -32,10 +35,10 @@ def test_learning_rate_factor():
 
 def test_pool():
   pool = steps.ImagePool(2)
-  images = torch.arange(8.).reshape(8, 1, 1, 1)
+  images = torch.arange(8.0).reshape(8, 1, 1, 1)
 
   def show(first, *draws):
-    return pool.query(images[first:first + len(draws)], draws).flatten().tolist()
+    return pool.query(images[first : first + len(draws)], draws).flatten().tolist()
 
   # The third finds the pool full of 0 and 1, the fourth finds what the third has left there.
   assert show(0, 1, 1, 0, 0) == [0, 1, 0, 2]
@@ -49,18 +52,24 @@ def test_pool():
 
 
 def tiny(preset):
-  """Small networks of a preset, their optimisers, and a batch."""
+  """Small networks of a preset, their optimizers, and a batch."""
   torch.manual_seed(0)
   batch = {name: torch.rand(2, 3, SIZE, SIZE) * 2 - 1 for name in steps.DISCRIMINATORS}
   if preset == 'pix2pix':
-    nets = {'rgb_to_ir': networks.UNetGenerator(width=4, depth=6),
-            'ir': networks.PatchDiscriminator(6, width=4, depth=2, norm='batch')}
+    nets = {
+      'rgb_to_ir': networks.UNetGenerator(width=4, depth=6),
+      'ir': networks.PatchDiscriminator(6, width=4, depth=2, norm='batch'),
+    }
   elif preset == 'cyclegan':
-    nets = {**{n: networks.ResnetGenerator(width=4, blocks=1) for n in steps.GENERATORS},
-            **{n: networks.PatchDiscriminator(width=4, depth=2) for n in steps.DISCRIMINATORS}}
+    nets = {
+      **{n: networks.ResnetGenerator(width=4, blocks=1) for n in steps.GENERATORS},
+      **{n: networks.PatchDiscriminator(width=4, depth=2) for n in steps.DISCRIMINATORS},
+    }
   else:
-    nets = {**{n: networks.UdacityGenerator(width=4, blocks=1) for n in steps.GENERATORS},
-            **{n: networks.UdacityDiscriminator(width=4, depth=3) for n in steps.DISCRIMINATORS}}
+    nets = {
+      **{n: networks.UdacityGenerator(width=4, blocks=1) for n in steps.GENERATORS},
+      **{n: networks.UdacityDiscriminator(width=4, depth=3) for n in steps.DISCRIMINATORS},
+    }
   make = steps.udacity_optimizers if preset == 'udacity' else steps.optimizers
   return nets, make(nets, learning_rate=0.01), batch
 
@@ -70,15 +79,20 @@ def cycle_terms(generators, judges, rgb, ir):
   to_ir, to_rgb = generators['rgb_to_ir'], generators['ir_to_rgb']
   distance = lambda a, b: (a - b).abs().mean()
   return {
-      'adversarial_rgb': ((judges['rgb'](to_rgb(ir)) - 1) ** 2).mean(),
-      'adversarial_ir': ((judges['ir'](to_ir(rgb)) - 1) ** 2).mean(),
-      'cycle_rgb': distance(to_rgb(to_ir(rgb)), rgb), 'cycle_ir': distance(to_ir(to_rgb(ir)), ir),
-      'identity_rgb': distance(to_rgb(rgb), rgb), 'identity_ir': distance(to_ir(ir), ir),
-      'supervised_rgb': distance(to_rgb(ir), rgb), 'supervised_ir': distance(to_ir(rgb), ir)}
+    'adversarial_rgb': ((judges['rgb'](to_rgb(ir)) - 1) ** 2).mean(),
+    'adversarial_ir': ((judges['ir'](to_ir(rgb)) - 1) ** 2).mean(),
+    'cycle_rgb': distance(to_rgb(to_ir(rgb)), rgb),
+    'cycle_ir': distance(to_ir(to_rgb(ir)), ir),
+    'identity_rgb': distance(to_rgb(rgb), rgb),
+    'identity_ir': distance(to_ir(ir), ir),
+    'supervised_rgb': distance(to_rgb(ir), rgb),
+    'supervised_ir': distance(to_ir(rgb), ir),
+  }
 
 
-@pytest.mark.parametrize('preset, first, factor', [
-    ('udacity', 'discriminators', 1), ('cyclegan', 'generators', 0.5)])
+@pytest.mark.parametrize(
+  'preset, first, factor', [('udacity', 'discriminators', 1), ('cyclegan', 'generators', 0.5)]
+)
 def test_order_and_terms_of_a_cycle_step(preset, first, factor):
   nets, optims, batch = tiny(preset)
   old = copy.deepcopy(nets)
@@ -96,10 +110,14 @@ def test_order_and_terms_of_a_cycle_step(preset, first, factor):
   fakes = {'rgb': old['ir_to_rgb'](batch['ir']), 'ir': old['rgb_to_ir'](batch['rgb'])}
   for name in steps.DISCRIMINATORS:
     real, fake = ((old[name](batch[name]) - 1) ** 2).mean(), (old[name](fakes[name]) ** 2).mean()
-    want |= {f'discriminator_{name}_real': real, f'discriminator_{name}_fake': fake,
-             f'discriminator_{name}': factor * (real + fake)}
+    want |= {
+      f'discriminator_{name}_real': real,
+      f'discriminator_{name}_fake': fake,
+      f'discriminator_{name}': factor * (real + fake),
+    }
   assert {name: value.item() for name, value in terms.items()} == pytest.approx(
-      {name: value.item() for name, value in want.items()}, rel=1e-4)
+    {name: value.item() for name, value in want.items()}, rel=1e-4
+  )
   # Adam's first step is the learning rate wherever there is a gradient.
   for name, net in nets.items():
     moved = max((a - b).abs().max() for a, b in zip(net.parameters(), old[name].parameters()))
@@ -113,9 +131,11 @@ def test_optimizers():
     groups = [group for optim in optims.values() for group in optim.param_groups]
     assert len(groups) == count
     assert {(g['lr'], g['betas'], g['eps'], g['weight_decay']) for g in groups} == {
-        (2e-4, (0.5, 0.999), 1e-8, 0)}
+      (2e-4, (0.5, 0.999), 1e-8, 0)
+    }
     assert sum(p.numel() for g in groups for p in g['params']) == sum(
-        networks.count_parameters(net) for net in nets.values())
+      networks.count_parameters(net) for net in nets.values()
+    )
 
 
 def test_order_and_terms_of_a_pix2pix_step():
@@ -127,15 +147,19 @@ def test_order_and_terms_of_a_pix2pix_step():
   fake = old['rgb_to_ir'](batch['rgb'], masks)
   pair = torch.cat([batch['rgb'], fake], 1)
   assert terms['discriminator_ir_fake'].item() == pytest.approx(
-      F.softplus(old['ir'](pair)).mean().item(), rel=1e-4)
+    F.softplus(old['ir'](pair)).mean().item(), rel=1e-4
+  )
   assert terms['adversarial_ir'].item() == pytest.approx(
-      F.softplus(-nets['ir'](pair)).mean().item(), rel=1e-4)
+    F.softplus(-nets['ir'](pair)).mean().item(), rel=1e-4
+  )
   halves = terms['discriminator_ir_real'] + terms['discriminator_ir_fake']
   assert terms['discriminator_ir'].item() == pytest.approx(halves.item() / 2, rel=1e-5)
   assert terms['supervised_ir'].item() == pytest.approx(
-      (fake - batch['ir']).abs().mean().item(), rel=1e-4)
+    (fake - batch['ir']).abs().mean().item(), rel=1e-4
+  )
   assert terms['generator'].item() == pytest.approx(
-      (terms['adversarial_ir'] + 100 * terms['supervised_ir']).item(), rel=1e-5)
+    (terms['adversarial_ir'] + 100 * terms['supervised_ir']).item(), rel=1e-5
+  )
 
 
 def test_running_statistics_of_a_pix2pix_step():
@@ -177,9 +201,11 @@ def test_cyclegan_pool_is_for_the_discriminators_only():
   fake = old['ir_to_rgb'](batch['ir'])
   shown = torch.stack([stored, fake[1]])
   assert terms['discriminator_rgb_fake'].item() == pytest.approx(
-      (old['rgb'](shown) ** 2).mean().item(), rel=1e-4)
+    (old['rgb'](shown) ** 2).mean().item(), rel=1e-4
+  )
   assert terms['adversarial_rgb'].item() == pytest.approx(
-      ((old['rgb'](fake) - 1) ** 2).mean().item(), rel=1e-4)
+    ((old['rgb'](fake) - 1) ** 2).mean().item(), rel=1e-4
+  )
   torch.testing.assert_close(pools['rgb'].images[0], fake[0])
   assert torch.equal(pools['ir'].images[0], stored)
   assert math.isfinite(terms['generator'].item()) and not terms['generator'].requires_grad

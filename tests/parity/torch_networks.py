@@ -11,6 +11,7 @@ float32 [batch, channels, height, width] in [-1, 1].
 
 import collections
 from collections.abc import Sequence
+import itertools
 
 import torch
 from torch import nn
@@ -62,8 +63,15 @@ def init_normal(module: nn.Module, generator: torch.Generator | None = None) -> 
 # --- udacity ---------------------------------------------------------------------------------
 
 
-def _udacity_layer(kind: type[nn.Module], in_channels: int, out_channels: int, *, kernel: int = 4,
-                   stride: int = 2, norm: bool = True) -> nn.Sequential:
+def _udacity_layer(
+  kind: type[nn.Module],
+  in_channels: int,
+  out_channels: int,
+  *,
+  kernel: int = 4,
+  stride: int = 2,
+  norm: bool = True,
+) -> nn.Sequential:
   """The notebook's `conv` and `deconv`: zero padding 1, no bias, then batch norm if wanted."""
   layer = kind(in_channels, out_channels, kernel, stride, 1, bias=False)
   return nn.Sequential(layer, *[nn.BatchNorm2d(out_channels)] * norm)
@@ -89,16 +97,23 @@ class UdacityGenerator(nn.Module):
   depth 3 are the notebook's; sides have to be multiples of 2^depth.
   """
 
-  def __init__(self, in_channels: int = 3, out_channels: int = 3, *, width: int = 64,
-               blocks: int = 6, depth: int = 3):
+  def __init__(
+    self,
+    in_channels: int = 3,
+    out_channels: int = 3,
+    *,
+    width: int = 64,
+    blocks: int = 6,
+    depth: int = 3,
+  ):
     super().__init__()
     self.depth = depth
-    widths = [width * 2 ** i for i in range(depth)]
+    widths = [width * 2**i for i in range(depth)]
     for i, (a, b) in enumerate(zip([in_channels] + widths, widths), 1):
       self.add_module(f'conv{i}', _udacity_layer(nn.Conv2d, a, b))
     self.res_blocks = nn.Sequential(*[UdacityResidualBlock(widths[-1]) for _ in range(blocks)])
     ups = widths[::-1] + [out_channels]
-    for i, (a, b) in enumerate(zip(ups, ups[1:]), 1):
+    for i, (a, b) in enumerate(itertools.pairwise(ups), 1):
       self.add_module(f'deconv{i}', _udacity_layer(nn.ConvTranspose2d, a, b, norm=i < depth))
 
   def forward(self, x: torch.Tensor) -> torch.Tensor:
@@ -120,11 +135,12 @@ class UdacityDiscriminator(nn.Module):
   def __init__(self, in_channels: int = 3, *, width: int = 64, depth: int = 4):
     super().__init__()
     self.depth = depth
-    widths = [width * 2 ** i for i in range(depth)]
+    widths = [width * 2**i for i in range(depth)]
     for i, (a, b) in enumerate(zip([in_channels] + widths, widths), 1):
       self.add_module(f'conv{i}', _udacity_layer(nn.Conv2d, a, b, norm=i > 1))
-    self.add_module(f'conv{depth + 1}',
-                    _udacity_layer(nn.Conv2d, widths[-1], 1, stride=1, norm=False))
+    self.add_module(
+      f'conv{depth + 1}', _udacity_layer(nn.Conv2d, widths[-1], 1, stride=1, norm=False)
+    )
 
   def forward(self, x: torch.Tensor) -> torch.Tensor:
     for i in range(1, self.depth + 1):
@@ -140,8 +156,11 @@ class ResnetBlock(nn.Module):
 
   def __init__(self, channels: int):
     super().__init__()
-    half = lambda: [nn.ReflectionPad2d(1), nn.Conv2d(channels, channels, 3),
-                    nn.InstanceNorm2d(channels)]
+    half = lambda: [
+      nn.ReflectionPad2d(1),
+      nn.Conv2d(channels, channels, 3),
+      nn.InstanceNorm2d(channels),
+    ]
     self.conv_block = nn.Sequential(*half(), nn.ReLU(), *half())
 
   def forward(self, x: torch.Tensor) -> torch.Tensor:
@@ -156,13 +175,20 @@ class ResnetGenerator(nn.Module):
   this model. Sides have to be multiples of 2^depth; only depth 2 is the published one.
   """
 
-  def __init__(self, in_channels: int = 3, out_channels: int = 3, *, width: int = 64,
-               blocks: int = 9, depth: int = 2):
+  def __init__(
+    self,
+    in_channels: int = 3,
+    out_channels: int = 3,
+    *,
+    width: int = 64,
+    blocks: int = 9,
+    depth: int = 2,
+  ):
     super().__init__()
-    widths = [width * 2 ** i for i in range(depth + 1)]
+    widths = [width * 2**i for i in range(depth + 1)]
     after = lambda channels: [nn.InstanceNorm2d(channels), nn.ReLU()]
     layers = [nn.ReflectionPad2d(3), nn.Conv2d(in_channels, width, 7), *after(width)]
-    for a, b in zip(widths, widths[1:]):
+    for a, b in itertools.pairwise(widths):
       layers += [nn.Conv2d(a, b, 3, 2, 1), *after(b)]
     layers += [ResnetBlock(widths[-1]) for _ in range(blocks)]
     for a, b in zip(widths[::-1], widths[-2::-1]):
@@ -183,16 +209,20 @@ class PatchDiscriminator(nn.Module):
   instance norm. depth counts the stride-2 layers; 3 is the published one.
   """
 
-  def __init__(self, in_channels: int = 3, *, width: int = 64, depth: int = 3,
-               norm: str = 'instance'):
+  def __init__(
+    self, in_channels: int = 3, *, width: int = 64, depth: int = 3, norm: str = 'instance'
+  ):
     super().__init__()
     norm_layer = {'instance': nn.InstanceNorm2d, 'batch': nn.BatchNorm2d}[norm]
-    widths = [width * min(2 ** i, _WIDEST) for i in range(depth + 1)]
+    widths = [width * min(2**i, _WIDEST) for i in range(depth + 1)]
     layers = [nn.Conv2d(in_channels, width, 4, 2, 1), nn.LeakyReLU(_LEAK)]
-    for i, (a, b) in enumerate(zip(widths, widths[1:]), 1):
+    for i, (a, b) in enumerate(itertools.pairwise(widths), 1):
       stride = 2 if i < depth else 1
-      layers += [nn.Conv2d(a, b, 4, stride, 1, bias=norm == 'instance'), norm_layer(b),
-                 nn.LeakyReLU(_LEAK)]
+      layers += [
+        nn.Conv2d(a, b, 4, stride, 1, bias=norm == 'instance'),
+        norm_layer(b),
+        nn.LeakyReLU(_LEAK),
+      ]
     self.model = nn.Sequential(*layers, nn.Conv2d(widths[-1], 1, 4, 1, 1))
 
   def forward(self, x: torch.Tensor) -> torch.Tensor:
@@ -228,8 +258,12 @@ class UNetBlock(nn.Module):
     if inside is not None:
       layers += [nn.BatchNorm2d(inner), inside]
     channels = inner if inside is None else 2 * inner
-    layers += [nn.ReLU(), nn.ConvTranspose2d(channels, outer, 4, 2, 1, bias=False),
-               nn.BatchNorm2d(outer), *[MaskedDropout(0.5)] * dropout]
+    layers += [
+      nn.ReLU(),
+      nn.ConvTranspose2d(channels, outer, 4, 2, 1, bias=False),
+      nn.BatchNorm2d(outer),
+      *[MaskedDropout(0.5)] * dropout,
+    ]
     self.model = nn.Sequential(*layers)
 
   def forward(self, x: torch.Tensor) -> torch.Tensor:
@@ -245,16 +279,27 @@ class UNetGenerator(nn.Module):
   constant width outside the bottleneck; only the last convolution has a bias.
   """
 
-  def __init__(self, in_channels: int = 3, out_channels: int = 3, *, width: int = 64,
-               depth: int = 8, dropout: bool = True):
+  def __init__(
+    self,
+    in_channels: int = 3,
+    out_channels: int = 3,
+    *,
+    width: int = 64,
+    depth: int = 8,
+    dropout: bool = True,
+  ):
     super().__init__()
-    widths = [width * min(2 ** i, _WIDEST) for i in range(depth)]
+    widths = [width * min(2**i, _WIDEST) for i in range(depth)]
     block = None
     for i in reversed(range(1, depth)):
       block = UNetBlock(widths[i - 1], widths[i], block, dropout and 4 <= i < depth - 1)
     outermost = nn.Sequential(
-        nn.Conv2d(in_channels, width, 4, 2, 1, bias=False), block, nn.ReLU(),
-        nn.ConvTranspose2d(2 * width, out_channels, 4, 2, 1), nn.Tanh())
+      nn.Conv2d(in_channels, width, 4, 2, 1, bias=False),
+      block,
+      nn.ReLU(),
+      nn.ConvTranspose2d(2 * width, out_channels, 4, 2, 1),
+      nn.Tanh(),
+    )
     # The published keys begin with model.model.
     self.model = nn.Sequential(collections.OrderedDict(model=outermost))
 
@@ -262,8 +307,7 @@ class UNetGenerator(nn.Module):
     """The dropout layers in the order in which they are applied, the deepest first."""
     return [m for m in self.modules() if isinstance(m, MaskedDropout)]
 
-  def forward(self, x: torch.Tensor,
-              masks: Sequence[torch.Tensor] | None = None) -> torch.Tensor:
+  def forward(self, x: torch.Tensor, masks: Sequence[torch.Tensor] | None = None) -> torch.Tensor:
     """Applies the network.
 
     Args:

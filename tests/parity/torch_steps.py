@@ -29,8 +29,9 @@ FRESH = -1
 
 def adam(*modules: nn.Module, learning_rate: float = 2e-4) -> torch.optim.Adam:
   """One Adam for the modules: 2e-4, 0.5, 0.999 in all three sources, eps PyTorch's 1e-8."""
-  return torch.optim.Adam([p for m in modules for p in m.parameters()], lr=learning_rate,
-                          betas=(0.5, 0.999), eps=1e-8)
+  return torch.optim.Adam(
+    [p for m in modules for p in m.parameters()], lr=learning_rate, betas=(0.5, 0.999), eps=1e-8
+  )
 
 
 def udacity_optimizers(nets: Networks, learning_rate: float = 2e-4) -> Optimizers:
@@ -42,8 +43,10 @@ def udacity_optimizers(nets: Networks, learning_rate: float = 2e-4) -> Optimizer
 def optimizers(nets: Networks, learning_rate: float = 2e-4) -> Optimizers:
   """Two (repository, cyclegan and pix2pix): generators, discriminators, of those in `nets`."""
   groups = {'generators': GENERATORS, 'discriminators': DISCRIMINATORS}
-  return {name: adam(*[nets[n] for n in names if n in nets], learning_rate=learning_rate)
-          for name, names in groups.items()}
+  return {
+    name: adam(*[nets[n] for n in names if n in nets], learning_rate=learning_rate)
+    for name, names in groups.items()
+  }
 
 
 def learning_rate_factor(epoch: int, constant: int = 100, decay: int = 100) -> float:
@@ -108,9 +111,16 @@ def pool_draws(count: int, size: int, rng: random.Random) -> list[int]:
   return [rng.randrange(size) if rng.random() > 0.5 else FRESH for _ in range(count)]
 
 
-def udacity_step(nets: Networks, optims: Optimizers, batch: Images, *, cycle_weight: float = 10.0,
-                 identity_weight: float = 0.0, supervised_weight: float = 0.0,
-                 detach_fakes: bool = False) -> Terms:
+def udacity_step(
+  nets: Networks,
+  optims: Optimizers,
+  batch: Images,
+  *,
+  cycle_weight: float = 10.0,
+  identity_weight: float = 0.0,
+  supervised_weight: float = 0.0,
+  detach_fakes: bool = False,
+) -> Terms:
   """The notebook's training_loop: D_X, D_Y, then both generators against the new D_X and D_Y.
 
   X is RGB and Y is IR. The fakes are generated anew for every update, which moves the running
@@ -128,7 +138,7 @@ def udacity_step(nets: Networks, optims: Optimizers, batch: Images, *, cycle_wei
       throws away what they leave in the generators; the update is the same, and cheaper.
 
   Returns:
-    Detached scalars: unweighted means by kind and domain, and the two kinds that are minimised,
+    Detached scalars: unweighted means by kind and domain, and the two kinds that are minimized,
     `discriminator_rgb`, `discriminator_ir` and `generator`.
   """
   rgb, ir = batch['rgb'], batch['ir']
@@ -138,7 +148,7 @@ def udacity_step(nets: Networks, optims: Optimizers, batch: Images, *, cycle_wei
     on_real = lsgan(nets[domain](batch[domain]), True)
     fake = nets[generator](source)
     on_fake = lsgan(nets[domain](fake.detach() if detach_fakes else fake), False)
-    terms |= _minimise_discriminator(domain, on_real, on_fake, 1.0)
+    terms |= _minimize_discriminator(domain, on_real, on_fake, 1.0)
     optims[domain].step()
 
   optims['generators'].zero_grad()
@@ -154,21 +164,33 @@ def udacity_step(nets: Networks, optims: Optimizers, batch: Images, *, cycle_wei
   if identity_weight:
     terms['identity_rgb'] = F.l1_loss(nets['ir_to_rgb'](rgb), rgb)
     terms['identity_ir'] = F.l1_loss(nets['rgb_to_ir'](ir), ir)
-  terms['generator'] = _weighted(terms, adversarial=1.0, cycle=cycle_weight,
-                                 identity=identity_weight, supervised=supervised_weight)
+  terms['generator'] = _weighted(
+    terms,
+    adversarial=1.0,
+    cycle=cycle_weight,
+    identity=identity_weight,
+    supervised=supervised_weight,
+  )
   terms['generator'].backward()
   optims['generators'].step()
   return _detached(terms)
 
 
-def cyclegan_step(nets: Networks, optims: Optimizers, batch: Images, *, cycle_weight: float = 10.0,
-                  identity_weight: float = 5.0, supervised_weight: float = 0.0,
-                  pools: Mapping[str, ImagePool] | None = None,
-                  draws: Mapping[str, Sequence[int]] | None = None) -> Terms:
+def cyclegan_step(
+  nets: Networks,
+  optims: Optimizers,
+  batch: Images,
+  *,
+  cycle_weight: float = 10.0,
+  identity_weight: float = 5.0,
+  supervised_weight: float = 0.0,
+  pools: Mapping[str, ImagePool] | None = None,
+  draws: Mapping[str, Sequence[int]] | None = None,
+) -> Terms:
   """Repository, models/cycle_gan_model.py: the generators, then the discriminators.
 
   A is RGB and B is IR (its netD_A judges B: `ir` here). The fakes are generated once; the
-  discriminators see those from before the generators' update, through the pools, and minimise
+  discriminators see those from before the generators' update, through the pools, and minimize
   0.5 * (real + fake) (Zhu appendix 7.1).
 
   Args:
@@ -204,8 +226,13 @@ def cyclegan_step(nets: Networks, optims: Optimizers, batch: Images, *, cycle_we
   if supervised_weight:
     terms['supervised_rgb'] = F.l1_loss(fake_rgb, rgb)
     terms['supervised_ir'] = F.l1_loss(fake_ir, ir)
-  terms['generator'] = _weighted(terms, adversarial=1.0, cycle=cycle_weight,
-                                 identity=identity_weight, supervised=supervised_weight)
+  terms['generator'] = _weighted(
+    terms,
+    adversarial=1.0,
+    cycle=cycle_weight,
+    identity=identity_weight,
+    supervised=supervised_weight,
+  )
   terms['generator'].backward()
   optims['generators'].step()
 
@@ -215,17 +242,23 @@ def cyclegan_step(nets: Networks, optims: Optimizers, batch: Images, *, cycle_we
     shown = fake if pools is None else pools[domain].query(fake, draws[domain])
     on_real = lsgan(nets[domain](batch[domain]), True)
     on_fake = lsgan(nets[domain](shown.detach()), False)
-    terms |= _minimise_discriminator(domain, on_real, on_fake, 0.5)
+    terms |= _minimize_discriminator(domain, on_real, on_fake, 0.5)
   optims['discriminators'].step()
   return _detached(terms)
 
 
-def pix2pix_step(nets: Networks, optims: Optimizers, batch: Images, *, l1_weight: float = 100.0,
-                 masks: Sequence[torch.Tensor] | None = None) -> Terms:
+def pix2pix_step(
+  nets: Networks,
+  optims: Optimizers,
+  batch: Images,
+  *,
+  l1_weight: float = 100.0,
+  masks: Sequence[torch.Tensor] | None = None,
+) -> Terms:
   """Repository, models/pix2pix_model.py: the discriminator, then the generator against it.
 
   From RGB to IR; the discriminator sees the RGB image's channels first, then the IR ones'. The
-  fake is generated once. The discriminator minimises 0.5 * (fake + real) (Isola section 3.3),
+  fake is generated once. The discriminator minimizes 0.5 * (fake + real) (Isola section 3.3),
   fake first: with batch norm that is the order in which the running statistics move. No pool.
 
   Args:
@@ -236,7 +269,7 @@ def pix2pix_step(nets: Networks, optims: Optimizers, batch: Images, *, l1_weight
     masks: of the generator's dropout, see `UNetGenerator.forward`.
 
   Returns:
-    Detached scalars: unweighted means, `discriminator_ir` and `generator` as minimised.
+    Detached scalars: unweighted means, `discriminator_ir` and `generator` as minimized.
   """
   rgb, ir = batch['rgb'], batch['ir']
   fake = nets['rgb_to_ir'](rgb) if masks is None else nets['rgb_to_ir'](rgb, masks)
@@ -245,7 +278,7 @@ def pix2pix_step(nets: Networks, optims: Optimizers, batch: Images, *, l1_weight
   optims['discriminators'].zero_grad()
   on_fake = cross_entropy(nets['ir'](torch.cat([rgb, fake.detach()], 1)), False)
   on_real = cross_entropy(nets['ir'](torch.cat([rgb, ir], 1)), True)
-  terms = _minimise_discriminator('ir', on_real, on_fake, 0.5)
+  terms = _minimize_discriminator('ir', on_real, on_fake, 0.5)
   optims['discriminators'].step()
 
   _freeze(nets, True)
@@ -258,18 +291,26 @@ def pix2pix_step(nets: Networks, optims: Optimizers, batch: Images, *, l1_weight
   return _detached(terms)
 
 
-def _minimise_discriminator(domain: str, on_real: torch.Tensor, on_fake: torch.Tensor,
-                            factor: float) -> Terms:
+def _minimize_discriminator(
+  domain: str, on_real: torch.Tensor, on_fake: torch.Tensor, factor: float
+) -> Terms:
   """Leaves the gradients of factor * (real + fake) in the discriminator."""
   total = factor * (on_real + on_fake)
   total.backward()
-  return {f'discriminator_{domain}_real': on_real, f'discriminator_{domain}_fake': on_fake,
-          f'discriminator_{domain}': total}
+  return {
+    f'discriminator_{domain}_real': on_real,
+    f'discriminator_{domain}_fake': on_fake,
+    f'discriminator_{domain}': total,
+  }
 
 
 def _weighted(terms: Terms, **weights: float) -> torch.Tensor:
-  return sum(weight * terms[f'{kind}_{domain}'] for kind, weight in weights.items()
-             for domain in DISCRIMINATORS if f'{kind}_{domain}' in terms)
+  return sum(
+    weight * terms[f'{kind}_{domain}']
+    for kind, weight in weights.items()
+    for domain in DISCRIMINATORS
+    if f'{kind}_{domain}' in terms
+  )
 
 
 def _freeze(nets: Networks, frozen: bool) -> None:

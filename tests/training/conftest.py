@@ -1,4 +1,4 @@
-"""Tiny runs; training steps are compiled without optimisation."""
+"""Tiny runs; training steps are compiled without optimization."""
 
 import pytest
 
@@ -13,10 +13,31 @@ def all_quickly_compiled(quickly_compiled):
 @pytest.fixture(scope='module')
 def tiny(pairs, data_dir):
   """Makes configurations of tiny runs: three steps an epoch, checkpoints every three."""
+
   def make(**overrides):
-    return config_lib.make(**{**dict(
-        dataset='folder', source_dir=str(pairs), data_dir=str(data_dir), paired=True,
-        image_size=(16, 16), load_size=(18, 18), flip=True, base_width=4, n_residual_blocks=1,
-        n_downsampling=2, discriminator_width=4, discriminator_layers=2, batch_size=4,
-        steps=6, log_every=2, checkpoint_every=3, n_samples=2), **overrides})
+    return config_lib.make(
+      **{
+        **dict(
+          dataset='folder',
+          source_dir=str(pairs),
+          data_dir=str(data_dir),
+          paired=True,
+          image_size=(16, 16),
+          load_size=(18, 18),
+          flip=True,
+          base_width=4,
+          n_residual_blocks=1,
+          n_downsampling=2,
+          discriminator_width=4,
+          discriminator_layers=2,
+          batch_size=4,
+          steps=6,
+          log_every=2,
+          checkpoint_every=3,
+          n_samples=2,
+        ),
+        **overrides,
+      }
+    )
+
   return make

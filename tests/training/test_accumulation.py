@@ -9,26 +9,43 @@ import pytest
 from cyclegan_jax import config as config_lib
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.models import networks
-from cyclegan_jax.training import parallel, steps
+from cyclegan_jax.training import parallel, state as state_lib, steps
 from tests.training.test_steps import assert_close, first, SIZE, tiny
 from tests.training.test_variants import CYCLEGAN, PIX2PIX
-from cyclegan_jax.training import state as state_lib
 
 # Pairs, all terms, both masks, a moving average; discriminators first.
 EVERYTHING = dict(
-    dataset='x', paired=True, image_size=(SIZE, SIZE), base_width=4, n_residual_blocks=1,
-    n_downsampling=2, discriminator_width=4, discriminator_layers=2, batch_size=8, ir_channels=3,
-    learning_rate=1e-3, ssim_weight=2.0, gradient_weight=2.0, identity_weight=3.0, ema_decay=0.9,
-    adversarial_loss='hinge')
+  dataset='x',
+  paired=True,
+  image_size=(SIZE, SIZE),
+  base_width=4,
+  n_residual_blocks=1,
+  n_downsampling=2,
+  discriminator_width=4,
+  discriminator_layers=2,
+  batch_size=8,
+  ir_channels=3,
+  learning_rate=1e-3,
+  ssim_weight=2.0,
+  gradient_weight=2.0,
+  identity_weight=3.0,
+  ema_decay=0.9,
+  adversarial_loss='hinge',
+)
 # More steps than the pool has room for half of: earlier fakes are shown in the second.
 SETTINGS = {
-    'discriminators first': {**EVERYTHING, 'norm': 'instance'},
-    'without norm, generators first': {
-        **EVERYTHING, 'norm': 'none', 'update_order': 'generators_first', 'redraw_fakes': False},
-    'pools': CYCLEGAN,
-    'pools, discriminators first': {**CYCLEGAN, 'update_order': 'discriminators_first'},
-    # A batch norm's statistics are those of a part.
-    'pix2pix, dropout': {**PIX2PIX, 'norm': 'instance'}}
+  'discriminators first': {**EVERYTHING, 'norm': 'instance'},
+  'without norm, generators first': {
+    **EVERYTHING,
+    'norm': 'none',
+    'update_order': 'generators_first',
+    'redraw_fakes': False,
+  },
+  'pools': CYCLEGAN,
+  'pools, discriminators first': {**CYCLEGAN, 'update_order': 'discriminators_first'},
+  # A batch norm's statistics are those of a part.
+  'pix2pix, dropout': {**PIX2PIX, 'norm': 'instance'},
+}
 
 
 def examples(config, n=2):
@@ -37,25 +54,32 @@ def examples(config, n=2):
   shape = (config.train.batch_size, *data.image_size)
   share = np.linspace(0.05, 1, shape[0])[:, None, None, None]
   for _ in range(n):
-    yield {'rgb': rng.uniform(-1, 1, (*shape, data.rgb_channels)),
-           'ir': rng.uniform(-1, 1, (*shape, data.ir_channels)),
-           'rgb_mask': rng.random((*shape, 1)) < share,
-           'ir_mask': rng.random((*shape, 1)) < share[::-1]}
+    yield {
+      'rgb': rng.uniform(-1, 1, (*shape, data.rgb_channels)),
+      'ir': rng.uniform(-1, 1, (*shape, data.ir_channels)),
+      'rgb_mask': rng.random((*shape, 1)) < share,
+      'ir_mask': rng.random((*shape, 1)) < share[::-1],
+    }
 
 
 def run(config, devices=1):
   """State and terms after all examples, in float64."""
   with jax.enable_x64(True):
     nets = networks.build(config.model, config.data.rgb_channels, config.data.ir_channels)
-    step = jax.pmap(functools.partial(steps.train_step, nets=nets, config=config,
-                                      steps_per_epoch=1),
-                    axis_name='devices', devices=jax.devices()[:devices])
+    step = jax.pmap(
+      functools.partial(steps.train_step, nets=nets, config=config, steps_per_epoch=1),
+      axis_name='devices',
+      devices=jax.devices()[:devices],
+    )
     wide = lambda x: x.astype(np.float64) if x.dtype == np.float32 else x
-    state = jax.tree.map(lambda x: np.broadcast_to(wide(np.asarray(x)), (devices, *x.shape)),
-                         jax.jit(state_lib.initialise, static_argnums=0)(config))
+    state = jax.tree.map(
+      lambda x: np.broadcast_to(wide(np.asarray(x)), (devices, *x.shape)),
+      jax.jit(state_lib.initialize, static_argnums=0)(config),
+    )
     for batch in examples(config):
-      state, terms = step(state, {k: v.reshape(devices, -1, *v.shape[1:])
-                                  for k, v in batch.items()})
+      state, terms = step(
+        state, {k: v.reshape(devices, -1, *v.shape[1:]) for k, v in batch.items()}
+      )
     return first(state), first(terms)
 
 
@@ -84,12 +108,15 @@ def test_running_batch_statistics_move_once_for_each_part():
   for parts in (1, 2):
     config = tiny(accumulate=parts)
     nets = networks.build(config.model, 3, 1)
-    start = jax.jit(state_lib.initialise, static_argnums=0)(config)
-    step = jax.pmap(functools.partial(steps.train_step, nets=nets, config=config,
-                                      steps_per_epoch=1),
-                    axis_name='devices', devices=jax.devices()[:1])
-    state, terms = step(jax.tree.map(lambda x: x[None], start),
-                        {name: rows[None] for name, rows in half.items()})
+    start = jax.jit(state_lib.initialize, static_argnums=0)(config)
+    step = jax.pmap(
+      functools.partial(steps.train_step, nets=nets, config=config, steps_per_epoch=1),
+      axis_name='devices',
+      devices=jax.devices()[:1],
+    )
+    state, terms = step(
+      jax.tree.map(lambda x: x[None], start), {name: rows[None] for name, rows in half.items()}
+    )
     moved[parts] = first(state), first(terms)
   means = [moved[parts][0].batch_stats['ir_to_rgb']['down_norms'][0]['mean'] for parts in (1, 2)]
   # From 0, by a tenth: of the fake twice and of the cycle once, in each part. Where all three had
@@ -103,14 +130,17 @@ def test_memory_is_that_of_a_part():
   def temporary(parts):
     config = tiny(norm='instance', batch_size=16, accumulate=parts, base_width=8)
     nets = networks.build(config.model, 3, 1)
-    state = jax.eval_shape(functools.partial(state_lib.initialise, config))
-    step = jax.pmap(functools.partial(steps.train_step, nets=nets, config=config,
-                                      steps_per_epoch=1),
-                    axis_name='devices', devices=jax.devices()[:1])
+    state = jax.eval_shape(functools.partial(state_lib.initialize, config))
+    step = jax.pmap(
+      functools.partial(steps.train_step, nets=nets, config=config, steps_per_epoch=1),
+      axis_name='devices',
+      devices=jax.devices()[:1],
+    )
     shape = lambda *s: jax.ShapeDtypeStruct((1, 16, SIZE, SIZE, *s), np.float32)
     state = jax.tree.map(lambda x: jax.ShapeDtypeStruct((1, *x.shape), x.dtype), state)
     compiled = step.lower(state, {'rgb': shape(3), 'ir': shape(1)}).compile()
     return compiled.memory_analysis().temp_size_in_bytes
+
   assert temporary(8) < 0.5 * temporary(1)
 
 

@@ -43,7 +43,7 @@ def test_exchange_is_the_published_algorithm(batch):
     shown += np.asarray(images).ravel().tolist()
   kept, expected = reference(size, range(steps * batch), swaps.ravel(), places.ravel())
   assert shown == expected
-  assert np.asarray(pool['images']).ravel()[:len(kept)].tolist() == kept
+  assert np.asarray(pool['images']).ravel()[: len(kept)].tolist() == kept
   assert pool['count'] == min(size, steps * batch)
 
 
@@ -69,9 +69,14 @@ def test_an_image_stays_for_a_while():
 
 def test_devices_share_one_pool():
   pool, key = image_pool.empty(6, (1, 1, 1)), jax.random.key(3)
+
   def run(devices):
-    over = jax.pmap(image_pool.exchange_over_devices, axis_name='devices',
-                    in_axes=(None, 0, None), devices=jax.devices()[:devices])
+    over = jax.pmap(
+      image_pool.exchange_over_devices,
+      axis_name='devices',
+      in_axes=(None, 0, None),
+      devices=jax.devices()[:devices],
+    )
     state, shown = pool, []
     for step in range(5):
       rows = numbered(8 * step, 8).reshape(devices, 8 // devices, 1, 1, 1)
@@ -81,6 +86,7 @@ def test_devices_share_one_pool():
       state = jax.tree.map(lambda x: x[0], replicas)
       shown.append(np.asarray(images).ravel())
     return np.concatenate(shown), state
+
   (one, pool_one), (four, pool_four) = run(1), run(4)
   np.testing.assert_array_equal(one, four)
   np.testing.assert_array_equal(pool_one['images'], pool_four['images'])

@@ -19,13 +19,13 @@ def interruptible():
 @pytest.mark.usefixtures('interruptible')
 def test_one_of_each_kind_is_noted_and_a_second_acts():
   before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
-  with interruption.deferred() as signalled:
-    assert signalled() == 0
+  with interruption.deferred() as signaled:
+    assert signaled() == 0
     os.kill(os.getpid(), signal.SIGTERM)
-    assert signalled() == signal.SIGTERM
+    assert signaled() == signal.SIGTERM
     # As where a scheduler signals all processes, and the parent passes its own on.
     os.kill(os.getpid(), signal.SIGINT)
-    assert signalled() == signal.SIGTERM
+    assert signaled() == signal.SIGTERM
     with pytest.raises(KeyboardInterrupt):
       os.kill(os.getpid(), signal.SIGINT)
     assert signal.getsignal(signal.SIGTERM) == before[1]

@@ -8,8 +8,13 @@ import pytest
 from benchmarks import stops, survive_kills
 from tests.training.test_loop import train
 
-SIGNALS = [(signal.SIGKILL, 'save'), (signal.SIGKILL, 'any'), (signal.SIGTERM, 'save'),
-           (signal.SIGKILL, 'clean-up'), (signal.SIGKILL, 'save')]
+SIGNALS = [
+  (signal.SIGKILL, 'save'),
+  (signal.SIGKILL, 'any'),
+  (signal.SIGTERM, 'save'),
+  (signal.SIGKILL, 'clean-up'),
+  (signal.SIGKILL, 'save'),
+]
 
 
 @pytest.mark.slow
@@ -37,12 +42,39 @@ def test_a_run_is_repeated_bit_for_bit_and_another_seed_gives_another(tiny, tmp_
 
 
 def test_figures_of_stops():
-  killed = stops.Stop(signal=9, phase='save', newest=0, began=0, saved=12, said=None, leftovers=1,
-                      status=-9, seconds=0.0)
-  stopped = stops.Stop(signal=15, phase='steps', newest=12, began=12, saved=17, said=17,
-                       leftovers=0, status=143, seconds=1.5)
-  ended = stops.Stop(signal=0, phase='steps', newest=17, began=12, saved=24, said=None,
-                     leftovers=0, status=0, seconds=3.0)
+  killed = stops.Stop(
+    signal=9,
+    phase='save',
+    newest=0,
+    began=0,
+    saved=12,
+    said=None,
+    leftovers=1,
+    status=-9,
+    seconds=0.0,
+  )
+  stopped = stops.Stop(
+    signal=15,
+    phase='steps',
+    newest=12,
+    began=12,
+    saved=17,
+    said=17,
+    leftovers=0,
+    status=143,
+    seconds=1.5,
+  )
+  ended = stops.Stop(
+    signal=0,
+    phase='steps',
+    newest=17,
+    began=12,
+    saved=24,
+    said=None,
+    leftovers=0,
+    status=0,
+    seconds=3.0,
+  )
   found = survive_kills.summary([killed, stopped, ended])
   assert found['kills during save'] == 1 and found['kills during steps'] == 0
   assert found['restarts that said where they went on'] == 2

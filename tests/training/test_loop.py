@@ -8,7 +8,6 @@ import jax
 import numpy as np
 import pytest
 
-import datasets
 from cyclegan_jax import config as config_lib
 from cyclegan_jax.data import images
 from cyclegan_jax.errors import UserError
@@ -16,13 +15,16 @@ from cyclegan_jax.inference import model as model_lib
 from cyclegan_jax.training import loop
 from cyclegan_jax.training.checkpoint import Checkpoints
 from cyclegan_jax.training.progress import CLOCKED
+import datasets
 
 
 def train(config, workdir, heard=lambda line: None, **kwargs):
   lines = []
+
   def say(line):
     lines.append(line)
     heard(line)
+
   loop.train(config, datasets.open_dataset(config.data), workdir, say=say, **kwargs)
   return '\n'.join(lines)
 
@@ -45,11 +47,21 @@ def whole(tiny, tmp_path_factory):
 
 def test_a_run_says_what_it_does(whole):
   _, said = whole
-  for part in ('* base_width               4', 'Devices: 4 x cpu', 'Parameters:',
-               'MiB on each device', 'train 10, validation 1, test 1', 'weight 10',
-               'only 1 validation pairs',
-               'Decoded training images: 12.7 KiB, all kept in memory', 'Steps: 6 (3 an epoch)',
-               'step 6/6  epoch 2.0/2.0', 'images/s', 'left', 'validation  psnr'):
+  for part in (
+    '* base_width               4',
+    'Devices: 4 x cpu',
+    'Parameters:',
+    'MiB on each device',
+    'train 10, validation 1, test 1',
+    'weight 10',
+    'only 1 validation pairs',
+    'Decoded training images: 12.7 KiB, all kept in memory',
+    'Steps: 6 (3 an epoch)',
+    'step 6/6  epoch 2.0/2.0',
+    'images/s',
+    'left',
+    'validation  psnr',
+  ):
     assert part in said, part
 
 
@@ -66,13 +78,36 @@ def test_a_run_writes_its_files(whole):
   assert not list(workdir.glob('**/*orbax-checkpoint-tmp*'))
 
 
-@pytest.mark.parametrize('settings', [
-    dict(), pytest.param(dict(paired=False), marks=pytest.mark.slow),
-    dict(paired=False, update_order='generators_first', redraw_fakes=False, pool_size=6,
-         ema_decay=0.9, decay_start=1, decay_epochs=2, discriminator='patchgan', norm='instance'),
-    dict(method='pix2pix', cycle_weight=0.0, generator='unet', n_downsampling=6, dropout=0.5,
-         image_size=(64, 64), load_size=(66, 66), redraw_fakes=False, flip=True)],
-    ids=['paired', 'unpaired', 'pools', 'dropout'])
+@pytest.mark.parametrize(
+  'settings',
+  [
+    dict(),
+    pytest.param(dict(paired=False), marks=pytest.mark.slow),
+    dict(
+      paired=False,
+      update_order='generators_first',
+      redraw_fakes=False,
+      pool_size=6,
+      ema_decay=0.9,
+      decay_start=1,
+      decay_epochs=2,
+      discriminator='patchgan',
+      norm='instance',
+    ),
+    dict(
+      method='pix2pix',
+      cycle_weight=0.0,
+      generator='unet',
+      n_downsampling=6,
+      dropout=0.5,
+      image_size=(64, 64),
+      load_size=(66, 66),
+      redraw_fakes=False,
+      flip=True,
+    ),
+  ],
+  ids=['paired', 'unpaired', 'pools', 'dropout'],
+)
 def test_resumed_equals_uninterrupted_bit_for_bit(tiny, whole, tmp_path, settings):
   config = tiny(**settings)
   reference = whole[0]
@@ -85,8 +120,7 @@ def test_resumed_equals_uninterrupted_bit_for_bit(tiny, whole, tmp_path, setting
   a, b = state(config, reference, 6), state(config, tmp_path / 'run', 6)
   assert int(a.step) == 6
   jax.tree.map(np.testing.assert_array_equal, a, b)
-  drop_rate = lambda table: [{k: v for k, v in row.items() if k not in CLOCKED}
-                             for row in table]
+  drop_rate = lambda table: [{k: v for k, v in row.items() if k not in CLOCKED} for row in table]
   for name in ('metrics.csv', 'validation.csv'):
     assert drop_rate(rows(reference / name)) == drop_rate(rows(tmp_path / 'run' / name))
 
@@ -123,16 +157,19 @@ def test_leftovers_of_a_kill_are_removed(tiny, tmp_path):
 def test_a_signal_saves_and_the_rest_is_the_same(tiny, whole, tmp_path):
   config = tiny(checkpoint_every=100)
   before = signal.getsignal(signal.SIGTERM)
+
   def say(line):
     if line.startswith('step 4/6'):
       os.kill(os.getpid(), signal.SIGTERM)
+
   dataset = datasets.open_dataset(config.data)
   assert loop.train(config, dataset, tmp_path, say=say) == signal.SIGTERM
   assert signal.getsignal(signal.SIGTERM) is before
   assert [p.name for p in (tmp_path / 'checkpoints').iterdir()] == ['5']
   assert '5 done: resuming' in train(config, tmp_path)
-  jax.tree.map(np.testing.assert_array_equal, state(config, whole[0], 6),
-               state(config, tmp_path, 6))
+  jax.tree.map(
+    np.testing.assert_array_equal, state(config, whole[0], 6), state(config, tmp_path, 6)
+  )
 
 
 def test_divergence_stops_with_the_step_and_keeps_the_last_checkpoint(tiny, tmp_path):
@@ -162,6 +199,7 @@ def test_batch_not_divisible_by_devices_leaves_nothing_behind(tiny, tmp_path):
 
 def test_damaged_checkpoint_is_named(tiny, whole, tmp_path):
   import shutil
+
   shutil.copytree(whole[0], tmp_path / 'run')
   for file in (tmp_path / 'run' / 'checkpoints' / '6' / 'state').rglob('*'):
     if file.is_file():

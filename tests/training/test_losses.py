@@ -14,11 +14,19 @@ def sigmoid(x):
   return 1 / (1 + np.exp(-x))
 
 
-@pytest.mark.parametrize('kind, on_real, on_fake, generator', [
-    ('lsgan', lambda s: (s - 1) ** 2, lambda s: s ** 2, lambda s: (s - 1) ** 2),
-    ('vanilla', lambda s: -np.log(sigmoid(s)), lambda s: -np.log(1 - sigmoid(s)),
-     lambda s: -np.log(sigmoid(s))),
-    ('hinge', lambda s: np.maximum(0, 1 - s), lambda s: np.maximum(0, 1 + s), lambda s: -s)])
+@pytest.mark.parametrize(
+  'kind, on_real, on_fake, generator',
+  [
+    ('lsgan', lambda s: (s - 1) ** 2, lambda s: s**2, lambda s: (s - 1) ** 2),
+    (
+      'vanilla',
+      lambda s: -np.log(sigmoid(s)),
+      lambda s: -np.log(1 - sigmoid(s)),
+      lambda s: -np.log(sigmoid(s)),
+    ),
+    ('hinge', lambda s: np.maximum(0, 1 - s), lambda s: np.maximum(0, 1 + s), lambda s: -s),
+  ],
+)
 def test_adversarial_losses(kind, on_real, on_fake, generator):
   scores = (3 * RNG.normal(size=(4, 5, 6, 1))).astype(np.float32)
   assert losses.judged(kind, scores, True) == pytest.approx(on_real(scores).mean(), rel=1e-5)
@@ -40,8 +48,9 @@ def pair(mask_share=None):
 def test_l1_with_a_mask_is_the_mean_over_images_of_means_over_valid_pixels():
   a, b, mask = pair(0.4)
   mask[2] = False
-  expected = np.mean([np.abs(a[i] - b[i])[mask[i, ..., 0]].mean() if mask[i].any() else 0
-                      for i in range(3)])
+  expected = np.mean(
+    [np.abs(a[i] - b[i])[mask[i, ..., 0]].mean() if mask[i].any() else 0 for i in range(3)]
+  )
   assert losses.l1(a, b, mask) == pytest.approx(expected, rel=1e-5)
   assert losses.l1(a, b, np.ones_like(mask)) == pytest.approx(np.abs(a - b).mean(), rel=1e-5)
 
@@ -52,17 +61,30 @@ def test_gradient_term():
   vertical, horizontal = np.abs(d[:, 1:] - d[:, :-1]), np.abs(d[:, :, 1:] - d[:, :, :-1])
   assert losses.gradient_l1(a, b) == pytest.approx(vertical.mean() + horizontal.mean(), rel=1e-5)
   valid = [mask[:, 1:] & mask[:, :-1], mask[:, :, 1:] & mask[:, :, :-1]]
-  expected = sum(np.mean([x[i][v[i, ..., 0]].mean() for i in range(3)])
-                 for x, v in zip((vertical, horizontal), valid))
+  expected = sum(
+    np.mean([x[i][v[i, ..., 0]].mean() for i in range(3)])
+    for x, v in zip((vertical, horizontal), valid)
+  )
   assert losses.gradient_l1(a, b, mask) == pytest.approx(expected, rel=1e-5)
   assert losses.gradient_l1(a, a + 0.3) == pytest.approx(0, abs=1e-6)
 
 
 def test_dissimilarity_is_one_minus_ssim_of_the_pixels():
   a, b, _ = pair()
-  expected = np.mean([skimage.metrics.structural_similarity(
-      127.5 * (x + 1), 127.5 * (y + 1), gaussian_weights=True, sigma=1.5,
-      use_sample_covariance=False, data_range=255, channel_axis=-1) for x, y in zip(a, b)])
+  expected = np.mean(
+    [
+      skimage.metrics.structural_similarity(
+        127.5 * (x + 1),
+        127.5 * (y + 1),
+        gaussian_weights=True,
+        sigma=1.5,
+        use_sample_covariance=False,
+        data_range=255,
+        channel_axis=-1,
+      )
+      for x, y in zip(a, b)
+    ]
+  )
   assert losses.dissimilarity(a, b) == pytest.approx(1 - expected, abs=1e-5)
   assert losses.dissimilarity(a, a) == pytest.approx(0, abs=1e-6)
 

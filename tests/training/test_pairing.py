@@ -22,9 +22,9 @@ SIGNIFICANT, BEYOND_DOUBT = 1e-3, 1e-12
 
 
 def scenes():
-  """RGB images of four colours, and the IR images that belong to them: red inverted."""
-  colours = np.random.default_rng(0).choice(np.float32([-0.9, 0.9]), (N_SCENES, 2, 2, 3))
-  rgb = colours.repeat(SIZE // 2, 1).repeat(SIZE // 2, 2)
+  """RGB images of four colors, and the IR images that belong to them: red inverted."""
+  colors = np.random.default_rng(0).choice(np.float32([-0.9, 0.9]), (N_SCENES, 2, 2, 3))
+  rgb = colors.repeat(SIZE // 2, 1).repeat(SIZE // 2, 2)
   return jnp.asarray(rgb), jnp.asarray(-rgb[..., :1])
 
 
@@ -32,9 +32,11 @@ def compiled(config):
   """(rows of RGB, rows of IR), each [DRAWS, BATCH] -> gradients [DRAWS, parameters]."""
   rgb, ir = scenes()
   nets = networks.build(config.model, 3, 1)
-  state = jax.jit(state_lib.initialise, static_argnums=0)(config)
-  generators, discriminators = (state_lib.select(state.params, names(config.model)) for names in
-                                (networks.generators, networks.discriminators))
+  state = jax.jit(state_lib.initialize, static_argnums=0)(config)
+  generators, discriminators = (
+    state_lib.select(state.params, names(config.model))
+    for names in (networks.generators, networks.discriminators)
+  )
 
   def one(rows):
     part = Part(nets, config, {'rgb': rgb[rows[0]], 'ir': ir[rows[1]]})
@@ -64,12 +66,16 @@ def excess(a, b):
 @pytest.mark.parametrize('weight', [0.0, 10.0])
 def test_pairs_matter_to_a_supervised_term_alone(weight):
   """Batch norm included: no pass mixes images of both domains."""
-  gradients, rng = compiled(tiny(sync_batch_norm=False, supervised_weight=weight)), (
-      np.random.default_rng(0))
+  gradients, rng = (
+    compiled(tiny(sync_batch_norm=False, supervised_weight=weight)),
+    (np.random.default_rng(0)),
+  )
   draw = lambda: np.stack([rng.choice(N_SCENES, BATCH, replace=False) for _ in range(DRAWS)])
   rows = [draw() for _ in range(4)]
-  paired, again, independent = (np.asarray(gradients(rgb, ir), np.float64) for rgb, ir in (
-      (rows[0], rows[0]), (rows[1], rows[1]), (rows[2], rows[3])))
+  paired, again, independent = (
+    np.asarray(gradients(rgb, ir), np.float64)
+    for rgb, ir in ((rows[0], rows[0]), (rows[1], rows[1]), (rows[2], rows[3]))
+  )
   # Samples of the same kind do not differ.
   assert p_value(paired, again) > SIGNIFICANT and excess(paired, again) < 2
   if weight:

@@ -28,11 +28,13 @@ def ground(tmp_path_factory):
 def reference(ground, tmp_path_factory):
   """Run folders of one process with four devices, by mode, made when asked for."""
   made = {}
+
   def get(mode):
     if mode not in made:
       made[mode] = tmp_path_factory.mktemp('reference') / mode
       together.train(ONE, made[mode], (*ground, *MODES[mode]))
     return made[mode]
+
   return get
 
 
@@ -43,8 +45,9 @@ def assert_same_files(workdir, reference):
     for row, wanted in zip(found, expected):
       for key, value in wanted.items():
         assert float(row[key]) == pytest.approx(float(value), rel=1e-3, abs=1e-3), (name, key)
-  assert ({p.name for p in (workdir / 'samples').iterdir()}
-          == {p.name for p in (reference / 'samples').iterdir()})
+  assert {p.name for p in (workdir / 'samples').iterdir()} == {
+    p.name for p in (reference / 'samples').iterdir()
+  }
   assert not stops.leftovers(workdir)
 
 
@@ -57,8 +60,10 @@ def test_two_processes_end_as_one(ground, reference, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize('layout, mode', [
-    (TWO, 'paired'), (TWO, 'pools'), (FOUR, 'paired'), (FOUR, 'unpaired'), (FOUR, 'pools')])
+@pytest.mark.parametrize(
+  'layout, mode',
+  [(TWO, 'paired'), (TWO, 'pools'), (FOUR, 'paired'), (FOUR, 'unpaired'), (FOUR, 'pools')],
+)
 def test_all_layouts_end_alike(ground, reference, tmp_path, layout, mode):
   together.train(layout, tmp_path / 'run', (*ground, *MODES[mode]))
   together.assert_close(tmp_path / 'run', reference(mode))
@@ -76,8 +81,7 @@ def test_a_checkpoint_of_one_layout_resumes_in_another(ground, reference, tmp_pa
 
 @pytest.mark.slow
 @pytest.mark.parametrize('victim', [0, 1])
-def test_a_member_that_is_killed_stops_the_others_and_all_resume(
-    ground, tmp_path, victim):
+def test_a_member_that_is_killed_stops_the_others_and_all_resume(ground, tmp_path, victim):
   flags = (*ground, '--nopaired')
   # Long enough that the kill comes before the end.
   with together.started(TWO, tmp_path / 'run', (*flags, '--steps=100000')) as run:
@@ -126,12 +130,14 @@ def test_sigterm_to_any_stops_all_at_one_step(ground, tmp_path, told):
 def test_evaluation_is_shared_out_and_gives_the_same(ground, reference, tmp_path):
   figures = []
   for layout in (ONE, (3, 1)):
-    with together.started(layout, reference('paired'), ('--split=train',),
-                          command='evaluate') as run:
+    with together.started(
+      layout, reference('paired'), ('--split=train',), command='evaluate'
+    ) as run:
       assert run.statuses() == [0] * layout[0], run.all_said()
     folder = reference('paired') / 'evaluation' / 'train'
-    figures.append([(folder / name).read_text()
-                    for name in ('per_image.csv', 'metrics.json', 'summary.md')])
+    figures.append(
+      [(folder / name).read_text() for name in ('per_image.csv', 'metrics.json', 'summary.md')]
+    )
     assert len(rows(folder / 'per_image.csv')) == 10
   assert figures[0] == figures[1]
 
@@ -144,9 +150,17 @@ def test_processes_with_other_settings_are_refused(ground, tmp_path):
 
 
 def test_a_process_that_stays_alone_says_so(tmp_path):
-  with together.started((1, 1), tmp_path / 'run', (
-      '--dataset=synthetic', f'--coordinator_address=127.0.0.1:{together.free_port()}',
-      '--num_processes=2', '--process_id=0', '--join_timeout=3')) as run:
+  with together.started(
+    (1, 1),
+    tmp_path / 'run',
+    (
+      '--dataset=synthetic',
+      f'--coordinator_address=127.0.0.1:{together.free_port()}',
+      '--num_processes=2',
+      '--process_id=0',
+      '--join_timeout=3',
+    ),
+  ) as run:
     assert run.statuses() == [fatal.EXIT_LOST]
     lines = run.said().strip().splitlines()
     assert len(lines) == 1

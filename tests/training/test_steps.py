@@ -18,26 +18,48 @@ SIZE = 16
 
 
 def tiny(**overrides):
-  return config_lib.make(**{**dict(
-      dataset='x', paired=True, image_size=(SIZE, SIZE), base_width=4, n_residual_blocks=1,
-      n_downsampling=2, discriminator_width=4, discriminator_layers=2, batch_size=8,
-      learning_rate=1e-3), **overrides})
+  return config_lib.make(
+    **{
+      **dict(
+        dataset='x',
+        paired=True,
+        image_size=(SIZE, SIZE),
+        base_width=4,
+        n_residual_blocks=1,
+        n_downsampling=2,
+        discriminator_width=4,
+        discriminator_layers=2,
+        batch_size=8,
+        learning_rate=1e-3,
+      ),
+      **overrides,
+    }
+  )
 
 
 def batches(n, rows=8, ir_channels=1):
   rng = np.random.default_rng(0)
-  return [{'rgb': rng.uniform(-1, 1, (rows, SIZE, SIZE, 3)).astype(np.float32),
-           'ir': rng.uniform(-1, 1, (rows, SIZE, SIZE, ir_channels)).astype(np.float32)}
-          for _ in range(n)]
+  return [
+    {
+      'rgb': rng.uniform(-1, 1, (rows, SIZE, SIZE, 3)).astype(np.float32),
+      'ir': rng.uniform(-1, 1, (rows, SIZE, SIZE, ir_channels)).astype(np.float32),
+    }
+    for _ in range(n)
+  ]
 
 
 def trajectory(config, devices, data):
   """Yields state and terms of all devices after each batch, on some of the virtual devices."""
   nets = networks.build(config.model, config.data.rgb_channels, config.data.ir_channels)
-  step = jax.pmap(functools.partial(steps.train_step, nets=nets, config=config, steps_per_epoch=1),
-                  axis_name='devices', devices=jax.devices()[:devices])
-  state = jax.tree.map(lambda x: np.broadcast_to(x, (devices, *x.shape)),
-                       jax.jit(state_lib.initialise, static_argnums=0)(config))
+  step = jax.pmap(
+    functools.partial(steps.train_step, nets=nets, config=config, steps_per_epoch=1),
+    axis_name='devices',
+    devices=jax.devices()[:devices],
+  )
+  state = jax.tree.map(
+    lambda x: np.broadcast_to(x, (devices, *x.shape)),
+    jax.jit(state_lib.initialize, static_argnums=0)(config),
+  )
   for batch in data:
     state, terms = step(state, {k: v.reshape(devices, -1, *v.shape[1:]) for k, v in batch.items()})
     yield state, terms
@@ -55,9 +77,9 @@ def run(config, devices, data):
 
 
 def reference(config, data):
-  """udacity's order written out: every forward pass done as often as there, three optimisers."""
+  """udacity's order written out: every forward pass done as often as there, three optimizers."""
   nets = networks.build(dataclasses.replace(config.model, sync_batch_norm=False), 3, 1)
-  state = state_lib.initialise(config)
+  state = state_lib.initialize(config)
   params, stats = dict(state.params), dict(state.batch_stats)
   adam = optax.adam(config.train.learning_rate, b1=0.5, b2=0.999)
   groups = {'rgb': ('rgb',), 'ir': ('ir',), 'generators': ('rgb_to_ir', 'ir_to_rgb')}
@@ -69,12 +91,15 @@ def reference(config, data):
 
   def update(group, loss):
     names = groups[group]
+
     def objective(part, s):
       s = dict(s)
       value = loss({**params, **part}, s)
       return value, s
+
     (value, new_stats), gradients = jax.jit(jax.value_and_grad(objective, has_aux=True))(
-        {n: params[n] for n in names}, stats)
+      {n: params[n] for n in names}, stats
+    )
     stats.update(new_stats)
     updates, opt[group] = adam.update(gradients, opt[group])
     params.update(optax.apply_updates({n: params[n] for n in names}, updates))
@@ -83,10 +108,12 @@ def reference(config, data):
   losses = {}
   for batch in data:
     for real, source, generator in (('rgb', 'ir', 'ir_to_rgb'), ('ir', 'rgb', 'rgb_to_ir')):
+
       def discriminator_loss(p, s):
         on_real = run_net(real, p, s, batch[real])
         fake = run_net(generator, p, s, batch[source])
         return jnp.mean((on_real - 1) ** 2) + jnp.mean(run_net(real, p, s, fake) ** 2)
+
       losses[f'discriminator_{real}'] = update(real, discriminator_loss)
 
     def generator_loss(p, s):
@@ -99,18 +126,22 @@ def reference(config, data):
       weight = config.loss.supervised_weight
       loss += weight * jnp.mean(jnp.abs(batch['rgb'] - fake_rgb))
       return loss + weight * jnp.mean(jnp.abs(batch['ir'] - fake_ir))
+
     losses['generator'] = update('generators', generator_loss)
   return params, stats, losses
 
 
 def assert_close(got, want, atol):
   jax.tree.map_with_path(
-      lambda path, a, b: np.testing.assert_allclose(
-          a, b, atol=atol, rtol=0, err_msg=jax.tree_util.keystr(path)), got, want)
+    lambda path, a, b: np.testing.assert_allclose(
+      a, b, atol=atol, rtol=0, err_msg=jax.tree_util.keystr(path)
+    ),
+    got,
+    want,
+  )
 
 
-@pytest.mark.parametrize('supervised_weight', [
-    pytest.param(0.0, marks=pytest.mark.slow), 10.0])
+@pytest.mark.parametrize('supervised_weight', [pytest.param(0.0, marks=pytest.mark.slow), 10.0])
 def test_step_equals_the_reference_order(supervised_weight):
   config, data = tiny(supervised_weight=supervised_weight), batches(3)
   state, terms, _ = run(config, 1, data)
@@ -137,7 +168,7 @@ def test_four_devices_equal_one():
     np.testing.assert_array_equal(leaf[0], leaf[3])
 
 
-def test_without_synchronisation_devices_have_their_own_statistics():
+def test_without_synchronization_devices_have_their_own_statistics():
   config, data = tiny(sync_batch_norm=False), batches(1)
   one, _, _ = run(config, 1, data)
   four, _, replicas = run(config, 4, data)
@@ -150,8 +181,10 @@ def test_without_synchronisation_devices_have_their_own_statistics():
 def test_identity_terms():
   config = tiny(ir_channels=3, identity_weight=5.0)
   state, terms, _ = run(config, 1, batches(1, ir_channels=3))
-  parts = sum(weight * (terms[f'{kind}_rgb'] + terms[f'{kind}_ir']) for kind, weight in
-              dict(adversarial=1, cycle=10, identity=5, supervised=10).items())
+  parts = sum(
+    weight * (terms[f'{kind}_rgb'] + terms[f'{kind}_ir'])
+    for kind, weight in dict(adversarial=1, cycle=10, identity=5, supervised=10).items()
+  )
   np.testing.assert_allclose(terms['generator'], parts, rtol=1e-5)
   assert terms['identity_rgb'] > 0 and state.step == 1
 
@@ -170,34 +203,60 @@ class _Pointwise:
 @pytest.mark.parametrize('paired', [True, False])
 def test_pixels_without_thermal_data_count_in_no_term(paired):
   config = tiny(norm='none', paired=paired)
-  nets = {'rgb_to_ir': _Pointwise(1), 'ir_to_rgb': _Pointwise(3), 'rgb': _Pointwise(1),
-          'ir': _Pointwise(1)}
-  params = {name: {'a': jnp.float32(0.7 + i / 10), 'b': jnp.float32(0.1)}
-            for i, name in enumerate(nets)}
+  nets = {
+    'rgb_to_ir': _Pointwise(1),
+    'ir_to_rgb': _Pointwise(3),
+    'rgb': _Pointwise(1),
+    'ir': _Pointwise(1),
+  }
+  params = {
+    name: {'a': jnp.float32(0.7 + i / 10), 'b': jnp.float32(0.1)} for i, name in enumerate(nets)
+  }
   adam = state_lib.optimizer(config.train, 1)
   state = state_lib.TrainState(
-      jnp.int32(0), params, {name: {} for name in nets},
-      {group: adam.init(state_lib.select(params, names)) for group, names in
-       (('generators', ('rgb_to_ir', 'ir_to_rgb')), ('discriminators', ('rgb', 'ir')))}, {}, {})
+    jnp.int32(0),
+    params,
+    {name: {} for name in nets},
+    {
+      group: adam.init(state_lib.select(params, names))
+      for group, names in (
+        ('generators', ('rgb_to_ir', 'ir_to_rgb')),
+        ('discriminators', ('rgb', 'ir')),
+      )
+    },
+    {},
+    {},
+  )
   rng = np.random.default_rng(3)
   (batch,) = batches(1, rows=4)
   for name in ('rgb_mask', 'ir_mask'):
     batch[name] = rng.random((4, SIZE, SIZE, 1)) < 0.7
   if paired:
     batch['rgb_mask'] = batch['ir_mask']
-  changed = {**batch, **{name: np.where(batch[f'{name}_mask'], batch[name], 0.9)
-                         for name in ('rgb', 'ir')}}
-  step = jax.pmap(functools.partial(steps.train_step, nets=nets, config=config, steps_per_epoch=1),
-                  axis_name='devices', devices=jax.devices()[:2])
+  changed = {
+    **batch,
+    **{name: np.where(batch[f'{name}_mask'], batch[name], 0.9) for name in ('rgb', 'ir')},
+  }
+  step = jax.pmap(
+    functools.partial(steps.train_step, nets=nets, config=config, steps_per_epoch=1),
+    axis_name='devices',
+    devices=jax.devices()[:2],
+  )
   results = []
   for data in (batch, changed, {k: batch[k] for k in ('rgb', 'ir')}):
     copies = jax.tree.map(lambda x: np.broadcast_to(x, (2, *np.shape(x))), state)
-    results.append(jax.tree.map(np.asarray, step(
-        copies, {k: v.reshape(2, 2, *v.shape[1:]) for k, v in data.items()})))
+    results.append(
+      jax.tree.map(
+        np.asarray, step(copies, {k: v.reshape(2, 2, *v.shape[1:]) for k, v in data.items()})
+      )
+    )
   assert_close(results[1], results[0], atol=1e-6)
   terms, unmasked = results[0][1], results[2][1]
-  assert all(abs(terms[name] - unmasked[name]).max() > 1e-3 for name in terms
-             if name.startswith(('cycle', 'supervised', 'discriminator')))
+  assert all(
+    abs(terms[name] - unmasked[name]).max() > 1e-3
+    for name in terms
+    if name.startswith(('cycle', 'supervised', 'discriminator'))
+  )
 
 
 def test_batch_must_be_divisible_by_devices():

@@ -11,8 +11,9 @@ import pytest
 
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.inference import model as model_lib
+from cyclegan_jax.runs import lock
 from cyclegan_jax.settings import DataConfig
-from cyclegan_jax.training import interruption, run_lock, watch
+from cyclegan_jax.training import diagnostics, interruption
 from cyclegan_jax.training.progress import CLOCKED
 from tests.conftest import REPOSITORY
 from tests.training.test_loop import rows, state, train
@@ -29,8 +30,9 @@ def unrated(file):
 def assert_same_run(config, workdir, reference):
   for name in ('metrics.csv', 'validation.csv'):
     assert unrated(workdir / name) == unrated(reference / name)
-  jax.tree.map(np.testing.assert_array_equal, state(config, workdir, 8),
-               state(config, reference, 8))
+  jax.tree.map(
+    np.testing.assert_array_equal, state(config, workdir, 8), state(config, reference, 8)
+  )
 
 
 @contextlib.contextmanager
@@ -49,11 +51,20 @@ def uninterrupted(tiny, tmp_path_factory):
   return folders
 
 
-@pytest.mark.parametrize('paired, stops', [
-    (False, (5,)), (True, (2, 3, 6)), *(pytest.param(*case, marks=pytest.mark.slow) for case in (
-        (True, (1,)), (True, (4,)), (False, (7,)), (False, (2, 3))))])
+@pytest.mark.parametrize(
+  'paired, stops',
+  [
+    (False, (5,)),
+    (True, (2, 3, 6)),
+    *(
+      pytest.param(*case, marks=pytest.mark.slow)
+      for case in ((True, (1,)), (True, (4,)), (False, (7,)), (False, (2, 3)))
+    ),
+  ],
+)
 def test_stopped_anywhere_the_files_are_those_of_a_run_that_was_not(
-    tiny, uninterrupted, tmp_path, monkeypatch, paired, stops):
+  tiny, uninterrupted, tmp_path, monkeypatch, paired, stops
+):
   config, done = tiny(paired=paired, **SETTINGS), 0
   for stop in stops:
     with monkeypatch.context() as patch:
@@ -66,7 +77,7 @@ def test_stopped_anywhere_the_files_are_those_of_a_run_that_was_not(
 
 def truncate(step):
   file = max((file for file in step.rglob('*') if file.is_file()), key=lambda f: f.stat().st_size)
-  file.write_bytes(file.read_bytes()[:file.stat().st_size // 2])
+  file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
 
 
 def flip_a_bit(step):
@@ -89,7 +100,8 @@ DAMAGES = [truncate, flip_a_bit, remove_a_file, remove_the_data_position]
 
 @pytest.mark.parametrize('damage', DAMAGES)
 def test_a_damaged_checkpoint_is_named_and_the_one_before_it_used(
-    tiny, uninterrupted, tmp_path, damage):
+  tiny, uninterrupted, tmp_path, damage
+):
   config = tiny(**SETTINGS)
   shutil.copytree(uninterrupted[True], tmp_path / 'run')
   damage(tmp_path / 'run' / 'checkpoints' / '8')
@@ -122,18 +134,20 @@ with run_lock.held(pathlib.Path(sys.argv[1])):
 
 
 def test_a_run_folder_has_one_process_at_a_time(tiny, tmp_path):
-  with subprocess.Popen([sys.executable, '-c', HOLDER, str(tmp_path)], cwd=REPOSITORY, text=True,
-                        stdout=subprocess.PIPE) as holder:
+  with subprocess.Popen(
+    [sys.executable, '-c', HOLDER, str(tmp_path)], cwd=REPOSITORY, text=True, stdout=subprocess.PIPE
+  ) as holder:
     assert holder.stdout.readline() == 'held\n'
     with contextlib.ExitStack() as stack:
       stack.callback(holder.kill)
       stack.enter_context(
-          pytest.raises(UserError, match=f'in use by process {holder.pid} on .*since'))
+        pytest.raises(UserError, match=f'in use by process {holder.pid} on .*since')
+      )
       train(tiny(steps=1), tmp_path)
   assert not (tmp_path / 'config.json').exists()
   # What a kill leaves behind locks nothing.
-  assert (tmp_path / run_lock.FILE).exists()
-  with run_lock.held(tmp_path):
+  assert (tmp_path / lock.FILE).exists()
+  with lock.held(tmp_path):
     pass
 
 
@@ -142,8 +156,11 @@ def small_disk(tmp_path):
   """A file system of 3 MB."""
   folder = tmp_path / 'small'
   folder.mkdir()
-  mounted = subprocess.run(['mount', '-t', 'tmpfs', '-o', 'size=3m', 'tmpfs', str(folder)],
-                           capture_output=True, check=False)
+  mounted = subprocess.run(
+    ['mount', '-t', 'tmpfs', '-o', 'size=3m', 'tmpfs', str(folder)],
+    capture_output=True,
+    check=False,
+  )
   if mounted.returncode:
     pytest.skip('needs the right to mount a small file system')
   yield folder
@@ -157,7 +174,7 @@ def test_a_full_disk_is_said_and_the_last_checkpoint_stays(tiny, small_disk):
   fill = small_disk / 'fill'
   with contextlib.suppress(OSError), fill.open('wb') as file:
     while True:
-      file.write(bytes(2 ** 12))
+      file.write(bytes(2**12))
       file.flush()
   with pytest.raises(UserError, match='(?i)cannot be written.*(space|exhausted)'):
     train(tiny(steps=9), workdir)
@@ -178,24 +195,32 @@ def test_a_folder_that_can_only_be_read_is_said(tiny, small_disk):
 
 def test_a_folder_that_vanishes_is_said(tiny, tmp_path):
   workdir = tmp_path / 'run'
+
   def vanish(line):
     if 'step 3/' in line:
       shutil.rmtree(workdir)
+
   with pytest.raises((UserError, OSError), match=str(workdir)):
     train(tiny(steps=9), workdir, heard=vanish)
 
 
-@pytest.mark.parametrize('row, words', [
-    (dict(spread_generated=0.001, spread_true=0.3, correlation_luminance=0.1),
-     ['nearly all alike']),
+@pytest.mark.parametrize(
+  'row, words',
+  [
+    (
+      dict(spread_generated=0.001, spread_true=0.3, correlation_luminance=0.1),
+      ['nearly all alike'],
+    ),
     (dict(spread_generated=0.2, spread_true=0.3, correlation_luminance=-0.97), ['inverted']),
-    (dict(spread_generated=0.2, spread_true=0.3, correlation_luminance=0.5), [])])
+    (dict(spread_generated=0.2, spread_true=0.3, correlation_luminance=0.5), []),
+  ],
+)
 def test_collapse_and_inversion_are_warned_of(row, words):
-  said = watch.warnings(row, batch_size=8)
+  said = diagnostics.warnings(row, batch_size=8)
   assert len(said) == len(words)
   for line, word in zip(said, words):
     assert word in line
-  assert watch.warnings({**row, 'correlation_luminance': 0.0}, batch_size=1) == []
+  assert diagnostics.warnings({**row, 'correlation_luminance': 0.0}, batch_size=1) == []
 
 
 def test_figures_of_generated_images():
@@ -205,19 +230,28 @@ def test_figures_of_generated_images():
   luma = rgb @ [[0.299], [0.587], [0.114]]
   for masked in (False, True):
     batch = {'rgb': rgb, 'ir': ir, **({'rgb_mask': mask} if masked else {})}
-    shards = {k: np.asarray(v, bool if k == 'rgb_mask' else np.float32).reshape(2, 4, *v.shape[1:])
-              for k, v in batch.items()}
-    found = jax.pmap(lambda batch, fake: jax.lax.pmean(
-        watch.observe(batch, fake, DataConfig(paired=True)), 'devices'), axis_name='devices',
-                     devices=jax.devices()[:2])(
-        shards, fake.astype(np.float32).reshape(2, 4, 9, 7, 1))
+    shards = {
+      k: np.asarray(v, bool if k == 'rgb_mask' else np.float32).reshape(2, 4, *v.shape[1:])
+      for k, v in batch.items()
+    }
+    found = jax.pmap(
+      lambda batch, fake: jax.lax.pmean(
+        diagnostics.observe(batch, fake, DataConfig(paired=True)), 'devices'
+      ),
+      axis_name='devices',
+      devices=jax.devices()[:2],
+    )(shards, fake.astype(np.float32).reshape(2, 4, 9, 7, 1))
     inside = mask if masked else np.ones_like(mask)
+
     def correlation(a, b, inside=inside):
       return np.mean([np.corrcoef(a[i][inside[i]], b[i][inside[i]])[0, 1] for i in range(8)])
-    expected = {'spread_generated': np.where(inside, fake, -1).std(0).mean(),
-                'spread_true': ir.std(0).mean(),
-                'correlation_luminance': correlation(luma, fake),
-                'correlation_true': correlation(ir, fake)}
+
+    expected = {
+      'spread_generated': np.where(inside, fake, -1).std(0).mean(),
+      'spread_true': ir.std(0).mean(),
+      'correlation_luminance': correlation(luma, fake),
+      'correlation_true': correlation(ir, fake),
+    }
     for name, value in expected.items():
       assert float(found[name][0]) == pytest.approx(value, abs=1e-5), name
 
@@ -225,6 +259,9 @@ def test_figures_of_generated_images():
 def test_constant_images_have_no_correlation():
   batch = {'rgb': np.zeros((1, 2, 4, 4, 3), np.float32), 'ir': np.ones((1, 2, 4, 4, 1), np.float32)}
   config = DataConfig(paired=True)
-  found = jax.pmap(lambda b: watch.observe(b, b['ir'], config), axis_name='devices',
-                   devices=jax.devices()[:1])(batch)
+  found = jax.pmap(
+    lambda b: diagnostics.observe(b, b['ir'], config),
+    axis_name='devices',
+    devices=jax.devices()[:1],
+  )(batch)
   assert not np.any(np.stack(list(found.values())))

@@ -10,23 +10,45 @@ import pytest
 
 from cyclegan_jax import config as config_lib
 from cyclegan_jax.models import networks
-from cyclegan_jax.training import random_keys, state as state_lib
+from cyclegan_jax.training import rng as rng_lib, state as state_lib
 from tests.training.test_steps import assert_close, batches, first, run, SIZE, tiny, trajectory
 
 CYCLEGAN = dict(
-    preset='cyclegan', dataset='x', image_size=(SIZE, SIZE), load_size=(0, 0), base_width=4,
-    n_residual_blocks=1, discriminator_width=4, discriminator_layers=2, batch_size=8,
-    learning_rate=1e-3, pool_size=6)
+  preset='cyclegan',
+  dataset='x',
+  image_size=(SIZE, SIZE),
+  load_size=(0, 0),
+  base_width=4,
+  n_residual_blocks=1,
+  discriminator_width=4,
+  discriminator_layers=2,
+  batch_size=8,
+  learning_rate=1e-3,
+  pool_size=6,
+)
 PIX2PIX = dict(
-    preset='pix2pix', dataset='x', image_size=(64, 64), load_size=(0, 0), base_width=4,
-    n_downsampling=6, discriminator_width=4, discriminator_layers=2, batch_size=8,
-    learning_rate=1e-3)
+  preset='pix2pix',
+  dataset='x',
+  image_size=(64, 64),
+  load_size=(0, 0),
+  base_width=4,
+  n_downsampling=6,
+  discriminator_width=4,
+  discriminator_layers=2,
+  batch_size=8,
+  learning_rate=1e-3,
+)
 
 
 def larger(n):
   rng = np.random.default_rng(0)
-  return [{'rgb': rng.uniform(-1, 1, (8, 64, 64, 3)).astype(np.float32),
-           'ir': rng.uniform(-1, 1, (8, 64, 64, 1)).astype(np.float32)} for _ in range(n)]
+  return [
+    {
+      'rgb': rng.uniform(-1, 1, (8, 64, 64, 3)).astype(np.float32),
+      'ir': rng.uniform(-1, 1, (8, 64, 64, 1)).astype(np.float32),
+    }
+    for _ in range(n)
+  ]
 
 
 @pytest.mark.slow
@@ -48,16 +70,19 @@ def test_discriminators_see_fakes_from_before_the_generators_update():
   (batch,) = batches(1)
   _, terms, _ = run(config, 1, [batch])
   nets = networks.build(config.model, 3, 1)
-  start = jax.jit(state_lib.initialise, static_argnums=0)(config)
+  start = jax.jit(state_lib.initialize, static_argnums=0)(config)
   apply = lambda name, x: jax.jit(functools.partial(nets[name], training=True))(
-      start.params[name], {}, x)[0]
+    start.params[name], {}, x
+  )[0]
   fake = apply('rgb_to_ir', batch['rgb'])
-  expected = 0.5 * (jnp.mean((apply('ir', batch['ir']) - 1) ** 2)
-                    + jnp.mean(apply('ir', fake) ** 2))
+  expected = 0.5 * (
+    jnp.mean((apply('ir', batch['ir']) - 1) ** 2) + jnp.mean(apply('ir', fake) ** 2)
+  )
   assert terms['discriminator_ir'] == pytest.approx(float(expected), rel=1e-4)
   # Generators are judged by the discriminators from before their update.
   assert terms['adversarial_ir'] == pytest.approx(
-      float(jnp.mean((apply('ir', fake) - 1) ** 2)), rel=1e-4)
+    float(jnp.mean((apply('ir', fake) - 1) ** 2)), rel=1e-4
+  )
 
 
 def test_pools_hold_what_was_shown():
@@ -65,7 +90,8 @@ def test_pools_hold_what_was_shown():
   state, _, _ = run(config, 1, batches(1))
   assert state.pools['ir']['count'] == 6 and state.pools['ir']['images'].shape == (6, 16, 16, 1)
   fake, _ = networks.build(config.model, 3, 1)['rgb_to_ir'](
-      state_lib.initialise(config).params['rgb_to_ir'], {}, batches(1)[0]['rgb'], training=True)
+    state_lib.initialize(config).params['rgb_to_ir'], {}, batches(1)[0]['rgb'], training=True
+  )
   # Six of the batch's eight fakes are kept as they came, but for swaps with the last two.
   distance = np.abs(np.asarray(state.pools['ir']['images'])[:, None] - fake[None]).max((2, 3, 4))
   assert (distance.min(1) < 1e-4).all()
@@ -77,53 +103,65 @@ def test_pix2pix_judges_pairs():
   (batch,) = larger(1)
   _, terms, _ = run(config, 1, [batch])
   assert {name for name in terms if name.endswith(('_rgb', '_ir'))} == {
-      'discriminator_ir', 'adversarial_ir', 'supervised_ir'}
+    'discriminator_ir',
+    'adversarial_ir',
+    'supervised_ir',
+  }
   assert terms['generator'] == pytest.approx(
-      terms['adversarial_ir'] + 100 * terms['supervised_ir'], rel=1e-5)
+    terms['adversarial_ir'] + 100 * terms['supervised_ir'], rel=1e-5
+  )
   shuffled = {'rgb': batch['rgb'], 'ir': batch['ir'][::-1]}
-  _, other, _ = run(dataclasses.replace(config, model=dataclasses.replace(
-      config.model, dropout=0.0)), 1, [batch])
-  _, moved, _ = run(dataclasses.replace(config, model=dataclasses.replace(
-      config.model, dropout=0.0)), 1, [shuffled])
+  _, other, _ = run(
+    dataclasses.replace(config, model=dataclasses.replace(config.model, dropout=0.0)), 1, [batch]
+  )
+  _, moved, _ = run(
+    dataclasses.replace(config, model=dataclasses.replace(config.model, dropout=0.0)), 1, [shuffled]
+  )
   assert abs(other['discriminator_ir'] - moved['discriminator_ir']) > 1e-6
 
 
 def test_every_step_and_pass_drops_other_elements():
-  keys = [random_keys.of_stream(0, stream, step) for stream in (1, 2) for step in range(3)]
+  keys = [rng_lib.of_stream(0, stream, step) for stream in (1, 2) for step in range(3)]
   assert len({tuple(np.asarray(jax.random.key_data(key)).tolist()) for key in keys}) == 6
 
 
 def test_moving_average():
   config = config_lib.make(**{**CYCLEGAN, 'ema_decay': 0.5})
-  expected = jax.jit(state_lib.initialise, static_argnums=0)(config).params
+  expected = jax.jit(state_lib.initialize, static_argnums=0)(config).params
   for n, (replicas, _) in enumerate(trajectory(config, 1, batches(3)), 1):
     state = first(replicas)
     decay = min(0.5, n / (9 + n))
-    expected = jax.tree.map(lambda old, new, d=decay: d * old + (1 - d) * new,
-                            state_lib.select(expected, ('rgb_to_ir', 'ir_to_rgb')),
-                            state_lib.select(state.params, ('rgb_to_ir', 'ir_to_rgb')))
+    expected = jax.tree.map(
+      lambda old, new, d=decay: d * old + (1 - d) * new,
+      state_lib.select(expected, ('rgb_to_ir', 'ir_to_rgb')),
+      state_lib.select(state.params, ('rgb_to_ir', 'ir_to_rgb')),
+    )
   assert_close(state.average, expected, atol=1e-5)
   translating = state.best_params()
-  np.testing.assert_array_equal(translating['rgb_to_ir']['first']['kernel'],
-                                state.average['rgb_to_ir']['first']['kernel'])
-  np.testing.assert_array_equal(translating['ir']['score']['kernel'],
-                                state.params['ir']['score']['kernel'])
+  np.testing.assert_array_equal(
+    translating['rgb_to_ir']['first']['kernel'], state.average['rgb_to_ir']['first']['kernel']
+  )
+  np.testing.assert_array_equal(
+    translating['ir']['score']['kernel'], state.params['ir']['score']['kernel']
+  )
 
 
 def test_supervised_terms_are_weighted_and_summed():
   config = tiny(ssim_weight=3.0, gradient_weight=2.0)
   _, terms, _ = run(config, 1, batches(1))
   weights = dict(adversarial=1, cycle=10, supervised=10, ssim=3, gradient=2)
-  total = sum(weight * (terms[f'{kind}_rgb'] + terms[f'{kind}_ir'])
-              for kind, weight in weights.items())
+  total = sum(
+    weight * (terms[f'{kind}_rgb'] + terms[f'{kind}_ir']) for kind, weight in weights.items()
+  )
   np.testing.assert_allclose(terms['generator'], total, rtol=1e-5)
   assert terms['ssim_ir'] > 0.1 and terms['gradient_ir'] > 0.1
 
 
 # Zhu et al.: 100 epochs at the full rate, then down to 1/101 of it in the 200th.
-@pytest.mark.parametrize('epoch, factor', [
-    (0, 1), (98, 1), (99, 1), (100, 100 / 101), (150, 50 / 101), (199, 1 / 101), (200, 0),
-    (300, 0)])
+@pytest.mark.parametrize(
+  'epoch, factor',
+  [(0, 1), (98, 1), (99, 1), (100, 100 / 101), (150, 50 / 101), (199, 1 / 101), (200, 0), (300, 0)],
+)
 def test_learning_rate_schedule(epoch, factor):
   config = config_lib.make('cyclegan', dataset='x').train
   assert float(state_lib.decay(config, epoch)) == pytest.approx(factor, abs=1e-6)

@@ -1,5 +1,6 @@
 """Starts the processes of one run on this machine, for test_processes.py."""
 
+from collections.abc import Callable, Iterator, Sequence
 import contextlib
 import os
 import pathlib
@@ -7,13 +8,12 @@ import socket
 import subprocess
 import sys
 import time
-from typing import Callable, Iterator, Sequence
 
 import jax
 import numpy as np
 
 from benchmarks import stops
-from cyclegan_jax import run_folder
+from cyclegan_jax.runs import run_folder
 from cyclegan_jax.training.checkpoint import Checkpoints
 from tests.conftest import REPOSITORY
 
@@ -30,23 +30,53 @@ def free_port() -> int:
 class Together:
   """Processes of one command; their outputs are in files beside the run folder."""
 
-  def __init__(self, layout: tuple[int, int], workdir: pathlib.Path, flags: Sequence[str],
-               command: str = 'train', own: Sequence[Sequence[str]] = ()):
+  def __init__(
+    self,
+    layout: tuple[int, int],
+    workdir: pathlib.Path,
+    flags: Sequence[str],
+    command: str = 'train',
+    own: Sequence[Sequence[str]] = (),
+  ):
     """`layout`: processes, devices of each; `own`: further flags of each process."""
     count, devices = layout
-    environment = {**os.environ, 'JAX_PLATFORMS': 'cpu', 'JAX_DISABLE_MOST_OPTIMIZATIONS': '1',
-                   'XLA_FLAGS': f'--xla_force_host_platform_device_count={devices}'}
+    environment = {
+      **os.environ,
+      'JAX_PLATFORMS': 'cpu',
+      'JAX_DISABLE_MOST_OPTIMIZATIONS': '1',
+      'XLA_FLAGS': f'--xla_force_host_platform_device_count={devices}',
+    }
     port = free_port()
     self.logs = [workdir.with_name(f'{workdir.name}_{command}_{i}.log') for i in range(count)]
     self.processes = []
     for i, log in enumerate(self.logs):
-      place = [] if count == 1 else [f'--coordinator_address=127.0.0.1:{port}',
-                                     f'--num_processes={count}', f'--process_id={i}']
+      place = (
+        []
+        if count == 1
+        else [
+          f'--coordinator_address=127.0.0.1:{port}',
+          f'--num_processes={count}',
+          f'--process_id={i}',
+        ]
+      )
       with log.open('w') as out:
-        self.processes.append(subprocess.Popen(
-            [sys.executable, '-m', f'experiments.{command}', f'--workdir={workdir}', *flags,
-             *place, *(own[i] if own else ())],
-            cwd=REPOSITORY, env=environment, stdout=out, stderr=subprocess.STDOUT))
+        self.processes.append(
+          subprocess.Popen(
+            [
+              sys.executable,
+              '-m',
+              f'experiments.{command}',
+              f'--workdir={workdir}',
+              *flags,
+              *place,
+              *(own[i] if own else ()),
+            ],
+            cwd=REPOSITORY,
+            env=environment,
+            stdout=out,
+            stderr=subprocess.STDOUT,
+          )
+        )
 
   def said(self, index: int = 0) -> str:
     """What a process wrote so far."""
@@ -95,11 +125,13 @@ def train(layout: tuple[int, int], workdir: pathlib.Path, flags: Sequence[str]) 
 
 def state(workdir: pathlib.Path) -> dict[str, np.ndarray]:
   """All arrays of the newest checkpoint by name."""
-  with Checkpoints(workdir / run_folder.CHECKPOINTS, run_folder.load_config(workdir),
-                   read_only=True) as checkpoints:
+  with Checkpoints(
+    workdir / run_folder.CHECKPOINTS, run_folder.load_config(workdir), read_only=True
+  ) as checkpoints:
     found = checkpoints.restore(stops.latest(workdir))
-  return {jax.tree_util.keystr(path): np.asarray(leaf)
-          for path, leaf in jax.tree.leaves_with_path(found)}
+  return {
+    jax.tree_util.keystr(path): np.asarray(leaf) for path, leaf in jax.tree.leaves_with_path(found)
+  }
 
 
 def assert_close(workdir: pathlib.Path, reference: pathlib.Path) -> None:

@@ -1,0 +1,139 @@
+"""Records to decoded images, and these to what the networks see: cut, mirrored, normalized."""
+
+from collections.abc import Mapping
+import dataclasses
+import io
+from typing import Any
+
+import numpy as np
+import PIL.Image
+
+from cyclegan_jax.data import images, masks
+from cyclegan_jax.data.source import Domain
+from cyclegan_jax.settings import DataConfig
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Image:
+  """A record's image in one domain, resized but not cut; arrays are read-only.
+
+  Attributes:
+    name: 'rgb' or 'ir'.
+    pixels: uint8 or uint16 [height, width, channels].
+    mask: bool [height, width, 1], where the IR image has data; None if masks are not used.
+    id: of the record.
+    sequence: of the record.
+  """
+
+  name: str
+  pixels: np.ndarray
+  mask: np.ndarray | None
+  id: str
+  sequence: str
+
+  @property
+  def nbytes(self) -> int:
+    """Memory of its arrays; records may share a mask."""
+    return self.pixels.nbytes + (0 if self.mask is None else self.mask.nbytes)
+
+
+# Where to cut: top, left, and whether to mirror.
+Cut = tuple[int, int, bool]
+
+
+def decode(record: Any, domain: Domain, config: DataConfig) -> Image:
+  """A record's image in a domain, and its mask if it is used.
+
+  Raises:
+    ImageError: it cannot be decoded, or not in this number of channels.
+    UserError: --mask=crop leaves too little of it.
+  """
+  name = record_id(record)
+  pixels = images.read_image(record[domain.name], name)
+  pixels = images.for_domain(pixels, domain.name, domain.channels, name)
+  valid = box(record, config)
+  pixels = pixels[valid] if valid else pixels
+  size = resized(config)
+  is_masked = 'mask' in record and config.mask == 'loss'
+  if size and is_masked and domain.name == 'ir':
+    pixels = masks.resize(pixels, record['mask'], size, config.resize)
+  elif size:
+    pixels = images.resize(pixels, size, config.resize)
+  if pixels.base is not None:
+    pixels = pixels.copy()  # Whoever keeps it keeps nothing else.
+  pixels.setflags(write=False)
+  mask = masks.read(record['mask'], size, config.resize) if is_masked else None
+  return Image(domain.name, pixels, mask, name, _text(record['sequence']))
+
+
+def resized(config: DataConfig) -> tuple[int, int] | None:
+  """Height and width of decoded images; None if they keep their own."""
+  if config.resize == 'none':
+    return None
+  return config.image_size if config.load_size == (0, 0) else config.load_size
+
+
+def size_before_cut(record: Any, key: str, config: DataConfig) -> tuple[int, int]:
+  """Height and width that a record's image has, if not resized, before it is cut."""
+  if valid := box(record, config):
+    rows, columns = valid
+    return rows.stop - rows.start, columns.stop - columns.start
+  width, height = PIL.Image.open(io.BytesIO(record[key])).size
+  return height, width
+
+
+def box(record: Any, config: DataConfig) -> tuple[slice, slice] | None:
+  """The rows and columns that --mask=crop leaves; None if it is not given."""
+  if 'mask' not in record or config.mask != 'crop':
+    return None
+  return masks.valid_box(record['mask'], record_id(record))
+
+
+def draw_cut(image: Image, config: DataConfig, rng: np.random.Generator | None) -> Cut:
+  """A random cut of --image_size; the center and no mirroring without a generator."""
+  room = [have - want for have, want in zip(image.pixels.shape, config.image_size)]
+  if rng is None:
+    return room[0] // 2, room[1] // 2, False
+  top, left = (int(rng.integers(r + 1)) for r in room)
+  return top, left, config.flip and bool(rng.integers(2))
+
+
+def cut(image: Image, size: tuple[int, int], where: Cut) -> dict[str, np.ndarray]:
+  """The image under its domain's name and its mask, if any, under `name`_mask, cut to a size."""
+  top, left, mirror = where
+  planes = {image.name: image.pixels}
+  if image.mask is not None:
+    planes[f'{image.name}_mask'] = image.mask
+  for key, plane in planes.items():
+    plane = plane[top : top + size[0], left : left + size[1]]
+    planes[key] = _mirrored(plane) if mirror else plane
+  return planes
+
+
+def _mirrored(plane: np.ndarray) -> np.ndarray:
+  """Left to right. By channels: numpy takes twice as long where rows of three lie innermost."""
+  mirrored = np.empty(plane.shape, plane.dtype)
+  for channel in range(plane.shape[-1]):
+    mirrored[..., channel] = plane[:, ::-1, channel]
+  return mirrored
+
+
+def normalized(planes: Mapping[str, np.ndarray], domain: Domain) -> np.ndarray:
+  """The network values of a domain's image in a dict from `cut`.
+
+  Returns:
+    float32 [height, width, channels]; IR pixels without data are black.
+  """
+  x = domain.normalization.forward(np.asarray(planes[domain.name], np.float32))
+  if domain.name == 'ir' and 'ir_mask' in planes:
+    x = np.where(planes['ir_mask'], x, np.float32(domain.normalization.interval.low))
+  return x
+
+
+def record_id(record: Any) -> str:
+  """A record's id as text."""
+  return _text(record['id'])
+
+
+def _text(value: bytes | str) -> str:
+  return value.decode() if isinstance(value, bytes) else str(value)

@@ -1,0 +1,176 @@
+"""FID, KID and LPIPS, by published networks in files that the user has.
+
+The files are TorchScript: network and weights in one, run by PyTorch on the CPU. Nothing is ever
+downloaded; a missing file is refused with its name and where it can be had. Both are NVIDIA's, of
+StyleGAN2-ADA: the Inception network of the original FID (2015-12-05, TensorFlow), and VGG-16 with
+the heads of LPIPS 0.1.
+"""
+
+from collections.abc import Mapping
+import dataclasses
+import hashlib
+import pathlib
+from typing import Any
+
+import numpy as np
+
+from cyclegan_jax.errors import UserError
+from cyclegan_jax.metrics import distributions
+
+_SOURCE = 'https://nvlabs-fi-cdn.nvidia.com/stylegan2-ada-pytorch/pretrained/metrics/'
+FEATURES = 2048
+# VGG-16 halves an image four times.
+SMALLEST_LPIPS = 16
+
+
+@dataclasses.dataclass(frozen=True)
+class Network:
+  """A network from a file.
+
+  Attributes:
+    file: its name.
+    sha256: of the file, hexadecimal.
+    module: the TorchScript module.
+    options: what it is called with, besides images.
+  """
+
+  file: str
+  sha256: str
+  module: Any
+  options: Mapping[str, bool]
+
+  def __call__(self, images: np.ndarray) -> np.ndarray:
+    """uint8 [n, height, width, 3] -> float32 [n, features]."""
+    import torch
+
+    with torch.inference_mode():
+      x = torch.from_numpy(np.ascontiguousarray(np.moveaxis(images, 3, 1)))
+      return self.module(x, **self.options).numpy()
+
+
+@dataclasses.dataclass(frozen=True)
+class Perceptual:
+  """The networks at hand; what needs a missing one is not measured."""
+
+  inception: Network | None = None
+  vgg: Network | None = None
+
+  @property
+  def packages(self) -> tuple[str, ...]:
+    """The packages whose versions the figures depend on."""
+    return ('torch',) if self.inception or self.vgg else ()
+
+  def seen(
+    self, pixels: np.ndarray, max_value: float, mask: np.ndarray | None
+  ) -> dict[str, np.ndarray]:
+    """What the networks make of images: 'inception' and 'vgg', float32 [n, features].
+
+    Args:
+      pixels: [n, height, width, 1 or 3] of 0..max_value. One channel is repeated three times.
+      max_value: 255, or 65535, whose values are scaled to 8 bits.
+      mask: bool [n, height, width, 1] or None; other pixels become 0.
+    """
+    scaled = np.rint(np.where(True if mask is None else mask, pixels, 0) * (255 / max_value))
+    images = np.broadcast_to(scaled.astype(np.uint8), (*pixels.shape[:3], 3))
+    found = {'inception': self.inception, 'vgg': self.vgg}
+    return {name: network(images) for name, network in found.items() if network}
+
+  def definitions(self, totals: Mapping[str, float]) -> dict[str, str]:
+    """What is measured and how, by measure, given a predictor's figures."""
+    found = {}
+    if self.inception:
+      n = totals['fid_images']
+      file = f'file {self.inception.file}, sha256 {self.inception.sha256}'
+      found['fid'] = f'Heusel et al. 2017, squared distance, {n} images each; network: {file}'
+      if n < 4:
+        found['fid'] += '. WARNING: FID needs 2 images and KID 4'
+      elif n < FEATURES:
+        found['fid'] += (
+          f'. WARNING: with fewer than {FEATURES} images covariances are '
+          'rank-deficient and FID is biased upwards: compare it only with figures '
+          'of the same images'
+        )
+      found['kid'] = (
+        'Binkowski et al. 2018, kernel (x.y / 2048 + 1)^3, unbiased, the network of fid; mean ± '
+        f'standard deviation of {distributions.SUBSETS} random subsets of '
+        f'{distributions.subset_size(n)} images, seed 0'
+      )
+    if self.vgg:
+      found['lpips'] = (
+        'Zhang et al. 2018, version 0.1, VGG-16, mean over images; network: file '
+        f'{self.vgg.file}, sha256 {self.vgg.sha256}'
+      )
+    if found:
+      found[', '.join(found)] = (
+        'of images with 8 bits; one channel is repeated three times; '
+        'pixels without thermal data are 0 in both images'
+      )
+    return found
+
+
+def lpips(reference: np.ndarray, image: np.ndarray) -> np.ndarray:
+  """LPIPS of images from what VGG sees in them, two arrays [n, features]; float64 [n]."""
+  return np.square(reference.astype(np.float64) - image).sum(1)
+
+
+def collection_figures(reference: np.ndarray, images: np.ndarray) -> dict[str, float]:
+  """FID and KID, its standard deviation, and n, of Inception features [n, features]."""
+  mean, deviation = distributions.kernel_distance(reference, images)
+  return {
+    'fid': distributions.frechet_distance(reference, images),
+    'kid': mean,
+    'kid_sd': deviation,
+    'fid_images': len(reference),
+  }
+
+
+def load(fid_weights: pathlib.Path | None, lpips_weights: pathlib.Path | None) -> Perceptual:
+  """The networks in these files; None leaves one out.
+
+  Raises:
+    UserError: PyTorch is missing, or a file is missing or not the network it should be.
+  """
+  inception = fid_weights and _network(
+    'fid_weights', fid_weights, 'inception-2015-12-05.pt', {'return_features': True}
+  )
+  vgg = lpips_weights and _network(
+    'lpips_weights', lpips_weights, 'vgg16.pt', {'resize_images': False, 'return_lpips': True}
+  )
+  return Perceptual(inception, vgg)
+
+
+def _network(flag: str, file: pathlib.Path, name: str, options: Mapping[str, bool]) -> Network:
+  advice = f'It takes {name}, to be had from {_SOURCE}{name} ; nothing is downloaded by itself.'
+  if not file.is_file():
+    raise UserError(f'--{flag}={file}: there is no such file. {advice}')
+  try:
+    import torch
+  except ImportError as error:
+    raise UserError(f'--{flag} needs PyTorch: pip install -e ".[perceptual]"') from error
+  content = file.read_bytes()
+  try:
+    module = torch.jit.load(str(file), map_location='cpu').eval()
+  except (RuntimeError, ValueError) as error:
+    raise UserError(f'--{flag}={file} is not a TorchScript file. {advice}') from error
+  network = Network(file.name, hashlib.sha256(content).hexdigest(), module, options)
+  try:
+    shape = network(np.zeros((2, 32, 32, 3), np.uint8)).shape
+  except (RuntimeError, AttributeError, torch.jit.Error) as error:
+    raise UserError(
+      f'--{flag}={file} is another network: it does not take {", ".join(options)}. {advice}'
+    ) from error
+  if len(shape) != 2 or shape[0] != 2 or (flag == 'fid_weights' and shape[1] != FEATURES):
+    raise UserError(
+      f'--{flag}={file} is another network: of two images it makes an array of '
+      f'shape {tuple(shape)}. {advice}'
+    )
+  return network
+
+
+def check_size(networks: Perceptual, size: tuple[int, int]) -> None:
+  """UserError if images of this height and width are too small for a network."""
+  if networks.vgg and min(size) < SMALLEST_LPIPS:
+    raise UserError(
+      f'--lpips_weights: images of {size[0]}x{size[1]} are too small; LPIPS needs '
+      f'{SMALLEST_LPIPS} pixels a side.'
+    )

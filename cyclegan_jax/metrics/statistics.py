@@ -1,0 +1,169 @@
+"""What differences between models show: intervals over images, tests over seeds.
+
+Pure functions of arrays. Two questions, kept apart:
+
+- Would other images of this kind give the same difference between these trained models?
+  `clustered_interval`. Frames of one sequence resemble each other, so whole sequences are drawn.
+- Would training again give it? `sign_flip_test`, on one difference per seed.
+"""
+
+from collections.abc import Sequence
+import dataclasses
+import math
+from typing import Any
+import warnings
+
+import numpy as np
+from scipy import stats
+
+CONFIDENCE = 0.95
+MINIMUM_CLUSTERS = 3
+# Up to this many seeds all sign flips are tried: 2^20 sums.
+MOST_EXACT = 20
+_RESAMPLES = 9999
+
+
+@dataclasses.dataclass(frozen=True)
+class Interval:
+  """A mean with its confidence interval.
+
+  Attributes:
+    mean: over images.
+    low: the lower end, or None if there is no interval.
+    high: the upper end, or None.
+    n: number of images.
+    n_clusters: number of clusters that they come from.
+    problem: why there is no interval; '' if there is one.
+  """
+
+  mean: float
+  low: float | None
+  high: float | None
+  n: int
+  n_clusters: int
+  problem: str = ''
+
+
+def clustered_interval(differences: np.ndarray, clusters: Sequence[Any], seed: int = 0) -> Interval:
+  """BCa bootstrap interval of the mean, drawing whole clusters.
+
+  The mean is that over images: a cluster counts by its size. Bias-corrected and accelerated
+  (Efron 1987), 9999 resamples, 95 %.
+
+  Args:
+    differences: float [n], a paired difference per image, all finite.
+    clusters: [n], what each image belongs to, such as its sequence.
+    seed: of the resampling: equal arguments give the equal interval.
+
+  Raises:
+    ValueError: the lengths differ or are 0, or a difference is not finite.
+  """
+  differences = np.asarray(differences, np.float64)
+  if differences.ndim != 1 or not len(differences) or len(differences) != len(clusters):
+    raise ValueError(
+      f'expected n > 0 differences and as many clusters, found shape '
+      f'{differences.shape} and {len(clusters)}'
+    )
+  if not np.isfinite(differences).all():
+    raise ValueError('differences must be finite')
+  _, index = np.unique(np.asarray(clusters), return_inverse=True)
+  counts = np.bincount(index).astype(np.float64)
+  sums = np.bincount(index, differences)
+  found = Interval(float(differences.mean()), None, None, len(differences), len(counts))
+  if len(counts) < MINIMUM_CLUSTERS:
+    return dataclasses.replace(
+      found,
+      problem=(
+        f'{len(counts)} sequence{"s" * (len(counts) != 1)}; at least {MINIMUM_CLUSTERS} are needed'
+      ),
+    )
+  if np.ptp(sums / counts) <= 1e-12 * np.abs(sums / counts).max():
+    return dataclasses.replace(found, problem='all sequences differ by the same amount')
+
+  def mean(sums, counts, axis=-1):
+    return sums.sum(axis) / counts.sum(axis)
+
+  with warnings.catch_warnings():
+    warnings.simplefilter('ignore', stats.DegenerateDataWarning)
+    ends = stats.bootstrap(
+      (sums, counts),
+      mean,
+      paired=True,
+      vectorized=True,
+      method='BCa',
+      batch=1000,
+      n_resamples=_RESAMPLES,
+      confidence_level=CONFIDENCE,
+      rng=np.random.default_rng(seed),
+    ).confidence_interval
+  if not np.isfinite(ends).all():
+    return dataclasses.replace(found, problem='the bootstrap distribution is degenerate')
+  return dataclasses.replace(found, low=float(ends.low), high=float(ends.high))
+
+
+def sign_flip_test(differences: Sequence[float], seed: int = 0) -> float | None:
+  """Two-sided p of the mean difference over seeds being 0, by flipping signs.
+
+  If the two models are equally good, each seed's difference is as likely with the other sign. p
+  is the share of all 2^n choices of signs whose mean is at least as far from 0; exact up to 20
+  seeds, beyond that from 99999 random choices.
+
+  Args:
+    differences: one paired difference per seed, all finite.
+    seed: of the random choices.
+
+  Returns:
+    p, at least `least_p(n)`; None with fewer than 2 seeds, where nothing can be said.
+
+  Raises:
+    ValueError: a difference is not finite.
+  """
+  differences = np.asarray(differences, np.float64)
+  if not np.isfinite(differences).all():
+    raise ValueError('differences must be finite')
+  if len(differences) < 2:
+    return None
+  if len(differences) > MOST_EXACT:
+    return float(
+      stats.permutation_test(
+        (differences,),
+        np.mean,
+        permutation_type='samples',
+        vectorized=True,
+        batch=1000,
+        n_resamples=99999,
+        rng=np.random.default_rng(seed),
+      ).pvalue
+    )
+  # Not scipy's: it walks through the 2^20 choices in Python. The first sign stays, by symmetry.
+  sums = differences[:1]
+  for difference in differences[1:]:
+    sums = np.concatenate([sums + difference, sums - difference])
+  # Rounding must not tell apart sums that are equal.
+  slack = 1e-12 * np.abs(differences).sum()
+  return float(np.mean(np.abs(sums) >= abs(differences.sum()) - slack))
+
+
+def holm(p_values: Sequence[float | None]) -> list[float | None]:
+  """Adjusted p-values of several comparisons (Holm 1979), in the order given.
+
+  Rejecting where an adjusted value is at most 0.05 keeps the chance of any false rejection below
+  0.05. A comparison without a p (None) stays without, and counts among the comparisons.
+  """
+  adjusted: list[float | None] = [None] * len(p_values)
+  known = sorted((p, i) for i, p in enumerate(p_values) if p is not None)
+  largest = 0.0
+  for rank, (p, i) in enumerate(known):
+    largest = max(largest, min(1.0, p * (len(p_values) - rank)))
+    adjusted[i] = largest
+  return adjusted
+
+
+def least_p(n_seeds: int) -> float:
+  """The smallest p that `sign_flip_test` can give with so many seeds: 2 / 2^n."""
+  return min(1.0, 2.0 ** (1 - n_seeds))
+
+
+def seeds_needed(n_comparisons: int, level: float = 0.05) -> int:
+  """The fewest seeds with which the clearest of so many comparisons can reach `level` after Holm."""
+  return max(2, 1 + math.ceil(math.log2(n_comparisons / level)))

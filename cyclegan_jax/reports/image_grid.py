@@ -1,0 +1,188 @@
+"""Pictures for people: grids of images and maps of errors.
+
+All functions return uint8 [height, width, 3] on a white ground. Text uses Pillow's
+built-in font, which knows little beyond ASCII.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from PIL import Image
+
+from cyclegan_jax.reports import captions
+
+GAP = 6  # Between cells, and around the whole grid.
+TITLE_SIZE = 14
+MINIMUM_CELL = 96
+ROW_TITLE_WIDTH = 120
+PAPER_COLUMNS = 8
+
+# Black, violet, red, orange, pale yellow: lightness rises evenly from 0 to 97 %.
+ERROR_COLORS = ((0, 0, 0), (84, 15, 109), (203, 50, 66), (245, 154, 24), (252, 250, 200))
+ERROR_FULL_SCALE = 0.5
+UNDEFINED_COLOR = (0, 158, 115)  # Green, which the map does not contain.
+
+
+def grid(
+  rows: Sequence[Sequence[np.ndarray]],
+  titles: Sequence[str] | None = None,
+  row_titles: Sequence[str] | None = None,
+  cell_size: tuple[int, int] | None = None,
+  scale: int | None = None,
+) -> np.ndarray:
+  """Images in rows and columns of equal cells.
+
+  An image is enlarged by the largest whole factor that fits its cell, every pixel
+  becoming a square, or if it is larger than the cell reduced with antialiasing; its
+  aspect is kept and it is centerd. Rows may have different lengths.
+
+  Args:
+    rows: images [height, width, 1 or 3], uint8, or uint16 to be shown as value / 257.
+    titles: one per column, written above it; broken into lines at spaces, and cut where
+      a word is wider than the cell.
+    row_titles: one per row, written to its left in at most 120 pixels.
+    cell_size: height and width of the cells in pixels. By default those of the largest
+      image, times `scale`.
+    scale: whole factor for the default cell size. By default the smallest one that makes
+      both sides of the cells at least 96 pixels.
+
+  Returns:
+    uint8 [height, width, 3]. Cells are 6 pixels apart and 6 from the border. A row gets
+    higher than its cells where its title needs it.
+
+  Raises:
+    ValueError: no image; an image of another shape; the number of titles is not that of
+      columns, or of row titles not that of rows; cell_size together with scale, or one
+      of them below 1.
+    TypeError: an image that is neither uint8 nor uint16.
+  """
+  images = [[to_rgb8(image) for image in row] for row in rows]
+  n_columns = max((len(row) for row in images), default=0)
+  if n_columns == 0:
+    raise ValueError('grid needs at least one image')
+  for name, texts, count in (('titles', titles, n_columns), ('row_titles', row_titles, len(rows))):
+    if texts is not None and len(texts) != count:
+      raise ValueError(f'{name} must have {count} entries, found {len(texts)}')
+  height, width = _cell_size(images, cell_size, scale)
+  line = captions.line_height(TITLE_SIZE)
+  title_lines = [captions.wrap(text, TITLE_SIZE, width) for text in titles or ()]
+  row_lines = [
+    captions.wrap(text, TITLE_SIZE, ROW_TITLE_WIDTH) for text in row_titles or [''] * len(rows)
+  ]
+  widths = [captions.text_width(text, TITLE_SIZE) for lines in row_lines for text in lines]
+  left = GAP + (max(widths) + GAP if widths else 0)
+  n_title_lines = max((len(lines) for lines in title_lines), default=0)
+  top = GAP + (n_title_lines * line + GAP if n_title_lines else 0)
+  heights = [max(height, line * len(lines)) for lines in row_lines]
+  tops = top + np.cumsum([0] + [h + GAP for h in heights])
+  lefts = left + (width + GAP) * np.arange(n_columns + 1)
+
+  picture = Image.new('RGB', (int(lefts[-1]), int(tops[-1])), captions.WHITE)
+  for x, lines in zip(lefts, title_lines):
+    _draw_lines(picture, lines, x + width / 2, top - GAP - line * len(lines), 'ma')
+  for y, row_height, lines, row in zip(tops, heights, row_lines, images):
+    _draw_lines(picture, lines, GAP, y + (row_height - line * len(lines)) / 2, 'la')
+    for x, image in zip(lefts, row):
+      fitted = _fit(image, height, width)
+      below = (row_height - fitted.shape[0]) // 2
+      right = (width - fitted.shape[1]) // 2
+      picture.paste(Image.fromarray(fitted), (int(x) + right, int(y) + below))
+  return np.array(picture)
+
+
+def paper_grid(pairs: Sequence[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
+  """The layout of figures 2 to 5 of the paper: 8 columns, odd real, even generated.
+
+  Args:
+    pairs: (real, generated) images as in `grid`, four pairs to a row. Fewer than four
+      give fewer columns; the last row may be incomplete.
+
+  Returns:
+    uint8 [height, width, 3].
+  """
+  images = [image for pair in pairs for image in pair]
+  rows = [images[i : i + PAPER_COLUMNS] for i in range(0, len(images), PAPER_COLUMNS)]
+  n_pairs = min(len(pairs), PAPER_COLUMNS // 2)
+  return grid(rows, titles=['Real', 'Generated'] * n_pairs)
+
+
+def error_map(reference: np.ndarray, image: np.ndarray, max_value: float) -> np.ndarray:
+  """Absolute error of each pixel, averaged over channels, as a color.
+
+  The scale is linear: 0 is black, then violet (1/8 of max_value), red (1/4), orange
+  (3/8), and pale yellow from half of max_value on, as larger errors are rare. Lightness
+  rises with the error, so the map can be read in gray as well. Errors that are not
+  numbers are green.
+
+  Args:
+    reference: [height, width, 1 or 3] of any real dtype, values 0..max_value.
+    image: the same shape.
+    max_value: the largest possible value, 255 or 65535 for instance.
+
+  Returns:
+    uint8 [height, width, 3].
+
+  Raises:
+    ValueError: the shapes differ or are not [height, width, 1 or 3].
+  """
+  x, y = (np.asarray(values, np.float64) for values in (reference, image))
+  if x.shape != y.shape:
+    raise ValueError(f'images must have the same shape, found {x.shape} and {y.shape}')
+  _check_shape(x)
+  with np.errstate(invalid='ignore'):
+    error = np.abs(x - y).mean(axis=2) / max_value
+  position = np.clip(error / ERROR_FULL_SCALE, 0, 1)
+  anchors = np.linspace(0, 1, len(ERROR_COLORS))
+  colors = np.stack(
+    [np.interp(position, anchors, channel) for channel in zip(*ERROR_COLORS)], axis=-1
+  )
+  colors[np.isnan(error)] = UNDEFINED_COLOR
+  return np.round(colors).astype(np.uint8)
+
+
+def _check_shape(image: np.ndarray) -> None:
+  if image.ndim != 3 or image.shape[2] not in (1, 3) or image.size == 0:
+    raise ValueError(f'an image must be [height, width, 1 or 3], found {image.shape}')
+
+
+def to_rgb8(image: np.ndarray) -> np.ndarray:
+  """uint8, or uint16 shown as value / 257, [height, width, 1 or 3] -> uint8 [height, width, 3]."""
+  image = np.asarray(image)
+  _check_shape(image)
+  if image.dtype not in (np.uint8, np.uint16):
+    raise TypeError(f'an image must be uint8 or uint16, found {image.dtype}')
+  if image.dtype == np.uint16:
+    image = np.round(image / 257).astype(np.uint8)
+  return np.broadcast_to(image, (*image.shape[:2], 3))
+
+
+def _cell_size(
+  images: list[list[np.ndarray]], cell_size: tuple[int, int] | None, scale: int | None
+) -> tuple[int, int]:
+  """Height and width of the cells, see `grid`."""
+  if cell_size is not None and scale is not None:
+    raise ValueError('give cell_size or scale, not both')
+  if min(cell_size or (1,)) < 1 or (scale is not None and scale < 1):
+    raise ValueError(f'cell_size and scale must be at least 1, found {cell_size}, {scale}')
+  if cell_size is not None:
+    return cell_size
+  height, width = np.max([image.shape[:2] for row in images for image in row], axis=0)
+  if scale is None:
+    scale = max(1, -(-MINIMUM_CELL // min(height, width)))
+  return int(height * scale), int(width * scale)
+
+
+def _fit(image: np.ndarray, height: int, width: int) -> np.ndarray:
+  """Enlarges by a whole factor or reduces so that the image fits into the cell."""
+  factor = min(height // image.shape[0], width // image.shape[1])
+  if factor >= 1:
+    return image.repeat(factor, axis=0).repeat(factor, axis=1)
+  ratio = min(height / image.shape[0], width / image.shape[1])
+  size = tuple(max(1, round(side * ratio)) for side in (image.shape[1], image.shape[0]))
+  return np.asarray(Image.fromarray(image).resize(size, Image.Resampling.LANCZOS))
+
+
+def _draw_lines(picture: Image.Image, lines: list[str], x: float, y: float, anchor: str) -> None:
+  for index, text in enumerate(lines):
+    position = (x, y + index * captions.line_height(TITLE_SIZE))
+    captions.draw_text(picture, position, text, TITLE_SIZE, anchor)

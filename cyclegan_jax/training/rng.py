@@ -1,0 +1,30 @@
+"""The random keys of a training step, the same on all devices."""
+
+import jax
+
+from cyclegan_jax.models import networks
+from cyclegan_jax.settings import Config
+
+# Random streams beside that of the initial weights.
+_DROPOUT, _POOLS = 1, 2
+# The passes of a generator in a step, which drop out different elements.
+FAKE, CYCLE, IDENTITY = 0, 1, 2
+
+
+def of_stream(seed: int, stream: int, step: jax.Array) -> jax.Array:
+  """The key of a stream of random numbers at a step."""
+  return jax.random.fold_in(jax.random.fold_in(jax.random.key(seed), stream), step)
+
+
+def pool(config: Config, domain: str, step: jax.Array) -> jax.Array:
+  """The key that draws what a discriminator's pool shows at a step."""
+  key = of_stream(config.train.seed, _POOLS, step)
+  return jax.random.fold_in(key, networks.discriminators(config.model).index(domain))
+
+
+def dropout(
+  config: Config, step: jax.Array, rows: jax.Array, generator_pass: int = FAKE
+) -> jax.Array:
+  """A key for each of these rows of the whole batch, int32 [rows], for a generator's dropout."""
+  key = jax.random.fold_in(of_stream(config.train.seed, _DROPOUT, step), generator_pass)
+  return jax.vmap(lambda row: jax.random.fold_in(key, row))(rows)

@@ -1,0 +1,183 @@
+"""FID, KID and LPIPS with small networks of random weights in files of the published layout."""
+
+import hashlib
+import socket
+
+import grain
+import numpy as np
+import pytest
+
+from cyclegan_jax import config as config_lib, normalization
+from cyclegan_jax.errors import UserError
+from cyclegan_jax.evaluation import baselines, measure
+from cyclegan_jax.metrics import distributions, perceptual
+from cyclegan_jax.reports import evaluation_files
+from tests.evaluation import test_measure_masks
+
+torch = pytest.importorskip(
+  'torch', reason='needs the extra perceptual: pip install ".[perceptual]"'
+)
+
+IR = test_measure_masks.IR
+
+
+class Inception(torch.nn.Module):
+  """Called as NVIDIA's inception-2015-12-05.pt: bytes in, 2048 features out."""
+
+  def __init__(self):
+    super().__init__()
+    self.linear = torch.nn.Linear(48, 2048)
+
+  def forward(self, images: torch.Tensor, return_features: bool = False) -> torch.Tensor:
+    x = torch.nn.functional.adaptive_avg_pool2d(images.to(torch.float32) / 255, 4)
+    features = self.linear(x.flatten(1))
+    return features if return_features else features.softmax(1)
+
+
+class Vgg(torch.nn.Module):
+  """Called as NVIDIA's vgg16.pt."""
+
+  def __init__(self):
+    super().__init__()
+    self.convolution = torch.nn.Conv2d(3, 4, 3, stride=4)
+
+  def forward(
+    self,
+    images: torch.Tensor,
+    resize_images: bool = True,
+    return_features: bool = False,
+    return_lpips: bool = False,
+  ) -> torch.Tensor:
+    assert return_lpips and not resize_images
+    return self.convolution(images.to(torch.float32) / 255).flatten(1)
+
+
+@pytest.fixture(scope='module')
+def files(tmp_path_factory):
+  """The two files, and the modules that they hold."""
+  folder = tmp_path_factory.mktemp('weights')
+  torch.manual_seed(0)
+  modules = {'inception-2015-12-05.pt': Inception(), 'vgg16.pt': Vgg()}
+  for name, module in modules.items():
+    torch.jit.script(module).save(str(folder / name))
+  torch.save(modules['vgg16.pt'].state_dict(), folder / 'weights.pth')
+  (folder / 'text.pt').write_text('hello')
+  return folder, *modules.values()
+
+
+@pytest.fixture(scope='module')
+def networks(files):
+  return perceptual.load(files[0] / 'inception-2015-12-05.pt', files[0] / 'vgg16.pt')
+
+
+@pytest.fixture(autouse=True)
+def no_network(monkeypatch):
+  """Whoever asks for an address fails the test."""
+
+  def refused(*_, **__):
+    raise AssertionError('a network call')
+
+  for name in ('getaddrinfo', 'create_connection'):
+    monkeypatch.setattr(socket, name, refused)
+  monkeypatch.setattr(socket.socket, 'connect', refused)
+
+
+def predict(batch):
+  return normalization.to_pixels(IR.normalization, batch['ir']) * 0.7 + 20.0
+
+
+def as_rgb(pixels, mask=True):
+  pixels = torch.from_numpy(np.where(mask, pixels, 0).astype(np.uint8))
+  return torch.moveaxis(pixels, 3, 1).repeat(1, 3, 1, 1)
+
+
+@pytest.mark.parametrize('masked', [False, True])
+def test_figures_equal_those_of_the_networks_outputs(files, networks, masked):
+  examples = test_measure_masks.examples(9)
+  if masked:
+    examples[3]['ir_mask'] = np.zeros_like(examples[3]['ir_mask'])
+  else:
+    for example in examples:
+      del example['ir_mask']
+  found = measure.measure(
+    {'model': predict}, grain.MapDataset.source(examples), IR, 4, print, networks
+  )['model']
+  stack = {key: np.stack([example[key] for example in examples]) for key in examples[0]}
+  truth = normalization.to_pixels(IR.normalization, stack['ir'])
+  images = [
+    as_rgb(pixels, stack.get('ir_mask', True))
+    for pixels in (truth, normalization.quantize(predict(stack), 255))
+  ]
+  _, inception, vgg = files
+  with torch.no_grad():
+    seen = [vgg(x, resize_images=False, return_lpips=True).numpy() for x in images]
+    features = [inception(x, return_features=True).numpy() for x in images]
+  expected = np.sum((seen[0] - seen[1]) ** 2, 1)
+  if masked:
+    expected[3] = np.nan
+    features = [np.delete(x, 3, 0) for x in features]
+    assert found.totals['lpips_undefined'] == 1
+  np.testing.assert_allclose(found.per_image['lpips'], expected, rtol=1e-4)
+  assert found.totals['lpips'] == pytest.approx(np.nanmean(expected), rel=1e-4)
+  assert found.totals['fid'] == pytest.approx(distributions.frechet_distance(*features), rel=1e-3)
+  mean, deviation = distributions.kernel_distance(*features)
+  assert found.totals['kid'] == pytest.approx(mean, rel=1e-2)
+  assert found.totals['kid_sd'] == pytest.approx(deviation, rel=1e-2)
+  assert found.totals['fid_images'] == 9 - masked
+
+
+def test_sixteen_bits_are_scaled_to_eight(networks):
+  pixels = np.random.default_rng(0).integers(0, 256, (2, 24, 32, 1)).astype(np.float32)
+  eight, sixteen = (networks.seen(pixels * scale, 255 * scale, None) for scale in (1, 257))
+  for name in ('inception', 'vgg'):
+    np.testing.assert_array_equal(eight[name], sixteen[name])
+
+
+def test_report_says_what_was_measured(files, networks, tmp_path):
+  data = grain.MapDataset.source(test_measure_masks.examples(5))
+  predictors = dict.fromkeys((evaluation_files.MODEL, *baselines.BASELINES), predict)
+  results = measure.measure(predictors, data, IR, 2, print, networks)
+  config = config_lib.make(dataset='osu', paired=True)
+  content = evaluation_files.result(results, config, IR, 'test', 1, networks)
+  text = evaluation_files.markdown(content)
+  for name in ('inception-2015-12-05.pt', 'vgg16.pt'):
+    assert hashlib.sha256((files[0] / name).read_bytes()).hexdigest() in text
+  for words in (
+    '| LPIPS | FID | KID |',
+    ' ± ',
+    '5 images each',
+    'subsets of 2 images',
+    'seed 0',
+    'WARNING: with fewer than 2048 images',
+    'repeated three times',
+  ):
+    assert words in text
+  assert content['versions']['torch'] == torch.__version__
+  assert {'fid', 'kid', 'kid_sd', 'lpips'} <= set(content['model'])
+  assert content['baselines']['constant']['fid'] == pytest.approx(content['model']['fid'])
+
+
+@pytest.mark.parametrize(
+  'flag, name, words',
+  [
+    ('fid_weights', 'nosuch.pt', ['no such file', 'inception-2015-12-05.pt', 'https://']),
+    ('lpips_weights', '', ['no such file', 'vgg16.pt', 'https://']),
+    ('fid_weights', 'weights.pth', ['not a TorchScript file', 'inception-2015-12-05.pt']),
+    ('lpips_weights', 'text.pt', ['not a TorchScript file', 'vgg16.pt']),
+    ('fid_weights', 'vgg16.pt', ['another network']),
+    ('lpips_weights', 'inception-2015-12-05.pt', ['another network', 'return_lpips']),
+  ],
+)
+def test_other_files_are_refused(files, flag, name, words):
+  given = {'fid_weights': None, 'lpips_weights': None, flag: files[0] / name}
+  with pytest.raises(UserError) as error:
+    perceptual.load(**given)
+  for word in (f'--{flag}=', *words):
+    assert word in str(error.value)
+
+
+def test_images_that_vgg_cannot_take_are_refused(networks):
+  perceptual.check_size(networks, (16, 20))
+  perceptual.check_size(perceptual.Perceptual(networks.inception), (12, 12))
+  with pytest.raises(UserError, match='12x20'):
+    perceptual.check_size(networks, (12, 20))

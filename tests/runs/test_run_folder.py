@@ -1,0 +1,121 @@
+"""Run folders: creation, refusal of other runs, and logs that survive a restart."""
+
+import json
+
+import pytest
+
+from cyclegan_jax import config as config_lib, normalization
+from cyclegan_jax.data.source import Dataset, Domain, Split
+from cyclegan_jax.errors import UserError
+from cyclegan_jax.runs import run_folder
+from cyclegan_jax.runs.run_folder import CsvLog
+
+
+def dataset(n=3, max_value=255.0, fingerprint='f'):
+  domains = {
+    name: Domain(name, channels, normalization.Plain(max_value))
+    for name, channels in (('rgb', 3), ('ir', 1))
+  }
+  return Dataset(
+    'x', 'x', fingerprint, domains, {'train': Split('train', [None] * n, [None] * n, True)}
+  )
+
+
+def test_same_run_is_accepted_and_free_settings_may_change(tmp_path):
+  (tmp_path / 'a' / 'b').mkdir(parents=True)
+  run_folder.create(tmp_path / 'a' / 'b', config_lib.make(epochs=2), dataset(), False)
+  run_folder.create(
+    tmp_path / 'a' / 'b',
+    config_lib.make(epochs=5, log_every=7, cache_gib=0.0, ir_range='-20:120,degC'),
+    dataset(),
+    False,
+  )
+  kept = run_folder.load_config(tmp_path / 'a' / 'b')
+  assert kept.train.epochs == 5 and kept.data.ir_range == '-20:120,degC'
+
+
+def test_other_run_is_refused_with_the_difference(tmp_path):
+  run_folder.create(tmp_path, config_lib.make(), dataset(), False)
+  before = (tmp_path / 'config.json').read_text()
+  with pytest.raises(UserError) as error:
+    run_folder.create(tmp_path, config_lib.make(batch_size=4, emsn=True), dataset(), False)
+  message = str(error.value)
+  assert '--batch_size: 16 there, 4 now' in message
+  assert '--normalization: plain there, emsn now' in message
+  assert '--overwrite' in message and '--seed' not in message
+  assert (tmp_path / 'config.json').read_text() == before
+
+
+@pytest.mark.parametrize(
+  'other', [dataset(n=4), dataset(max_value=65535.0), dataset(fingerprint='g')]
+)
+def test_other_data_are_refused(tmp_path, other):
+  run_folder.create(tmp_path, config_lib.make(), dataset(), False)
+  before = (tmp_path / 'data.json').read_text()
+  for refuse in (
+    lambda: run_folder.create(tmp_path, config_lib.make(), other, False),
+    lambda: run_folder.check_data(tmp_path, other),
+  ):
+    with pytest.raises(UserError, match='other data'):
+      refuse()
+  assert (tmp_path / 'data.json').read_text() == before
+  run_folder.check_data(tmp_path, dataset())
+
+
+def test_overwrite_removes_only_a_runs_files(tmp_path):
+  run_folder.create(tmp_path, config_lib.make(), dataset(), False)
+  (tmp_path / 'checkpoints').mkdir()
+  (tmp_path / 'metrics.csv').write_text('step\n1\n')
+  (tmp_path / 'notes.txt').write_text('mine')
+  run_folder.create(tmp_path, config_lib.make(batch_size=4), dataset(), True)
+  assert not (tmp_path / 'metrics.csv').exists() and not (tmp_path / 'checkpoints').exists()
+  assert (tmp_path / 'notes.txt').read_text() == 'mine'
+  assert run_folder.load_config(tmp_path).train.batch_size == 4
+
+
+def test_unwritable_folder_is_named(tmp_path):
+  (tmp_path / 'file').write_text('')
+  with pytest.raises(UserError, match='--workdir=.*file/run cannot be written'):
+    run_folder.check(tmp_path / 'file' / 'run', config_lib.make())
+
+
+def test_checkpoints_without_config_are_not_guessed_at(tmp_path):
+  (tmp_path / 'checkpoints').mkdir()
+  with pytest.raises(UserError, match='no config.json'):
+    run_folder.create(tmp_path, config_lib.make(), dataset(), False)
+
+
+def test_not_a_run_folder(tmp_path):
+  with pytest.raises(UserError, match='not a run folder'):
+    run_folder.load_config(tmp_path)
+
+
+@pytest.mark.parametrize('normalization', ['plain', 'emsn', 'spectral_log', 'spectral_channels'])
+def test_domains_survive(tmp_path, normalization):
+  config = config_lib.make(normalization=normalization)
+  run_folder.create(tmp_path, config, dataset(max_value=65535.0), False)
+  domains = run_folder.load_domains(tmp_path, config)
+  assert domains['ir'] == Domain('ir', 1, normalization.normalization('ir', config.data, 65535.0))
+  (tmp_path / 'data.json').write_text(json.dumps({}))
+  with pytest.raises(UserError, match='data.json'):
+    run_folder.load_domains(tmp_path, config)
+
+
+def test_csv_log_drops_rows_that_will_be_done_again(tmp_path):
+  file = tmp_path / 'metrics.csv'
+  log = CsvLog(file, 0)
+  for step in (10, 20, 30):
+    log.add({'step': step, 'loss': step / 8})
+  file.write_text(file.read_text() + '2')  # cut short by a kill, meant to be a later step
+  again = CsvLog(file, 20)
+  assert file.read_text() == 'step,loss\n10,1.25\n20,2.5\n'
+  again.add({'step': 30, 'loss': 3.75})
+  assert file.read_text() == 'step,loss\n10,1.25\n20,2.5\n30,3.75\n'
+  assert sorted(p.name for p in tmp_path.iterdir()) == ['metrics.csv']
+
+
+def test_csv_log_keeps_the_columns_that_it_finds(tmp_path):
+  file = tmp_path / 'metrics.csv'
+  file.write_text('step,loss\n10,1.25\n')
+  CsvLog(file, 10).add({'step': 20, 'loss': 2.5, 'new': 1})
+  assert file.read_text() == 'step,loss\n10,1.25\n20,2.5\n'
