@@ -70,12 +70,12 @@ def used(config: Any) -> list[Layer]:
   def forward():
     params, stats = networks.initialize(config.model, 3, 1, jax.random.key(0))
     nets = networks.build(config.model, 3, 1)
-    seen = networks.judged_channels(config.model, 3, 1)
+    seen = networks.discriminator_channels(config.model, 3, 1)
     for name, channels in {'rgb_to_ir': 3, 'ir': seen['ir']}.items():
       x = jnp.zeros((config.train.batch_size, *config.data.image_size, channels))
       nets[name](params[name], stats[name], x, training=False)
 
-  fakes = {kind: noted(kind, getattr(convolutions, kind)) for kind in ('strided', 'transposed')}
+  fakes = {kind: noted(kind, getattr(convolutions, kind)) for kind in ('udacity', 'transposed')}
   with mock.patch.multiple(layers.convolutions, **fakes):
     jax.eval_shape(forward)
   return found

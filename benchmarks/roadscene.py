@@ -4,7 +4,7 @@
 
 RoadScene's images are frames of a few drives, numbered in order of time; frames of nearby numbers
 may show the same street. Here a scene ends where at least --gap numbers are missing, and whole
-scenes go to one split: shuffled with a fixed seed, they are dealt to the splits until each has its
+scenes go to one split: shuffled with a fixed seed, they are interleave to the splits until each has its
 share of the images. Writes DIR/{rgb,ir}/SCENE/NAME.jpg, links to the originals, and train.txt,
 val.txt and test.txt, which `--dataset=folder --source_dir=DIR` finds (--split_by=list).
 """

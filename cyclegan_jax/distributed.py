@@ -16,7 +16,7 @@ import numpy as np
 
 from cyclegan_jax import fatal
 from cyclegan_jax.errors import UserError
-from cyclegan_jax.progress import Say
+from cyclegan_jax.progress import Log
 
 T = TypeVar('T')
 
@@ -205,9 +205,9 @@ def is_first() -> bool:
   return not joined() or jax.process_index() == 0
 
 
-def of_first(say: Say) -> Say:
+def on_first_process(log: Log) -> Log:
   """`say` in the first process; in others nothing is said."""
-  return say if is_first() else lambda line: None
+  return log if is_first() else lambda line: None
 
 
 def numbers() -> tuple[int, int]:
@@ -221,7 +221,7 @@ def share(items: Sequence[T]) -> Sequence[T]:
   return items[index::count] if count > 1 else items
 
 
-def dealt(parts: Sequence[Sequence[T]]) -> list[T]:
+def interleave(parts: Sequence[Sequence[T]]) -> list[T]:
   """The inverse of `share`, for the parts of all processes."""
   return [parts[i % len(parts)][i // len(parts)] for i in range(sum(map(len, parts)))]
 

@@ -7,7 +7,7 @@ from typing import TypeVar
 _SECONDS_BETWEEN_LINES = 5.0
 
 T = TypeVar('T')
-Say = Callable[[str], None]
+Log = Callable[[str], None]
 
 
 def duration(seconds: float) -> str:
@@ -20,14 +20,14 @@ def duration(seconds: float) -> str:
   return f'{seconds // 3600}h{seconds % 3600 // 60:02}m'
 
 
-def tracked(items: Iterable[T], total: int, what: str, say: Say, each: int = 1) -> Iterator[T]:
+def tracked(items: Iterable[T], total: int, what: str, log: Log, each: int = 1) -> Iterator[T]:
   """Passes items on, with a line about them now and then.
 
   Args:
     items: the work.
     total: how many images there are to do.
     what: what is being done, the start of each line.
-    say: takes each line.
+    log: takes each line.
     each: images in an item; the last item may have fewer.
   """
   begin = said = time.monotonic()
@@ -35,7 +35,7 @@ def tracked(items: Iterable[T], total: int, what: str, say: Say, each: int = 1) 
     now = time.monotonic()
     if done and now - said > _SECONDS_BETWEEN_LINES:
       said, rate = now, done * each / (now - begin)
-      say(
+      log(
         f'{what} {done * each}/{total}  {rate:.1f} images/s  '
         f'{duration((total - done * each) / rate)} left'
       )

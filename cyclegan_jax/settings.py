@@ -124,17 +124,17 @@ class ModelConfig:
     ('cyclegan', 'pix2pix'),
   )
   generator: str = option(
-    'strided',
-    'strided: 4x4 stride-2 convolutions around residual blocks (udacity); resnet: '
+    'udacity',
+    'udacity: 4x4 stride-2 convolutions around residual blocks (udacity); resnet: '
     'reflection padding, 7x7 and 3x3 convolutions (Zhu et al. 2017, after Johnson et al.); '
     'unet: U-Net with dropout (Isola et al. 2017).',
-    ('strided', 'resnet', 'unet'),
+    ('udacity', 'resnet', 'unet'),
   )
   discriminator: str = option(
-    'strided',
-    'strided: stride 2 throughout (udacity); patchgan: one more hidden layer, of '
+    'udacity',
+    'udacity: stride 2 throughout (udacity); patchgan: one more hidden layer, of '
     'stride 1 (70x70 patches with --discriminator_layers=3).',
-    ('strided', 'patchgan'),
+    ('udacity', 'patchgan'),
   )
   n_downsampling: int = option(3, 'Down- and upsampling layers of a generator.')
   n_residual_blocks: int = option(6, 'Residual blocks between them; not in a unet.')

@@ -150,7 +150,7 @@ def _validate_size(config: Config) -> None:
       f'the total stride of --n_downsampling={model.n_downsampling}.'
     )
   # PyTorch's 4x4 convolutions of stride 1 and padding 1 each take a row away.
-  last = 2 if model.discriminator == 'strided' else 3
+  last = 2 if model.discriminator == 'udacity' else 3
   smallest = max(last * 2**model.discriminator_layers, SMALLEST_IMAGE)
   if min(data.image_size) < smallest:
     raise UserError(

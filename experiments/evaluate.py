@@ -50,7 +50,7 @@ def main() -> None:
   import datasets
 
   networks = perceptual.load(common.path(_FID_WEIGHTS.value), common.path(_LPIPS_WEIGHTS.value))
-  say = distributed.of_first(print)
+  log = distributed.on_first_process(print)
   model = model_lib.load(workdir, _CHECKPOINT.value)
   distributed.agree('checkpoint', {'step': model.step})
   perceptual.check_size(networks, model.config.data.image_size)
@@ -61,10 +61,10 @@ def main() -> None:
   predict = measure.predictor(model.translators['rgb_to_ir'], model.domains['ir'])
   predictors = {
     evaluation_files.MODEL: predict,
-    **baselines.baselines(dataset, model.config.data, say),
+    **baselines.baselines(dataset, model.config.data, log),
   }
   results = measure.measure(
-    predictors, examples, model.domains['ir'], model.config.train.batch_size, say, networks
+    predictors, examples, model.domains['ir'], model.config.train.batch_size, log, networks
   )
   if not distributed.is_first():
     return

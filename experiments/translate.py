@@ -116,22 +116,22 @@ def main() -> int:
   texts = metadata.texts(model, workdir, settings.direction, settings.bits)
   # One process's word on what is missing: others may be writing it already.
   jobs = distributed.broadcast(translate.check_existing(plan.jobs, settings, texts))
-  say = distributed.of_first(print)
+  log = distributed.on_first_process(print)
   if plan.left_out:
-    say(
+    log(
       'Left out, neither images nor videos: '
       + ', '.join(f'{n} {ending}' for ending, n in sorted(plan.left_out.items()))
       + '.'
     )
   if len(jobs) < len(plan.jobs):
-    say(f'{len(plan.jobs) - len(jobs)} of {len(plan.jobs)} are there already.')
+    log(f'{len(plan.jobs) - len(jobs)} of {len(plan.jobs)} are there already.')
   if distributed.is_first():
     annotations.carry(
       _ANNOTATIONS.value, plan, [folder for folder in (output, settings.gray_control) if folder]
     )
   failures = sum(
     distributed.gather(
-      translate.translate_files(model, distributed.share(jobs), settings, texts, say)
+      translate.translate_files(model, distributed.share(jobs), settings, texts, log)
     ),
     [],
   )

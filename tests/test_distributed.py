@@ -103,5 +103,5 @@ def test_shares_are_dealt_back_in_order(monkeypatch, n):
   for index in range(3):
     monkeypatch.setattr(distributed, 'numbers', lambda index=index: (index, 3))
     parts.append(distributed.share(list(range(n))))
-  assert distributed.dealt(parts) == list(range(n))
+  assert distributed.interleave(parts) == list(range(n))
   assert max(map(len, parts)) - min(map(len, parts)) <= 1

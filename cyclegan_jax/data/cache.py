@@ -62,7 +62,7 @@ def _left_in_groups() -> list[int]:
   return left
 
 
-class Room:
+class MemoryBudget:
   """How much may still be kept. Once something does not fit nothing more is kept."""
 
   def __init__(self, size: int):
@@ -80,14 +80,14 @@ class Room:
       return not self.full
 
 
-class Kept:
+class CachedRecords:
   """The images of records, decoded when they are first asked for and kept while there is room.
 
   What did not fit is decoded each time: an epoch asks once for each record in a random order, so
   nothing is gained by giving up one for another. For use by many threads.
   """
 
-  def __init__(self, records: Records, decode: Callable[[Any], Images], room: Room):
+  def __init__(self, records: Records, decode: Callable[[Any], Images], room: MemoryBudget):
     """`decode` gives a record's images; several collections may share a `room`."""
     self._records, self._decode, self._room = records, decode, room
     self._images: dict[int, Images] = {}

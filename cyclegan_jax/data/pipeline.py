@@ -52,13 +52,13 @@ def examples(
     UserError: the split is missing, empty, or not aligned where pairs are needed.
   """
 
-  def normalize(cut):
+  def normalize(crop):
     return {
-      **cut,
-      **{name: record_images.normalized(cut, domain) for name, domain in dataset.domains.items()},
+      **crop,
+      **{name: record_images.normalized(crop, domain) for name, domain in dataset.domains.items()},
     }
 
-  return _cuts(dataset, split, config, seed, train).map(normalize)
+  return _crops(dataset, split, config, seed, train).map(normalize)
 
 
 def domain_images(dataset: Dataset, split: str, name: str, config: DataConfig) -> grain.MapDataset:
@@ -72,8 +72,10 @@ def domain_images(dataset: Dataset, split: str, name: str, config: DataConfig) -
 
   def view(record):
     image = record_images.decode(record, domain, config)
-    cut = record_images.cut(image, config.image_size, record_images.draw_cut(image, config, None))
-    return {**cut, name: record_images.normalized(cut, domain), 'id': image.id}
+    crop = record_images.crop(
+      image, config.image_size, record_images.draw_crop(image, config, None)
+    )
+    return {**crop, name: record_images.normalized(crop, domain), 'id': image.id}
 
   return grain.MapDataset.source(getattr(get_split(dataset, split), name)).map(view)
 
@@ -133,7 +135,7 @@ def batches(
     rows = {key: _stacked(cuts, key, dataset) for key in BATCH_KEYS if key in cuts[0]}
     return {key: x.reshape(devices, -1, *x.shape[1:]) for key, x in rows.items()}
 
-  cuts = _cuts(dataset, 'train', config, seed, train=True)
+  cuts = _crops(dataset, 'train', config, seed, train=True)
   part = _Part(cuts, batch_size, *process)
   rows = stream(part.batch(part.rows, drop_remainder=True, batch_fn=batch), threads)
   return grain.experimental.device_put(
@@ -170,7 +172,7 @@ def decoded_bytes(dataset: Dataset, config: DataConfig) -> int:
   total = 0
   for name, domain in dataset.domains.items():
     records = getattr(split, name)
-    height, width = record_images.resized(config) or record_images.size_before_cut(
+    height, width = record_images.resized(config) or record_images.size_before_crop(
       records[0], name, config
     )
     values = domain.channels * (1 if domain.normalization.max_value <= 255 else 2)
@@ -186,7 +188,7 @@ def check_crop(dataset: Dataset, config: DataConfig) -> None:
     collections = [('rgb', split.rgb)] if split.aligned else [('rgb', split.rgb), ('ir', split.ir)]
     for key, records in collections:
       for record in (records[i] for i in range(len(records))):
-        height, width = record_images.size_before_cut(record, key, config)
+        height, width = record_images.size_before_crop(record, key, config)
         if height < config.image_size[0] or width < config.image_size[1]:
           raise UserError(
             f'The crop is larger than the image: {record_images.record_id(record)} ({key}) is '
@@ -206,7 +208,7 @@ def _ordered(n: int, seed: int, train: bool) -> grain.MapDataset:
   return ordered.shuffle().repeat() if train else ordered
 
 
-def _cuts(
+def _crops(
   dataset: Dataset, split: str, config: DataConfig, seed: int, train: bool
 ) -> grain.MapDataset:
   """What `examples` gives before it is normalized: images as they are in the files."""
@@ -217,13 +219,13 @@ def _cuts(
       f'{dataset.name}: the RGB and IR images of split {split} are two unrelated collections; '
       'there are no pairs to train with (drop --paired) or to measure against.'
     )
-  room = cache.Room(cache.budget(config.cache_gib) if train else 0)
+  room = cache.MemoryBudget(cache.budget(config.cache_gib) if train else 0)
   # A pair's images come out of one reading of their record.
   groups = [('rgb', 'ir')] if paired else [('rgb',), ('ir',)]
   kept, orders = [], []
   for names, order_seed in zip(groups, (seed, _derived(seed, 1))):
     records = getattr(source, names[0])
-    kept.append(cache.Kept(records, _decoder(dataset, names, config), room))
+    kept.append(cache.CachedRecords(records, _decoder(dataset, names, config), room))
     orders.append(_ordered(len(records), order_seed, train))
 
   def example(places, rng=None):
@@ -249,11 +251,11 @@ def _example(
   paired: bool,
 ) -> dict:
   """One example; the images of a pair are cut alike, those of strangers by a draw each."""
-  rgb_cut = record_images.draw_cut(rgb, config, rng)
-  ir_cut = rgb_cut if paired else record_images.draw_cut(ir, config, rng)
+  rgb_cut = record_images.draw_crop(rgb, config, rng)
+  ir_cut = rgb_cut if paired else record_images.draw_crop(ir, config, rng)
   return {
-    **record_images.cut(rgb, config.image_size, rgb_cut),
-    **record_images.cut(ir, config.image_size, ir_cut),
+    **record_images.crop(rgb, config.image_size, rgb_cut),
+    **record_images.crop(ir, config.image_size, ir_cut),
     'id': rgb.id,
     'sequence': rgb.sequence,
     'ir_id': ir.id,
@@ -270,6 +272,6 @@ def _stacked(cuts: Sequence[dict], key: str, dataset: Dataset) -> np.ndarray:
   domain = dataset.domains.get(key)
   first = cuts[0][key]
   stack = np.empty((len(cuts), *first.shape), np.float32 if domain else first.dtype)
-  for row, cut in zip(stack, cuts):
-    row[...] = record_images.normalized(cut, domain) if domain else cut[key]
+  for row, crop in zip(stack, cuts):
+    row[...] = record_images.normalized(crop, domain) if domain else crop[key]
   return stack

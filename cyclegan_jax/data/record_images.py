@@ -38,7 +38,7 @@ class Image:
 
 
 # Where to cut: top, left, and whether to mirror.
-Cut = tuple[int, int, bool]
+Crop = tuple[int, int, bool]
 
 
 def decode(record: Any, domain: Domain, config: DataConfig) -> Image:
@@ -73,7 +73,7 @@ def resized(config: DataConfig) -> tuple[int, int] | None:
   return config.image_size if config.load_size == (0, 0) else config.load_size
 
 
-def size_before_cut(record: Any, key: str, config: DataConfig) -> tuple[int, int]:
+def size_before_crop(record: Any, key: str, config: DataConfig) -> tuple[int, int]:
   """Height and width that a record's image has, if not resized, before it is cut."""
   if valid := box(record, config):
     rows, columns = valid
@@ -89,7 +89,7 @@ def box(record: Any, config: DataConfig) -> tuple[slice, slice] | None:
   return masks.valid_box(record['mask'], record_id(record))
 
 
-def draw_cut(image: Image, config: DataConfig, rng: np.random.Generator | None) -> Cut:
+def draw_crop(image: Image, config: DataConfig, rng: np.random.Generator | None) -> Crop:
   """A random cut of --image_size; the center and no mirroring without a generator."""
   room = [have - want for have, want in zip(image.pixels.shape, config.image_size)]
   if rng is None:
@@ -98,7 +98,7 @@ def draw_cut(image: Image, config: DataConfig, rng: np.random.Generator | None) 
   return top, left, config.flip and bool(rng.integers(2))
 
 
-def cut(image: Image, size: tuple[int, int], where: Cut) -> dict[str, np.ndarray]:
+def crop(image: Image, size: tuple[int, int], where: Crop) -> dict[str, np.ndarray]:
   """The image under its domain's name and its mask, if any, under `name`_mask, cut to a size."""
   top, left, mirror = where
   planes = {image.name: image.pixels}

@@ -13,7 +13,7 @@ from cyclegan_jax import normalization
 from cyclegan_jax.data import images, pipeline
 from cyclegan_jax.data.source import Dataset
 from cyclegan_jax.evaluation import nearest_neighbor
-from cyclegan_jax.progress import Say, tracked
+from cyclegan_jax.progress import Log, tracked
 from cyclegan_jax.settings import DataConfig
 
 Predictor = Callable[[Mapping[str, np.ndarray]], np.ndarray]
@@ -21,13 +21,13 @@ Predictor = Callable[[Mapping[str, np.ndarray]], np.ndarray]
 BASELINES = ('mean_image', 'nearest', 'luminance', 'constant')
 
 
-def baselines(dataset: Dataset, config: DataConfig, say: Say) -> dict[str, Predictor]:
+def baselines(dataset: Dataset, config: DataConfig, log: Log) -> dict[str, Predictor]:
   """The trivial predictors; reads the training images once.
 
   Args:
     dataset: the data.
     config: how images are sized.
-    say: takes lines about the progress.
+    log: takes lines about the progress.
 
   Returns:
     `mean_image`: the pixelwise mean of the training IR images; `luminance`: Rec. 601 luma of the
@@ -36,7 +36,7 @@ def baselines(dataset: Dataset, config: DataConfig, say: Say) -> dict[str, Predi
     no pairs.
   """
   rgb, ir = dataset.domains['rgb'], dataset.domains['ir']
-  mean = _mean_image(pipeline.domain_images(dataset, 'train', 'ir', config), ir.normalization, say)
+  mean = _mean_image(pipeline.domain_images(dataset, 'train', 'ir', config), ir.normalization, log)
 
   def luminance(batch):
     pixels = rgb.normalization.inverse(batch['rgb'])
@@ -53,19 +53,19 @@ def baselines(dataset: Dataset, config: DataConfig, say: Say) -> dict[str, Predi
     'constant': repeated(np.mean(mean, (0, 1))),
   }
   if dataset.pairs('train'):
-    found['nearest'] = nearest_neighbor.nearest(dataset, config, mean, say)
+    found['nearest'] = nearest_neighbor.nearest(dataset, config, mean, log)
   else:
-    say('The training images are no pairs: no nearest training image to compare with.')
+    log('The training images are no pairs: no nearest training image to compare with.')
   return {name: found[name] for name in BASELINES if name in found}
 
 
-def _mean_image(data: grain.MapDataset, norm: normalization.Normalization, say: Say) -> np.ndarray:
+def _mean_image(data: grain.MapDataset, norm: normalization.Normalization, log: Log) -> np.ndarray:
   """Mean over the images in which a pixel is valid; where it never is, the mean of the others.
 
   Of pixel values, so that it is the same, to the bit, in every normalization.
   """
   total, count = 0.0, 0
-  for view in tracked(pipeline.stream(data), len(data), 'Averaging training images', say):
+  for view in tracked(pipeline.stream(data), len(data), 'Averaging training images', log):
     valid = view.get('ir_mask', True)
     total, count = (
       total + np.where(valid, normalization.to_pixels(norm, view['ir']), 0.0),

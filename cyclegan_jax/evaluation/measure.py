@@ -13,7 +13,7 @@ from cyclegan_jax.data.source import Domain
 from cyclegan_jax.evaluation.baselines import Predictor
 from cyclegan_jax.metrics import aggregate, image_quality, perceptual
 from cyclegan_jax.models.apply import Translator
-from cyclegan_jax.progress import Say, tracked
+from cyclegan_jax.progress import Log, tracked
 
 # The share of an image's pixels that is compared, where some are left out.
 VALID_SHARE = 'valid_share'
@@ -47,7 +47,7 @@ def measure(
   data: grain.MapDataset,
   ir: Domain,
   batch_size: int,
-  say: Say,
+  log: Log,
   networks: perceptual.Perceptual = perceptual.Perceptual(),
 ) -> dict[str, Measured]:
   """Measures predictors of IR images in one pass over aligned examples.
@@ -62,7 +62,7 @@ def measure(
     data: from `pipeline.examples(train=False)`.
     ir: the IR domain.
     batch_size: images at a time; the last batch is filled up and cut.
-    say: takes lines about the progress.
+    log: takes lines about the progress.
     networks: what FID, KID and LPIPS are measured with; by default they are not.
 
   Returns:
@@ -71,7 +71,7 @@ def measure(
   max_value = ir.normalization.max_value
   parts, size = [], min(batch_size, len(data))
   together = size * distributed.numbers()[1]
-  for batch, n in tracked(_batches(data, size), len(data), 'Measuring', say, together):
+  for batch, n in tracked(_batches(data, size), len(data), 'Measuring', log, together):
     truth = normalization.to_pixels(ir.normalization, batch['ir']).astype(np.float32)
     mask = batch.get('ir_mask')
     seen = networks.seen(truth, max_value, mask)
@@ -90,7 +90,7 @@ def measure(
       values |= _perceived(seen, sees, mask)
       part.values[name] = {key: np.asarray(value)[:n] for key, value in values.items()}
     parts.append(part)
-  parts = distributed.dealt(distributed.gather(parts))
+  parts = distributed.interleave(distributed.gather(parts))
   ids = [id_ for part in parts for id_ in part.ids]
   sequences = [sequence for part in parts for sequence in part.sequences]
   undefined = _joined([part.without for part in parts])

@@ -11,7 +11,7 @@ import numpy as np
 from cyclegan_jax import normalization
 from cyclegan_jax.data import images, pipeline
 from cyclegan_jax.data.source import Dataset, Domain
-from cyclegan_jax.progress import Say, tracked
+from cyclegan_jax.progress import Log, tracked
 from cyclegan_jax.settings import DataConfig
 
 # Side of the thumbnails that are compared.
@@ -19,7 +19,7 @@ THUMBNAIL = 16
 
 
 def nearest(
-  dataset: Dataset, config: DataConfig, mean: np.ndarray, say: Say
+  dataset: Dataset, config: DataConfig, mean: np.ndarray, log: Log
 ) -> Callable[[Mapping[str, np.ndarray]], np.ndarray]:
   """A predictor that gives the IR image of the training pair whose RGB image is nearest.
 
@@ -32,12 +32,12 @@ def nearest(
     dataset: the data; its training split is aligned.
     config: how images are sized.
     mean: [height, width, channels] IR pixel values, taken where a retrieved image has no data.
-    say: takes lines about the progress.
+    log: takes lines about the progress.
   """
   rgb, ir = dataset.domains['rgb'], dataset.domains['ir']
   data = pipeline.domain_images(dataset, 'train', 'rgb', config)
   ids, rows = [], []
-  for view in tracked(pipeline.stream(data), len(data), 'Reading training images', say):
+  for view in tracked(pipeline.stream(data), len(data), 'Reading training images', log):
     ids.append(view['id'])
     rows.append(_thumbnail(view['rgb'], rgb))
   # Around their mean the products below are small, and lose less to rounding.

@@ -14,7 +14,7 @@ from cyclegan_jax import files
 from cyclegan_jax.data import images
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.inference.inputs import Job, Plan
-from cyclegan_jax.progress import Say
+from cyclegan_jax.progress import Log
 
 _FILE_NAME = re.compile(r'("file_name"\s*:\s*)("(?:[^"\\]|\\.)*")')
 _PATH_LINE = re.compile(r'^path[ \t]*:.*$', re.MULTILINE)
@@ -22,7 +22,7 @@ _YAML = ('.yaml', '.yml')
 
 
 def carry(
-  paths: Sequence[str], plan: Plan, folders: Sequence[pathlib.Path], say: Say = print
+  paths: Sequence[str], plan: Plan, folders: Sequence[pathlib.Path], log: Log = print
 ) -> None:
   """Carries annotation files over.
 
@@ -32,7 +32,7 @@ def carry(
     plan: what is translated. Annotations in one of its inputs keep their place in it; others go
       to the top.
     folders: where the translated images are, and the gray control set.
-    say: takes each line meant for a person.
+    log: takes each line meant for a person.
 
   Raises:
     UserError: a file is missing, no annotation file, or names images that are not translated.
@@ -51,9 +51,9 @@ def carry(
         target.parent.mkdir(parents=True, exist_ok=True)
         files.write_bytes(target, content)
       if note:
-        say(note)
+        log(note)
     if len(found) > 1:
-      say(f'{len(found)} annotation files of {path} carried over.')
+      log(f'{len(found)} annotation files of {path} carried over.')
 
 
 def _files(path: pathlib.Path) -> Iterator[pathlib.Path]:

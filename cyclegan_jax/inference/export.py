@@ -22,7 +22,7 @@ from cyclegan_jax.data import images
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.inference.model import Model
 from cyclegan_jax.models import networks
-from cyclegan_jax.progress import Say
+from cyclegan_jax.progress import Log
 from cyclegan_jax.settings import flatten, PLACES
 
 # Module, and the packages that only it needs; the extra onnx brings those of onnx.
@@ -86,7 +86,7 @@ def export(
   examples: Sequence[tuple[str, np.ndarray]],
   checkpoint: str,
   overwrite: bool = False,
-  say: Say = print,
+  log: Log = print,
 ) -> Difference:
   """Writes a generator to a file, runs the file, and keeps it only if it does what the model does.
 
@@ -100,7 +100,7 @@ def export(
       channels], to compare on.
     checkpoint: what chose it, for the metadata.
     overwrite: replace a file that is there.
-    say: takes lines meant for a person.
+    log: takes lines meant for a person.
 
   Returns:
     The difference, which is within TOLERANCES.
@@ -113,7 +113,7 @@ def export(
   model.translator(direction)
   _check_depth(model)
   if model.config.model.precision != 'float32':
-    say(
+    log(
       f'This run computes in {model.config.model.precision}. The file and the model that it is '
       'compared with compute in float32, with the same weights.'
     )
@@ -137,7 +137,7 @@ def export(
         'versions': json.dumps(provenance.versions(FORMATS[format_name][1])),
       },
     )
-    say(f'Comparing the file with the model on {len(examples)} images.')
+    log(f'Comparing the file with the model on {len(examples)} images.')
     difference = compare(form.load(temporary), model, direction, limit, examples)
     found = (
       f'largest difference {difference.largest} of {limit} gray levels, '
@@ -149,7 +149,7 @@ def export(
         f'allowed is {TOLERANCES[limit]}. Please report this, with config.json of '
         'the run.'
       )
-  say(f'{output}: {output.stat().st_size / 2**20:.1f} MiB. Beside the model: {found}.')
+  log(f'{output}: {output.stat().st_size / 2**20:.1f} MiB. Beside the model: {found}.')
   return difference
 
 

@@ -111,7 +111,7 @@ def _with_constants(x: Tensor, constants: tuple[float, ...]) -> Tensor:
   return x.apply('Concat', planes, axis=1)
 
 
-def _strided(net: generators.StridedGenerator, x: Tensor) -> Tensor:
+def _udacity(net: generators.UdacityGenerator, x: Tensor) -> Tensor:
   for conv, norm in zip(net.down, net.down_norms):
     x = _active(net.activation, _layer(norm, _layer(conv, x)))
   for block in net.blocks:
@@ -147,7 +147,7 @@ def _unet(net: unet.UNetGenerator, x: Tensor) -> Tensor:
 
 
 _GENERATORS = {
-  generators.StridedGenerator: _strided,
+  generators.UdacityGenerator: _udacity,
   generators.ResnetGenerator: _resnet,
   unet.UNetGenerator: _unet,
 }

@@ -155,7 +155,7 @@ def load(workdir: str | pathlib.Path, checkpoint: str = 'best') -> Model:
     domains['ir'].channels,
     {name: domain.normalization for name, domain in domains.items()},
   )
-  params = state.best_params()
+  params = state.inference_params()
   translators = {
     name: Generator(nets[name], params[name], state.batch_stats[name])
     for name in networks.generators(config.model)

@@ -19,7 +19,7 @@ import numpy as np
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.inference import torch_weights
 from cyclegan_jax.models import networks
-from cyclegan_jax.progress import Say
+from cyclegan_jax.progress import Log
 from cyclegan_jax.settings import Config
 from cyclegan_jax.training import state as state_lib
 
@@ -29,7 +29,7 @@ _GLOBAL = re.compile(r'GLOBAL (\S+)')
 
 
 def import_state(
-  config: Config, folder: pathlib.Path, a_is: str, epoch: str, say: Say = print
+  config: Config, folder: pathlib.Path, a_is: str, epoch: str, log: Log = print
 ) -> state_lib.TrainState:
   """A run's state before its first step, with the weights of a folder of PyTorch checkpoints.
 
@@ -40,7 +40,7 @@ def import_state(
     folder: with the files.
     a_is: what their domain A or X is, 'rgb' or 'ir'.
     epoch: of the files, where their names have one; '' for the only or the latest one.
-    say: takes each line meant for a person.
+    log: takes each line meant for a person.
 
   Raises:
     UserError: a generator is missing, or a file cannot be read or does not fit the networks.
@@ -50,19 +50,19 @@ def import_state(
     if file.exists():
       loaded = torch_weights.from_torch(config, name, read(file), str(file))
       params[name], batch_stats[name] = jax.tree.map(jnp.asarray, loaded)
-      say(f'{_describe(config, name)}: {file}')
+      log(f'{_describe(config, name)}: {file}')
     else:
-      say(
+      log(
         f'{_describe(config, name)}: no {file.name}, so it keeps its initial weights. That is '
         'enough to evaluate and translate; training would begin with a judge that knows nothing.'
       )
   state = jax.jit(state_lib.initialize, static_argnums=0)(config)
-  average = state_lib.select(params, tuple(state.average))
+  ema = state_lib.select(params, tuple(state.ema))
   return dataclasses.replace(
     state,
     params={**state.params, **params},
     batch_stats={**state.batch_stats, **batch_stats},
-    average=jax.tree.map(jnp.copy, average),
+    ema=jax.tree.map(jnp.copy, ema),
   )
 
 
@@ -77,7 +77,7 @@ def find(config: Config, folder: pathlib.Path, a_is: str, epoch: str) -> dict[st
       f'--checkpoint_dir={folder} is not a folder. Give the one with the PyTorch files.'
     )
   stems = _stems(config, a_is)
-  if config.model.method != 'pix2pix' and config.model.generator == 'strided':
+  if config.model.method != 'pix2pix' and config.model.generator == 'udacity':
     if epoch:
       raise UserError(f'--epoch={epoch}: the names of udacity files have no epoch. Leave it out.')
     files = {name: folder / f'{stem}.pkl' for name, stem in stems.items()}
@@ -144,7 +144,7 @@ def _stems(config: Config, a_is: str) -> dict[str, str]:
       )
     return {'rgb_to_ir': 'G', 'ir': 'D'}
   a, b = a_is, {'rgb': 'ir', 'ir': 'rgb'}[a_is]
-  if config.model.generator == 'strided':
+  if config.model.generator == 'udacity':
     return {f'{a}_to_{b}': 'G_XtoY', f'{b}_to_{a}': 'G_YtoX', a: 'D_X', b: 'D_Y'}
   # There D_A judges what G_A makes, images of B.
   return {f'{a}_to_{b}': 'G_A', f'{b}_to_{a}': 'G_B', b: 'D_A', a: 'D_B'}

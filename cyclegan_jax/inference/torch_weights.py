@@ -1,7 +1,7 @@
 """Weights of the published PyTorch networks as ours, and back.
 
 Three layouts of a state_dict, by the names of its arrays:
-  udacity: github.com/udacity/deep-learning-v2-pytorch, cycle-gan/, our `strided` networks
+  udacity: github.com/udacity/deep-learning-v2-pytorch, cycle-gan/, our `udacity` networks
   junyanz: github.com/junyanz/pytorch-CycleGAN-and-pix2pix, our `resnet`, `unet` and `patchgan`
 
 Kernels of both kinds of convolution change their axes in the same way. An ordinary one is [out, in,
@@ -217,7 +217,7 @@ def _unet(model: ModelConfig) -> Iterator[tuple[str, Path]]:
 
 
 _LAYOUTS = {
-  'strided': _strided_generator,
+  'udacity': _strided_generator,
   'resnet': _resnet_generator,
   'unet': _unet,
   'strided judge': _strided_discriminator,
@@ -316,7 +316,7 @@ def _read_generator(config: Config, name: str, kernels: _Kernels) -> Iterator[_S
   residual = {**common, 'n_residual_blocks': in_blocks // 2, 'dropout': 0.0}
   yield (
     {source: first[1], target: last[1]},
-    {**residual, 'generator': 'strided', 'n_downsampling': levels},
+    {**residual, 'generator': 'udacity', 'n_downsampling': levels},
   )
   yield (
     {source: first[1], target: last[0]},
@@ -331,7 +331,7 @@ def _read_generator(config: Config, name: str, kernels: _Kernels) -> Iterator[_S
 def _read_discriminator(config: Config, name: str, kernels: _Kernels) -> Iterator[_Settings]:
   width, seen = next(iter(kernels.values()))[:2]
   condition = config.data.rgb_channels if config.model.method == 'pix2pix' else 0
-  for kind, others in (('strided', 1), ('patchgan', 2)):
+  for kind, others in (('udacity', 1), ('patchgan', 2)):
     yield (
       {f'{name}_channels': seen - condition},
       {

@@ -14,7 +14,7 @@ from cyclegan_jax.inference import metadata, outputs, video
 from cyclegan_jax.inference.inputs import Job
 from cyclegan_jax.inference.model import Model
 from cyclegan_jax.inference.outputs import Settings
-from cyclegan_jax.progress import duration, Say, tracked
+from cyclegan_jax.progress import duration, Log, tracked
 
 # A batch has so many pixels on each device, and at most so many images.
 _BATCH_PIXELS = 2**20
@@ -55,7 +55,7 @@ def check_existing(jobs: Sequence[Job], settings: Settings, texts: Mapping[str, 
 
 
 def translate_files(
-  model: Model, jobs: Sequence[Job], settings: Settings, texts: Mapping[str, str], say: Say = print
+  model: Model, jobs: Sequence[Job], settings: Settings, texts: Mapping[str, str], log: Log = print
 ) -> list[str]:
   """Translates files; those that cannot be read are left out and reported.
 
@@ -64,7 +64,7 @@ def translate_files(
     jobs: what to translate, see `inputs.plan` and `check_existing`.
     settings: how.
     texts: metadata of the results.
-    say: takes each line meant for a person.
+    log: takes each line meant for a person.
 
   Returns:
     One message per file that could not be translated, in order.
@@ -74,17 +74,17 @@ def translate_files(
   """
   stills = [job for job in jobs if not job.is_video]
   begin = time.monotonic()
-  failures = _Stills(model, settings, texts, say).run(stills)
+  failures = _Stills(model, settings, texts, log).run(stills)
   seconds = time.monotonic() - begin
   if stills:
-    say(
+    log(
       f'Translated {len(stills) - len(failures)} of {len(stills)} images in '
       f'{duration(seconds)}, {len(stills) / seconds:.1f} images/s.'
     )
   for job in jobs:
     if job.is_video:
       try:
-        video.translate_file(model, job, settings, texts, say)
+        video.translate_file(model, job, settings, texts, log)
       except UserError as error:
         failures.append(str(error))
       except OSError as error:
@@ -95,8 +95,8 @@ def translate_files(
 class _Stills:
   """Images on their way: read ahead, collected to batches of one size, translated, written."""
 
-  def __init__(self, model: Model, settings: Settings, texts: Mapping[str, str], say: Say):
-    self._model, self._settings, self._texts, self._say = model, settings, texts, say
+  def __init__(self, model: Model, settings: Settings, texts: Mapping[str, str], log: Log):
+    self._model, self._settings, self._texts, self._say = model, settings, texts, log
     self._waiting: dict[tuple, list[tuple[Job, np.ndarray]]] = {}
     self._failures: list[str] = []
     self._writing: collections.deque = collections.deque()

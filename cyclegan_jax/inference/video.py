@@ -23,7 +23,7 @@ from cyclegan_jax.inference import outputs
 from cyclegan_jax.inference.inputs import Job
 from cyclegan_jax.inference.model import Model
 from cyclegan_jax.inference.outputs import Settings
-from cyclegan_jax.progress import duration, Say, tracked
+from cyclegan_jax.progress import duration, Log, tracked
 
 # Frames of a batch have at most so many pixels, unless one alone has more.
 _BATCH_PIXELS = 2**20
@@ -40,7 +40,7 @@ _MICROSECONDS = 10**6
 
 
 def translate_file(
-  model: Model, job: Job, settings: Settings, texts: Mapping[str, str], say: Say = print
+  model: Model, job: Job, settings: Settings, texts: Mapping[str, str], log: Log = print
 ) -> None:
   """Translates a video; a result is there whole or not at all.
 
@@ -49,7 +49,7 @@ def translate_file(
     job: the video and what it becomes.
     settings: how.
     texts: metadata of the result.
-    say: takes each line meant for a person.
+    log: takes each line meant for a person.
 
   Raises:
     UserError: PyAV is not installed, or the video is damaged, cut off or no video.
@@ -64,7 +64,7 @@ def translate_file(
       kind: stack.enter_context(_written(target, source.rate, kind, texts))
       for kind, target in settings.targets(job).items()
     }
-    frames = tracked(source.frames(), source.expected, f'Translating {job.source.name}', say)
+    frames = tracked(source.frames(), source.expected, f'Translating {job.source.name}', log)
     while batch := list(itertools.islice(frames, source.batch)):
       pixels = [
         outputs.prepared(model, frame.pixels, settings, f'{job.source}, frame {n + i}')
@@ -82,7 +82,7 @@ def translate_file(
           writer.add(contents[kind](), frame)
     source.check_complete(n)
   seconds = time.monotonic() - begin
-  say(f'Translated {n} frames of {job.source} in {duration(seconds)}, {n / seconds:.1f} frames/s.')
+  log(f'Translated {n} frames of {job.source} in {duration(seconds)}, {n / seconds:.1f} frames/s.')
 
 
 def read_texts(path: pathlib.Path) -> dict[str, str]:

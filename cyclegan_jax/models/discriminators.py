@@ -13,7 +13,7 @@ _WIDEST = 8
 class PatchDiscriminator(nnx.Module):
   """4x4 convolutions of stride 2, for a patchgan one more of stride 1, then one to raw scores.
 
-  'strided' with 4 layers of stride 2 is the discriminator of the paper's reference [1]: 2,765,568
+  'udacity' with 4 layers of stride 2 is the discriminator of the paper's reference [1]: 2,765,568
   parameters for 3 channels, 128x128 in, 7x7 out. 'patchgan' with 3 is the 70x70 PatchGAN of Isola
   et al. 2017 and Zhu et al. 2017: 2,764,737 with instance norm, 256x256 in, 30x30 out.
   """

@@ -35,7 +35,7 @@ class ResidualBlock(nnx.Module):
     return x + self.norm2(self.conv2(y))
 
 
-class StridedGenerator(nnx.Module):
+class UdacityGenerator(nnx.Module):
   """4x4 convolutions of stride 2, residual blocks, 4x4 transposed convolutions, tanh.
 
   With the defaults of `ModelConfig` it is the generator of the paper's reference [1]:
@@ -133,4 +133,4 @@ class ResnetGenerator(nnx.Module):
     return jnp.tanh(self.last(x).astype(dtype))
 
 
-GENERATORS = {'strided': StridedGenerator, 'resnet': ResnetGenerator, 'unet': UNetGenerator}
+GENERATORS = {'udacity': UdacityGenerator, 'resnet': ResnetGenerator, 'unet': UNetGenerator}

@@ -85,7 +85,9 @@ def discriminators(config: ModelConfig) -> tuple[str, ...]:
   return _NAMES[config.method][1]
 
 
-def judged_channels(config: ModelConfig, rgb_channels: int, ir_channels: int) -> dict[str, int]:
+def discriminator_channels(
+  config: ModelConfig, rgb_channels: int, ir_channels: int
+) -> dict[str, int]:
   """Channels of each discriminator's input: for pix2pix the RGB image before the judged one."""
   channels = {'rgb': rgb_channels, 'ir': ir_channels}
   condition = rgb_channels if config.method == 'pix2pix' else 0
@@ -154,6 +156,6 @@ def _modules(
     source, target = name.split('_to_')
     seen = channels[source] + len(norms[source].constants)
     modules[name] = lambda rngs, a=seen, b=channels[target]: generator(config, a, b, rngs)
-  for name, seen in judged_channels(config, rgb_channels, ir_channels).items():
+  for name, seen in discriminator_channels(config, rgb_channels, ir_channels).items():
     modules[name] = lambda rngs, seen=seen: PatchDiscriminator(config, seen, rngs)
   return modules

@@ -66,13 +66,13 @@ _MOST_ROWS = 500  # Of the page's table; the CSV file has all.
 
 
 def check(
-  dataset: Dataset, say: Callable[[str], None], thresholds: Thresholds = Thresholds()
+  dataset: Dataset, log: Callable[[str], None], thresholds: Thresholds = Thresholds()
 ) -> list[Pair]:
   """All pairs of all splits, the most suspicious first: by worst flag, then by shift.
 
   Args:
     dataset: its splits are aligned.
-    say: takes progress lines.
+    log: takes progress lines.
     thresholds: when a pair is flagged.
 
   Raises:
@@ -88,7 +88,7 @@ def check(
   if not places:
     raise UserError(f'{dataset.name} has no pairs to check.')
   pairs, digests = [], []
-  for name, index in progress.tracked(places, len(places), 'checking pairs', say):
+  for name, index in progress.tracked(places, len(places), 'checking pairs', log):
     identity, rgb, ir = read_pair(dataset, name, index)
     pairs.append(check_pair(rgb, ir, identity, name, index, thresholds))
     digests.append(

@@ -21,7 +21,7 @@ from orbax.checkpoint import checkpoint_managers
 
 from cyclegan_jax import distributed
 from cyclegan_jax.errors import UserError
-from cyclegan_jax.progress import Say
+from cyclegan_jax.progress import Log
 from cyclegan_jax.settings import Config
 from cyclegan_jax.training import grain_checkpoint, state as state_lib
 from cyclegan_jax.training.state import TrainState
@@ -147,12 +147,12 @@ class Checkpoints:
         ),
       )
 
-  def restore_latest(self, iterator: grain.DatasetIterator, say: Say) -> tuple[TrainState, Rows]:
+  def restore_latest(self, iterator: grain.DatasetIterator, log: Log) -> tuple[TrainState, Rows]:
     """The newest state that is whole; damaged newer ones are moved out of the way.
 
     Args:
       iterator: is set to its place.
-      say: takes a warning about each damaged checkpoint.
+      log: takes a warning about each damaged checkpoint.
 
     Returns:
       The state, and the terms of steps that are not in metrics.csv yet.
@@ -169,7 +169,7 @@ class Checkpoints:
         aside.parent.mkdir(exist_ok=True)
         shutil.move(self._folder / str(step), aside)
         self._manager.reload()
-        say(f'Warning: {error}\nIt was moved to {aside}; the checkpoint before it is used.')
+        log(f'Warning: {error}\nIt was moved to {aside}; the checkpoint before it is used.')
     raise UserError(f'No checkpoint in {self._folder} can be read. Start anew with --overwrite.')
 
   def restore(self, step: int) -> TrainState:

@@ -23,7 +23,7 @@ from cyclegan_jax.data.source import Dataset
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.evaluation import measure
 from cyclegan_jax.models import apply, networks
-from cyclegan_jax.progress import duration, Say
+from cyclegan_jax.progress import duration, Log
 from cyclegan_jax.reports import run_page, sample_grid
 from cyclegan_jax.runs import lock, run_folder
 from cyclegan_jax.settings import Config
@@ -51,7 +51,7 @@ def train(
   workdir: pathlib.Path,
   *,
   overwrite: bool = False,
-  say: Say = print,
+  log: Log = print,
 ) -> int:
   """Trains, resuming from the newest checkpoint in `workdir` if there is one.
 
@@ -60,7 +60,7 @@ def train(
     dataset: its prepared data.
     workdir: the run folder, see runs/run_folder.py for what is written there.
     overwrite: delete an earlier run in the folder first.
-    say: takes each line meant for a person.
+    log: takes each line meant for a person.
 
   Returns:
     0, or the number of the signal (SIGINT, SIGTERM) that ended it early, everything saved.
@@ -71,14 +71,14 @@ def train(
   """
   check(config, workdir, overwrite=overwrite)
   parallel.check_alike(config, dataset)
-  say = distributed.of_first(say)
+  log = distributed.on_first_process(log)
   with contextlib.ExitStack() as stack:
     steps_per_epoch, checkpoints = _steps_per_epoch(config, dataset), None
     if distributed.is_first():
       stack.enter_context(_owned(config, dataset, workdir, overwrite))
       checkpoints = stack.enter_context(Checkpoints(workdir / run_folder.CHECKPOINTS, config))
-    run = _Run(config, dataset, workdir, checkpoints, say, steps_per_epoch)
-    say(run_summary.text(config, dataset, run.state, run.total, steps_per_epoch, workdir))
+    run = _Run(config, dataset, workdir, checkpoints, log, steps_per_epoch)
+    log(run_summary.text(config, dataset, run.state, run.total, steps_per_epoch, workdir))
     return run.go()
 
 
@@ -165,7 +165,7 @@ class _Run:
   dataset: Dataset
   workdir: pathlib.Path
   checkpoints: Checkpoints | None
-  say: Say
+  log: Log
   steps_per_epoch: int
 
   def __post_init__(self):
@@ -191,7 +191,7 @@ class _Run:
   def _restored_or_new(self) -> tuple[Any, int]:
     state, self.rows = None, ()
     if self.checkpoints and self.checkpoints.latest_step() is not None:
-      state, self.rows = self.checkpoints.restore_latest(self.iterator, self.say)
+      state, self.rows = self.checkpoints.restore_latest(self.iterator, self.log)
     elif self.checkpoints:
       state = jax.jit(state_lib.initialize, static_argnums=0)(self.config)
     if distributed.joined():
@@ -204,7 +204,7 @@ class _Run:
   def go(self) -> int:
     """Steps until the end, or until a signal, whose number it returns."""
     if self.step >= self.total:
-      self.say(f'This run is complete: {self.step} steps. Raise --epochs or --steps to go on.')
+      self.log(f'This run is complete: {self.step} steps. Raise --epochs or --steps to go on.')
       return 0
     compiled = self._compile()
     self.progress = Progress(self.step, self.total, self.config.train.batch_size, self.rows)
@@ -214,12 +214,12 @@ class _Run:
     if self.tensorboard:
       self.tensorboard.close()
     if stop:
-      self.say(
+      self.log(
         f'Stopped by signal {stop} after step {self.step}, which is saved: the same command '
         'resumes there.'
       )
     else:
-      self.say(
+      self.log(
         f'Trained {self.total} steps in {duration(time.monotonic() - begin)}. '
         f'Next: python -m experiments.evaluate --workdir={self.workdir}'
       )
@@ -275,25 +275,25 @@ class _Run:
     if memory:
       used = memory.argument_size_in_bytes + memory.temp_size_in_bytes
       line += f'; it needs about {used / 2**20:.0f} MiB on each device'
-    self.say(line + '.')
+    self.log(line + '.')
     return step
 
   def _log(self, write: bool) -> None:
     epoch = self.step / self.steps_per_epoch
     row = self.progress.mean(restart=write)
-    self.say(self.progress.line(epoch, self.total / self.steps_per_epoch, row))
+    self.log(self.progress.line(epoch, self.total / self.steps_per_epoch, row))
     if write and distributed.is_first():
       self.metrics.add({'step': self.step, 'epoch': round(epoch, 4), **row})
       self._to_tensorboard('train', row)
       for warning in diagnostics.warnings(row, self.config.train.batch_size):
-        self.say(warning)
+        self.log(warning)
 
   def _checkpoint(self, validate: bool) -> None:
     """Starts saving; before that perhaps validates and draws sample images."""
     state = parallel.unreplicate(self.state)
     figures = None
     if validate:
-      translators = apply.translators(self.nets, state.best_params(), state.batch_stats)
+      translators = apply.translators(self.nets, state.inference_params(), state.batch_stats)
       if self.dataset.pairs('validation'):
         figures = self._validate(translators)
     if self.checkpoints:
@@ -313,12 +313,12 @@ class _Run:
     data = pipeline.examples(self.dataset, 'validation', self.config.data)
     predict = measure.predictor(translators['rgb_to_ir'], self.dataset.domains['ir'])
     totals = measure.measure(
-      {'model': predict}, data, self.dataset.domains['ir'], self.config.train.batch_size, self.say
+      {'model': predict}, data, self.dataset.domains['ir'], self.config.train.batch_size, self.log
     )['model'].totals
     if distributed.is_first():
       self.validation.add({'step': self.step, **totals})
     self._to_tensorboard('validation', totals)
-    self.say(
+    self.log(
       'validation  '
       + '  '.join(f'{name} {totals[name]:.4g}' for name in ('psnr', 'ssim', 'uqi', 'rmse'))
     )

@@ -31,12 +31,12 @@ class TrainState:
   params: dict[str, Any]
   batch_stats: dict[str, Any]
   opt_state: dict[str, optax.OptState]
-  average: dict[str, Any]
+  ema: dict[str, Any]
   pools: dict[str, image_pool.Pool]
 
-  def best_params(self) -> dict[str, Any]:
+  def inference_params(self) -> dict[str, Any]:
     """The parameters to translate with: the moving averages where there are any."""
-    return {**self.params, **self.average}
+    return {**self.params, **self.ema}
 
 
 def optimizer(config: TrainConfig, steps_per_epoch: int) -> optax.GradientTransformation:
@@ -75,7 +75,7 @@ def initialize(config: Config) -> TrainState:
   adam = optimizer(train, steps_per_epoch=1)
   pools = {}
   if train.pool_size:
-    channels = networks.judged_channels(model, data.rgb_channels, data.ir_channels)
+    channels = networks.discriminator_channels(model, data.rgb_channels, data.ir_channels)
     pools = {
       name: image_pool.empty(train.pool_size, (*data.image_size, channels[name]))
       for name in discriminators
@@ -88,7 +88,7 @@ def initialize(config: Config) -> TrainState:
       'generators': adam.init(select(params, generators)),
       'discriminators': adam.init(select(params, discriminators)),
     },
-    average=jax.tree.map(jnp.copy, select(params, generators)) if train.ema_decay else {},
+    ema=jax.tree.map(jnp.copy, select(params, generators)) if train.ema_decay else {},
     pools=pools,
   )
 

@@ -80,7 +80,7 @@ def train_step(
     params={**after.params, **generators},
     batch_stats=batch_stats,
     opt_state={**after.opt_state, 'generators': opt_state},
-    average=_moved_average(state, generators, config.train.ema_decay),
+    ema=_moved_average(state, generators, config.train.ema_decay),
   )
   return new_state, _mean_over_devices(terms)
 
@@ -206,7 +206,5 @@ def _moved_average(state: TrainState, generators: Any, decay: float) -> Any:
   """The moving averages a step on; short memory at first, so that initial weights fade soon."""
   decay = jnp.minimum(decay, (1 + state.step) / (10 + state.step))
   return jax.tree.map(
-    lambda old, new: decay * old + (1 - decay) * new,
-    state.average,
-    generators if state.average else {},
+    lambda old, new: decay * old + (1 - decay) * new, state.ema, generators if state.ema else {}
   )

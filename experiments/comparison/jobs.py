@@ -16,7 +16,7 @@ import sys
 import time
 
 from cyclegan_jax.comparison import runs
-from cyclegan_jax.progress import duration, Say
+from cyclegan_jax.progress import duration, Log
 from cyclegan_jax.settings import Config
 from cyclegan_jax.training import interruption
 from experiments.comparison.plan import Plan, RUNS
@@ -167,7 +167,7 @@ class _Running:
 
 
 def run(
-  jobs: Sequence[Job], workers: int, say: Say, gpus: Sequence[str] | None = None
+  jobs: Sequence[Job], workers: int, log: Log, gpus: Sequence[str] | None = None
 ) -> tuple[list[Job], int]:
   """Runs jobs, several at once; those that are complete are skipped.
 
@@ -177,7 +177,7 @@ def run(
     jobs: in the order in which they start.
     workers: how many run at once. One has the whole machine; several share its GPUs out among
       them, and its cores.
-    say: takes a line when a job starts or ends.
+    log: takes a line when a job starts or ends.
     gpus: names for CUDA_VISIBLE_DEVICES; by default those that are visible.
 
   Returns:
@@ -185,7 +185,7 @@ def run(
   """
   waiting = [job for job in jobs if not job.is_complete()]
   done, total = len(jobs) - len(waiting), len(jobs)
-  say(f'{total} jobs, {done} of them done already, {workers} at a time.')
+  log(f'{total} jobs, {done} of them done already, {workers} at a time.')
   places = list(_places(workers, visible_gpus() if gpus is None else gpus))
   free, running, failed, seconds, told = list(range(workers)), [], [], [], False
   with interruption.deferred() as signaled:
@@ -193,11 +193,11 @@ def run(
       while running or (waiting and not signaled()):
         while free and waiting and not signaled():
           job, worker = waiting.pop(0), free.pop(0)
-          say(f'started job {job.number}: {job.name}; {job.log}')
+          log(f'started job {job.number}: {job.name}; {job.log}')
           running.append(_Running(job, worker, *places[worker]))
         if signaled() and not told:
           told = True
-          say(f'signal {signaled()}: training saves what it has done and ends.')
+          log(f'signal {signaled()}: training saves what it has done and ends.')
           for one in running:
             one.interrupt()
         time.sleep(_SECONDS_BETWEEN_LOOKS)
@@ -212,14 +212,14 @@ def run(
             continue
           if status or not one.job.is_complete():
             failed.append(one.job)
-            say(
+            log(
               f'FAILED, exit status {status}: {one.job.name} after {duration(taken)}; {one.job.log}'
             )
             continue
           done += 1
           seconds.append(taken)
           left = (len(waiting) + len(running)) * sum(seconds) / len(seconds) / workers
-          say(f'{done}/{total} done: {one.job.name} in {duration(taken)}; {duration(left)} left')
+          log(f'{done}/{total} done: {one.job.name} in {duration(taken)}; {duration(left)} left')
     except KeyboardInterrupt:
       # The second Ctrl-C: the children end at once too.
       for one in running:

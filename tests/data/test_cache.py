@@ -137,12 +137,12 @@ def test_without_memory_everything_is_decoded_each_epoch(decoded):
 def test_what_fits_is_kept_and_the_rest_decoded_each_time(decoded):
   data = dataset()
   size = pipeline.decoded_bytes(data, CONFIG) // N
-  kept = cache.Kept(
+  kept = cache.CachedRecords(
     data.splits['train'].rgb,
     lambda record: tuple(
       record_images.decode(record, domain, CONFIG) for domain in data.domains.values()
     ),
-    cache.Room(5 * size + size // 2),
+    cache.MemoryBudget(5 * size + size // 2),
   )
   for _ in range(3):
     for i in range(N):
@@ -157,10 +157,10 @@ def test_kept_images_are_shared_read_only_and_own_their_memory():
     DataConfig(resize='none', image_size=(16, 20)),
     DataConfig(mask='crop', resize='none', image_size=(16, 8)),
   ):
-    kept = cache.Kept(
+    kept = cache.CachedRecords(
       data.splits['train'].ir,
       lambda record, config=config: (record_images.decode(record, data.domains['ir'], config),),
-      cache.Room(2**20),
+      cache.MemoryBudget(2**20),
     )
     (image,) = kept[0]
     assert kept[0][0] is image and image.id.endswith('/0') and image.sequence == 's'
@@ -180,17 +180,17 @@ def test_many_threads_that_ask_for_one_record_decode_it_once():
     time.sleep(0.02)
     return (record_images.Image('ir', np.zeros((2, 2, 1), np.uint8), None, 'x', 'x'),)
 
-  kept = cache.Kept(['record'], decode, cache.Room(4))
+  kept = cache.CachedRecords(['record'], decode, cache.MemoryBudget(4))
   with futures.ThreadPoolExecutor(16) as pool:
     found = list(pool.map(lambda _: kept[0], range(64)))
   assert calls == ['record'] and all(item is found[0] for item in found)
 
 
 def test_room_is_closed_by_the_first_that_does_not_fit():
-  room = cache.Room(10)
+  room = cache.MemoryBudget(10)
   assert room.take(6) and not room.full
   assert not room.take(5) and room.full and not room.take(1)
-  assert cache.Room(0).full
+  assert cache.MemoryBudget(0).full
 
 
 def test_resumes_with_another_memory():

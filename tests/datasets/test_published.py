@@ -116,7 +116,7 @@ def test_two_steps_and_an_evaluation(name, options, sources, data_dir, tmp_path)
   config = tiny(name, sources, data_dir, **options)
   dataset = datasets.open_dataset(config.data)
   said = []
-  assert loop.train(config, dataset, tmp_path, say=said.append) == 0
+  assert loop.train(config, dataset, tmp_path, log=said.append) == 0
   said = '\n'.join(said)
   for words in ('Split by', 'train', 'Leak check: ', 'test: the nearest training frame is'):
     assert words in said

@@ -102,7 +102,7 @@ def test_export_writes_and_reports(form, tmp_path):
     form,
     output,
     bits=8,
-    say=said.append,
+    log=said.append,
     examples=[('a', picture(40, 60)), ('b', picture(24, 80, dtype=np.uint16))],
     checkpoint='best',
   )
@@ -136,7 +136,7 @@ def test_a_file_that_differs_is_not_kept(tmp_path, monkeypatch):
       'stablehlo',
       output,
       bits=0,
-      say=lambda line: None,
+      log=lambda line: None,
       examples=[('a', picture(20, 20))],
       checkpoint='best',
       overwrite=True,

@@ -79,13 +79,11 @@ def test_all_files_of_a_preset(tmp_path, preset, ir_channels):
     jax.tree.map(np.array_equal, state.opt_state, fresh.opt_state)
   )
   assert jax.tree.all(
-    jax.tree.map(
-      np.array_equal, state.average, {name: state.params[name] for name in state.average}
-    )
+    jax.tree.map(np.array_equal, state.ema, {name: state.params[name] for name in state.ema})
   )
   image = both.batches(config, 1)[0]['rgb'].astype(np.float32)
   ours = networks.build(config.model, 3, ir_channels)['rgb_to_ir']
-  y = apply.translate(ours, state.average['rgb_to_ir'], state.batch_stats['rgb_to_ir'], image)
+  y = apply.translate(ours, state.ema['rgb_to_ir'], state.batch_stats['rgb_to_ir'], image)
   with torch.no_grad():
     want = nets['rgb_to_ir'].eval()(both.to_torch(image, torch.float32))
   np.testing.assert_allclose(y, want.numpy().transpose(0, 2, 3, 1), atol=1e-4)
@@ -254,7 +252,7 @@ def test_files_of_another_kind(tmp_path):
   save(tmp_path, tiny('cyclegan'))
   udacity = torch_networks.UdacityGenerator(3, 1, width=8, blocks=1, depth=2)
   torch.save(udacity.state_dict(), tmp_path / 'latest_net_G_A.pth')
-  with pytest.raises(UserError, match='--generator=strided --base_width=8 --norm=batch'):
+  with pytest.raises(UserError, match='--generator=udacity --base_width=8 --norm=batch'):
     import_(config, tmp_path)
   torch.save(torch.nn.Linear(2, 2).state_dict(), tmp_path / 'latest_net_G_A.pth')
   with pytest.raises(UserError, match='is missing.*another kind of network'):

@@ -63,7 +63,7 @@ def test_parameter_counts(preset, ir_channels, counts):
 def test_score_maps(preset, size, scores):
   config, (params, stats) = abstract(preset, 3)
   nets = networks.build(config.model, 3, 3)
-  channels = networks.judged_channels(config.model, 3, 3)['ir']
+  channels = networks.discriminator_channels(config.model, 3, 3)['ir']
   map_, _ = jax.eval_shape(
     lambda p, s, x: nets['ir'](p, s, x, training=False),
     params['ir'],

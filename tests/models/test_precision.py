@@ -25,7 +25,7 @@ TOLERANCE = 0.05
 
 def made(preset, precision):
   config = config_lib.make(preset, dataset='none', precision=precision, **SMALL).model
-  channels = {'rgb_to_ir': 3, **networks.judged_channels(config, 3, 1)}
+  channels = {'rgb_to_ir': 3, **networks.discriminator_channels(config, 3, 1)}
   return (
     networks.build(config, 3, 1),
     *networks.initialize(config, 3, 1, jax.random.key(0)),

@@ -59,13 +59,13 @@ def torch_nets(config: Config, *, plain: bool = False) -> dict[str, torch.nn.Mod
   """
   model, data = config.model, config.data
   channels = {'rgb': data.rgb_channels, 'ir': data.ir_channels}
-  judged = networks.judged_channels(model, *channels.values())
+  judged = networks.discriminator_channels(model, *channels.values())
   width, depth, blocks = model.base_width, model.n_downsampling, model.n_residual_blocks
   nets = {}
   for name in networks.generators(model):
     ends = [channels[domain] for domain in name.split('_to_')]
     nets[name] = {
-      'strided': lambda: torch_networks.UdacityGenerator(
+      'udacity': lambda: torch_networks.UdacityGenerator(
         *ends, width=width, blocks=blocks, depth=depth
       ),
       'resnet': lambda: torch_networks.ResnetGenerator(
@@ -77,7 +77,7 @@ def torch_nets(config: Config, *, plain: bool = False) -> dict[str, torch.nn.Mod
   for name, seen in judged.items():
     nets[name] = (
       torch_networks.UdacityDiscriminator(seen, **of_judge)
-      if model.discriminator == 'strided'
+      if model.discriminator == 'udacity'
       else torch_networks.PatchDiscriminator(seen, norm=model.norm, **of_judge)
     )
   init = (
@@ -118,12 +118,7 @@ def state_of(config: Config, nets: dict[str, torch.nn.Module]) -> state_lib.Trai
   fresh = state_lib.initialize(config)
   moments = jax.tree.map(lambda x: x.astype(dtype) if x.dtype == np.float32 else x, fresh.opt_state)
   return state_lib.TrainState(
-    step=fresh.step,
-    params=params,
-    batch_stats=stats,
-    average={},
-    opt_state=moments,
-    pools=fresh.pools,
+    step=fresh.step, params=params, batch_stats=stats, ema={}, opt_state=moments, pools=fresh.pools
   )
 
 

@@ -21,11 +21,11 @@ import datasets
 def train(config, workdir, heard=lambda line: None, **kwargs):
   lines = []
 
-  def say(line):
+  def log(line):
     lines.append(line)
     heard(line)
 
-  loop.train(config, datasets.open_dataset(config.data), workdir, say=say, **kwargs)
+  loop.train(config, datasets.open_dataset(config.data), workdir, log=log, **kwargs)
   return '\n'.join(lines)
 
 
@@ -158,12 +158,12 @@ def test_a_signal_saves_and_the_rest_is_the_same(tiny, whole, tmp_path):
   config = tiny(checkpoint_every=100)
   before = signal.getsignal(signal.SIGTERM)
 
-  def say(line):
+  def log(line):
     if line.startswith('step 4/6'):
       os.kill(os.getpid(), signal.SIGTERM)
 
   dataset = datasets.open_dataset(config.data)
-  assert loop.train(config, dataset, tmp_path, say=say) == signal.SIGTERM
+  assert loop.train(config, dataset, tmp_path, log=log) == signal.SIGTERM
   assert signal.getsignal(signal.SIGTERM) is before
   assert [p.name for p in (tmp_path / 'checkpoints').iterdir()] == ['5']
   assert '5 done: resuming' in train(config, tmp_path)

@@ -136,10 +136,10 @@ def test_moving_average():
       state_lib.select(expected, ('rgb_to_ir', 'ir_to_rgb')),
       state_lib.select(state.params, ('rgb_to_ir', 'ir_to_rgb')),
     )
-  assert_close(state.average, expected, atol=1e-5)
-  translating = state.best_params()
+  assert_close(state.ema, expected, atol=1e-5)
+  translating = state.inference_params()
   np.testing.assert_array_equal(
-    translating['rgb_to_ir']['first']['kernel'], state.average['rgb_to_ir']['first']['kernel']
+    translating['rgb_to_ir']['first']['kernel'], state.ema['rgb_to_ir']['first']['kernel']
   )
   np.testing.assert_array_equal(
     translating['ir']['score']['kernel'], state.params['ir']['score']['kernel']

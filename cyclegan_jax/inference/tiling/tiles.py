@@ -17,8 +17,8 @@ from cyclegan_jax.settings import ModelConfig
 
 _AUTOMATIC_TILE = 1024
 # What translating holds at a time, in arrays of the first layer's channels at the image's size: as
-# XLA reports it for the presets (resnet 517 bytes per pixel, unet 277 to 372, strided 97 to 128).
-_ARRAYS = {'resnet': 2.0, 'unet': 1.5, 'strided': 0.5}
+# XLA reports it for the presets (resnet 517 bytes per pixel, unet 277 to 372, udacity 97 to 128).
+_ARRAYS = {'resnet': 2.0, 'unet': 1.5, 'udacity': 0.5}
 # An image whose arrays take a larger part of the memory is cut.
 _SHARE_OF_MEMORY = 0.5
 

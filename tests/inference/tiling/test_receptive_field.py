@@ -41,9 +41,9 @@ def reach_by_gradient(config, size):
 @pytest.mark.parametrize(
   'generator, downsampling, blocks, size',
   [
-    ('strided', 1, 0, 32),
-    ('strided', 2, 1, 96),
-    ('strided', 3, 1, 128),
+    ('udacity', 1, 0, 32),
+    ('udacity', 2, 1, 96),
+    ('udacity', 3, 1, 128),
     ('resnet', 1, 1, 64),
     ('resnet', 2, 2, 128),
     ('unet', 3, 0, 64),
