@@ -92,10 +92,14 @@ def images(config: Config) -> dict[str, np.ndarray]:
 def ours(config: Config, batch: Mapping[str, np.ndarray]) -> tuple[Work, Work, float]:
   """Training, inference, and the floating-point operations of a step as XLA counts them."""
   nets = networks.build(config.model, config.data.rgb_channels, config.data.ir_channels)
-  first = jax.jit(state_lib.initialize, static_argnums=0)(config)
+  first = state_lib.initialize(config, state_lib.make_optimizer(config.train, 1))
   state = parallel.replicate(first)
   rows = {name: jax.device_put(x[np.newaxis], parallel.sharding()) for name, x in batch.items()}
-  step = parallel.compile_train_step(nets, config, 1).lower(state, rows).compile()
+  step = (
+    parallel.compile_train_step(nets, config, state_lib.make_optimizer(config.train, 1))
+    .lower(state, rows)
+    .compile()
+  )
   flops = step.cost_analysis().get('flops', float('nan'))
   translate = apply.translators(nets, first.params, first.batch_stats)['rgb_to_ir']
   rgb, last = jax.device_put(batch['rgb']), None

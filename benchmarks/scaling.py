@@ -133,7 +133,9 @@ def train(point: Mapping[str, Any]) -> dict[str, Any]:
   )
   channels = {'rgb': config.data.rgb_channels, 'ir': config.data.ir_channels}
   nets = networks.build(config.model, channels['rgb'], channels['ir'])
-  state = parallel.replicate(jax.jit(state_lib.initialize, static_argnums=0)(config))
+  state = parallel.replicate(
+    state_lib.initialize(config, state_lib.make_optimizer(config.train, 1))
+  )
   rng, devices = np.random.default_rng(0), jax.local_device_count()
   batch = {
     name: jax.device_put(
@@ -145,7 +147,11 @@ def train(point: Mapping[str, Any]) -> dict[str, Any]:
     for name, count in channels.items()
   }
   begin = time.perf_counter()
-  step = parallel.compile_train_step(nets, config, 1).lower(state, batch).compile()
+  step = (
+    parallel.compile_train_step(nets, config, state_lib.make_optimizer(config.train, 1))
+    .lower(state, batch)
+    .compile()
+  )
   compiled = time.perf_counter() - begin
   analysis = step.memory_analysis()
   state, _ = jax.block_until_ready(step(state, batch))

@@ -56,7 +56,7 @@ def import_state(
         f'{_describe(config, name)}: no {file.name}, so it keeps its initial weights. That is '
         'enough to evaluate and translate; training would begin with a judge that knows nothing.'
       )
-  state = jax.jit(state_lib.initialize, static_argnums=0)(config)
+  state = state_lib.initialize(config, state_lib.make_optimizer(config.train, 1))
   ema = state_lib.select(params, tuple(state.ema))
   return dataclasses.replace(
     state,

@@ -173,6 +173,15 @@ class BatchNorm(nnx.BatchNorm):
     return y
 
 
+def move_statistics_again(now: Any, before: Any, once: Any) -> Any:
+  """Moves a network's running statistics by the same batch statistics a second time.
+
+  Flax computes new = m * old + (1 - m) * batch, so once - m * before is the batch's share.
+  """
+  m = BATCH_NORM_MOMENTUM
+  return jax.tree.map(lambda now, before, once: m * now + (once - m * before), now, before, once)
+
+
 def upsample(
   config: ModelConfig,
   in_channels: int,

@@ -13,6 +13,8 @@ from jax import lax
 import jax.numpy as jnp
 
 from cyclegan_jax.models.layers import DEVICE_AXIS
+from cyclegan_jax.settings import Config
+from cyclegan_jax.training import rng
 
 Pool = dict[str, jax.Array]
 
@@ -77,3 +79,14 @@ def exchange_over_devices(pool: Pool, rows: jax.Array, key: jax.Array) -> tuple[
   pool, shown = exchange(pool, batch, draw(key, batch.shape[0], pool['images'].shape[0]))
   first = lax.axis_index(DEVICE_AXIS) * rows.shape[0]
   return pool, lax.dynamic_slice_in_dim(shown, first, rows.shape[0])
+
+
+def exchange_all(
+  pools: dict[str, Pool], inputs: dict[str, jax.Array], config: Config, step: jax.Array
+) -> tuple[dict[str, jax.Array], dict[str, Pool]]:
+  """Passes each discriminator's inputs, float32 [rows, ...] by domain, through its pool, if any."""
+  pools, inputs = dict(pools), dict(inputs)
+  for domain in pools:
+    key = rng.pool(config, domain, step)
+    pools[domain], inputs[domain] = exchange_over_devices(pools[domain], inputs[domain], key)
+  return inputs, pools

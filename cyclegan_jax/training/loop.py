@@ -173,6 +173,7 @@ class _Run:
     self.nets = networks.build(
       self.config.model, data.rgb_channels, data.ir_channels, normalization.normalizations(data)
     )
+    self.optimizer = state_lib.make_optimizer(self.config.train, self.steps_per_epoch)
     self.total = self.config.train.steps or self.config.train.epochs * self.steps_per_epoch
     self.iterator = _batches(self.config, self.dataset)
     self.state, self.step = self._restored_or_new()
@@ -193,7 +194,7 @@ class _Run:
     if self.checkpoints and self.checkpoints.latest_step() is not None:
       state, self.rows = self.checkpoints.restore_latest(self.iterator, self.log)
     elif self.checkpoints:
-      state = jax.jit(state_lib.initialize, static_argnums=0)(self.config)
+      state = state_lib.initialize(self.config, self.optimizer)
     if distributed.joined():
       state, self.rows, place = distributed.broadcast(
         (jax.tree.map(np.asarray, state), self.rows, self.iterator.get_state())
@@ -258,9 +259,7 @@ class _Run:
     return 0
 
   def _compile(self) -> Callable[..., Any]:
-    make = functools.partial(
-      parallel.compile_train_step, self.nets, self.config, self.steps_per_epoch
-    )
+    make = functools.partial(parallel.compile_train_step, self.nets, self.config, self.optimizer)
     if jax.config.jax_debug_nans:
       # JAX runs a step again, operation by operation, to find the one that gave NaN.
       return make(donate=False)

@@ -1,51 +1,61 @@
-"""Loss terms. Each is a mean over all elements that count, a float32 scalar, not weighted.
+"""Loss terms: means over all elements that count, float32 scalars, not weighted.
 
-Images are [batch, height, width, channels] of network values, -1 to 1; objectives.py brings those
-of other intervals there. A mask is bool [batch, height, width, 1], the pixels that count, or None
-for all. With a mask the mean is over each image's valid pixels, then over images, so that sharing a
-batch out among devices changes nothing; an image without any valid pixel counts as 0.
+Images are [batch, height, width, channels] in [-1, 1]. A mask is bool [batch, height, width, 1],
+the pixels that count, or None for all. With a mask, the mean is over each image's valid pixels and
+then over images, so that sharing a batch among devices changes nothing; an image without a valid
+pixel counts as 0.
 """
+
+from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
 import optax
 
 from cyclegan_jax.metrics import image_quality
+from cyclegan_jax.settings import LossConfig
 
-# From -1 to 1.
-_NETWORK_RANGE = 2.0
+# (true image, generated image, mask) -> loss term.
+Distance = Callable[[jax.Array, jax.Array, jax.Array | None], jax.Array]
+
+# The largest distance between network values.
+_RANGE = 2.0
 
 
-def judged(kind: str, scores: jax.Array, real: bool) -> jax.Array:
-  """A discriminator's loss on real or on generated images.
+def discriminator(kind: str, scores: jax.Array, real: bool) -> jax.Array:
+  """Computes a discriminator's loss on real or on generated images.
 
   Args:
     kind: 'lsgan', 'vanilla' or 'hinge'.
-    scores: its raw output, any shape.
-    real: what the images are.
+    scores: Its raw output, any shape.
+    real: Whether the images are real.
   """
   if kind == 'hinge':
     return jnp.mean(jax.nn.relu(1 - scores if real else 1 + scores))
   return _distance_from_label(kind, scores, real)
 
 
-def adversarial(kind: str, scores: jax.Array) -> jax.Array:
-  """A generator's loss from a discriminator's raw scores of its images, any shape.
+def generator(kind: str, scores: jax.Array) -> jax.Array:
+  """Computes a generator's adversarial loss from the raw scores of its images, any shape.
 
-  lsgan: squared distance from 1; vanilla: cross entropy with 'real', not the saturating form;
-  hinge: minus the scores.
+  lsgan: squared distance from 1; vanilla: cross entropy with "real", the non-saturating form;
+  hinge: the negated mean score.
   """
   return -jnp.mean(scores) if kind == 'hinge' else _distance_from_label(kind, scores, True)
 
 
-def _distance_from_label(kind: str, scores: jax.Array, real: bool) -> jax.Array:
-  if kind == 'vanilla':
-    return jnp.mean(optax.sigmoid_binary_cross_entropy(scores, float(real)))
-  return jnp.mean((scores - float(real)) ** 2)
+def supervised(config: LossConfig) -> dict[str, tuple[float, Distance]]:
+  """The terms between a generated image and the true one, by name: weight and distance."""
+  terms: dict[str, tuple[float, Distance]] = {
+    'supervised': (config.supervised_weight, l1),
+    'ssim': (config.ssim_weight, dissimilarity),
+    'gradient': (config.gradient_weight, gradient_l1),
+  }
+  return {name: (weight, distance) for name, (weight, distance) in terms.items() if weight}
 
 
 def l1(a: jax.Array, b: jax.Array, mask: jax.Array | None = None) -> jax.Array:
-  """Mean absolute difference: cycle, identity and supervised terms."""
+  """Mean absolute difference, for cycle, identity and supervised terms."""
   difference = jnp.abs(a - b)
   if mask is None:
     return jnp.mean(difference)
@@ -54,22 +64,28 @@ def l1(a: jax.Array, b: jax.Array, mask: jax.Array | None = None) -> jax.Array:
 
 
 def gradient_l1(a: jax.Array, b: jax.Array, mask: jax.Array | None = None) -> jax.Array:
-  """Mean absolute difference of differences between neighbors, horizontal and vertical.
+  """Mean absolute difference of image gradients: of differences between neighboring pixels.
 
-  With a mask only where both neighbors count.
+  Horizontal and vertical; with a mask, only where both neighbors count.
   """
   terms = []
   for axis in (1, 2):
-    valid = None if mask is None else (jnp.delete(mask, -1, axis) & jnp.delete(mask, 0, axis))
+    valid = None if mask is None else jnp.delete(mask, -1, axis) & jnp.delete(mask, 0, axis)
     terms.append(l1(jnp.diff(a, axis=axis), jnp.diff(b, axis=axis), valid))
-  return sum(terms)
+  return terms[0] + terms[1]
 
 
 def dissimilarity(a: jax.Array, b: jax.Array, mask: jax.Array | None = None) -> jax.Array:
-  """1 - SSIM of Wang et al. 2004, see `metrics.ssim`: that of the pixels."""
-  # SSIM is of values from 0 on: around 0 its luminance factor would be erratic.
-  similarity = image_quality.ssim(a + 1, b + 1, max_value=_NETWORK_RANGE, mask=mask)
+  """1 - SSIM (Wang et al. 2004), see `image_quality.ssim`; equals that of the pixels."""
+  # SSIM is defined for values from 0 on: its luminance factor is erratic around 0.
+  similarity = image_quality.ssim(a + 1, b + 1, max_value=_RANGE, mask=mask)
   if mask is not None:
-    # An image in which no window is valid has no similarity.
+    # An image without a valid window has no similarity.
     similarity = jnp.where(jnp.isnan(similarity), 1.0, similarity)
   return 1 - jnp.mean(similarity)
+
+
+def _distance_from_label(kind: str, scores: jax.Array, real: bool) -> jax.Array:
+  if kind == 'vanilla':
+    return jnp.mean(optax.sigmoid_binary_cross_entropy(scores, jnp.float32(real)))
+  return jnp.mean((scores - float(real)) ** 2)

@@ -12,6 +12,7 @@ import jax
 from jax import lax
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 import numpy as np
+import optax
 
 from cyclegan_jax import distributed
 from cyclegan_jax.data.source import Dataset
@@ -78,7 +79,10 @@ def unreplicate(tree: Any) -> Any:
 
 
 def compile_train_step(
-  nets: Mapping[str, networks.Network], config: Config, steps_per_epoch: int, donate: bool = True
+  nets: Mapping[str, networks.Network],
+  config: Config,
+  optimizer: optax.GradientTransformation,
+  donate: bool = True,
 ) -> Callable[..., Any]:
   """The training step over all devices.
 
@@ -87,9 +91,7 @@ def compile_train_step(
     batch as `pipeline.batches` gives it, with several processes `with_signal`; the terms of
     `steps.train_step`, float32 [devices], equal on all devices; and what `told_signal` takes.
   """
-  step = functools.partial(
-    steps.train_step, nets=nets, config=config, steps_per_epoch=steps_per_epoch
-  )
+  step = functools.partial(steps.train_step, nets=nets, config=config, optimizer=optimizer)
 
   def signaled_step(state, batch):
     state, terms = step(state, {key: x for key, x in batch.items() if key != _SIGNAL})

@@ -1,8 +1,11 @@
 """The random keys of a training step, the same on all devices."""
 
 import jax
+from jax import lax
+import jax.numpy as jnp
 
 from cyclegan_jax.models import networks
+from cyclegan_jax.models.layers import DEVICE_AXIS
 from cyclegan_jax.settings import Config
 
 # Random streams beside that of the initial weights.
@@ -22,9 +25,18 @@ def pool(config: Config, domain: str, step: jax.Array) -> jax.Array:
   return jax.random.fold_in(key, networks.discriminators(config.model).index(domain))
 
 
+def places(config: Config, rows: int, microbatch: jax.Array | int) -> jax.Array:
+  """The places of a microbatch's rows in the whole batch of all devices, int32 [rows]."""
+  before = lax.axis_index(DEVICE_AXIS) * config.train.accumulate + microbatch
+  return before * rows + jnp.arange(rows)
+
+
 def dropout(
   config: Config, step: jax.Array, rows: jax.Array, generator_pass: int = FAKE
 ) -> jax.Array:
-  """A key for each of these rows of the whole batch, int32 [rows], for a generator's dropout."""
+  """A key for each of these rows of the whole batch, int32 [rows], for a generator's dropout.
+
+  Neither the number of devices nor that of microbatches changes what is drawn.
+  """
   key = jax.random.fold_in(of_stream(config.train.seed, _DROPOUT, step), generator_pass)
   return jax.vmap(lambda row: jax.random.fold_in(key, row))(rows)

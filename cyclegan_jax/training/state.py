@@ -1,6 +1,7 @@
 """Everything that a training step changes, as one pytree."""
 
 import dataclasses
+import functools
 from typing import Any
 
 import jax
@@ -38,9 +39,40 @@ class TrainState:
     """The parameters to translate with: the moving averages where there are any."""
     return {**self.params, **self.ema}
 
+  def apply_gradients(
+    self,
+    group: str,
+    gradients: dict[str, Any],
+    optimizer: optax.GradientTransformation,
+    batch_stats: dict[str, Any],
+  ) -> 'TrainState':
+    """Updates a group of networks.
 
-def optimizer(config: TrainConfig, steps_per_epoch: int) -> optax.GradientTransformation:
-  """Adam; one for both generators and one for both discriminators.
+    Args:
+      group: 'generators' or 'discriminators'.
+      gradients: By network name, like their parameters.
+      optimizer: From `make_optimizer`.
+      batch_stats: The new statistics of all networks.
+    """
+    params = select(self.params, tuple(gradients))
+    updates, opt_state = optimizer.update(gradients, self.opt_state[group], params)
+    return dataclasses.replace(
+      self,
+      params={**self.params, **optax.apply_updates(params, updates)},
+      opt_state={**self.opt_state, group: opt_state},
+      batch_stats=batch_stats,
+    )
+
+  def move_ema(self, decay: float) -> 'TrainState':
+    """Moves the moving averages a step on; short memory at first, so initial weights fade soon."""
+    decay = jnp.minimum(decay, (1 + self.step) / (10 + self.step))
+    params = select(self.params, tuple(self.ema))
+    ema = jax.tree.map(lambda old, new: decay * old + (1 - decay) * new, self.ema, params)
+    return dataclasses.replace(self, ema=ema)
+
+
+def make_optimizer(config: TrainConfig, steps_per_epoch: int) -> optax.GradientTransformation:
+  """Adam, for the generators and, with a state of its own, the discriminators.
 
   Adam treats every scalar by itself, so this equals one optimizer per network.
   """
@@ -60,8 +92,18 @@ def decay(config: TrainConfig, epoch: jax.Array | int) -> jax.Array:
   return jnp.maximum(0.0, 1 - past / (config.decay_epochs + 1))
 
 
-def initialize(config: Config) -> TrainState:
+def initialize(config: Config, optimizer: optax.GradientTransformation) -> TrainState:
   """The state before the first step; the same for the same seed."""
+  return jax.jit(functools.partial(_initialize, config, optimizer))()
+
+
+def abstract(config: Config) -> TrainState:
+  """The shapes and dtypes of a state."""
+  # The length of an epoch changes no shape.
+  return jax.eval_shape(functools.partial(_initialize, config, make_optimizer(config.train, 1)))
+
+
+def _initialize(config: Config, optimizer: optax.GradientTransformation) -> TrainState:
   data, model, train = config.data, config.model, config.train
   params, batch_stats = networks.initialize(
     model,
@@ -71,8 +113,6 @@ def initialize(config: Config) -> TrainState:
     normalization.normalizations(data),
   )
   generators, discriminators = networks.generators(model), networks.discriminators(model)
-  # The form of Adam's state does not depend on the length of an epoch.
-  adam = optimizer(train, steps_per_epoch=1)
   pools = {}
   if train.pool_size:
     channels = networks.discriminator_channels(model, data.rgb_channels, data.ir_channels)
@@ -85,8 +125,8 @@ def initialize(config: Config) -> TrainState:
     params=params,
     batch_stats=batch_stats,
     opt_state={
-      'generators': adam.init(select(params, generators)),
-      'discriminators': adam.init(select(params, discriminators)),
+      'generators': optimizer.init(select(params, generators)),
+      'discriminators': optimizer.init(select(params, discriminators)),
     },
     ema=jax.tree.map(jnp.copy, select(params, generators)) if train.ema_decay else {},
     pools=pools,

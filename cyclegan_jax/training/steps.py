@@ -1,19 +1,18 @@
-"""One training step, both updates, as a pure function; parallel.py compiles it.
+"""One training step, read from top to bottom; parallel.py compiles it for all devices.
 
-With update_order='discriminators_first' (udacity, pix2pix) the generators are judged by the
-discriminators just updated, with 'generators_first' (cyclegan) the discriminators are shown fakes
-from before the generators' update. In both orders the generators do not change between the fakes
-that they are judged by and those that discriminators learn from, so each fake is computed once.
-udacity computes them twice, which moves the running batch statistics twice; objectives.py
-(redraw_fakes) does the same without a second pass.
+The generators pass over the batch once, under `jax.vjp`, and both updates use the fakes of that
+pass: the generators' gradient is the derivative of their loss by their parameters plus its
+derivative by the fakes, pulled back through the pass. The generators do not change in between, so
+one pass serves both orders of updates. (udacity's code passes twice, which moves the running batch
+statistics twice: `redraw_fakes` does so without a second pass.)
 
-With accumulate=K gradients are sums over K parts of each device's rows, computed one after the
-other, so that only one part's activations exist at a time. Discriminators that come first need
-all parts' fakes before any generator is judged: these are computed beforehand, once more.
+Where a batch has masks, pixels without thermal data count in no term: distances leave them out, and
+discriminators see them black in real and generated images alike.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 import dataclasses
+import functools
 from typing import Any
 
 import jax
@@ -21,190 +20,219 @@ from jax import lax
 import jax.numpy as jnp
 import optax
 
-from cyclegan_jax.models import networks
-from cyclegan_jax.models.layers import DEVICE_AXIS
+from cyclegan_jax.models import layers, networks
 from cyclegan_jax.settings import Config
-from cyclegan_jax.training import diagnostics, image_pool, rng
-from cyclegan_jax.training.objectives import Batch, Objective, Part, Terms
-from cyclegan_jax.training.state import optimizer, select, TrainState
+from cyclegan_jax.training import diagnostics, gradients, image_pool, losses, rng
+from cyclegan_jax.training.state import select, TrainState
+
+# Arrays by name: a batch's images and masks, or images by domain.
+Images = Mapping[str, jax.Array]
+# Parameters or batch statistics by network, nested dicts.
+Tree = Any
+Terms = dict[str, jax.Array]
+
+_BLACK = -1.0
 
 
 def train_step(
   state: TrainState,
-  batch: Batch,
+  batch: Images,
   *,
   nets: Mapping[str, networks.Network],
   config: Config,
-  steps_per_epoch: int,
+  optimizer: optax.GradientTransformation,
 ) -> tuple[TrainState, Terms]:
   """Updates all networks once, on one device of the pmap axis.
 
   Args:
-    state: the state, equal on all devices.
-    batch: this device's `rgb` and `ir`, float32 [rows, height, width, channels], and perhaps
-      `rgb_mask` and `ir_mask`, see pipeline.examples; rows is a multiple of `accumulate`.
-    nets: from `networks.build`.
-    config: the run.
-    steps_per_epoch: for the learning rate.
+    state: The state, equal on all devices.
+    batch: This device's `rgb` and `ir`, float32 [rows, height, width, channels] in [-1, 1], and
+      perhaps `rgb_mask` and `ir_mask`, see `pipeline.batches`. The number of rows is a multiple of
+      `accumulate`.
+    nets: The networks, from `networks.build`.
+    config: The run.
+    optimizer: From `state.make_optimizer`.
 
   Returns:
-    The new state and the loss terms: means over all devices' rows, unweighted but for
-    `discriminator_rgb` and `discriminator_ir`, which like `generator`, the weighted sum, are what
-    is minimized; two gradient norms; and the figures of `watch.observe`; all float32 scalars.
+    The new state and the loss terms, float32 scalars: means over all devices' rows, unweighted
+    except `discriminator_rgb`, `discriminator_ir` and `generator`, which are minimized; two
+    gradient norms; and the figures of `diagnostics.observe`.
   """
-  step = _Step(nets, config, batch, optimizer(config.train, steps_per_epoch))
+  n = config.train.accumulate
   discriminators_first = config.train.update_order == 'discriminators_first'
-  before, terms, between = state, {}, None
-  if discriminators_first and config.train.accumulate > 1:
-    before, terms = step.update_discriminators(state, step.fakes(state))
-  elif discriminators_first:
-    # On the way, so that both updates share the generators' pass.
-    between = step.update_discriminators
-  generators = select(state.params, networks.generators(config.model))
-  gradients, after, generator_terms, fakes = step.gradients(
-    lambda part, params, state: part.generators(params, state, between), generators, before
-  )
-  terms |= generator_terms
-  generators, opt_state = step.update(gradients, state.opt_state['generators'], generators)
-  terms['generator_gradient_norm'] = _norm(gradients)
+  microbatch = functools.partial(Microbatch, nets, config, state.step)
+  generators, terms = select(state.params, networks.generators(config.model)), {}
+
+  def forward(images: Images, index: Any, stats: Tree) -> Any:
+    generate = microbatch(images, index).generate
+    return jax.vjp(lambda params: generate(params, stats), generators, has_aux=True)
+
+  # The generators' pass. Of several microbatches nothing is kept for the gradient below.
+  if n == 1:
+    kept = forward(batch, 0, state.batch_stats)
+    fakes = kept[0]
+  else:
+    kept = None
+    generate = lambda *part: microbatch(*part).generate(generators, state.batch_stats)[0]
+    fakes = gradients.map_microbatches(generate, n, batch)
+
+  if discriminators_first:
+    state, terms = _update_discriminators(state, microbatch(batch, 0), fakes, optimizer)
+
+  # The generators' gradient: directly by their parameters, and through the fakes.
+  def gradient(images: Images, index: Any, stats: Tree) -> Any:
+    fakes, pull_back, passed = kept or forward(images, index, stats)
+    loss = jax.grad(microbatch(images, index).generator_loss, argnums=(0, 1), has_aux=True)
+    (direct, by_fakes), (after, terms) = loss(generators, fakes, state.params, stats, passed)
+    (through_fakes,) = pull_back(by_fakes)
+    return jax.tree.map(jnp.add, direct, through_fakes), after, terms, fakes
+
+  grads, stats, found, fakes = gradients.accumulate(gradient, n, batch, state.batch_stats)
+  state = state.apply_gradients('generators', grads, optimizer, stats)
+  state = state.move_ema(config.train.ema_decay)
+  terms |= {**found, 'generator_gradient_norm': gradients.norm(grads)}
+
   if not discriminators_first:
-    after, discriminator_terms = step.update_discriminators(after, fakes)
-    terms |= discriminator_terms
-  terms |= diagnostics.observe(batch, fakes['ir'], config.data)
-  batch_stats = after.batch_stats
+    state, found = _update_discriminators(state, microbatch(batch, 0), fakes, optimizer)
+    terms |= found
+
+  terms |= diagnostics.observe(batch, fakes['ir'], paired=config.data.paired)
+  stats = state.batch_stats
   if not config.model.sync_batch_norm:
-    batch_stats = _mean_over_devices(batch_stats)
-  new_state = dataclasses.replace(
-    after,
-    step=state.step + 1,
-    params={**after.params, **generators},
-    batch_stats=batch_stats,
-    opt_state={**after.opt_state, 'generators': opt_state},
-    ema=_moved_average(state, generators, config.train.ema_decay),
-  )
-  return new_state, _mean_over_devices(terms)
+    stats = gradients.mean_over_devices(stats)
+  state = dataclasses.replace(state, step=state.step + 1, batch_stats=stats)
+  return state, gradients.mean_over_devices(terms)
+
+
+def _update_discriminators(
+  state: TrainState, batch: 'Microbatch', fakes: Images, optimizer: optax.GradientTransformation
+) -> tuple[TrainState, Terms]:
+  """Updates them by all real images, and all fakes or earlier ones from the pools."""
+  config = batch.config
+  inputs = {
+    target: batch.discriminator_input(target, fakes[target], source)
+    for _, source, target in batch.directions()
+  }
+  inputs, pools = image_pool.exchange_all(state.pools, inputs, config, state.step)
+  discriminators = select(state.params, networks.discriminators(config.model))
+
+  def gradient(part: tuple[Images, Images], index: Any, stats: Tree) -> Any:
+    images, inputs = part
+    microbatch = dataclasses.replace(batch, images=images, index=index)
+    loss = jax.grad(microbatch.discriminator_loss, has_aux=True)
+    grads, (stats, terms) = loss(discriminators, inputs, stats)
+    return grads, stats, terms, {}
+
+  n, stats = config.train.accumulate, state.batch_stats
+  grads, stats, terms, _ = gradients.accumulate(gradient, n, (batch.images, inputs), stats)
+  state = dataclasses.replace(state, pools=pools)
+  state = state.apply_gradients('discriminators', grads, optimizer, stats)
+  return state, {**terms, 'discriminator_gradient_norm': gradients.norm(grads)}
 
 
 @dataclasses.dataclass(frozen=True)
-class _Step:
-  """What stays fixed while one step is computed."""
+class Microbatch:
+  """Rows that pass the networks together, number `index` of the device, `step` steps done."""
 
   nets: Mapping[str, networks.Network]
   config: Config
-  batch: Batch
-  optimizer: optax.GradientTransformation
+  step: jax.Array
+  images: Images
+  index: jax.Array | int
 
-  def update_discriminators(self, state: TrainState, fakes: Batch) -> tuple[TrainState, Terms]:
-    """All discriminators judge real and fake images, and are updated."""
-    shown, state = self.shown(state, fakes)
-    discriminators = select(state.params, networks.discriminators(self.config.model))
-    gradients, after, terms, _ = self.gradients(
-      Part.discriminators, discriminators, lax.stop_gradient(state), shown
-    )
-    discriminators, opt_state = self.update(
-      gradients, state.opt_state['discriminators'], discriminators
-    )
-    terms['discriminator_gradient_norm'] = _norm(gradients)
-    # Of `after` no more than this: it has lost the generators' gradients.
-    return dataclasses.replace(
-      state,
-      params={**state.params, **discriminators},
-      batch_stats=after.batch_stats,
-      opt_state={**state.opt_state, 'discriminators': opt_state},
-    ), terms
+  def directions(self) -> list[tuple[str, str, str]]:
+    """Generator, source and target, in udacity's order, which the running statistics show."""
+    names = networks.generators(self.config.model)
+    return [(name, *name.split('_to_')) for name in reversed(names)]
 
-  def shown(self, state: TrainState, fakes: Batch) -> tuple[Batch, TrainState]:
-    """The discriminators' inputs made from fakes, some of them from the pools."""
-    shown, pools = {}, {}
-    for domain, fake in fakes.items():
-      (source,) = {'rgb', 'ir'} - {domain}
-      shown[domain] = self._part(self.batch).judged(domain, fake, source)
-      if state.pools:
-        key = rng.pool(self.config, domain, state.step)
-        pools[domain], shown[domain] = image_pool.exchange_over_devices(
-          state.pools[domain], shown[domain], key
-        )
-    return shown, dataclasses.replace(state, pools=pools)
+  def generate(self, params: Tree, stats: Tree) -> tuple[Images, Tree]:
+    """The fakes by domain, and the statistics that the pass moves."""
+    fakes = {}
+    for name, source, target in self.directions():
+      fakes[target], stats = self._apply(name, params, stats, self.images[source])
+    return fakes, stats
 
-  def fakes(self, state: TrainState) -> Batch:
-    """All fakes, part by part, with nothing kept for gradients; no statistics move."""
-    return _joined(
-      lax.map(lambda given: self._part(*given).fakes(state)[0], self._split(self.batch))
-    )
-
-  def gradients(
-    self, objective: Callable[..., Objective], params: Any, state: TrainState, *rows: Batch
-  ) -> tuple[Any, TrainState, Terms, Batch]:
-    """Gradients of an objective, means over the parts of this device's rows and over all devices.
+  def generator_loss(
+    self, params: Tree, fakes: Images, others: Tree, before: Tree, passed: Tree
+  ) -> tuple[jax.Array, tuple[Tree, Terms]]:
+    """The weighted sum of all generator terms; the statistics after it, and the terms.
 
     Args:
-      objective: (part, params, state, *rows) -> what `Part.generators` returns. Of several parts
-        each begins with the statistics that the last one left; nothing else of a state goes on.
-      params: what is differentiated by.
-      state: the state before.
-      *rows: further arrays of this device's rows.
-
-    Returns:
-      The gradients, the state after, this device's terms, and images of all its rows.
+      params: Of the generators.
+      fakes: From `generate`.
+      others: Parameters that hold those of the discriminators.
+      before: Statistics before `generate`, current for the discriminators.
+      passed: Statistics after it, current for the generators.
     """
+    loss, params = self.config.loss, {**others, **params}
+    stats, weighted = {**before, **{name: passed[name] for name, *_ in self.directions()}}, {}
+    for name, source, target in self.directions():
+      if self.config.train.redraw_fakes:
+        again = layers.move_statistics_again(stats[name], before[name], passed[name])
+        stats = {**stats, name: again}
+      scores = self.discriminator_input(target, fakes[target], source)
+      scores, stats = self._apply(target, params, stats, scores)
+      weighted[f'adversarial_{target}'] = 1.0, losses.generator(loss.adversarial_loss, scores)
+      if loss.cycle_weight:
+        back = f'{target}_to_{source}'
+        cycled, stats = self._apply(back, params, stats, fakes[target], rng.CYCLE)
+        weighted[f'cycle_{source}'] = loss.cycle_weight, self._compare(losses.l1, source, cycled)
+    for name, _, target in self.directions():
+      if loss.identity_weight:
+        same, stats = self._apply(name, params, stats, self.images[target], rng.IDENTITY)
+        same = self._compare(losses.l1, target, same)
+        weighted[f'identity_{target}'] = loss.identity_weight, same
+      for kind, (weight, distance) in losses.supervised(loss).items():
+        weighted[f'{kind}_{target}'] = weight, self._compare(distance, target, fakes[target])
+    total = sum(weight * value for weight, value in weighted.values())
+    terms = {name: value for name, (_, value) in weighted.items()}
+    return total, (stats, {**terms, 'generator': total})
 
-    def one(part, state, *rows):
-      return jax.grad(lambda params: objective(part, params, state, *rows), has_aux=True)(params)
+  def discriminator_loss(
+    self, params: Tree, inputs: Images, stats: Tree
+  ) -> tuple[jax.Array, tuple[Tree, Terms]]:
+    """The sum of all discriminator terms, the statistics after it, and the terms.
 
-    if self.config.train.accumulate == 1:
-      gradients, (state, terms, images) = one(self._part(self.batch), state, *rows)
-      return _mean_over_devices(gradients), state, terms, images
+    `inputs` is what the discriminators see of fakes; real images have a pass of their own.
+    """
+    loss, terms = self.config.loss, {}
+    # The sources' orders, which the running statistics show.
+    order = (False, True) if self.config.model.method == 'pix2pix' else (True, False)
+    for domain in networks.discriminators(self.config.model):
+      real = self.discriminator_input(domain, self.images[domain], domain)
+      seen, total = {True: real, False: inputs[domain]}, 0.0
+      for is_real in order:
+        scores, stats = self._apply(domain, params, stats, seen[is_real])
+        total += losses.discriminator(loss.adversarial_loss, scores, is_real)
+      terms[f'discriminator_{domain}'] = loss.discriminator_weight * total
+    return sum(terms.values()), (stats, terms)
 
-    def add(carry, given):
-      total, batch_stats = carry
-      (batch, *rows), number = given
-      gradients, (after, terms, images) = one(
-        self._part(batch, number), dataclasses.replace(state, batch_stats=batch_stats), *rows
-      )
-      return (jax.tree.map(jnp.add, total, gradients), after.batch_stats), (terms, images)
+  def discriminator_input(self, domain: str, image: jax.Array, source: str) -> jax.Array:
+    """The input for an image that is, or was made from, this batch's `source` image."""
+    mask = self.images.get(f'{source}_mask')
+    image = image if mask is None else jnp.where(mask, image, _BLACK)
+    if self.config.model.method == 'pix2pix':
+      image = jnp.concatenate([self.images['rgb'], image], axis=-1)
+    return image
 
-    start = jax.tree.map(jnp.zeros_like, params), state.batch_stats
-    (total, batch_stats), (terms, images) = lax.scan(add, start, self._split((self.batch, *rows)))
-    gradients = jax.tree.map(lambda x: x / self.config.train.accumulate, total)
-    return (
-      _mean_over_devices(gradients),
-      dataclasses.replace(state, batch_stats=batch_stats),
-      jax.tree.map(lambda x: jnp.mean(x, axis=0), terms),
-      _joined(images),
-    )
+  def _apply(
+    self, name: str, params: Tree, stats: Tree, x: jax.Array, generator_pass: int = rng.FAKE
+  ) -> tuple[jax.Array, Tree]:
+    """Applies a network in training mode; returns its output and all statistics after it."""
+    net, keys = self.nets[name], None
+    if generator_pass == rng.IDENTITY:
+      # It sees an image of its target, which the generator of the other direction always does.
+      source, target = name.split('_to_')
+      net = dataclasses.replace(net, constants=self.nets[f'{target}_to_{source}'].constants)
+    if self.config.model.dropout and name in networks.generators(self.config.model):
+      rows = rng.places(self.config, x.shape[0], self.index)
+      keys = rng.dropout(self.config, self.step, rows, generator_pass)
+    apply = lambda params, stats, x: net(params, stats, x, training=True, keys=keys)
+    if self.config.train.remat:
+      apply = jax.checkpoint(apply)
+    y, moved = apply(params[name], stats[name], x)
+    return y, {**stats, name: lax.stop_gradient(moved)}
 
-  def update(self, gradients: Any, opt_state: Any, params: Any) -> tuple[Any, Any]:
-    """One step of Adam: the new parameters and the new optimizer state."""
-    updates, opt_state = self.optimizer.update(gradients, opt_state, params)
-    return optax.apply_updates(params, updates), opt_state
-
-  def _part(self, batch: Batch, number: jax.Array | int = 0) -> Part:
-    return Part(self.nets, self.config, batch, number)
-
-  def _split(self, tree: Any) -> tuple[Any, jax.Array]:
-    """Arrays of this device's rows by parts, [parts, rows of one, ...], and the parts' numbers."""
-    n = self.config.train.accumulate
-    return jax.tree.map(lambda x: x.reshape(n, -1, *x.shape[1:]), tree), jnp.arange(n)
-
-
-def _mean_over_devices(tree: Any) -> Any:
-  # Of one device XLA would copy everything on a CPU.
-  return tree if lax.axis_size(DEVICE_AXIS) == 1 else lax.pmean(tree, DEVICE_AXIS)
-
-
-def _norm(gradients: Any) -> jax.Array:
-  # Else XLA would write out the squares, to use them for Adam's second moments, too.
-  return optax.tree.norm(lax.optimization_barrier(gradients))
-
-
-def _joined(parts: Any) -> Any:
-  """The inverse of `_Step._split`, without the numbers."""
-  return jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), parts)
-
-
-def _moved_average(state: TrainState, generators: Any, decay: float) -> Any:
-  """The moving averages a step on; short memory at first, so that initial weights fade soon."""
-  decay = jnp.minimum(decay, (1 + state.step) / (10 + state.step))
-  return jax.tree.map(
-    lambda old, new: decay * old + (1 - decay) * new, state.ema, generators if state.ema else {}
-  )
+  def _compare(self, distance: losses.Distance, domain: str, image: jax.Array) -> jax.Array:
+    """A distance between this batch's image of a domain and another one."""
+    return distance(self.images[domain], image, self.images.get(f'{domain}_mask'))

@@ -3,8 +3,9 @@
 import pytest
 
 from cyclegan_jax import config as config_lib
-from cyclegan_jax.training import loop, state
+from cyclegan_jax.training import loop
 import datasets
+from tests.training import fresh
 
 
 @pytest.fixture(scope='module')
@@ -24,5 +25,5 @@ def untrained(pairs, data_dir, tmp_path_factory, quickly_compiled):
     batch_size=4,
   )
   folder = tmp_path_factory.mktemp('untrained') / 'run'
-  loop.start(config, datasets.open_dataset(config.data), folder, state.initialize(config))
+  loop.start(config, datasets.open_dataset(config.data), folder, fresh.state(config))
   return folder

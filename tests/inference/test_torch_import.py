@@ -12,8 +12,8 @@ torch = pytest.importorskip('torch', reason='needs the extra parity: pip install
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.inference import torch_import, torch_weights
 from cyclegan_jax.models import apply, networks
-from cyclegan_jax.training import state as state_lib
 from tests.parity import both, torch_networks
+from tests.training import fresh
 
 # pylint: enable=wrong-import-position
 
@@ -54,7 +54,7 @@ def import_(config, folder, a_is='rgb', epoch=''):
 
 
 def initial(config):
-  return jax.jit(state_lib.initialize, static_argnums=0)(config)
+  return fresh.state(config)
 
 
 def same_weights(config, state, nets, names):

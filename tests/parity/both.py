@@ -14,6 +14,7 @@ from cyclegan_jax.models import layers, networks
 from cyclegan_jax.settings import Config
 from cyclegan_jax.training import image_pool, parallel, rng as rng_lib, state as state_lib
 from tests.parity import torch_networks, torch_steps
+from tests.training import fresh
 
 # Small relatives of the published networks, with every kind of layer: the U-Net has two dropouts.
 # The pool is full in the second step.
@@ -115,10 +116,10 @@ def state_of(config: Config, nets: dict[str, torch.nn.Module]) -> state_lib.Trai
     )
   dtype = jax.dtypes.canonicalize_dtype(np.float64)
   params, stats = jax.tree.map(lambda x: jnp.asarray(x, dtype), (params, stats))
-  fresh = state_lib.initialize(config)
-  moments = jax.tree.map(lambda x: x.astype(dtype) if x.dtype == np.float32 else x, fresh.opt_state)
+  start = fresh.state(config)
+  moments = jax.tree.map(lambda x: x.astype(dtype) if x.dtype == np.float32 else x, start.opt_state)
   return state_lib.TrainState(
-    step=fresh.step, params=params, batch_stats=stats, ema={}, opt_state=moments, pools=fresh.pools
+    step=start.step, params=params, batch_stats=stats, ema={}, opt_state=moments, pools=start.pools
   )
 
 
@@ -146,7 +147,7 @@ def our_steps(
 ) -> Iterator[tuple[state_lib.TrainState, dict[str, float]]]:
   """Our state and terms after each step, over all devices."""
   nets = networks.build(config.model, config.data.rgb_channels, config.data.ir_channels)
-  step = parallel.compile_train_step(nets, config, steps_per_epoch=1)
+  step = parallel.compile_train_step(nets, config, fresh.optimizer(config))
   devices, dtype = jax.local_device_count(), jax.tree.leaves(state.params)[0].dtype
   state = parallel.replicate(state)
   for batch in data:

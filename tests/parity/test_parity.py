@@ -124,8 +124,10 @@ def test_losses(kind, real):
     'hinge': lambda x, real: F.relu(1 - x if real else 1 + x).mean(),
   }[kind]
   fooled = -x.mean() if kind == 'hinge' else judged(x, True)
-  assert float(losses.judged(kind, scores, real)) == pytest.approx(judged(x, real).item(), rel=1e-6)
-  assert float(losses.adversarial(kind, scores)) == pytest.approx(fooled.item(), rel=1e-6)
+  assert float(losses.discriminator(kind, scores, real)) == pytest.approx(
+    judged(x, real).item(), rel=1e-6
+  )
+  assert float(losses.generator(kind, scores)) == pytest.approx(fooled.item(), rel=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -140,7 +142,7 @@ def test_learning_rate_over_epochs(start, decay, per_epoch):
   theirs = torch.optim.Adam([weight], lr=rate, betas=(0.5, 0.999))
   factor = lambda epoch: torch_steps.learning_rate_factor(epoch, start, decay) if decay else 1.0
   schedule = torch.optim.lr_scheduler.LambdaLR(theirs, factor)
-  ours = state_lib.optimizer(config, per_epoch)
+  ours = state_lib.make_optimizer(config, per_epoch)
   param = jnp.zeros(())
   state, update = ours.init(param), jax.jit(ours.update)
   # One epoch more than there are: the rate is then 0, and stays there.

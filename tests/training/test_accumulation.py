@@ -10,6 +10,7 @@ from cyclegan_jax import config as config_lib
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.models import networks
 from cyclegan_jax.training import parallel, state as state_lib, steps
+from tests.training import fresh
 from tests.training.test_steps import assert_close, first, SIZE, tiny
 from tests.training.test_variants import CYCLEGAN, PIX2PIX
 
@@ -67,14 +68,15 @@ def run(config, devices=1):
   with jax.enable_x64(True):
     nets = networks.build(config.model, config.data.rgb_channels, config.data.ir_channels)
     step = jax.pmap(
-      functools.partial(steps.train_step, nets=nets, config=config, steps_per_epoch=1),
+      functools.partial(
+        steps.train_step, nets=nets, config=config, optimizer=fresh.optimizer(config)
+      ),
       axis_name='devices',
       devices=jax.devices()[:devices],
     )
     wide = lambda x: x.astype(np.float64) if x.dtype == np.float32 else x
     state = jax.tree.map(
-      lambda x: np.broadcast_to(wide(np.asarray(x)), (devices, *x.shape)),
-      jax.jit(state_lib.initialize, static_argnums=0)(config),
+      lambda x: np.broadcast_to(wide(np.asarray(x)), (devices, *x.shape)), fresh.state(config)
     )
     for batch in examples(config):
       state, terms = step(
@@ -108,9 +110,11 @@ def test_running_batch_statistics_move_once_for_each_part():
   for parts in (1, 2):
     config = tiny(accumulate=parts)
     nets = networks.build(config.model, 3, 1)
-    start = jax.jit(state_lib.initialize, static_argnums=0)(config)
+    start = fresh.state(config)
     step = jax.pmap(
-      functools.partial(steps.train_step, nets=nets, config=config, steps_per_epoch=1),
+      functools.partial(
+        steps.train_step, nets=nets, config=config, optimizer=fresh.optimizer(config)
+      ),
       axis_name='devices',
       devices=jax.devices()[:1],
     )
@@ -130,9 +134,11 @@ def test_memory_is_that_of_a_part():
   def temporary(parts):
     config = tiny(norm='instance', batch_size=16, accumulate=parts, base_width=8)
     nets = networks.build(config.model, 3, 1)
-    state = jax.eval_shape(functools.partial(state_lib.initialize, config))
+    state = state_lib.abstract(config)
     step = jax.pmap(
-      functools.partial(steps.train_step, nets=nets, config=config, steps_per_epoch=1),
+      functools.partial(
+        steps.train_step, nets=nets, config=config, optimizer=fresh.optimizer(config)
+      ),
       axis_name='devices',
       devices=jax.devices()[:1],
     )

@@ -2,6 +2,7 @@
 
 import dataclasses
 
+from cyclegan_jax.training.objectives import Part
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -15,9 +16,8 @@ from cyclegan_jax.models import networks
 from cyclegan_jax.reports import sample_grid
 from cyclegan_jax.settings import fields
 from cyclegan_jax.training import state as state_lib
-from cyclegan_jax.training.objectives import Part
 import datasets
-from tests.training import test_steps
+from tests.training import fresh, test_steps
 from tests.training.test_loop import train
 from tests.training.test_steps import SIZE
 
@@ -37,7 +37,7 @@ def made(kind, **overrides):
     for name in norms
   }
   batch = {name: norms[name].forward(x.astype(np.float32)) for name, x in pixels.items()}
-  state = jax.jit(state_lib.initialize, static_argnums=0)(config)
+  state = fresh.state(config)
   return Part(nets, config, batch), state, pixels, norms
 
 

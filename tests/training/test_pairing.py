@@ -13,7 +13,8 @@ import scipy.stats
 
 from cyclegan_jax.models import networks
 from cyclegan_jax.training import state as state_lib
-from cyclegan_jax.training.objectives import Part
+from cyclegan_jax.training.steps import Microbatch
+from tests.training import fresh
 from tests.training.test_steps import SIZE, tiny
 
 N_SCENES, BATCH, DRAWS = 16, 4, 400
@@ -32,16 +33,24 @@ def compiled(config):
   """(rows of RGB, rows of IR), each [DRAWS, BATCH] -> gradients [DRAWS, parameters]."""
   rgb, ir = scenes()
   nets = networks.build(config.model, 3, 1)
-  state = jax.jit(state_lib.initialize, static_argnums=0)(config)
+  state = fresh.state(config)
   generators, discriminators = (
     state_lib.select(state.params, names(config.model))
     for names in (networks.generators, networks.discriminators)
   )
 
   def one(rows):
-    part = Part(nets, config, {'rgb': rgb[rows[0]], 'ir': ir[rows[1]]})
-    of_generators, (_, _, fakes) = jax.grad(part.generators, has_aux=True)(generators, state)
-    of_discriminators, _ = jax.grad(part.discriminators, has_aux=True)(discriminators, state, fakes)
+    part = Microbatch(nets, config, state.step, {'rgb': rgb[rows[0]], 'ir': ir[rows[1]]}, 0)
+
+    def loss(params):
+      fakes, stats = part.generate(params, state.batch_stats)
+      return part.generator_loss(params, fakes, state.params, state.batch_stats, stats)[0]
+
+    of_generators = jax.grad(loss)(generators)
+    fakes, _ = part.generate(generators, state.batch_stats)
+    of_discriminators, _ = jax.grad(part.discriminator_loss, has_aux=True)(
+      discriminators, fakes, state.batch_stats
+    )
     return ravel_pytree((of_generators, of_discriminators))[0]
 
   return jax.jit(lambda *rows: jax.lax.map(one, rows))

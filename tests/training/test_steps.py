@@ -13,6 +13,7 @@ from cyclegan_jax import config as config_lib
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.models import networks
 from cyclegan_jax.training import parallel, state as state_lib, steps
+from tests.training import fresh
 
 SIZE = 16
 
@@ -52,14 +53,13 @@ def trajectory(config, devices, data):
   """Yields state and terms of all devices after each batch, on some of the virtual devices."""
   nets = networks.build(config.model, config.data.rgb_channels, config.data.ir_channels)
   step = jax.pmap(
-    functools.partial(steps.train_step, nets=nets, config=config, steps_per_epoch=1),
+    functools.partial(
+      steps.train_step, nets=nets, config=config, optimizer=fresh.optimizer(config)
+    ),
     axis_name='devices',
     devices=jax.devices()[:devices],
   )
-  state = jax.tree.map(
-    lambda x: np.broadcast_to(x, (devices, *x.shape)),
-    jax.jit(state_lib.initialize, static_argnums=0)(config),
-  )
+  state = jax.tree.map(lambda x: np.broadcast_to(x, (devices, *x.shape)), fresh.state(config))
   for batch in data:
     state, terms = step(state, {k: v.reshape(devices, -1, *v.shape[1:]) for k, v in batch.items()})
     yield state, terms
@@ -79,7 +79,7 @@ def run(config, devices, data):
 def reference(config, data):
   """udacity's order written out: every forward pass done as often as there, three optimizers."""
   nets = networks.build(dataclasses.replace(config.model, sync_batch_norm=False), 3, 1)
-  state = state_lib.initialize(config)
+  state = fresh.state(config)
   params, stats = dict(state.params), dict(state.batch_stats)
   adam = optax.adam(config.train.learning_rate, b1=0.5, b2=0.999)
   groups = {'rgb': ('rgb',), 'ir': ('ir',), 'generators': ('rgb_to_ir', 'ir_to_rgb')}
@@ -212,7 +212,7 @@ def test_pixels_without_thermal_data_count_in_no_term(paired):
   params = {
     name: {'a': jnp.float32(0.7 + i / 10), 'b': jnp.float32(0.1)} for i, name in enumerate(nets)
   }
-  adam = state_lib.optimizer(config.train, 1)
+  adam = fresh.optimizer(config)
   state = state_lib.TrainState(
     jnp.int32(0),
     params,
@@ -238,7 +238,9 @@ def test_pixels_without_thermal_data_count_in_no_term(paired):
     **{name: np.where(batch[f'{name}_mask'], batch[name], 0.9) for name in ('rgb', 'ir')},
   }
   step = jax.pmap(
-    functools.partial(steps.train_step, nets=nets, config=config, steps_per_epoch=1),
+    functools.partial(
+      steps.train_step, nets=nets, config=config, optimizer=fresh.optimizer(config)
+    ),
     axis_name='devices',
     devices=jax.devices()[:2],
   )

@@ -11,6 +11,7 @@ import pytest
 from cyclegan_jax import config as config_lib
 from cyclegan_jax.models import networks
 from cyclegan_jax.training import rng as rng_lib, state as state_lib
+from tests.training import fresh
 from tests.training.test_steps import assert_close, batches, first, run, SIZE, tiny, trajectory
 
 CYCLEGAN = dict(
@@ -70,7 +71,7 @@ def test_discriminators_see_fakes_from_before_the_generators_update():
   (batch,) = batches(1)
   _, terms, _ = run(config, 1, [batch])
   nets = networks.build(config.model, 3, 1)
-  start = jax.jit(state_lib.initialize, static_argnums=0)(config)
+  start = fresh.state(config)
   apply = lambda name, x: jax.jit(functools.partial(nets[name], training=True))(
     start.params[name], {}, x
   )[0]
@@ -90,7 +91,7 @@ def test_pools_hold_what_was_shown():
   state, _, _ = run(config, 1, batches(1))
   assert state.pools['ir']['count'] == 6 and state.pools['ir']['images'].shape == (6, 16, 16, 1)
   fake, _ = networks.build(config.model, 3, 1)['rgb_to_ir'](
-    state_lib.initialize(config).params['rgb_to_ir'], {}, batches(1)[0]['rgb'], training=True
+    fresh.state(config).params['rgb_to_ir'], {}, batches(1)[0]['rgb'], training=True
   )
   # Six of the batch's eight fakes are kept as they came, but for swaps with the last two.
   distance = np.abs(np.asarray(state.pools['ir']['images'])[:, None] - fake[None]).max((2, 3, 4))
@@ -127,7 +128,7 @@ def test_every_step_and_pass_drops_other_elements():
 
 def test_moving_average():
   config = config_lib.make(**{**CYCLEGAN, 'ema_decay': 0.5})
-  expected = jax.jit(state_lib.initialize, static_argnums=0)(config).params
+  expected = fresh.state(config).params
   for n, (replicas, _) in enumerate(trajectory(config, 1, batches(3)), 1):
     state = first(replicas)
     decay = min(0.5, n / (9 + n))
@@ -169,7 +170,7 @@ def test_learning_rate_schedule(epoch, factor):
 
 def test_the_rate_changes_at_an_epochs_end():
   config = config_lib.make('cyclegan', dataset='x', epochs=3, decay_start=1, decay_epochs=2).train
-  adam = state_lib.optimizer(config, steps_per_epoch=4)
+  adam = state_lib.make_optimizer(config, steps_per_epoch=4)
   state, moved = adam.init(jnp.float32(0)), []
   for _ in range(14):
     # With a constant gradient every update of Adam is the learning rate.
