@@ -220,7 +220,7 @@ _LAYOUTS = {
   'udacity': _strided_generator,
   'resnet': _resnet_generator,
   'unet': _unet,
-  'strided judge': _strided_discriminator,
+  'udacity judge': _strided_discriminator,
   'patchgan judge': _patchgan,
 }
 

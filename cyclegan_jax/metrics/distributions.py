@@ -33,10 +33,10 @@ def frechet_distance(a: np.ndarray, b: np.ndarray) -> float:
 
 def _factor(sample: np.ndarray) -> np.ndarray:
   """F with F^T F the covariance, and no more rows than columns."""
-  centerd = sample - sample.mean(0)
-  if centerd.shape[0] > centerd.shape[1]:
-    centerd = np.linalg.qr(centerd, mode='r')
-  return centerd / np.sqrt(len(sample) - 1)
+  centered = sample - sample.mean(0)
+  if centered.shape[0] > centered.shape[1]:
+    centered = np.linalg.qr(centered, mode='r')
+  return centered / np.sqrt(len(sample) - 1)
 
 
 def subset_size(n: int) -> int:

@@ -27,13 +27,13 @@ values or a mask that is not boolean.
 import jax
 import jax.numpy as jnp
 
-from cyclegan_jax.metrics import windows
+from cyclegan_jax.metrics import sliding_moments
 
 SSIM_K1 = 0.01
 SSIM_K2 = 0.03
-SEWAR_MINIMUM_SIZE = windows.UNIFORM_SIZE + 1
+SEWAR_MINIMUM_SIZE = sliding_moments.UNIFORM_SIZE + 1
 MS_SSIM_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
-MS_SSIM_MINIMUM_SIZE = windows.GAUSSIAN_SIZE * 2 ** (len(MS_SSIM_WEIGHTS) - 1)
+MS_SSIM_MINIMUM_SIZE = sliding_moments.GAUSSIAN_SIZE * 2 ** (len(MS_SSIM_WEIGHTS) - 1)
 
 
 @jax.jit
@@ -80,7 +80,7 @@ def correlation(
   """
   x, y, mask = _prepare(reference, image, mask)
 
-  def centerd(values):
+  def centered(values):
     return values - _pixel_mean(values, mask)[:, None, None, None]
 
   def constant(values):
@@ -89,8 +89,8 @@ def correlation(
     highest = jnp.max(values, axis=(1, 2, 3), where=where, initial=-jnp.inf)
     return lowest == highest
 
-  # The second centring removes the rounding of the first one's mean.
-  dx, dy = centerd(centerd(x)), centerd(centerd(y))
+  # The second centering removes the rounding of the first one's mean.
+  dx, dy = centered(centered(x)), centered(centered(y))
   deviation_x, deviation_y = (jnp.sqrt(_pixel_mean(jnp.square(d), mask)) for d in (dx, dy))
   covariance = _pixel_mean(dx * dy, mask)
   coefficient = jnp.clip(covariance / (deviation_x * deviation_y), -1, 1)
@@ -110,9 +110,9 @@ def ssim(
   use_sample_covariance=False, data_range=max_value, channel_axis=-1). In [-1, 1],
   exactly 1 for identical images. Sides of at least 11.
   """
-  x, y, mask = _prepare(reference, image, mask, windows.GAUSSIAN_SIZE, 'ssim')
+  x, y, mask = _prepare(reference, image, mask, sliding_moments.GAUSSIAN_SIZE, 'ssim')
   luminance, structure = _ssim_factors(x, y, max_value)
-  return windows.window_mean(luminance * structure, mask, windows.GAUSSIAN_SIZE)
+  return sliding_moments.window_mean(luminance * structure, mask, sliding_moments.GAUSSIAN_SIZE)
 
 
 @jax.jit
@@ -133,16 +133,16 @@ def ms_ssim(
   x, y, mask = _prepare(reference, image, mask, MS_SSIM_MINIMUM_SIZE, 'ms_ssim')
   batch, *size, channels = x.shape
   # Each channel becomes an image of its own.
-  x, y = (windows.to_planes(values).reshape(-1, *size, 1) for values in (x, y))
+  x, y = (sliding_moments.to_planes(values).reshape(-1, *size, 1) for values in (x, y))
   mask = None if mask is None else jnp.repeat(mask, channels, axis=0)
   product = 1.0
   for scale, weight in enumerate(MS_SSIM_WEIGHTS):
     if scale:
-      x, y, mask = (None if v is None else windows.halved(v) for v in (x, y, mask))
+      x, y, mask = (None if v is None else sliding_moments.halved(v) for v in (x, y, mask))
     luminance, structure = _ssim_factors(x, y, max_value)
     last = scale == len(MS_SSIM_WEIGHTS) - 1
-    mean = windows.window_mean(
-      luminance * structure if last else structure, mask, windows.GAUSSIAN_SIZE
+    mean = sliding_moments.window_mean(
+      luminance * structure if last else structure, mask, sliding_moments.GAUSSIAN_SIZE
     )
     product = product * jnp.maximum(mean, 0) ** weight
   return jnp.mean(product.reshape(batch, channels), axis=1)
@@ -158,7 +158,7 @@ def uqi(reference: jax.Array, image: jax.Array, *, mask: jax.Array | None = None
   variances 0 gives 2 m1 m2 / (m1^2 + m2^2); both means 0 gives 1. At most 1. Sides
   of at least 8.
   """
-  x, y, mask = _prepare(reference, image, mask, windows.UNIFORM_SIZE, 'uqi')
+  x, y, mask = _prepare(reference, image, mask, sliding_moments.UNIFORM_SIZE, 'uqi')
   return _quality_indices(x, y, mask)[0]
 
 
@@ -250,8 +250,8 @@ def _ssim_factors(
   x: jax.Array, y: jax.Array, max_value: jax.Array | float
 ) -> tuple[jax.Array, jax.Array]:
   """Luminance, and contrast times structure, of the Gaussian windows, [batch, channels, ...]."""
-  (mean_x, mean_y, mean_d), (variance_x, variance_y, variance_d) = windows.pair_moments(
-    windows.gaussian_moments, x, y
+  (mean_x, mean_y, mean_d), (variance_x, variance_y, variance_d) = sliding_moments.pair_moments(
+    sliding_moments.gaussian_moments, x, y
   )
   c1, c2 = (jnp.square(k * jnp.asarray(max_value, jnp.float32)) for k in (SSIM_K1, SSIM_K2))
   # 2ab = a^2 + b^2 - (a - b)^2, and likewise for the covariance, turn each factor
@@ -269,10 +269,10 @@ def _quality_indices(
   With the identities given in `_ssim_factors`, Q = (1 - v_d / (v1 + v2)) (1 - m_d^2 /
   (m1^2 + m2^2)) for the difference d = x - y; an empty quotient counts as 0.
   """
-  (mean_x, mean_y, mean_d), (variance_x, variance_y, variance_d) = windows.pair_moments(
-    windows.uniform_moments, x, y
+  (mean_x, mean_y, mean_d), (variance_x, variance_y, variance_d) = sliding_moments.pair_moments(
+    sliding_moments.uniform_moments, x, y
   )
-  n = windows.UNIFORM_SIZE**2
+  n = sliding_moments.UNIFORM_SIZE**2
   variances = variance_x + variance_y
   squares = jnp.square(mean_x) + jnp.square(mean_y)
   square_d = jnp.square(mean_d)
@@ -289,6 +289,6 @@ def _quality_indices(
   )
   index_sewar = jnp.where(squares == 0, 1, luminance * structure_sewar)[:, :, :-1, :-1]
   return (
-    windows.window_mean(index, mask, windows.UNIFORM_SIZE),
-    windows.window_mean(index_sewar, mask, windows.UNIFORM_SIZE),
+    sliding_moments.window_mean(index, mask, sliding_moments.UNIFORM_SIZE),
+    sliding_moments.window_mean(index_sewar, mask, sliding_moments.UNIFORM_SIZE),
   )

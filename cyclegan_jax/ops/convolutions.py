@@ -1,6 +1,6 @@
-"""Convolutions with gradients of their own, for the sake of XLA's CPU backend.
+"""Convolutions with their own gradients. CPU only: elsewhere they are those of lax.
 
-On other platforms each is what lax has for it. On a CPU, XLA takes many times too long for some
+On a CPU, XLA takes many times too long for some
 shapes that these networks are made of (docs/performance.md has the times):
 
 - transposed convolutions, and the gradient of a strided one with respect to its input, which is
@@ -20,7 +20,6 @@ Images are [batch, height, width, channels], kernels [k, k, in_channels, out_cha
 ordinary convolution, in any float dtype.
 """
 
-from collections.abc import Callable
 import functools
 import math
 
@@ -29,14 +28,11 @@ from jax import lax
 import jax.export
 import jax.numpy as jnp
 
-from cyclegan_jax.ops import winograd
+from cyclegan_jax.ops import im2col, winograd
 
 _DIMENSIONS = ('NHWC', 'HWIO', 'NHWC')
 # Up to so many output positions, all images counted, a matrix product is quicker on a CPU.
 _FEW_POSITIONS = 128
-# Up to so many bytes of columns, a product and their sum are quicker than a dilated convolution;
-# and everything is quicker for few images, one group after the other, than for all at once.
-_MOST_COLUMNS = 2**23
 # From so many channels in and out, Winograd's transforms take less time than they save.
 _WINOGRAD_CHANNELS = 64
 
@@ -61,12 +57,12 @@ def strided(x: jax.Array, kernel: jax.Array, stride: int, padding: int) -> jax.A
   if _are_few(x, kernel, stride, padding):
 
     def on_cpu(x, kernel):
-      return _patches(x, k, stride, padding) @ kernel.reshape(-1, kernel.shape[-1])
+      return im2col.im2col(x, k, stride, padding) @ kernel.reshape(-1, kernel.shape[-1])
   elif _suits_winograd(x, kernel, stride):
 
     def on_cpu(x, kernel):
-      return _by_groups(
-        lambda x: winograd.convolution(_bordered(x, padding), kernel),
+      return im2col.by_groups(
+        lambda x: winograd.convolution(im2col.pad(x, padding), kernel),
         x,
         winograd.bytes_of_tiles(x, kernel),
       )
@@ -74,7 +70,7 @@ def strided(x: jax.Array, kernel: jax.Array, stride: int, padding: int) -> jax.A
 
     def on_cpu(x, kernel):
       size = tuple(n + 2 * padding - k + 1 for n in x.shape[1:3])
-      return _spread(x, _reversed(kernel), 1, k - 1 - padding, size)
+      return _spread(x, im2col.transpose_kernel(kernel), 1, k - 1 - padding, size)
   elif stride == 1 and padding == 0 and k % 2:
 
     def on_cpu(x, kernel):
@@ -160,7 +156,7 @@ def _spread(
     ]
     return lax.conv_general_dilated(
       x,
-      _reversed(kernel),
+      im2col.transpose_kernel(kernel),
       (1, 1),
       border,
       lhs_dilation=(stride, stride),
@@ -177,16 +173,16 @@ def _spread(
       # On the right XLA would rearrange the kernel first, which then takes most of the time.
       columns = lax.dot_general(kernel, x, (((3,), (3,)), ((), ())))
       columns = jnp.moveaxis(columns, (3, 4, 5), (0, 1, 2))
-    return _overlapped(columns, stride, padding, size)
+    return im2col.col2im(columns, stride, padding, size)
 
   def after_winograd(x, kernel):
-    return winograd.transposed(_bordered(x, k - 1 - padding), kernel)
+    return winograd.transposed(im2col.pad(x, k - 1 - padding), kernel)
 
   columns = math.prod(x.shape[1:3]) * (kernel.size // x.shape[3]) * x.dtype.itemsize
   if _suits_winograd(x, kernel, stride):
     some, needed = after_winograd, winograd.bytes_of_tiles(x, kernel)
   elif stride > 1:
-    some, needed = product if columns <= _MOST_COLUMNS else dilated, columns
+    some, needed = product if columns <= im2col.CACHE_BYTES else dilated, columns
   elif _has_few_outputs(x, k, kernel.shape[2], stride):
     some, needed = product, columns
   else:
@@ -194,60 +190,9 @@ def _spread(
   return lax.platform_dependent(
     x,
     kernel,
-    cpu=lambda x, kernel: _by_groups(lambda x: some(x, kernel), x, needed),
+    cpu=lambda x, kernel: im2col.by_groups(lambda x: some(x, kernel), x, needed),
     default=dilated,
   )
-
-
-def _by_groups(function: Callable[[jax.Array], jax.Array], x: jax.Array, size: int) -> jax.Array:
-  """function(x), for so many images at a time as suit the caches if each needs `size` bytes."""
-  y = lax.map(function, _grouped(x, size))
-  return y.reshape(-1, *y.shape[2:])
-
-
-def _grouped(x: jax.Array, size: int) -> jax.Array:
-  """[batch, ...] as [groups, images, ...]."""
-  images = max(
-    n for n in range(1, len(x) + 1) if len(x) % n == 0 and (n == 1 or n * size <= _MOST_COLUMNS)
-  )
-  return x.reshape(-1, images, *x.shape[1:])
-
-
-def _overlapped(columns: jax.Array, stride: int, padding: int, size: tuple[int, int]) -> jax.Array:
-  """Adds up what each position gives to its k x k neighbors.
-
-  Args:
-    columns: [batch, height, width, k, k, channels]; [:, a, b, i, j] belongs to row
-      a * stride + i - padding and column b * stride + j - padding of the result.
-    stride: see there.
-    padding: see there.
-    size: height and width of the result.
-
-  Returns:
-    [batch, *size, channels].
-  """
-  batch, k, channels = columns.shape[0], columns.shape[3], columns.shape[-1]
-  # Row u * stride + v of the result takes tap v_tap + stride * m from position u + v_shift - m.
-  units = [-(-n // stride) for n in size]
-  reach, most = -(-k // stride), (stride - 1 + padding) // stride
-  edges = [(reach, max(0, u + most - have)) for u, have in zip(units, columns.shape[1:3])]
-  columns = jnp.pad(columns, [(0, 0), *edges, (0, 0), (0, 0), (0, 0)])
-
-  def taps(phase):
-    shift, first = divmod(phase + padding, stride)
-    return [(reach + shift - m, tap) for m, tap in enumerate(range(first, k, stride))]
-
-  phases = [
-    [
-      sum(
-        columns[:, a : a + units[0], b : b + units[1], i, j] for a, i in taps(v) for b, j in taps(w)
-      )
-      for w in range(stride)
-    ]
-    for v in range(stride)
-  ]
-  y = jnp.stack([jnp.stack(row, 3) for row in phases], 2)
-  return y.reshape(batch, units[0] * stride, units[1] * stride, channels)[:, : size[0], : size[1]]
 
 
 def _weight_gradient(
@@ -264,7 +209,7 @@ def _weight_gradient(
   if _are_few(x, kernel, stride, padding):
 
     def on_cpu(x, gradient):
-      patches = _patches(x, k, stride, padding)
+      patches = im2col.im2col(x, k, stride, padding)
       return lax.dot_general(patches, gradient, (((0, 1, 2), (0, 1, 2)), ((), ()))).reshape(
         kernel.shape
       )
@@ -273,43 +218,20 @@ def _weight_gradient(
     def on_cpu(x, gradient):
       def add(total, group):
         x, gradient = group
-        return total + winograd.kernel_gradient(_bordered(x, padding), gradient), None
+        return total + winograd.kernel_gradient(im2col.pad(x, padding), gradient), None
 
       size = winograd.bytes_of_tiles(x, kernel)
-      groups = _grouped(x, size), _grouped(gradient, size)
+      groups = im2col.grouped(x, size), im2col.grouped(gradient, size)
       return lax.scan(add, jnp.zeros_like(kernel), groups)[0]
   elif _has_few_outputs(x, k, kernel.shape[3], stride):
 
     def on_cpu(x, gradient):
-      seen = _patches(gradient, k, 1, k - 1)
-      product = lax.dot_general(seen, _bordered(x, padding), (((0, 1, 2), (0, 1, 2)), ((), ())))
-      return _reversed(product.reshape(k, k, -1, x.shape[3]))
+      seen = im2col.im2col(gradient, k, 1, k - 1)
+      product = lax.dot_general(seen, im2col.pad(x, padding), (((0, 1, 2), (0, 1, 2)), ((), ())))
+      return im2col.transpose_kernel(product.reshape(k, k, -1, x.shape[3]))
   else:
     return plain(x, gradient)
   return lax.platform_dependent(x, gradient, cpu=on_cpu, default=plain)
-
-
-def _patches(x: jax.Array, k: int, stride: int, padding: int) -> jax.Array:
-  """What a kernel sees at each of its positions, [batch, height, width, k * k * channels]."""
-  x = _bordered(x, padding)
-  height, width = ((n - k) // stride + 1 for n in x.shape[1:3])
-  return jnp.concatenate(
-    [
-      x[:, i : i + (height - 1) * stride + 1 : stride, j : j + (width - 1) * stride + 1 : stride]
-      for i in range(k)
-      for j in range(k)
-    ],
-    axis=-1,
-  )
-
-
-def _bordered(x: jax.Array, padding: int) -> jax.Array:
-  return jnp.pad(x, ((0, 0), (padding, padding), (padding, padding), (0, 0)))
-
-
-def _reversed(kernel: jax.Array) -> jax.Array:
-  """The kernel of the convolution that is the transpose of one of stride 1."""
-  return jnp.flip(kernel, (0, 1)).swapaxes(2, 3)
 
 
 def _are_few(x: jax.Array, kernel: jax.Array, stride: int, padding: int) -> bool:
@@ -323,7 +245,7 @@ def _has_few_outputs(x: jax.Array, k: int, channels: int, stride: int) -> bool:
   return (
     stride == 1
     and taps <= 4 * x.shape[3]
-    and x.shape[1] * x.shape[2] * taps * x.dtype.itemsize <= 2 * _MOST_COLUMNS
+    and x.shape[1] * x.shape[2] * taps * x.dtype.itemsize <= 2 * im2col.CACHE_BYTES
   )
 
 
@@ -334,7 +256,7 @@ def _suits_winograd(x: jax.Array, kernel: jax.Array, stride: int) -> bool:
     and k in (3, 4)
     and x.dtype.itemsize >= 4
     and min(kernel.shape[2:]) >= _WINOGRAD_CHANNELS
-    and winograd.bytes_of_tiles(x, kernel) <= 2 * _MOST_COLUMNS
+    and winograd.bytes_of_tiles(x, kernel) <= 2 * im2col.CACHE_BYTES
   )
 
 

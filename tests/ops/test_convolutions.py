@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from cyclegan_jax.ops import convolutions
+from cyclegan_jax.ops import convolutions, im2col
 
 pytestmark = pytest.mark.usefixtures('quickly_compiled')
 
@@ -113,7 +113,7 @@ def test_strided(monkeypatch, few, k, stride, padding, height, width):
   ],
 )
 def test_transposed(monkeypatch, most, few, k, stride, padding, output_padding, height, width):
-  monkeypatch.setattr(convolutions, '_MOST_COLUMNS', most)
+  monkeypatch.setattr(im2col, 'CACHE_BYTES', most)
   monkeypatch.setattr(convolutions, '_FEW_POSITIONS', few)
   x, kernel = drawn((2, height, width, 2), (k, k, 3, 2))
   check(
@@ -128,7 +128,7 @@ def test_transposed(monkeypatch, most, few, k, stride, padding, output_padding, 
 @pytest.mark.parametrize('k, padding', ((3, 1), (4, 1), (7, 0), (1, 0)))
 def test_strided_to_and_from_few_channels(monkeypatch, k, padding, most):
   monkeypatch.setattr(convolutions, '_FEW_POSITIONS', 0)
-  monkeypatch.setattr(convolutions, '_MOST_COLUMNS', most)
+  monkeypatch.setattr(im2col, 'CACHE_BYTES', most)
   for channels in ((25, 2), (2, 25)):
     x, kernel = drawn((2, 8, 9, channels[0]), (k, k, *channels))
     check(
@@ -145,7 +145,7 @@ def test_strided_to_and_from_few_channels(monkeypatch, k, padding, most):
 def test_strided_after_winograd(monkeypatch, k, padding, most):
   monkeypatch.setattr(convolutions, '_FEW_POSITIONS', 0)
   monkeypatch.setattr(convolutions, '_WINOGRAD_CHANNELS', 2)
-  monkeypatch.setattr(convolutions, '_MOST_COLUMNS', most)
+  monkeypatch.setattr(im2col, 'CACHE_BYTES', most)
   x, kernel = drawn((2, 6, 9, 2), (k, k, 2, 3))
   ours = lambda x, kernel: convolutions.strided(x, kernel, 1, padding)
   check(ours, lambda x, kernel: strided(x, kernel, 1, padding), x, kernel)

@@ -141,13 +141,13 @@ def test_constants_of_the_layers():
 
 
 def batch_norm(x):
-  centerd = x - x.mean((0, 2, 3), keepdim=True)
-  return centerd / (centerd.pow(2).mean((0, 2, 3), keepdim=True) + 1e-5).sqrt()
+  centered = x - x.mean((0, 2, 3), keepdim=True)
+  return centered / (centered.pow(2).mean((0, 2, 3), keepdim=True) + 1e-5).sqrt()
 
 
 def instance_norm(x):
-  centerd = x - x.mean((2, 3), keepdim=True)
-  return centerd / (centerd.pow(2).mean((2, 3), keepdim=True) + 1e-5).sqrt()
+  centered = x - x.mean((2, 3), keepdim=True)
+  return centered / (centered.pow(2).mean((2, 3), keepdim=True) + 1e-5).sqrt()
 
 
 def test_udacity_generator_written_out():
