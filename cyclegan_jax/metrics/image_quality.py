@@ -26,7 +26,9 @@ values or a mask that is not boolean.
 
 import jax
 import jax.numpy as jnp
+from jax.typing import ArrayLike
 
+from cyclegan_jax.arrays import Images, Mask, PerImage
 from cyclegan_jax.metrics import sliding_moments
 
 SSIM_K1 = 0.01
@@ -37,20 +39,20 @@ MS_SSIM_MINIMUM_SIZE = sliding_moments.GAUSSIAN_SIZE * 2 ** (len(MS_SSIM_WEIGHTS
 
 
 @jax.jit
-def mse(reference: jax.Array, image: jax.Array, *, mask: jax.Array | None = None) -> jax.Array:
+def mse(reference: ArrayLike, image: ArrayLike, *, mask: ArrayLike | None = None) -> PerImage:
   """Mean squared error over height, width and channels; equals sewar.full_ref.mse."""
   x, y, mask = _prepare(reference, image, mask)
   return _pixel_mean(jnp.square(x - y), mask)
 
 
 @jax.jit
-def rmse(reference: jax.Array, image: jax.Array, *, mask: jax.Array | None = None) -> jax.Array:
+def rmse(reference: ArrayLike, image: ArrayLike, *, mask: ArrayLike | None = None) -> PerImage:
   """Square root of `mse`; equals sewar.full_ref.rmse."""
   return jnp.sqrt(mse(reference, image, mask=mask))
 
 
 @jax.jit
-def mae(reference: jax.Array, image: jax.Array, *, mask: jax.Array | None = None) -> jax.Array:
+def mae(reference: ArrayLike, image: ArrayLike, *, mask: ArrayLike | None = None) -> PerImage:
   """Mean absolute error over height, width and channels."""
   x, y, mask = _prepare(reference, image, mask)
   return _pixel_mean(jnp.abs(x - y), mask)
@@ -58,8 +60,12 @@ def mae(reference: jax.Array, image: jax.Array, *, mask: jax.Array | None = None
 
 @jax.jit
 def psnr(
-  reference: jax.Array, image: jax.Array, *, max_value: float = 255, mask: jax.Array | None = None
-) -> jax.Array:
+  reference: ArrayLike,
+  image: ArrayLike,
+  *,
+  max_value: ArrayLike = 255,
+  mask: ArrayLike | None = None,
+) -> PerImage:
   """Peak signal-to-noise ratio, 10 log10(max_value^2 / mse), in dB.
 
   Infinite for identical images. Equals sewar.full_ref.psnr, which takes max_value
@@ -71,8 +77,8 @@ def psnr(
 
 @jax.jit
 def correlation(
-  reference: jax.Array, image: jax.Array, *, mask: jax.Array | None = None
-) -> jax.Array:
+  reference: ArrayLike, image: ArrayLike, *, mask: ArrayLike | None = None
+) -> PerImage:
   """Pearson's correlation coefficient of all values of the two images, in [-1, 1].
 
   The channels are taken together, as numpy.corrcoef does for flattened images. NaN,
@@ -100,8 +106,12 @@ def correlation(
 
 @jax.jit
 def ssim(
-  reference: jax.Array, image: jax.Array, *, max_value: float = 255, mask: jax.Array | None = None
-) -> jax.Array:
+  reference: ArrayLike,
+  image: ArrayLike,
+  *,
+  max_value: ArrayLike = 255,
+  mask: ArrayLike | None = None,
+) -> PerImage:
   """Structural similarity (Wang, Bovik, Sheikh & Simoncelli 2004, equation 13).
 
   Gaussian window 11x11 of sigma 1.5, K1 = 0.01, K2 = 0.03, population covariance,
@@ -117,8 +127,12 @@ def ssim(
 
 @jax.jit
 def ms_ssim(
-  reference: jax.Array, image: jax.Array, *, max_value: float = 255, mask: jax.Array | None = None
-) -> jax.Array:
+  reference: ArrayLike,
+  image: ArrayLike,
+  *,
+  max_value: ArrayLike = 255,
+  mask: ArrayLike | None = None,
+) -> PerImage:
   """Multi-scale structural similarity (Wang, Simoncelli & Bovik 2003, equation 7).
 
   Five scales with the published weights; between scales 2x2 pixels are averaged, an odd
@@ -149,7 +163,7 @@ def ms_ssim(
 
 
 @jax.jit
-def uqi(reference: jax.Array, image: jax.Array, *, mask: jax.Array | None = None) -> jax.Array:
+def uqi(reference: ArrayLike, image: ArrayLike, *, mask: ArrayLike | None = None) -> PerImage:
   """Universal image quality index (Wang & Bovik 2002, equation 1, averaged over windows).
 
   The mean over all 8x8 windows and channels of
@@ -163,9 +177,7 @@ def uqi(reference: jax.Array, image: jax.Array, *, mask: jax.Array | None = None
 
 
 @jax.jit
-def uqi_sewar(
-  reference: jax.Array, image: jax.Array, *, mask: jax.Array | None = None
-) -> jax.Array:
+def uqi_sewar(reference: ArrayLike, image: ArrayLike, *, mask: ArrayLike | None = None) -> PerImage:
   """What sewar.full_ref.uqi (window 8) gives, which is not the UQI.
 
   sewar puts window means where the formula has window sums S: its
@@ -185,8 +197,12 @@ def uqi_sewar(
 
 @jax.jit
 def image_metrics(
-  reference: jax.Array, image: jax.Array, *, max_value: float = 255, mask: jax.Array | None = None
-) -> dict[str, jax.Array]:
+  reference: ArrayLike,
+  image: ArrayLike,
+  *,
+  max_value: ArrayLike = 255,
+  mask: ArrayLike | None = None,
+) -> dict[str, PerImage]:
   """All measures of this module at once, by name; float32 [batch] each.
 
   Sides of at least 11, as for `ssim`; `ms_ssim` is there if they are at least 176.
@@ -209,12 +225,12 @@ def image_metrics(
 
 
 def _prepare(
-  reference: jax.Array,
-  image: jax.Array,
-  mask: jax.Array | None,
+  reference: ArrayLike,
+  image: ArrayLike,
+  mask: ArrayLike | None,
   minimum_size: int = 1,
   name: str = 'metric',
-) -> tuple[jax.Array, jax.Array, jax.Array | None]:
+) -> tuple[Images, Images, Mask | None]:
   """Checks the arguments; returns both images as float32, and the mask."""
   shape = jnp.shape(reference)
   if len(shape) != 4 or shape != jnp.shape(image):
@@ -238,7 +254,7 @@ def _prepare(
   return x, y, mask
 
 
-def _pixel_mean(values: jax.Array, mask: jax.Array | None) -> jax.Array:
+def _pixel_mean(values: Images, mask: Mask | None) -> PerImage:
   """Mean of [batch, height, width, channels] over the valid pixels of each image."""
   if mask is None:
     return jnp.mean(values, axis=(1, 2, 3))
@@ -246,9 +262,7 @@ def _pixel_mean(values: jax.Array, mask: jax.Array | None) -> jax.Array:
   return jnp.sum(jnp.where(mask, values, 0), axis=(1, 2, 3)) / count
 
 
-def _ssim_factors(
-  x: jax.Array, y: jax.Array, max_value: jax.Array | float
-) -> tuple[jax.Array, jax.Array]:
+def _ssim_factors(x: Images, y: Images, max_value: ArrayLike) -> tuple[jax.Array, jax.Array]:
   """Luminance, and contrast times structure, of the Gaussian windows, [batch, channels, ...]."""
   (mean_x, mean_y, mean_d), (variance_x, variance_y, variance_d) = sliding_moments.pair_moments(
     sliding_moments.gaussian_moments, x, y
@@ -261,9 +275,7 @@ def _ssim_factors(
   return luminance, structure
 
 
-def _quality_indices(
-  x: jax.Array, y: jax.Array, mask: jax.Array | None
-) -> tuple[jax.Array, jax.Array]:
+def _quality_indices(x: Images, y: Images, mask: Mask | None) -> tuple[PerImage, PerImage]:
   """UQI and sewar's UQI, which share their windows; XLA drops the one not used.
 
   With the identities given in `_ssim_factors`, Q = (1 - v_d / (v1 + v2)) (1 - m_d^2 /

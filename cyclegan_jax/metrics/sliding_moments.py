@@ -14,14 +14,19 @@ import functools
 import jax
 from jax import lax
 import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float, Shaped
 import numpy as np
+
+from cyclegan_jax.arrays import Images, Mask, PerImage
 
 UNIFORM_SIZE = 8  # Wang & Bovik 2002, and sewar's default.
 GAUSSIAN_SIZE = 11  # Wang et al. 2004.
 GAUSSIAN_SIGMA = 1.5
 
 
-def to_planes(values: jax.Array) -> jax.Array:
+def to_planes(
+  values: Shaped[Array, 'batch height width channels'],
+) -> Shaped[Array, 'batch channels height width']:
   """[batch, height, width, channels] -> [batch, channels, height, width].
 
   Width last lets the sliding sums run on whole vector registers.
@@ -33,7 +38,9 @@ def _shifted(values: jax.Array, start: int, length: int, axis: int) -> jax.Array
   return lax.slice_in_dim(values, start, start + length, axis=axis)
 
 
-def uniform_moments(values: jax.Array) -> tuple[jax.Array, jax.Array]:
+def uniform_moments(
+  values: Float[Array, '*batch height width'],
+) -> tuple[Float[Array, '*batch rows columns'], Float[Array, '*batch rows columns']]:
   """Mean and biased variance (divided by n) of every 8x8 window.
 
   Windows of 1, 2, 4, 8 pixels are made by joining two neighbors of half the size:
@@ -57,7 +64,9 @@ def uniform_moments(values: jax.Array) -> tuple[jax.Array, jax.Array]:
   return mean, variance
 
 
-def gaussian_moments(values: jax.Array) -> tuple[jax.Array, jax.Array]:
+def gaussian_moments(
+  values: Float[Array, '*batch height width'],
+) -> tuple[Float[Array, '*batch rows columns'], Float[Array, '*batch rows columns']]:
   """Weighted mean and variance of every 11x11 window, Gaussian of sigma 1.5.
 
   The weights sum to 1 and are separable, so the law of total variance gives the
@@ -95,8 +104,10 @@ def _gaussian_weights() -> list[float]:
 
 
 def pair_moments(
-  moments: Callable[[jax.Array], tuple[jax.Array, jax.Array]], x: jax.Array, y: jax.Array
-) -> tuple[jax.Array, jax.Array]:
+  moments: Callable[[jax.Array], tuple[jax.Array, jax.Array]], x: Images, y: Images
+) -> tuple[
+  Float[Array, '3 batch channels rows columns'], Float[Array, '3 batch channels rows columns']
+]:
   """Window moments of two images and of their difference.
 
   Args:
@@ -129,7 +140,9 @@ def halved(values: jax.Array) -> jax.Array:
   return blocks.all((2, 4)) if values.dtype == jnp.bool_ else blocks.mean((2, 4))
 
 
-def valid_windows(mask: jax.Array, size: int) -> jax.Array:
+def valid_windows(
+  mask: Bool[Array, '*batch height width'], size: int
+) -> Bool[Array, '*batch rows columns']:
   """Which size x size windows hold valid pixels only.
 
   Args:
@@ -147,7 +160,9 @@ def valid_windows(mask: jax.Array, size: int) -> jax.Array:
   return mask
 
 
-def window_mean(quality: jax.Array, mask: jax.Array | None, size: int) -> jax.Array:
+def window_mean(
+  quality: Float[Array, 'batch channels rows columns'], mask: Mask | None, size: int
+) -> PerImage:
   """Mean of a quality map over its channels and wholly valid windows.
 
   Args:

@@ -1,8 +1,9 @@
 """Discriminators: an image in, a map of scores out, one for each patch."""
 
 from flax import nnx
-import jax
+from jaxtyping import Array, Float
 
+from cyclegan_jax.arrays import Images
 from cyclegan_jax.models import layers
 from cyclegan_jax.settings import ModelConfig
 
@@ -37,7 +38,7 @@ class PatchDiscriminator(nnx.Module):
       config, widths[-1], 1, 4, 1, rngs=rngs, use_bias=layers.use_bias(config) or is_patchgan
     )
 
-  def __call__(self, x: jax.Array) -> jax.Array:
+  def __call__(self, x: Images) -> Float[Array, 'batch rows columns 1']:
     """Maps [batch, height, width, in_channels] to scores [batch, h, w, 1]; higher means real.
 
     h is height / 2 ** discriminator_layers - 1, for a patchgan - 2; likewise w.

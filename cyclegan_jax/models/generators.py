@@ -11,7 +11,9 @@ import itertools
 from flax import nnx
 import jax
 import jax.numpy as jnp
+from jaxtyping import Array, Float
 
+from cyclegan_jax.arrays import Images
 from cyclegan_jax.models import layers
 from cyclegan_jax.models.unet import UNetGenerator
 from cyclegan_jax.settings import ModelConfig
@@ -68,7 +70,9 @@ class UdacityGenerator(nnx.Module):
     )
     self.up_norms = nnx.List([layers.norm(config, width, rngs) for width in ups[1:-1]])
 
-  def __call__(self, x: jax.Array, keys: jax.Array | None = None) -> jax.Array:
+  def __call__(
+    self, x: Images, keys: jax.Array | None = None
+  ) -> Float[Array, 'batch height width out_channels']:
     dtype = x.dtype
     for conv, norm in zip(self.down, self.down_norms):
       x = layers.activate(self.activation, norm(conv(x)))
@@ -120,7 +124,9 @@ class ResnetGenerator(nnx.Module):
       config, widths[0], out_channels, 7, 1, reflect=True, use_bias=True, rngs=rngs
     )
 
-  def __call__(self, x: jax.Array, keys: jax.Array | None = None) -> jax.Array:
+  def __call__(
+    self, x: Images, keys: jax.Array | None = None
+  ) -> Float[Array, 'batch height width out_channels']:
     dtype = x.dtype
     x = self.first_norm(self.first(x))
     for conv, norm in zip(self.down, self.down_norms):

@@ -3,7 +3,9 @@
 from flax import nnx
 import jax
 import jax.numpy as jnp
+from jaxtyping import Array, Float
 
+from cyclegan_jax.arrays import Images
 from cyclegan_jax.models import layers
 from cyclegan_jax.settings import ModelConfig
 
@@ -45,7 +47,9 @@ class UNetGenerator(nnx.Module):
     self.up_norms = nnx.List([layers.norm(config, width, rngs) for width in outputs[:-1]])
     self.depth = depth
 
-  def __call__(self, x: jax.Array, keys: jax.Array | None = None) -> jax.Array:
+  def __call__(
+    self, x: Images, keys: jax.Array | None = None
+  ) -> Float[Array, 'batch height width out_channels']:
     dtype = x.dtype
     x = self.down[0](x)
     skips = []

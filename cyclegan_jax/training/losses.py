@@ -10,19 +10,21 @@ from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
+from jaxtyping import Float
 import optax
 
+from cyclegan_jax.arrays import AnyArray, Images, Mask, Scalar
 from cyclegan_jax.metrics import image_quality
 from cyclegan_jax.settings import LossConfig
 
 # (true image, generated image, mask) -> loss term.
-Distance = Callable[[jax.Array, jax.Array, jax.Array | None], jax.Array]
+Distance = Callable[[Images, Images, Mask | None], Scalar]
 
 # The largest distance between network values.
 _RANGE = 2.0
 
 
-def discriminator(kind: str, scores: jax.Array, real: bool) -> jax.Array:
+def discriminator(kind: str, scores: Float[AnyArray, '...'], real: bool) -> Scalar:
   """Computes a discriminator's loss on real or on generated images.
 
   Args:
@@ -35,7 +37,7 @@ def discriminator(kind: str, scores: jax.Array, real: bool) -> jax.Array:
   return _distance_from_label(kind, scores, real)
 
 
-def generator(kind: str, scores: jax.Array) -> jax.Array:
+def generator(kind: str, scores: Float[AnyArray, '...']) -> Scalar:
   """Computes a generator's adversarial loss from the raw scores of its images, any shape.
 
   lsgan: squared distance from 1; vanilla: cross entropy with "real", the non-saturating form;
@@ -54,7 +56,7 @@ def supervised(config: LossConfig) -> dict[str, tuple[float, Distance]]:
   return {name: (weight, distance) for name, (weight, distance) in terms.items() if weight}
 
 
-def l1(a: jax.Array, b: jax.Array, mask: jax.Array | None = None) -> jax.Array:
+def l1(a: Images, b: Images, mask: Mask | None = None) -> Scalar:
   """Mean absolute difference, for cycle, identity and supervised terms."""
   difference = jnp.abs(a - b)
   if mask is None:
@@ -63,7 +65,7 @@ def l1(a: jax.Array, b: jax.Array, mask: jax.Array | None = None) -> jax.Array:
   return jnp.mean(jnp.sum(jnp.where(mask, difference, 0), (1, 2, 3)) / count)
 
 
-def gradient_l1(a: jax.Array, b: jax.Array, mask: jax.Array | None = None) -> jax.Array:
+def gradient_l1(a: Images, b: Images, mask: Mask | None = None) -> Scalar:
   """Mean absolute difference of image gradients: of differences between neighboring pixels.
 
   Horizontal and vertical; with a mask, only where both neighbors count.
@@ -75,7 +77,7 @@ def gradient_l1(a: jax.Array, b: jax.Array, mask: jax.Array | None = None) -> ja
   return terms[0] + terms[1]
 
 
-def dissimilarity(a: jax.Array, b: jax.Array, mask: jax.Array | None = None) -> jax.Array:
+def dissimilarity(a: Images, b: Images, mask: Mask | None = None) -> Scalar:
   """1 - SSIM (Wang et al. 2004), see `image_quality.ssim`; equals that of the pixels."""
   # SSIM is defined for values from 0 on: its luminance factor is erratic around 0.
   similarity = image_quality.ssim(a + 1, b + 1, max_value=_RANGE, mask=mask)
@@ -85,7 +87,7 @@ def dissimilarity(a: jax.Array, b: jax.Array, mask: jax.Array | None = None) -> 
   return 1 - jnp.mean(similarity)
 
 
-def _distance_from_label(kind: str, scores: jax.Array, real: bool) -> jax.Array:
+def _distance_from_label(kind: str, scores: Float[AnyArray, '...'], real: bool) -> Scalar:
   if kind == 'vanilla':
     return jnp.mean(optax.sigmoid_binary_cross_entropy(scores, jnp.float32(real)))
   return jnp.mean((scores - float(real)) ** 2)

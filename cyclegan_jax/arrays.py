@@ -1,0 +1,21 @@
+"""Array types that carry their shapes; the tests check them at run time (jaxtyping, beartype).
+
+A name stands for the same size in all arguments and results of one call.
+"""
+
+from jaxtyping import Array, Bool, Float, Shaped
+import numpy as np
+
+AnyArray = Array | np.ndarray
+
+# Network values in [-1, 1], or float32 pixels.
+Images = Float[AnyArray, 'batch height width channels']
+# True where a pixel counts.
+Mask = Bool[AnyArray, 'batch height width 1']
+# One value per image.
+PerImage = Float[Array, ' batch']
+Scalar = Float[Array, '']
+# Channels before rows, for sliding windows.
+Planes = Float[Array, 'batch channels height width']
+# 8-bit or 16-bit pixels of one image.
+Pixels = Shaped[np.ndarray, 'height width channels']
