@@ -1,12 +1,13 @@
 # make test   the environment, then pytest, a process for each core up to eight
 # make demo   the environment, then a model trained, measured and shown: runs/demo/report.html
+# make docs   the environment, then the documentation as a site: build/docs/index.html
 # PYTHON=python3.12 make ... chooses the interpreter of a new environment.
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 DEMO := runs/demo
 
-.PHONY: test demo clean
+.PHONY: test demo docs clean
 
 test: $(VENV)/.installed
 	$(BIN)/python -m pytest -n auto --maxprocesses=8 --dist=loadfile
@@ -15,6 +16,13 @@ demo: $(VENV)/.installed
 	$(BIN)/python -m experiments.train --preset=demo --data_dir=data --workdir=$(DEMO)
 	$(BIN)/python -m experiments.evaluate --workdir=$(DEMO)
 
+docs: $(VENV)/.docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
+
+$(VENV)/.docs: $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet --editable '.[docs]'
+	touch $@
+
 $(VENV)/.installed: setup.cfg pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
@@ -22,4 +30,4 @@ $(VENV)/.installed: setup.cfg pyproject.toml
 	touch $@
 
 clean:
-	rm -rf $(VENV) data $(DEMO)
+	rm -rf $(VENV) build/docs data $(DEMO)

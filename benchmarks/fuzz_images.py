@@ -1,6 +1,6 @@
 """Reads damaged image files by the thousand and says what came of them.
 
-  python -m benchmarks.fuzz_images --cases=20000 --seed=0 --output=docs/hostile_files.json
+  python -m benchmarks.fuzz_images --cases=20000 --seed=0 --output=results/hostile_files.json
 
 Damages the files of tests/data/corpus.py and reads them in processes of limited memory and time.
 Each is to be read ([height, width, 1 or 3] uint8 or uint16, as its header says) or refused by an
@@ -31,7 +31,7 @@ from tests.data import corpus, damage
 
 _CASES = flags.DEFINE_integer('cases', 20_000, 'Damaged files to read.', lower_bound=1)
 _SEED = flags.DEFINE_integer('seed', 0, 'Which ones.')
-_OUTPUT = flags.DEFINE_string('output', 'docs/hostile_files.json', 'Where the counts are written.')
+_OUTPUT = flags.DEFINE_string('output', 'results/hostile_files.json', 'File for the counts.')
 _WORKERS = flags.DEFINE_integer('workers', 2, 'Processes.', lower_bound=1)
 
 _MEMORY = 2 * 2**30  # Above what a process needs before the first file.

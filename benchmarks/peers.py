@@ -86,8 +86,8 @@ class Torch:
   def onnx_inference(self, threads: int) -> Work | None:
     """The same by ONNX Runtime, float32; None if it, or what writes its files, is not there."""
     try:
-      import onnxruntime  # pylint: disable=g-import-not-at-top
-      import onnxscript  # pylint: disable=g-import-not-at-top, unused-import
+      import onnxruntime
+      import onnxscript  # noqa: F401  torch.onnx needs it and does not say so.
     except ImportError:
       return None
     options = onnxruntime.SessionOptions()

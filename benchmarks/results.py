@@ -1,13 +1,12 @@
-"""The comparisons of docs/results.md: trains what is missing, and writes their tables and pictures.
+"""Trains the comparisons of docs/explanation/results.md and writes their tables.
 
   python -m benchmarks.results --roadscene=ROADSCENE --runs=runs/results --workers=2
   python -m benchmarks.results --runs=runs/results --report_only
 
-Two questions, two data sets: experiments.compare is run four times, each in its folder of --runs,
-with the flags below. What each found is then copied to docs/results/, tables and figures, and of
-the synthetic scenes the page with curves and pictures too (RoadScene's pictures are not ours to
-pass on; its page stays in --runs); and the tables of docs/results.md are written anew. What is
-trained already is not trained again, so the same command goes on after a stop.
+Two questions and two data sets: experiments.compare runs four times, each in its own folder of
+--runs, with the flags below. Tables and figures are then copied to results/comparisons/, and the
+tables of docs/explanation/results.md are rewritten. The pages with curves and pictures stay in
+--runs. Complete runs are not trained again, so the same command resumes after an interruption.
 """
 
 from collections.abc import Mapping
@@ -30,8 +29,8 @@ _ONLY = flags.DEFINE_list('only', None, 'Only these comparisons, such as roadsce
 _REPORT_ONLY = flags.DEFINE_boolean('report_only', False, 'Train nothing.')
 
 _REPOSITORY = pathlib.Path(__file__).resolve().parent.parent
+_PAGE = _REPOSITORY / 'docs' / 'explanation' / 'results.md'
 _COPIED = {'comparison.md': '.md', 'comparison.json': '.json', 'table.csv': '.csv'}
-_PAGE = {'report.html': '.html'}
 _BASELINES = {
   'mean_image': 'mean training IR image',
   'nearest': 'IR of the nearest training RGB image',
@@ -59,10 +58,9 @@ PAPER = (
   '--seeds=8',
   '--comparisons=paired-unpaired,paired_emsn-paired,unpaired_emsn-unpaired,paired_literal-unpaired',
 )
-# What else there is, beside the paired model. Six seeds describe; they cannot decide five
-# comparisons.
+# The other models, beside the paired one. Six seeds describe; they cannot decide three comparisons.
 OTHERS = (
-  '--models=paired,spectral_linear,spectral_log,spectral_channels',
+  '--models=paired,spectral_channels',
   '--model=pix2pix: --preset=pix2pix --paired --n_downsampling=6',
   '--model=cyclegan: --preset=cyclegan --nopaired',
   '--seeds=6',
@@ -109,12 +107,11 @@ def share(first: pathlib.Path, second: pathlib.Path) -> None:
     shutil.copytree(source, target)
 
 
-def publish(folder: pathlib.Path, runs: pathlib.Path, docs: pathlib.Path) -> None:
-  """Copies what a comparison found into the docs, with paths as README has them."""
-  pages = _PAGE if folder.name.startswith('synthetic') else {}
-  for file, ending in {**_COPIED, **pages}.items():
+def publish(folder: pathlib.Path, runs: pathlib.Path, results: pathlib.Path) -> None:
+  """Copies the tables and figures of a comparison, with paths as the docs have them."""
+  for file, ending in _COPIED.items():
     text = (folder / file).read_text().replace(str(runs), 'runs/results')
-    (docs / f'{folder.name}{ending}').write_text(text)
+    (results / f'{folder.name}{ending}').write_text(text)
 
 
 def tables(found: Mapping[str, Any]) -> str:
@@ -162,7 +159,7 @@ def tables(found: Mapping[str, Any]) -> str:
 
 
 def refresh(page: pathlib.Path, name: str, text: str) -> None:
-  """Puts tables between the marks of a comparison in docs/results.md."""
+  """Puts tables between the marks of a comparison in the page of results."""
   begin, end = f'<!-- {name} -->\n', f'\n<!-- end of {name} -->'
   old = page.read_text()
   new = re.sub(
@@ -176,9 +173,8 @@ def refresh(page: pathlib.Path, name: str, text: str) -> None:
 def main(argv: list[str]) -> None:
   if len(argv) > 1:
     raise app.UsageError(f'{argv[1]} is not a flag.')
-  runs, docs = pathlib.Path(_RUNS.value).resolve(), _REPOSITORY / 'docs' / 'results'
+  runs, results = pathlib.Path(_RUNS.value).resolve(), _REPOSITORY / 'results' / 'comparisons'
   runs.mkdir(parents=True, exist_ok=True)
-  docs.mkdir(exist_ok=True)
   names = [f'{data}_{question}' for question in QUESTIONS for data in ('roadscene', 'synthetic')]
   for name in _ONLY.value or names:
     data, question = name.split('_')
@@ -196,8 +192,8 @@ def main(argv: list[str]) -> None:
       )
     if status:
       sys.exit(status)
-    publish(folder, runs, docs)
-    refresh(docs.with_suffix('.md'), name, tables(json.loads((docs / f'{name}.json').read_text())))
+    publish(folder, runs, results)
+    refresh(_PAGE, name, tables(json.loads((results / f'{name}.json').read_text())))
 
 
 if __name__ == '__main__':

@@ -4,8 +4,8 @@
 
 RoadScene's images are frames of a few drives, numbered in order of time; frames of nearby numbers
 may show the same street. Here a scene ends where at least --gap numbers are missing, and whole
-scenes go to one split: shuffled with a fixed seed, they are interleave to the splits until each has its
-share of the images. Writes DIR/{rgb,ir}/SCENE/NAME.jpg, links to the originals, and train.txt,
+scenes go to one split: shuffled with a fixed seed, they are dealt to the splits until each has
+its share of the images. Writes DIR/{rgb,ir}/SCENE/NAME.jpg, links to the originals, and train.txt,
 val.txt and test.txt, which `--dataset=folder --source_dir=DIR` finds (--split_by=list).
 """
 
@@ -27,7 +27,7 @@ _SEED = 0
 
 
 def scenes(names: list[str], gap: int) -> list[list[str]]:
-  """Names like FLIR_00006.jpg in groups of nearby numbers; other words before them, other groups."""
+  """Groups names like FLIR_00006.jpg by nearby numbers; another prefix starts another group."""
 
   def place(name):
     word, number = re.fullmatch(r'(.*?)(\d+)\.\w+', name).groups()

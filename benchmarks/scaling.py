@@ -77,7 +77,7 @@ def points(what: str, values: Sequence[int]) -> list[dict[str, Any]]:
 
 
 def measured(point: Mapping[str, Any]) -> dict[str, Any]:
-  """The figures of a point, from a process of its own; RuntimeError with what it said if it fails."""
+  """Measures a point in its own process; RuntimeError with its output if that fails."""
   environment = {**os.environ, 'JAX_ENABLE_COMPILATION_CACHE': '0'}
   if point['devices'] > 1:
     environment['JAX_PLATFORMS'] = 'cpu'
@@ -212,7 +212,7 @@ def open_and_draw(point: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def grown(count: int, point: Mapping[str, Any]) -> dict[str, Any]:
-  """The point of --what=examples: writes the images, prepares them once, measures the next start."""
+  """Measures a point of --what=examples: writes and prepares the images, then opens them again."""
   with tempfile.TemporaryDirectory() as folder:
     write_pairs(pathlib.Path(folder, 'pairs'), count)
     point = {**point, 'source': f'{folder}/pairs', 'data': f'{folder}/data'}

@@ -1,4 +1,4 @@
-"""What several devices can gain: a model of a step's time, and the tables of docs/scaling.md.
+"""A model of what more devices gain, and the tables of docs/explanation/scaling.md.
 
   python -m benchmarks.scaling_model
 
@@ -27,7 +27,8 @@ from benchmarks import configuration
 from cyclegan_jax.models import networks
 from cyclegan_jax.training import parallel, state as state_lib
 
-# Bytes a second in one direction, and seconds of latency a hop. docs/scaling.md has the sources.
+# Bytes per second in one direction, and seconds of latency per hop; for the sources see
+# docs/explanation/scaling.md.
 LINKS = {
   'NVLink 4, H100': (450e9, 5e-6),
   'PCIe 5.0 x16': (63e9, 10e-6),
@@ -43,7 +44,8 @@ _PRESETS = {'udacity': 128, 'cyclegan': 256, 'pix2pix': 256}
 _DEVICES = (2, 8, 64)
 # Images in a step on each device, and images/s that one is assumed to train.
 _CASES = ((2, 50), (2, 200), (16, 200), (16, 1000), (128, 1000))
-_MEASURED = pathlib.Path(__file__).resolve().parent.parent / 'docs/performance/scale_devices.json'
+_REPOSITORY = pathlib.Path(__file__).resolve().parent.parent
+_MEASURED = _REPOSITORY / 'results/performance/scale_devices.json'
 
 
 @dataclasses.dataclass(frozen=True)

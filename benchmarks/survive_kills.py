@@ -1,6 +1,6 @@
 """Does a training that is killed again and again end as one that was left alone?
 
-  python -m benchmarks.survive_kills --kills=20 --terms=6 --output=docs/survival.json
+  python -m benchmarks.survive_kills --kills=20 --terms=6 --output=results/survival.json
 
 For pairs and for unpaired images: trains tiny networks on random pictures once without a stop,
 then again with SIGKILL at random moments, always restarted by the same command, until it ends.

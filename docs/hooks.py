@@ -1,0 +1,205 @@
+"""MkDocs hooks: the generated reference pages, and links to files outside docs/.
+
+Settings, presets and `--help` texts come from the code, so that they cannot differ from it. Files
+that GitHub shows in their own places (README, results, data sets) become pages too: Markdown links
+between them are relative to the repository, and are rewritten here for the site. MkDocs warns of
+a link to a file that is not on the site, and `--strict` turns warnings into errors.
+"""
+
+from collections.abc import Iterator
+import dataclasses
+import logging
+import pathlib
+import posixpath
+import re
+import subprocess
+import sys
+
+from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.structure.files import File, Files
+from mkdocs.structure.pages import Page
+
+from cyclegan_jax import presets, settings
+
+_ROOT = pathlib.Path(__file__).resolve().parent.parent
+_DOCS = 'docs'
+# Files outside docs/ that become part of the site, as patterns.
+_OUTSIDE = (
+  'README.md',
+  'CHANGELOG.md',
+  'CONTRIBUTING.md',
+  'LICENSE',
+  'datasets/*/README.md',
+  'results/**/*.*',
+)
+# The page that a file becomes, where that is not its own path.
+_RENAMED = {'README.md': 'index.md'}
+_API = 'reference/api'
+_LINK = re.compile(r'(\]\()([^)\s#]+)(#[^)\s]*)?(\))')
+_EXTERNAL = re.compile(r'[a-z]+:', re.IGNORECASE)
+_FLAG = re.compile(r'(--\w+(?:=[\w.:+-]*\w)?)')
+_MARKUP = re.compile(r'[*_<>`]')
+_FENCE = re.compile(r'^(```|~~~).*?^\1', re.MULTILINE | re.DOTALL)
+_log = logging.getLogger('mkdocs.hooks')
+
+
+def on_config(config: MkDocsConfig) -> None:
+  """Puts the packages of the Python API into the navigation."""
+  for section in config.nav:
+    for entry in section.get('Reference', ()):
+      if isinstance(entry, dict) and 'Python API' in entry:
+        entry['Python API'] = [{name: f'{_API}/{name}.md'} for name in _packages()]
+
+
+def on_files(files: Files, config: MkDocsConfig) -> None:
+  """Adds the pages that are generated, and the files outside docs/."""
+  pages = {
+    'reference/settings.md': _settings_page(),
+    'reference/presets.md': _presets_page(),
+    'reference/commands.md': _commands_page(),
+    **{f'{_API}/{name}.md': _api_page(name) for name in _packages()},
+  }
+  for uri, text in pages.items():
+    files.append(File.generated(config, uri, content=text))
+  for path in _outside():
+    uri = _RENAMED.get(path, path)
+    files.append(File.generated(config, uri, abs_src_path=str(_ROOT / path)))
+
+
+def on_page_markdown(markdown: str, page: Page, files: Files, **_) -> str:
+  """Rewrites links between files of the repository to links between pages of the site."""
+  uri = page.file.src_uri
+  places = {_RENAMED.get(path, path): path for path in _outside()}
+  folder = posixpath.dirname(places.get(uri, posixpath.join(_DOCS, uri)))
+  published = {path: site for site, path in places.items()}
+
+  def rewritten(link: re.Match[str]) -> str:
+    target = link[2]
+    if _EXTERNAL.match(target):
+      return link[0]
+    path = posixpath.normpath(posixpath.join(folder, target))
+    site = published.get(path, path.removeprefix(f'{_DOCS}/'))
+    if files.get_file_from_path(site) is None:
+      return link[0]  # MkDocs warns of it.
+    relative = posixpath.relpath(site, posixpath.dirname(uri) or '.')
+    return f'{link[1]}{relative}{link[3] or ""}{link[4]}'
+
+  parts, end = [], 0
+  for fence in _FENCE.finditer(markdown):
+    parts += [_LINK.sub(rewritten, markdown[end : fence.start()]), fence[0]]
+    end = fence.end()
+  return ''.join([*parts, _LINK.sub(rewritten, markdown[end:])])
+
+
+def _outside() -> list[str]:
+  """The files outside docs/, relative to the repository."""
+  found = [path for pattern in _OUTSIDE for path in sorted(_ROOT.glob(pattern))]
+  return [path.relative_to(_ROOT).as_posix() for path in found]
+
+
+def _packages() -> list[str]:
+  """The packages of the API: the library's, its single modules together, and the data sets."""
+  found = sorted((_ROOT / 'cyclegan_jax').glob('*/__init__.py'))
+  return ['cyclegan_jax', *(f'cyclegan_jax.{path.parent.name}' for path in found), 'datasets']
+
+
+def _api_page(name: str) -> str:
+  """A page about a package with all its modules; the topmost ones without their packages."""
+  topmost = '.' not in name
+  submodules = 'false' if topmost else 'true'
+  options = f'    options: {{show_root_heading: false, show_submodules: {submodules}}}'
+  modules = sorted((_ROOT / name).glob('[!_]*.py')) if topmost else []
+  blocks = [f'::: {name}\n{options}', *(f'::: {name}.{path.stem}' for path in modules)]
+  return f'# {name}\n\n' + '\n\n'.join(blocks) + '\n'
+
+
+def _settings_page() -> str:
+  """Every setting of a run, by section, from the metadata of its field."""
+  lines = [
+    '# Settings',
+    '',
+    'Each setting of a run is a flag of `experiments.train`, a key of `config.json` in the run '
+    'folder, and a field of the dataclasses in `cyclegan_jax/settings.py`, which this page is made '
+    'from. The defaults are those of the preset `udacity`; [presets](presets.md) lists what the '
+    'others change. Settings can be kept in a file, one flag per line, and given with '
+    '`--flagfile=FILE`; flags after it override it.',
+  ]
+  for section, cls in settings.SECTIONS.items():
+    lines += ['', f'## {section.capitalize()}', '', cls.__doc__.partition('\n\n')[0]]
+    for field in dataclasses.fields(cls):
+      lines += ['', f'### `--{_typed(field)}`' + f' {{ #{field.name} }}', '']
+      lines += [_markdown(field.metadata['help']), '', *_facts(field)]
+  return '\n'.join(lines) + '\n'
+
+
+def _typed(field: dataclasses.Field) -> str:
+  """A flag as it is typed; switches have a negative form."""
+  return f'[no]{field.name}' if field.type is bool else field.name
+
+
+def _facts(field: dataclasses.Field) -> Iterator[str]:
+  """What is known of a setting besides its help text, as list entries."""
+  yield f'- Default: {_shown(field.default)}'
+  choices = field.metadata.get('choices')
+  if choices:
+    yield '- Choices: ' + ', '.join(f'`{choice}`' for choice in choices)
+
+
+def _shown(value: object) -> str:
+  """A setting's value as it is typed; what is empty or a switch says so."""
+  if isinstance(value, bool):
+    return 'on' if value else 'off'
+  return 'empty' if value in (None, '') else f'`{settings.format_value(value)}`'
+
+
+def _markdown(text: str) -> str:
+  """A help text as Markdown: flags as code, and nothing else as markup."""
+  parts = _FLAG.split(text)  # Every second one is a flag.
+  return ''.join(
+    f'`{part}`' if i % 2 else _MARKUP.sub(r'\\\g<0>', part) for i, part in enumerate(parts)
+  )
+
+
+def _presets_page() -> str:
+  """What each preset sets, beside the defaults."""
+  default = {name: field.default for name, (_, field) in settings.fields().items()}
+  made = {name: {**default, **values} for name, values in presets.PRESETS.items()}
+  changed = [
+    name for name in default if any(values[name] != default[name] for values in made.values())
+  ]
+  lines = [
+    '# Presets',
+    '',
+    '`--preset=NAME` chooses a set of defaults; any other flag replaces a single setting. Every '
+    'preset works with every data set and every `--normalization`. '
+    '[The models](../explanation/models.md) says where each one comes from.',
+    '',
+    'The table lists the [settings](settings.md) in which the presets differ.',
+    '',
+    '| setting | ' + ' | '.join(f'`{name}`' for name in made) + ' |',
+    '|---|' + '---|' * len(made),
+  ]
+  for name in changed:
+    cells = ' | '.join(_shown(values[name]) for values in made.values())
+    lines.append(f'| [`--{name}`](settings.md#{name}) | {cells} |')
+  return '\n'.join(lines) + '\n'
+
+
+def _commands_page() -> str:
+  """The help text of each command."""
+  lines = [
+    '# Commands',
+    '',
+    'Run the commands from the checkout, as `python -m experiments.NAME --flag=value`. This is '
+    'what `--help` prints for each.',
+  ]
+  for file in sorted((_ROOT / 'experiments').glob('*.py')):
+    if "__name__ == '__main__'" in file.read_text():
+      command = [sys.executable, '-m', f'experiments.{file.stem}', '--help']
+      # absl ends with status 1 after it has printed the help.
+      text = subprocess.run(command, cwd=_ROOT, capture_output=True, text=True).stdout
+      if not text.strip():
+        _log.warning('experiments.%s --help prints nothing.', file.stem)
+      text = text.strip().replace(f'{_ROOT}/', '')
+      lines += ['', f'## {file.stem}', '', '```text', text, '```']
+  return '\n'.join(lines) + '\n'

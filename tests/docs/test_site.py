@@ -1,0 +1,62 @@
+"""The documentation: generated pages, limits of the README, and the built site."""
+
+import importlib.util
+import re
+import subprocess
+import sys
+
+import pytest
+
+from cyclegan_jax import presets, settings
+from tests.conftest import REPOSITORY
+
+# What a browser fetches by itself.
+_FETCHED = re.compile(r'<(?:script|img|iframe|source)[^>]* src="(?:https?:)?//[^"]+"')
+_LINKED = re.compile(r'<link[^>]* href="(?:https?:)?//[^"]+"')
+_IMPORTED = re.compile(r'@import|url\(["\']?(?:https?:)?//')
+
+
+@pytest.fixture(scope='module')
+def hooks():
+  pytest.importorskip('mkdocs', reason='pip install -e ".[docs]"')
+  spec = importlib.util.spec_from_file_location('hooks', REPOSITORY / 'docs' / 'hooks.py')
+  module = importlib.util.module_from_spec(spec)
+  spec.loader.exec_module(module)
+  return module
+
+
+def test_the_page_of_settings_has_every_setting(hooks):
+  page = hooks._settings_page()
+  for name, (_, field) in settings.fields().items():
+    assert f'{{ #{name} }}' in page
+    for choice in field.metadata['choices']:
+      assert f'`{choice}`' in page
+
+
+def test_the_page_of_presets_has_what_they_change(hooks):
+  page = hooks._presets_page()
+  assert '| setting | ' + ' | '.join(f'`{name}`' for name in presets.PRESETS) + ' |' in page
+  for values in presets.PRESETS.values():
+    for name, value in values.items():
+      if settings.fields()[name][1].default != value:
+        assert f'settings.md#{name}' in page
+
+
+def test_readme_is_short():
+  text = (REPOSITORY / 'README.md').read_text()
+  assert len(text.splitlines()) <= 170
+  assert len(text.split()) <= 1100
+
+
+@pytest.mark.slow
+def test_the_site_builds_and_asks_for_nothing_from_outside(hooks, tmp_path):
+  command = [sys.executable, '-m', 'mkdocs', 'build', '--strict', f'--site-dir={tmp_path}']
+  result = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True)
+  assert result.returncode == 0, result.stderr
+  pages = list(tmp_path.rglob('*.html'))
+  assert tmp_path / 'index.html' in pages
+  for page in pages:
+    text = page.read_text()
+    assert not _FETCHED.findall(text) + _LINKED.findall(text), page
+  for style in tmp_path.rglob('*.css'):
+    assert not _IMPORTED.search(style.read_text()), style
