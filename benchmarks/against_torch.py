@@ -45,6 +45,7 @@ import torch  # pylint: disable=wrong-import-position
 
 from benchmarks import configuration, peers  # pylint: disable=wrong-import-position
 from benchmarks.peers import Work  # pylint: disable=wrong-import-position
+from cyclegan_jax.data.source import make_domains
 from cyclegan_jax.models import (
   apply,  # pylint: disable=wrong-import-position
   networks,  # pylint: disable=wrong-import-position
@@ -91,7 +92,7 @@ def images(config: Config) -> dict[str, np.ndarray]:
 
 def ours(config: Config, batch: Mapping[str, np.ndarray]) -> tuple[Work, Work, float]:
   """Training, inference, and the floating-point operations of a step as XLA counts them."""
-  nets = networks.build(config.model, config.data.rgb_channels, config.data.ir_channels)
+  nets = networks.build(config.model, make_domains(config.data))
   first = jax.jit(state_lib.initialize, static_argnums=0)(config)
   state = parallel.replicate(first)
   rows = {name: jax.device_put(x[np.newaxis], parallel.sharding()) for name, x in batch.items()}

@@ -59,10 +59,10 @@ PAPER = (
   '--seeds=8',
   '--comparisons=paired-unpaired,paired_emsn-paired,unpaired_emsn-unpaired,paired_literal-unpaired',
 )
-# What else there is, beside the paired model. Six seeds describe; they cannot decide five
+# What else there is, beside the paired model. Six seeds describe; they cannot decide three
 # comparisons.
 OTHERS = (
-  '--models=paired,spectral_linear,spectral_log,spectral_channels',
+  '--models=paired,spectral_channels',
   '--model=pix2pix: --preset=pix2pix --paired --n_downsampling=6',
   '--model=cyclegan: --preset=cyclegan --nopaired',
   '--seeds=6',

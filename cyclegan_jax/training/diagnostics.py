@@ -9,7 +9,6 @@ import jax
 from jax import lax
 import jax.numpy as jnp
 
-from cyclegan_jax import normalization
 from cyclegan_jax.data.images import LUMA_WEIGHTS
 from cyclegan_jax.models.layers import DEVICE_AXIS
 from cyclegan_jax.settings import DataConfig
@@ -32,18 +31,16 @@ def observe(
   Args:
     batch: this device's `rgb` and `ir`, see `steps.train_step`.
     fake_ir: generated from `rgb`, float32 [rows, height, width, channels].
-    config: whether `ir` shows the scenes of `rgb`, and what network values mean.
+    config: whether `ir` shows the scenes of `rgb`.
 
   Returns:
     `spread_generated` and `spread_true`: standard deviation over the batch, mean over pixels, in
-    network values whose interval counts as [-1, 1] (0 for a batch of 1); `correlation_luminance`
+    network values (0 for a batch of 1); `correlation_luminance`
     and, of pairs, `correlation_true`: Pearson's, mean over images, with the RGB image's luminance
     and the true IR image; 0 for constant images.
   """
   mask = batch.get('rgb_mask')
-  intervals = {name: norm.interval for name, norm in normalization.normalizations(config).items()}
-  rgb, ir = (intervals[name].relative(batch[name]) for name in ('rgb', 'ir'))
-  fake_ir = intervals['ir'].relative(fake_ir)
+  rgb, ir = batch['rgb'], batch['ir']
   luma = rgb @ jnp.array(LUMA_WEIGHTS)[:, None] if rgb.shape[-1] == 3 else rgb
   gray = jnp.mean(fake_ir, axis=-1, keepdims=True)
   figures = {

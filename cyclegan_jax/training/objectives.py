@@ -12,7 +12,6 @@ import jax
 from jax import lax
 import jax.numpy as jnp
 
-from cyclegan_jax import normalization
 from cyclegan_jax.models import networks
 from cyclegan_jax.models.layers import BATCH_NORM_MOMENTUM, DEVICE_AXIS
 from cyclegan_jax.settings import Config
@@ -109,7 +108,7 @@ class Part:
   def judged(self, domain: str, image: jax.Array, source: str) -> jax.Array:
     """A discriminator's input: an image that is, or was made from, the batch's `source` image."""
     mask = self.batch.get(f'{source}_mask')
-    image = image if mask is None else jnp.where(mask, image, self._interval(domain).low)
+    image = image if mask is None else jnp.where(mask, image, -1.0)
     if self.config.model.method == 'pix2pix':
       image = jnp.concatenate([self.batch['rgb'], image], axis=-1)
     return image
@@ -156,16 +155,8 @@ class Part:
     return terms
 
   def _distance(self, measure: Any, domain: str, image: jax.Array) -> jax.Array:
-    """A loss term between the batch's image of a domain and another one.
-
-    In every normalization the domain's interval counts as [-1, 1]: the same error has the same
-    weight.
-    """
-    relative = self._interval(domain).relative
-    return measure(relative(self.batch[domain]), relative(image), self.batch.get(f'{domain}_mask'))
-
-  def _interval(self, domain: str) -> normalization.Interval:
-    return normalization.normalization(domain, self.config.data).interval
+    """A loss term between the batch's image of a domain and another one."""
+    return measure(self.batch[domain], image, self.batch.get(f'{domain}_mask'))
 
   def _weighted(self, terms: Terms) -> jax.Array:
     """The sum that the generators minimize."""

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from cyclegan_jax import normalization
+from cyclegan_jax.data.source import make_domains
 from cyclegan_jax.models import networks
 from cyclegan_jax.settings import Config, TrainConfig
 from cyclegan_jax.training import image_pool
@@ -63,19 +63,14 @@ def decay(config: TrainConfig, epoch: jax.Array | int) -> jax.Array:
 def initialize(config: Config) -> TrainState:
   """The state before the first step; the same for the same seed."""
   data, model, train = config.data, config.model, config.train
-  params, batch_stats = networks.initialize(
-    model,
-    data.rgb_channels,
-    data.ir_channels,
-    jax.random.key(train.seed),
-    normalization.normalizations(data),
-  )
+  domains = make_domains(data)
+  params, batch_stats = networks.initialize(model, domains, jax.random.key(train.seed))
   generators, discriminators = networks.generators(model), networks.discriminators(model)
   # The form of Adam's state does not depend on the length of an epoch.
   adam = optimizer(train, steps_per_epoch=1)
   pools = {}
   if train.pool_size:
-    channels = networks.discriminator_channels(model, data.rgb_channels, data.ir_channels)
+    channels = networks.discriminator_channels(model, domains)
     pools = {
       name: image_pool.empty(train.pool_size, (*data.image_size, channels[name]))
       for name in discriminators
