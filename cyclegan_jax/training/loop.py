@@ -17,7 +17,7 @@ import grain
 import jax
 import numpy as np
 
-from cyclegan_jax import distributed, normalization
+from cyclegan_jax import distributed
 from cyclegan_jax.data import images, pipeline
 from cyclegan_jax.data.source import Dataset
 from cyclegan_jax.errors import UserError
@@ -169,10 +169,7 @@ class _Run:
   steps_per_epoch: int
 
   def __post_init__(self):
-    data = self.config.data
-    self.nets = networks.build(
-      self.config.model, data.rgb_channels, data.ir_channels, normalization.normalizations(data)
-    )
+    self.nets = networks.build(self.config.model, self.dataset.domains)
     self.total = self.config.train.steps or self.config.train.epochs * self.steps_per_epoch
     self.iterator = _batches(self.config, self.dataset)
     self.state, self.step = self._restored_or_new()
@@ -310,8 +307,8 @@ class _Run:
     distributed.barrier(f'checkpoint {self.step}')
 
   def _validate(self, translators: Mapping[str, Any]) -> dict[str, float]:
-    data = pipeline.examples(self.dataset, 'validation', self.config.data)
-    predict = measure.predictor(translators['rgb_to_ir'], self.dataset.domains['ir'])
+    data = pipeline.pixels(self.dataset, 'validation', self.config.data)
+    predict = measure.predictor(translators['rgb_to_ir'], self.dataset.domains)
     totals = measure.measure(
       {'model': predict}, data, self.dataset.domains['ir'], self.config.train.batch_size, self.log
     )['model'].totals
