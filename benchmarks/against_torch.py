@@ -45,6 +45,7 @@ import torch  # pylint: disable=wrong-import-position
 
 from benchmarks import configuration, peers  # pylint: disable=wrong-import-position
 from benchmarks.peers import Work  # pylint: disable=wrong-import-position
+from cyclegan_jax.data.source import make_domains
 from cyclegan_jax.models import (
   apply,  # pylint: disable=wrong-import-position
   networks,  # pylint: disable=wrong-import-position
@@ -91,15 +92,12 @@ def images(config: Config) -> dict[str, np.ndarray]:
 
 def ours(config: Config, batch: Mapping[str, np.ndarray]) -> tuple[Work, Work, float]:
   """Training, inference, and the floating-point operations of a step as XLA counts them."""
-  nets = networks.build(config.model, config.data.rgb_channels, config.data.ir_channels)
-  first = state_lib.initialize(config, state_lib.make_optimizer(config.train, 1))
+  domains, optimizer = make_domains(config.data), state_lib.make_optimizer(config.train, 1)
+  nets = networks.build(config.model, domains)
+  first = state_lib.initialize(config, domains, optimizer)
   state = parallel.replicate(first)
   rows = {name: jax.device_put(x[np.newaxis], parallel.sharding()) for name, x in batch.items()}
-  step = (
-    parallel.compile_train_step(nets, config, state_lib.make_optimizer(config.train, 1))
-    .lower(state, rows)
-    .compile()
-  )
+  step = parallel.compile_train_step(nets, config, optimizer).lower(state, rows).compile()
   flops = step.cost_analysis().get('flops', float('nan'))
   translate = apply.translators(nets, first.params, first.batch_stats)['rgb_to_ir']
   rgb, last = jax.device_put(batch['rgb']), None

@@ -24,6 +24,7 @@ from jax import lax
 import jax.numpy as jnp
 
 from benchmarks import configuration
+from cyclegan_jax.data.source import make_domains
 from cyclegan_jax.models import layers, networks
 from cyclegan_jax.ops import convolutions
 
@@ -68,9 +69,9 @@ def used(config: Any) -> list[Layer]:
     return call
 
   def forward():
-    params, stats = networks.initialize(config.model, 3, 1, jax.random.key(0))
-    nets = networks.build(config.model, 3, 1)
-    seen = networks.discriminator_channels(config.model, 3, 1)
+    params, stats = networks.initialize(config.model, make_domains(config.data), jax.random.key(0))
+    nets = networks.build(config.model, make_domains(config.data))
+    seen = networks.discriminator_channels(config.model, make_domains(config.data))
     for name, channels in {'rgb_to_ir': 3, 'ir': seen['ir']}.items():
       x = jnp.zeros((config.train.batch_size, *config.data.image_size, channels))
       nets[name](params[name], stats[name], x, training=False)

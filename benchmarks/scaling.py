@@ -117,6 +117,7 @@ def train(point: Mapping[str, Any]) -> dict[str, Any]:
   import jax
 
   from cyclegan_jax import config as config_lib
+  from cyclegan_jax.data.source import make_domains
   from cyclegan_jax.models import networks
   from cyclegan_jax.training import parallel, state as state_lib
 
@@ -131,20 +132,20 @@ def train(point: Mapping[str, Any]) -> dict[str, Any]:
     remat=point['remat'],
     **(widths if point['width'] else {}),
   )
-  channels = {'rgb': config.data.rgb_channels, 'ir': config.data.ir_channels}
-  nets = networks.build(config.model, channels['rgb'], channels['ir'])
+  domains = make_domains(config.data)
+  nets = networks.build(config.model, domains)
   state = parallel.replicate(
-    state_lib.initialize(config, state_lib.make_optimizer(config.train, 1))
+    state_lib.initialize(config, domains, state_lib.make_optimizer(config.train, 1))
   )
   rng, devices = np.random.default_rng(0), jax.local_device_count()
   batch = {
     name: jax.device_put(
       rng.uniform(
-        -1, 1, (devices, point['batch'] // devices, point['size'], point['size'], count)
+        -1, 1, (devices, point['batch'] // devices, point['size'], point['size'], domain.channels)
       ).astype(np.float32),
       parallel.sharding(),
     )
-    for name, count in channels.items()
+    for name, domain in domains.items()
   }
   begin = time.perf_counter()
   step = (

@@ -24,6 +24,7 @@ import jax
 import numpy as np
 
 from benchmarks import configuration
+from cyclegan_jax.data.source import make_domains
 from cyclegan_jax.models import networks
 from cyclegan_jax.training import parallel, state as state_lib
 
@@ -76,7 +77,9 @@ def sizes(preset: str) -> Sizes:
     for name, channels in (('rgb', 3), ('ir', 1))
   }
   step = parallel.compile_train_step(
-    networks.build(config.model, 3, 1), config, state_lib.make_optimizer(config.train, 1)
+    networks.build(config.model, make_domains(config.data)),
+    config,
+    state_lib.make_optimizer(config.train, 1),
   )
   # Means and mean squares travel together, and so do their gradients: 2 x channels.
   norms = re.findall(

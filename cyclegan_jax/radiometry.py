@@ -1,10 +1,10 @@
-"""What gray levels of IR images stand for, where the user has said so: --ir_range.
+"""The meaning of IR gray levels in physical units, if the user gives it: --ir_range.
 
-Gray level 0 is the lower end of the range and the largest one (255 or 65535) the upper end, linear
-between them. Cameras write such images with a fixed span. Images that are stretched to their own
-contrast one by one have no range, and without one nothing here speaks of units.
+Gray level 0 is the lower end of the range, the largest gray level (255 or 65535) is the upper end,
+and values between them are linear. Cameras write such images with a fixed span. Images that are
+stretched to their own contrast have no range; without one, nothing is reported in units.
 
-Imports nothing heavy: flags are checked with it.
+This module imports nothing heavy, because flags are checked with it.
 """
 
 import math
@@ -17,9 +17,9 @@ class Range(NamedTuple):
   """The span of IR gray levels.
 
   Attributes:
-    low: what gray level 0 stands for, in units.
-    high: what the largest gray level stands for; above low.
-    unit: such as degC, K or W/m2/sr.
+    low: The value of gray level 0, in units.
+    high: The value of the largest gray level, above low.
+    unit: The unit, such as degC, K or W/m2/sr.
   """
 
   low: float
@@ -27,20 +27,20 @@ class Range(NamedTuple):
   unit: str
 
   def values(self, gray: Any, max_value: float) -> Any:
-    """low + gray / max_value * (high - low): gray levels of any shape, in units.
+    """Converts gray levels of any shape to units: low + gray / max_value * (high - low).
 
     Args:
-      gray: a number, or NumPy or JAX array; an integer array gives a float one.
-      max_value: the largest gray level, 255 or 65535.
+      gray: A number, or a NumPy or JAX array; integer arrays become float.
+      max_value: The largest gray level, 255 or 65535.
     """
     return self.low + gray / max_value * (self.high - self.low)
 
 
 def parse(text: str) -> Range | None:
-  """The range that MIN:MAX,UNIT stands for, such as -20:120,degC; None for ''.
+  """Parses MIN:MAX,UNIT, such as -20:120,degC; returns None for ''.
 
   Raises:
-    UserError: it is written otherwise, or MIN is not below MAX.
+    UserError: The text has another form, or MIN is not below MAX.
   """
   if not text:
     return None
@@ -53,7 +53,7 @@ def parse(text: str) -> Range | None:
     -math.inf < low < high < math.inf and unit and unit == unit.strip() and unit.isprintable()
   ):
     raise UserError(
-      f'--ir_range={text}: expected what the darkest and the brightest gray level '
-      'stand for and the unit, MIN:MAX,UNIT, such as -20:120,degC.'
+      f'--ir_range={text}: expected MIN:MAX,UNIT, the values of the darkest and the brightest '
+      'gray level and their unit, such as -20:120,degC.'
     )
   return Range(low, high, unit)

@@ -59,21 +59,15 @@ class DataConfig:
   normalization: str = option(
     'plain',
     "Pixel values to network values. plain: each domain onto [-1, 1]; emsn: the paper's "
-    'equations (1) and (2), which as printed equal plain up to rounding; spectral_linear, '
-    'spectral_log: both domains on one axis of wavelengths, --axis_band, which is [-1, 1], each '
-    'on its band, whose wavelengths are linear in the pixel value; spectral_log: the axis is '
-    'logarithmic; spectral_channels: plain, and generators also see the wavelength of each '
-    'channel (R 685, G 532.5, B 472.5 nm, else the middle of the band) on the logarithmic axis.',
-    ('plain', 'emsn', 'spectral_linear', 'spectral_log', 'spectral_channels'),
+    'equations (1) and (2), which as printed equal plain up to rounding; spectral_channels: '
+    'plain, and generators also see the wavelength of each channel (R 685, G 532.5, B 472.5 nm, '
+    'otherwise the middle of the band) on a logarithmic axis from 380 to 14000 nm.',
+    ('plain', 'emsn', 'spectral_channels'),
   )
-  rgb_band: str = option('380:750', "The RGB domain's band for spectral_*, MIN:MAX in nm.")
   ir_band: str = option(
     'paper',
-    "The IR domain's band for spectral_*, MIN:MAX in nm, or lwir (7500:14000), mwir "
+    "The IR domain's band for spectral_channels, MIN:MAX in nm, or lwir (7500:14000), mwir "
     "(3000:5000), nir (700:1000), or paper, the paper's 1000:14000.",
-  )
-  axis_band: str = option(
-    '380:14000', 'The axis for spectral_*, MIN:MAX in nm, which holds both bands.'
   )
   ir_range: str = option(
     '',
@@ -171,8 +165,7 @@ class ModelConfig:
     'float32',
     'What convolutions compute in; weights, norms, losses and the optimizer are '
     'float32 in any case. bfloat16 is for GPUs (CPUs gain nothing) and for 8-bit images: of '
-    '16-bit ones it sees the upper 8 to 9 bits. Of 8-bit ones it sees all values, but with '
-    'spectral_linear and spectral_log not, and is refused.',
+    '16-bit ones it sees the upper 8 to 9 bits.',
     ('float32', 'bfloat16'),
   )
   sync_batch_norm: bool = option(

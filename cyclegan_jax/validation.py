@@ -4,7 +4,7 @@ import dataclasses
 import math
 from typing import Any
 
-from cyclegan_jax import bands, radiometry
+from cyclegan_jax import normalization, radiometry
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.settings import Config, DataConfig, flatten, format_value
 
@@ -21,7 +21,6 @@ def validate(config: Config) -> None:
   if not (config.train.steps or config.train.epochs):
     raise UserError('--epochs=0 and --steps=0: nothing to train. Give one of them.')
   _validate_size(config)
-  _validate_precision(config)
   _validate_losses(config)
   _validate_schedule(config)
 
@@ -71,7 +70,7 @@ def validate_data(data: DataConfig) -> None:
   for name in ('rgb_channels', 'ir_channels'):
     if getattr(data, name) not in (1, 3):
       raise UserError(f'--{name}={getattr(data, name)}: 1 or 3 are possible.')
-  _validate_bands(data)
+  _validate_band(data)
   radiometry.parse(data.ir_range)
   for name in ('image_size', 'load_size'):
     size = getattr(data, name)
@@ -104,34 +103,13 @@ def validate_data(data: DataConfig) -> None:
     )
 
 
-def _validate_bands(data: DataConfig) -> None:
-  kind = data.normalization
-  for field in dataclasses.fields(data):
-    value = getattr(data, field.name)
-    if (
-      field.name in ('rgb_band', 'ir_band', 'axis_band')
-      and value != field.default
-      and not kind.startswith('spectral_')
-    ):
-      raise UserError(
-        f'--{field.name}={value} says nothing to --normalization={kind}, in which '
-        'bands cancel. Leave it out, or choose spectral_linear, spectral_log or '
-        'spectral_channels.'
-      )
-  axis = bands.parse('axis_band', data.axis_band)
-  for domain in ('rgb', 'ir'):
-    band = bands.parse(f'{domain}_band', getattr(data, f'{domain}_band'))
-    if not axis[0] <= band[0] < band[1] <= axis[1]:
-      raise UserError(
-        f'--{domain}_band={getattr(data, f"{domain}_band")} ({bands.format_band(band)}) does not '
-        f'lie within --axis_band={data.axis_band}. Give a longer axis.'
-      )
-    centers = bands.centers(domain, getattr(data, f'{domain}_channels'), band)
-    if kind == 'spectral_channels' and not band[0] <= min(centers) <= max(centers) <= band[1]:
-      raise UserError(
-        f'--{domain}_band={data.rgb_band} does not hold the wavelengths of red, green and blue, '
-        f'{max(centers):g} to {min(centers):g} nm. Leave it out, or give --rgb_channels=1.'
-      )
+def _validate_band(data: DataConfig) -> None:
+  normalization.parse_ir_band(data.ir_band)
+  if data.ir_band != 'paper' and data.normalization != 'spectral_channels':
+    raise UserError(
+      f'--ir_band={data.ir_band} has no effect with --normalization={data.normalization}. Leave it '
+      'out, or choose --normalization=spectral_channels.'
+    )
 
 
 def _validate_choices(section: Any) -> None:
@@ -161,25 +139,6 @@ def _validate_size(config: Config) -> None:
     raise UserError(f'--n_downsampling={model.n_downsampling}: a unet has at least 3.')
   if model.dropout and model.generator != 'unet':
     raise UserError(f'--dropout={model.dropout:g}: only --generator=unet has dropout.')
-
-
-def _validate_precision(config: Config) -> None:
-  data = config.data
-  if config.model.precision != 'bfloat16' or not data.normalization.startswith('spectral_'):
-    return
-  from cyclegan_jax import (
-    normalization,  # Late: needs numpy and JAX. pylint: disable=g-import-not-at-top
-  )
-
-  for domain, norm in normalization.normalizations(data).items():
-    levels = normalization.levels_in_bfloat16(norm)
-    if levels < normalization.LEVELS:
-      low, high = norm.interval
-      raise UserError(
-        f'--precision=bfloat16 leaves {levels} of the {normalization.LEVELS} gray levels of '
-        f'{domain.upper()} images: --normalization={data.normalization} puts them into '
-        f'[{low:.3f}, {high:.3f}]. Give --precision=float32, or another --normalization.'
-      )
 
 
 def _validate_losses(config: Config) -> None:

@@ -12,12 +12,11 @@ import tensorflow_datasets as tfds
 from cyclegan_jax import files
 from cyclegan_jax.data import images, pipeline, record_images
 from cyclegan_jax.data.source import Split
+from cyclegan_jax.metrics.distributions import NearestRows
 
 _FILE = 'leaks.json'
 
 _THUMBNAIL = (32, 32)
-# Rows of the distance matrix held at once: 256 x 10,000 float32 are 10 MB.
-_CHUNK = 256
 
 
 class LeakReport(NamedTuple):
@@ -87,7 +86,10 @@ def leak_report(
   train = thumbnails.pop('train', np.empty((0, 0), np.float32))
   if not len(train):
     raise ValueError("images_by_split needs images in the split 'train'.")
-  distances = {split: _nearest(frames, train) for split, frames in thumbnails.items()}
+  known, distances = NearestRows(train), {}
+  for split, frames in thumbnails.items():
+    differences = frames - train[known.find(frames)]
+    distances[split] = np.sqrt(np.mean(differences**2, axis=1))
   return LeakReport(
     distances, ' '.join(_sentence(split, found, threshold) for split, found in distances.items())
   )
@@ -121,21 +123,6 @@ def _thumbnails(frames: Iterable[np.ndarray]) -> np.ndarray:
     gray = images.luminance(small) if small.shape[-1] == 3 else small
     rows.append(gray.astype(np.float32).ravel() * np.float32(255 / np.iinfo(frame.dtype).max))
   return np.stack(rows) if rows else np.empty((0, _THUMBNAIL[0] * _THUMBNAIL[1]), np.float32)
-
-
-def _nearest(frames: np.ndarray, train: np.ndarray) -> np.ndarray:
-  """RMS distance [frames] of each row to the nearest row of train."""
-  # Small numbers lose less when the squares are subtracted from each other.
-  center = train.mean(0)
-  centerd = train - center
-  squares = np.einsum('ij,ij->i', centerd, centerd)
-  nearest = []
-  for start in range(0, len(frames), _CHUNK):
-    chunk = frames[start : start + _CHUNK]
-    # |a - b|^2 without |a|^2, which does not change which b is nearest.
-    best = np.argmin(squares - 2 * (chunk - center) @ centerd.T, axis=1)
-    nearest.append(np.sqrt(np.mean((chunk - train[best]) ** 2, axis=1)))
-  return np.concatenate(nearest) if nearest else np.empty(0, np.float32)
 
 
 def _sentence(split: str, distances: np.ndarray, threshold: float) -> str:

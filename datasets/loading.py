@@ -12,9 +12,9 @@ from typing import Any
 import grain
 import tensorflow_datasets as tfds
 
-from cyclegan_jax import config as config_lib, normalization as emsn_lib
+from cyclegan_jax import config as config_lib
 from cyclegan_jax.data import pipeline
-from cyclegan_jax.data.source import Dataset, Domain, Records, Split, SPLITS
+from cyclegan_jax.data.source import Dataset, make_domains, Records, Split, SPLITS
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.settings import DataConfig
 from cyclegan_jax.validation import validate_data
@@ -269,18 +269,14 @@ def _dataset(
   aligned: bool,
   max_values: Mapping[str, int],
 ) -> Dataset:
-  channels = {'rgb': config.rgb_channels, 'ir': config.ir_channels}
-  domains = {
-    key: Domain(key, channels[key], emsn_lib.normalization(key, config, float(max_values[key])))
-    for key in channels
-  }
+  domains = make_domains(config, max_values)
   splits = {}
   for split in SPLITS:
     if aligned and split in builder.info.splits:
       records = _records(builder, split)
       splits[split] = Split(split, records, records, aligned=True)
     elif f'{split}_rgb' in builder.info.splits and f'{split}_ir' in builder.info.splits:
-      rgb, ir = (_Renamed(_records(builder, f'{split}_{key}'), key) for key in channels)
+      rgb, ir = (_Renamed(_records(builder, f'{split}_{key}'), key) for key in domains)
       splits[split] = Split(split, rgb, ir, aligned=False)
   fingerprint = hashlib.sha256('\n'.join(identity).encode()).hexdigest()
   leak = leaks.check(splits, builder.data_path)

@@ -41,8 +41,7 @@ def main() -> None:
   workdir = common.workdir()
   # Late, so that --help and bad flags answer at once.
   from cyclegan_jax import distributed
-  from cyclegan_jax.data import pipeline
-  from cyclegan_jax.evaluation import baselines, measure
+  from cyclegan_jax.evaluation.evaluate import evaluate
   from cyclegan_jax.inference import model as model_lib
   from cyclegan_jax.metrics import perceptual
   from cyclegan_jax.reports import evaluation_files, run_page
@@ -50,30 +49,19 @@ def main() -> None:
   import datasets
 
   networks = perceptual.load(common.path(_FID_WEIGHTS.value), common.path(_LPIPS_WEIGHTS.value))
-  log = distributed.on_first_process(print)
   model = model_lib.load(workdir, _CHECKPOINT.value)
-  distributed.agree('checkpoint', {'step': model.step})
-  perceptual.check_size(networks, model.config.data.image_size)
   data = dataclasses.replace(model.config.data, **common.moved())
   dataset = distributed.first_alone(lambda: datasets.open_dataset(data), 'data')
   run_folder.check_data(workdir, dataset)
-  examples = pipeline.examples(dataset, _SPLIT.value, model.config.data)
-  predict = measure.predictor(model.translators['rgb_to_ir'], model.domains['ir'])
-  predictors = {
-    evaluation_files.MODEL: predict,
-    **baselines.baselines(dataset, model.config.data, log),
-  }
-  results = measure.measure(
-    predictors, examples, model.domains['ir'], model.config.train.batch_size, log, networks
-  )
+  log = distributed.on_first_process(print)
+  evaluation = evaluate(model, dataset, _SPLIT.value, networks=networks, log=log)
   if not distributed.is_first():
     return
   folder = workdir / run_folder.EVALUATION / _SPLIT.value
   content = evaluation_files.result(
-    results, model.config, model.domains['ir'], _SPLIT.value, model.step, networks
-  )
-  content |= {'checkpoint': _CHECKPOINT.value, 'trained_steps': model.trained_steps}
-  evaluation_files.write(folder, content, results, examples, predict, model.domains, _GALLERY.value)
+    evaluation.results, model.config, model.domains['ir'], _SPLIT.value, model.step, networks
+  ) | {'checkpoint': _CHECKPOINT.value, 'trained_steps': model.trained_steps}
+  evaluation_files.write(folder, content, evaluation, _GALLERY.value)
   print(evaluation_files.markdown(content))
   print(f'Pictures and figures: {folder}')
   print(run_page.write([workdir], workdir / run_folder.PAGE, _SPLIT.value, _GALLERY.value))

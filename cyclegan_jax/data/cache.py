@@ -1,7 +1,6 @@
-"""Decoded images kept in memory, so that a training decodes each of them once.
+"""Keeps decoded images in memory, so that a training run decodes each of them once.
 
-Every process keeps its own: of several on one machine each should be given its share
-(--cache_gib).
+Every process keeps its own. Give each of several processes on one machine its share (--cache_gib).
 """
 
 from collections.abc import Callable
@@ -14,24 +13,23 @@ from typing import Any
 from cyclegan_jax.data import record_images
 from cyclegan_jax.data.source import Records
 
-# What is taken of the memory that is free at the start, unless --cache_gib says how much.
+# The share of the memory that is free at the start, unless --cache_gib gives an amount.
 _AUTOMATIC_SHARE = 0.25
-# Threads that decode at the same time rarely wait for each other with so many locks.
+# With this many locks, threads that decode at the same time rarely wait for each other.
 _LOCKS = 64
 _CGROUPS = pathlib.Path('/sys/fs/cgroup')
-
 
 Images = tuple[record_images.Image, ...]
 
 
 def budget(gib: float) -> int:
-  """Bytes that `DataConfig.cache_gib` allows."""
+  """Returns the bytes that `DataConfig.cache_gib` allows."""
   return int(gib * 2**30 if gib >= 0 else _AUTOMATIC_SHARE * available_memory())
 
 
 @functools.cache
 def available_memory() -> int:
-  """Bytes free for use when first asked for, within the limits of the process's control groups."""
+  """Returns the bytes free at the first call, within the limits of the process's control groups."""
   try:
     lines = pathlib.Path('/proc/meminfo').read_text().splitlines()
     free = int(next(line for line in lines if line.startswith('MemAvailable:')).split()[1]) * 1024
@@ -41,7 +39,7 @@ def available_memory() -> int:
 
 
 def _left_in_groups() -> list[int]:
-  """What each enclosing control group (version 2) leaves; [] where none limits memory."""
+  """The bytes that each enclosing control group (version 2) leaves; [] if none limits memory."""
   try:
     lines = pathlib.Path('/proc/self/cgroup').read_text().splitlines()
     name = next(line for line in lines if line.startswith('0::'))[3:]
@@ -57,22 +55,26 @@ def _left_in_groups() -> list[int]:
     except OSError:
       continue
     if limit != 'max':
-      # Files that were read and are not in use give way.
+      # Cached files that are not in use are evicted.
       left.append(int(limit) - used + int(figures.get('inactive_file', 0)))
   return left
 
 
 class MemoryBudget:
-  """How much may still be kept. Once something does not fit nothing more is kept."""
+  """The memory that is left for images. Once an item does not fit, nothing more is kept.
+
+  Attributes:
+    full: Whether an item did not fit.
+  """
 
   def __init__(self, size: int):
-    """`size` in bytes."""
+    """Starts with `size` bytes."""
     self._left = size
     self._lock = threading.Lock()
     self.full = size <= 0
 
   def take(self, size: int) -> bool:
-    """Whether `size` bytes are there; they are then taken."""
+    """Takes `size` bytes if they are available, and returns whether they were."""
     with self._lock:
       self.full = self.full or size > self._left
       if not self.full:
@@ -81,15 +83,15 @@ class MemoryBudget:
 
 
 class CachedRecords:
-  """The images of records, decoded when they are first asked for and kept while there is room.
+  """The images of records, decoded at their first use and kept while there is memory.
 
-  What did not fit is decoded each time: an epoch asks once for each record in a random order, so
-  nothing is gained by giving up one for another. For use by many threads.
+  Images that do not fit are decoded each time. An epoch uses each record once in a random order, so
+  evicting one for another gains nothing. Safe for many threads.
   """
 
-  def __init__(self, records: Records, decode: Callable[[Any], Images], room: MemoryBudget):
-    """`decode` gives a record's images; several collections may share a `room`."""
-    self._records, self._decode, self._room = records, decode, room
+  def __init__(self, records: Records, decode: Callable[[Any], Images], memory: MemoryBudget):
+    """`decode` returns a record's images. Several collections may share a budget."""
+    self._records, self._decode, self._memory = records, decode, memory
     self._images: dict[int, Images] = {}
     self._locks = [threading.Lock() for _ in range(_LOCKS)]
 
@@ -97,12 +99,12 @@ class CachedRecords:
     found = self._images.get(index)
     if found is not None:
       return found
-    if self._room.full:
+    if self._memory.full:
       return self._decode(self._records[index])
     with self._locks[index % _LOCKS]:
       found = self._images.get(index)
       if found is None:
         found = self._decode(self._records[index])
-        if self._room.take(sum(image.nbytes for image in found)):
+        if self._memory.take(sum(image.nbytes for image in found)):
           self._images[index] = found
     return found

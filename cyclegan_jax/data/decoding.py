@@ -1,14 +1,12 @@
-"""The decoders behind `images.read_image`: Pillow, and imagecodecs for 16 bits per sample.
+"""Opens image files and checks them before they are decoded: format, size, kind of pixels.
 
-Pillow cuts 16-bit color down to 8 bits without a word, so whatever has 16 bits per sample
-goes through imagecodecs instead. How much memory an image may need is checked before it is decoded.
+The files may be hostile. The memory that an image needs is checked against --max_megapixels first.
 """
 
 from collections.abc import Iterator
 import contextlib
 import dataclasses
 import os
-import re
 from typing import BinaryIO, NamedTuple
 
 import numpy as np
@@ -19,16 +17,13 @@ from cyclegan_jax import errors
 # Changed by limit_megapixels() alone. 67 whole megapixels: 8192 x 8192 is allowed.
 MAX_PIXELS = 67_999_999
 
-# A file may be as large as 16-bit RGBA without compression, and metadata besides.
+# A file may be as large as uncompressed 16-bit RGBA plus metadata.
 _BYTES_PER_PIXEL = 8
 _METADATA_BYTES = 16 * 2**20
-# A scan of a progressive JPEG takes few bytes and goes over the whole image. Encoders write ten.
-_MAX_SCANS = 100
-_SCAN = re.compile(rb'\xff\xda\0(?:\x08\x01|\x0a\x02|\x0c\x03|\x0e\x04)')
 
-_EXPECTED = 'expected a PNG, JPEG, BMP or TIFF file with 8 or 16 bits per sample'
+EXPECTED = 'expected a PNG, JPEG, BMP or TIFF file with 8 or 16 bits per sample'
 _PNG_SIGNATURE = b'\x89PNG\r\n\x1a\n'
-# Opened without Image.open, whose own limit of the size holds for the whole process.
+# Opened without Image.open, whose own size limit holds for the whole process.
 _PLUGINS = {
   _PNG_SIGNATURE: PngImagePlugin.PngImageFile,
   b'\xff\xd8\xff': JpegImagePlugin.JpegImageFile,
@@ -55,15 +50,7 @@ _MODE_CHANNELS = {
   'YCbCr': 3,
 }
 _ORIENTATION_TAG = 274
-_ORIENT = {
-  2: lambda a: a[:, ::-1],
-  3: lambda a: a[::-1, ::-1],
-  4: lambda a: a[::-1],
-  5: lambda a: a.swapaxes(0, 1),
-  6: lambda a: np.rot90(a, -1),
-  7: lambda a: a.swapaxes(0, 1)[::-1, ::-1],
-  8: lambda a: np.rot90(a),
-}
+_ORIENTATIONS = frozenset(range(2, 9))  # 1 is upright.
 
 
 class ImageError(errors.UserError):
@@ -71,7 +58,7 @@ class ImageError(errors.UserError):
 
 
 class ImageHeader(NamedTuple):
-  """Shape and dtype that `read_image` would return."""
+  """The shape and dtype that `images.read_image` would return."""
 
   height: int
   width: int
@@ -80,7 +67,7 @@ class ImageHeader(NamedTuple):
 
 
 class _Png(NamedTuple):
-  """What the chunks of a PNG file say beyond what Pillow reports."""
+  """Facts in the chunks of a PNG file that Pillow does not report."""
 
   bit_depth: int
   samples: int
@@ -90,20 +77,31 @@ class _Png(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class Opened:
-  """An opened but not yet decoded image."""
+  """An opened but not yet decoded image.
+
+  Attributes:
+    image: Pillow's image, not loaded.
+    name: What messages call the image.
+    channels: 1 or 3, of the decoded image.
+    is_deep: Whether it has 16 bits per sample and is for imagecodecs.
+    orientation: The EXIF orientation, 1 to 8.
+    is_plain: See `images.is_plain`.
+    stored_shape: The shape of deep samples in the file.
+  """
 
   image: Image.Image
   name: str
   channels: int
-  is_deep: bool  # 16 bits per sample, for imagecodecs
+  is_deep: bool
   orientation: int
   is_plain: bool
-  stored_shape: tuple[int, ...]  # of deep samples, as the file has them
+  stored_shape: tuple[int, ...]
 
   @property
   def header(self) -> ImageHeader:
+    """The shape and dtype of the decoded image."""
     width, height = self.image.size
-    # Pillow already reports the rotated size for TIFF, but not for the others.
+    # Pillow reports the rotated size for TIFF, but not for the others.
     if self.orientation >= 5 and self.image.format != 'TIFF':
       width, height = height, width
     is_16_bit = self.is_deep or self.image.mode.startswith('I;16')
@@ -111,13 +109,17 @@ class Opened:
 
 
 def limit_megapixels(megapixels: int) -> None:
-  """Sets how large images may be, for all threads: --max_megapixels."""
+  """Sets the largest size of images for all threads; see --max_megapixels."""
   global MAX_PIXELS
   MAX_PIXELS = (megapixels + 1) * 10**6 - 1
 
 
 def check_bytes(size: int, name: str) -> None:
-  """Refuses a file of `size` bytes if no image of the allowed size needs as many."""
+  """Refuses a file of `size` bytes if no image of the allowed size needs that many.
+
+  Raises:
+    ImageError: The file is too large.
+  """
   allowed = MAX_PIXELS * _BYTES_PER_PIXEL + _METADATA_BYTES
   if size > allowed:
     raise ImageError(
@@ -128,7 +130,7 @@ def check_bytes(size: int, name: str) -> None:
 
 @contextlib.contextmanager
 def explained(name: str) -> Iterator[None]:
-  """Turns whatever reading an image may raise into an ImageError."""
+  """Turns any exception raised while an image is read into an ImageError."""
   try:
     yield
   except ImageError:
@@ -136,27 +138,31 @@ def explained(name: str) -> Iterator[None]:
   except FileNotFoundError as error:
     raise ImageError(f'{name}: no such file.') from error
   except OSError as error:
-    # Pillow's own complaints are OSErrors too; only the system's have a number.
+    # Pillow's own errors are OSErrors, too; only the system's have a number.
     reason = f'cannot be read: {error.strerror}' if error.errno else f'is damaged: {error}'
     raise ImageError(f'{name}: {reason}.') from error
   except MemoryError as error:
     raise ImageError(f'{name}: there is not enough memory to decode it.') from error
-  except Exception as error:  # Damaged files make the decoders raise nearly anything.
-    raise ImageError(f'{name}: is damaged or unsupported ({error}); {_EXPECTED}.') from error
+  except Exception as error:  # On damaged files, decoders raise nearly anything.
+    raise ImageError(f'{name}: is damaged or unsupported ({error}); {EXPECTED}.') from error
 
 
 @contextlib.contextmanager
 def opened_image(stream: BinaryIO, name: str) -> Iterator[Opened]:
-  """Opens an image without decoding it and checks that it can be used."""
+  """Opens an image without decoding it, and checks that it can be used.
+
+  Raises:
+    ImageError: It cannot be used.
+  """
   start = stream.read(8)
   if not start:
-    raise ImageError(f'{name}: the file is empty (zero bytes); {_EXPECTED}.')
+    raise ImageError(f'{name}: the file is empty (zero bytes); {EXPECTED}.')
   png = _scan_png(stream) if start == _PNG_SIGNATURE else None
   stream.seek(0)
   plugin = next((plugin for magic, plugin in _PLUGINS.items() if start.startswith(magic)), None)
   if plugin is None:
     raise ImageError(
-      f'{name}: not an image of a known kind (it starts with {start!r}); {_EXPECTED}.'
+      f'{name}: not an image of a known kind (it starts with {start!r}); {EXPECTED}.'
     )
   try:
     image = plugin(stream)
@@ -166,9 +172,10 @@ def opened_image(stream: BinaryIO, name: str) -> Iterator[Opened]:
       if plugin is TiffImagePlugin.TiffImageFile
       else f'a damaged {plugin.format} file'
     )
-    raise ImageError(f'{name}: {kind} ({error}); {_EXPECTED}.') from error
+    raise ImageError(f'{name}: {kind} ({error}); {EXPECTED}.') from error
   with image:
-    _check_pixels(*image.size, 'pixels', name)
+    width, height = image.size
+    _check_pixels(width, height, 'pixels', name)
     yield _examine(image, png, name)
 
 
@@ -181,16 +188,16 @@ def _check_pixels(width: int, height: int, what: str, name: str) -> None:
 
 
 def _scan_png(stream: BinaryIO) -> _Png:
-  """Walks over the chunks of a PNG file, skipping their contents."""
+  """Walks over the chunks of a PNG file and skips their contents."""
   depth, color, names = 0, 0, set()
   start, end = stream.tell(), stream.seek(0, os.SEEK_END)
   stream.seek(start)
   while len(head := stream.read(8)) == 8:
     length, chunk = int.from_bytes(head[:4], 'big'), head[4:]
-    if stream.tell() + length > end:  # Pillow would reserve memory for all of it.
+    if stream.tell() + length > end:  # Pillow would allocate memory for all of it.
       raise OSError('it is cut off')
     if chunk == b'IHDR':
-      if depth:  # Decoders differ in which of them counts.
+      if depth:  # Decoders disagree about which one counts.
         raise OSError('it has two headers')
       depth, color = stream.read(10)[8:10]
       length -= 10
@@ -200,51 +207,52 @@ def _scan_png(stream: BinaryIO) -> _Png:
       break
     stream.seek(length + 4, os.SEEK_CUR)
   plain = depth in (8, 16) and color in (0, 2) and not names & _PNG_ODD
-  # The decoder makes a transparent color a channel of its own.
+  # The decoder turns a transparent color into a channel.
   samples = _PNG_SAMPLES.get(color, 0) + (b'tRNS' in names and color in (0, 2))
   return _Png(depth, samples, plain, bool(names & _PNG_METADATA))
 
 
 def _examine(image: Image.Image, png: _Png | None, name: str) -> Opened:
-  """Finds out what the decoded image will be."""
+  """Determines what the decoded image will be."""
   if png:
     is_deep = png.bit_depth == 16
     stored = (*image.size[::-1], png.samples)
-    # Asking Pillow for EXIF decodes the whole PNG, so only where there may be some.
+    # Reading EXIF makes Pillow decode the whole PNG, so it is read only where there may be some.
     exif = image.getexif() if png.has_metadata else {}
     plain = png.is_plain
   else:
-    is_deep = image.format == 'TIFF' and set(image.tag_v2.get(258, (1,))) == {16}
-    stored = _tiff_shape(image, name) if image.format == 'TIFF' else ()
-    exif = image.getexif()
+    is_deep, stored, exif = False, (), image.getexif()
+    if isinstance(image, TiffImagePlugin.TiffImageFile):
+      is_deep = set(image.tag_v2.get(258, (1,))) == {16}
+      stored = _tiff_shape(image, name)
     plain = image.format == 'JPEG' and image.mode in ('L', 'RGB')
   orientation = exif.get(_ORIENTATION_TAG, 1)
-  orientation = orientation if orientation in _ORIENT else 1
+  orientation = orientation if orientation in _ORIENTATIONS else 1
   channels = (1 if png.samples < 3 else 3) if is_deep and png else _channels(image, name)
   return Opened(image, name, channels, is_deep, orientation, plain and orientation == 1, stored)
 
 
-def _tiff_shape(image: Image.Image, name: str) -> tuple[int, ...]:
-  """The shape in which imagecodecs gives the pixels; refuses huge tiles and missing ones."""
+def _tiff_shape(image: TiffImagePlugin.TiffImageFile, name: str) -> tuple[int, ...]:
+  """The shape in which imagecodecs returns the pixels. Refuses huge and missing tiles."""
   tags = image.tag_v2
   width, height, samples = tags[256], tags[257], tags.get(277, 1)
   tile_width, rows = tags.get(322, width), tags.get(323, tags.get(278, height))
   if 322 in tags:
     _check_pixels(tile_width, rows, 'pixels in a tile', name)
-  pieces = -(-width // tile_width) * -(-height // rows) * (samples if _is_planar(tags) else 1)
+  pieces = -(-width // tile_width) * -(-height // rows) * (samples if is_planar(tags) else 1)
   found = np.size(tags.get(273, tags.get(324, ())))
   if found < pieces:  # Pillow leaves the rest black.
     raise ImageError(f'{name}: is damaged: it has {found} of {pieces} strips or tiles.')
-  return (samples, height, width) if _is_planar(tags) else (height, width, samples)
+  return (samples, height, width) if is_planar(tags) else (height, width, samples)
 
 
-def _is_planar(tags: TiffImagePlugin.ImageFileDirectory_v2) -> bool:
-  """Whether channels are stored one after the other."""
+def is_planar(tags: TiffImagePlugin.ImageFileDirectory_v2) -> bool:
+  """Returns whether a TIFF file stores its channels one after the other."""
   return tags.get(284, 1) == 2 and tags.get(277, 1) > 1
 
 
 def _channels(image: Image.Image, name: str) -> int:
-  """Channels of an image as Pillow reports it; refuses kinds that cannot be used."""
+  """The channels of an image as Pillow reports it. Refuses kinds that cannot be used."""
   mode = image.mode
   if mode in ('P', 'PA'):
     palette = np.array(image.getpalette('RGB'), np.uint8).reshape(-1, 3)
@@ -254,68 +262,4 @@ def _channels(image: Image.Image, name: str) -> int:
   kind = {'F': 'floating-point pixels', 'I': '32-bit or signed pixels'}.get(
     mode, f'pixels of mode {mode!r}'
   )
-  raise ImageError(f'{name}: a {image.format} file with {kind}; {_EXPECTED}, unsigned.')
-
-
-def decode(opened: Opened, data: bytes) -> np.ndarray:
-  """The pixels of an opened image, whose file content is `data`: [height, width, channels]."""
-  scans = len(_SCAN.findall(data)) if opened.image.format == 'JPEG' else 0
-  if scans > _MAX_SCANS:
-    raise ImageError(f'{opened.name}: a JPEG file with {scans} scans, more than {_MAX_SCANS}.')
-  return _decode_deep(opened, data) if opened.is_deep else _decode_plain(opened, data)
-
-
-def _decode_plain(opened: Opened, data: bytes) -> np.ndarray:
-  """Decodes with Pillow."""
-  image = opened.image
-  image.load()
-  if image.format == 'PNG':
-    _check_rows(image, data)
-  if image.mode.startswith('I;16'):
-    pixels = np.array(image, np.uint16)
-  else:
-    pixels = np.array(image.convert('L' if opened.channels == 1 else 'RGB'))
-  pixels = pixels.reshape(*pixels.shape[:2], opened.channels)
-  # Pillow turns TIFFs by itself while loading.
-  return pixels if image.format == 'TIFF' else _orient(pixels, opened.orientation)
-
-
-def _check_rows(image: Image.Image, data: bytes) -> None:
-  """Refuses a PNG with fewer rows than its header says, the rest of which Pillow leaves zero."""
-  width, height = image.size
-  end = np.asarray(image.crop((0, max(0, height - 2), width, height)))  # two: interlacing
-  if not end.reshape(len(end), -1).any(1).all():
-    import imagecodecs
-
-    imagecodecs.png_decode(data)  # It complains; slow, but few images end in black.
-
-
-def _decode_deep(opened: Opened, data: bytes) -> np.ndarray:
-  """Decodes 16-bit samples, which Pillow would cut down to 8 bits where there is color."""
-  import imagecodecs  # Slow to import, and most data sets have only 8 bits.
-
-  # The other decoder may understand a damaged file otherwise: this bounds what it makes of it.
-  pixels = np.empty(opened.stored_shape, np.uint16)
-  if opened.image.format == 'PNG':
-    imagecodecs.png_decode(data, out=pixels)
-  else:
-    tags = opened.image.tag_v2
-    if tags.get(262) not in (0, 1, 2) or set(tags.get(339, (1,))) != {1}:
-      raise ImageError(
-        f'{opened.name}: a 16-bit TIFF that is neither gray nor RGB with '
-        f'unsigned integers; {_EXPECTED}.'
-      )
-    if tags.next == tags._offset:  # Where Pillow stopped; the rest may say that there are signs.
-      raise ImageError(f'{opened.name}: is damaged: its tags cannot be read.')
-    imagecodecs.tiff_decode(data, out=pixels)
-    if _is_planar(tags):
-      pixels = np.moveaxis(pixels, 0, -1)
-    if tags.get(262) == 0:  # white is zero
-      pixels = np.uint16(65535) - pixels
-  return _orient(pixels[..., : opened.channels], opened.orientation)
-
-
-def _orient(pixels: np.ndarray, orientation: int) -> np.ndarray:
-  """Applies an EXIF orientation to [height, width, channels]."""
-  turned = _ORIENT[orientation](pixels) if orientation in _ORIENT else pixels
-  return np.ascontiguousarray(turned)
+  raise ImageError(f'{name}: a {image.format} file with {kind}; {EXPECTED}, unsigned.')

@@ -1,8 +1,7 @@
 """Valid masks: where a thermal image has data, in the view of its RGB image.
 
-Warping or registering a thermal image to the RGB view leaves pixels without data. A record may
-have a `mask` that says where, an image file with 255 where there are data and 0 elsewhere, of
-the size of both images.
+Warping or registering a thermal image to the RGB view leaves pixels without data. A record may have
+a `mask`, an image file of the size of both images with 255 where there are data and 0 elsewhere.
 """
 
 import functools
@@ -15,18 +14,21 @@ import scipy.ndimage
 from cyclegan_jax.data import images
 from cyclegan_jax.errors import UserError
 
-# How far beyond the pixels it averages bicubic resizing reaches, in pixels of the coarser image.
+# The reach of bicubic resizing beyond the pixels that it averages, in pixels of the coarser image.
 _BICUBIC_REACH = 1.5
 
 
 def resize(pixels: np.ndarray, data: bytes, size: tuple[int, int], method: str) -> np.ndarray:
-  """A thermal image resized so that pixels without data do not show where `read` says valid.
+  """Resizes a thermal image so that pixels without data do not show where `read` says valid.
 
   Args:
     pixels: uint8 or uint16 [height, width, channels].
-    data: its mask as an image file.
-    size: new height and width.
-    method: as for `images.resize`; 'area' averages the valid pixels alone.
+    data: The content of its mask's file.
+    size: The new height and width.
+    method: As for `images.resize`; 'area' averages only the valid pixels.
+
+  Returns:
+    [*size, channels] of the same dtype.
   """
   share = _share(data, size)
   if method != 'area' or size == pixels.shape[:2] or share.min() == 1:
@@ -39,16 +41,16 @@ def resize(pixels: np.ndarray, data: bytes, size: tuple[int, int], method: str) 
 
 @functools.lru_cache(maxsize=64)
 def read(data: bytes, size: tuple[int, int] | None, method: str) -> np.ndarray:
-  """A record's mask, resized like its image by `resize`.
+  """Reads a record's mask, resized like its image by `resize`.
 
   Args:
-    data: the image file.
-    size: new height and width; None to keep those of the file.
-    method: the filter. With 'area' a pixel is valid if half of what it averages is; with
-      'bicubic', whose weights cannot be shared out anew, if all is.
+    data: The content of the mask's file.
+    size: The new height and width; None to keep those of the file.
+    method: The filter. With 'area' a pixel is valid if at least half of what it averages is. With
+      'bicubic', whose weights cannot be redistributed, all of it has to be valid.
 
   Returns:
-    bool [height, width, 1]; cached and read-only.
+    bool [height, width, 1], cached and read-only.
   """
   if size is None:
     valid = _valid(data)[..., np.newaxis]
@@ -68,7 +70,7 @@ def read(data: bytes, size: tuple[int, int] | None, method: str) -> np.ndarray:
 
 @functools.lru_cache(maxsize=64)
 def data_box(data: bytes) -> tuple[slice, slice]:
-  """The rows and columns between the first and the last that have any valid pixel."""
+  """Returns the rows and columns from the first to the last one with a valid pixel."""
   mask = _valid(data)
   box = []
   for axis in (1, 0):
@@ -79,7 +81,7 @@ def data_box(data: bytes) -> tuple[slice, slice]:
 
 @functools.lru_cache(maxsize=64)
 def _valid(data: bytes) -> np.ndarray:
-  """Where a mask's file says that there are data, bool [height, width]; read-only."""
+  """Where there are data according to a mask's file: bool [height, width], read-only."""
   valid = images.read_image(data, 'mask')[..., 0] == 255
   valid.setflags(write=False)
   return valid
@@ -87,29 +89,29 @@ def _valid(data: bytes) -> np.ndarray:
 
 @functools.lru_cache(maxsize=64)
 def _share(data: bytes, size: tuple[int, int]) -> np.ndarray:
-  """The share of valid pixels that go into each one of a resized image, float32 [*size, 1]."""
+  """The share of valid pixels in each pixel of a resized image, float32 [*size, 1]."""
   return _box_filter(_valid(data), size)[..., np.newaxis]
 
 
 def _box_filter(plane: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-  """[height, width] -> float32 [*size], the mean of what falls into each pixel."""
+  """Resizes [height, width] to float32 [*size], the mean of what falls into each pixel."""
   image = PIL.Image.fromarray(plane.astype(np.float32))
-  return np.asarray(image.resize(size[::-1], PIL.Image.Resampling.BOX))
+  return np.asarray(image.resize((size[1], size[0]), PIL.Image.Resampling.BOX))
 
 
 @functools.lru_cache(maxsize=64)
 def valid_box(data: bytes, name: str) -> tuple[slice, slice]:
-  """Rows and columns of a rectangle in which every pixel is valid.
+  """Returns the rows and columns of a rectangle in which every pixel is valid.
 
-  From the outside, the row or column with the largest share of invalid pixels is taken away,
-  until no outermost one has any; the largest rectangle where the borders are straight.
+  The outermost row or column with the largest share of invalid pixels is removed, until none has
+  any. If the borders are straight, that leaves the largest rectangle.
 
   Args:
-    data: the mask as an image file.
-    name: of the record, for messages.
+    data: The content of the mask's file.
+    name: The record's name in messages.
 
   Raises:
-    UserError: less than a quarter of the image would be left.
+    UserError: Less than a quarter of the image would be left.
   """
   mask = _valid(data)
   top, bottom, left, right = 0, mask.shape[0], 0, mask.shape[1]
@@ -119,16 +121,12 @@ def valid_box(data: bytes, name: str) -> tuple[slice, slice]:
     side = int(np.argmax(shares))
     if not shares[side]:
       break
-    top, bottom, left, right = (
-      top + (side == 0),
-      bottom - (side == 1),
-      left + (side == 2),
-      right - (side == 3),
-    )
+    top, bottom = top + (side == 0), bottom - (side == 1)
+    left, right = left + (side == 2), right - (side == 3)
   box = slice(top, bottom), slice(left, right)
   if (bottom - top) * (right - left) < mask.size / 4 or not mask[box].all():
     raise UserError(
-      f'--mask=crop: the valid pixels of {name} have holes, or no rectangle of a '
-      'quarter of the image. Use --mask=loss.'
+      f'--mask=crop: the valid pixels of {name} have holes, or contain no rectangle of a quarter '
+      'of the image. Use --mask=loss.'
     )
   return box

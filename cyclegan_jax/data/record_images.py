@@ -1,4 +1,4 @@
-"""Records to decoded images, and these to what the networks see: cut, mirrored, normalized."""
+"""Records to decoded images, and these to crops."""
 
 from collections.abc import Mapping
 import dataclasses
@@ -15,14 +15,14 @@ from cyclegan_jax.settings import DataConfig
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Image:
-  """A record's image in one domain, resized but not cut; arrays are read-only.
+  """A record's image in one domain, resized but not cropped. Its arrays are read-only.
 
   Attributes:
     name: 'rgb' or 'ir'.
-    pixels: uint8 or uint16 [height, width, channels].
+    pixels: uint8 or uint16 [height, width, channels]; IR pixels without data are 0.
     mask: bool [height, width, 1], where the IR image has data; None if masks are not used.
-    id: of the record.
-    sequence: of the record.
+    id: The record's id.
+    sequence: The record's sequence.
   """
 
   name: str
@@ -33,19 +33,19 @@ class Image:
 
   @property
   def nbytes(self) -> int:
-    """Memory of its arrays; records may share a mask."""
+    """The memory of the arrays; records may share a mask."""
     return self.pixels.nbytes + (0 if self.mask is None else self.mask.nbytes)
 
 
-# Where to cut: top, left, and whether to mirror.
+# Top, left, and whether to mirror.
 Crop = tuple[int, int, bool]
 
 
-def decode(record: Any, domain: Domain, config: DataConfig) -> Image:
-  """A record's image in a domain, and its mask if it is used.
+def decode(record: Mapping[str, Any], domain: Domain, config: DataConfig) -> Image:
+  """Decodes a record's image in a domain, and its mask if it is used.
 
   Raises:
-    ImageError: it cannot be decoded, or not in this number of channels.
+    ImageError: The image cannot be decoded, or not in this number of channels.
     UserError: --mask=crop leaves too little of it.
   """
   name = record_id(record)
@@ -53,28 +53,29 @@ def decode(record: Any, domain: Domain, config: DataConfig) -> Image:
   pixels = images.for_domain(pixels, domain.name, domain.channels, name)
   valid = box(record, config)
   pixels = pixels[valid] if valid else pixels
-  size = resized(config)
-  is_masked = 'mask' in record and config.mask == 'loss'
-  if size and is_masked and domain.name == 'ir':
-    pixels = masks.resize(pixels, record['mask'], size, config.resize)
+  size, mask = resized(config), None
+  if 'mask' in record and config.mask == 'loss':
+    mask = masks.read(record['mask'], size, config.resize)
+  if mask is not None and domain.name == 'ir':
+    pixels = masks.resize(pixels, record['mask'], size, config.resize) if size else pixels
+    pixels = np.where(mask, pixels, pixels.dtype.type(0))
   elif size:
     pixels = images.resize(pixels, size, config.resize)
   if pixels.base is not None:
     pixels = pixels.copy()  # Whoever keeps it keeps nothing else.
   pixels.setflags(write=False)
-  mask = masks.read(record['mask'], size, config.resize) if is_masked else None
   return Image(domain.name, pixels, mask, name, _text(record['sequence']))
 
 
 def resized(config: DataConfig) -> tuple[int, int] | None:
-  """Height and width of decoded images; None if they keep their own."""
+  """Returns the height and width of decoded images; None if they keep their own."""
   if config.resize == 'none':
     return None
   return config.image_size if config.load_size == (0, 0) else config.load_size
 
 
-def size_before_crop(record: Any, key: str, config: DataConfig) -> tuple[int, int]:
-  """Height and width that a record's image has, if not resized, before it is cut."""
+def size_before_crop(record: Mapping[str, Any], key: str, config: DataConfig) -> tuple[int, int]:
+  """Returns the height and width of a record's image before cropping, if it is not resized."""
   if valid := box(record, config):
     rows, columns = valid
     return rows.stop - rows.start, columns.stop - columns.start
@@ -82,15 +83,15 @@ def size_before_crop(record: Any, key: str, config: DataConfig) -> tuple[int, in
   return height, width
 
 
-def box(record: Any, config: DataConfig) -> tuple[slice, slice] | None:
-  """The rows and columns that --mask=crop leaves; None if it is not given."""
+def box(record: Mapping[str, Any], config: DataConfig) -> tuple[slice, slice] | None:
+  """Returns the rows and columns that --mask=crop leaves; None without that setting."""
   if 'mask' not in record or config.mask != 'crop':
     return None
   return masks.valid_box(record['mask'], record_id(record))
 
 
 def draw_crop(image: Image, config: DataConfig, rng: np.random.Generator | None) -> Crop:
-  """A random cut of --image_size; the center and no mirroring without a generator."""
+  """Draws a crop of --image_size; without a generator it is the center, not mirrored."""
   room = [have - want for have, want in zip(image.pixels.shape, config.image_size)]
   if rng is None:
     return room[0] // 2, room[1] // 2, False
@@ -99,7 +100,7 @@ def draw_crop(image: Image, config: DataConfig, rng: np.random.Generator | None)
 
 
 def crop(image: Image, size: tuple[int, int], where: Crop) -> dict[str, np.ndarray]:
-  """The image under its domain's name and its mask, if any, under `name`_mask, cut to a size."""
+  """Crops the image, under its domain's name, and its mask, if any, under `name`_mask."""
   top, left, mirror = where
   planes = {image.name: image.pixels}
   if image.mask is not None:
@@ -111,27 +112,16 @@ def crop(image: Image, size: tuple[int, int], where: Crop) -> dict[str, np.ndarr
 
 
 def _mirrored(plane: np.ndarray) -> np.ndarray:
-  """Left to right. By channels: numpy takes twice as long where rows of three lie innermost."""
+  """Mirrors left to right."""
   mirrored = np.empty(plane.shape, plane.dtype)
+  # By channels: NumPy takes twice as long along an axis whose neighbor has three elements.
   for channel in range(plane.shape[-1]):
     mirrored[..., channel] = plane[:, ::-1, channel]
   return mirrored
 
 
-def normalized(planes: Mapping[str, np.ndarray], domain: Domain) -> np.ndarray:
-  """The network values of a domain's image in a dict from `cut`.
-
-  Returns:
-    float32 [height, width, channels]; IR pixels without data are black.
-  """
-  x = domain.normalization.forward(np.asarray(planes[domain.name], np.float32))
-  if domain.name == 'ir' and 'ir_mask' in planes:
-    x = np.where(planes['ir_mask'], x, np.float32(domain.normalization.interval.low))
-  return x
-
-
-def record_id(record: Any) -> str:
-  """A record's id as text."""
+def record_id(record: Mapping[str, Any]) -> str:
+  """Returns a record's id as text."""
   return _text(record['id'])
 
 

@@ -1,19 +1,25 @@
-"""What a data set hands to the library: records in both domains, and what their pixels mean."""
+"""What a data set hands to the library: records of two domains, and what their pixels mean."""
 
 from collections.abc import Mapping
 import dataclasses
+import types
 from typing import Any, Protocol
 
+import numpy as np
+
 from cyclegan_jax import normalization
+from cyclegan_jax.settings import DataConfig
 
 SPLITS = ('train', 'validation', 'test')
+
+_EIGHT_BITS: Mapping[str, float] = types.MappingProxyType({'rgb': 255.0, 'ir': 255.0})
 
 
 class Records(Protocol):
   """Random access to encoded examples.
 
-  A record has `rgb` and/or `ir` (bytes of an image file), `id` and `sequence` (bytes, UTF-8), and
-  perhaps `mask` (see masks.py).
+  A record has `rgb` and/or `ir` (the bytes of an image file), `id` and `sequence` (bytes, UTF-8),
+  and perhaps `mask` (see masks.py).
   """
 
   def __len__(self) -> int: ...
@@ -23,22 +29,86 @@ class Records(Protocol):
 
 @dataclasses.dataclass(frozen=True)
 class Domain:
-  """One side of the translation.
+  """One side of the translation: its images, as pixels and as network values.
 
   Attributes:
     name: 'rgb' or 'ir'.
     channels: 1 or 3.
-    normalization: pixel values to network values; its max_value is 255 or 65535.
+    normalization: Pixel values in [0, max_value] to network values in [-1, 1].
+    wavelength_channels: Values of the constant channels that a generator sees after those of an
+      image of this domain; empty unless --normalization=spectral_channels.
   """
 
   name: str
   channels: int
   normalization: normalization.Normalization
+  wavelength_channels: tuple[float, ...] = ()
+
+  @property
+  def max_value(self) -> float:
+    """The largest pixel value, 255 or 65535."""
+    return self.normalization.max_value
+
+  def normalize(self, pixels: np.ndarray) -> np.ndarray:
+    """Returns network values, float32 in [-1, 1], of pixel values of any shape; black is -1."""
+    return self.normalization.forward(np.asarray(pixels, np.float32))
+
+  def denormalize(self, values: Any) -> np.ndarray:
+    """Returns pixel values, float32 and not rounded, of network values of any shape."""
+    return self.normalization.inverse(np.asarray(values, np.float32))
+
+  def quantize(self, pixels: np.ndarray) -> np.ndarray:
+    """Returns the domain's pixels, uint8 or uint16, of pixel values that are not rounded."""
+    return quantize(pixels, self.max_value)
+
+  def to_pixels(self, values: Any) -> np.ndarray:
+    """Returns the pixels, uint8 or uint16, that are written to a file for network values."""
+    return self.quantize(self.denormalize(values))
+
+
+def quantize(pixels: Any, max_value: float) -> np.ndarray:
+  """Rounds pixel values to the integers that are written to a file.
+
+  Args:
+    pixels: Floats of any shape. Values outside of [0, max_value] are clipped.
+    max_value: 255 for uint8, 65535 for uint16.
+
+  Returns:
+    A NumPy array of the same shape.
+  """
+  dtype = np.uint8 if max_value <= 255 else np.uint16
+  return np.clip(np.rint(np.asarray(pixels)), 0, max_value).astype(dtype)
+
+
+def make_domains(
+  config: DataConfig, max_values: Mapping[str, float] = _EIGHT_BITS
+) -> dict[str, Domain]:
+  """Returns the domains 'rgb' and 'ir' of a configuration.
+
+  Only what opens a data set or reads a run calls this; everything else is handed the domains.
+
+  Args:
+    config: The channels, the normalization and `ir_band` are read.
+    max_values: The largest pixel value by domain, 255 or 65535; by default images have 8 bits.
+  """
+  domains = {}
+  for name, channels in (('rgb', config.rgb_channels), ('ir', config.ir_channels)):
+    norm = normalization.make(config.normalization, name, float(max_values[name]))
+    constants = ()
+    if config.normalization == 'spectral_channels':
+      constants = normalization.wavelength_channels(name, channels, config.ir_band)
+    domains[name] = Domain(name, channels, norm, constants)
+  return domains
+
+
+def evenly_spaced(n: int, k: int) -> list[int]:
+  """Returns k of the indices 0 to n - 1, evenly spaced from the first to the last."""
+  return np.linspace(0, n - 1, k).round().astype(int).tolist()
 
 
 @dataclasses.dataclass(frozen=True)
 class Split:
-  """One split. If `aligned`, `rgb` and `ir` are the same records, one scene each."""
+  """One split. If it is `aligned`, `rgb` and `ir` are the same records, one scene each."""
 
   name: str
   rgb: Records
@@ -46,7 +116,7 @@ class Split:
   aligned: bool
 
   def __len__(self) -> int:
-    """Examples in an epoch: the size of the larger domain."""
+    """The number of examples in an epoch: the size of the larger domain."""
     return max(len(self.rgb), len(self.ir))
 
 
@@ -55,12 +125,12 @@ class Dataset:
   """A prepared data set.
 
   Attributes:
-    name: as given by --dataset.
-    description: one or two sentences for the log: layout found, what was left out.
-    fingerprint: hexadecimal digest of which examples are in which split.
+    name: As given by --dataset.
+    description: One or two sentences for the log: the layout found, what was left out.
+    fingerprint: Hexadecimal digest of which examples are in which split.
     domains: 'rgb' and 'ir'.
-    splits: 'train', 'validation', 'test'; a split that the data lack is absent or empty.
-    has_mask: whether records have a `mask`.
+    splits: 'train', 'validation' and 'test'; a split that the data lack is absent or empty.
+    has_mask: Whether records have a `mask`.
   """
 
   name: str
@@ -71,16 +141,16 @@ class Dataset:
   has_mask: bool = False
 
   def pairs(self, split: str) -> int:
-    """How many pairs a split has to measure on."""
+    """Returns the number of pairs that a split has to measure on."""
     found = self.splits.get(split)
     return len(found) if found and found.aligned else 0
 
   def facts(self) -> dict[str, Any]:
-    """What has to stay the same while a run goes on, ready for JSON."""
+    """Returns what must not change while a run continues, ready for JSON."""
     return {
       'fingerprint': self.fingerprint,
       'domains': {
-        name: {'channels': domain.channels, 'max_value': domain.normalization.max_value}
+        name: {'channels': domain.channels, 'max_value': domain.max_value}
         for name, domain in self.domains.items()
       },
       'splits': {

@@ -1,7 +1,7 @@
-"""Trivial translations that a model has to beat: the mean image, luminance, a constant, retrieval.
+"""Trivial translations that a model has to beat: mean image, luminance, constant, nearest image.
 
-Each is a predictor: it takes a batch of examples (network values) and gives IR pixel values,
-float32 [batch, height, width, ir_channels], not rounded.
+Each is a predictor. It takes a batch of examples as `pipeline.pixels` has them, and returns IR
+pixel values, float32 [batch, height, width, ir_channels], not rounded.
 """
 
 from collections.abc import Callable, Mapping
@@ -9,7 +9,6 @@ from collections.abc import Callable, Mapping
 import grain
 import numpy as np
 
-from cyclegan_jax import normalization
 from cyclegan_jax.data import images, pipeline
 from cyclegan_jax.data.source import Dataset
 from cyclegan_jax.evaluation import nearest_neighbor
@@ -22,29 +21,28 @@ BASELINES = ('mean_image', 'nearest', 'luminance', 'constant')
 
 
 def baselines(dataset: Dataset, config: DataConfig, log: Log) -> dict[str, Predictor]:
-  """The trivial predictors; reads the training images once.
+  """Makes the trivial predictors; this reads the training images once.
 
   Args:
-    dataset: the data.
-    config: how images are sized.
-    log: takes lines about the progress.
+    dataset: The data.
+    config: How images are sized.
+    log: Takes lines about the progress.
 
   Returns:
     `mean_image`: the pixelwise mean of the training IR images; `luminance`: Rec. 601 luma of the
     RGB image, scaled to the IR range; `constant`: the mean of the mean image; `nearest`: the IR
-    image of the nearest training pair, see `retrieval.nearest`, unless the training images are
-    no pairs.
+    image of the nearest training pair, see `nearest_neighbor.nearest`, unless the training images
+    are not pairs.
   """
   rgb, ir = dataset.domains['rgb'], dataset.domains['ir']
-  mean = _mean_image(pipeline.domain_images(dataset, 'train', 'ir', config), ir.normalization, log)
+  mean = _mean_image(pipeline.domain_pixels(dataset, 'train', 'ir', config), log)
 
-  def luminance(batch):
-    pixels = rgb.normalization.inverse(batch['rgb'])
-    luma = pixels if rgb.channels == 1 else images.luminance(pixels)
-    luma = luma * (ir.normalization.max_value / rgb.normalization.max_value)
-    return np.repeat(luma, ir.channels, axis=-1)
+  def luminance(batch: Mapping[str, np.ndarray]) -> np.ndarray:
+    pixels = batch['rgb']
+    luma = images.luminance(pixels) if rgb.channels == 3 else pixels.astype(np.float32)
+    return np.repeat(luma * (ir.max_value / rgb.max_value), ir.channels, axis=-1)
 
-  def repeated(value):
+  def repeated(value: np.ndarray) -> Predictor:
     return lambda batch: np.broadcast_to(value, batch['ir'].shape)
 
   found = {
@@ -55,22 +53,16 @@ def baselines(dataset: Dataset, config: DataConfig, log: Log) -> dict[str, Predi
   if dataset.pairs('train'):
     found['nearest'] = nearest_neighbor.nearest(dataset, config, mean, log)
   else:
-    log('The training images are no pairs: no nearest training image to compare with.')
+    log('The training images are not pairs: there is no nearest training image to compare with.')
   return {name: found[name] for name in BASELINES if name in found}
 
 
-def _mean_image(data: grain.MapDataset, norm: normalization.Normalization, log: Log) -> np.ndarray:
-  """Mean over the images in which a pixel is valid; where it never is, the mean of the others.
-
-  Of pixel values, so that it is the same, to the bit, in every normalization.
-  """
+def _mean_image(data: grain.MapDataset, log: Log) -> np.ndarray:
+  """Mean over the images in which a pixel is valid; where it never is, the mean of the others."""
   total, count = 0.0, 0
   for view in tracked(pipeline.stream(data), len(data), 'Averaging training images', log):
     valid = view.get('ir_mask', True)
-    total, count = (
-      total + np.where(valid, normalization.to_pixels(norm, view['ir']), 0.0),
-      count + 1 * valid,
-    )
+    total, count = total + np.where(valid, view['ir'], 0.0), count + 1 * valid
   mean = total / np.maximum(count, 1)
   seen = np.broadcast_to(np.asarray(count) > 0, mean.shape)
   return np.where(seen, mean, mean[seen].mean()).astype(np.float32)

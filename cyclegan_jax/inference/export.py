@@ -17,8 +17,9 @@ from typing import Any
 
 import numpy as np
 
-from cyclegan_jax import bands, normalization, provenance
+from cyclegan_jax import normalization, provenance
 from cyclegan_jax.data import images
+from cyclegan_jax.data.source import Domain
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.inference.model import Model
 from cyclegan_jax.models import networks
@@ -119,7 +120,7 @@ def export(
     )
   settings = model.config
   model = in_float32(model)
-  own = model.domains[direction.split('_to_')[1]].normalization.max_value
+  own = model.domains[direction.split('_to_')[1]].max_value
   limit = 2**bits - 1 if bits else int(own)
   check_output(output, overwrite)
   with _pending(output) as temporary:
@@ -168,12 +169,7 @@ def in_float32(model: Model) -> Model:
   config = dataclasses.replace(
     model.config, model=dataclasses.replace(model.config.model, precision='float32')
   )
-  nets = networks.build(
-    config.model,
-    model.domains['rgb'].channels,
-    model.domains['ir'].channels,
-    {name: domain.normalization for name, domain in model.domains.items()},
-  )
+  nets = networks.build(config.model, model.domains)
   return dataclasses.replace(
     model,
     config=config,
@@ -197,7 +193,7 @@ def metadata(model: Model, direction: str, limit: int, checkpoint: str) -> dict[
   data = model.config.data
   facts = {'program': 'cyclegan_jax', 'direction': direction}
   for role, domain, largest in (
-    ('input', source, int(source.normalization.max_value)),
+    ('input', source, int(source.max_value)),
     ('output', target, limit),
   ):
     facts[role] = (
@@ -205,13 +201,9 @@ def metadata(model: Model, direction: str, limit: int, checkpoint: str) -> dict[
       f'[batch, height, width, {domain.channels}], 0..{largest}'
     )
   facts |= {'preset': model.config.train.preset, 'normalization': data.normalization}
-  if data.normalization.startswith('spectral_'):
-    facts |= {
-      name: bands.format_band(bands.parse(name, getattr(data, name)))
-      for name in ('rgb_band', 'ir_band', 'axis_band')
-    }
-  elif data.normalization == 'emsn':
-    facts |= {f'{name}_band': bands.format_band(band) for name, band in bands.PAPER.items()}
+  if data.normalization != 'plain':
+    bands = {**normalization.PAPER_BANDS, 'ir': normalization.parse_ir_band(data.ir_band)}
+    facts |= {f'{name}_band': normalization.format_band(band) for name, band in bands.items()}
   if data.ir_range:
     facts['ir_range'] = data.ir_range
   return facts | {
@@ -278,18 +270,10 @@ def compare(
   return Difference(largest, float(differing / n), n)
 
 
-def _as_input(image: np.ndarray, source: Any, name: str) -> np.ndarray:
+def _as_input(image: np.ndarray, source: Domain, name: str) -> np.ndarray:
   """An image as an exported file takes it: channels and bit depth of the source domain."""
   image = images.for_domain(image, source.name, source.channels, name)
-  limit = source.normalization.max_value
-  dtype = np.uint8 if limit <= 255 else np.uint16
-  return (
-    image
-    if image.dtype == dtype
-    else normalization.quantize(
-      image.astype(np.float32) * (limit / np.iinfo(image.dtype).max), limit
-    )
-  )
+  return source.quantize(image.astype(np.float32) * (source.max_value / np.iinfo(image.dtype).max))
 
 
 @contextlib.contextmanager

@@ -47,7 +47,7 @@ def write(
     'Gather', x.apply('Cast', to=onnx.TensorProto.INT32)
   )
   x = x.apply('Transpose', perm=(0, 3, 1, 2))
-  y = net.interval.spread(_GENERATORS[type(module)](module, _with_constants(x, net.constants)))
+  y = _GENERATORS[type(module)](module, _with_constants(x, net.constants))
   y = target.normalization.inverse(y) * (limit / target.normalization.max_value)
   y = y.apply('Round')  # Half to even, as NumPy.
   y = y.apply('Clip', np.float32(0), np.float32(limit)).apply('Cast', to=_type(limit))

@@ -11,7 +11,7 @@ import json
 import pathlib
 from typing import Any
 
-from cyclegan_jax import bands, config as config_lib, provenance, radiometry
+from cyclegan_jax import config as config_lib, normalization, provenance, radiometry
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.inference.model import Model
 from cyclegan_jax.models import networks
@@ -187,9 +187,8 @@ def _facts(model: Model) -> str:
       f'{domain.normalization.max_value:g}.'
     )
   band = (
-    f' (RGB {bands.format_band(bands.parse("rgb_band", data.rgb_band))}, IR '
-    f'{bands.format_band(bands.parse("ir_band", data.ir_band))})'
-    if data.normalization.startswith('spectral_')
+    f' (IR {normalization.format_band(normalization.parse_ir_band(data.ir_band))})'
+    if data.normalization == 'spectral_channels'
     else ''
   )
   lines.append(f'Normalization: {data.normalization}{band}.')

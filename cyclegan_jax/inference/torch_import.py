@@ -16,6 +16,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from cyclegan_jax.data.source import make_domains
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.inference import torch_weights
 from cyclegan_jax.models import networks
@@ -56,7 +57,9 @@ def import_state(
         f'{_describe(config, name)}: no {file.name}, so it keeps its initial weights. That is '
         'enough to evaluate and translate; training would begin with a judge that knows nothing.'
       )
-  state = state_lib.initialize(config, state_lib.make_optimizer(config.train, 1))
+  state = state_lib.initialize(
+    config, make_domains(config.data), state_lib.make_optimizer(config.train, 1)
+  )
   ema = state_lib.select(params, tuple(state.ema))
   return dataclasses.replace(
     state,

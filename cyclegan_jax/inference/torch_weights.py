@@ -17,6 +17,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from cyclegan_jax.data.source import make_domains
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.models import networks
 from cyclegan_jax.settings import Config, differences, format_value, ModelConfig
@@ -229,9 +230,7 @@ _LAYOUTS = {
 def _shapes(config: Config) -> dict[str, dict[str, Any]]:
   """{'params': ..., 'batch_stats': ...} of every network, with shapes in place of arrays."""
   params, batch_stats = jax.eval_shape(
-    lambda: networks.initialize(
-      config.model, config.data.rgb_channels, config.data.ir_channels, jax.random.key(0)
-    )
+    lambda: networks.initialize(config.model, make_domains(config.data), jax.random.key(0))
   )
   return {name: {'params': params[name], 'batch_stats': batch_stats[name]} for name in params}
 

@@ -1,4 +1,4 @@
-"""Figures of single images to figures of a collection."""
+"""Metrics of single images to metrics of a collection."""
 
 from collections.abc import Mapping
 
@@ -10,23 +10,23 @@ def summarize(
   max_value: float,
   undefined: Mapping[str, np.ndarray] | None = None,
 ) -> dict[str, float | int]:
-  """Means over images of what `metrics.image_metrics` gave, all batches joined.
+  """Computes means over images of the results of `image_quality.image_metrics`, batches joined.
 
   Args:
-    values: name -> [n] values, n >= 1 alike for all; "mse" among the names.
-    max_value: the largest possible pixel value, for the pooled PSNR.
-    undefined: name -> bool [n], images whose mask leaves too few pixels for this measure.
+    values: Name -> [n] values, the same n >= 1 for all, "mse" among the names.
+    max_value: The largest possible pixel value, for the pooled PSNR.
+    undefined: Name -> bool [n], the images whose mask leaves too few pixels for this metric.
 
   Returns:
     Under each name the mean over images, in float64, and:
-      n: number of images.
-      psnr_pooled: 10 log10(max_value^2 / mean of mse), infinite if all are identical.
-      psnr_infinite: number of images with infinite PSNR, which are left out of the
-        mean PSNR (infinite if none is left); given where "psnr" is.
-      correlation_undefined: number of images with NaN, which are left out of the
-        mean correlation (NaN if none is left); given where "correlation" is.
-      NAME_undefined: number of images left out of a mean as `undefined` says, if any.
-    NaN in any other measure makes its mean NaN: a diverged model must not go unseen.
+      n: The number of images.
+      psnr_pooled: 10 log10(max_value^2 / mean of mse), infinite if all images are identical.
+      psnr_infinite: The number of images with infinite PSNR, which the mean PSNR leaves out (it is
+        infinite if none is left); given if "psnr" is.
+      correlation_undefined: The number of images with NaN, which the mean correlation leaves out
+        (it is NaN if none is left); given if "correlation" is.
+      NAME_undefined: The number of images left out of a mean because of `undefined`, if any.
+    NaN in any other metric makes its mean NaN: a diverged model must not go unnoticed.
 
   Raises:
     ValueError: "mse" is missing, or the lengths differ or are 0.
@@ -53,7 +53,5 @@ def summarize(
     for name, column in columns.items()
   }
   pooled = means['mse']
-  summary['psnr_pooled'] = (
-    float(10 * np.log10(max_value**2 / pooled)) if pooled != 0 else float('inf')
-  )
-  return {**means, **summary, 'n': n}
+  psnr_pooled = float(10 * np.log10(max_value**2 / pooled)) if pooled != 0 else float('inf')
+  return {**means, **summary, 'psnr_pooled': psnr_pooled, 'n': n}

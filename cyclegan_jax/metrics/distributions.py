@@ -1,26 +1,29 @@
-"""Distances between two collections of feature vectors: Frechet's, and the kernel one."""
+"""Collections of feature vectors: distances between two of them, and nearest neighbors."""
 
 import numpy as np
 
-# KID as published (Binkowski et al. 2018): means over subsets of this size, if there are enough.
+# KID as published (Binkowski et al. 2018): means over subsets of this size, if there are enough
+# samples.
 SUBSETS = 100
 LARGEST_SUBSET = 1000
+# Rows of a distance matrix held at once: 256 x 10,000 float32 are 10 MB.
+_CHUNK = 256
 
 
 def frechet_distance(a: np.ndarray, b: np.ndarray) -> float:
-  """Squared Frechet distance of the Gaussians with the means and covariances of two samples.
+  """Computes the squared Frechet distance of the Gaussians with two samples' moments.
 
-  |m_a - m_b|^2 + tr(C_a + C_b - 2 (C_a C_b)^(1/2)), FID where the vectors are Inception features
-  (Heusel et al. 2017). Covariances are divided by n - 1. The trace of the root is the sum of the
-  singular values of F_a F_b^T for any F with F^T F = C, which stays exact where covariances are
-  rank-deficient, as they are with no more samples than features.
+  |m_a - m_b|^2 + tr(C_a + C_b - 2 (C_a C_b)^(1/2)) for means m and covariances C: FID if the
+  vectors are Inception features (Heusel et al. 2017). Covariances are divided by n - 1. The trace
+  of the root is the sum of the singular values of F_a F_b^T for any F with F^T F = C. That is exact
+  even where covariances are rank-deficient, as they are with no more samples than features.
 
   Args:
     a: [n, features], n at least 2.
     b: [m, features], m at least 2.
 
   Returns:
-    The distance, at least 0 up to rounding; NaN with fewer samples than 2.
+    The distance, at least 0 up to rounding; NaN if a sample has fewer than 2 vectors.
   """
   if min(len(a), len(b)) < 2:
     return float('nan')
@@ -40,23 +43,23 @@ def _factor(sample: np.ndarray) -> np.ndarray:
 
 
 def subset_size(n: int) -> int:
-  """Images per subset of `kernel_distance` if there are n: half of them, or 1000."""
+  """Returns the images per subset of `kernel_distance` for n images: half of them, or 1000."""
   return min(LARGEST_SUBSET, n // 2)
 
 
 def kernel_distance(a: np.ndarray, b: np.ndarray, seed: int = 0) -> tuple[float, float]:
-  """Squared maximum mean discrepancy with the kernel (x.y / features + 1)^3: KID.
+  """Computes KID, the squared maximum mean discrepancy with the kernel (x.y / features + 1)^3.
 
-  The unbiased estimate, of 100 random subsets of both samples, drawn without replacement. It may
-  be negative.
+  It is the unbiased estimate over 100 random subsets of both samples, drawn without replacement,
+  and may be negative.
 
   Args:
     a: [n, features].
     b: [n, features].
-    seed: of the subsets.
+    seed: The seed of the subsets.
 
   Returns:
-    Mean and standard deviation over the subsets; NaN with fewer samples than 4.
+    Mean and standard deviation over the subsets; NaN if a sample has fewer than 4 vectors.
   """
   size = subset_size(min(len(a), len(b)))
   if size < 2:
@@ -77,3 +80,31 @@ def _discrepancy(x: np.ndarray, y: np.ndarray) -> float:
     kernel = (sample @ sample.T / features + 1) ** 3
     within += (kernel.sum() - np.trace(kernel)) / (n * (n - 1))
   return within - 2 * np.mean((x @ y.T / features + 1) ** 3)
+
+
+class NearestRows:
+  """Exact search for the row with the smallest Euclidean distance."""
+
+  def __init__(self, rows: np.ndarray):
+    """Prepares float32 rows [n, features], n at least 1, for the search."""
+    # Around the mean of the rows the products in `find` are small, and lose less to rounding.
+    self._center = rows.mean(0, dtype=np.float64).astype(np.float32)
+    self._rows = rows - self._center
+    self._squares = np.einsum('ij,ij->i', self._rows, self._rows)
+
+  def find(self, queries: np.ndarray, excluded: np.ndarray | None = None) -> np.ndarray:
+    """Returns the index of the row nearest to each query, int [m].
+
+    Args:
+      queries: float32 [m, features].
+      excluded: bool [m, n], rows that are not to be found for a query.
+    """
+    nearest = np.empty(len(queries), np.intp)
+    for start in range(0, len(queries), _CHUNK):
+      chunk = slice(start, start + _CHUNK)
+      # |a - b|^2 without |a|^2, which does not change which b is nearest.
+      distances = self._squares - 2 * (queries[chunk] - self._center) @ self._rows.T
+      if excluded is not None:
+        distances[excluded[chunk]] = np.inf
+      nearest[chunk] = distances.argmin(1)
+    return nearest

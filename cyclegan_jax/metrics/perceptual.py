@@ -1,9 +1,9 @@
 """FID, KID and LPIPS, by published networks in files that the user has.
 
-The files are TorchScript: network and weights in one, run by PyTorch on the CPU. Nothing is ever
-downloaded; a missing file is refused with its name and where it can be had. Both are NVIDIA's, of
-StyleGAN2-ADA: the Inception network of the original FID (2015-12-05, TensorFlow), and VGG-16 with
-the heads of LPIPS 0.1.
+The files are TorchScript, network and weights in one, and PyTorch runs them on the CPU. Nothing is
+ever downloaded; if a file is missing, the message gives its name and source. Both files are
+NVIDIA's, from StyleGAN2-ADA: the Inception network of the original FID (2015-12-05, TensorFlow),
+and VGG-16 with the heads of LPIPS 0.1.
 """
 
 from collections.abc import Mapping
@@ -24,14 +24,14 @@ SMALLEST_LPIPS = 16
 
 
 @dataclasses.dataclass(frozen=True)
-class Network:
+class FeatureNetwork:
   """A network from a file.
 
   Attributes:
-    file: its name.
-    sha256: of the file, hexadecimal.
-    module: the TorchScript module.
-    options: what it is called with, besides images.
+    file: The name of the file.
+    sha256: The file's digest, hexadecimal.
+    module: The TorchScript module.
+    options: What it is called with, in addition to images.
   """
 
   file: str
@@ -40,7 +40,7 @@ class Network:
   options: Mapping[str, bool]
 
   def __call__(self, images: np.ndarray) -> np.ndarray:
-    """uint8 [n, height, width, 3] -> float32 [n, features]."""
+    """Maps uint8 [n, height, width, 3] to float32 [n, features]."""
     import torch
 
     with torch.inference_mode():
@@ -50,25 +50,28 @@ class Network:
 
 @dataclasses.dataclass(frozen=True)
 class Perceptual:
-  """The networks at hand; what needs a missing one is not measured."""
+  """The available networks. Metrics that need a missing one are not measured."""
 
-  inception: Network | None = None
-  vgg: Network | None = None
+  inception: FeatureNetwork | None = None
+  vgg: FeatureNetwork | None = None
 
   @property
   def packages(self) -> tuple[str, ...]:
-    """The packages whose versions the figures depend on."""
+    """The packages on whose versions the metrics depend."""
     return ('torch',) if self.inception or self.vgg else ()
 
   def seen(
     self, pixels: np.ndarray, max_value: float, mask: np.ndarray | None
   ) -> dict[str, np.ndarray]:
-    """What the networks make of images: 'inception' and 'vgg', float32 [n, features].
+    """Applies the networks to images.
 
     Args:
-      pixels: [n, height, width, 1 or 3] of 0..max_value. One channel is repeated three times.
+      pixels: [n, height, width, 1 or 3] in 0..max_value. One channel is repeated three times.
       max_value: 255, or 65535, whose values are scaled to 8 bits.
       mask: bool [n, height, width, 1] or None; other pixels become 0.
+
+    Returns:
+      The outputs of 'inception' and 'vgg', float32 [n, features], as far as they are available.
     """
     scaled = np.rint(np.where(True if mask is None else mask, pixels, 0) * (255 / max_value))
     images = np.broadcast_to(scaled.astype(np.uint8), (*pixels.shape[:3], 3))
@@ -76,10 +79,10 @@ class Perceptual:
     return {name: network(images) for name, network in found.items() if network}
 
   def definitions(self, totals: Mapping[str, float]) -> dict[str, str]:
-    """What is measured and how, by measure, given a predictor's figures."""
+    """Returns what is measured and how, by metric, given a predictor's totals."""
     found = {}
     if self.inception:
-      n = totals['fid_images']
+      n = int(totals['fid_images'])
       file = f'file {self.inception.file}, sha256 {self.inception.sha256}'
       found['fid'] = f'Heusel et al. 2017, squared distance, {n} images each; network: {file}'
       if n < 4:
@@ -87,8 +90,7 @@ class Perceptual:
       elif n < FEATURES:
         found['fid'] += (
           f'. WARNING: with fewer than {FEATURES} images covariances are '
-          'rank-deficient and FID is biased upwards: compare it only with figures '
-          'of the same images'
+          'rank-deficient and FID is biased upwards: compare it only with that of the same images'
         )
       found['kid'] = (
         'Binkowski et al. 2018, kernel (x.y / 2048 + 1)^3, unbiased, the network of fid; mean ± '
@@ -102,19 +104,22 @@ class Perceptual:
       )
     if found:
       found[', '.join(found)] = (
-        'of images with 8 bits; one channel is repeated three times; '
+        'computed on 8-bit images; one channel is repeated three times; '
         'pixels without thermal data are 0 in both images'
       )
     return found
 
 
+NONE = Perceptual()
+
+
 def lpips(reference: np.ndarray, image: np.ndarray) -> np.ndarray:
-  """LPIPS of images from what VGG sees in them, two arrays [n, features]; float64 [n]."""
+  """Computes LPIPS, float64 [n], of images from VGG's outputs, two arrays [n, features]."""
   return np.square(reference.astype(np.float64) - image).sum(1)
 
 
 def collection_figures(reference: np.ndarray, images: np.ndarray) -> dict[str, float]:
-  """FID and KID, its standard deviation, and n, of Inception features [n, features]."""
+  """Computes FID, KID, its standard deviation, and n from Inception features [n, features]."""
   mean, deviation = distributions.kernel_distance(reference, images)
   return {
     'fid': distributions.frechet_distance(reference, images),
@@ -125,10 +130,10 @@ def collection_figures(reference: np.ndarray, images: np.ndarray) -> dict[str, f
 
 
 def load(fid_weights: pathlib.Path | None, lpips_weights: pathlib.Path | None) -> Perceptual:
-  """The networks in these files; None leaves one out.
+  """Loads the networks from these files; None leaves one out.
 
   Raises:
-    UserError: PyTorch is missing, or a file is missing or not the network it should be.
+    UserError: PyTorch is missing, or a file is missing or holds another network.
   """
   inception = fid_weights and _network(
     'fid_weights', fid_weights, 'inception-2015-12-05.pt', {'return_features': True}
@@ -139,8 +144,10 @@ def load(fid_weights: pathlib.Path | None, lpips_weights: pathlib.Path | None) -
   return Perceptual(inception, vgg)
 
 
-def _network(flag: str, file: pathlib.Path, name: str, options: Mapping[str, bool]) -> Network:
-  advice = f'It takes {name}, to be had from {_SOURCE}{name} ; nothing is downloaded by itself.'
+def _network(
+  flag: str, file: pathlib.Path, name: str, options: Mapping[str, bool]
+) -> FeatureNetwork:
+  advice = f'Download {name} from {_SOURCE}{name} ; this program downloads nothing by itself.'
   if not file.is_file():
     raise UserError(f'--{flag}={file}: there is no such file. {advice}')
   try:
@@ -152,7 +159,7 @@ def _network(flag: str, file: pathlib.Path, name: str, options: Mapping[str, boo
     module = torch.jit.load(str(file), map_location='cpu').eval()
   except (RuntimeError, ValueError) as error:
     raise UserError(f'--{flag}={file} is not a TorchScript file. {advice}') from error
-  network = Network(file.name, hashlib.sha256(content).hexdigest(), module, options)
+  network = FeatureNetwork(file.name, hashlib.sha256(content).hexdigest(), module, options)
   try:
     shape = network(np.zeros((2, 32, 32, 3), np.uint8)).shape
   except (RuntimeError, AttributeError, torch.jit.Error) as error:
@@ -161,14 +168,18 @@ def _network(flag: str, file: pathlib.Path, name: str, options: Mapping[str, boo
     ) from error
   if len(shape) != 2 or shape[0] != 2 or (flag == 'fid_weights' and shape[1] != FEATURES):
     raise UserError(
-      f'--{flag}={file} is another network: of two images it makes an array of '
-      f'shape {tuple(shape)}. {advice}'
+      f'--{flag}={file} is another network: for two images it returns an array of shape '
+      f'{tuple(shape)}. {advice}'
     )
   return network
 
 
 def check_size(networks: Perceptual, size: tuple[int, int]) -> None:
-  """UserError if images of this height and width are too small for a network."""
+  """Refuses images that are too small for a network.
+
+  Raises:
+    UserError: They are, given their height and width.
+  """
   if networks.vgg and min(size) < SMALLEST_LPIPS:
     raise UserError(
       f'--lpips_weights: images of {size[0]}x{size[1]} are too small; LPIPS needs '

@@ -10,11 +10,10 @@ import jax
 from jax import lax
 import jax.numpy as jnp
 
+from cyclegan_jax.devices import DEVICE_AXIS
 from cyclegan_jax.ops import convolutions
 from cyclegan_jax.settings import ModelConfig
 
-# Name of the pmap axis; batch statistics are averaged over it.
-DEVICE_AXIS = 'devices'
 # PyTorch's default, U(+-1/sqrt(fan_in)), for ordinary and transposed convolutions.
 _UNIFORM_FAN_IN = nnx.initializers.variance_scaling(1 / 3, 'fan_in', 'uniform')
 _NORMAL = nnx.initializers.normal(0.02)

@@ -13,16 +13,16 @@ from typing import Any
 import grain
 import numpy as np
 
-from cyclegan_jax import files, normalization, provenance
+from cyclegan_jax import files, provenance
 from cyclegan_jax.data import images
-from cyclegan_jax.data.source import Domain
+from cyclegan_jax.data.source import Domain, evenly_spaced
 from cyclegan_jax.evaluation.baselines import BASELINES, Predictor
+from cyclegan_jax.evaluation.evaluate import Evaluation, MODEL
 from cyclegan_jax.evaluation.measure import Measured, VALID_SHARE
 from cyclegan_jax.metrics import perceptual
 from cyclegan_jax.reports import gallery, image_grid
 from cyclegan_jax.settings import Config, flatten
 
-MODEL = 'model'
 _NAMES = {
   MODEL: 'model',
   'mean_image': 'mean training IR image',
@@ -81,7 +81,7 @@ def result(
     'n': len(ids),
     'split_sha256': hashlib.sha256('\n'.join(sorted(ids)).encode()).hexdigest(),
     'image_size': list(config.data.image_size),
-    'value_range': [0, int(ir.normalization.max_value)],
+    'value_range': [0, int(ir.max_value)],
     'checkpoint_step': step,
     'preset': config.train.preset,
     'seed': config.train.seed,
@@ -93,13 +93,7 @@ def result(
 
 
 def write(
-  folder: pathlib.Path,
-  content: Mapping[str, Any],
-  results: Mapping[str, Measured],
-  examples: grain.MapDataset,
-  predict: Predictor,
-  domains: Mapping[str, Domain],
-  n_gallery: int,
+  folder: pathlib.Path, content: Mapping[str, Any], evaluation: Evaluation, n_gallery: int
 ) -> None:
   """Writes metrics.json, per_image.csv, summary.md, two pictures and a gallery of pictures.
 
@@ -109,23 +103,22 @@ def write(
   Args:
     folder: where to; made if need be.
     content: from `result`.
-    results: from `measure.measure`, `model` and the baselines.
-    examples: the split that was measured.
-    predict: the model as a predictor, to draw its images.
-    domains: 'rgb' and 'ir'.
+    evaluation: from `evaluate`.
     n_gallery: about how many examples the gallery has, see `gallery.chosen`.
   """
   folder.mkdir(parents=True, exist_ok=True)
   files.write_text(folder / 'metrics.json', json.dumps(content, indent=2) + '\n')
-  _write_csv(folder / 'per_image.csv', results[MODEL])
+  measured, ir = evaluation.results[MODEL], evaluation.model.domains['ir']
+  _write_csv(folder / 'per_image.csv', measured)
   files.write_text(folder / 'summary.md', markdown(content))
-  order = np.argsort(-results[MODEL].per_image['psnr'], kind='stable')
+  order = np.argsort(-measured.per_image['psnr'], kind='stable')
 
-  def strip(index):
-    return _strip(examples[index], predict, domains)
+  def strip(index: int) -> list[np.ndarray]:
+    return _strip(evaluation.examples[index], evaluation.predict, ir)
 
-  images.write_png(folder / 'examples.png', _picture(results[MODEL], order, strip))
-  images.write_png(folder / 'paper_figure.png', _paper_figure(examples, predict, domains))
+  images.write_png(folder / 'examples.png', _picture(measured, order, strip))
+  paper = _paper_figure(evaluation.examples, evaluation.predict, ir)
+  images.write_png(folder / 'paper_figure.png', paper)
   gallery.write(
     folder, {index: functools.partial(strip, index) for index in gallery.chosen(order, n_gallery)}
   )
@@ -255,8 +248,7 @@ def _picture(
   measured: Measured, order: np.ndarray, strip: Callable[[int], list[np.ndarray]]
 ) -> np.ndarray:
   """Images from the best to the worst by PSNR, evenly spaced in rank, a row each."""
-  ranks = np.linspace(0, len(order) - 1, len(_RANKS)).round().astype(int)
-  chosen = [int(index) for index in order[ranks]]
+  chosen = [int(order[rank]) for rank in evenly_spaced(len(order), len(_RANKS))]
   titles = [
     f'{label}: {measured.per_image["psnr"][index]:.1f} dB' for label, index in zip(_RANKS, chosen)
   ]
@@ -267,33 +259,26 @@ def _picture(
   )
 
 
-def _strip(
-  example: Mapping[str, np.ndarray], predict: Predictor, domains: Mapping[str, Domain]
-) -> list[np.ndarray]:
+def _strip(example: Mapping[str, np.ndarray], predict: Predictor, ir: Domain) -> list[np.ndarray]:
   """RGB, generated IR, IR, error of an example: uint8 [height, width, 3]."""
-  ir = domains['ir'].normalization
-  rgb, generated = _translated(example, predict, domains)
-  truth = normalization.to_pixels(ir, example['ir'])
+  generated, truth = _generated(example, predict, ir), example['ir']
   compared = np.where(example.get('ir_mask', True), generated, truth)
   return [
-    *map(image_grid.to_rgb8, (rgb, generated, truth)),
+    *map(image_grid.to_rgb8, (example['rgb'], generated, truth)),
     image_grid.error_map(truth, compared, ir.max_value),
   ]
 
 
-def _paper_figure(
-  examples: grain.MapDataset, predict: Predictor, domains: Mapping[str, Domain]
-) -> np.ndarray:
-  chosen = np.linspace(0, len(examples) - 1, min(_PAPER_FIGURE, len(examples))).round().astype(int)
-  return image_grid.paper_grid([_translated(examples[int(i)], predict, domains) for i in chosen])
-
-
-def _translated(
-  example: Mapping[str, np.ndarray], predict: Predictor, domains: Mapping[str, Domain]
-) -> tuple[np.ndarray, np.ndarray]:
-  """An example's RGB image and the generated IR one, as pixels."""
-  generated = predict({'rgb': example['rgb'][np.newaxis]})[0]
-  return (
-    normalization.to_pixels(domains['rgb'].normalization, example['rgb']),
-    normalization.quantize(generated, domains['ir'].normalization.max_value),
+def _paper_figure(examples: grain.MapDataset, predict: Predictor, ir: Domain) -> np.ndarray:
+  chosen = evenly_spaced(len(examples), min(_PAPER_FIGURE, len(examples)))
+  return image_grid.paper_grid(
+    [
+      (example['rgb'], _generated(example, predict, ir))
+      for example in (examples[i] for i in chosen)
+    ]
   )
+
+
+def _generated(example: Mapping[str, np.ndarray], predict: Predictor, ir: Domain) -> np.ndarray:
+  """The IR image that is generated from an example's RGB image, as pixels."""
+  return ir.quantize(predict({'rgb': example['rgb'][np.newaxis]})[0])

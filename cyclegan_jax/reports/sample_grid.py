@@ -4,20 +4,24 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from cyclegan_jax import normalization
 from cyclegan_jax.data import pipeline
-from cyclegan_jax.data.source import Dataset
+from cyclegan_jax.data.source import Dataset, evenly_spaced
 from cyclegan_jax.models.apply import Translator
 from cyclegan_jax.reports import image_grid
 from cyclegan_jax.settings import Config
 
 
 def grid(both: Mapping[str, Translator], dataset: Dataset, config: Config) -> np.ndarray:
-  """Some validation examples (training ones if there are none), one a row.
+  """Draws some validation examples (training ones if there are none), one a row.
 
-  Columns: RGB, generated IR, RGB regained from it; IR, generated RGB, IR regained from it; or, of
-  a method with one generator, RGB, generated IR, IR. The same examples each time, spread evenly
-  over the split.
+  The columns are RGB, the IR generated from it, RGB regained from that; IR, the RGB generated from
+  it, IR regained from that. A method with one generator has RGB, generated IR, and IR. The examples
+  are the same each time, evenly spaced over the split.
+
+  Args:
+    both: The generators by name.
+    dataset: The data.
+    config: The run; `n_samples` and how images are sized are read.
 
   Returns:
     uint8 [height, width, 3].
@@ -26,23 +30,20 @@ def grid(both: Mapping[str, Translator], dataset: Dataset, config: Config) -> np
     name for name in ('validation', 'train') if name in dataset.splits and len(dataset.splits[name])
   )
   n = min(config.train.n_samples, len(dataset.splits[split]))
-  real = {}
-  for name, domain in dataset.domains.items():
-    data = pipeline.domain_images(dataset, split, name, config.data)
-    chosen = np.linspace(0, len(data) - 1, n).round().astype(int)
-    real[name] = np.stack([data[i][name] for i in chosen])
+  domains, pixels = dataset.domains, {}
+  for name in domains:
+    data = pipeline.domain_pixels(dataset, split, name, config.data)
+    chosen = evenly_spaced(len(data), n)
+    pixels[name] = np.stack([data[i][name] for i in chosen])  # pyright: ignore[reportOptionalSubscript]
+  real = {name: domain.normalize(pixels[name]) for name, domain in domains.items()}
+  to_pixels = {name: domain.to_pixels for name, domain in domains.items()}
   fake_ir = both['rgb_to_ir'](real['rgb'])
-  columns = {'RGB': ('rgb', real['rgb']), 'IR, generated': ('ir', fake_ir)}
+  columns = {'RGB': pixels['rgb'], 'IR, generated': to_pixels['ir'](fake_ir)}
   if 'ir_to_rgb' in both:
-    columns['RGB, cycled'] = ('rgb', both['ir_to_rgb'](fake_ir))
-  columns['IR'] = ('ir', real['ir'])
+    columns['RGB, cycled'] = to_pixels['rgb'](both['ir_to_rgb'](fake_ir))
+  columns['IR'] = pixels['ir']
   if 'ir_to_rgb' in both:
     fake_rgb = both['ir_to_rgb'](real['ir'])
-    columns |= {
-      'RGB, generated': ('rgb', fake_rgb),
-      'IR, cycled': ('ir', both['rgb_to_ir'](fake_rgb)),
-    }
-  pixels = [
-    normalization.to_pixels(dataset.domains[name].normalization, x) for name, x in columns.values()
-  ]
-  return image_grid.grid([list(row) for row in zip(*pixels)], titles=list(columns))
+    columns['RGB, generated'] = to_pixels['rgb'](fake_rgb)
+    columns['IR, cycled'] = to_pixels['ir'](both['rgb_to_ir'](fake_rgb))
+  return image_grid.grid([list(row) for row in zip(*columns.values())], titles=list(columns))

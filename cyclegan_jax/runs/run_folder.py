@@ -19,8 +19,8 @@ import os
 import pathlib
 import shutil
 
-from cyclegan_jax import config as config_lib, files, normalization
-from cyclegan_jax.data.source import Dataset, Domain
+from cyclegan_jax import config as config_lib, files
+from cyclegan_jax.data.source import Dataset, Domain, make_domains
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.settings import Config, differences, format_value
 
@@ -139,12 +139,8 @@ def load_config(workdir: pathlib.Path) -> Config:
 def load_domains(workdir: pathlib.Path, config: Config) -> dict[str, Domain]:
   """The domains that a run was trained on, 'rgb' and 'ir'; UserError if they cannot be read."""
   try:
-    return {
-      name: Domain(
-        name, facts['channels'], normalization.normalization(name, config.data, facts['max_value'])
-      )
-      for name, facts in read_json(workdir / DATA)['domains'].items()
-    }
+    facts = read_json(workdir / DATA)['domains']
+    return make_domains(config.data, {name: facts[name]['max_value'] for name in ('rgb', 'ir')})
   except (KeyError, TypeError) as error:
     raise UserError(
       f'{workdir / DATA} does not say what the pixel values mean: no {error}.'

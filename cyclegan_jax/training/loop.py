@@ -17,7 +17,7 @@ import grain
 import jax
 import numpy as np
 
-from cyclegan_jax import distributed, normalization
+from cyclegan_jax import distributed
 from cyclegan_jax.data import images, pipeline
 from cyclegan_jax.data.source import Dataset
 from cyclegan_jax.errors import UserError
@@ -169,10 +169,7 @@ class _Run:
   steps_per_epoch: int
 
   def __post_init__(self):
-    data = self.config.data
-    self.nets = networks.build(
-      self.config.model, data.rgb_channels, data.ir_channels, normalization.normalizations(data)
-    )
+    self.nets = networks.build(self.config.model, self.dataset.domains)
     self.optimizer = state_lib.make_optimizer(self.config.train, self.steps_per_epoch)
     self.total = self.config.train.steps or self.config.train.epochs * self.steps_per_epoch
     self.iterator = _batches(self.config, self.dataset)
@@ -194,7 +191,7 @@ class _Run:
     if self.checkpoints and self.checkpoints.latest_step() is not None:
       state, self.rows = self.checkpoints.restore_latest(self.iterator, self.log)
     elif self.checkpoints:
-      state = state_lib.initialize(self.config, self.optimizer)
+      state = state_lib.initialize(self.config, self.dataset.domains, self.optimizer)
     if distributed.joined():
       state, self.rows, place = distributed.broadcast(
         (jax.tree.map(np.asarray, state), self.rows, self.iterator.get_state())
@@ -309,8 +306,8 @@ class _Run:
     distributed.barrier(f'checkpoint {self.step}')
 
   def _validate(self, translators: Mapping[str, Any]) -> dict[str, float]:
-    data = pipeline.examples(self.dataset, 'validation', self.config.data)
-    predict = measure.predictor(translators['rgb_to_ir'], self.dataset.domains['ir'])
+    data = pipeline.pixels(self.dataset, 'validation', self.config.data)
+    predict = measure.predictor(translators['rgb_to_ir'], self.dataset.domains)
     totals = measure.measure(
       {'model': predict}, data, self.dataset.domains['ir'], self.config.train.batch_size, self.log
     )['model'].totals

@@ -10,15 +10,14 @@ from typing import Any
 
 import jax
 from jax import lax
-from jax.sharding import Mesh, NamedSharding, PartitionSpec
 import numpy as np
 import optax
 
 from cyclegan_jax import distributed
 from cyclegan_jax.data.source import Dataset
+from cyclegan_jax.devices import DEVICE_AXIS, sharding
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.models import networks
-from cyclegan_jax.models.layers import DEVICE_AXIS
 from cyclegan_jax.settings import Config, flatten
 from cyclegan_jax.training import steps
 
@@ -56,13 +55,6 @@ def check_alike(config: Config, dataset: Dataset) -> None:
     'settings', {name: value for name, value in flatten(config).items() if name not in own}
   )
   distributed.agree('data', dataset.facts())
-
-
-def sharding() -> NamedSharding:
-  """Row i of the leading axis lies on this process's device i."""
-  return NamedSharding(
-    Mesh(np.array(jax.local_devices()), (DEVICE_AXIS,)), PartitionSpec(DEVICE_AXIS)
-  )
 
 
 def replicate(tree: Any) -> Any:

@@ -4,7 +4,7 @@ import pathlib
 
 import jax
 
-from cyclegan_jax import bands, config as config_lib, normalization
+from cyclegan_jax import config as config_lib
 from cyclegan_jax.data import cache, pipeline
 from cyclegan_jax.data.source import Dataset
 from cyclegan_jax.models import networks
@@ -66,7 +66,7 @@ def text(
       f'Examples: {sizes}.',
       _memory(config, dataset),
       _sampling(config),
-      *_normalization(config),
+      *_normalization(config, dataset),
       *_missing(dataset),
       f'Steps: {total} ({steps_per_epoch} an epoch{done}). Run folder: {workdir}',
     ]
@@ -110,7 +110,7 @@ def _binary(size: int) -> str:
   return f'{size / 2**power:.1f} {"KMG"[power // 10 - 1]}iB'
 
 
-def _normalization(config: Config) -> list[str]:
+def _normalization(config: Config, dataset: Dataset) -> list[str]:
   """What another normalization than plain does."""
   data = config.data
   if data.normalization == 'plain':
@@ -120,22 +120,14 @@ def _normalization(config: Config) -> list[str]:
       'Normalization: emsn. As printed in the paper it is plain scaling to [-1, 1] but for '
       'rounding: what differs from a run with --normalization=plain is chance.'
     ]
-  axis = bands.format_band(bands.parse('axis_band', data.axis_band))
-  norms, parts = normalization.normalizations(data), []
-  for domain, norm in norms.items():
-    band = bands.parse(f'{domain}_band', getattr(data, f'{domain}_band'))
-    if norm.constants:
-      places = ', '.join(f'{value:.3f}' for value in norm.constants)
-      parts.append(f'{domain.upper()} {places}')
-    else:
-      low, high = norm.interval
-      parts.append(f'{domain.upper()} ({bands.format_band(band)}) lies in [{low:.3f}, {high:.3f}]')
-  what = (
-    'plain, and each channel has its wavelength beside it, on a logarithmic axis'
-    if data.normalization == 'spectral_channels'
-    else 'on the axis'
+  places = '; '.join(
+    ' '.join([name.upper(), ', '.join(f'{value:.3f}' for value in domain.wavelength_channels)])
+    for name, domain in dataset.domains.items()
   )
-  return [f'Normalization: {data.normalization}, {what} of {axis}: {"; ".join(parts)}.']
+  return [
+    'Normalization: spectral_channels. Values are plain, and generators see the wavelength of each '
+    f'channel as its place on a logarithmic axis from -1 (380 nm) to 1 (14000 nm): {places}.'
+  ]
 
 
 def _sampling(config: Config) -> str:

@@ -1,5 +1,6 @@
 """Everything that a training step changes, as one pytree."""
 
+from collections.abc import Mapping
 import dataclasses
 import functools
 from typing import Any
@@ -8,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from cyclegan_jax import normalization
+from cyclegan_jax.data.source import Domain, make_domains
 from cyclegan_jax.models import networks
 from cyclegan_jax.settings import Config, TrainConfig
 from cyclegan_jax.training import image_pool
@@ -92,30 +93,29 @@ def decay(config: TrainConfig, epoch: jax.Array | int) -> jax.Array:
   return jnp.maximum(0.0, 1 - past / (config.decay_epochs + 1))
 
 
-def initialize(config: Config, optimizer: optax.GradientTransformation) -> TrainState:
+def initialize(
+  config: Config, domains: Mapping[str, Domain], optimizer: optax.GradientTransformation
+) -> TrainState:
   """The state before the first step; the same for the same seed."""
-  return jax.jit(functools.partial(_initialize, config, optimizer))()
+  return jax.jit(functools.partial(_initialize, config, domains, optimizer))()
 
 
 def abstract(config: Config) -> TrainState:
   """The shapes and dtypes of a state."""
-  # The length of an epoch changes no shape.
-  return jax.eval_shape(functools.partial(_initialize, config, make_optimizer(config.train, 1)))
+  # Neither the bits of a pixel nor the length of an epoch change any.
+  domains, optimizer = make_domains(config.data), make_optimizer(config.train, 1)
+  return jax.eval_shape(functools.partial(_initialize, config, domains, optimizer))
 
 
-def _initialize(config: Config, optimizer: optax.GradientTransformation) -> TrainState:
+def _initialize(
+  config: Config, domains: Mapping[str, Domain], optimizer: optax.GradientTransformation
+) -> TrainState:
   data, model, train = config.data, config.model, config.train
-  params, batch_stats = networks.initialize(
-    model,
-    data.rgb_channels,
-    data.ir_channels,
-    jax.random.key(train.seed),
-    normalization.normalizations(data),
-  )
+  params, batch_stats = networks.initialize(model, domains, jax.random.key(train.seed))
   generators, discriminators = networks.generators(model), networks.discriminators(model)
   pools = {}
   if train.pool_size:
-    channels = networks.discriminator_channels(model, data.rgb_channels, data.ir_channels)
+    channels = networks.discriminator_channels(model, domains)
     pools = {
       name: image_pool.empty(train.pool_size, (*data.image_size, channels[name]))
       for name in discriminators

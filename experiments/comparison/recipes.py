@@ -21,8 +21,6 @@ MODELS: Mapping[str, str] = types.MappingProxyType(
     'udacity': '--nopaired --noemsn',
     'cyclegan': '--preset=cyclegan --nopaired',
     'pix2pix': '--preset=pix2pix --paired',
-    'spectral_linear': '--paired --normalization=spectral_linear',
-    'spectral_log': '--paired --normalization=spectral_log',
     'spectral_channels': '--paired --normalization=spectral_channels',
   }
 )

@@ -151,3 +151,13 @@ def test_false_color_is_refused(dtype):
   alarm[:4, :4] = np.array([255, 0, 0]) * scale  # Only the hottest 0.4 % are colored.
   with pytest.raises(images.ImageError, match='hot.jpg.*false color'):
     images.to_channels(alarm, 1, 'hot.jpg')
+
+
+@pytest.mark.parametrize('dtype', [np.uint8, np.uint16])
+def test_gray_is_what_can_become_one_channel(dtype):
+  gray = RNG.integers(0, np.iinfo(dtype).max, (32, 32, 1), dtype)
+  colored = np.concatenate([gray, gray, gray[::-1]], -1)
+  assert images.is_gray(gray) and images.is_gray(gray.repeat(3, -1))
+  assert not images.is_gray(colored)
+  with pytest.raises(images.ImageError, match='x: .*false color'):
+    images.to_channels(colored, 1, 'x')

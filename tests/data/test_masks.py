@@ -5,11 +5,10 @@ import dataclasses
 import numpy as np
 import pytest
 
-from cyclegan_jax import normalization
 from cyclegan_jax.data import images, masks, pipeline
-from cyclegan_jax.data.source import Dataset, Domain, Split
+from cyclegan_jax.data.source import Dataset, make_domains, Split
 from cyclegan_jax.errors import UserError
-from cyclegan_jax.settings import DataConfig
+from cyclegan_jax.settings import DataConfig, fields
 
 SIZE = (24, 32)
 
@@ -20,7 +19,10 @@ def framed(top=3, bottom=0, left=5, right=2):
   return mask
 
 
-def dataset(mask, n=3, config=DataConfig()):
+PLAIN = DataConfig()
+
+
+def dataset(mask, n=3, config=PLAIN):
   """Records whose IR image is 200 where it is valid and 90 elsewhere."""
   rng = np.random.default_rng(0)
   ir = np.where(mask == 255, 200, 90).astype(np.uint8)
@@ -34,13 +36,8 @@ def dataset(mask, n=3, config=DataConfig()):
     }
     for i in range(n)
   ]
-  domains = {
-    name: Domain(name, channels, normalization.normalization(name, config))
-    for name, channels in (('rgb', 3), ('ir', 1))
-  }
-  return Dataset(
-    'x', 'x', 'x', domains, {'train': Split('train', records, records, aligned=True)}, has_mask=True
-  )
+  splits = {'train': Split('train', records, records, aligned=True)}
+  return Dataset('x', 'x', 'x', make_domains(config), splits, has_mask=True)
 
 
 @pytest.mark.parametrize('method', ['area', 'bicubic'])
@@ -117,14 +114,20 @@ def test_masks_are_cut_and_mirrored_like_their_images(paired):
   assert len(seen) > 5
 
 
-@pytest.mark.parametrize('normalization', ['emsn', 'spectral_linear', 'spectral_log'])
-def test_pixels_without_data_are_black_in_every_normalization(normalization):
-  config = DataConfig(paired=True, resize='none', image_size=SIZE, normalization=normalization)
+@pytest.mark.parametrize('kind', fields()['normalization'][1].metadata['choices'])
+@pytest.mark.parametrize('resize', ['none', 'area', 'bicubic'])
+def test_pixels_without_data_are_black_in_every_normalization(kind, resize):
+  size = SIZE if resize == 'none' else (12, 16)
+  config = DataConfig(paired=True, resize=resize, image_size=size, normalization=kind)
   data = dataset(framed(), config=config)
+  pixels = pipeline.pixels(data, 'train', config)[0]
+  assert pixels['ir'].dtype == np.uint8
+  np.testing.assert_array_equal(pixels['ir'], np.where(pixels['ir_mask'], 200, 0))
+  assert not pixels['ir_mask'].all() and pixels['ir_mask'].any()
   example = pipeline.examples(data, 'train', config)[0]
-  pixels = normalization.to_pixels(data.domains['ir'].normalization, example['ir'])
-  np.testing.assert_array_equal(pixels, np.where(example['ir_mask'], 200, 0))
-  assert not example['ir_mask'].all() and example['ir_mask'].any()
+  np.testing.assert_array_equal(data.domains['ir'].to_pixels(example['ir']), pixels['ir'])
+  # Exactly what discriminators see where there are no data.
+  assert (example['ir'][~example['ir_mask']] == -1).all()
 
 
 def test_crop_leaves_valid_pixels_only():

@@ -7,6 +7,7 @@ import pytest
 
 from cyclegan_jax.data import images
 from cyclegan_jax.data.source import Split
+from cyclegan_jax.metrics import distributions
 from datasets import leaks
 
 
@@ -29,7 +30,7 @@ def test_leak_report_finds_neighbors():
 
 
 def test_leak_report_is_the_smallest_of_all_distances(monkeypatch):
-  monkeypatch.setattr(leaks, '_CHUNK', 4)
+  monkeypatch.setattr(distributions, '_CHUNK', 4)
   rng = np.random.default_rng(0)
   train, test = (rng.integers(0, 256, (n, 32, 32, 1), dtype=np.uint8) for n in (30, 10))
   report = leaks.leak_report({'train': iter(train), 'test': iter(test)})

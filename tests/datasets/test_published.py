@@ -121,11 +121,11 @@ def test_two_steps_and_an_evaluation(name, options, sources, data_dir, tmp_path)
   for words in ('Split by', 'train', 'Leak check: ', 'test: the nearest training frame is'):
     assert words in said
   model = model_lib.load(tmp_path)
-  predict = measure.predictor(model.translators['rgb_to_ir'], model.domains['ir'])
+  predict = measure.predictor(model.translators['rgb_to_ir'], model.domains)
   split = 'test' if 'test' in dataset.splits else 'validation'
   results = measure.measure(
     {'model': predict, **baselines.baselines(dataset, config.data, print)},
-    pipeline.examples(dataset, split, config.data),
+    pipeline.pixels(dataset, split, config.data),
     model.domains['ir'],
     4,
     print,

@@ -4,13 +4,14 @@ import grain
 import numpy as np
 import pytest
 
-from cyclegan_jax import config as config_lib, normalization
-from cyclegan_jax.data.source import Domain
+from cyclegan_jax import config as config_lib
+from cyclegan_jax.data.source import make_domains
 from cyclegan_jax.evaluation import baselines, measure
 from cyclegan_jax.reports import evaluation_files
+from cyclegan_jax.settings import DataConfig
 
 SIZE = (24, 32)
-IR = Domain('ir', 1, normalization.Plain())
+IR = make_domains(DataConfig())['ir']
 
 
 def examples(n=5):
@@ -19,11 +20,10 @@ def examples(n=5):
   for i in range(n):
     mask = np.zeros((*SIZE, 1), bool)
     mask[2:22, i:28] = True
-    pixels = rng.integers(0, 256, (*SIZE, 1)).astype(np.float32)
     made.append(
       {
-        'rgb': rng.uniform(-1, 1, (*SIZE, 3)).astype(np.float32),
-        'ir': np.where(mask, IR.normalization.forward(pixels), -1).astype(np.float32),
+        'rgb': rng.integers(0, 256, (*SIZE, 3), np.uint8),
+        'ir': np.where(mask, rng.integers(0, 256, (*SIZE, 1), np.uint8), np.uint8(0)),
         'ir_mask': mask,
         'id': str(i),
         'sequence': '',
@@ -37,15 +37,15 @@ def test_only_valid_pixels_are_measured():
   data = grain.MapDataset.source(made)
 
   def wrong_outside(batch):
-    return np.where(batch['ir_mask'], normalization.to_pixels(IR.normalization, batch['ir']), 255.0)
+    return np.where(batch['ir_mask'], batch['ir'], 255.0)
 
   def off_by_three(batch):
-    return wrong_outside(batch) + 3.0 * batch['ir_mask'] * (batch['ir'] < 0)
+    return wrong_outside(batch) + 3.0 * batch['ir_mask'] * (batch['ir'] < 128)
 
   found = measure.measure({'model': wrong_outside, 'other': off_by_three}, data, IR, 2, print)
   assert found['model'].totals['mse'] == 0 and found['model'].totals['ssim'] == 1
   for i, example in enumerate(made):
-    share = (example['ir'] < 0)[example['ir_mask']].mean()
+    share = (example['ir'] < 128)[example['ir_mask']].mean()
     assert found['other'].per_image['mse'][i] == pytest.approx(9 * share, rel=1e-4)
     assert found['model'].per_image[measure.VALID_SHARE][i] == pytest.approx(
       example['ir_mask'].mean(), rel=1e-6
@@ -57,7 +57,7 @@ def test_images_with_too_few_valid_pixels_are_left_out_and_counted():
   made[1]['ir_mask'] = np.zeros((*SIZE, 1), bool)
   made[3]['ir_mask'] = np.zeros((*SIZE, 1), bool)
   made[3]['ir_mask'][4:13, 4:13] = True  # a window of 8x8, none of 11x11
-  predict = lambda batch: normalization.to_pixels(IR.normalization, batch['ir']) * 0.5
+  predict = lambda batch: batch['ir'] * 0.5
   totals = measure.measure({'model': predict}, grain.MapDataset.source(made), IR, 2, print)[
     'model'
   ].totals
@@ -70,7 +70,7 @@ def test_images_with_too_few_valid_pixels_are_left_out_and_counted():
 
 
 def test_a_diverged_model_is_not_left_out():
-  broken = lambda batch: np.full_like(batch['ir'], np.nan)
+  broken = lambda batch: np.full(batch['ir'].shape, np.nan)
   with np.errstate(invalid='ignore'):
     totals = measure.measure({'model': broken}, grain.MapDataset.source(examples()), IR, 5, print)[
       'model'
@@ -93,10 +93,9 @@ def test_the_report_says_how_much_is_compared():
 
 def test_mean_image_is_over_the_images_in_which_a_pixel_is_valid():
   made = examples()
-  mean = baselines._mean_image(grain.MapDataset.source(made), IR.normalization, print)
+  mean = baselines._mean_image(grain.MapDataset.source(made), print)
   stacked = np.ma.array(
-    [(example['ir'] + 1) * 127.5 for example in made],
-    mask=[~example['ir_mask'] for example in made],
+    [example['ir'] for example in made], mask=[~example['ir_mask'] for example in made]
   )
   expected = stacked.mean(0).filled(stacked.mean(0).mean())
   np.testing.assert_allclose(mean, expected, atol=1e-4)

@@ -233,14 +233,10 @@ def test_another_configuration_is_refused(walk):
     (['--dataset=synthetic', '--batch_size=many'], ['batch_size']),
     (['--dataset=synthetic', 'extra'], ["'extra'"]),
     (
-      ['--dataset=synthetic', '--emsn', '--normalization=spectral_log'],
-      ['--emsn and --normalization=spectral_log contradict', 'Leave one of them out'],
+      ['--dataset=synthetic', '--emsn', '--normalization=spectral_channels'],
+      ['--emsn and --normalization=spectral_channels contradict', 'Leave one of them out'],
     ),
     (['--preset=demo', '--noemsn', '--ir_band=lwir'], ['--ir_band=lwir', '--normalization=plain']),
-    (
-      ['--preset=demo', '--normalization=spectral_log', '--ir_band=lwir', '--precision=bfloat16'],
-      ['--precision=bfloat16', 'of the 256 gray levels of RGB'],
-    ),
     (['--nosuch_flag'], ['nosuch_flag']),
   ],
 )

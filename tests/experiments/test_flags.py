@@ -24,7 +24,11 @@ def parsed(*arguments):
     (['--emsn'], 'emsn', 'osu_paired_emsn'),
     (['--noemsn'], 'plain', 'osu_paired'),
     (['--emsn', '--normalization=emsn'], 'emsn', 'osu_paired_emsn'),
-    (['--normalization=spectral_log', '--ir_band=lwir'], 'spectral_log', 'osu_paired_spectral_log'),
+    (
+      ['--normalization=spectral_channels', '--ir_band=lwir'],
+      'spectral_channels',
+      'osu_paired_spectral_channels',
+    ),
     # A file of flags before them may say --emsn.
     (
       ['--emsn', '--noemsn', '--normalization=spectral_channels'],

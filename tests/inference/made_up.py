@@ -3,11 +3,11 @@
 import jax
 import numpy as np
 
-from cyclegan_jax import config as config_lib, normalization
-from cyclegan_jax.data.source import Domain
-from cyclegan_jax.inference.generators import Generator
+from cyclegan_jax import config as config_lib
+from cyclegan_jax.data.source import make_domains
 from cyclegan_jax.inference.model import Model
 from cyclegan_jax.models import networks
+from cyclegan_jax.models.apply import translators
 
 
 def model(preset='udacity', ir_max=255.0, rgb_max=255.0, **settings):
@@ -21,17 +21,8 @@ def model(preset='udacity', ir_max=255.0, rgb_max=255.0, **settings):
       **settings,
     },
   )
-  data = config.data
-  domains = {
-    name: Domain(
-      name, getattr(data, f'{name}_channels'), normalization.normalization(name, data, limit)
-    )
-    for name, limit in (('rgb', rgb_max), ('ir', ir_max))
-  }
-  channels = [domains[name].channels for name in ('rgb', 'ir')]
-  params, stats = networks.initialize(
-    config.model, *channels, jax.random.key(0), normalization.normalizations(data)
-  )
+  domains = make_domains(config.data, {'rgb': rgb_max, 'ir': ir_max})
+  params, stats = networks.initialize(config.model, domains, jax.random.key(0))
   rng = np.random.default_rng(0)
   params = jax.tree.map(
     lambda a: np.float32(
@@ -44,19 +35,8 @@ def model(preset='udacity', ir_max=255.0, rgb_max=255.0, **settings):
   stats = jax.tree.map(
     lambda a: np.asarray(a) + rng.uniform(0, 0.5, a.shape).astype(np.float32), stats
   )
-  nets = networks.build(
-    config.model, *channels, {name: domain.normalization for name, domain in domains.items()}
-  )
-  return Model(
-    config,
-    7,
-    domains,
-    {
-      name: Generator(nets[name], params[name], stats[name])
-      for name in networks.generators(config.model)
-    },
-    9,
-  )
+  nets = networks.build(config.model, domains)
+  return Model(config, 7, domains, translators(nets, params, stats), 9)
 
 
 def picture(height, width, channels=3, dtype=np.uint8, seed=0):

@@ -18,11 +18,7 @@ CASES = {
   'demo': ('demo', {}),
   'cyclegan': ('cyclegan', {'ir_channels': 3}),
   'pix2pix': ('pix2pix', {'n_downsampling': 3, 'image_size': (256, 256)}),
-  'linear': (
-    'udacity',
-    {'normalization': 'spectral_linear', 'norm': 'none', 'activation': 'leaky_relu'},
-  ),
-  'log': ('udacity', {'normalization': 'spectral_log'}),
+  'emsn': ('udacity', {'normalization': 'emsn', 'norm': 'none', 'activation': 'leaky_relu'}),
   'channels': ('udacity', {'normalization': 'spectral_channels', 'rgb_channels': 1}),
   'deep': ('pix2pix', {'n_downsampling': 6, 'norm': 'instance', 'upsampling': 'resize'}),
 }
@@ -68,7 +64,7 @@ def test_files_agree_with_the_model(form, case, tmp_path):
     assert np.ptp(want) > 20
 
 
-@pytest.mark.parametrize('settings', [{}, {'normalization': 'spectral_log'}])
+@pytest.mark.parametrize('settings', [{}, {'normalization': 'emsn'}])
 def test_sixteen_bits_in_and_out(form, settings, tmp_path):
   run, plain = written(
     model(ir_max=65535.0, rgb_max=65535.0, **settings), form, tmp_path / 'file', limit=65535
@@ -80,7 +76,7 @@ def test_sixteen_bits_in_and_out(form, settings, tmp_path):
 
 
 def test_sixteen_bits_out_of_a_model_of_eight(form, tmp_path):
-  made, image = model(normalization='spectral_log'), picture(20, 30)
+  made, image = model(normalization='emsn'), picture(20, 30)
   deep = written(made, form, tmp_path / 'file', limit=65535)[0](image[np.newaxis])[0]
   eight = export.in_float32(made).translate(image)
   assert deep.dtype == np.uint16 and len(np.unique(deep)) > len(np.unique(eight))

@@ -9,6 +9,7 @@ import pytest
 torch = pytest.importorskip('torch', reason='needs the extra parity: pip install ".[parity]"')
 
 # pylint: disable=wrong-import-position
+from cyclegan_jax.data.source import make_domains
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.inference import torch_import, torch_weights
 from cyclegan_jax.models import apply, networks
@@ -82,7 +83,7 @@ def test_all_files_of_a_preset(tmp_path, preset, ir_channels):
     jax.tree.map(np.array_equal, state.ema, {name: state.params[name] for name in state.ema})
   )
   image = both.batches(config, 1)[0]['rgb'].astype(np.float32)
-  ours = networks.build(config.model, 3, ir_channels)['rgb_to_ir']
+  ours = networks.build(config.model, make_domains(config.data))['rgb_to_ir']
   y = apply.translate(ours, state.ema['rgb_to_ir'], state.batch_stats['rgb_to_ir'], image)
   with torch.no_grad():
     want = nets['rgb_to_ir'].eval()(both.to_torch(image, torch.float32))
@@ -264,8 +265,8 @@ def test_files_of_another_kind(tmp_path):
     import_(config, tmp_path)
   with pytest.raises(UserError, match='--upsampling=resize'):
     import_(tiny('cyclegan', upsampling='resize'), tmp_path)
-  with pytest.raises(UserError, match='--normalization=spectral_log.*--normalization=plain'):
-    import_(tiny('cyclegan', normalization='spectral_log'), tmp_path)
+  with pytest.raises(UserError, match='--normalization=spectral_channels.*--normalization=plain'):
+    import_(tiny('cyclegan', normalization='spectral_channels'), tmp_path)
 
 
 def test_missing_generators(tmp_path):

@@ -10,8 +10,8 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from cyclegan_jax import config as config_lib, normalization
-from cyclegan_jax.data.source import Domain
+from cyclegan_jax import config as config_lib
+from cyclegan_jax.data.source import make_domains
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.inference import inputs, metadata, outputs, translate
 from cyclegan_jax.inference.model import Model
@@ -30,11 +30,7 @@ class Red:
 @pytest.fixture(scope='module')
 def model():
   config = config_lib.make('udacity', dataset='folder', source_dir='x', ir_range='-20:120,degC')
-  domains = {
-    name: Domain(name, channels, normalization.normalization(name, config.data))
-    for name, channels in (('rgb', 3), ('ir', 1))
-  }
-  return Model(config, 7, domains, {'rgb_to_ir': Red()})
+  return Model(config, 7, make_domains(config.data), {'rgb_to_ir': Red()})
 
 
 def translated(model, source, output, **settings):

@@ -82,3 +82,18 @@ def test_kernel_distance_is_unbiased():
 @pytest.mark.parametrize('n, size', [(4, 2), (80, 40), (1999, 999), (50000, 1000)])
 def test_subsets_are_half_of_the_images_up_to_a_thousand(n, size):
   assert distributions.subset_size(n) == size
+
+
+@pytest.mark.parametrize('chunk', [4, 256])
+def test_nearest_rows_are_those_of_all_distances(monkeypatch, chunk):
+  monkeypatch.setattr(distributions, '_CHUNK', chunk)
+  rng = np.random.default_rng(0)
+  # Far from 0: distances would be lost to rounding without centering.
+  rows, queries = ((1e4 + rng.normal(size=(n, 20))).astype(np.float32) for n in (30, 11))
+  distances = np.linalg.norm(queries[:, None].astype(np.float64) - rows, axis=2)
+  known = distributions.NearestRows(rows)
+  np.testing.assert_array_equal(known.find(queries), distances.argmin(1))
+  excluded = distances == distances.min(1, keepdims=True)
+  np.testing.assert_array_equal(known.find(queries, excluded), distances.argsort(1)[:, 1])
+  np.testing.assert_array_equal(known.find(rows), np.arange(30))
+  assert known.find(queries[:0]).shape == (0,)

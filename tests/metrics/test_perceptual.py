@@ -7,7 +7,7 @@ import grain
 import numpy as np
 import pytest
 
-from cyclegan_jax import config as config_lib, normalization
+from cyclegan_jax import config as config_lib
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.evaluation import baselines, measure
 from cyclegan_jax.metrics import distributions, perceptual
@@ -83,7 +83,7 @@ def no_network(monkeypatch):
 
 
 def predict(batch):
-  return normalization.to_pixels(IR.normalization, batch['ir']) * 0.7 + 20.0
+  return batch['ir'] * 0.7 + 20.0
 
 
 def as_rgb(pixels, mask=True):
@@ -103,10 +103,9 @@ def test_figures_equal_those_of_the_networks_outputs(files, networks, masked):
     {'model': predict}, grain.MapDataset.source(examples), IR, 4, print, networks
   )['model']
   stack = {key: np.stack([example[key] for example in examples]) for key in examples[0]}
-  truth = normalization.to_pixels(IR.normalization, stack['ir'])
   images = [
     as_rgb(pixels, stack.get('ir_mask', True))
-    for pixels in (truth, normalization.quantize(predict(stack), 255))
+    for pixels in (stack['ir'], IR.quantize(predict(stack)))
   ]
   _, inception, vgg = files
   with torch.no_grad():

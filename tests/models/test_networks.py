@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from cyclegan_jax import config as config_lib
+from cyclegan_jax.data.source import make_domains
 from cyclegan_jax.models import layers, networks
-from cyclegan_jax.settings import ModelConfig
+from cyclegan_jax.settings import DataConfig, ModelConfig
 
 pytestmark = pytest.mark.usefixtures('quickly_compiled')
 
@@ -16,16 +17,21 @@ TINY = dict(
 )
 
 
+def made_domains(rgb_channels, ir_channels):
+  return make_domains(DataConfig(rgb_channels=rgb_channels, ir_channels=ir_channels))
+
+
 def build(config, rgb_channels=3, ir_channels=1):
-  params, stats = networks.initialize(config, rgb_channels, ir_channels, jax.random.key(0))
-  return networks.build(config, rgb_channels, ir_channels), params, stats
+  domains = made_domains(rgb_channels, ir_channels)
+  params, stats = networks.initialize(config, domains, jax.random.key(0))
+  return networks.build(config, domains), params, stats
 
 
 def abstract(preset, ir_channels, **overrides):
   """The networks of a preset with their shapes, nothing computed."""
   config = config_lib.make(preset, dataset='x', ir_channels=ir_channels, **overrides)
   return config, jax.eval_shape(
-    lambda key: networks.initialize(config.model, 3, ir_channels, key), jax.random.key(0)
+    lambda key: networks.initialize(config.model, make_domains(config.data), key), jax.random.key(0)
   )
 
 
@@ -62,8 +68,9 @@ def test_parameter_counts(preset, ir_channels, counts):
 )
 def test_score_maps(preset, size, scores):
   config, (params, stats) = abstract(preset, 3)
-  nets = networks.build(config.model, 3, 3)
-  channels = networks.discriminator_channels(config.model, 3, 3)['ir']
+  domains = made_domains(3, 3)
+  nets = networks.build(config.model, domains)
+  channels = networks.discriminator_channels(config.model, domains)['ir']
   map_, _ = jax.eval_shape(
     lambda p, s, x: nets['ir'](p, s, x, training=False),
     params['ir'],
@@ -100,6 +107,24 @@ def test_shapes(rgb_channels, ir_channels, size):
       params[name], stats[name], jnp.zeros((2, *size, channels[name])), training=False
     )
     assert y.shape == (2, size[0] // 4 - 1, size[1] // 4 - 1, 1)
+
+
+def test_generators_see_the_wavelengths_of_their_source_and_discriminators_none():
+  domains = make_domains(DataConfig(normalization='spectral_channels', ir_band='lwir'))
+  config = ModelConfig(**TINY, norm='none')
+  nets = networks.build(config, domains)
+  params, _ = networks.initialize(config, domains, jax.random.key(0))
+  assert [nets[name].constants for name in ('rgb', 'ir')] == [(), ()]
+  for name in ('rgb_to_ir', 'ir_to_rgb'):
+    domain = domains[name.split('_to_')[0]]
+    x = jax.random.uniform(jax.random.key(1), (2, 16, 16, domain.channels), minval=-1)
+    planes = np.broadcast_to(np.float32(domain.wavelength_channels), x.shape)
+    bare = networks.Network(nets[name].graph)
+    np.testing.assert_allclose(
+      nets[name](params[name], {}, x, training=True)[0],
+      bare(params[name], {}, jnp.concatenate([x, planes], -1), training=True)[0],
+      atol=1e-6,
+    )
 
 
 @pytest.mark.parametrize(
@@ -150,7 +175,7 @@ def test_batch_norm_uses_running_statistics_only_in_evaluation():
 
 
 def test_initial_weights_have_pytorchs_distribution():
-  params, _ = networks.initialize(ModelConfig(), 3, 3, jax.random.key(0))
+  params, _ = networks.initialize(ModelConfig(), made_domains(3, 3), jax.random.key(0))
   generator = params['rgb_to_ir']
   for kernel, fan_in in [
     (generator['down'][1]['kernel'], 16 * 64),
@@ -168,7 +193,7 @@ def test_initial_weights_are_normal_for_the_other_presets():
   config = config_lib.make(
     'pix2pix', dataset='x', base_width=32, n_downsampling=7, discriminator_width=16
   )
-  params, _ = networks.initialize(config.model, 3, 1, jax.random.key(0))
+  params, _ = networks.initialize(config.model, made_domains(3, 1), jax.random.key(0))
   for kernel in (
     params['rgb_to_ir']['down'][3]['kernel'],
     params['rgb_to_ir']['up'][2]['kernel'],
@@ -187,7 +212,7 @@ def test_initial_weights_are_normal_for_the_other_presets():
 
 
 def test_initial_biases_have_pytorchs_distribution():
-  params, _ = networks.initialize(ModelConfig(norm='none'), 3, 3, jax.random.key(0))
+  params, _ = networks.initialize(ModelConfig(norm='none'), made_domains(3, 3), jax.random.key(0))
   for layer, fan_in in (
     (params['rgb_to_ir']['down'][2], 16 * 128),
     (params['rgb_to_ir']['up'][0], 16 * 128),

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from cyclegan_jax import config as config_lib
+from cyclegan_jax.data.source import make_domains
 from cyclegan_jax.models import networks
 
 pytestmark = pytest.mark.usefixtures('quickly_compiled')
@@ -24,11 +25,12 @@ TOLERANCE = 0.05
 
 
 def made(preset, precision):
-  config = config_lib.make(preset, dataset='none', precision=precision, **SMALL).model
-  channels = {'rgb_to_ir': 3, **networks.discriminator_channels(config, 3, 1)}
+  config = config_lib.make(preset, dataset='none', precision=precision, **SMALL)
+  model, domains = config.model, make_domains(config.data)
+  channels = {'rgb_to_ir': 3, **networks.discriminator_channels(model, domains)}
   return (
-    networks.build(config, 3, 1),
-    *networks.initialize(config, 3, 1, jax.random.key(0)),
+    networks.build(model, domains),
+    *networks.initialize(model, domains, jax.random.key(0)),
     channels,
   )
 

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from cyclegan_jax import config as config_lib
+from cyclegan_jax.data.source import make_domains
 from cyclegan_jax.inference import torch_weights
 from cyclegan_jax.models import layers, networks
 from cyclegan_jax.settings import Config
@@ -60,7 +61,7 @@ def torch_nets(config: Config, *, plain: bool = False) -> dict[str, torch.nn.Mod
   """
   model, data = config.model, config.data
   channels = {'rgb': data.rgb_channels, 'ir': data.ir_channels}
-  judged = networks.discriminator_channels(model, *channels.values())
+  judged = networks.discriminator_channels(model, make_domains(data))
   width, depth, blocks = model.base_width, model.n_downsampling, model.n_residual_blocks
   nets = {}
   for name in networks.generators(model):
@@ -146,7 +147,7 @@ def our_steps(
   config: Config, state: state_lib.TrainState, data: list[dict[str, np.ndarray]]
 ) -> Iterator[tuple[state_lib.TrainState, dict[str, float]]]:
   """Our state and terms after each step, over all devices."""
-  nets = networks.build(config.model, config.data.rgb_channels, config.data.ir_channels)
+  nets = networks.build(config.model, make_domains(config.data))
   step = parallel.compile_train_step(nets, config, fresh.optimizer(config))
   devices, dtype = jax.local_device_count(), jax.tree.leaves(state.params)[0].dtype
   state = parallel.replicate(state)

@@ -13,6 +13,7 @@ F = torch.nn.functional
 
 # pylint: disable=wrong-import-position
 from cyclegan_jax import config as config_lib
+from cyclegan_jax.data.source import make_domains
 from cyclegan_jax.inference import torch_weights
 from cyclegan_jax.models import layers, networks
 from cyclegan_jax.training import losses, rng, state as state_lib
@@ -26,7 +27,7 @@ PRESETS = ('udacity', 'cyclegan', 'pix2pix')
 def forward(config, name, net, image, training):
   """Our output and running statistics, then PyTorch's, from PyTorch's weights."""
   model = dataclasses.replace(config.model, sync_batch_norm=False)
-  ours = networks.build(model, config.data.rgb_channels, config.data.ir_channels)[name]
+  ours = networks.build(model, make_domains(config.data))[name]
   params, stats = torch_weights.from_torch(config, name, both.numpy_dict(net.state_dict()), name)
   with_dropout = training and model.dropout and name in networks.generators(model)
   keys = masks = None

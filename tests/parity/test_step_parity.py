@@ -22,6 +22,7 @@ import pytest
 torch = pytest.importorskip('torch', reason='needs the extra parity: pip install ".[parity]"')
 
 # pylint: disable=wrong-import-position
+from cyclegan_jax.data.source import make_domains
 from cyclegan_jax.inference import torch_weights
 from cyclegan_jax.models import networks
 from tests.parity import both
@@ -168,7 +169,7 @@ def test_biases_before_instance_norm_change_no_output():
   config = both.tiny('cyclegan')
   nets = both.torch_nets(config)
   state = both.state_of(config, nets)
-  for name, net in networks.build(config.model, 3, 1).items():
+  for name, net in networks.build(config.model, make_domains(config.data)).items():
     weights = torch_weights.to_torch(config, name, state.params[name])
     assert any(before_instance_norm(config, key) for key in weights)
     moved = {key: array + 0.5 * before_instance_norm(config, key) for key, array in weights.items()}

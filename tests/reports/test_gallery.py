@@ -2,19 +2,19 @@
 
 import numpy as np
 
-from cyclegan_jax import config as config_lib, normalization
-from cyclegan_jax.data.source import Domain
+from cyclegan_jax import config as config_lib
+from cyclegan_jax.data.source import make_domains
+from cyclegan_jax.evaluation.evaluate import Evaluation, MODEL
 from cyclegan_jax.evaluation.measure import Measured
+from cyclegan_jax.inference.model import Model
+from cyclegan_jax.metrics import perceptual
 from cyclegan_jax.reports import evaluation_files, gallery, image_grid
 
 
 def test_an_evaluation_keeps_rgb_generated_true_and_error(tmp_path):
   rng = np.random.default_rng(0)
-  data = config_lib.make(dataset='synthetic').data
-  domains = {
-    name: Domain(name, channels, normalization.normalization(name, data, 255.0))
-    for name, channels in (('rgb', 3), ('ir', 1))
-  }
+  config = config_lib.make(dataset='synthetic')
+  domains = make_domains(config.data)
   pixels = [
     {
       name: rng.integers(0, 256, (8, 12, domain.channels), np.uint8)
@@ -25,20 +25,11 @@ def test_an_evaluation_keeps_rgb_generated_true_and_error(tmp_path):
   # Of the last example only the left half is valid.
   masks = [np.ones((8, 12, 1), bool) for _ in pixels]
   masks[-1][:, 6:] = False
-  examples = [
-    {
-      **{
-        name: domains[name].normalization.forward(image.astype(np.float32))
-        for name, image in both.items()
-      },
-      'ir_mask': mask,
-    }
-    for both, mask in zip(pixels, masks)
-  ]
+  examples = [{**both, 'ir_mask': mask} for both, mask in zip(pixels, masks)]
 
   def predict(batch):
     # Red as IR, 20 levels brighter.
-    return domains['rgb'].normalization.inverse(batch['rgb'])[..., :1] + 20
+    return batch['rgb'][..., :1] + 20.0
 
   psnr = np.array([3.0, 5.0, 1.0, 4.0, 2.0])
   measured = Measured([f'name {i}' for i in range(5)], [''] * 5, {'psnr': psnr}, {})
@@ -54,9 +45,12 @@ def test_an_evaluation_keeps_rgb_generated_true_and_error(tmp_path):
     'seed': 0,
     'definitions': {},
   }
+  evaluation = Evaluation(
+    Model(config, 1, domains, {}), 'test', {MODEL: measured}, examples, predict, perceptual.NONE
+  )
   for n, kept in ((5, [0, 1, 2, 3, 4]), (2, [0, 1, 2, 4])):
     # The second time fewer: those of the first are gone.
-    evaluation_files.write(tmp_path, content, {'model': measured}, examples, predict, domains, n)
+    evaluation_files.write(tmp_path, content, evaluation, n)
     assert gallery.indices(tmp_path) == kept
   for index in (0, 4):
     rgb, generated, truth, error = gallery.read(tmp_path, index)

@@ -68,7 +68,7 @@ def test_the_policy_allows_the_pages_own_styles_and_scripts_alone():
 
   def digests(tag):
     return ' '.join(
-      "'sha256-{}'".format(base64.b64encode(hashlib.sha256(found.encode()).digest()).decode())
+      f"'sha256-{base64.b64encode(hashlib.sha256(found.encode()).digest()).decode()}'"
       for found in re.findall(f'<{tag}>(.*?)</{tag}>', text, re.DOTALL)
     )
 

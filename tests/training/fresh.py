@@ -2,14 +2,9 @@
 
 import optax
 
-from cyclegan_jax.models import networks
+from cyclegan_jax.data.source import make_domains
 from cyclegan_jax.settings import Config
 from cyclegan_jax.training import state as state_lib
-
-
-def nets(config: Config) -> dict[str, networks.Network]:
-  """The networks of three-channel RGB and one-channel IR images."""
-  return networks.build(config.model, config.data.rgb_channels, config.data.ir_channels)
 
 
 def optimizer(config: Config, steps_per_epoch: int = 1) -> optax.GradientTransformation:
@@ -19,4 +14,4 @@ def optimizer(config: Config, steps_per_epoch: int = 1) -> optax.GradientTransfo
 
 def state(config: Config) -> state_lib.TrainState:
   """The state before the first step."""
-  return state_lib.initialize(config, optimizer(config))
+  return state_lib.initialize(config, make_domains(config.data), optimizer(config))

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from cyclegan_jax import config as config_lib
+from cyclegan_jax.data.source import make_domains
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.models import networks
 from cyclegan_jax.training import parallel, state as state_lib, steps
@@ -66,7 +67,7 @@ def examples(config, n=2):
 def run(config, devices=1):
   """State and terms after all examples, in float64."""
   with jax.enable_x64(True):
-    nets = networks.build(config.model, config.data.rgb_channels, config.data.ir_channels)
+    nets = networks.build(config.model, make_domains(config.data))
     step = jax.pmap(
       functools.partial(
         steps.train_step, nets=nets, config=config, optimizer=fresh.optimizer(config)
@@ -109,7 +110,7 @@ def test_running_batch_statistics_move_once_for_each_part():
   moved = {}
   for parts in (1, 2):
     config = tiny(accumulate=parts)
-    nets = networks.build(config.model, 3, 1)
+    nets = networks.build(config.model, make_domains(config.data))
     start = fresh.state(config)
     step = jax.pmap(
       functools.partial(
@@ -133,7 +134,7 @@ def test_running_batch_statistics_move_once_for_each_part():
 def test_memory_is_that_of_a_part():
   def temporary(parts):
     config = tiny(norm='instance', batch_size=16, accumulate=parts, base_width=8)
-    nets = networks.build(config.model, 3, 1)
+    nets = networks.build(config.model, make_domains(config.data))
     state = state_lib.abstract(config)
     step = jax.pmap(
       functools.partial(

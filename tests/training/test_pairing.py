@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import scipy.stats
 
+from cyclegan_jax.data.source import make_domains
 from cyclegan_jax.models import networks
 from cyclegan_jax.training import state as state_lib
 from cyclegan_jax.training.steps import Microbatch
@@ -32,7 +33,7 @@ def scenes():
 def compiled(config):
   """(rows of RGB, rows of IR), each [DRAWS, BATCH] -> gradients [DRAWS, parameters]."""
   rgb, ir = scenes()
-  nets = networks.build(config.model, 3, 1)
+  nets = networks.build(config.model, make_domains(config.data))
   state = fresh.state(config)
   generators, discriminators = (
     state_lib.select(state.params, names(config.model))

@@ -10,6 +10,7 @@ import optax
 import pytest
 
 from cyclegan_jax import config as config_lib
+from cyclegan_jax.data.source import make_domains
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.models import networks
 from cyclegan_jax.training import parallel, state as state_lib, steps
@@ -51,7 +52,7 @@ def batches(n, rows=8, ir_channels=1):
 
 def trajectory(config, devices, data):
   """Yields state and terms of all devices after each batch, on some of the virtual devices."""
-  nets = networks.build(config.model, config.data.rgb_channels, config.data.ir_channels)
+  nets = networks.build(config.model, make_domains(config.data))
   step = jax.pmap(
     functools.partial(
       steps.train_step, nets=nets, config=config, optimizer=fresh.optimizer(config)
@@ -78,7 +79,9 @@ def run(config, devices, data):
 
 def reference(config, data):
   """udacity's order written out: every forward pass done as often as there, three optimizers."""
-  nets = networks.build(dataclasses.replace(config.model, sync_batch_norm=False), 3, 1)
+  nets = networks.build(
+    dataclasses.replace(config.model, sync_batch_norm=False), make_domains(config.data)
+  )
   state = fresh.state(config)
   params, stats = dict(state.params), dict(state.batch_stats)
   adam = optax.adam(config.train.learning_rate, b1=0.5, b2=0.999)

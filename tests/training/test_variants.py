@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from cyclegan_jax import config as config_lib
+from cyclegan_jax.data.source import make_domains
 from cyclegan_jax.models import networks
 from cyclegan_jax.training import rng as rng_lib, state as state_lib
 from tests.training import fresh
@@ -70,7 +71,7 @@ def test_discriminators_see_fakes_from_before_the_generators_update():
   config = config_lib.make(**{**CYCLEGAN, 'pool_size': 0})
   (batch,) = batches(1)
   _, terms, _ = run(config, 1, [batch])
-  nets = networks.build(config.model, 3, 1)
+  nets = networks.build(config.model, make_domains(config.data))
   start = fresh.state(config)
   apply = lambda name, x: jax.jit(functools.partial(nets[name], training=True))(
     start.params[name], {}, x
@@ -90,7 +91,7 @@ def test_pools_hold_what_was_shown():
   config = config_lib.make(**CYCLEGAN)
   state, _, _ = run(config, 1, batches(1))
   assert state.pools['ir']['count'] == 6 and state.pools['ir']['images'].shape == (6, 16, 16, 1)
-  fake, _ = networks.build(config.model, 3, 1)['rgb_to_ir'](
+  fake, _ = networks.build(config.model, make_domains(config.data))['rgb_to_ir'](
     fresh.state(config).params['rgb_to_ir'], {}, batches(1)[0]['rgb'], training=True
   )
   # Six of the batch's eight fakes are kept as they came, but for swaps with the last two.

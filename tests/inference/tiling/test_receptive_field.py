@@ -6,21 +6,23 @@ import numpy as np
 import pytest
 
 from cyclegan_jax import config as config_lib
+from cyclegan_jax.data.source import make_domains
 from cyclegan_jax.inference.tiling import receptive_field
 from cyclegan_jax.models import networks
-from cyclegan_jax.settings import ModelConfig
+from cyclegan_jax.settings import DataConfig, ModelConfig
 
 pytestmark = pytest.mark.usefixtures('quickly_compiled')
 
 
 def reach_by_gradient(config, size):
   """The largest distance of an input pixel that moves one of the outputs around the center."""
-  params, stats = networks.initialize(config, 1, 1, jax.random.key(0))
+  domains = make_domains(DataConfig(rgb_channels=1, ir_channels=1))
+  params, stats = networks.initialize(config, domains, jax.random.key(0))
   # All weights of one sign, so that nothing cancels and no activation is cut off; small, so that
   # tanh lets everything through.
   params = jax.tree.map(lambda x: jnp.full_like(x, 0.05 if x.ndim > 1 else 0), params['rgb_to_ir'])
   net, stride, center = (
-    networks.build(config, 1, 1)['rgb_to_ir'],
+    networks.build(config, domains)['rgb_to_ir'],
     2**config.n_downsampling,
     size // 2,
   )

@@ -7,12 +7,13 @@ import numpy as np
 import pytest
 import scipy.ndimage
 
+from cyclegan_jax.data.source import make_domains
 from cyclegan_jax.errors import UserError
-from cyclegan_jax.inference.generators import Generator
-from cyclegan_jax.inference.tiling import receptive_field, tiles
+from cyclegan_jax.inference.tiling import receptive_field, tiled, tiles
 from cyclegan_jax.inference.tiling.tiles import Tiling
 from cyclegan_jax.models import networks
-from cyclegan_jax.settings import ModelConfig
+from cyclegan_jax.models.apply import translators
+from cyclegan_jax.settings import DataConfig, ModelConfig
 
 pytestmark = pytest.mark.usefixtures('quickly_compiled')
 
@@ -32,10 +33,10 @@ def image(height, width, channels=3, seed=0):
 def generator(norm, kind='resnet'):
   """One with random weights, and running variances that keep its values alive."""
   config = ModelConfig(**TINY, norm=norm, generator=kind, sync_batch_norm=False)
-  params, stats = networks.initialize(config, 3, 1, jax.random.key(0))
+  domains = make_domains(DataConfig())
+  params, stats = networks.initialize(config, domains, jax.random.key(0))
   stats = jax.tree.map(lambda x: x * 0.1, stats)  # means stay 0
-  nets = networks.build(config, 3, 1)
-  return config, Generator(nets['rgb_to_ir'], params['rgb_to_ir'], stats['rgb_to_ir'])
+  return config, translators(networks.build(config, domains), params, stats)['rgb_to_ir']
 
 
 @pytest.mark.parametrize('overlap, margin', [(0, 0), (8, 0), (8, 4), (16, 4)])
@@ -86,17 +87,7 @@ def test_tiled_equals_whole(norm, kind):
   assert len(list(tiles.boxes(*x.shape[:2], cut))) >= 4
   whole = apply(x[None])[0]
   assert whole.std() > 5e-3
-  np.testing.assert_allclose(apply.translate_tiled(x, cut, 1), whole, atol=2e-5)
-
-
-@pytest.mark.parametrize('n', [1, 3, 6])
-def test_batches_are_shared_out_among_devices(n):
-  assert jax.local_device_count() == 4
-  _, apply = generator('instance')
-  x = np.stack([image(16, 24, seed=i) for i in range(n)])
-  result = apply(x)
-  assert result.shape == (n, 16, 24, 1)
-  np.testing.assert_allclose(result, np.concatenate([apply(one[None]) for one in x]), atol=1e-5)
+  np.testing.assert_allclose(tiled.translate(apply, x, cut, 1), whole, atol=2e-5)
 
 
 def test_a_tile_alone_is_not_the_whole_with_instance_norm():
@@ -113,9 +104,9 @@ def test_too_small_an_overlap_leaves_no_visible_seams():
   x = image(128, 512)
   cut = tiles.choose(config, 128, 512, 4, GIB, 128, 32)
   assert cut.margin == 8 < receptive_field.radius(config)
-  whole, tiled = apply(x[None])[0], apply.translate_tiled(x, cut, 1)
-  assert abs(tiled - whole).max() > 1e-3
-  steps = abs(np.diff(tiled - whole, axis=1)).max(axis=(0, 2))
+  whole, in_tiles = apply(x[None])[0], tiled.translate(apply, x, cut, 1)
+  assert abs(in_tiles - whole).max() > 1e-3
+  steps = abs(np.diff(in_tiles - whole, axis=1)).max(axis=(0, 2))
   # The difference comes in over the whole overlap: nowhere does it jump.
   ordinary = abs(np.diff(whole, axis=1)).max()
   assert steps.max() < ordinary / 10

@@ -1,0 +1,96 @@
+"""Measures a trained model on a split of a data set, beside the trivial baselines."""
+
+from collections.abc import Mapping
+import dataclasses
+from typing import Protocol
+
+import grain
+
+from cyclegan_jax import distributed
+from cyclegan_jax.data import pipeline
+from cyclegan_jax.data.source import Dataset, Domain
+from cyclegan_jax.evaluation import baselines, measure
+from cyclegan_jax.metrics import perceptual
+from cyclegan_jax.models.apply import Translator
+from cyclegan_jax.progress import Log
+from cyclegan_jax.settings import Config
+
+# The trained model among the predictors.
+MODEL = 'model'
+
+
+class TrainedModel(Protocol):
+  """What is measured; `inference.model.Model` has these."""
+
+  @property
+  def config(self) -> Config: ...
+
+  @property
+  def domains(self) -> Mapping[str, Domain]: ...
+
+  @property
+  def translators(self) -> Mapping[str, Translator]: ...
+
+  @property
+  def step(self) -> int: ...
+
+  @property
+  def trained_steps(self) -> int: ...
+
+
+@dataclasses.dataclass(frozen=True)
+class Evaluation:
+  """The result of `evaluate`, and what it takes to draw pictures of it.
+
+  Attributes:
+    model: The model that was measured.
+    split: The name of the split that it was measured on.
+    results: Results by predictor name: MODEL, and the baselines.
+    examples: The examples that were measured, see `pipeline.pixels`.
+    predict: The model as a predictor.
+    networks: What FID, KID and LPIPS were measured with.
+  """
+
+  model: TrainedModel
+  split: str
+  results: dict[str, measure.Measured]
+  examples: grain.MapDataset
+  predict: baselines.Predictor
+  networks: perceptual.Perceptual
+
+
+def evaluate(
+  model: TrainedModel,
+  dataset: Dataset,
+  split: str = 'test',
+  *,
+  networks: perceptual.Perceptual = perceptual.NONE,
+  log: Log = print,
+) -> Evaluation:
+  """Measures a model's RGB to IR translation, and the baselines, in one pass over a split.
+
+  Images are sized as in training. If there are several processes, all call this; each measures its
+  share, and all get the whole result.
+
+  Args:
+    model: A trained model, such as `cyclegan_jax.load` returns.
+    dataset: The data that the model was trained on, with their test split.
+    split: 'train', 'validation' or 'test'; it has to consist of pairs.
+    networks: What FID, KID and LPIPS are measured with, see `perceptual.load`; by default they are
+      not measured.
+    log: Takes lines about the progress.
+
+  Raises:
+    UserError: The split has no pairs, images are too small for LPIPS, or processes have loaded
+      different checkpoints.
+  """
+  data = model.config.data
+  perceptual.check_size(networks, data.image_size)
+  distributed.agree('checkpoint', {'step': model.step})
+  examples = pipeline.pixels(dataset, split, data)
+  predict = measure.predictor(model.translators['rgb_to_ir'], model.domains)
+  predictors = {MODEL: predict, **baselines.baselines(dataset, data, log)}
+  results = measure.measure(
+    predictors, examples, model.domains['ir'], model.config.train.batch_size, log, networks
+  )
+  return Evaluation(model, split, results, examples, predict, networks)
