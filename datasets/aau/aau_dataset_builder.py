@@ -32,8 +32,11 @@ class Builder(tfds.core.GeneratorBasedBuilder):
   files) and 'notes'.
   """
 
-  VERSION = tfds.core.Version('1.0.0')
-  RELEASE_NOTES = {'1.0.0': 'Initial release.'}
+  VERSION = tfds.core.Version('1.1.0')
+  RELEASE_NOTES = {
+    '1.0.0': 'Initial release.',
+    '1.1.0': "Reads calibVars.yml and the depth images as the publishers' program does.",
+  }
   MANUAL_DOWNLOAD_INSTRUCTIONS = MANUAL_INSTRUCTIONS
   BUILDER_CONFIGS = [
     AauConfig(

@@ -149,6 +149,18 @@ def test_missing_depth(calibration, tmp_path):
   assert np.abs(image[lost][:, 0] / 100.0 - 0.01 - truth[lost]).max() < 1
 
 
+def test_depth_in_tenths_of_a_millimeter(calibration):
+  raw = RIG.depth_camera(slanted)
+  raw[60:90, 100:140] = 0
+  tenths = np.where(raw, 10 * raw, 65535).astype(np.uint16)
+  x, _ = coded_images()
+  for found, expected in zip(
+    registration.register(x, calibration, 'depth', tenths),
+    registration.register(x, calibration, 'depth', raw),
+  ):
+    np.testing.assert_array_equal(found, expected)
+
+
 def test_depth_image_or_tables_that_reach_outside(calibration):
   empty = np.zeros((HEIGHT, WIDTH), np.uint16)
   _, mask = registration.register(coded_images()[0], calibration, 'depth', empty)
@@ -208,8 +220,14 @@ def test_sharing_a_blend_costs_little(calibration, monkeypatch):
 @pytest.mark.parametrize('mode', ['plane', 'depth'])
 @pytest.mark.parametrize('dtype', [np.uint8, np.uint16])
 def test_identity_keeps_values(calibration, mode, dtype):
+  pinhole = np.array([[256.0, 0, 160], [0, 256, 120], [0, 0, 1]])  # Without rounding errors.
   same = dataclasses.replace(
-    calibration, homographies=np.tile(np.eye(3), (len(RIG.depths) * 9, 1, 1)), undistort=False
+    calibration,
+    homographies=np.tile(np.eye(3), (len(RIG.depths) * 9, 1, 1)),
+    rgb_matrix=pinhole,
+    thermal_matrix=pinhole,
+    rgb_distortion=np.zeros(4),
+    thermal_distortion=np.zeros(4),
   )
   ir = np.random.default_rng(0).integers(0, np.iinfo(dtype).max, (HEIGHT, WIDTH, 1), dtype)
   depth = None if mode == 'plane' else RIG.depth_camera(slanted)
