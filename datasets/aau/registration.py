@@ -6,6 +6,7 @@ camera sees past an edge that hides a surface from the thermal camera, the edge 
 """
 
 import functools
+from typing import NamedTuple
 
 import numpy as np
 from PIL import Image
@@ -25,6 +26,23 @@ _DEPTH_STEP = 0.01
 # than 10 m.
 _NO_DEPTH = 65_000
 _FARTHEST = 10_000  # mm
+# Pixels: a rounding error must not cost the outermost ones.
+_ROUNDING = 1e-2
+
+
+class Registered(NamedTuple):
+  """A thermal image as if the RGB camera had taken it; all arrays are [rgb height, rgb width, 1].
+
+  Attributes:
+    image: dtype of the thermal image, 0 outside of it.
+    mask: bool, false outside the thermal image and in mode 'depth' also where depth is missing:
+      there the image is filled in with the default depth, which is a guess, no registration.
+    labels: what was given as labels, by the nearest pixel, 0 outside the thermal image; else None.
+  """
+
+  image: np.ndarray
+  mask: np.ndarray
+  labels: np.ndarray | None
 
 
 def register(
@@ -32,71 +50,65 @@ def register(
   calibration: Calibration | None,
   mode: str,
   depth_image: np.ndarray | None = None,
+  *,
+  labels: np.ndarray | None = None,
   size: tuple[int, int] | None = None,
   depth_mm: float = 1500.0,
-  nearest: bool = False,
-) -> tuple[np.ndarray, np.ndarray]:
+) -> Registered:
   """Shows a thermal image as if the RGB camera had taken it.
 
   Args:
     ir: uint8 or uint16 [height, width, 1].
-    calibration: the scene's; not used by mode 'none' if `size` is given.
+    calibration: the scene's; mode 'none' with a size needs none.
     mode: 'none' resizes only, without OpenCV. 'plane' takes everything to lie on one calibrated
       plane, the one whose center is nearest to `depth_mm`. 'depth' takes each pixel's depth from
       `depth_image` and blends the planes around that point.
     depth_image: raw values, 0 where missing, uint16 [height, width] or [height, width, 1]; used by
       mode 'depth' only.
+    labels: of the thermal image's pixels, same shape, uint8 or uint16.
     size: (height, width) of the RGB image; the calibration's if not given. Of another size, the RGB
       image is taken for the calibrated one resized.
     depth_mm: distance from the RGB camera along its axis, mm.
-    nearest: take the nearest pixel's value, for labels, instead of interpolating.
-
-  Returns:
-    (the image, dtype of `ir`, [rgb height, rgb width, 1], 0 outside the thermal image; the valid
-    mask, bool, same shape). The mask is false outside the thermal image and in mode 'depth' also
-    where depth is missing: there the image is filled in with the default depth, which is a guess,
-    no registration.
 
   Raises:
-    UserError: the images have not the size that the calibration holds for, the depth image is not
-      of 16 bits, or OpenCV is missing.
+    UserError: an image has not the size that the calibration holds for, the depth image is not of
+      16 bits, or OpenCV is missing.
   """
   if mode not in MODES:
     raise ValueError(f'mode {mode!r}, expected one of {MODES}')
+  for image in (ir, ir if labels is None else labels):
+    if image.ndim != 3 or image.shape[2] != 1 or image.dtype not in (np.uint8, np.uint16):
+      raise ValueError(
+        f'image is {image.dtype} {image.shape}, expected uint8 or uint16 [height, width, 1]'
+      )
   if calibration is None:
     if mode != 'none' or size is None:
       raise ValueError(f'mode {mode!r} with size {size} needs a calibration')
-    return resize(ir, size, nearest)
+    return _resized(ir, labels, size)
   size = size or (calibration.height, calibration.width)
   if mode == 'none':
-    return resize(ir, size, nearest)
-  return sample(ir, calibration, *rgb_map(calibration, mode, depth_image, size, depth_mm), nearest)
-
-
-def rgb_map(
-  calibration: Calibration,
-  mode: str,
-  depth_image: np.ndarray | None,
-  size: tuple[int, int],
-  depth_mm: float,
-) -> tuple[np.ndarray, np.ndarray]:
-  """Finds where RGB pixels are seen in the thermal image, for `sample`; see `register`.
-
-  Returns:
-    (thermal coordinates, float32 [height, width, 2], NaN where there are none; whether they are
-    known, bool [height, width]); not to be written to.
-  """
+    return _resized(ir, labels, size)
+  _check_size('thermal image', ir, calibration)
   if mode == 'plane':
-    return _plane_map(calibration, nearest_plane(calibration, depth_mm), size), np.ones(size, bool)
-  if depth_image is None:
-    raise ValueError("mode 'depth' needs depth_image")
-  _check_size('depth image', depth_image, calibration)
-  if depth_image.dtype != np.uint16 or depth_image.size != calibration.height * calibration.width:
-    raise UserError(
-      f'depth image: {depth_image.dtype} {depth_image.shape}; expected one '
-      'channel of 16 bits: a depth image as the data set has it in SyncD.'
-    )
-  return _depth_map(calibration, depth_image, size)
+    points, known = _plane_map(calibration, nearest_plane(calibration, depth_mm), size), True
+  else:
+    points, known = _depth_map(calibration, depth_image, size)
+  inside = points_lib.is_inside(points, calibration.height, calibration.width, _ROUNDING)
+  return Registered(
+    _sample(ir, points, inside, nearest=False),
+    (inside & known)[..., None],
+    None if labels is None else _sample(labels, points, inside, nearest=True),
+  )
+
+
+def _resized(ir: np.ndarray, labels: np.ndarray | None, size: tuple[int, int]) -> Registered:
+  height, width = size
+  shrinks = height < ir.shape[0] and width < ir.shape[1]
+  image = images.resize(ir, size, 'area' if shrinks else 'bicubic')
+  if labels is not None:
+    nearest = Image.fromarray(labels[..., 0]).resize((width, height), Image.Resampling.NEAREST)
+    labels = np.asarray(nearest, labels.dtype)[..., None]
+  return Registered(image, np.ones(image.shape, bool), labels)
 
 
 def nearest_plane(calibration: Calibration, depth_mm: float) -> int:
@@ -111,22 +123,33 @@ def nearest_plane(calibration: Calibration, depth_mm: float) -> int:
 
 @functools.lru_cache(maxsize=4)
 def _plane_map(calibration: Calibration, plane: int, size: tuple[int, int]) -> np.ndarray:
-  """Thermal coordinates if all RGB pixels lie on one plane; cached: not to be written to."""
+  """Thermal coordinates of RGB pixels, float32 [height, width, 2], if all lie on one plane.
+
+  NaN where there are none. Cached: not to be written to.
+  """
   points = _rgb_points(calibration, size)
   return _to_thermal(calibration, points, calibration.homographies[plane].astype(np.float32))
 
 
 def _depth_map(
-  calibration: Calibration, depth_image: np.ndarray, size: tuple[int, int]
+  calibration: Calibration, depth_image: np.ndarray | None, size: tuple[int, int]
 ) -> tuple[np.ndarray, np.ndarray]:
-  """Thermal coordinates of RGB pixels by their depth, and whether the depth is known."""
+  """Thermal coordinates as in `_plane_map`, but by depth; and whether depth is known."""
+  if depth_image is None:
+    raise ValueError("mode 'depth' needs depth_image")
+  _check_size('depth image', depth_image, calibration)
+  if depth_image.dtype != np.uint16 or depth_image.size != calibration.height * calibration.width:
+    raise UserError(
+      f'depth image: {depth_image.dtype} {depth_image.shape}; expected one '
+      'channel of 16 bits: a depth image as the data set has it in SyncD.'
+    )
   points = _rgb_points(calibration, size)
   depth, known = _look_up_depth(_depth_index(calibration, size), depth_image.ravel(), calibration)
-  used = ~calibration.discarded
   chosen, shared = _alike(depth, np.isfinite(points[..., 0]))
   seen = points_lib.back_project(
     points.reshape(-1, 2)[chosen], depth.ravel()[chosen], calibration.rgb_matrix
   )
+  used = ~calibration.discarded
   homographies = points_lib.blend_homographies(
     seen, calibration.centers_rgb[used], calibration.homographies[used]
   )
@@ -211,26 +234,10 @@ def _to_thermal(
   )
 
 
-def sample(
-  image: np.ndarray, calibration: Calibration, points: np.ndarray, known: np.ndarray, nearest: bool
-) -> tuple[np.ndarray, np.ndarray]:
-  """Takes a thermal image or its labels at mapped points: the second half of `register`.
-
-  Args:
-    image: uint8 or uint16 [height, width, 1].
-    calibration: the scene's.
-    points, known: from `rgb_map`.
-    nearest: see `register`.
-
-  Returns:
-    (image, mask), see `register`.
-  """
+def _sample(image: np.ndarray, points: np.ndarray, inside: np.ndarray, nearest: bool) -> np.ndarray:
+  """Takes an image [height, width, 1] at points, 0 where they are not inside."""
   cv2 = points_lib.opencv()
-  _check_image(image)
-  _check_size('thermal image', image, calibration)
   height, width = image.shape[:2]
-  # A rounding error must not cost the outermost pixels.
-  inside = points_lib.is_inside(points, height, width, 1e-2)
   points = np.where(inside[..., None], np.clip(points, 0, (width - 1, height - 1)), -2)
   method = cv2.INTER_NEAREST if nearest else cv2.INTER_LINEAR
   found = cv2.remap(
@@ -241,29 +248,7 @@ def sample(
     borderMode=cv2.BORDER_CONSTANT,
     borderValue=0,
   )
-  return found.reshape(*inside.shape, 1), (inside & known)[..., None]
-
-
-def resize(
-  image: np.ndarray, size: tuple[int, int], nearest: bool
-) -> tuple[np.ndarray, np.ndarray]:
-  """Resizes a thermal image or its labels to the RGB image: mode 'none' of `register`."""
-  _check_image(image)
-  if nearest:
-    height, width = size
-    resized = Image.fromarray(image[..., 0]).resize((width, height), Image.Resampling.NEAREST)
-    image = np.asarray(resized, image.dtype)[..., None]
-  else:
-    shrinks = size[0] < image.shape[0] and size[1] < image.shape[1]
-    image = images.resize(image, size, 'area' if shrinks else 'bicubic')
-  return image, np.ones(image.shape, bool)
-
-
-def _check_image(image: np.ndarray) -> None:
-  if image.ndim != 3 or image.shape[2] != 1 or image.dtype not in (np.uint8, np.uint16):
-    raise ValueError(
-      f'image is {image.dtype} {image.shape}, expected uint8 or uint16 [height, width, 1]'
-    )
+  return found.reshape(*inside.shape, 1)
 
 
 def _check_size(name: str, image: np.ndarray, calibration: Calibration) -> None:
