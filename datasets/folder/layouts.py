@@ -6,16 +6,16 @@ suffixes such as `_RGB`. Files of the two domains with the same id are a pair.
 """
 
 import collections
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 import dataclasses
 import os
 import pathlib
 import re
-import stat
 import unicodedata
 
-from cyclegan_jax import errors
 from cyclegan_jax.data import images
+from cyclegan_jax.errors import UserError
+from datasets import archives
 
 DOMAINS = ('rgb', 'ir')
 
@@ -76,59 +76,26 @@ class Layout:
 
 
 def scan(source: pathlib.Path) -> list[ImageFile]:
-  """Lists all image files below a folder, sorted by path.
-
-  Hidden files and folders are left out, symbolic links are followed, loops are not.
+  """Lists all image files below a folder, sorted by path; see `archives.files_below`.
 
   Raises:
     UserError: `source` is missing, not a folder, unreadable or has no images.
   """
-  if not source.is_dir():
-    found = 'is not a folder' if source.exists() else 'does not exist'
-    raise errors.UserError(
-      f'--source_dir={source}: {found}; expected a folder with RGB and IR images.'
-    )
-  extensions = collections.Counter()
-  files = []
-  for path, parts, info in _walk(source, (), frozenset()):
+  archives.check_folder(source, 'RGB and IR images')
+  extensions, files = collections.Counter(), []
+  for path, parts, info in archives.files_below(source):
     extension = os.path.splitext(parts[-1])[1].lower()
     extensions[extension] += 1
     if extension in images.EXTENSIONS:
-      files.append(
-        ImageFile(path, parts, info.st_size if info else -1, info.st_mtime_ns if info else -1)
-      )
+      size, time = (info.st_size, info.st_mtime_ns) if info else (-1, -1)
+      files.append(ImageFile(path, parts, size, time))
   if not files:
     found = ', '.join(f'{n} x {e or "no extension"}' for e, n in extensions.most_common(5))
-    raise errors.UserError(
+    raise UserError(
       f'--source_dir={source}: no images found; expected files ending in '
       f'{", ".join(images.EXTENSIONS)}, found {found or "no files at all"}.'
     )
   return sorted(files, key=lambda file: file.parts)
-
-
-def _walk(
-  folder: str | os.PathLike, parts: tuple[str, ...], ancestors: frozenset
-) -> Iterator[tuple[str, tuple[str, ...], os.stat_result | None]]:
-  """Yields (path, relative parts, stat or None for a broken link) of all files."""
-  try:
-    info = os.stat(folder)
-    entries = list(os.scandir(folder))
-  except OSError as error:
-    raise errors.UserError(f'{folder}: cannot be read: {error.strerror}.') from error
-  if (info.st_dev, info.st_ino) in ancestors:
-    return  # A symbolic link to a folder above.
-  ancestors |= {(info.st_dev, info.st_ino)}
-  for entry in entries:
-    if entry.name.startswith('.') or entry.name == '__MACOSX':
-      continue
-    try:
-      info = entry.stat()
-    except OSError:
-      info = None
-    if info and stat.S_ISDIR(info.st_mode):
-      yield from _walk(entry.path, (*parts, entry.name), ancestors)
-    else:
-      yield entry.path, (*parts, entry.name), info
 
 
 def find_layout(
@@ -148,7 +115,7 @@ def find_layout(
   """
   if bool(rgb_dir) != bool(ir_dir):
     missing = '--ir_dir' if rgb_dir else '--rgb_dir'
-    raise errors.UserError(f'{missing} is missing: --rgb_dir and --ir_dir go together.')
+    raise UserError(f'{missing} is missing: --rgb_dir and --ir_dir go together.')
   if rgb_dir:
     rules = {
       f"RGB in '{rgb_dir}', IR in '{ir_dir}', as given": _explicit_rule(
@@ -166,10 +133,10 @@ def find_layout(
       description, _by_id('rgb', rgb), _by_id('ir', ir), len(files) - len(rgb) - len(ir)
     )
   if fitting:
-    raise errors.UserError(
+    raise UserError(
       f'{source}: more than one layout fits: {"; ".join(fitting)}. {_listing(files)} {_USE_FLAGS}'
     )
-  raise errors.UserError(
+  raise UserError(
     f'{source}: no known layout of RGB and IR images was recognized. {_listing(files)} {_USE_FLAGS}'
   )
 
@@ -189,14 +156,14 @@ def _by_id(domain: str, found: list[tuple[tuple[str, ...], ImageFile]]) -> dict[
   for parts, file in found:
     id_ = identifier(parts, domain)
     if id_ in by_id:
-      raise errors.UserError(
+      raise UserError(
         f'two {domain.upper()} images have the same name {id_!r}: '
         f'{by_id[id_].path} and {file.path}; remove or rename one.'
       )
     try:
       id_.encode()
     except UnicodeEncodeError as error:
-      raise errors.UserError(f'{file.path!r}: the name is not valid UTF-8; rename it.') from error
+      raise UserError(f'{file.path!r}: the name is not valid UTF-8; rename it.') from error
     by_id[id_] = file
   return by_id
 
@@ -274,17 +241,15 @@ def _explicit_rule(
   for flag, name in (('rgb', rgb_dir), ('ir', ir_dir)):
     path = pathlib.PurePosixPath(name)
     if path.is_absolute() or '..' in path.parts or not path.parts:
-      raise errors.UserError(
-        f"--{flag}_dir={name}: must be a folder relative to {source}, without '..'."
-      )
+      raise UserError(f"--{flag}_dir={name}: must be a folder relative to {source}, without '..'.")
     at_top = any(file.parts[: len(path.parts)] == path.parts for file in files)
     if not any(_positions(file.parts, path.parts, at_top) for file in files):
-      raise errors.UserError(
+      raise UserError(
         f'--{flag}_dir={name}: no images in a folder of that name below {source}. {_listing(files)}'
       )
     folders[flag] = path.parts, at_top
   if folders['rgb'] == folders['ir']:
-    raise errors.UserError(f'--rgb_dir and --ir_dir are the same folder: {rgb_dir}.')
+    raise UserError(f'--rgb_dir and --ir_dir are the same folder: {rgb_dir}.')
 
   def rule(parts):
     found = [
