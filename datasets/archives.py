@@ -1,17 +1,20 @@
 """Published image files as they lie on disk: in folders, or still in their zips."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 import os
 import pathlib
 import re
 import stat
 import threading
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 import zipfile
 import zlib
 
-from cyclegan_jax import errors
 from cyclegan_jax.data import decoding, images
+from cyclegan_jax.errors import UserError
+
+# What the published frames are.
+FRAMES = ('.bmp', '.jpeg', '.jpg', '.png')
 
 _NUMBER = re.compile(r'(\d+)\D*$')
 _BROKEN_ZIP = (OSError, zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError)
@@ -19,6 +22,9 @@ _BROKEN_ZIP = (OSError, zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, 
 _MAX_TEXT_BYTES = 256 * 2**20
 # Those whose reader can be told when to stop.
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+
+Frame = TypeVar('Frame', int, str)
+Home = tuple[str, str]
 
 
 class StoredFile(NamedTuple):
@@ -38,13 +44,18 @@ class StoredFile(NamedTuple):
 
   @property
   def shown(self) -> str:
-    """For messages."""
+    """Its path for messages; in a zip, the zip and the path in it."""
     return f'{self.archive}/{self.name}' if self.archive else self.name
 
   @property
   def stem(self) -> str:
     """The name without folders and extension."""
     return pathlib.PurePosixPath(self.name).stem
+
+  @property
+  def extension(self) -> str:
+    """Lower case, such as '.png'."""
+    return os.path.splitext(self.name)[1].lower()
 
   @property
   def number(self) -> int | None:
@@ -65,47 +76,78 @@ class Located(NamedTuple):
   file: StoredFile
 
 
+def check_folder(source: pathlib.Path, content: str) -> None:
+  """Raises UserError unless the folder that --source_dir names is there.
+
+  Args:
+    source: the folder.
+    content: what it should hold, for the message.
+  """
+  if not source.is_dir():
+    found = 'is not a folder' if source.exists() else 'does not exist'
+    raise UserError(f'--source_dir={source}: {found}; expected a folder with {content}.')
+
+
+def files_below(
+  folder: str | os.PathLike, parts: tuple[str, ...] = (), above: frozenset = frozenset()
+) -> Iterator[tuple[str, tuple[str, ...], os.stat_result | None]]:
+  """Yields (path, parts relative to the first folder, stat or None for a broken link) of files.
+
+  Hidden files are passed over; symbolic links are followed, but not to a folder above.
+
+  Raises:
+    UserError: a folder cannot be read.
+  """
+  try:
+    info = os.stat(folder)
+    entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+  except OSError as error:
+    raise UserError(f'{folder}: cannot be read: {error.strerror}.') from error
+  if (info.st_dev, info.st_ino) in above:
+    return
+  above |= {(info.st_dev, info.st_ino)}
+  for entry in entries:
+    if _hidden(entry.name):
+      continue
+    try:
+      info = entry.stat()
+    except OSError:
+      info = None
+    if info and stat.S_ISDIR(info.st_mode):
+      yield from files_below(entry.path, (*parts, entry.name), above)
+    else:
+      yield entry.path, (*parts, entry.name), info
+
+
 def walk(source: pathlib.Path, extensions: Collection[str]) -> Iterator[Located]:
   """Yields the files with certain extensions at any depth, those in zips included.
 
-  Hidden files are passed over, symbolic links are followed.
+  Hidden files are passed over. Symbolic links are followed, but no folder is visited twice.
 
   Args:
     source: a folder.
     extensions: lower case, such as '.png'.
 
   Raises:
-    UserError: a zip is damaged, or something with such an extension is no file.
+    UserError: a folder cannot be read, a zip is damaged, or something with such an extension is
+      no file.
   """
   seen = set()
-  for folder, folders, names in os.walk(source, followlinks=True):
-    real = os.path.realpath(folder)
-    if real in seen:  # A symbolic link to a folder above.
-      folders.clear()
+  for path, (*folders, name), info in files_below(source):
+    stem, extension = os.path.splitext(name)
+    real = os.path.realpath(os.path.dirname(path)), name
+    if extension.lower() not in ('.zip', *extensions) or real in seen:
       continue
     seen.add(real)
-    folders[:] = sorted(name for name in folders if not _hidden(name))
-    above = pathlib.Path(folder).relative_to(source).parts
-    for name in sorted(name for name in names if not _hidden(name)):
-      path, (stem, extension) = os.path.join(folder, name), os.path.splitext(name)
-      if extension.lower() not in ('.zip', *extensions):
-        continue
-      info = _stat(path)
-      if extension.lower() == '.zip':
-        yield from _members(path, (*above, stem), extensions)
-      else:
-        yield Located(above, StoredFile('', path, info.st_size, info.st_mtime_ns))
-
-
-def _stat(path: str) -> os.stat_result:
-  try:
-    info = os.stat(path)
-  except OSError as error:  # A symbolic link to nowhere, or to itself.
-    raise errors.UserError(f'{path}: cannot be read: {error.strerror}.') from error
-  if not stat.S_ISREG(info.st_mode):
-    # Opening a FIFO waits for a writer, and a device may have no end.
-    raise errors.UserError(f'{path}: not a regular file. Remove it.')
-  return info
+    if info is None:
+      raise UserError(f'{path}: cannot be read: a symbolic link to nowhere. Remove it.')
+    if not stat.S_ISREG(info.st_mode):
+      # Opening a FIFO waits for a writer, and a device may have no end.
+      raise UserError(f'{path}: not a regular file. Remove it.')
+    if extension.lower() == '.zip':
+      yield from _members(path, (*folders, stem), extensions)
+    else:
+      yield Located(tuple(folders), StoredFile('', path, info.st_size, info.st_mtime_ns))
 
 
 def _members(
@@ -115,44 +157,86 @@ def _members(
     with zipfile.ZipFile(archive) as opened:
       members = sorted(opened.infolist(), key=lambda member: member.filename)
   except _BROKEN_ZIP as error:
-    raise errors.UserError(
-      f'{archive}: not a whole zip file ({error}); expected an archive as '
-      'published. Download it again.'
+    raise UserError(
+      f'{archive}: not a whole zip file ({error}); expected an archive as published. '
+      'Download it again.'
     ) from error
   for member in members:
+    file = StoredFile(archive, member.filename, member.file_size, member.CRC)
     *folders, name = member.filename.split('/')
-    extension = os.path.splitext(name)[1].lower()
-    if extension in extensions and not any(_hidden(part) for part in (*folders, name)):
-      yield Located(
-        (*above, *folders), StoredFile(archive, member.filename, member.file_size, member.CRC)
-      )
+    if file.extension in extensions and not any(_hidden(part) for part in (*folders, name)):
+      yield Located((*above, *folders), file)
 
 
 def _hidden(name: str) -> bool:
   return name.startswith('.') or name == '__MACOSX'
 
 
+def choose_copy(name: str, copies: Collection[Home]) -> tuple[Home, list[str]]:
+  """Chooses which copy of a part to read; a zip goes before what it was unpacked to.
+
+  Args:
+    name: of the part, for messages.
+    copies: (zip or '', where the copy is for messages) of each.
+
+  Returns:
+    (the copy, notes on the others)
+
+  Raises:
+    UserError: there are several, and not just one of them is in a zip.
+  """
+  zipped = [copy for copy in copies if copy[0]]
+  if len(copies) == 1:
+    return next(iter(copies)), []
+  if len(zipped) != 1:
+    raise UserError(
+      f'{name} is there {len(copies)} times: {", ".join(shown for _, shown in copies)}; expected '
+      'once. Remove or rename all but one.'
+    )
+  others = ', '.join(shown for archive, shown in copies if not archive)
+  return zipped[0], [f'{name} is read from {zipped[0][1]}; {others} is ignored.']
+
+
+def by_frame(files: Iterable[tuple[Frame, StoredFile]], kind: str = '') -> dict[Frame, StoredFile]:
+  """Returns frame -> its file, sorted by frame; UserError if two files are of one frame."""
+  found: dict[Frame, StoredFile] = {}
+  for frame, file in sorted(files):
+    other = found.setdefault(frame, file)
+    if other is not file:
+      raise UserError(
+        f'{other.shown} and {file.shown} are both frame {frame}{kind and " of " + kind}; expected '
+        'one file for each frame. Remove one of them.'
+      )
+  return found
+
+
 class Reader:
   """Reads files, from several threads at once; a context manager that closes the zips."""
 
   def __init__(self):
-    self._archives = {}
+    self._archives: dict[str, zipfile.ZipFile] = {}
     self._lock = threading.Lock()
 
   def __enter__(self) -> 'Reader':
     return self
 
-  def __exit__(self, *exception) -> None:
+  def __exit__(self, *exception: object) -> None:
     for archive in self._archives.values():
       archive.close()
 
   def read(self, file: StoredFile) -> bytes:
-    """The content of a file.
+    """Returns the content of a file.
 
     Raises:
       ImageError: it cannot be read, or is too large.
     """
-    _check_size(file)
+    if file.extension in images.EXTENSIONS:
+      decoding.check_bytes(file.size, file.shown)
+    elif file.size > _MAX_TEXT_BYTES:
+      raise images.ImageError(
+        f'{file.shown}: {file.size} bytes, more than the {_MAX_TEXT_BYTES} that a text file may '
+        'have.'
+      )
     try:
       if not file.archive:
         return pathlib.Path(file.name).read_bytes()
@@ -164,23 +248,13 @@ class Reader:
       raise images.ImageError(f'{file.shown}: cannot be read ({error}).') from error
 
 
-def _check_size(file: StoredFile) -> None:
-  """Refuses what would fill the memory, going by the size that is declared."""
-  if os.path.splitext(file.name)[1].lower() in images.EXTENSIONS:
-    decoding.check_bytes(file.size, file.shown)
-  elif file.size > _MAX_TEXT_BYTES:
-    raise images.ImageError(
-      f'{file.shown}: {file.size} bytes, more than the {_MAX_TEXT_BYTES} that a text file may have.'
-    )
-
-
 def _member(archive: zipfile.ZipFile, file: StoredFile) -> bytes:
-  """A zip's member, of which no more is unpacked than the size that is declared."""
+  """Unpacks a zip's member, and no more of it than the size that is declared."""
   member = archive.getinfo(file.name)
   if member.compress_type not in _METHODS:
     raise images.ImageError(
-      f'{file.shown}: compressed by method {member.compress_type}; expected '
-      'a zip with deflate, as published: pack it again.'
+      f'{file.shown}: compressed by method {member.compress_type}; expected a zip with deflate, as '
+      'published: pack it again.'
     )
   with archive.open(member) as stream:
     return stream.read(file.size)

@@ -1,17 +1,17 @@
-"""Splits of video frames.
+"""Splits of video frames, and what all splits share.
 
 Ids are 'sequence/frame' with frame numbers padded to one width, so that they sort by time.
 """
 
 import collections
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import Any
+import hashlib
+from typing import Protocol, TypeVar
 
-from cyclegan_jax import errors
 from cyclegan_jax.data.source import SPLITS
-from datasets.folder import splits
+from cyclegan_jax.errors import UserError
 
-# Lower ends of validation and test on the scale of splits.unit_hash.
+# Lower ends of validation and test on the scale of unit_hash.
 _VALIDATION, _TEST = 0.8, 0.9
 # From this many training sequences on, validation is a whole one.
 _MIN_WHOLE = 4
@@ -20,13 +20,38 @@ _VALIDATION_SHARE = 0.1
 _MAX_GAP_SHARE = 0.05
 
 
+class _HasId(Protocol):
+  @property
+  def id(self) -> str: ...
+
+
+Example = TypeVar('Example', bound=_HasId)
+
+
+def sequence_of(id_: str) -> str:
+  """Returns the sequence an id belongs to: its folders, '' if it has none."""
+  return id_.rpartition('/')[0]
+
+
+def unit_hash(text: str) -> float:
+  """Returns a number in [0, 1) that depends on the text alone, on every machine."""
+  digest = hashlib.sha256(text.encode()).digest()
+  return int.from_bytes(digest[:6], 'big') / 2**48
+
+
+def random_split(text: str) -> str:
+  """Returns 'train' (80 %), 'validation' or 'test' (10 % each) by the text's hash."""
+  place = unit_hash(text)
+  return 'train' if place < _VALIDATION else 'validation' if place < _TEST else 'test'
+
+
 def divide(
-  examples: Sequence[Any], split_by: str, held_out: Mapping[str, Collection[str]]
-) -> tuple[dict[str, tuple[Any, ...]], str]:
+  examples: Sequence[Example], split_by: str, held_out: Mapping[str, Collection[str]]
+) -> tuple[dict[str, tuple[Example, ...]], str]:
   """Divides a data set's examples by `paper_split` or `sequence_split`.
 
   Args:
-    examples: with an attribute `id`, 'sequence/frame'.
+    examples: with ids 'sequence/frame'.
     split_by: 'paper', or a key of `held_out`.
     held_out: the ways of holding out sequences -> those for testing.
 
@@ -40,44 +65,38 @@ def divide(
   ids = [example.id for example in examples]
   chosen = paper_split(ids) if split_by == 'paper' else sequence_split(ids, held_out[split_by])
   found = {split: tuple(e for e in examples if chosen.get(e.id) == split) for split in SPLITS}
-  note = f'Split by {split_by}: ' + ', '.join(
-    f'{len(members)} {split}' for split, members in found.items()
-  )
+  counts = ', '.join(f'{len(members)} {split}' for split, members in found.items())
+  note = f'Split by {split_by}: {counts}'
   if left_out := len(examples) - len(chosen):
     note += f'; {left_out} between training and validation are left out'
   if split_by == 'paper':
     note += (
-      '. Neighboring video frames are in different splits: results on this test split '
-      'say little about new scenes'
+      '. Neighboring video frames are in different splits: results on this test split say little '
+      'about new scenes'
     )
-  return {split: members for split, members in found.items() if members}, note + '.'
+  return {split: members for split, members in found.items() if members}, f'{note}.'
 
 
 def paper_split(ids: Iterable[str]) -> dict[str, str]:
-  """Each frame by itself at random: 80 % train, 10 % validation, 10 % test.
+  """Splits frames at random: 80 % train, 10 % validation, 10 % test.
 
-  The choice depends on the id alone (its SHA-256), so that it is the same on every machine
-  and other frames coming or going do not change it. The shares hold only approximately, and
-  of very few frames a split may get none. Neighboring video frames end up in different
-  splits: results on such a test split say little about new scenes.
+  The choice depends on the id alone (its SHA-256), so that it is the same on every machine and
+  other frames coming or going do not change it. The shares hold only approximately, and of very
+  few frames a split may get none. Neighboring video frames end up in different splits: results on
+  such a test split say little about new scenes.
 
   Returns:
     Id -> 'train', 'validation' or 'test'.
   """
-  chosen = {}
-  for id_ in ids:
-    place = splits.unit_hash(id_)
-    chosen[id_] = 'train' if place < _VALIDATION else 'validation' if place < _TEST else 'test'
-  return chosen
+  return {id_: random_split(id_) for id_ in ids}
 
 
 def sequence_split(ids: Iterable[str], test: Collection[str], gap: int = 60) -> dict[str, str]:
-  """Whole sequences for test; validation from the other ones.
+  """Holds out whole sequences for testing, and takes validation from the other ones.
 
-  If four or more sequences are left for training, the shortest of them is the validation
-  split. Otherwise validation is the last tenth of each, and the `gap` frames before it
-  are left out, for they look like their neighbors (at most 5 % of a sequence, but at
-  least one frame).
+  If four or more sequences are left for training, the shortest of them is the validation split.
+  Otherwise validation is the last tenth of each, and the `gap` frames before it are left out, for
+  they look like their neighbors (at most 5 % of a sequence, but at least one frame).
 
   Args:
     ids: 'sequence/frame'; the order of the sorted ids is the order in time.
@@ -92,10 +111,10 @@ def sequence_split(ids: Iterable[str], test: Collection[str], gap: int = 60) -> 
   """
   members = collections.defaultdict(list)
   for id_ in sorted(ids):
-    members[splits.sequence_of(id_)].append(id_)
+    members[sequence_of(id_)].append(id_)
   others = sorted(members.keys() - set(test))
   if not members.keys() & set(test) or not others:
-    raise errors.UserError(
+    raise UserError(
       f'--split_by: sequences {", ".join(sorted(test))} are to be held out for testing, but '
       f'the data have {", ".join(sorted(members)) or "none"}; expected some of them and '
       'others for training. Complete the data, or use --split_by=paper.'
@@ -103,11 +122,11 @@ def sequence_split(ids: Iterable[str], test: Collection[str], gap: int = 60) -> 
   chosen = {id_: 'test' for name in members if name in test for id_ in members[name]}
   if len(others) >= _MIN_WHOLE:
     shortest = min(others, key=lambda name: (len(members[name]), name))
-    return chosen | {
-      id_: 'validation' if name == shortest else 'train' for name in others for id_ in members[name]
-    }
-  for name in others:
-    chosen |= _with_validation_block(name, members[name], gap)
+    for name in others:
+      chosen |= dict.fromkeys(members[name], 'validation' if name == shortest else 'train')
+  else:
+    for name in others:
+      chosen |= _with_validation_block(name, members[name], gap)
   return chosen
 
 
@@ -117,7 +136,7 @@ def _with_validation_block(name: str, ids: Sequence[str], gap: int) -> dict[str,
   gap = min(gap, max(1, round(len(ids) * _MAX_GAP_SHARE)))
   train = len(ids) - validation - gap
   if train < 1:
-    raise errors.UserError(
+    raise UserError(
       f'--split_by: sequence {name} has {len(ids)} frame(s); expected at least 3, to divide it '
       'into training and validation. Complete the data, or use --split_by=paper.'
     )
@@ -125,7 +144,7 @@ def _with_validation_block(name: str, ids: Sequence[str], gap: int) -> dict[str,
 
 
 def ranges(numbers: Iterable[int]) -> str:
-  """Numbers of frames for people, such as '3, 7-9'."""
+  """Formats numbers of frames for people, such as '3, 7-9'."""
   runs = []
   for number in sorted(numbers):
     if runs and number == runs[-1][1] + 1:

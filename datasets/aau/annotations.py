@@ -1,15 +1,15 @@
-"""Finds the masks of people that belong to a frame: by annotations.csv, else by name."""
+"""Finds the masks of people that belong to a frame: by annotations.csv, otherwise by name."""
 
 import csv
 from typing import NamedTuple
 
-from cyclegan_jax import errors
+from cyclegan_jax.errors import UserError
 from datasets.aau import files
 from datasets.archives import Reader, StoredFile
 
 _WHAT_TO_DO = (
-  'Restore the published file, or remove it: masks are then found by the names of '
-  'their files alone.'
+  'Restore the published file, or remove it: masks are then found by the names of their files '
+  'alone.'
 )
 # Modality -> the folder of its masks.
 _MASKS = {'rgb': files.RGB_MASKS, 'thermal': files.THERMAL_MASKS}
@@ -29,10 +29,10 @@ class Masks(NamedTuple):
 
 
 def find_masks(name: str, scene: files.Scene, reader: Reader) -> Masks:
-  """The masks of a scene's frames.
+  """Finds the masks of a scene's frames.
 
-  A frame's mask is the one that annotations.csv names for it, else the one called like the
-  frame. A frame is annotated if it has one for RGB and one for thermal.
+  A frame's mask is the one that annotations.csv names for it, otherwise the one with the name of
+  the frame. A frame is annotated if it has one for RGB and one for thermal.
 
   Args:
     name: the scene's, for notes.
@@ -47,28 +47,26 @@ def find_masks(name: str, scene: files.Scene, reader: Reader) -> Masks:
     named = _read(scene, scene.tables[files.ANNOTATIONS], reader)
   else:
     notes.append(
-      f'Scene {name}: no {files.ANNOTATIONS}; masks of people are found by the names of '
-      'their files alone.'
+      f'Scene {name}: no {files.ANNOTATIONS}; masks of people are found by the names of their '
+      'files alone.'
     )
   found = {}
   for modality, kind in _MASKS.items():
-    masks = scene.images[kind]
-    wanted = {frame: named[modality].get(frame, frame) for frame in scene.images[files.THERMAL]}
+    masks, frames = scene.images[kind], scene.images[files.THERMAL]
+    wanted = {frame: named[modality].get(frame, frame) for frame in frames}
     found[modality] = {frame: masks[mask] for frame, mask in wanted.items() if mask in masks}
-    lost = [
-      frame for frame, mask in named[modality].items() if frame not in wanted or mask not in masks
-    ]
-    if lost:
+    if lost := named[modality].keys() - found[modality].keys():
       notes.append(
-        f'Scene {name}: {len(lost)} {modality} frames of {files.ANNOTATIONS} are not '
-        f'there, or their masks are not in {kind}, such as {min(lost)}.'
+        f'Scene {name}: {len(lost)} {modality} frames of {files.ANNOTATIONS} are not there, or '
+        f'their masks are not in {kind}, such as {min(lost)}.'
       )
   both = found['rgb'].keys() & found['thermal'].keys()
   if half := len(found['rgb'].keys() ^ found['thermal'].keys()):
     notes.append(
       f'Scene {name}: {half} frame(s) with a mask for RGB or thermal only count as not annotated.'
     )
-  return Masks(*({frame: masks[frame] for frame in both} for masks in found.values()), tuple(notes))
+  rgb, thermal = ({frame: masks[frame] for frame in both} for masks in found.values())
+  return Masks(rgb, thermal, tuple(notes))
 
 
 def _read(scene: files.Scene, file: StoredFile, reader: Reader) -> dict[str, dict[str, str]]:
@@ -81,7 +79,7 @@ def _read(scene: files.Scene, file: StoredFile, reader: Reader) -> dict[str, dic
     table = csv.reader(lines, delimiter=';', strict=True)
     rows = [(table.line_num, row) for row in table]
   except (UnicodeDecodeError, csv.Error) as error:
-    raise errors.UserError(
+    raise UserError(
       f'{file.shown}: not a table of text separated by ";" ({error}). {_WHAT_TO_DO}'
     ) from error
   columns = _columns(file, rows[0][1] if rows else [])
@@ -91,18 +89,15 @@ def _read(scene: files.Scene, file: StoredFile, reader: Reader) -> dict[str, dic
       continue
     for modality, pair in columns.items():
       if len(row) <= max(pair):
-        raise errors.UserError(
-          f'{file.shown}, line {line}: {len(row)} cells, expected at least '
-          f'{max(pair) + 1} as in the first line. {_WHAT_TO_DO}'
+        raise UserError(
+          f'{file.shown}, line {line}: {len(row)} cells, expected at least {max(pair) + 1} as in '
+          f'the first line. {_WHAT_TO_DO}'
         )
-      frame, mask = (row[column].strip() for column in pair)
-      if not frame or not mask:
-        continue
-      frame, mask = scene.frame(frame), scene.frame(mask)
-      if (other := named[modality].setdefault(frame, mask)) != mask:
-        raise errors.UserError(
-          f'{file.shown}, line {line}: {modality} frame {frame} has mask '
-          f'{mask}, but {other} further up. {_WHAT_TO_DO}'
+      frame, mask = (scene.frame(row[column].strip()) for column in pair)
+      if frame and mask and (other := named[modality].setdefault(frame, mask)) != mask:
+        raise UserError(
+          f'{file.shown}, line {line}: {modality} frame {frame} has mask {mask}, but {other} '
+          f'further up. {_WHAT_TO_DO}'
         )
   return named
 
@@ -124,7 +119,7 @@ def _columns(file: StoredFile, header: list[str]) -> dict[str, tuple[int, int]]:
     if (modality, False) in places and (modality, True) in places
   }
   if 'thermal' not in found:
-    raise errors.UserError(
+    raise UserError(
       f'{file.shown}, line 1: columns {header}; expected "Thermal file" and "Thermal mask file" '
       f'or "Mask file", separated by ";". {_WHAT_TO_DO}'
     )

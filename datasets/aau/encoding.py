@@ -16,8 +16,8 @@ def encoded_pairs(
 ) -> Iterator[tuple[config_lib.Example, dict[str, bytes]]]:
   """Yields (example, feature -> image file) in order, encoding a few pairs ahead.
 
-  The features are rgb, ir, mask, rgb_people and ir_people; all images have the size of the
-  RGB frame.
+  The features are rgb, ir, mask, rgb_people and ir_people; all images have the size of the RGB
+  frame.
   """
   with Reader() as reader:
     yield from storing.made_ahead(examples, lambda example: _encoded(config, example, reader))
@@ -30,54 +30,37 @@ def _encoded(
   arrays = {
     kind: checks.load(kind, content, example.files[kind].shown) for kind, content in data.items()
   }
-  size = arrays[files.RGB].shape[:2]
-  thermal = [(arrays[files.THERMAL], False)]
-  if example.ir_mask:
-    thermal.append((arrays[files.THERMAL_MASKS], True))
-  (ir, mask), *people = _registered(config, example, thermal, arrays.get(files.DEPTH), size)
+  height, width = arrays[files.RGB].shape[:2]
+  found = registration.register(
+    arrays[files.THERMAL],
+    config.calibrations.get(example.sequence),
+    config.registration,
+    arrays.get(files.DEPTH),
+    labels=arrays.get(files.THERMAL_MASKS),
+    size=(height, width),
+    depth_mm=config.plane_depth,
+  )
+
+  def file(kind: str, wanted: np.ndarray) -> bytes:
+    """The published file if it holds just the wanted pixels, else a lossless PNG of them."""
+    name = example.files[kind].shown
+    if wanted is arrays[kind] and images.is_plain(data[kind], name, wanted.shape[-1]):
+      return data[kind]
+    return storing.encode_png(wanted)
+
+  def people(labels: np.ndarray | None) -> bytes:
+    return _constant(0, height, width) if labels is None else storing.encode_png(labels)
+
+  valid = np.where(found.mask, np.uint8(255), np.uint8(0))
   return {
-    'rgb': _file(data[files.RGB], arrays[files.RGB], arrays[files.RGB], example.rgb.shown),
-    'ir': _file(data[files.THERMAL], arrays[files.THERMAL], ir, example.ir.shown),
-    'mask': _constant(255, size)
-    if mask.all()
-    else storing.encode_png(np.where(mask, np.uint8(255), np.uint8(0))),
-    'rgb_people': (
-      storing.encode_png(arrays[files.RGB_MASKS]) if example.rgb_mask else _constant(0, size)
-    ),
-    'ir_people': storing.encode_png(people[0][0]) if people else _constant(0, size),
+    'rgb': file(files.RGB, arrays[files.RGB]),
+    'ir': file(files.THERMAL, found.image),
+    'mask': _constant(255, height, width) if valid.all() else storing.encode_png(valid),
+    'rgb_people': people(arrays.get(files.RGB_MASKS)),
+    'ir_people': people(found.labels),
   }
 
 
-def _registered(
-  config: config_lib.AauConfig,
-  example: config_lib.Example,
-  thermal: list[tuple[np.ndarray, bool]],
-  depth: np.ndarray | None,
-  size: tuple[int, int],
-) -> list[tuple[np.ndarray, np.ndarray]]:
-  """(image, mask) of each thermal image, given as (image, whether it holds labels)."""
-  if config.registration == 'none':
-    return [
-      registration.register(image, None, 'none', size=size, nearest=labels)
-      for image, labels in thermal
-    ]
-  calibration = config.calibrations[example.sequence]
-  # Frame and labels share the map, which takes most of the time.
-  points, known = registration.rgb_map(
-    calibration, config.registration, depth, size, config.plane_depth
-  )
-  return [
-    registration.sample(image, calibration, points, known, labels) for image, labels in thermal
-  ]
-
-
-def _file(data: bytes, decoded: np.ndarray, wanted: np.ndarray, name: str) -> bytes:
-  """The published file if it holds just the wanted pixels, else a lossless PNG of them."""
-  if wanted is decoded and images.is_plain(data, name, wanted.shape[-1]):
-    return data
-  return storing.encode_png(wanted)
-
-
 @functools.lru_cache(maxsize=16)
-def _constant(value: int, size: tuple[int, int]) -> bytes:
-  return storing.encode_png(np.full((*size, 1), value, np.uint8))
+def _constant(value: int, height: int, width: int) -> bytes:
+  return storing.encode_png(np.full((height, width, 1), value, np.uint8))

@@ -6,9 +6,9 @@ import pathlib
 import re
 from typing import NamedTuple
 
-from cyclegan_jax import errors
+from cyclegan_jax.errors import UserError
 from datasets import archives
-from datasets.archives import StoredFile
+from datasets.archives import Located, StoredFile
 
 SCENES = ('1', '2', '3')
 RGB, THERMAL, DEPTH = 'SyncRGB', 'SyncT', 'SyncD'
@@ -18,9 +18,8 @@ CALIBRATION, ANNOTATIONS = 'calibVars.yml', 'annotations.csv'
 _SCENE = re.compile(r'scene[ _-]?(\d+)', re.IGNORECASE)
 _KINDS = {kind.lower(): kind for kind in (RGB, THERMAL, DEPTH, RGB_MASKS, THERMAL_MASKS)}
 _TABLES = {name.lower(): name for name in (CALIBRATION, ANNOTATIONS)}
-_IMAGES = ('.bmp', '.jpeg', '.jpg', '.png')
 # What a scene has besides and the builder has no use for.
-_UNUSED = ('depthmasks',)
+_UNUSED = {'depthmasks'}
 
 
 class Scene(NamedTuple):
@@ -28,8 +27,8 @@ class Scene(NamedTuple):
 
   Attributes:
     home: its folder, for messages; in a zip, the zip and the folder in it.
-    images: kind, such as 'SyncRGB' -> frame -> file. A frame is named by the stem of its
-      files; numbers are padded to one width, so that they sort by time.
+    images: kind, such as 'SyncRGB' -> frame -> file. A frame is named by the stem of its files;
+      numbers are padded to one width, so that they sort by time.
     tables: 'calibVars.yml' and 'annotations.csv' -> file, those that there are.
     digits: what numbers are padded to.
   """
@@ -40,7 +39,7 @@ class Scene(NamedTuple):
   digits: int
 
   def frame(self, path: str) -> str:
-    """The frame that a file is of: by its name, whatever its folders and its extension."""
+    """Returns the frame that a file is of: by its name, whatever its folders and extension."""
     return _frame(pathlib.PurePosixPath(path.replace('\\', '/')).stem, self.digits)
 
 
@@ -59,36 +58,32 @@ class Found(NamedTuple):
 def scan(source: pathlib.Path) -> Found:
   """Finds folders called 'Scene 1' to 'Scene 3', at any depth and in zips.
 
-  'Scene1', 'scene_1' and 'Scene-1' are as good. Hidden files are passed over, symbolic
-  links are followed.
+  'Scene1', 'scene_1' and 'Scene-1' work as well. Hidden files are passed over, symbolic links are
+  followed.
 
   Raises:
-    UserError: the folder is missing, a zip is damaged, there is another scene, or it is not
-      clear which files are meant. A folder in which there is nothing of use gives no error
-      but no scenes.
+    UserError: the folder is missing, a zip is damaged, there is another scene, or it is not clear
+      which files are meant. A folder in which there is nothing of use gives no error but no
+      scenes.
   """
-  if not source.is_dir():
-    found = 'is not a folder' if source.exists() else 'does not exist'
-    raise errors.UserError(
-      f'--source_dir={source}: {found}; expected a folder with the published '
-      'archive or its content.'
-    )
-  copies = collections.defaultdict(list)  # (scene, zip or '', folder) -> [(folders in it, file)]
+  archives.check_folder(source, 'the published archive or its content')
+  copies = collections.defaultdict(lambda: collections.defaultdict(list))
   ignored = 0
-  for folders, file in archives.walk(source, (*_IMAGES, '.csv', '.yml')):
-    match = [i for i, folder in enumerate(folders) if _SCENE.fullmatch(folder)]
-    if match:
-      home, inner = os.path.join(source, *folders[: match[-1] + 1]), folders[match[-1] + 1 :]
-      number = _number(folders[match[-1]], file)
-      # A zip within a scene's folder is only a part of the scene.
-      archive = file.archive if home.startswith(os.path.splitext(file.archive)[0]) else ''
-      copies[number, archive, home].append((inner, file))
-    else:
+  for folders, file in archives.walk(source, (*archives.FRAMES, '.csv', '.yml')):
+    depth = max((i for i, name in enumerate(folders, 1) if _SCENE.fullmatch(name)), default=0)
+    if not depth:
       ignored += _is_image(file)
+      continue
+    home, unpacked = os.path.join(source, *folders[:depth]), os.path.splitext(file.archive)[0]
+    copy = '', home
+    # A zip within a scene's folder is only a part of the scene.
+    if file.archive and home.startswith(unpacked):
+      copy = file.archive, home.replace(unpacked, file.archive, 1)
+    copies[_number(folders[depth - 1], file)][copy].append(Located(folders[depth:], file))
   scenes, notes = {}, []
-  for scene in sorted({scene for scene, _, _ in copies}):
-    chosen, note = _choose(scene, [key for key in copies if key[0] == scene])
-    scenes[scene], other = _scene(_shown(*chosen[1:]), copies[chosen])
+  for scene, homes in sorted(copies.items()):
+    home, note = archives.choose_copy(f'Scene {scene}', homes)
+    scenes[scene], other = _scene(home[1], homes[home])
     notes += note
     ignored += other
   if ignored:
@@ -100,38 +95,16 @@ def scan(source: pathlib.Path) -> Found:
 
 def _number(folder: str, file: StoredFile) -> str:
   """The scene that a folder is called after."""
-  number = str(int(_SCENE.fullmatch(folder)[1]))
+  number = re.sub(r'\D', '', folder).lstrip('0')
   if number not in SCENES:
-    raise errors.UserError(
+    raise UserError(
       f'{file.shown}: unknown scene: its folder is called {folder!r}, but the data set has '
       'Scene 1 to Scene 3. Rename that folder, or move it away.'
     )
   return number
 
 
-def _shown(archive: str, folder: str) -> str:
-  """A scene's folder for people; in a zip, with the zip's own name."""
-  return folder.replace(os.path.splitext(archive)[0], archive, 1) if archive else folder
-
-
-def _choose(
-  scene: str, copies: list[tuple[str, str, str]]
-) -> tuple[tuple[str, str, str], list[str]]:
-  """The copy of a scene to read; a zip goes before what it was unpacked to."""
-  zipped = [copy for copy in copies if copy[1]]
-  if len(copies) == 1:
-    return copies[0], []
-  if len(zipped) != 1:
-    listed = ', '.join(_shown(*copy[1:]) for copy in copies)
-    raise errors.UserError(
-      f'Scene {scene} is there {len(copies)} times: {listed}; expected once. '
-      'Remove or rename all but one.'
-    )
-  others = ', '.join(_shown(*copy[1:]) for copy in copies if copy not in zipped)
-  return zipped[0], [f'Scene {scene} is read from {_shown(*zipped[0][1:])}; {others} is ignored.']
-
-
-def _scene(home: str, located: list[tuple[tuple[str, ...], StoredFile]]) -> tuple[Scene, int]:
+def _scene(home: str, located: list[Located]) -> tuple[Scene, int]:
   """A scene's files by kind, and how many images are of no known kind."""
   by_kind, tables, ignored = {kind: [] for kind in _KINDS.values()}, {}, 0
   for folders, file in located:
@@ -142,27 +115,15 @@ def _scene(home: str, located: list[tuple[tuple[str, ...], StoredFile]]) -> tupl
       by_kind[kind].append(file)
     elif table and not folders:
       tables[table] = file
-    elif not set(names) & set(_UNUSED):
+    elif not _UNUSED.intersection(names):
       ignored += _is_image(file)
-  digits = max(
-    (len(file.stem) for files in by_kind.values() for file in files if _is_number(file.stem)),
-    default=0,
-  )
-  images = {kind: _by_frame(kind, files, digits) for kind, files in by_kind.items()}
+  stems = [file.stem for files in by_kind.values() for file in files]
+  digits = max((len(stem) for stem in stems if _is_number(stem)), default=0)
+  images = {
+    kind: archives.by_frame(((_frame(file.stem, digits), file) for file in files), kind)
+    for kind, files in by_kind.items()
+  }
   return Scene(home, images, tables, digits), ignored
-
-
-def _by_frame(kind: str, files: list[StoredFile], digits: int) -> dict[str, StoredFile]:
-  by_frame = {}
-  for file in sorted(files, key=lambda file: file.name):
-    frame = _frame(file.stem, digits)
-    other = by_frame.setdefault(frame, file)
-    if other is not file:
-      raise errors.UserError(
-        f'{other.shown} and {file.shown} are both frame {frame} of {kind}; '
-        'expected one file for each frame. Remove one of them.'
-      )
-  return dict(sorted(by_frame.items()))
 
 
 def _frame(stem: str, digits: int) -> str:
@@ -174,4 +135,4 @@ def _is_number(stem: str) -> bool:
 
 
 def _is_image(file: StoredFile) -> bool:
-  return os.path.splitext(file.name)[1].lower() in _IMAGES
+  return file.extension in archives.FRAMES

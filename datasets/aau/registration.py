@@ -1,19 +1,20 @@
 """Brings AAU's thermal images into the view of the RGB camera.
 
-All maps run backwards: for each RGB pixel they say where in the thermal image it is seen.
-Points are (x, y) in pixels with pixel centers at integers. No map knows about occlusion:
-where the RGB camera sees past an edge that hides a surface from the thermal camera, the
-edge appears twice.
+All maps run backwards: for each RGB pixel they say where in the thermal image it is seen. Points
+are (x, y) in pixels with pixel centers at integers. No map knows about occlusion: where the RGB
+camera sees past an edge that hides a surface from the thermal camera, the edge appears twice.
 """
 
 import functools
+from typing import NamedTuple
 
 import numpy as np
 from PIL import Image
 
-from cyclegan_jax import errors
 from cyclegan_jax.data import images
-from datasets.aau import calibration as calibration_lib, points as points_lib
+from cyclegan_jax.errors import UserError
+from datasets.aau import points as points_lib
+from datasets.aau.calibration import Calibration
 
 MODES = ('none', 'plane', 'depth')
 
@@ -21,135 +22,97 @@ MODES = ('none', 'plane', 'depth')
 # planes are calibrated some 100 mm apart, and depth images have more noise than this.
 _BLOCK = 8
 _DEPTH_STEP = 0.01
+# Raw values from here on mean no depth, as the publishers' program has it; a Kinect sees no farther
+# than 10 m.
+_NO_DEPTH = 65_000
+_FARTHEST = 10_000  # mm
+# Pixels: a rounding error must not cost the outermost ones.
+_ROUNDING = 1e-2
+
+
+class Registered(NamedTuple):
+  """A thermal image as if the RGB camera had taken it; all arrays are [rgb height, rgb width, 1].
+
+  Attributes:
+    image: dtype of the thermal image, 0 outside of it.
+    mask: bool, false outside the thermal image and in mode 'depth' also where depth is missing:
+      there the image is filled in with the default depth, which is a guess, no registration.
+    labels: what was given as labels, by the nearest pixel, 0 outside the thermal image; else None.
+  """
+
+  image: np.ndarray
+  mask: np.ndarray
+  labels: np.ndarray | None
 
 
 def register(
   ir: np.ndarray,
-  calibration: calibration_lib.Calibration | None,
+  calibration: Calibration | None,
   mode: str,
   depth_image: np.ndarray | None = None,
+  *,
+  labels: np.ndarray | None = None,
   size: tuple[int, int] | None = None,
   depth_mm: float = 1500.0,
-  nearest: bool = False,
-) -> tuple[np.ndarray, np.ndarray]:
+) -> Registered:
   """Shows a thermal image as if the RGB camera had taken it.
 
   Args:
     ir: uint8 or uint16 [height, width, 1].
-    calibration: the scene's; not used by mode 'none'.
-    mode: 'none' resizes only, without OpenCV. 'plane' takes everything to lie on one
-      calibrated plane, the one whose center is nearest to `depth_mm`. 'depth' takes each
-      pixel's depth from `depth_image` and blends the planes around that point.
-    depth_image: raw values, 0 where missing, uint16 [height, width] or [height, width, 1];
-      used by mode 'depth' only.
-    size: (height, width) of the RGB image; the calibration's if not given. Of another size,
-      the RGB image is taken for the calibrated one resized.
+    calibration: the scene's; mode 'none' with a size needs none.
+    mode: 'none' resizes only, without OpenCV. 'plane' takes everything to lie on one calibrated
+      plane, the one whose center is nearest to `depth_mm`. 'depth' takes each pixel's depth from
+      `depth_image` and blends the planes around that point.
+    depth_image: raw values, 0 where missing, uint16 [height, width] or [height, width, 1]; used by
+      mode 'depth' only.
+    labels: of the thermal image's pixels, same shape, uint8 or uint16.
+    size: (height, width) of the RGB image; the calibration's if not given. Of another size, the RGB
+      image is taken for the calibrated one resized.
     depth_mm: distance from the RGB camera along its axis, mm.
-    nearest: take the nearest pixel's value, for labels, instead of interpolating.
-
-  Returns:
-    (the image, dtype of `ir`, [rgb height, rgb width, 1], 0 outside the thermal image;
-     the valid mask, bool, same shape). The mask is false outside the thermal image and in
-    mode 'depth' also where depth is missing: there the image is filled in with the default
-    depth, which is a guess, no registration.
 
   Raises:
-    UserError: the images have not the size that the calibration holds for, the depth image
-      is not of 16 bits, or OpenCV is missing.
+    UserError: an image has not the size that the calibration holds for, the depth image is not of
+      16 bits, or OpenCV is missing.
   """
   if mode not in MODES:
     raise ValueError(f'mode {mode!r}, expected one of {MODES}')
+  for image in (ir, ir if labels is None else labels):
+    if image.ndim != 3 or image.shape[2] != 1 or image.dtype not in (np.uint8, np.uint16):
+      raise ValueError(
+        f'image is {image.dtype} {image.shape}, expected uint8 or uint16 [height, width, 1]'
+      )
+  if calibration is None:
+    if mode != 'none' or size is None:
+      raise ValueError(f'mode {mode!r} with size {size} needs a calibration')
+    return _resized(ir, labels, size)
   size = size or (calibration.height, calibration.width)
   if mode == 'none':
-    return _resize(ir, size, nearest)
-  return sample(ir, calibration, *rgb_map(calibration, mode, depth_image, size, depth_mm), nearest)
-
-
-def rgb_map(
-  calibration: calibration_lib.Calibration,
-  mode: str,
-  depth_image: np.ndarray | None,
-  size: tuple[int, int],
-  depth_mm: float,
-) -> tuple[np.ndarray, np.ndarray]:
-  """Where RGB pixels are seen in the thermal image, for `sample`; see `register`.
-
-  Returns:
-    (thermal coordinates, float32 [height, width, 2], NaN where there are none; whether they
-    are known, bool [height, width]); not to be written to.
-  """
+    return _resized(ir, labels, size)
+  _check_size('thermal image', ir, calibration)
   if mode == 'plane':
-    points = plane_map(calibration, nearest_plane(calibration, depth_mm), *size)
-    return points, np.ones(size, bool)
-  if depth_image is None:
-    raise ValueError("mode 'depth' needs depth_image")
-  _check_size('depth image', depth_image, calibration)
-  if depth_image.dtype != np.uint16 or depth_image.size != calibration.height * calibration.width:
-    raise errors.UserError(
-      f'depth image: {depth_image.dtype} {depth_image.shape}; expected one '
-      'channel of 16 bits: a depth image as the data set has it in SyncD.'
-    )
-  return depth_map(calibration, depth_image.reshape(depth_image.shape[:2]), *size)
-
-
-@functools.lru_cache(maxsize=4)
-def plane_map(
-  calibration: calibration_lib.Calibration, plane: int, height: int, width: int
-) -> np.ndarray:
-  """Where RGB pixels are seen in the thermal image if all lie on one plane.
-
-  Returns:
-    thermal coordinates, float32 [height, width, 2], NaN where there are none; cached: not
-    to be written to.
-  """
-  points = _rgb_points(calibration, height, width)
-  return _to_thermal(calibration, points, calibration.homographies[plane].astype(np.float32))
-
-
-def depth_map(
-  calibration: calibration_lib.Calibration, depth_image: np.ndarray, height: int, width: int
-) -> tuple[np.ndarray, np.ndarray]:
-  """Where RGB pixels are seen in the thermal image, by their depth.
-
-  Args:
-    calibration: the scene's.
-    depth_image: uint16 [depth height, depth width], raw values, 0 where missing.
-    height, width: of the RGB image.
-
-  Returns:
-    (thermal coordinates, float32 [height, width, 2], NaN where there are none; whether the
-    depth is known, bool [height, width])
-  """
-  points = _rgb_points(calibration, height, width)
-  depth, known = look_up_depth(_depth_index(calibration, height, width), depth_image, calibration)
-  used = ~calibration.discarded
-  chosen, shared = _alike(depth, np.isfinite(points).all(-1))
-  seen = points_lib.back_project(
-    points.reshape(-1, 2)[chosen], depth.ravel()[chosen], calibration.rgb_matrix
+    points, known = _plane_map(calibration, nearest_plane(calibration, depth_mm), size), True
+  else:
+    points, known = _depth_map(calibration, depth_image, size)
+  inside = points_lib.is_inside(points, calibration.height, calibration.width, _ROUNDING)
+  return Registered(
+    _sample(ir, points, inside, nearest=False),
+    (inside & known)[..., None],
+    None if labels is None else _sample(labels, points, inside, nearest=True),
   )
-  homographies = points_lib.blend_homographies(
-    seen, calibration.centers_rgb[used], calibration.homographies[used]
-  )
-  return _to_thermal(calibration, points, homographies[shared]), known
 
 
-def _alike(depth, finite):
-  """Pixels of a small block at about the same depth share a blend, which takes most of the time.
-
-  Returns:
-    (one pixel of each group, flat indices [groups]; the group of each pixel, int [height,
-    width])
-  """
-  rows, columns = np.indices(depth.shape, sparse=True)
-  blocks = rows // _BLOCK * depth.shape[1] + columns // _BLOCK
-  levels = np.rint(np.log(depth) / _DEPTH_STEP).astype(np.int64)
-  groups = np.where(finite, blocks * (levels.max() + 1) + levels, -1)
-  _, chosen, shared = np.unique(groups, return_index=True, return_inverse=True)
-  return chosen, shared.reshape(depth.shape)
+def _resized(ir: np.ndarray, labels: np.ndarray | None, size: tuple[int, int]) -> Registered:
+  height, width = size
+  shrinks = height < ir.shape[0] and width < ir.shape[1]
+  image = images.resize(ir, size, 'area' if shrinks else 'bicubic')
+  if labels is not None:
+    nearest = Image.fromarray(labels[..., 0]).resize((width, height), Image.Resampling.NEAREST)
+    labels = np.asarray(nearest, labels.dtype)[..., None]
+  return Registered(image, np.ones(image.shape, bool), labels)
 
 
-def nearest_plane(calibration: calibration_lib.Calibration, depth_mm: float) -> int:
-  """Index of the plane, not discarded, whose center's depth is nearest to the given one.
+def nearest_plane(calibration: Calibration, depth_mm: float) -> int:
+  """Returns the index of the plane, not discarded, whose center's depth is nearest to a depth.
 
   Of several that are equally near, the one nearest to the camera's axis.
   """
@@ -158,130 +121,141 @@ def nearest_plane(calibration: calibration_lib.Calibration, depth_mm: float) -> 
   return int(np.lexsort((np.hypot(x, y), distance))[0])
 
 
-def look_up_depth(
-  index: np.ndarray, depth_image: np.ndarray, calibration: calibration_lib.Calibration
+@functools.lru_cache(maxsize=4)
+def _plane_map(calibration: Calibration, plane: int, size: tuple[int, int]) -> np.ndarray:
+  """Thermal coordinates of RGB pixels, float32 [height, width, 2], if all lie on one plane.
+
+  NaN where there are none. Cached: not to be written to.
+  """
+  points = _rgb_points(calibration, size)
+  return _to_thermal(calibration, points, calibration.homographies[plane].astype(np.float32))
+
+
+def _depth_map(
+  calibration: Calibration, depth_image: np.ndarray | None, size: tuple[int, int]
 ) -> tuple[np.ndarray, np.ndarray]:
-  """Depth of points in mm: scale * value + offset.
+  """Thermal coordinates as in `_plane_map`, but by depth; and whether depth is known."""
+  if depth_image is None:
+    raise ValueError("mode 'depth' needs depth_image")
+  _check_size('depth image', depth_image, calibration)
+  if depth_image.dtype != np.uint16 or depth_image.size != calibration.height * calibration.width:
+    raise UserError(
+      f'depth image: {depth_image.dtype} {depth_image.shape}; expected one '
+      'channel of 16 bits: a depth image as the data set has it in SyncD.'
+    )
+  points = _rgb_points(calibration, size)
+  depth, known = _look_up_depth(_depth_index(calibration, size), depth_image.ravel(), calibration)
+  chosen, shared = _alike(depth, np.isfinite(points[..., 0]))
+  seen = points_lib.back_project(
+    points.reshape(-1, 2)[chosen], depth.ravel()[chosen], calibration.rgb_matrix
+  )
+  used = ~calibration.discarded
+  homographies = points_lib.blend_homographies(
+    seen, calibration.centers_rgb[used], calibration.homographies[used]
+  )
+  return _to_thermal(calibration, points, homographies[shared]), known
+
+
+def _alike(depth: np.ndarray, finite: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+  """Groups pixels of a small block at about the same depth, which share a blend.
+
+  Blending takes most of the time.
+
+  Returns:
+    (one pixel of each group, flat indices [groups]; the group of each pixel, int [height, width])
+  """
+  height, width = depth.shape
+  blocks = np.arange(height)[:, None] // _BLOCK * width + np.arange(width) // _BLOCK
+  levels = np.rint(np.log(depth) / _DEPTH_STEP).astype(np.int64)
+  groups = np.where(finite, blocks * (levels.max() + 1) + levels, -1)
+  _, chosen, shared = np.unique(groups, return_index=True, return_inverse=True)
+  return chosen, shared.reshape(depth.shape)
+
+
+def _look_up_depth(
+  index: np.ndarray, raw: np.ndarray, calibration: Calibration
+) -> tuple[np.ndarray, np.ndarray]:
+  """Depth of points in mm, float32: the default where it is not known; and whether it is known.
+
+  The publishers' program takes raw values for tenths of a millimeter, their readme for millimeters;
+  the range of the values tells.
 
   Args:
     index: of each point in the flat depth image, int [...]; -1 outside it.
-    depth_image: uint16 [height, width], raw values, 0 where missing.
+    raw: the flat depth image, uint16, 0 where missing.
     calibration: gives the coefficients and the default.
-
-  Returns:
-    (float32 [...], the default where it is missing or not positive; bool [...], whether it
-    is known)
   """
-  raw = depth_image.ravel()[index]
-  depth = (calibration.depth_scale * raw + calibration.depth_offset).astype(np.float32)
-  known = (index >= 0) & (raw > 0) & (depth > 0)
+  is_tenths = raw.max(where=raw < _NO_DEPTH, initial=0) > _FARTHEST
+  scale = calibration.depth_scale * (0.1 if is_tenths else 1.0)
+  values = raw[index]
+  depth = (scale * values + calibration.depth_offset).astype(np.float32)
+  known = (index >= 0) & (values > 0) & (values < _NO_DEPTH) & (depth > 0)
   return np.where(known, depth, np.float32(calibration.default_depth)), known
 
 
-@functools.lru_cache(maxsize=4)
-def _rgb_points(calibration, height, width):
-  """The pixels of an RGB image as undistorted points, float32 [height, width, 2]."""
-  x = (np.arange(width) + 0.5) * (calibration.width / width) - 0.5
-  y = (np.arange(height) + 0.5) * (calibration.height / height) - 0.5
-  points = np.stack(np.meshgrid(x, y), -1)
-  if calibration.undistort:
-    points = points_lib.undistort_points(points, calibration.rgb_matrix, calibration.rgb_distortion)
-  return points.astype(np.float32)
-
-
-@functools.lru_cache(maxsize=4)
-def _depth_index(calibration, height, width):
-  """Each RGB pixel's index in the flat depth image, int [height, width]; -1 outside."""
-  points = points_lib.rgb_to_depth(
-    _rgb_points(calibration, height, width), calibration.rgb_to_depth
+def _grid(calibration: Calibration, size: tuple[int, int]) -> np.ndarray:
+  """The pixels of an RGB image of any size as points of the calibrated one, [height, width, 2]."""
+  y, x = (
+    (np.arange(side) + 0.5) * (calibrated / side) - 0.5
+    for side, calibrated in zip(size, (calibration.height, calibration.width))
   )
-  inside = points_lib.is_inside(points, calibration.height, calibration.width, 0.49)
-  x, y = np.rint(np.where(inside[..., None], points, 0)).astype(np.intp).transpose(2, 0, 1)
-  return np.where(inside, y * calibration.width + x, -1)
+  return np.stack(np.meshgrid(x, y), -1)
 
 
-def _to_thermal(calibration, points, homographies):
+@functools.lru_cache(maxsize=4)
+def _rgb_points(calibration: Calibration, size: tuple[int, int]) -> np.ndarray:
+  """The pixels of an RGB image as undistorted points, float32 [height, width, 2]."""
+  return points_lib.undistort_points(
+    _grid(calibration, size), calibration.rgb_matrix, calibration.rgb_distortion
+  ).astype(np.float32)
+
+
+@functools.lru_cache(maxsize=4)
+def _depth_index(calibration: Calibration, size: tuple[int, int]) -> np.ndarray:
+  """Each RGB pixel's index in the flat depth image, int [height, width]; -1 outside."""
+  x, y = np.moveaxis(np.rint(_grid(calibration, size)).astype(np.intp), -1, 0)
+  points = np.rint(calibration.rgb_to_depth[y, x])
+  inside = points_lib.is_inside(points, calibration.height, calibration.width, 0)
+  index = points[..., 1] * calibration.width + points[..., 0]
+  return np.where(inside, index, -1).astype(np.intp)
+
+
+def _to_thermal(
+  calibration: Calibration, points: np.ndarray, homographies: np.ndarray
+) -> np.ndarray:
   """Maps undistorted RGB points [..., 2] by homographies [..., 3, 3], then distorts."""
   h = homographies
   x, y = points[..., 0], points[..., 1]
   x, y, scale = (h[..., i, 0] * x + h[..., i, 1] * y + h[..., i, 2] for i in range(3))
   # Behind the thermal camera there is no image.
   scale = np.where(scale > 0, scale, np.nan)
-  points = np.stack((x / scale, y / scale), -1)
-  if calibration.undistort:
-    points = points_lib.distort_points(
-      points, calibration.thermal_matrix, calibration.thermal_distortion
-    )
-  return points
+  return points_lib.distort_points(
+    np.stack((x / scale, y / scale), -1), calibration.thermal_matrix, calibration.thermal_distortion
+  )
 
 
-def sample(
-  image: np.ndarray,
-  calibration: calibration_lib.Calibration,
-  points: np.ndarray,
-  known: np.ndarray,
-  nearest: bool,
-) -> tuple[np.ndarray, np.ndarray]:
-  """The second half of `register`: a thermal image or its labels at mapped points.
-
-  Args:
-    image: uint8 or uint16 [height, width, 1].
-    calibration: the scene's.
-    points, known: from `rgb_map`.
-    nearest: see `register`.
-
-  Returns:
-    (image, mask), see `register`.
-  """
-  cv2 = _opencv()
-  _check_image(image)
-  _check_size('thermal image', image, calibration)
+def _sample(image: np.ndarray, points: np.ndarray, inside: np.ndarray, nearest: bool) -> np.ndarray:
+  """Takes an image [height, width, 1] at points, 0 where they are not inside."""
+  cv2 = points_lib.opencv()
   height, width = image.shape[:2]
-  # A rounding error must not cost the outermost pixels.
-  inside = points_lib.is_inside(points, height, width, 1e-2)
   points = np.where(inside[..., None], np.clip(points, 0, (width - 1, height - 1)), -2)
+  method = cv2.INTER_NEAREST if nearest else cv2.INTER_LINEAR
   found = cv2.remap(
     np.ascontiguousarray(image),
     points.astype(np.float32),
     None,
-    cv2.INTER_NEAREST if nearest else cv2.INTER_LINEAR,
+    method,
     borderMode=cv2.BORDER_CONSTANT,
     borderValue=0,
   )
-  return found.reshape(*inside.shape, 1), (inside & known)[..., None]
+  return found.reshape(*inside.shape, 1)
 
 
-def _resize(image, size, nearest):
-  _check_image(image)
-  shrinks = size[0] < image.shape[0] and size[1] < image.shape[1]
-  if nearest:
-    resized = Image.fromarray(image[..., 0]).resize(size[::-1], Image.Resampling.NEAREST)
-    image = np.asarray(resized, image.dtype)[..., None]
-  else:
-    image = images.resize(image, size, 'area' if shrinks else 'bicubic')
-  return image, np.ones(image.shape, bool)
-
-
-def _check_image(image):
-  if image.ndim != 3 or image.shape[2] != 1 or image.dtype not in (np.uint8, np.uint16):
-    raise ValueError(
-      f'image is {image.dtype} {image.shape}, expected uint8 or uint16 [height, width, 1]'
-    )
-
-
-def _check_size(name, image, calibration):
+def _check_size(name: str, image: np.ndarray, calibration: Calibration) -> None:
   expected = (calibration.height, calibration.width)
   if image.shape[:2] != expected:
-    raise errors.UserError(
+    raise UserError(
       f'{name}: {image.shape[1]}x{image.shape[0]} pixels, but the calibration holds for '
       f'{expected[1]}x{expected[0]} (WIDTH, HEIGHT in calibVars.yml); use the original images '
-      "or registration mode 'none'."
+      'or --registration=none.'
     )
-
-
-def _opencv():
-  try:
-    import cv2  # pylint: disable=g-import-not-at-top
-  except ImportError as error:
-    raise errors.UserError('Registration needs OpenCV: pip install -e ".[aau]"') from error
-  return cv2

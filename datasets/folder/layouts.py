@@ -1,47 +1,47 @@
-"""Finds the RGB and the IR images in a user's folder by looking at its names.
+"""Finds the RGB and the IR images in a user's folder by their names.
 
-A layout is a rule that says of a file's path relative to the source folder which domain
-it belongs to and what its id is: the path without the domain folder, the extension and
-suffixes such as `_RGB`. Files of the two domains with the same id are a pair.
+A layout is a rule that maps a file's path relative to the source folder to its domain and its id:
+the path without the domain folder, the extension and suffixes such as `_RGB`. Files of the two
+domains with the same id are a pair.
 """
 
 import collections
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 import dataclasses
 import os
 import pathlib
 import re
-import stat
 import unicodedata
 
-from cyclegan_jax import errors
 from cyclegan_jax.data import images
-
-DOMAINS = ('rgb', 'ir')
+from cyclegan_jax.errors import UserError
+from datasets import archives
 
 # Folder names, lower case, that go together and where they come from.
 _RGB_FOLDERS = ('rgb', 'visible', 'vi', 'vis', 'color', 'colour', 'crop_lr_visible')
 _IR_FOLDERS = ('ir', 'infrared', 'thermal', 'lwir', 'tir', 't', 'cropinfrared')
 _KNOWN_PAIRS = {
-  ('visible', 'infrared'): 'as in LLVIP',
-  ('vi', 'ir'): 'as in MSRS',
-  ('vis', 'ir'): 'as in M3FD',
-  ('visible', 'lwir'): 'as in KAIST',
-  ('crop_lr_visible', 'cropinfrared'): 'as in RoadScene',
+  ('visible', 'infrared'): ' (as in LLVIP)',
+  ('vi', 'ir'): ' (as in MSRS)',
+  ('vis', 'ir'): ' (as in M3FD)',
+  ('visible', 'lwir'): ' (as in KAIST)',
+  ('crop_lr_visible', 'cropinfrared'): ' (as in RoadScene)',
 }
-_RGB_SUFFIXES = ('_rgb', '_visible', '_vis', '_color')
-_IR_SUFFIXES = ('_previewdata', '_thermal', '_infrared', '_lwir', '_ir')
+_SUFFIXES = {
+  'rgb': re.compile(r'(?ais)(?<=.)_(rgb|visible|vis|color)\Z'),
+  'ir': re.compile(r'(?ais)(?<=.)_(previewdata|thermal|infrared|lwir|ir)\Z'),
+}
 _AB_FOLDER = re.compile(r'(train|test|val|validation)([ab])', re.IGNORECASE)
 _MAX_LISTED = 12
 
 _USE_FLAGS = (
-  'Name the two folders with --rgb_dir and --ir_dir, relative to the source '
-  'folder. (Images that hold RGB and IR side by side are not supported: cut '
-  'them into two folders first.)'
+  'Name the two folders with --rgb_dir and --ir_dir, relative to the source folder. (Images that '
+  'hold RGB and IR side by side are not supported: cut them into two folders first.)'
 )
 
+_Parts = tuple[str, ...]
 # Path below the source folder -> (domain, parts of the id before suffixes are stripped).
-_Rule = Callable[[tuple[str, ...]], tuple[str, tuple[str, ...]] | None]
+_Rule = Callable[[_Parts], tuple[str, _Parts] | None]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,59 +76,26 @@ class Layout:
 
 
 def scan(source: pathlib.Path) -> list[ImageFile]:
-  """Lists all image files below a folder, sorted by path.
-
-  Hidden files and folders are left out, symbolic links are followed, loops are not.
+  """Lists all image files below a folder, sorted by path; see `archives.files_below`.
 
   Raises:
     UserError: `source` is missing, not a folder, unreadable or has no images.
   """
-  if not source.is_dir():
-    found = 'is not a folder' if source.exists() else 'does not exist'
-    raise errors.UserError(
-      f'--source_dir={source}: {found}; expected a folder with RGB and IR images.'
-    )
-  extensions = collections.Counter()
-  files = []
-  for path, parts, info in _walk(source, (), frozenset()):
+  archives.check_folder(source, 'RGB and IR images')
+  extensions, files = collections.Counter(), []
+  for path, parts, info in archives.files_below(source):
     extension = os.path.splitext(parts[-1])[1].lower()
     extensions[extension] += 1
     if extension in images.EXTENSIONS:
-      files.append(
-        ImageFile(path, parts, info.st_size if info else -1, info.st_mtime_ns if info else -1)
-      )
+      size, time = (info.st_size, info.st_mtime_ns) if info else (-1, -1)
+      files.append(ImageFile(path, parts, size, time))
   if not files:
     found = ', '.join(f'{n} x {e or "no extension"}' for e, n in extensions.most_common(5))
-    raise errors.UserError(
+    raise UserError(
       f'--source_dir={source}: no images found; expected files ending in '
       f'{", ".join(images.EXTENSIONS)}, found {found or "no files at all"}.'
     )
   return sorted(files, key=lambda file: file.parts)
-
-
-def _walk(
-  folder: str | os.PathLike, parts: tuple[str, ...], ancestors: frozenset
-) -> Iterator[tuple[str, tuple[str, ...], os.stat_result | None]]:
-  """Yields (path, relative parts, stat or None for a broken link) of all files."""
-  try:
-    info = os.stat(folder)
-    entries = list(os.scandir(folder))
-  except OSError as error:
-    raise errors.UserError(f'{folder}: cannot be read: {error.strerror}.') from error
-  if (info.st_dev, info.st_ino) in ancestors:
-    return  # A symbolic link to a folder above.
-  ancestors |= {(info.st_dev, info.st_ino)}
-  for entry in entries:
-    if entry.name.startswith('.') or entry.name == '__MACOSX':
-      continue
-    try:
-      info = entry.stat()
-    except OSError:
-      info = None
-    if info and stat.S_ISDIR(info.st_mode):
-      yield from _walk(entry.path, (*parts, entry.name), ancestors)
-    else:
-      yield entry.path, (*parts, entry.name), info
 
 
 def find_layout(
@@ -139,117 +106,94 @@ def find_layout(
   Args:
     source: the source folder, for messages.
     files: what `scan` found in it.
-    rgb_dir: folder of the RGB images, relative to the source folder, or a folder name
-      (or several, joined by '/') that occurs at any depth; '' to look for known names.
+    rgb_dir: folder of the RGB images, relative to the source folder, or a folder name (or several,
+      joined by '/') that occurs at any depth; '' to look for known names.
     ir_dir: the same for the IR images; both or none.
 
   Raises:
     UserError: no layout or more than one fits, or two files of a domain share an id.
   """
-  if bool(rgb_dir) != bool(ir_dir):
-    missing = '--ir_dir' if rgb_dir else '--rgb_dir'
-    raise errors.UserError(f'{missing} is missing: --rgb_dir and --ir_dir go together.')
-  if rgb_dir:
-    rules = {
-      f"RGB in '{rgb_dir}', IR in '{ir_dir}', as given": _explicit_rule(
-        source, files, rgb_dir, ir_dir
-      )
-    }
+  if rgb_dir or ir_dir:
+    rules = _explicit_rule(source, files, rgb_dir, ir_dir)
   else:
     rules = _candidate_rules(files)
-  sorted_files = {text: _sort_by_domain(files, rule) for text, rule in rules.items()}
-  fitting = {text: both for text, both in sorted_files.items() if both['rgb'] and both['ir']}
-  if len(fitting) == 1:
-    description, both = fitting.popitem()
-    rgb, ir = both['rgb'], both['ir']
-    return Layout(
-      description, _by_id('rgb', rgb), _by_id('ir', ir), len(files) - len(rgb) - len(ir)
-    )
-  if fitting:
-    raise errors.UserError(
-      f'{source}: more than one layout fits: {"; ".join(fitting)}. {_listing(files)} {_USE_FLAGS}'
-    )
-  raise errors.UserError(
-    f'{source}: no known layout of RGB and IR images was recognized. {_listing(files)} {_USE_FLAGS}'
-  )
+  fitting: dict[str, dict[str, list[tuple[_Parts, ImageFile]]]] = {}
+  for description, rule in rules.items():
+    found = {'rgb': [], 'ir': []}
+    for file in files:
+      if place := rule(file.parts):
+        found[place[0]].append((place[1], file))
+    if all(found.values()):
+      fitting[description] = found
+  if len(fitting) != 1:
+    problem = 'no known layout of RGB and IR images was recognized'
+    if fitting:
+      problem = f'more than one layout fits: {"; ".join(fitting)}'
+    raise UserError(f'{source}: {problem}. {_listing(files)} {_USE_FLAGS}')
+  description, found = fitting.popitem()
+  rgb, ir = (_by_id(domain, found[domain]) for domain in ('rgb', 'ir'))
+  return Layout(description, rgb, ir, len(files) - len(rgb) - len(ir))
 
 
-def _sort_by_domain(files: Iterable[ImageFile], rule: _Rule) -> dict[str, list]:
-  """Domain -> [(parts of the id, file), ...]."""
-  both = {domain: [] for domain in DOMAINS}
-  for file in files:
-    if found := rule(file.parts):
-      both[found[0]].append((found[1], file))
-  return both
-
-
-def _by_id(domain: str, found: list[tuple[tuple[str, ...], ImageFile]]) -> dict[str, ImageFile]:
+def _by_id(domain: str, found: Iterable[tuple[_Parts, ImageFile]]) -> dict[str, ImageFile]:
   """Id -> file; refuses two files with the same id and names that are not Unicode."""
   by_id = {}
   for parts, file in found:
-    id_ = identifier(parts, domain)
+    id_ = _identifier(parts, domain)
     if id_ in by_id:
-      raise errors.UserError(
-        f'two {domain.upper()} images have the same name {id_!r}: '
-        f'{by_id[id_].path} and {file.path}; remove or rename one.'
+      raise UserError(
+        f'two {domain.upper()} images have the same name {id_!r}: {by_id[id_].path} and '
+        f'{file.path}; remove or rename one.'
       )
     try:
       id_.encode()
     except UnicodeEncodeError as error:
-      raise errors.UserError(f'{file.path!r}: the name is not valid UTF-8; rename it.') from error
+      raise UserError(f'{file.path!r}: the name is not valid UTF-8; rename it.') from error
     by_id[id_] = file
   return by_id
 
 
-def identifier(parts: tuple[str, ...], domain: str) -> str:
+def _identifier(parts: _Parts, domain: str) -> str:
   """'/'-separated id of a relative path: no extension, no domain suffix."""
   stem, extension = os.path.splitext(parts[-1])
   stem = stem if extension.lower() in images.EXTENSIONS else parts[-1]
-  suffix = _suffix(stem, domain)
   # Systems disagree about whether an accent is a character of its own.
-  return unicodedata.normalize('NFC', '/'.join((*parts[:-1], stem[: len(stem) - len(suffix)])))
-
-
-def _suffix(stem: str, domain: str) -> str:
-  suffixes = _RGB_SUFFIXES if domain == 'rgb' else _IR_SUFFIXES
-  matching = [s for s in suffixes if stem.lower().endswith(s) and len(stem) > len(s)]
-  return matching[0] if matching else ''
+  return unicodedata.normalize('NFC', '/'.join((*parts[:-1], _SUFFIXES[domain].sub('', stem))))
 
 
 def _candidate_rules(files: list[ImageFile]) -> dict[str, _Rule]:
   """Description -> rule, for every combination of known names that occurs."""
   names = {part.lower() for file in files for part in file.parts[:-1]}
-  rules = {}
-  for rgb in sorted(names.intersection(_RGB_FOLDERS)):
-    for ir in sorted(names.intersection(_IR_FOLDERS)):
-      known = _KNOWN_PAIRS.get((rgb, ir))
-      text = f"RGB in folders '{rgb}', IR in folders '{ir}'" + (f' ({known})' if known else '')
-      rules[text] = _folder_rule(rgb, ir)
+  rules: dict[str, _Rule] = {
+    f"RGB in folders '{rgb}', IR in folders '{ir}'{_KNOWN_PAIRS.get((rgb, ir), '')}": _folder_rule(
+      rgb, ir
+    )
+    for rgb in sorted(names.intersection(_RGB_FOLDERS))
+    for ir in sorted(names.intersection(_IR_FOLDERS))
+  }
   if any(_AB_FOLDER.fullmatch(name) for name in names):
     rules['A (trainA, testA) taken for RGB, B (trainB, testB) for IR'] = _ab_rule
-  if not rules:
-    rules[
-      "RGB in '*_RGB' files, IR in '*_PreviewData' (or '*_IR', '*_thermal') files of the "
-      'same folder (as in FLIR)'
-    ] = _suffix_rule
-  return rules
+  return rules or {
+    "RGB in '*_RGB' files, IR in '*_PreviewData' (or '*_IR', '*_thermal') files of the same folder "
+    '(as in FLIR)': _suffix_rule
+  }
 
 
 def _folder_rule(rgb: str, ir: str) -> _Rule:
-  """The domain is given by a folder's name, upper or lower case, at any depth."""
+  """A folder's name tells the domain, in upper or lower case, at any depth."""
 
-  def rule(parts):
-    folders = [part.lower() for part in parts[:-1]]
-    found = [i for i, name in enumerate(folders) if name in (rgb, ir)]
+  def rule(parts: _Parts) -> tuple[str, _Parts] | None:
+    found = [i for i, part in enumerate(parts[:-1]) if part.lower() in (rgb, ir)]
     if len(found) != 1:  # Neither, or both: the name is not that of a domain here.
       return None
     index = found[0]
-    return 'rgb' if folders[index] == rgb else 'ir', parts[:index] + parts[index + 1 :]
+    domain = 'rgb' if parts[index].lower() == rgb else 'ir'
+    return domain, parts[:index] + parts[index + 1 :]
 
   return rule
 
 
-def _ab_rule(parts: tuple[str, ...]) -> tuple[str, tuple[str, ...]] | None:
+def _ab_rule(parts: _Parts) -> tuple[str, _Parts] | None:
   """trainA/x.png is RGB image train/x, trainB/x.png is IR image train/x."""
   for index, part in enumerate(parts[:-1]):
     if match := _AB_FOLDER.fullmatch(part):
@@ -258,35 +202,35 @@ def _ab_rule(parts: tuple[str, ...]) -> tuple[str, tuple[str, ...]] | None:
   return None
 
 
-def _suffix_rule(parts: tuple[str, ...]) -> tuple[str, tuple[str, ...]] | None:
+def _suffix_rule(parts: _Parts) -> tuple[str, _Parts] | None:
   stem = os.path.splitext(parts[-1])[0]
-  for domain in DOMAINS:
-    if _suffix(stem, domain):
-      return domain, parts
-  return None
+  return next(((domain, parts) for domain, s in _SUFFIXES.items() if s.search(stem)), None)
 
 
 def _explicit_rule(
   source: pathlib.Path, files: list[ImageFile], rgb_dir: str, ir_dir: str
-) -> _Rule:
+) -> dict[str, _Rule]:
   """The folders that the user named, directly below the source folder or at any depth."""
   folders = {}
-  for flag, name in (('rgb', rgb_dir), ('ir', ir_dir)):
+  for domain, name in (('rgb', rgb_dir), ('ir', ir_dir)):
+    if not name:
+      raise UserError(f'--{domain}_dir is missing: --rgb_dir and --ir_dir go together.')
     path = pathlib.PurePosixPath(name)
     if path.is_absolute() or '..' in path.parts or not path.parts:
-      raise errors.UserError(
-        f"--{flag}_dir={name}: must be a folder relative to {source}, without '..'."
+      raise UserError(
+        f"--{domain}_dir={name}: must be a folder relative to {source}, without '..'."
       )
     at_top = any(file.parts[: len(path.parts)] == path.parts for file in files)
     if not any(_positions(file.parts, path.parts, at_top) for file in files):
-      raise errors.UserError(
-        f'--{flag}_dir={name}: no images in a folder of that name below {source}. {_listing(files)}'
+      raise UserError(
+        f'--{domain}_dir={name}: no images in a folder of that name below {source}. '
+        f'{_listing(files)}'
       )
-    folders[flag] = path.parts, at_top
+    folders[domain] = path.parts, at_top
   if folders['rgb'] == folders['ir']:
-    raise errors.UserError(f'--rgb_dir and --ir_dir are the same folder: {rgb_dir}.')
+    raise UserError(f'--rgb_dir and --ir_dir are the same folder: {rgb_dir}.')
 
-  def rule(parts):
+  def rule(parts: _Parts) -> tuple[str, _Parts] | None:
     found = [
       (start + len(names), start, domain)
       for domain, (names, at_top) in folders.items()
@@ -297,15 +241,13 @@ def _explicit_rule(
     end, start, domain = max(found)  # Of nested folders the inner one counts.
     return domain, parts[:start] + parts[end:]
 
-  return rule
+  return {f"RGB in '{rgb_dir}', IR in '{ir_dir}', as given": rule}
 
 
-def _positions(parts: tuple[str, ...], names: tuple[str, ...], at_top: bool) -> list[int]:
+def _positions(parts: _Parts, names: _Parts, at_top: bool) -> list[int]:
   """Where the folder names occur one after the other among the folders of a path."""
-  last = 0 if at_top else len(parts) - 1 - len(names)
-  return [
-    i for i in range(last + 1) if len(parts) > i + len(names) and parts[i : i + len(names)] == names
-  ]
+  count = len(parts) - len(names)
+  return [i for i in range(min(count, 1) if at_top else count) if parts[i:][: len(names)] == names]
 
 
 def _listing(files: list[ImageFile]) -> str:

@@ -2,43 +2,26 @@
 
 import collections
 from collections.abc import Iterable, Mapping, Sequence
-import hashlib
 import os
 import pathlib
 import unicodedata
 
-from cyclegan_jax import errors
 from cyclegan_jax.data import images
 from cyclegan_jax.data.source import SPLITS
+from cyclegan_jax.errors import UserError
+from datasets.frames import random_split, sequence_of, unit_hash
 
 METHODS = ('auto', 'folder', 'list', 'hash', 'sequence')
 
-_FOLDERS = {
-  'train': 'train',
-  'training': 'train',
-  'val': 'validation',
-  'valid': 'validation',
-  'validation': 'validation',
-  'test': 'test',
-  'testing': 'test',
-}
-_LISTS = {
-  'train.txt': 'train',
-  'val.txt': 'validation',
-  'validation.txt': 'validation',
-  'test.txt': 'test',
-}
-_SHARES = {'train': 0.8, 'validation': 0.1, 'test': 0.1}
+_NAMES = {'train': 'train', 'val': 'validation', 'validation': 'validation', 'test': 'test'}
+_FOLDERS = _NAMES | {'training': 'train', 'valid': 'validation', 'testing': 'test'}
+_LISTS = {f'{name}.txt': split for name, split in _NAMES.items()}
+_VALIDATION_SHARE = 0.1
 MIN_SEQUENCES = 3
 
 
-def sequence_of(id_: str) -> str:
-  """The sequence an id belongs to: its folders, '' if it has none."""
-  return id_.rpartition('/')[0]
-
-
 def list_files(source: pathlib.Path) -> dict[pathlib.Path, str]:
-  """Path -> split of the split lists that lie in the source folder."""
+  """Returns path -> split of the split lists that lie in the source folder."""
   return {source / name: split for name, split in _LISTS.items() if (source / name).is_file()}
 
 
@@ -49,17 +32,17 @@ def choose_method(source: pathlib.Path, ids: Iterable[str], split_by: str) -> st
     UserError: `split_by` is unknown, or what it needs is not there.
   """
   if split_by not in METHODS:
-    raise errors.UserError(f'--split_by={split_by}: must be one of {", ".join(METHODS)}.')
+    raise UserError(f'--split_by={split_by}: must be one of {", ".join(METHODS)}.')
   has_lists = bool(list_files(source))
   has_folders = any(_split_folder(id_) for id_ in ids)
   if split_by == 'auto':
     return 'list' if has_lists else 'folder' if has_folders else 'hash'
   if split_by == 'list' and not has_lists:
-    raise errors.UserError(f'--split_by=list: none of {", ".join(_LISTS)} is in {source}.')
+    raise UserError(f'--split_by=list: none of {", ".join(_LISTS)} is in {source}.')
   if split_by == 'folder' and not has_folders:
-    raise errors.UserError(
-      f'--split_by=folder: no folder named train, val, validation or test '
-      f'on the way to the images of {source}.'
+    raise UserError(
+      '--split_by=folder: no folder named train, val, validation or test on the way to the images '
+      f'of {source}.'
     )
   return split_by
 
@@ -75,12 +58,12 @@ def assign(
     method: 'folder', 'list', 'hash' or 'sequence'.
 
   Returns:
-    For each group, id -> 'train', 'validation' or 'test'. Ids that the lists leave out are
-    not in it.
+    For each group, id -> 'train', 'validation' or 'test'. Ids that the lists leave out are not in
+    it.
 
   Raises:
-    UserError: a list names something unknown, a file is in no split's folder, or there are
-      too few sequences.
+    UserError: a list names something unknown, a file is in no split's folder, or there are too few
+      sequences.
   """
   if method == 'hash':
     return [_by_hash(names) for names in groups]
@@ -98,12 +81,6 @@ def assign(
   ]
 
 
-def unit_hash(text: str) -> float:
-  """A number in [0, 1) that depends on the text alone, on every machine."""
-  digest = hashlib.sha256(text.encode()).digest()
-  return int.from_bytes(digest[:6], 'big') / 2**48
-
-
 def _by_hash(names: Iterable[str]) -> dict[str, str]:
   """80/10/10 by each name's own hash; three names or more fill all three splits.
 
@@ -112,16 +89,7 @@ def _by_hash(names: Iterable[str]) -> dict[str, str]:
   ordered = sorted(names, key=lambda name: (unit_hash(name), name))
   if len(ordered) < len(SPLITS):
     return dict.fromkeys(ordered, 'train')
-  members = collections.defaultdict(list)
-  for name in ordered:
-    hash_, train = unit_hash(name), _SHARES['train']
-    members[
-      'train'
-      if hash_ < train
-      else 'validation'
-      if hash_ < train + _SHARES['validation']
-      else 'test'
-    ].append(name)
+  members = {split: [name for name in ordered if random_split(name) == split] for split in SPLITS}
   for split in SPLITS:
     if not members[split]:
       # The largest split gives its name that lies nearest to the empty one.
@@ -135,7 +103,7 @@ def _by_sequence(source: pathlib.Path, names: Iterable[str]) -> dict[str, str]:
   sequences = {sequence_of(id_) for id_ in names}
   if len(sequences) < MIN_SEQUENCES:
     found = ', '.join(repr(name) for name in sorted(sequences))
-    raise errors.UserError(
+    raise UserError(
       f'--split_by=sequence: {source} has {len(sequences)} sequence(s) ({found}), but at least '
       f'{MIN_SEQUENCES} are needed for train, validation and test; a sequence is a '
       'sub-folder. Use --split_by=hash, folder or list.'
@@ -146,20 +114,22 @@ def _by_sequence(source: pathlib.Path, names: Iterable[str]) -> dict[str, str]:
 
 def _split_folder(id_: str) -> str | None:
   """The split named by the first of an id's folders that is a split's name."""
-  for folder in id_.lower().split('/')[:-1]:
-    if folder in _FOLDERS:
-      return _FOLDERS[folder]
-  return None
+  folders = id_.lower().split('/')[:-1]
+  return next((_FOLDERS[folder] for folder in folders if folder in _FOLDERS), None)
 
 
 def _by_folder(source: pathlib.Path, names: Iterable[str]) -> dict[str, str]:
-  chosen = {id_: _split_folder(id_) for id_ in names}
-  outside = sorted(id_ for id_, split in chosen.items() if split is None)
+  chosen, outside = {}, []
+  for id_ in sorted(names):
+    if split := _split_folder(id_):
+      chosen[id_] = split
+    else:
+      outside.append(id_)
   if outside:
-    raise errors.UserError(
-      f'--split_by=folder: {len(outside)} of {len(chosen)} images of {source} are in no folder '
-      f'named train, val, validation or test, such as {outside[0]!r}. Move them, or use '
-      '--split_by=hash.'
+    raise UserError(
+      f'--split_by=folder: {len(outside)} of {len(chosen) + len(outside)} images of {source} are '
+      f'in no folder named train, val, validation or test, such as {outside[0]!r}. Move them, or '
+      'use --split_by=hash.'
     )
   return chosen
 
@@ -169,7 +139,7 @@ def _with_validation(chosen: dict[str, str]) -> dict[str, str]:
   train = sorted((id_ for id_, split in chosen.items() if split == 'train'), key=unit_hash)
   if 'validation' in chosen.values() or len(train) < 2:
     return chosen
-  count = max(1, sum(unit_hash(id_) < _SHARES['validation'] for id_ in train))
+  count = max(1, sum(unit_hash(id_) < _VALIDATION_SHARE for id_ in train))
   # A tenth can be everything when there are only a few.
   return chosen | dict.fromkeys(train[: min(count, len(train) - 1)], 'validation')
 
@@ -178,45 +148,35 @@ def _by_list(source: pathlib.Path, names: Mapping[str, Iterable[str]]) -> dict[s
   known = _lookup(names)
   chosen = {}
   for path, split in list_files(source).items():
-    for number, line in enumerate(_read_lines(path), start=1):
+    try:
+      lines = path.read_text(encoding='utf-8-sig').splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+      raise UserError(f'{path}: cannot be read as UTF-8 text ({error}).') from error
+    for number, line in enumerate(lines, start=1):
       name = line.strip()
       if not name or name.startswith('#'):
         continue
       ids = known.get(_clean(name), set())
       if len(ids) != 1:
-        reason = (
-          f'fits {len(ids)} images; write it with its folders'
-          if ids
-          else 'is no (pair of) images in the source folder'
-        )
-        raise errors.UserError(f'{path}, line {number}: {name!r} {reason}.')
+        reason = 'is no (pair of) images in the source folder'
+        if ids:
+          reason = f'fits {len(ids)} images; write it with its folders'
+        raise UserError(f'{path}, line {number}: {name!r} {reason}.')
       id_ = next(iter(ids))
       if chosen.setdefault(id_, split) != split:
-        raise errors.UserError(
-          f'{path}, line {number}: {name!r} is in the list of {chosen[id_]} too.'
-        )
+        raise UserError(f'{path}, line {number}: {name!r} is in the list of {chosen[id_]} too.')
   return chosen
-
-
-def _read_lines(path: pathlib.Path) -> list[str]:
-  try:
-    return path.read_text(encoding='utf-8-sig').splitlines()
-  except (OSError, UnicodeDecodeError) as error:
-    raise errors.UserError(f'{path}: cannot be read as UTF-8 text ({error}).') from error
 
 
 def _lookup(names: Mapping[str, Iterable[str]]) -> dict[str, set[str]]:
   """What a line of a list may say -> the ids that it may mean."""
   known = collections.defaultdict(set)
   for id_, paths in names.items():
-    known[id_.rpartition('/')[2]].add(id_)
-    for path in paths:
-      known[_clean(path.rpartition('/')[2])].add(id_)
+    for name in (id_, *map(_clean, paths)):
+      known[name.rpartition('/')[2]].add(id_)
   # Whole ids and paths are never ambiguous.
-  for id_, paths in names.items():
-    for path in paths:
-      known[_clean(path)] = {id_}
-  return known | {id_: {id_} for id_ in names}
+  whole = {_clean(path): {id_} for id_, paths in names.items() for path in paths}
+  return known | whole | {id_: {id_} for id_ in names}
 
 
 def _clean(name: str) -> str:

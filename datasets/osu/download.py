@@ -1,7 +1,7 @@
 """Downloads the published zips of OSU Color-Thermal, where the network allows it.
 
-TFDS's download manager is not used: it goes on trying for minutes where a host cannot be
-reached, keeps an error page as if it were the zip, and names files after hashes.
+TFDS's download manager is not used: it retries for minutes where a host cannot be reached, keeps
+an error page as if it were the zip, and names files after hashes.
 """
 
 import http.client
@@ -12,9 +12,9 @@ import urllib.error
 import urllib.request
 import zipfile
 
-import tensorflow_datasets as tfds
+from tensorflow_datasets.core import constants, utils as tfds_utils
 
-from cyclegan_jax import errors
+from cyclegan_jax.errors import UserError
 from datasets import leftovers
 from datasets.osu import config, files
 
@@ -30,15 +30,15 @@ _PARTIAL = '.part'
 
 
 class _Refused(Exception):
-  """The answer would be the same if it were asked for again."""
+  """The answer would be the same at a second attempt."""
 
 
 class _BrokenOff(Exception):
-  """The answer has not come as a whole."""
+  """The answer is not complete."""
 
 
-def default_source(data_dir: str | os.PathLike | None = None) -> pathlib.Path:
-  """The folder `<data_dir>/downloads/osu`, after downloading what it lacks.
+def default_source(data_dir: str | os.PathLike[str] | None = None) -> pathlib.Path:
+  """Returns the folder `<data_dir>/downloads/osu`, after downloading what it lacks.
 
   Args:
     data_dir: where prepared data sets are kept; TFDS's default if None or empty.
@@ -46,7 +46,7 @@ def default_source(data_dir: str | os.PathLike | None = None) -> pathlib.Path:
   Raises:
     UserError: see `fetch`.
   """
-  root = pathlib.Path(data_dir or tfds.core.constants.DATA_DIR).expanduser()
+  root = pathlib.Path(data_dir or constants.DATA_DIR).expanduser()
   return fetch(root / 'downloads' / 'osu')
 
 
@@ -54,8 +54,8 @@ def fetch(folder: pathlib.Path) -> pathlib.Path:
   """Downloads those of the twelve parts that a folder has neither as a zip nor unpacked.
 
   A zip gets its name when it is complete, so that what is there can be relied on and an
-  interrupted download is continued with the first zip that is missing. The first one that
-  cannot be had ends it.
+  interrupted download continues with the first zip that is missing. The first one that cannot be
+  had ends it.
 
   Args:
     folder: made if it is missing.
@@ -64,34 +64,30 @@ def fetch(folder: pathlib.Path) -> pathlib.Path:
     The folder.
 
   Raises:
-    UserError: the files cannot be downloaded or stored; it says why, and how to get them by
-      hand. Or a file that is there is damaged, see `files.scan`.
+    UserError: the files cannot be downloaded or stored; the message says why, and how to get them
+      by hand. Or a file that is there is damaged, see `files.scan`.
   """
   try:
     folder.mkdir(parents=True, exist_ok=True)
     leftovers.remove_abandoned(folder.glob(f'*{_PARTIAL}'))
     found = files.scan(folder).parts
-    targets = [
-      folder / f'{s}{letter}.zip'
-      for s in files.SEQUENCES
-      for letter in files.LETTERS
-      if s + letter not in found
-    ]
+    parts = [s + letter for s in files.SEQUENCES for letter in files.LETTERS]
+    targets = [folder / f'{part}.zip' for part in parts if part not in found]
     # A zip without frames would come without them again.
     missing = [target for target in targets if not target.exists()]
     for number, target in enumerate(missing, 1):
       _download(target, f'{number} of {len(missing)}')
   except (_Refused, _BrokenOff) as error:
-    here = sorted(path.name for path in folder.glob('*.zip'))
-    raise errors.UserError(
-      f'OSU Color-Thermal cannot be downloaded: {error}. The same command goes on where it '
-      f'was; {folder} has {", ".join(here) or "no zip yet"}.\n{config.MANUAL_INSTRUCTIONS}\n'
-      f'No name is needed for {folder}: put the missing files there.'
+    here = ', '.join(sorted(path.name for path in folder.glob('*.zip'))) or 'no zip yet'
+    raise UserError(
+      f'OSU Color-Thermal cannot be downloaded: {error}. The same command continues where it '
+      f'stopped; {folder} has {here}.\n{config.MANUAL_INSTRUCTIONS}\n'
+      f'You need not name {folder}: put the missing files there.'
     ) from error
   except OSError as error:
-    raise errors.UserError(
-      f'OSU Color-Thermal cannot be downloaded to {folder}: {error}. Choose '
-      'another place with --data_dir.'
+    raise UserError(
+      f'OSU Color-Thermal cannot be downloaded to {folder}: {error}. Choose another place with '
+      '--data_dir.'
     ) from error
   return folder
 
@@ -104,7 +100,7 @@ def _download(target: pathlib.Path, shown: str) -> None:
   for attempt in range(1, _ATTEMPTS + 1):
     try:
       kind = _transfer(url, partial, f'Downloading {target.name} ({shown})...')
-      if not _is_whole_zip(partial):
+      if not zipfile.is_zipfile(partial):
         raise _Refused(f'{url}: is not a zip file but {kind}')
       os.replace(partial, target)
       return
@@ -119,7 +115,7 @@ def _transfer(url: str, partial: pathlib.Path, shown: str) -> str:
   """Writes the content at `url` to a new file and returns its MIME type."""
   with _opened(url) as response, open(partial, 'xb') as file:
     expected = response.length
-    with tfds.core.utils.tqdm(
+    with tfds_utils.tqdm(
       desc=shown,
       total=expected,
       unit='B',
@@ -149,17 +145,8 @@ def _opened(url: str) -> http.client.HTTPResponse:
 
 
 def _read(response: http.client.HTTPResponse, url: str) -> bytes:
-  """The next piece, empty at the end; the file's own errors are not mixed up with these."""
+  """Reads the next piece, empty at the end; keeps its errors apart from those of the file."""
   try:
     return response.read(_PIECE)
   except (OSError, http.client.HTTPException) as error:
     raise _BrokenOff(f'{url}: broke off twice, at last with {error!r}') from error
-
-
-def _is_whole_zip(path: pathlib.Path) -> bool:
-  """Whether the central directory, which is at the end, can be read."""
-  try:
-    with zipfile.ZipFile(path):
-      return True
-  except zipfile.BadZipFile:
-    return False

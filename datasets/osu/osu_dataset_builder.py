@@ -13,13 +13,12 @@ Or by name, from TFDS's manual folder or else downloaded:
 from collections.abc import Iterator
 import io
 import pathlib
-from typing import Any
+from typing import Any, ClassVar
 
 import tensorflow_datasets as tfds
 
-from cyclegan_jax.data import images
-from datasets import leftovers, storing
-from datasets.osu import borders as borders_lib, checks, config as config_lib, download, files
+from datasets import leftovers, published
+from datasets.osu import checks, config as config_lib, download, files
 
 Example = config_lib.Example
 OsuConfig = config_lib.OsuConfig
@@ -27,48 +26,42 @@ osu_config = config_lib.osu_config
 MANUAL_INSTRUCTIONS = config_lib.MANUAL_INSTRUCTIONS
 
 
-class Builder(tfds.core.GeneratorBasedBuilder):
+class Builder(published.Builder):
   """Registered pairs of color and thermal frames with masks of valid thermal pixels.
 
-  The configurations 'paper', 'sequence' and 'location' are ways to split; their files are
-  looked for when they are prepared. The format is array_record unless another one is asked
-  for.
+  The configurations 'paper', 'sequence' and 'location' are ways to split; their files are looked
+  for when they are prepared. The format is array_record unless another one is asked for.
 
-  `info.metadata` has 'checksums' (part -> number and SHA-256 of its frames), 'borders'
-  (sequence -> top, bottom, left, right) and 'notes'.
+  `info.metadata` has 'checksums' (part -> number and SHA-256 of its frames), 'borders' (sequence ->
+  top, bottom, left, right) and 'notes'.
   """
 
   VERSION = tfds.core.Version('1.0.0')
-  RELEASE_NOTES = {'1.0.0': 'Initial release.'}
+  RELEASE_NOTES: ClassVar = {'1.0.0': 'Initial release.'}
   MANUAL_DOWNLOAD_INSTRUCTIONS = MANUAL_INSTRUCTIONS
-  BUILDER_CONFIGS = [
+  BUILDER_CONFIGS: ClassVar = [
     OsuConfig(name=method, split_by=method, description=f'Split by {method}, see README.md.')
     for method in config_lib.METHODS
   ]
 
-  builder_config: OsuConfig
-
-  def __init__(self, *, file_format: str | tfds.core.FileFormat | None = None, **kwargs):
-    # TFDS's own default can neither be written nor read without TensorFlow.
-    super().__init__(file_format=file_format or 'array_record', **kwargs)
+  # TFDS's property returns what the builder was made with.
+  builder_config: OsuConfig  # pyright: ignore[reportIncompatibleMethodOverride]
 
   def _info(self) -> tfds.core.DatasetInfo:
-    features = tfds.features.FeaturesDict(
-      {
-        'rgb': tfds.features.Image(shape=(None, None, 3), doc='Color frame.'),
-        'ir': tfds.features.Image(shape=(None, None, 1), doc='Thermal frame, 8 bits.'),
-        'mask': tfds.features.Image(
-          shape=(None, None, 1),
-          encoding_format='png',
-          doc='255 where the thermal frame has data, 0 in the black borders.',
-        ),
-        'id': tfds.features.Text(doc='sequence/frame.'),
-        'sequence': tfds.features.Text(doc='1 to 6.'),
-        'location': tfds.features.Text(doc='Position of the cameras, 1 or 2.'),
-      }
-    )
+    features = {
+      'rgb': tfds.features.Image(shape=(None, None, 3), doc='Color frame.'),
+      'ir': tfds.features.Image(shape=(None, None, 1), doc='Thermal frame, 8 bits.'),
+      'mask': tfds.features.Image(
+        shape=(None, None, 1),
+        encoding_format='png',
+        doc='255 where the thermal frame has data, 0 in the black borders.',
+      ),
+      'id': tfds.features.Text(doc='sequence/frame.'),
+      'sequence': tfds.features.Text(doc='1 to 6.'),
+      'location': tfds.features.Text(doc='Position of the cameras, 1 or 2.'),
+    }
     return self.dataset_info_from_configs(
-      features=features,
+      features=tfds.features.FeaturesDict(features),
       supervised_keys=('rgb', 'ir'),
       homepage='http://vcipl-okstate.org/pbvs/bench/',
       metadata=tfds.core.MetadataDict(),
@@ -79,40 +72,27 @@ class Builder(tfds.core.GeneratorBasedBuilder):
   ) -> dict[str, Iterator[tuple[str, dict[str, Any]]]]:
     """Checks all frames first, so that a bad one is named before anything is written."""
     leftovers.remove_preparations(self)
-    config = self._found(dl_manager)
-    checked = checks.check(config)
-    storing.record_checksums(self, config.source_dir, checked.checksums)
-    self.info.metadata['notes'] = list(config.notes)
-    self.info.metadata['borders'] = {
-      sequence: list(borders) for sequence, borders in checked.borders.items()
-    }
-    masks = {
-      sequence: images.encode_png(borders_lib.valid_mask(size, checked.borders[sequence]))
-      for sequence, size in checked.sizes.items()
-    }
-    return {
-      split: self._generate_examples(examples, masks) for split, examples in config.examples.items()
-    }
-
-  def _found(self, dl_manager: tfds.download.DownloadManager) -> OsuConfig:
-    """The configuration with its pairs: they are looked for unless they are known."""
     config = self.builder_config
-    if config.pairs:
-      return config
-    return osu_config(
-      config.source_dir or _source(dl_manager), config.split_by, config.allow_unmatched
-    )
+    if not config.pairs:
+      source = config.source_dir or _source(dl_manager)
+      config = osu_config(source, config.split_by, config.allow_unmatched)
+    checked = checks.check(config)
+    borders = {sequence: list(found) for sequence, found in checked.borders.items()}
+    self._record(config, checked.checksums, borders=borders)
+    return {
+      split: self._generate_examples(examples, checked.masks)
+      for split, examples in config.examples.items()
+    }
 
   def _generate_examples(
     self, examples: tuple[Example, ...], masks: dict[str, bytes]
   ) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yields id and example."""
-    for example, (rgb, ir) in checks.encoded_pairs(examples):
+    for example, encoded in checks.encoded_pairs(examples):
       yield (
         example.id,
         {
-          'rgb': io.BytesIO(rgb),
-          'ir': io.BytesIO(ir),
+          **{domain: io.BytesIO(data) for domain, data in encoded.items()},
           'mask': io.BytesIO(masks[example.sequence]),
           'id': example.id,
           'sequence': example.sequence,

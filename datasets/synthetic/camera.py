@@ -1,13 +1,16 @@
-"""Turns painted surfaces into what an RGB and a thermal camera record."""
+"""What an RGB and a thermal camera record of painted surfaces."""
 
 import functools
 
 import numpy as np
+from scipy import ndimage
 
-from datasets.synthetic import painter as painter_lib, physics, scene as scene_lib
+from datasets.synthetic import painter as columns, physics
+from datasets.synthetic.painter import Painter
+from datasets.synthetic.scene import Conditions, Scene, SENSOR_STREAM
 
-# One gain and offset for every image: pixel value 0 is the radiance of a black
-# body at the first temperature, 255 at the second; outside it clips.
+# One gain and offset for every image: pixel value 0 is the radiance of a black body at the first
+# temperature, 255 at the second; outside it clips.
 IR_SPAN = (physics.ZERO_CELSIUS - 20.0, physics.ZERO_CELSIUS + 50.0)  # K
 
 _SHADOW_COOLING = 0.7
@@ -24,83 +27,75 @@ class Frame:
   Attributes:
     visible, surfaces, still_shadow, moving_shadow: see `Painter.finish`.
     x, y, z: world coordinates of each pixel's surface, float32 [height, width].
-    visible_texture, thermal_texture: noise of unit deviation on the surfaces,
-      float32 [height, width].
+    visible_texture, thermal_texture: noise of unit deviation on the surfaces, float32
+      [height, width].
     cloud: how much of each pixel's line of sight clouds cover, 0 to 1.
     upward: sine of the elevation of each row's line of sight, [height, 1].
     lights: see `Painter`.
   """
 
-  def __init__(self, scene, painter, height, width):
+  def __init__(self, scene: Scene, painter: Painter, height: int, width: int):
     self.lights = painter.lights
     self.visible, self.surfaces, self.still_shadow, self.moving_shadow = painter.finish()
     camera = scene.camera
-    rows = (np.arange(height, dtype=np.float32)[:, None] + 0.5) / height
-    columns = (np.arange(width, dtype=np.float32)[None] + 0.5) / height
-    a, b, c = np.moveaxis(self.surfaces[..., painter_lib.INVERSE_DEPTH], -1, 0)
-    depth = 1.0 / np.maximum(a * columns + b * rows + c, 1e-3)
-    right = (columns - camera.center * width / height) / camera.focal
-    up = (camera.horizon - rows) / camera.focal
+    row = (np.arange(height, dtype=np.float32)[:, None] + 0.5) / height
+    column = (np.arange(width, dtype=np.float32)[None] + 0.5) / height
+    a, b, c = np.moveaxis(self.surfaces[..., columns.INVERSE_DEPTH], -1, 0)
+    depth = 1.0 / np.maximum(a * column + b * row + c, 1e-3)
+    right = (column - camera.center * width / height) / camera.focal
+    up = (camera.horizon - row) / camera.focal
     self.x = camera.position[0] + right * depth
     self.y = camera.position[1] + up * depth
     self.z = camera.position[2] + depth
     self.upward = np.clip(up / np.sqrt(1 + up**2), 0.0, 1.0)
-    self.cloud = self._clouds(scene, right, up)
+    self.cloud = _clouds(scene, right, up)
     self.visible_texture, self.thermal_texture = self._textures(scene.noise, depth)
 
-  def _clouds(self, scene, right, up):
-    cover = scene.conditions.cloud_cover
-    distance = 1.0 / (np.maximum(up, 0.0) + 0.12)
-    noise = _sample(scene.clouds, 30 * distance, 30 * right * distance)
-    # From -3 to 3: cover 0 leaves no cloud and cover 1 no gap.
-    return np.clip(0.5 + 0.6 * (noise + 8.0 * (cover - 0.5)), 0.0, 1.0)
-
-  def _textures(self, tiles, depth):
+  def _textures(self, tiles: np.ndarray, depth: np.ndarray) -> np.ndarray:
     """Noise of unit deviation that sticks to the surfaces, [2, height, width]."""
     across, along = self.x + 0.37 * self.z, self.y + self.z
+    coarse, grain = (_sample(tiles, scale * along, scale * across) for scale in (4, 25))
     # Fine grain fades with distance, as it does in a real lens.
-    fine = 0.7 * np.clip(7.0 / depth, 0.0, 1.0)
-    return 0.7 * _sample(tiles, 4 * along, 4 * across) + fine * _sample(
-      tiles, 25 * along, 25 * across
-    )
+    return 0.7 * coarse + 0.7 * np.clip(7.0 / depth, 0.0, 1.0) * grain
 
 
-def _sample(tiles, rows, columns):
+def _clouds(scene: Scene, right: np.ndarray, up: np.ndarray) -> np.ndarray:
+  distance = 1.0 / (np.maximum(up, 0.0) + 0.12)
+  noise = _sample(scene.clouds, 30 * distance, 30 * right * distance)
+  # From -3 to 3: cover 0 leaves no cloud and cover 1 no gap.
+  return np.clip(0.5 + 0.6 * (noise + 8.0 * (scene.conditions.cloud_cover - 0.5)), 0.0, 1.0)
+
+
+def _sample(tiles: np.ndarray, row: np.ndarray, column: np.ndarray) -> np.ndarray:
   """Values of tiles [..., size, size] that repeat; the size is a power of two."""
   *leading, size, _ = tiles.shape
-  rows, columns = (np.floor(index).astype(np.int32) & (size - 1) for index in (rows, columns))
-  return tiles.reshape(*leading, -1).take(rows * size + columns, axis=-1)
+  row, column = (np.floor(index).astype(np.int32) & (size - 1) for index in (row, column))
+  return tiles.reshape(*leading, -1).take(row * size + column, axis=-1)
 
 
-def render_rgb(frame, scene, rng):
-  """What the color camera records.
+def render_rgb(frame: Frame, scene: Scene, rng: np.random.Generator) -> np.ndarray:
+  """Renders what the color camera records.
 
   Args:
-    frame: a `Frame`.
-    scene: the `scene.Scene` behind it.
+    frame: what the cameras see.
+    scene: the scene behind it.
     rng: generator for the noise.
 
   Returns:
     uint8 [height, width, 3], sRGB-like gamma.
   """
-  conditions = scene.conditions
-  visible = frame.visible
-  grain = 1.0 + visible[..., painter_lib.TEXTURE] * frame.visible_texture
-  albedo = visible[..., painter_lib.ALBEDO] * np.clip(grain, 0.25, 2.0)[..., None]
+  conditions, visible = scene.conditions, frame.visible
+  grain = 1.0 + visible[..., columns.TEXTURE] * frame.visible_texture
+  albedo = visible[..., columns.ALBEDO] * np.clip(grain, 0.25, 2.0)[..., None]
   if conditions.is_night:
-    light = _lamp_light(frame)
-    sky, noise = _night_sky(frame), 0.011
+    light, sky, noise = _lamp_light(frame), _night_sky(frame), 0.011
   else:
-    light = _day_light(frame, conditions)
-    sky, noise = _day_sky(frame, conditions), 0.004
-  is_sky = visible[..., painter_lib.IS_SKY, None]
-  linear = albedo * light + visible[..., painter_lib.EMISSION] + is_sky * sky
+    light, sky, noise = _day_light(frame, conditions), _day_sky(frame, conditions), 0.004
+  is_sky = visible[..., columns.IS_SKY, None]
+  linear = albedo * light + visible[..., columns.EMISSION] + is_sky * sky
   linear *= (scene.exposure * scene.tint).astype(np.float32)
-  linear += (
-    noise
-    * rng.standard_normal(linear.shape, np.float32)
-    * np.sqrt(np.clip(linear, 0.0, 1.0) + 0.02)
-  )
+  noise = noise * rng.standard_normal(linear.shape, np.float32)
+  linear += noise * np.sqrt(np.clip(linear, 0.0, 1.0) + 0.02)
   # A soft shoulder keeps lamps and white walls from clipping hard.
   linear = np.maximum(linear, 0.0)
   bright = linear / (1.0 + 0.25 * linear)
@@ -108,23 +103,23 @@ def render_rgb(frame, scene, rng):
 
 
 @functools.cache
-def _gamma_table():
+def _gamma_table() -> np.ndarray:
   return (255 * np.linspace(0, 1, 2**16) ** (1 / 2.2) + 0.5).astype(np.uint8)
 
 
-def _day_light(frame, conditions):
+def _day_light(frame: Frame, conditions: Conditions) -> np.ndarray:
   warmth = np.clip((conditions.sun_elevation - 10.0) / 40.0, 0.0, 1.0)
   sun = np.array((1.0, 0.80 + 0.15 * warmth, 0.58 + 0.30 * warmth), np.float32)
   overcast = conditions.cloud_cover
   sky = np.array((0.75 + 0.25 * overcast, 0.88 + 0.12 * overcast, 1.0), np.float32)
   shadow = np.maximum(frame.still_shadow, frame.moving_shadow)
-  shadow = shadow * frame.visible[..., painter_lib.IS_GROUND]
-  direct = 1.5 * conditions.sun_strength * frame.visible[..., painter_lib.FACING]
+  shadow = shadow * frame.visible[..., columns.IS_GROUND]
+  direct = 1.5 * conditions.sun_strength * frame.visible[..., columns.FACING]
   diffuse = (0.34 + 0.50 * overcast) * (0.6 + 0.4 * conditions.daylight)
   return (direct * (1.0 - 0.92 * shadow))[..., None] * sun + diffuse * sky
 
 
-def _day_sky(frame, conditions):
+def _day_sky(frame: Frame, conditions: Conditions) -> np.ndarray:
   height = np.sqrt(frame.upward)[..., None]
   zenith = np.array((0.03, 0.09, 0.27), np.float32)
   horizon = np.array((0.16, 0.24, 0.37), np.float32)
@@ -135,106 +130,94 @@ def _day_sky(frame, conditions):
   return clear + frame.cloud[..., None] * (cloud - clear)
 
 
-def _night_sky(frame):
+def _night_sky(frame: Frame) -> np.ndarray:
   # Towns light the haze above the horizon, and clouds more than clear air.
   glow = (0.4 + 1.6 * frame.cloud) * (1.0 - 0.6 * np.sqrt(frame.upward))
   return _NIGHT_AMBIENT * 0.35 + glow[..., None] * np.array((0.06, 0.05, 0.045), np.float32)
 
 
-def _lamp_light(frame):
-  light = np.zeros(frame.x.shape + (3,), np.float32) + 1.2 * _NIGHT_AMBIENT
+def _lamp_light(frame: Frame) -> np.ndarray:
+  light = np.zeros((*frame.x.shape, 3), np.float32) + 1.2 * _NIGHT_AMBIENT
   for x, y, z, strength, color in frame.lights:
     squared = (frame.x - x) ** 2 + (frame.y - y) ** 2 + (frame.z - z) ** 2
     light += (9.0 * strength / (4.0 + squared))[..., None] * np.array(color, np.float32)
   return light
 
 
-def surface_temperatures(frame, scene):
-  """Kinetic temperature of every pixel's surface.
+def surface_temperatures(frame: Frame, scene: Scene) -> np.ndarray:
+  """Computes the kinetic temperature of every pixel's surface.
 
-  The sky has none; it gets its brightness temperature: cold and clear overhead,
-  nearly as warm as the air at the horizon and where clouds are.
+  The sky has none; it gets its brightness temperature: cold and clear overhead, nearly as warm as
+  the air at the horizon and where clouds are.
 
   Args:
-    frame: a `Frame`.
-    scene: the `scene.Scene` behind it.
+    frame: what the cameras see.
+    scene: the scene behind it.
 
   Returns:
     float32 [height, width], kelvin.
   """
   surfaces = frame.surfaces
   # Ground in a passing car's shadow has had no time to cool.
-  shadow = frame.still_shadow * surfaces[..., painter_lib.IS_GROUND]
+  shadow = frame.still_shadow * surfaces[..., columns.IS_GROUND]
   solid = (
-    surfaces[..., painter_lib.SHADE_TEMPERATURE]
-    + surfaces[..., painter_lib.HEATING] * (1.0 - _SHADOW_COOLING * shadow)
-    + surfaces[..., painter_lib.THERMAL_TEXTURE] * frame.thermal_texture
+    surfaces[..., columns.SHADE_TEMPERATURE]
+    + surfaces[..., columns.HEATING] * (1.0 - _SHADOW_COOLING * shadow)
+    + surfaces[..., columns.THERMAL_TEXTURE] * frame.thermal_texture
   )
   air = scene.conditions.air_temperature
   clear = _sky_temperature(air, frame.upward)
   sky = clear + frame.cloud * (air - 12.0 - clear)
-  return np.where(surfaces[..., painter_lib.IS_SKY] > 0, sky, solid).astype(np.float32)
+  return np.where(surfaces[..., columns.IS_SKY] > 0, sky, solid).astype(np.float32)
 
 
-def _sky_temperature(air, upward):
+def _sky_temperature(air: float, upward: np.ndarray) -> np.ndarray:
   return air - 58.0 + 50.0 * np.exp(-upward / 0.05)
 
 
 @functools.lru_cache(maxsize=8)
-def _sensor_pattern(seed, height, width):
+def _sensor_pattern(seed: int, height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
   """Fixed faults of the thermal sensor: relative gain, and offset in kelvin."""
-  rng = np.random.default_rng([seed, scene_lib.SENSOR_STREAM])
+  rng = np.random.default_rng([seed, SENSOR_STREAM])
   offset = rng.normal(0.0, _IR_PATTERN, width)[None]
-  rows, columns = np.ogrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j]
-  gain = 1.0 - _IR_VIGNETTE * (rows**2 + columns**2) / 2
-  return gain, offset
+  row, column = np.linspace(-1, 1, height)[:, None], np.linspace(-1, 1, width)
+  return 1.0 - _IR_VIGNETTE * (row**2 + column**2) / 2, offset
 
 
-def render_ir(frame, scene, temperature, rng, seed):
-  """What the thermal camera records.
+def render_ir(
+  frame: Frame, scene: Scene, temperature: np.ndarray, rng: np.random.Generator, seed: int
+) -> np.ndarray:
+  """Renders what the thermal camera records.
 
   Args:
-    frame: a `Frame`.
-    scene: the `scene.Scene` behind it.
+    frame: what the cameras see.
+    scene: the scene behind it.
     temperature: what `surface_temperatures` returned.
     rng: generator for the noise.
-    seed: the dataset's seed; the sensor's fixed faults depend on it alone.
+    seed: the data set's seed; the sensor's fixed faults depend on it alone.
 
   Returns:
-    uint8 [height, width, 1]; radiance, scaled linearly so that `IR_SPAN` is 0 to
-    255, the same for every image.
+    uint8 [height, width, 1]; radiance, scaled linearly so that `IR_SPAN` is 0 to 255, the same
+    for every image.
   """
-  conditions = scene.conditions
-  air = conditions.air_temperature
-  cover = conditions.cloud_cover
-  overhead = (1.0 - cover) * _sky_temperature(air, 0.5) + cover * (air - 12.0)
+  air, cover = scene.conditions.air_temperature, scene.conditions.cloud_cover
+  overhead = (1.0 - cover) * _sky_temperature(air, np.array(0.5)) + cover * (air - 12.0)
   sky, around, low, high, step = physics.temperature_to_radiance(
     np.array((overhead, air, *IR_SPAN, 301.0))
   )
-  view = frame.surfaces[..., painter_lib.SKY_VIEW]
-  emissivity = frame.surfaces[..., painter_lib.EMISSIVITY]
-  radiance = emissivity * physics.temperature_to_radiance(temperature) + (1.0 - emissivity) * (
-    view * sky + (1.0 - view) * around
+  view = frame.surfaces[..., columns.SKY_VIEW]
+  emissivity = frame.surfaces[..., columns.EMISSIVITY]
+  reflected = view * sky + (1.0 - view) * around
+  emitted = physics.temperature_to_radiance(temperature)
+  radiance = emissivity * emitted + (1.0 - emissivity) * reflected
+  deviation = _IR_BLUR * len(radiance)
+  radiance = ndimage.gaussian_filter(
+    radiance, deviation, mode='nearest', radius=int(np.ceil(3 * deviation))
   )
-  radiance = _blur(radiance, _IR_BLUR * len(radiance))
   gain, offset = _sensor_pattern(seed, *radiance.shape)
-  per_kelvin = step - physics.temperature_to_radiance(300.0)
+  per_kelvin = step - physics.temperature_to_radiance(np.array(300.0))
   noise = _IR_NOISE * rng.standard_normal(radiance.shape, np.float32)
   # The vignette mixes in radiance of the lens barrel, which is as warm as air.
   radiance = around + gain * (radiance - around) + per_kelvin * (noise + offset)
   value = 255 * (radiance - low) / (high - low)
   return np.clip(value + 0.5, 0, 255).astype(np.uint8)[..., None]
-
-
-def _blur(image, deviation):
-  """Gaussian blur, one axis after the other; edges repeat."""
-  reach = int(np.ceil(3 * deviation))
-  offsets = np.arange(-reach, reach + 1)
-  kernel = np.exp(-0.5 * (offsets / deviation) ** 2)
-  kernel /= kernel.sum()
-  for axis, size in enumerate(image.shape):
-    padding = [(0, 0), (0, 0)]
-    padding[axis] = (reach, reach)
-    padded = np.pad(image, padding, mode='edge')
-    image = sum(weight * padded.take(range(i, i + size), axis) for i, weight in enumerate(kernel))
-  return image

@@ -1,14 +1,14 @@
-"""What surfaces are made of: class labels, emissivities and temperatures.
+"""Materials of surfaces: class labels, emissivities and temperatures.
 
-Emissivities are typical values for 8 to 14 micrometers as thermography tables
-give them (most building materials, vegetation, skin and cloth lie between 0.9
-and 0.98, glass and painted metal a little lower). Temperature offsets are
-plausible magnitudes for a mild climate, not measurements.
+Emissivities are typical values for 8 to 14 micrometers as thermography tables give them (most
+building materials, vegetation, skin and cloth lie between 0.9 and 0.98, glass and painted metal a
+little lower). Temperature offsets are plausible magnitudes for a mild climate, not measurements.
 """
 
 import dataclasses
 
 from datasets.synthetic import physics
+from datasets.synthetic.scene import Conditions
 
 # The order gives the class index stored in the feature `labels`.
 CLASS_NAMES = (
@@ -58,13 +58,11 @@ class Material:
   coupling: float = 0.0
 
 
-def _material(class_name, *values, source_celsius=0.0, coupling=0.0):
-  return Material(
-    CLASS_NAMES.index(class_name),
-    *values,
-    source=physics.ZERO_CELSIUS + source_celsius,
-    coupling=coupling,
-  )
+def _material(
+  class_name: str, *values: float, source_celsius: float = 0.0, coupling: float = 0.0
+) -> Material:
+  source = physics.ZERO_CELSIUS + source_celsius
+  return Material(CLASS_NAMES.index(class_name), *values, source=source, coupling=coupling)
 
 
 # class, emissivity, solar gain, night offset, sky view, texture, thermal texture
@@ -100,23 +98,24 @@ MATERIALS = {
 }
 
 
-def surface_temperature(material, conditions, facing, albedo):
-  """Temperature of a surface in steady state with the weather.
+def surface_temperature(
+  material: Material, conditions: Conditions, facing: float, albedo: float
+) -> tuple[float, float]:
+  """Computes the temperature of a surface in steady state with the weather.
 
   Args:
-    material: a `Material`.
-    conditions: a `scene.Conditions`.
+    material: what it is made of.
+    conditions: the weather.
     facing: cosine between the surface normal and the sun, 0 to 1.
     albedo: mean visible reflectance, 0 to 1; pale surfaces heat up less.
 
   Returns:
-    (shade, heating): the temperature out of the sun in kelvin, and the kelvin
-    that direct sun adds on top of it.
+    (shade, heating): the temperature out of the sun in kelvin, and the kelvin that direct sun adds
+    on top of it.
   """
   absorbed = material.solar_gain * (1.0 - 0.55 * albedo)
   if conditions.is_night:
-    blanket = _CLOUD_BLANKET * conditions.cloud_cover
-    weather = material.night_offset * (1.0 - blanket)
+    weather = material.night_offset * (1.0 - _CLOUD_BLANKET * conditions.cloud_cover)
   else:
     weather = _DIFFUSE_HEATING * absorbed * conditions.daylight
   shade = conditions.air_temperature + weather

@@ -1,17 +1,21 @@
-"""Paints a scene far to near onto a map of surface numbers.
+"""A scene painted far to near onto a map of surface numbers.
 
-Every polygon belongs to a surface, a row of properties (color, temperature,
-...). Pillow draws the rows' numbers; looking the properties up per pixel then
-takes one numpy indexing operation, whatever the number of polygons.
+Every polygon belongs to a surface, a row of properties (color, temperature, ...). Pillow draws
+the rows' numbers; looking the properties up per pixel then takes one numpy indexing operation,
+whatever the number of polygons.
 """
 
+from collections.abc import Sequence
 import math
+from typing import TypedDict, Unpack
 
 import numpy as np
 from PIL import Image, ImageDraw
 
 from datasets.synthetic import materials
-from datasets.synthetic.scene import NEAR
+from datasets.synthetic.scene import Color, NEAR, Pair, Scene
+
+Point = tuple[float, float, float]
 
 # Visible edges are anti-aliased by painting at twice the resolution.
 SUPERSAMPLING = 2
@@ -26,86 +30,86 @@ INVERSE_DEPTH = slice(15, 18)  # 1 / z = a * column + b * row + c, unit: image h
 LABEL = 18
 
 
+class Plane(TypedDict, total=False):
+  """Where a surface lies; with neither `z` nor `side_x` nor `ground` it is far away.
+
+  Attributes:
+    facing: cosine between its normal and the sun, 0 to 1.
+    z: depth in meters, for surfaces that face the camera.
+    side_x: x in meters, for walls that run along z.
+    ground: whether it lies on the ground, where shadows fall.
+  """
+
+  facing: float
+  z: float
+  side_x: float
+  ground: bool
+
+
 class Painter:
   """Collects the surfaces and shadows of one frame.
 
   Attributes:
     camera: the frame's `scene.Camera`.
     conditions: the sequence's `scene.Conditions`.
-    lights: list of (x, y, z, strength, linear RGB) lamps that are lit.
+    lights: (x, y, z, strength, linear RGB) of the lamps that are lit.
   """
 
-  def __init__(self, scene, height, width):
+  def __init__(self, scene: Scene, height: int, width: int):
     self.camera = scene.camera
     self.conditions = scene.conditions
-    self.lights = []
+    self.lights: list[tuple[float, float, float, float, Color]] = []
     self._height, self._width = height, width
-    size = (width * SUPERSAMPLING, height * SUPERSAMPLING)
-    self._map = Image.new('I', size, 0)
+    self._map = Image.new('I', (width * SUPERSAMPLING, height * SUPERSAMPLING), 0)
     self._draw = ImageDraw.Draw(self._map)
     self._shadows = {still: Image.new('L', (width, height), 0) for still in (True, False)}
-    self._shadow_draws = {still: ImageDraw.Draw(image) for still, image in self._shadows.items()}
-    self._rows = []
+    self._rows: list[tuple[float, ...]] = []
     self.surface('sky', (0, 0, 0))
 
   def surface(
-    self,
-    material_name,
-    albedo,
-    *,
-    facing=0.0,
-    emission=(0, 0, 0),
-    z=None,
-    side_x=None,
-    ground=False,
-  ):
+    self, material_name: str, albedo: Color, *, emission: Color = (0, 0, 0), **plane: Unpack[Plane]
+  ) -> int:
     """Adds a surface and returns its number.
 
     Args:
       material_name: a key of `materials.MATERIALS`.
       albedo: linear RGB reflectance.
-      facing: cosine between its normal and the sun, 0 to 1.
       emission: linear RGB light of its own.
-      z: depth in meters, for surfaces that face the camera.
-      side_x: x in meters, for walls that run along z.
-      ground: whether it lies on the ground, where shadows fall.
+      **plane: see `Plane`.
     """
     material = materials.MATERIALS[material_name]
-    shade, heating = materials.surface_temperature(
-      material, self.conditions, facing, sum(albedo) / 3
-    )
+    facing = plane.get('facing', 0.0)
     self._rows.append(
       (
         *albedo,
         *emission,
         facing,
         material.texture,
-        float(material.label == materials.SKY),
-        float(ground),
-        shade,
-        heating,
+        material.label == materials.SKY,
+        plane.get('ground', False),
+        *materials.surface_temperature(material, self.conditions, facing, sum(albedo) / 3),
         material.emissivity,
         material.sky_view,
         material.thermal_texture,
-        *self._plane(z, side_x, ground),
+        *self._inverse_depth(plane),
         material.label,
       )
     )
     return len(self._rows) - 1
 
-  def _plane(self, z, side_x, ground):
+  def _inverse_depth(self, plane: Plane) -> Point:
     camera = self.camera
-    x, y, z0 = camera.position
-    if ground:
+    x, y, z = camera.position
+    if plane.get('ground'):
       slope = 1.0 / (camera.focal * y)
       return 0.0, slope, -slope * camera.horizon
-    if side_x is not None:
-      slope = 1.0 / (camera.focal * (side_x - x))
+    if 'side_x' in plane:
+      slope = 1.0 / (camera.focal * (plane['side_x'] - x))
       return slope, 0.0, -slope * camera.center * self._width / self._height
-    return 0.0, 0.0, (1.0 / max(z - z0, NEAR) if z is not None else 1e-3)
+    return 0.0, 0.0, 1.0 / max(plane['z'] - z, NEAR) if 'z' in plane else 1e-3
 
-  def _project(self, points, scale):
-    """Pixel coordinates of (x, y, z) points after cutting at the near plane."""
+  def _project(self, points: Sequence[Point], scale: int) -> list[Pair]:
+    """Pixel coordinates of points after cutting at the near plane."""
     camera = self.camera
     cx, cy, cz = camera.position
     if min([point[2] for point in points]) - cz < NEAR:
@@ -116,26 +120,29 @@ class Painter:
       (u0 + focal * (x - cx) / (z - cz), v0 + focal * (cy - y) / (z - cz)) for x, y, z in points
     ]
 
-  def polygon(self, points, surface):
+  def polygon(self, points: Sequence[Point], surface: int) -> None:
     """Paints a polygon of at least three (x, y, z) points."""
     corners = self._project(points, SUPERSAMPLING)
     if len(corners) > 2:
       self._draw.polygon(corners, fill=surface)
 
-  def billboard(self, x, z, points, surface):
+  def billboard(self, x: float, z: float, outline: Sequence[Pair], surface: int) -> None:
     """Paints a polygon of (x offset, y) points that faces the camera."""
-    self.polygon([(x + dx, y, z) for dx, y in points], surface)
+    self.polygon([(x + dx, y, z) for dx, y in outline], surface)
 
-  def disc(self, x, y, z, radius, surface, squash=1.0):
+  def disc(
+    self, x: float, y: float, z: float, radius: float, surface: int, squash: float = 1.0
+  ) -> None:
     """Paints an ellipse that faces the camera; `squash` is width over height."""
     if z - self.camera.position[2] < NEAR:
       return
-    (left, top), (right, bottom) = self._project(
-      [(x - radius * squash, y + radius, z), (x + radius * squash, y - radius, z)], SUPERSAMPLING
-    )
-    self._draw.ellipse((left, top, right, bottom), fill=surface)
+    wide = radius * squash
+    corners = self._project([(x - wide, y + radius, z), (x + wide, y - radius, z)], SUPERSAMPLING)
+    self._draw.ellipse(corners, fill=surface)
 
-  def shadow(self, footprint, height, *, base=0.0, still):
+  def shadow(
+    self, footprint: Sequence[Pair], height: float, *, base: float = 0.0, still: bool
+  ) -> None:
     """Lays the shadow of an upright prism on the ground.
 
     Args:
@@ -153,37 +160,35 @@ class Painter:
     )
     corners = self._project([(px, 0.0, pz) for px, pz in outline], 1)
     if len(corners) > 2:
-      self._shadow_draws[still].polygon(corners, fill=255)
+      ImageDraw.Draw(self._shadows[still]).polygon(corners, fill=255)
 
-  def facing(self, x, y, z):
-    """Cosine between the unit normal (x, y, z) and the sun, not below 0."""
+  def facing(self, x: float, y: float, z: float) -> float:
+    """Returns the cosine between the unit normal (x, y, z) and the sun, not below 0."""
     sun = self.conditions.sun_direction
     return max(0.0, x * sun[0] + y * sun[1] + z * sun[2])
 
-  def finish(self):
+  def finish(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Returns the painted buffers.
 
     Returns:
-      (visible, surfaces, still_shadow, moving_shadow): anti-aliased float32
-      [height, width, 10] with the columns of `VISIBLE`; float32
-      [height, width, columns] with all the columns of the surface at the middle
-      of each pixel; and two float32 shadow masks [height, width] in [0, 1].
+      (visible, surfaces, still_shadow, moving_shadow): anti-aliased float32 [height, width, 10]
+      with the columns of `VISIBLE`; float32 [height, width, columns] with all the columns of the
+      surface at the middle of each pixel; and two float32 shadow masks [height, width] in [0, 1].
     """
     table = np.array(self._rows, np.float32)
     numbers = np.asarray(self._map)
     visible = np.ascontiguousarray(table[:, VISIBLE])
     step = SUPERSAMPLING
-    total = sum(visible[numbers[i::step, j::step]] for i in range(step) for j in range(step))
+    parts = [visible[numbers[i::step, j::step]] for i in range(step) for j in range(step)]
     surfaces = table[numbers[::step, ::step]]
     still, moving = (np.asarray(self._shadows[still], np.float32) / 255 for still in (True, False))
-    return total / step**2, surfaces, still, moving
+    return sum(parts[1:], parts[0]) / step**2, surfaces, still, moving
 
 
-def _cut(points, near):
+def _cut(points: Sequence[Point], near: float) -> list[Point]:
   """Keeps the part of a polygon beyond depth `near` (Sutherland-Hodgman)."""
   kept = []
-  for i, (x1, y1, z1) in enumerate(points):
-    x0, y0, z0 = points[i - 1]
+  for (x0, y0, z0), (x1, y1, z1) in zip((points[-1], *points), points):
     if (z0 >= near) != (z1 >= near):
       part = (near - z0) / (z1 - z0)
       kept.append((x0 + part * (x1 - x0), y0 + part * (y1 - y0), near))
@@ -192,7 +197,7 @@ def _cut(points, near):
   return kept
 
 
-def _convex_hull(points):
+def _convex_hull(points: list[Pair]) -> list[Pair]:
   """Corners of the convex hull, in order (Andrew's monotone chain)."""
   points = sorted(points)
   hull = []
@@ -209,7 +214,22 @@ def _convex_hull(points):
   return hull
 
 
-def circle(x, z, radius, count=10):
+def box(x0: float, x1: float, y0: float, y1: float) -> list[Pair]:
+  """Corners of a rectangle."""
+  return [(x0, y0), (x1, y0), (x1, y1), (x0, y1)]
+
+
+def trapezoid(bottom: float, y0: float, top: float, y1: float) -> list[Pair]:
+  """Corners of a symmetrical panel; `bottom` and `top` are half its widths."""
+  return [(-bottom, y0), (bottom, y0), (top, y1), (-top, y1)]
+
+
+def wall(a: Pair, b: Pair, low: float, high: float) -> list[Point]:
+  """Corners of an upright rectangle between the ground points a and b, each (x, z)."""
+  return [(a[0], low, a[1]), (b[0], low, b[1]), (b[0], high, b[1]), (a[0], high, a[1])]
+
+
+def circle(x: float, z: float, radius: float, count: int) -> list[Pair]:
   """Corners of a regular polygon on the ground, as (x, z)."""
   angles = [2 * math.pi * i / count for i in range(count)]
   return [(x + radius * math.cos(a), z + radius * math.sin(a)) for a in angles]

@@ -1,4 +1,4 @@
-"""Renders one frame: the entry point of the renderer."""
+"""Rendering of one frame: the entry point of the renderer."""
 
 import dataclasses
 
@@ -14,8 +14,7 @@ class Rendering:
   Attributes:
     rgb: uint8 [height, width, 3].
     ir: uint8 [height, width, 1]; see `camera.render_ir` for its scale.
-    temperature: float32 [height, width], kelvin; see
-      `camera.surface_temperatures`.
+    temperature: float32 [height, width], kelvin; see `camera.surface_temperatures`.
     labels: uint8 [height, width], indices into `materials.CLASS_NAMES`.
   """
 
@@ -25,19 +24,18 @@ class Rendering:
   labels: np.ndarray
 
 
-def render(scene, seed, sequence, frame_number, height, width):
-  """Renders a frame of a sequence.
+def render(
+  scene: scene_lib.Scene, seed: int, sequence: int, frame_number: int, height: int, width: int
+) -> Rendering:
+  """Renders a frame of a sequence, always the same for the same arguments.
 
   Args:
     scene: what `layout.random_scene(seed, sequence)` returned.
-    seed: the dataset's seed.
+    seed: the data set's seed.
     sequence: the sequence's number.
     frame_number: the frame's number within the sequence.
     height: pixels.
     width: pixels.
-
-  Returns:
-    A `Rendering`; the same for the same arguments, always.
   """
   rng = scene_lib.frame_generator(seed, sequence, frame_number)
   scene = scene.at_frame(rng)

@@ -1,7 +1,7 @@
-"""What a sequence consists of: weather, camera and the things in the street.
+"""Contents of a sequence: weather, camera, and the things in the street.
 
-World coordinates in meters: x to the right, y up from the ground, z away from
-the camera's starting point. Colors are linear reflectances in [0, 1].
+World coordinates are in meters: x to the right, y up from the ground, z away from the camera's
+starting point. Colors are linear reflectances in [0, 1].
 """
 
 import dataclasses
@@ -9,23 +9,26 @@ import math
 
 import numpy as np
 
-# Things nearer than this to the camera are cut off.
+Color = tuple[float, float, float]
+Pair = tuple[float, float]
+
+# Things nearer to the camera than this are cut off.
 NEAR = 0.7
 
-# First number after the user's seed, so that streams never coincide.
+# The first number after the user's seed, so that streams never coincide.
 _LAYOUT_STREAM, _FRAME_STREAM, SENSOR_STREAM = 1, 2, 3
 
 _NIGHT_SHARE = 0.3
 _GOLDEN_RATIO = (math.sqrt(5) - 1) / 2
 
 
-def layout_generator(seed, sequence):
-  """The random numbers that decide what a place looks like."""
+def layout_generator(seed: int, sequence: int) -> np.random.Generator:
+  """Returns the random numbers that decide what a place looks like."""
   return np.random.default_rng([seed, _LAYOUT_STREAM, sequence])
 
 
-def frame_generator(seed, sequence, frame):
-  """The random numbers that decide what moves between frames, and the noise."""
+def frame_generator(seed: int, sequence: int, frame: int) -> np.random.Generator:
+  """Returns the random numbers for movement between frames and for noise."""
   return np.random.default_rng([seed, _FRAME_STREAM, sequence, frame])
 
 
@@ -50,35 +53,28 @@ class Conditions:
   autumn: float
 
   @property
-  def sun_direction(self):
+  def sun_direction(self) -> tuple[float, float, float]:
     """Unit vector (x, y, z) toward the sun."""
-    elevation = math.radians(self.sun_elevation)
-    azimuth = math.radians(self.sun_azimuth)
-    return (
-      math.cos(elevation) * math.sin(azimuth),
-      math.sin(elevation),
-      math.cos(elevation) * math.cos(azimuth),
-    )
+    elevation, azimuth = math.radians(self.sun_elevation), math.radians(self.sun_azimuth)
+    level = math.cos(elevation)
+    return level * math.sin(azimuth), math.sin(elevation), level * math.cos(azimuth)
 
   @property
-  def daylight(self):
+  def daylight(self) -> float:
     """Diffuse light of the sky, 0 at night to about 1."""
-    if self.is_night:
-      return 0.0
-    return 0.35 + 0.65 * math.sin(math.radians(self.sun_elevation))
+    return 0.0 if self.is_night else 0.35 + 0.65 * self.sun_direction[1]
 
   @property
-  def sun_strength(self):
+  def sun_strength(self) -> float:
     """Direct sun behind clouds and air, 0 to 1 of a clear noon sun."""
     if self.is_night:
       return 0.0
-    height = math.sin(math.radians(self.sun_elevation))
-    return (1.0 - self.cloud_cover) * 1.12 * math.exp(-0.12 / height)
+    return (1.0 - self.cloud_cover) * 1.12 * math.exp(-0.12 / self.sun_direction[1])
 
 
 @dataclasses.dataclass(frozen=True)
 class Camera:
-  """A level pin-hole camera that carries both sensors.
+  """A level pinhole camera that carries both sensors.
 
   Attributes:
     focal: focal length in image heights.
@@ -97,46 +93,38 @@ class Camera:
 class Strip:
   """A piece of ground: a polygon of (x, z) corners."""
 
-  corners: tuple
+  corners: tuple[Pair, ...]
   material: str
-  color: tuple
+  color: Color
 
 
 @dataclasses.dataclass(frozen=True)
 class Building:
-  """A box with windows; `lit` has shape [2 (front, side), rows, columns]."""
+  """A box with windows; `lit` is bool [2 (front, side), rows, columns]."""
 
-  x: tuple[float, float]
-  z: tuple[float, float]
+  x: Pair
+  z: Pair
   height: float
   roof_height: float  # 0 for a flat roof
   material: str
-  color: tuple
-  roof_color: tuple
-  window_size: tuple[float, float]  # fractions of a window's grid cell
+  color: Color
+  roof_color: Color
+  window_size: Pair  # fractions of a window's grid cell
   lit: np.ndarray
   chimney: bool
-
-  @property
-  def order(self):
-    return self.z[1]
 
 
 @dataclasses.dataclass(frozen=True)
 class Tree:
-  """A tree, conifer or bush; `outline` holds radii around each crown blob."""
+  """A tree, conifer or bush."""
 
   x: float
   z: float
   height: float
   radius: float
   kind: str  # 'round', 'conifer' or 'bush'
-  color: tuple
-  outline: np.ndarray  # [blobs, directions], relative radii
-
-  @property
-  def order(self):
-    return self.z
+  color: Color
+  outline: np.ndarray  # [crown blobs, directions], relative radii
 
 
 @dataclasses.dataclass(frozen=True)
@@ -147,13 +135,9 @@ class Vehicle:
   z: float
   view: str  # 'front', 'rear', 'left' or 'right' (the way its nose points)
   is_van: bool
-  color: tuple
+  color: Color
   running: bool  # engine, wheels and exhaust warm; lights on
-  velocity: tuple[float, float]  # (x, z), m/s
-
-  @property
-  def order(self):
-    return self.z
+  velocity: Pair  # (x, z), m/s
 
 
 @dataclasses.dataclass(frozen=True)
@@ -163,15 +147,11 @@ class Person:
   x: float
   z: float
   height: float
-  coat: tuple
-  trousers: tuple
-  skin: tuple
-  hair: tuple
-  velocity: tuple[float, float]  # (x, z), m/s
-
-  @property
-  def order(self):
-    return self.z
+  coat: Color
+  trousers: Color
+  skin: Color
+  hair: Color
+  velocity: Pair  # (x, z), m/s
 
 
 @dataclasses.dataclass(frozen=True)
@@ -182,9 +162,8 @@ class Lamp:
   z: float
   height: float
 
-  @property
-  def order(self):
-    return self.z
+
+Thing = Building | Tree | Vehicle | Person | Lamp
 
 
 @dataclasses.dataclass(frozen=True)
@@ -196,8 +175,8 @@ class Scene:
     camera: the camera of the first instant.
     ground: strips, painted in this order.
     objects: everything that stands on the ground, in any order.
-    noise: float32 [2, 256, 256], tiles of zero mean and unit deviation: one for
-      visible textures, one for thermal ones.
+    noise: float32 [2, 256, 256], tiles of zero mean and unit deviation: one for visible
+      textures, one for thermal ones.
     clouds: float32 [256, 256], a smoother tile of the same kind.
     exposure: relative RGB exposure.
     tint: linear RGB white-balance error, [3].
@@ -205,15 +184,15 @@ class Scene:
 
   conditions: Conditions
   camera: Camera
-  ground: tuple
-  objects: tuple
+  ground: tuple[Strip, ...]
+  objects: tuple[Thing, ...]
   noise: np.ndarray
   clouds: np.ndarray
   exposure: float
   tint: np.ndarray
 
-  def at_frame(self, rng):
-    """The same place a little later, the camera moved and people walked on."""
+  def at_frame(self, rng: np.random.Generator) -> 'Scene':
+    """Returns the same place a little later: the camera has moved and people have walked on."""
     time = rng.uniform(-2.0, 2.0)
     x, y, z = self.camera.position
     camera = dataclasses.replace(
@@ -226,32 +205,28 @@ class Scene:
     return dataclasses.replace(self, camera=camera, objects=objects)
 
 
-def _moved(thing, time, rng):
-  if not isinstance(thing, (Vehicle, Person)) or thing.velocity == (0.0, 0.0):
+def _moved(thing: Thing, time: float, rng: np.random.Generator) -> Thing:
+  if not isinstance(thing, Vehicle | Person) or thing.velocity == (0.0, 0.0):
     return thing
-  # Only along the ways it moves in at all: cars keep to their lanes.
+  # Only in the directions it moves in at all: cars keep to their lanes.
   dx, dz = (speed * time + rng.normal(0.0, 0.3) if speed else 0.0 for speed in thing.velocity)
   return dataclasses.replace(thing, x=thing.x + dx, z=max(thing.z + dz, 3.0))
 
 
-def random_conditions(rng, seed, sequence):
+def random_conditions(rng: np.random.Generator, seed: int, sequence: int) -> Conditions:
   """Draws the weather; nights are spread evenly over the sequence numbers."""
   phase = np.random.default_rng([seed, _LAYOUT_STREAM]).random()
-  is_night = (phase + sequence * _GOLDEN_RATIO) % 1.0 < _NIGHT_SHARE
-  autumn = float(rng.beta(0.7, 0.9))
+  is_night = bool((phase + sequence * _GOLDEN_RATIO) % 1.0 < _NIGHT_SHARE)
+  autumn = rng.beta(0.7, 0.9)
   # Mostly clear or overcast; broken cloud is the rarer case.
-  cloud_cover = float(rng.beta(0.4, 0.75))
-  if is_night:
-    air = 13.0 - 7.0 * autumn
-    elevation = -20.0
-  else:
-    air = 21.0 - 8.0 * autumn
-    elevation = float(rng.uniform(18.0, 58.0))
+  cloud_cover = rng.beta(0.4, 0.75)
+  elevation = -20.0 if is_night else rng.uniform(18.0, 58.0)
+  air = 13.0 - 7.0 * autumn if is_night else 21.0 - 8.0 * autumn
   return Conditions(
-    is_night=bool(is_night),
-    air_temperature=273.15 + air + float(rng.normal(0, 1.0)),
+    is_night=is_night,
+    air_temperature=273.15 + air + rng.normal(0, 1.0),
     cloud_cover=cloud_cover,
     sun_elevation=elevation,
-    sun_azimuth=float(rng.uniform(-180, 180)),
+    sun_azimuth=rng.uniform(-180, 180),
     autumn=autumn,
   )

@@ -94,11 +94,18 @@ class Rig:
     x, y, _ = np.moveaxis(self.rays() @ self.rgb.T, -1, 0)
     return depth(x, y)
 
+  def table(self, points):
+    """Points as the published tables have them: whole pixels, counted from 1, 0 for none."""
+    table = np.rint(points) + 1
+    inside = ((table >= 1) & (table <= (self.width, self.height))).all(-1, keepdims=True)
+    return np.where(inside, table, 0).astype(np.int16)
+
   def values(self):
     """Everything that calibVars.yml holds."""
     homographies, centers = self.planes()
-    to_depth = (self.zoom * self.pixels() + self.shift).astype(np.float32)
-    to_rgb = ((self.pixels() - self.shift) / self.zoom).astype(np.float32)
+    ideal = (self.rays() @ self.rgb.T)[..., :2]
+    to_depth = self.table(self.zoom * ideal + self.shift)
+    to_rgb = self.table((self.pixels() - self.shift) / self.zoom)
     return {
       'rgbCamMat': self.rgb,
       'rgbDistCoeff': self.rgb_lens[None],
@@ -110,17 +117,17 @@ class Rig:
       'rgbToDCalY': to_depth[..., 1],
       'dToRgbCalX': to_rgb[..., 0],
       'dToRgbCalY': to_rgb[..., 1],
-      'planarHom': np.concatenate(homographies, 1),
-      'planarHomInv': np.concatenate(np.linalg.inv(homographies), 1),
-      'homDepthCentersRgb': centers,
-      'homDepthCentersT': self.centers_thermal(centers),
+      'planarHom': list(homographies),
+      'planarHomInv': list(np.linalg.inv(homographies)),
+      'homDepthCentersRgb': centers.ravel().tolist(),
+      'homDepthCentersT': self.centers_thermal(centers).ravel().tolist(),
       'depthCoeffA': self.scale,
       'depthCoeffB': self.offset,
       'defaultDepth': 1500.0,
       'UNDISTORT_IMAGES': 1,
       'depthProximityThreshold': 50.0,
       'nbrClustersForDepthOutlierRemoval': 3,
-      'discardedHomographies': np.array([[0, 7]], np.int32),
+      'discardedHomographies': [0, 7],
     }
 
 

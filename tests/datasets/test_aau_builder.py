@@ -137,16 +137,16 @@ def test_frames_and_people_are_registered(mode, tmp_path):
     assert not valid[10:14, 12:20].any() and valid[15:20, 12:20].all()
   else:
     assert valid[10:20, 12:20].all()
-  labels_only, _ = registration.register(
+  registered = registration.register(
     aau_trees.people(0),
     builder.builder_config.calibrations['1'],
     mode,
     raw,
-    SIZE,
-    2000.0,
-    nearest=True,
+    labels=aau_trees.people(0),
+    size=SIZE,
+    depth_mm=2000.0,
   )
-  np.testing.assert_array_equal(ir_people, labels_only)
+  np.testing.assert_array_equal(ir_people, registered.labels)
 
 
 def test_default_configurations_read_manual_dir(tmp_path):

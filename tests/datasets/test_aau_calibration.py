@@ -1,4 +1,4 @@
-"""Reading AAU's calibration file, in all layouts, and refusing bad ones."""
+"""Reading AAU's calibration file and refusing bad ones."""
 
 import sys
 
@@ -31,30 +31,21 @@ def test_calibration_fields(calibration):
     calibration.homographies, homographies / homographies[:, 2:, 2:], atol=1e-9
   )
   assert np.flatnonzero(calibration.discarded).tolist() == [0, 7]
-  assert calibration.undistort and not calibration.notes
+  assert not calibration.notes
 
 
-@pytest.mark.parametrize('layout', ['3x3N', '3Nx3', 'Nx9', '9xN', 'by columns', 'list'])
 @pytest.mark.parametrize('count', [1, 3, 9])
-@pytest.mark.parametrize('swapped', [False, True])
-def test_layouts_of_homographies(tmp_path, layout, count, swapped):
+@pytest.mark.parametrize('layout', ['numbers', 'matrix'])
+def test_planes(tmp_path, layout, count):
   homographies, centers = (array[::17][:count] for array in RIG.planes())
-  stacks = [homographies, np.linalg.inv(homographies)][:: -1 if swapped else 1]
-  store = {
-    '3x3N': lambda h: np.concatenate(h, 1),
-    '3Nx3': np.concatenate,
-    'Nx9': lambda h: h.reshape(-1, 9),
-    '9xN': lambda h: h.reshape(-1, 9).T.copy(),
-    'by columns': lambda h: h.swapaxes(1, 2).reshape(-1, 9),
-    'list': list,
-  }[layout]
+  store = {'numbers': lambda array: array.ravel().tolist(), 'matrix': np.copy}[layout]
   path = write(
     tmp_path / 'c.yml',
     {
-      'planarHom': store(stacks[0]),
-      'planarHomInv': store(stacks[1]),
-      'homDepthCentersRgb': centers.T.copy(),
-      'homDepthCentersT': RIG.centers_thermal(centers),
+      'planarHom': list(homographies),
+      'planarHomInv': list(np.linalg.inv(homographies)),
+      'homDepthCentersRgb': store(centers),
+      'homDepthCentersT': store(RIG.centers_thermal(centers)),
       'discardedHomographies': np.zeros((0, 0)),
     },
   )
@@ -62,29 +53,58 @@ def test_layouts_of_homographies(tmp_path, layout, count, swapped):
   np.testing.assert_allclose(
     calibration.homographies, homographies / homographies[:, 2:, 2:], rtol=1e-6, atol=1e-9
   )
+  np.testing.assert_allclose(calibration.centers_rgb, centers)
   assert not calibration.notes and not calibration.discarded.any()
 
 
-def test_transposed_tables_and_unconfirmed_direction(tmp_path):
-  changes = {key: RIG.values()[key].T.copy() for key in ('rgbToDCalX', 'rgbToDCalY')}
-  changes['homDepthCentersT'] = RIG.planes()[1] + (900, 0, 0)
+def test_planes_with_a_negative_depth_are_not_used(tmp_path):
+  centers = RIG.planes()[1]
+  centers[3, 2] = -1
+  calibration = calibration_lib.read_calibration(
+    write(tmp_path / 'c.yml', {'homDepthCentersRgb': centers})
+  )
+  assert np.flatnonzero(calibration.discarded).tolist() == [0, 3, 7]
+  assert not calibration.notes
+
+
+def test_tables_count_from_1_and_0_is_none(calibration):
+  table = np.stack([RIG.values()[key] for key in ('rgbToDCalX', 'rgbToDCalY')], -1)
+  known = (table > 0).all(-1)
+  assert 0.5 < known.mean() < 1
+  np.testing.assert_array_equal(calibration.rgb_to_depth[known], table[known] - 1)
+  assert (calibration.rgb_to_depth[~known] == -1).all()
+
+
+def test_unconfirmed_homographies_and_unknown_keys(tmp_path):
+  changes = {'homDepthCentersT': RIG.planes()[1] + (900, 0, 0)}
   calibration = calibration_lib.read_calibration(
     write(tmp_path / 'c.yml', changes, tail='color: 3\n')
   )
-  np.testing.assert_allclose(calibration.rgb_to_depth[..., 0], RIG.values()['rgbToDCalX'])
   unconfirmed, odd = calibration.notes
   assert 'do not confirm' in unconfirmed and 'color' in odd
   np.testing.assert_allclose(calibration.homographies[:, 2, 2], 1)
 
 
 BAD_VALUES = {
-  'rgbCamMat': [np.eye(4), -np.eye(3), np.zeros((0, 0)), np.full((3, 3), np.nan), 'text'],
+  'rgbCamMat': [
+    np.eye(4),
+    -np.eye(3),
+    np.triu(np.ones((3, 3))),
+    np.zeros((0, 0)),
+    np.full((3, 3), np.nan),
+    'text',
+  ],
   'rgbDistCoeff': [np.zeros((1, 6)), np.zeros((2, 4)), np.array([[np.inf, 0, 0, 0]])],
   'rgbToDCalX': [np.zeros((7, 5)), np.zeros((HEIGHT, WIDTH))],
   'dToRgbCalY': [np.zeros((HEIGHT, WIDTH)), 3.0],
   'planarHom': [np.eye(4), np.zeros((3, 7)), np.ones((2, 9)), np.zeros((3, 3)), [np.eye(3), 1]],
-  'planarHomInv': [np.tile(np.diag([3.0, 5, 1]), 153)],
-  'homDepthCentersRgb': [np.ones((153, 2)), -np.ones((153, 3)), np.ones((3, 3))],
+  'planarHomInv': [[np.diag([3.0, 5, 1])] * 153],
+  'homDepthCentersRgb': [
+    RIG.planes()[1].T.copy(),
+    np.ones((153, 2)),
+    -np.ones((153, 3)),
+    np.ones((3, 3)),
+  ],
   'homDepthCentersT': [np.ones((152, 3)), np.zeros((0, 0))],
   'depthCoeffA': [0.0, np.eye(2), float('nan')],
   'defaultDepth': [0.0, -5.0],

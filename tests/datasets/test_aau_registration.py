@@ -24,6 +24,15 @@ def fixture_calibration(tmp_path_factory):
   )
 
 
+def register(image, calibration, mode, depth_image=None, *, nearest=False, **kwargs):
+  """The registered image, or as labels if `nearest`; and the mask."""
+  found = registration.register(
+    image, calibration, mode, depth_image, labels=image if nearest else None, **kwargs
+  )
+  assert nearest or found.labels is None
+  return found.labels if nearest else found.image, found.mask
+
+
 def coded_images():
   """Thermal images of 16 bits that hold their own x and y coordinates, times 100."""
   y, x = np.mgrid[:HEIGHT, :WIDTH].astype(np.uint16) * 100 + 1
@@ -33,10 +42,7 @@ def coded_images():
 def deviations(calibration, depth, mode, depth_image=None, **kwargs):
   """Distance [HEIGHT, WIDTH] in pixels from where the surface truly is; the mask."""
   truth = RIG.to_thermal(RIG.rays() * depth[..., None])
-  found = [
-    registration.register(image, calibration, mode, depth_image, **kwargs)
-    for image in coded_images()
-  ]
+  found = [register(image, calibration, mode, depth_image, **kwargs) for image in coded_images()]
   seen = np.concatenate([image for image, _ in found], -1) / 100.0 - 0.01
   mask = found[0][1][..., 0]
   inside = ((truth >= 0) & (truth <= (WIDTH - 1, HEIGHT - 1))).all(-1)
@@ -110,7 +116,7 @@ def test_plane_mode_on_its_plane(calibration, depth):
   assert missed[mask].max() < 0.15
   # The mask differs from the truth by the width of a rounding error only.
   assert (mask != inside).mean() < 0.002 and 0.5 < mask.mean() < 1
-  image, _ = registration.register(coded_images()[0], calibration, 'plane', depth_mm=depth)
+  image, _ = register(coded_images()[0], calibration, 'plane', depth_mm=depth)
   assert not image[~mask].any()
 
 
@@ -144,17 +150,28 @@ def test_missing_depth(calibration, tmp_path):
   assert not (holes & ~whole).any()
   assert abs(lost.sum() - 30 * 40 / RIG.zoom**2) < 150
   # Not valid, but filled in as if it were at the default depth.
-  image, _ = registration.register(coded_images()[0], calibration, 'depth', raw)
+  image, _ = register(coded_images()[0], calibration, 'depth', raw)
   truth = RIG.to_thermal(RIG.rays() * 1500.0)[..., 0]
   assert np.abs(image[lost][:, 0] / 100.0 - 0.01 - truth[lost]).max() < 1
 
 
+def test_depth_in_tenths_of_a_millimeter(calibration):
+  raw = RIG.depth_camera(slanted)
+  raw[60:90, 100:140] = 0
+  tenths = np.where(raw, 10 * raw, 65535).astype(np.uint16)
+  x, _ = coded_images()
+  for found, expected in zip(
+    register(x, calibration, 'depth', tenths), register(x, calibration, 'depth', raw)
+  ):
+    np.testing.assert_array_equal(found, expected)
+
+
 def test_depth_image_or_tables_that_reach_outside(calibration):
   empty = np.zeros((HEIGHT, WIDTH), np.uint16)
-  _, mask = registration.register(coded_images()[0], calibration, 'depth', empty)
+  _, mask = register(coded_images()[0], calibration, 'depth', empty)
   assert not mask.any()
   none = dataclasses.replace(calibration, rgb_to_depth=np.full_like(calibration.rgb_to_depth, -1))
-  _, mask = registration.register(coded_images()[0], none, 'depth', RIG.depth_camera(slanted))
+  _, mask = register(coded_images()[0], none, 'depth', RIG.depth_camera(slanted))
   assert not mask.any()
 
 
@@ -163,19 +180,18 @@ def test_none_is_a_plain_resize_without_opencv(calibration, dtype, monkeypatch):
   monkeypatch.setitem(sys.modules, 'cv2', None)
   ir = np.random.default_rng(0).integers(0, np.iinfo(dtype).max, (120, 160, 1), dtype)
   for size, how in (((240, 320), 'bicubic'), ((60, 80), 'area')):
-    image, mask = registration.register(ir, None, 'none', size=size)
+    image, mask = register(ir, None, 'none', size=size)
     np.testing.assert_array_equal(image, images.resize(ir, size, how))
     assert mask.all() and mask.shape == (*size, 1) and image.dtype == dtype
-    labels, _ = registration.register(ir, None, 'none', size=size, nearest=True)
+    labels, _ = register(ir, None, 'none', size=size, nearest=True)
     assert labels.shape == (*size, 1) and labels.dtype == dtype and np.isin(labels, ir).all()
   np.testing.assert_array_equal(
-    registration.register(ir, None, 'none', size=(240, 320), nearest=True)[0],
-    ir.repeat(2, 0).repeat(2, 1),
+    register(ir, None, 'none', size=(240, 320), nearest=True)[0], ir.repeat(2, 0).repeat(2, 1)
   )
-  image, _ = registration.register(ir, calibration, 'none')
+  image, _ = register(ir, calibration, 'none')
   assert image.shape == (HEIGHT, WIDTH, 1)
   with pytest.raises(errors.UserError, match=r'\.\[aau\]'):
-    registration.register(np.zeros((HEIGHT, WIDTH, 1), dtype), calibration, 'plane')
+    register(np.zeros((HEIGHT, WIDTH, 1), dtype), calibration, 'plane')
 
 
 @pytest.mark.parametrize('mode', ['plane', 'depth'])
@@ -187,8 +203,8 @@ def test_nearest_keeps_labels(calibration, mode):
     .repeat(8, 1)
   )
   arguments = calibration, mode, RIG.depth_camera(slanted)
-  found, mask = registration.register(labels, *arguments, nearest=True)
-  smooth, smooth_mask = registration.register(labels, *arguments)
+  found, mask = register(labels, *arguments, nearest=True)
+  smooth, smooth_mask = register(labels, *arguments)
   assert set(np.unique(found)) == {0, 3, 200}
   np.testing.assert_array_equal(mask, smooth_mask)
   # They agree wherever there is one label all around, which is three of four pixels here.
@@ -208,20 +224,26 @@ def test_sharing_a_blend_costs_little(calibration, monkeypatch):
 @pytest.mark.parametrize('mode', ['plane', 'depth'])
 @pytest.mark.parametrize('dtype', [np.uint8, np.uint16])
 def test_identity_keeps_values(calibration, mode, dtype):
+  pinhole = np.array([[256.0, 0, 160], [0, 256, 120], [0, 0, 1]])  # Without rounding errors.
   same = dataclasses.replace(
-    calibration, homographies=np.tile(np.eye(3), (len(RIG.depths) * 9, 1, 1)), undistort=False
+    calibration,
+    homographies=np.tile(np.eye(3), (len(RIG.depths) * 9, 1, 1)),
+    rgb_matrix=pinhole,
+    thermal_matrix=pinhole,
+    rgb_distortion=np.zeros(4),
+    thermal_distortion=np.zeros(4),
   )
   ir = np.random.default_rng(0).integers(0, np.iinfo(dtype).max, (HEIGHT, WIDTH, 1), dtype)
   depth = None if mode == 'plane' else RIG.depth_camera(slanted)
-  image, mask = registration.register(ir, same, mode, depth)
+  image, mask = register(ir, same, mode, depth)
   np.testing.assert_array_equal(image, ir)
   assert image.dtype == dtype and (mask.all() if mode == 'plane' else mask.mean() > 0.8)
 
 
 def test_rgb_of_another_size(calibration):
   x, _ = coded_images()
-  full, _ = registration.register(x, calibration, 'plane')
-  half, mask = registration.register(x, calibration, 'plane', size=(HEIGHT // 2, WIDTH // 2))
+  full, _ = register(x, calibration, 'plane')
+  half, mask = register(x, calibration, 'plane', size=(HEIGHT // 2, WIDTH // 2))
   expected = full.reshape(HEIGHT // 2, 2, WIDTH // 2, 2).mean((1, 3))[1:-1, 2:-2]
   inside = cv2.erode(mask.astype(np.uint8), np.ones((5, 5)))[1:-1, 2:-2] > 0
   assert np.abs(half[1:-1, 2:-2, 0] - expected)[inside].max() < 20
@@ -230,12 +252,12 @@ def test_rgb_of_another_size(calibration):
 def test_wrong_sizes_and_arguments(calibration):
   x, _ = coded_images()
   with pytest.raises(errors.UserError, match='thermal image: 80x60 .* 320x240'):
-    registration.register(x[:60, :80], calibration, 'plane')
+    register(x[:60, :80], calibration, 'plane')
   with pytest.raises(errors.UserError, match='depth image: 80x60'):
-    registration.register(x, calibration, 'depth', np.zeros((60, 80), np.uint16))
+    register(x, calibration, 'depth', np.zeros((60, 80), np.uint16))
   for depth in (np.zeros((HEIGHT, WIDTH), np.uint8), np.zeros((HEIGHT, WIDTH, 3), np.uint16)):
     with pytest.raises(errors.UserError, match='16 bits'):
-      registration.register(x, calibration, 'depth', depth)
+      register(x, calibration, 'depth', depth)
   for arguments in (
     (x, calibration, 'best'),
     (x[..., 0], calibration, 'plane'),
@@ -243,4 +265,4 @@ def test_wrong_sizes_and_arguments(calibration):
     (x.astype(float), calibration, 'plane'),
   ):
     with pytest.raises(ValueError):
-      registration.register(*arguments)
+      register(*arguments)

@@ -6,7 +6,6 @@ import pytest
 
 from cyclegan_jax import errors
 from datasets import frames
-from datasets.folder import splits
 
 
 def ids(**counts):
@@ -29,14 +28,14 @@ def test_paper_split_of_a_frame_depends_on_its_id_alone():
   more = frames.paper_split(some[::-1] + ids(s2=50))
   assert chosen == {id_: more[id_] for id_ in some}
   for id_, split in chosen.items():
-    assert (split == 'train') == (splits.unit_hash(id_) < 0.8)
+    assert (split == 'train') == (frames.unit_hash(id_) < 0.8)
 
 
 def test_many_sequences_give_a_whole_one_for_validation():
   chosen = frames.sequence_split(ids(a=30, b=20, c=10, d=15, e=40), test=['e'])
   of = collections.defaultdict(set)
   for id_, split in chosen.items():
-    of[split].add(splits.sequence_of(id_))
+    of[split].add(frames.sequence_of(id_))
   assert of == {'train': {'a', 'b', 'd'}, 'validation': {'c'}, 'test': {'e'}}
   assert len(chosen) == 115
 

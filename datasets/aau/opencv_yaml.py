@@ -1,0 +1,136 @@
+"""Reads OpenCV's YAML files, refusing what makes OpenCV's parser crash or hang."""
+
+from collections.abc import Collection
+import os
+import re
+from typing import Any
+
+import numpy as np
+
+from cyclegan_jax.errors import UserError
+from datasets.aau.points import opencv
+
+_MAX_BYTES = 256 * 2**20
+_MAX_OPENED = 4000
+
+
+class Fields:
+  """The values of a file by key, checked.
+
+  Attributes:
+    path: what messages call the file.
+    unknown: keys that were not expected.
+  """
+
+  def __init__(self, path: str | os.PathLike, content: bytes | None, keys: Collection[str]):
+    """Opens a file.
+
+    Args:
+      path: the file; with `content`, only what messages call it.
+      content: what the file holds, if it is in an archive.
+      keys: the keys it has to have.
+
+    Raises:
+      UserError: the file cannot be read, is not OpenCV YAML, lacks a key or has one twice; or
+        OpenCV is missing.
+    """
+    self.path = path
+    self._storage = _open(path, content)
+    names = self._storage.root().keys()
+    if missing := sorted(set(keys).difference(names)):
+      raise UserError(f'{path}: no key {", ".join(missing)}; expected a complete file.')
+    for name in sorted(keys):
+      if names.count(name) > 1:
+        raise self.error(name, 'appears twice', 'once')
+    self.unknown = sorted(set(names).difference(keys))
+
+  def error(self, key: str, found: str, expected: str) -> UserError:
+    return UserError(f'{self.path}: {key}: {found}; expected {expected}.')
+
+  def wrong_shape(self, key: str, value: np.ndarray, expected: str) -> UserError:
+    return self.error(key, f'shape {"x".join(map(str, value.shape)) or 1}', expected)
+
+  def array(self, key: str, empty: bool = False) -> np.ndarray:
+    """Returns a number, matrix, list of numbers or list of equal matrices as a float64 array.
+
+    Raises:
+      UserError: the value is none of these, not finite, or empty although `empty` is not allowed.
+    """
+    try:
+      value = np.asarray(_node_value(self._storage.getNode(key)), np.float64)
+    except (opencv().error, SystemError, ValueError, RecursionError) as error:
+      raise self.error(key, 'not readable', 'a number or a matrix, complete') from error
+    if not np.isfinite(value).all():
+      raise self.error(key, 'holds values that are not finite', 'finite numbers')
+    if not value.size and not empty:
+      raise self.error(key, 'empty', 'numbers')
+    return value
+
+  def number(self, key: str) -> float:
+    value = self.array(key)
+    if value.size != 1:
+      raise self.wrong_shape(key, value, 'one number')
+    return float(value.item())
+
+  def integer(self, key: str, least: int, most: int) -> int:
+    value = self.number(key)
+    if value != int(value) or not least <= value <= most:
+      raise self.error(key, f'{value:g}', f'an integer from {least} to {most}')
+    return int(value)
+
+
+def _open(path: str | os.PathLike, content: bytes | None) -> Any:
+  """The file as a cv2.FileStorage."""
+  cv2 = opencv()
+  try:
+    if content is None:
+      with open(path, 'rb') as file:
+        content = file.read(_MAX_BYTES + 1)
+    text = content.decode('utf-8-sig')
+  except OSError as error:
+    raise UserError(f'{path}: cannot be read: {error.strerror}.') from error
+  except UnicodeDecodeError as error:
+    raise UserError(f'{path}: not a text file; expected OpenCV YAML.') from error
+  if not text.startswith('%YAML'):
+    raise UserError(f'{path}: expected OpenCV YAML, which starts with "%YAML".')
+  # Deep nesting overflows the parser's stack and !!binary can make it loop forever. Counting what
+  # opens anything bounds the nesting, whatever the quoting.
+  if (
+    len(content) > _MAX_BYTES
+    or text.count('[') + text.count('{') > _MAX_OPENED
+    or re.search(r'[\0-\10\13\14\16-\37]|!!binary|-[ \t]+-[ \t]+-|\n[ \t]{200}', text)
+  ):
+    raise UserError(
+      f'{path}: not a calibration: too large, too deeply nested, or with binary parts.'
+    )
+  try:
+    storage = cv2.FileStorage(text, cv2.FILE_STORAGE_READ | cv2.FILE_STORAGE_MEMORY)
+    if not storage.root().isMap():
+      raise UserError(f'{path}: expected keys and values at the top level.')
+    return storage
+  except (cv2.error, SystemError) as error:
+    raise UserError(
+      f'{path}: OpenCV cannot parse it; it is damaged or cut off: download it again.'
+    ) from error
+
+
+def _node_value(node: Any) -> Any:
+  if node.isInt() or node.isReal():
+    return node.real()
+  if node.isSeq():
+    return [_node_value(node.at(i)) for i in range(node.size())]
+  if not node.isMap():
+    raise ValueError
+  rows, columns, data = (node.getNode(name) for name in ('rows', 'cols', 'data'))
+  channels = re.fullmatch(r'(\d{0,2})[ucswifd]', node.getNode('dt').string())
+  # OpenCV allocates what the header promises before it looks at the data.
+  if not (
+    rows.isInt()
+    and columns.isInt()
+    and data.isSeq()
+    and channels
+    and min(rows.real(), columns.real()) >= 0
+    and rows.real() * columns.real() * int(channels[1] or 1) == data.size()
+  ):
+    raise ValueError
+  return node.mat() if data.size() else []
