@@ -62,22 +62,13 @@ _OVERLAP = flags.DEFINE_integer(
   'overlap', None, 'Overlap of tiles in pixels; by default what the network needs.', lower_bound=0
 )
 _COLORMAP = flags.DEFINE_string(
-  'colormap',
-  '',
-  'Also write previews in false color, with this color map of Matplotlib, such as inferno, to '
-  'OUTPUT_inferno.',
+  'colormap', '', 'Also write previews in this color map of Matplotlib to OUTPUT_COLORMAP.'
 )
 _GRAY = flags.DEFINE_string(
-  'gray_control',
-  '',
-  'Also write the luminance of the RGB images, under the same names, to this folder: the control '
-  'for a detector.',
+  'gray_control', '', 'Also write the luminance of the RGB images to this folder, as a control.'
 )
 _ANNOTATIONS = flags.DEFINE_multi_string(
-  'annotations',
-  [],
-  'Annotations to copy to the results: COCO (.json), YOLO (folder of labels, data.yaml). Repeat '
-  'the flag for more.',
+  'annotations', [], 'COCO or YOLO annotations (a file, a folder) to copy to the results.'
 )
 _OVERWRITE = flags.DEFINE_boolean('overwrite', False, 'Translate existing results again.')
 

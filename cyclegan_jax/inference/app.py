@@ -8,7 +8,6 @@ only the page's own files are read, and no name that a visitor sends is used. Re
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 import contextlib
-import functools
 import html
 import socket
 
@@ -90,7 +89,8 @@ def make(
     **{f'/{script}': (page.asset(script), 'text/javascript') for script in ('wipe.js', 'app.js')},
   }
   routes = [
-    Route(path, functools.partial(_file, text, kind)) for path, (text, kind) in files.items()
+    Route(path, Response(text, media_type=kind), methods=['GET'])
+    for path, (text, kind) in files.items()
   ]
   routes.append(Route('/translate', _Translations(translate, max_bytes).answer, methods=['POST']))
   # Browsers write IPv6 addresses in brackets.
@@ -144,11 +144,6 @@ def bound_socket(host: str, port: int) -> socket.socket:
       f'--host={host} --port={port} cannot be used: {error.strerror}. Choose another --port; 0 '
       'takes a free one.'
     ) from error
-
-
-async def _file(text: str, kind: str, request: Request) -> Response:
-  del request
-  return Response(text, media_type=kind)
 
 
 class _Translations:

@@ -1,7 +1,7 @@
 """Translation of image and video files with a trained model."""
 
 import collections
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent import futures
 import pathlib
 import time
@@ -65,7 +65,7 @@ def run(
   plan = inputs_lib.plan(inputs, options.output, recursive=recursive, suffix=suffix)
   translator = _load(workdir, checkpoint, options)
   # One process decides what is missing: others may already be writing it.
-  jobs = distributed.broadcast(check_existing(plan.jobs, options, translator.texts))
+  jobs = distributed.broadcast(check_existing(translator, plan.jobs))
   if plan.left_out:
     counts = ', '.join(f'{n} {extension}' for extension, n in sorted(plan.left_out.items()))
     log(f'Left out because they are neither images nor videos: {counts}.')
@@ -96,15 +96,13 @@ def _load(workdir: pathlib.Path, checkpoint: str, options: OutputOptions) -> Fil
   return FileTranslator(model, options, texts)
 
 
-def check_existing(
-  jobs: Sequence[Job], options: OutputOptions, texts: Mapping[str, str]
-) -> list[Job]:
+def check_existing(translator: FileTranslator, jobs: Sequence[Job]) -> list[Job]:
   """Returns the jobs that are left to do, those whose files do not all exist.
 
   Raises:
     UserError: a file exists that another model, or other options, made.
   """
-  left = []
+  left, options = [], translator.options
   for job in jobs:
     if options.overwrite or not job.target.exists():
       left.append(job)
@@ -113,7 +111,7 @@ def check_existing(
       found = video.read_texts(job.target) if job.is_video else images.read_texts(job.target)
     except UserError:
       found = {}
-    differing = metadata.differences(found, texts)
+    differing = metadata.differences(found, translator.texts)
     if differing:
       details = ', '.join(
         f'{key} {there} there, {here or "none"} now'
@@ -138,14 +136,14 @@ def translate_files(translator: FileTranslator, jobs: Sequence[Job], log: Log = 
     log: receives each line for the user.
 
   Returns:
-    One message per file that could not be translated, in order.
+    One message per file that could not be translated.
 
   Raises:
     UserError: results cannot be written.
   """
   photos = [job for job in jobs if not job.is_video]
   begin = time.monotonic()
-  failures = _Images(translator, log).translate(photos)
+  failures = _translate_images(translator, photos, log)
   seconds = time.monotonic() - begin
   if photos:
     log(
@@ -163,84 +161,75 @@ def translate_files(translator: FileTranslator, jobs: Sequence[Job], log: Log = 
   return failures
 
 
-class _Images:
-  """A pipeline for images: read ahead, collect to batches of one size, translate, write."""
-
-  def __init__(self, translator: FileTranslator, log: Log):
-    self._translator, self._log = translator, log
-    # By shape and dtype.
-    self._waiting: dict[tuple, list[tuple[Job, np.ndarray]]] = {}
-    self._failures: list[str] = []
-    self._writing: collections.deque[tuple[Job, futures.Future]] = collections.deque()
-
-  def translate(self, jobs: Sequence[Job]) -> list[str]:
-    """Translates all images; returns a message for each that failed."""
-    with (
-      futures.ThreadPoolExecutor(_THREADS) as readers,
-      futures.ThreadPoolExecutor(_THREADS) as self._writers,
-    ):
-      for job, reading in tracked(
-        self._read_ahead(readers, jobs), len(jobs), 'Translating', self._log
-      ):
-        try:
-          self._add(job, reading.result())
-        except UserError as error:
-          self._failures.append(str(error))
-      while self._waiting:
-        self._flush(next(iter(self._waiting)))
-      self._finish_writing(0)
-    return self._failures
-
-  def _read_ahead(
-    self, readers: futures.Executor, jobs: Sequence[Job]
-  ) -> Iterator[tuple[Job, futures.Future[np.ndarray]]]:
-    """Yields jobs in order, with their images, while a few more are read."""
-    pending = collections.deque()
-    for job in jobs:
-      pending.append((job, readers.submit(self._read, job)))
-      if len(pending) > _THREADS:
-        yield pending.popleft()
-    yield from pending
-
-  def _read(self, job: Job) -> np.ndarray:
-    return self._translator.prepare(images.read_image(job.source), str(job.source))
-
-  def _add(self, job: Job, image: np.ndarray) -> None:
-    """Adds an image to those of its size, and translates these if the batch is full."""
-    key = image.shape, image.dtype
-    group = self._waiting.setdefault(key, [])
-    group.append((job, image))
-    full = min(max(_BATCH_PIXELS // (image.shape[0] * image.shape[1]), 1), _BATCH_IMAGES)
-    if len(group) >= full * jax.local_device_count():
-      self._flush(key)
-    while (
-      sum(len(group) * shape[0] * shape[1] for (shape, _), group in self._waiting.items())
-      > _WAITING_PIXELS
-    ):
-      self._flush(next(iter(self._waiting)))
-
-  def _flush(self, key: tuple) -> None:
-    """Translates the images of a size and begins to write the results."""
-    group = self._waiting.pop(key)
-    stack = np.stack([image for _, image in group])
-    try:
-      results = self._translator.translate(stack, str(group[0][0].source))
-    except UserError as error:
-      self._failures += [str(error)] * len(group)
-      return
-    for (job, image), result in zip(group, results):
-      writing = self._writers.submit(self._translator.write, job, image, result)
-      self._writing.append((job, writing))
-    self._finish_writing(2 * _THREADS)
-
-  def _finish_writing(self, most: int) -> None:
-    """Waits until at most this many images are not written yet."""
-    while len(self._writing) > most:
-      job, writing = self._writing.popleft()
+def _translate_images(translator: FileTranslator, jobs: Sequence[Job], log: Log) -> list[str]:
+  """Translates images in batches of one size, while others are read and written."""
+  failures: list[str] = []
+  writing: collections.deque[tuple[Job, futures.Future[None]]] = collections.deque()
+  with (
+    futures.ThreadPoolExecutor(_THREADS) as readers,
+    futures.ThreadPoolExecutor(_THREADS) as writers,
+  ):
+    reading = tracked(_read_ahead(readers, translator, jobs), len(jobs), 'Translating', log)
+    for batch in _batches(reading, failures):
+      stack = np.stack([image for _, image in batch])
       try:
-        writing.result()
-      except OSError as error:
-        raise _unwritable(job, error) from error
+        results = translator.translate(stack, str(batch[0][0].source))
+      except UserError as error:
+        failures += [str(error)] * len(batch)
+        continue
+      for (job, image), result in zip(batch, results):
+        writing.append((job, writers.submit(translator.write, job, image, result)))
+      _finish(writing, 2 * _THREADS)
+    _finish(writing, 0)
+  return failures
+
+
+def _read_ahead(
+  readers: futures.Executor, translator: FileTranslator, jobs: Sequence[Job]
+) -> Iterator[tuple[Job, futures.Future[np.ndarray]]]:
+  """Yields jobs in order, with their images, while a few more are read."""
+
+  def read(job: Job) -> np.ndarray:
+    return translator.prepare(images.read_image(job.source), str(job.source))
+
+  pending = collections.deque()
+  for job in jobs:
+    pending.append((job, readers.submit(read, job)))
+    if len(pending) > _THREADS:
+      yield pending.popleft()
+  yield from pending
+
+
+def _batches(
+  reading: Iterable[tuple[Job, futures.Future[np.ndarray]]], failures: list[str]
+) -> Iterator[list[tuple[Job, np.ndarray]]]:
+  """Groups images of the same shape and dtype into batches; notes those that cannot be read."""
+  waiting: dict[tuple, list[tuple[Job, np.ndarray]]] = {}
+  for job, future in reading:
+    try:
+      image = future.result()
+    except UserError as error:
+      failures.append(str(error))
+      continue
+    key = image.shape, image.dtype
+    batch = waiting.setdefault(key, [])
+    batch.append((job, image))
+    full = min(max(_BATCH_PIXELS // (image.shape[0] * image.shape[1]), 1), _BATCH_IMAGES)
+    if len(batch) >= full * jax.local_device_count():
+      yield waiting.pop(key)
+    while sum(len(waiting[key]) * key[0][0] * key[0][1] for key in waiting) > _WAITING_PIXELS:
+      yield waiting.pop(next(iter(waiting)))
+  yield from waiting.values()
+
+
+def _finish(writing: collections.deque[tuple[Job, futures.Future[None]]], most: int) -> None:
+  """Waits until at most this many images are not written yet."""
+  while len(writing) > most:
+    job, written = writing.popleft()
+    try:
+      written.result()
+    except OSError as error:
+      raise _unwritable(job, error) from error
 
 
 def _unwritable(job: Job, error: OSError) -> UserError:

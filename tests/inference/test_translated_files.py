@@ -42,8 +42,8 @@ def translated(model, source, output, **options):
   options = outputs.OutputOptions(output, **options)
   plan = inputs.plan([str(source)], output, suffix=inputs.FORMATS[options.format])
   texts = metadata.texts(model, source, options.direction, options.bits)
-  jobs = translate.check_existing(plan.jobs, options, texts)
   translator = outputs.FileTranslator(model, options, texts)
+  jobs = translate.check_existing(translator, plan.jobs)
   return translate.translate_files(translator, jobs, lambda line: None), jobs
 
 

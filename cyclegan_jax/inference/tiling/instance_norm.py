@@ -1,13 +1,10 @@
 """Instance norm with the moments of a whole image, for a network that sees only tiles of it.
 
-Instance norm divides by the standard deviation of each channel over the whole image, so it changes
-a tile on its own differently from the same pixels in the whole. With given means and variances, the
-network is a function of each pixel's neighborhood again, and all tiles are parts of one image.
-
-The moments are found norm by norm: those of the first depend on no other, those of the second on
-the first, and so on. Each pass over all tiles with the latest moments makes one more norm exact, so
-a network needs as many passes as it has norms. Fewer do not suffice: moments that are not exact yet
-can be anything, and small errors grow from layer to layer.
+With given means and variances, the network is a function of each pixel's neighborhood, and all
+tiles are parts of one image. The moments are found norm by norm: those of the first depend on no
+other, those of the second on the first, and so on. Each pass over all tiles with the latest moments
+makes one more norm exact, so a network needs as many passes as it has norms. Fewer do not suffice:
+moments that are not exact yet can be anything, and small errors grow from layer to layer.
 """
 
 from collections.abc import Sequence
