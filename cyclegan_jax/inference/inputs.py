@@ -10,6 +10,7 @@ import dataclasses
 import glob
 import itertools
 import pathlib
+from typing import NamedTuple
 
 from cyclegan_jax.data import images
 from cyclegan_jax.errors import UserError
@@ -56,15 +57,8 @@ class Plan:
   left_out: collections.Counter[str]
 
 
-@dataclasses.dataclass(frozen=True)
-class _Group:
-  """The files of one input.
-
-  Attributes:
-    root: the folder that names are relative to.
-    files: all files, of any kind.
-    is_folder: True if the input is a folder. Files that are not images are then left out.
-  """
+class _Group(NamedTuple):
+  """The files of one input. Names are relative to `root`; of a folder, only images are wanted."""
 
   root: pathlib.Path
   files: list[pathlib.Path]

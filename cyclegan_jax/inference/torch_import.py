@@ -156,15 +156,10 @@ def _choose_epoch(folder: pathlib.Path, endings: set[str], epoch: str) -> str:
   found = sorted(
     {file.name.removesuffix(ending) for ending in endings for file in folder.glob(f'*{ending}')}
   )
-  if epoch and epoch not in found:
+  wanted = epoch or (found[0] if len(found) == 1 else _LATEST)
+  if found and wanted not in found:
     raise UserError(
-      f'--epoch={epoch} is not in --checkpoint_dir={folder}, which has: '
-      f'{", ".join(found) or "none"}.'
+      f'--epoch={wanted} is not in --checkpoint_dir={folder}, which has: {", ".join(found)}. '
+      'Choose one of these.'
     )
-  if epoch or len(found) == 1:
-    return epoch or found[0]
-  if found and _LATEST not in found:
-    raise UserError(
-      f'--checkpoint_dir={folder} has several epochs: {", ".join(found)}. Choose one with --epoch.'
-    )
-  return _LATEST
+  return wanted

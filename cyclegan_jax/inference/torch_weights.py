@@ -9,7 +9,7 @@ here; see ops/convolutions.py.
 from collections.abc import Iterator, Mapping
 import dataclasses
 import functools
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -33,14 +33,10 @@ _ARRAYS = (
 _RUNNING = ('running_mean', 'running_var')
 
 
-@dataclasses.dataclass(frozen=True)
-class Pair:
-  """One array in both worlds.
+class Pair(NamedTuple):
+  """The key and the shape of an array in the state_dict, and its path in our trees.
 
-  Attributes:
-    key: its key in the state_dict.
-    path: its place in {'params': ..., 'batch_stats': ...} of the network.
-    shape: its shape in the state_dict.
+  The path begins with 'params' or 'batch_stats'.
   """
 
   key: str
@@ -166,24 +162,17 @@ def _get(tree: Any, path: Path) -> Any:
 def _problems(wanted: list[Pair], arrays: Mapping[str, np.ndarray], config: Config) -> list[str]:
   """Returns why arrays cannot be those of a network, a phrase for each reason."""
   unused = ('num_batches_tracked',) + (_RUNNING if config.model.norm != 'batch' else ())
-  shapes = {key: tuple(array.shape) for key, array in arrays.items() if not key.endswith(unused)}
+  found = {key: tuple(array.shape) for key, array in arrays.items() if not key.endswith(unused)}
   expected = {pair.key: pair.shape for pair in wanted}
-  wrong = [
-    f'{key} has shape {shapes[key]}, expected {shape}'
-    for key, shape in expected.items()
-    if shapes.get(key, shape) != shape
-  ]
-  missing = [
-    f'{key} is missing, expected with shape {shape}'
-    for key, shape in expected.items()
-    if key not in shapes
-  ]
-  unexpected = [
-    f'{key} of shape {shape} is not expected'
-    for key, shape in shapes.items()
-    if key not in expected
-  ]
-  return wrong + missing + unexpected
+  problems = []
+  for key in {**expected, **found}:
+    if key not in found:
+      problems.append(f'{key} is missing, expected with shape {expected[key]}')
+    elif key not in expected:
+      problems.append(f'{key} of shape {found[key]} is not expected')
+    elif found[key] != expected[key]:
+      problems.append(f'{key} has shape {found[key]}, expected {expected[key]}')
+  return problems
 
 
 def _advice(config: Config, name: str, arrays: Mapping[str, np.ndarray]) -> str:

@@ -125,7 +125,7 @@ def test_epochs(tmp_path):
       config,
       {name: file.replace('latest', epoch) for name, file in NAMES['cyclegan'].items()},
     )
-  with pytest.raises(UserError, match='several epochs: 10, 5.*--epoch'):
+  with pytest.raises(UserError, match='--epoch=latest is not in .*which has: 10, 5'):
     import_(config, tmp_path)
   with pytest.raises(UserError, match='--epoch=7 .*which has: 10, 5'):
     import_(config, tmp_path, epoch='7')
