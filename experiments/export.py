@@ -1,21 +1,26 @@
-"""Writes a generator to a file that runs without this program, and tries that file.
+"""Exports a generator to a file that runs without this program.
 
   python -m experiments.export --workdir=RUN --format=onnx --output=model.onnx
   python -m experiments.export --workdir=RUN --format=stablehlo --output=model.stablehlo
 
-Pixels go into the file and pixels come out, of any height and width, uint8 (or uint16, where the
-images of the training were). The file is run beside the model on images of the test split, or of
---check_images, and kept only if no pixel is off by more than one gray level. How to use it:
-docs/exporting.md. --format=onnx needs the extra onnx.
+The file maps pixels to pixels, of any height and width, as uint8 (or uint16, if the training images
+were). The command runs the file and the model on images of the test split, or of --check_images,
+and keeps the file only if no pixel differs by more than one gray level. To use the file, see
+docs/exporting.md. --format=onnx needs the extra `onnx`.
 """
 
 import dataclasses
 import pathlib
+from typing import TYPE_CHECKING
 
 from absl import flags
 
 from cyclegan_jax.errors import UserError
+from cyclegan_jax.settings import DataConfig
 from experiments import flags as common
+
+if TYPE_CHECKING:
+  from cyclegan_jax.data.source import Dataset
 
 _CHECKPOINT = common.define_checkpoint_flag()
 _DIRECTION = common.define_direction_flag()
@@ -32,33 +37,32 @@ _BITS = flags.DEFINE_enum(
   'bits',
   None,
   ['8', '16'],
-  'Bits of the pixels that come out; by default '
-  "those of the training images. Those that go in are the training's.",
+  'Bits of the output pixels; by default those of the training images. The input always has the '
+  'bits of the training images.',
 )
 _CHECK_IMAGES = flags.DEFINE_string(
-  'check_images', None, 'Folder of images to try the file on, instead of the test split.'
+  'check_images', None, 'Folder of images to check the file on, instead of the test split.'
 )
-_OVERWRITE = flags.DEFINE_boolean('overwrite', False, 'Replace a file that is there.')
-
-# Images the file is tried on.
-_N_IMAGES = 4
+_OVERWRITE = flags.DEFINE_boolean('overwrite', False, 'Replace an existing file.')
 
 
 def main() -> None:
   workdir = common.workdir()
   if not _FORMAT.value or not _OUTPUT.value:
     raise UserError('--format and --output are needed: stablehlo or onnx, and the file to write.')
-  output = common.path(_OUTPUT.value)
+  output = pathlib.Path(_OUTPUT.value).expanduser()
   # Late, so that --help and bad flags answer at once.
-  from cyclegan_jax.inference import export, model as model_lib
+  from cyclegan_jax.inference import export, export_check, model as model_lib
 
   export.check_output(output, _OVERWRITE.value)
-  export.check_format(_FORMAT.value)
-  examples = _from_folder(common.path(_CHECK_IMAGES.value)) if _CHECK_IMAGES.value else None
+  export.load_format(_FORMAT.value)
   model = model_lib.load(workdir, _CHECKPOINT.value)
-  model.translator(_DIRECTION.value)
-  if examples is None:
-    examples = _from_run(workdir, model.config.data, _DIRECTION.value.split('_to_')[0])
+  if _CHECK_IMAGES.value:
+    folder = pathlib.Path(_CHECK_IMAGES.value).expanduser()
+    examples = export_check.examples_from_folder(folder)
+  else:
+    dataset = _dataset(workdir, model.config.data)
+    examples = export_check.examples_from_dataset(dataset, _DIRECTION.value.split('_to_')[0])
   export.export(
     model,
     _DIRECTION.value,
@@ -71,25 +75,8 @@ def main() -> None:
   )
 
 
-def _from_folder(folder: pathlib.Path) -> list:
-  """Name and pixels of some images of a folder, spread evenly over it."""
-  from cyclegan_jax.data import images
-
-  if not folder.is_dir():
-    raise UserError(f'--check_images={folder} is not a folder.')
-  found = sorted(
-    file
-    for file in folder.rglob('*')
-    if file.suffix.lower() in images.EXTENSIONS and file.is_file()
-  )
-  if not found:
-    raise UserError(f'--check_images={folder} holds no images ({", ".join(images.EXTENSIONS)}).')
-  return [(str(found[i]), images.read_image(found[i])) for i in _spread(len(found))]
-
-
-def _from_run(workdir: pathlib.Path, config, domain: str) -> list:
-  """Likewise of the test split, or of another one if it is empty."""
-  from cyclegan_jax.data import images
+def _dataset(workdir: pathlib.Path, config: DataConfig) -> 'Dataset':
+  """Opens the data set of a run."""
   from cyclegan_jax.runs import run_folder
   import datasets
 
@@ -98,25 +85,10 @@ def _from_run(workdir: pathlib.Path, config, domain: str) -> list:
     run_folder.check_data(workdir, dataset)
   except UserError as error:
     raise UserError(
-      f"The file is tried on images of the run's test split, but: {error}\nOr try it "
-      'on other images: --check_images=FOLDER.'
+      f"The file is checked on images of the run's test split, but: {error}\nOr check it on other "
+      'images: --check_images=FOLDER.'
     ) from error
-  records = next(
-    records
-    for name in ('test', 'validation', 'train')
-    if name in dataset.splits and len(records := getattr(dataset.splits[name], domain))
-  )
-  chosen = [records[i] for i in _spread(len(records))]
-  return [
-    (record['id'].decode(), images.read_image(record[domain], record['id'].decode()))
-    for record in chosen
-  ]
-
-
-def _spread(n: int) -> list[int]:
-  import numpy as np
-
-  return np.linspace(0, n - 1, min(n, _N_IMAGES)).round().astype(int).tolist()
+  return dataset
 
 
 if __name__ == '__main__':

@@ -1,14 +1,17 @@
-"""Makes a run folder from checkpoints of the published PyTorch code.
+"""Makes a run folder from checkpoints of published PyTorch code.
 
   python -m experiments.import_torch --preset=cyclegan --dataset=folder --source_dir=PHOTOS \\
       --ir_channels=3 --checkpoint_dir=CHECKPOINTS --a_is=rgb --workdir=RUN
 
-Presets: udacity (G_XtoY.pkl, ...), cyclegan (latest_net_G_A.pth, ...), pix2pix (latest_net_G.pth,
-...), the latter two of github.com/junyanz/pytorch-CycleGAN-and-pix2pix. The run folder is one
-before its first step: experiments.evaluate and experiments.translate work with it, and
-experiments.train with the same flags goes on from there, with fresh optimizers. The flags are
-those of experiments.train; where the networks' do not fit the files, the message says which would.
+Presets: udacity (G_XtoY.pkl, ...), cyclegan (latest_net_G_A.pth, ...) and pix2pix
+(latest_net_G.pth, ...); the last two are those of github.com/junyanz/pytorch-CycleGAN-and-pix2pix.
+The run folder is one before its first step: experiments.evaluate and experiments.translate work
+with it, and experiments.train with the same flags continues from there, with fresh optimizers. The
+flags are those of experiments.train. If the networks do not fit the files, the message says which
+flags would.
 """
+
+import pathlib
 
 from absl import flags
 
@@ -19,10 +22,10 @@ common.define_config_flags()
 flags.adopt_module_key_flags(common)
 _CHECKPOINT_DIR = flags.DEFINE_string('checkpoint_dir', None, 'Folder with the PyTorch files.')
 _A_IS = flags.DEFINE_enum(
-  'a_is', 'rgb', ['rgb', 'ir'], 'What domain A (junyanz) or X (udacity) of the PyTorch model is.'
+  'a_is', 'rgb', ['rgb', 'ir'], 'Domain A (junyanz) or X (udacity) of the PyTorch model.'
 )
 _EPOCH = flags.DEFINE_string(
-  'epoch', '', 'Which EPOCH_net_*.pth to take. Empty: the only one there is, or latest.'
+  'epoch', '', 'EPOCH of the EPOCH_net_*.pth to read. Empty: the only one there is, or latest.'
 )
 
 
@@ -36,10 +39,9 @@ def main() -> None:
   import datasets
 
   workdir = common.path(common.WORKDIR.value) or common.default_workdir(config)
+  folder = pathlib.Path(_CHECKPOINT_DIR.value).expanduser()
   loop.check_start(config, workdir)
-  state = torch_import.import_state(
-    config, common.path(_CHECKPOINT_DIR.value), _A_IS.value, _EPOCH.value
-  )
+  state = torch_import.import_state(config, folder, _A_IS.value, _EPOCH.value)
   loop.start(config, datasets.open_dataset(config.data), workdir, state)
   print(f'Imported into {workdir}. Next: python -m experiments.evaluate --workdir={workdir}')
 

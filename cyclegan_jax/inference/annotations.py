@@ -1,11 +1,11 @@
-"""Annotations of the source images, carried over to the translated ones.
+"""Annotations of the source images, copied to the translated ones.
 
-A translated image shows the same objects at the same pixels, so boxes and masks hold as they are.
-Only what names images or folders is adapted: the endings of file names, for translated images are
-PNG files; and the line `path:` of a data.yaml, which would lead a training back to the RGB images.
+A translated image shows the same objects at the same pixels, so boxes and masks stay as they are.
+Only names of images and folders are adapted: the extensions of image files, and the line `path:` of
+a data.yaml, which would lead a training back to the RGB images.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 import json
 import pathlib
 import re
@@ -13,66 +13,64 @@ import re
 from cyclegan_jax import files
 from cyclegan_jax.data import images
 from cyclegan_jax.errors import UserError
-from cyclegan_jax.inference.inputs import Job, Plan
+from cyclegan_jax.inference.inputs import Plan
 from cyclegan_jax.progress import Log
 
 _FILE_NAME = re.compile(r'("file_name"\s*:\s*)("(?:[^"\\]|\\.)*")')
 _PATH_LINE = re.compile(r'^path[ \t]*:.*$', re.MULTILINE)
 _YAML = ('.yaml', '.yml')
+_EXTENSIONS = ('.json', '.txt', *_YAML)
 
 
-def carry(
+def copy(
   paths: Sequence[str], plan: Plan, folders: Sequence[pathlib.Path], log: Log = print
 ) -> None:
-  """Carries annotation files over.
+  """Copies annotation files.
 
   Args:
     paths: COCO files (.json), YOLO label files (.txt), lists of images (.txt), data.yaml, or
       folders of these.
-    plan: what is translated. Annotations in one of its inputs keep their place in it; others go
-      to the top.
-    folders: where the translated images are, and the gray control set.
-    log: takes each line meant for a person.
+    plan: what is translated. Annotations inside one of its inputs keep their place in it; others
+      go to the top.
+    folders: the folders of the translated images and of the gray control set.
+    log: receives each line for the user.
 
   Raises:
-    UserError: a file is missing, no annotation file, or names images that are not translated.
+    UserError: a file is missing, is not an annotation file, or names no image that is translated.
   """
-  endings = _endings(plan.jobs)
+  # The new extension of each translated image, by its old name.
+  extensions = {job.source.name: job.target.suffix for job in plan.jobs if not job.is_video}
+  sources = {job.source.name for job in plan.jobs}
   for path in [pathlib.Path(text).expanduser() for text in paths]:
     found = list(_files(path))
     for file in found:
-      content, note = _adapted(file, plan.jobs, endings)
+      content, note = _adapted(file, sources, extensions)
       for folder in folders:
         target = folder / _place(file, path, plan)
         if target.resolve() == file.resolve():
-          raise UserError(
-            f'--annotations={path} would be replaced by itself. Choose another --output.'
-          )
+          raise UserError(f'--annotations={path} would replace itself. Choose another --output.')
         target.parent.mkdir(parents=True, exist_ok=True)
         files.write_bytes(target, content)
       if note:
         log(note)
     if len(found) > 1:
-      log(f'{len(found)} annotation files of {path} carried over.')
+      log(f'Copied {len(found)} annotation files of {path}.')
 
 
 def _files(path: pathlib.Path) -> Iterator[pathlib.Path]:
-  """The annotation files of a path; UserError if there are none."""
-  kinds = ('.json', '.txt', *_YAML)
-  if path.is_file() and path.suffix.lower() in kinds:
-    yield path
-    return
-  found = sorted(file for file in path.rglob('*') if file.suffix.lower() in kinds)
+  """Yields the annotation files of a path; UserError if there are none."""
+  candidates = [path] if path.is_file() else sorted(path.rglob('*'))
+  found = [file for file in candidates if file.suffix.lower() in _EXTENSIONS]
   if not found:
     raise UserError(
-      f'--annotations={path}: expected a COCO file (.json), YOLO labels (.txt), a '
-      'data.yaml, or a folder with such files.'
+      f'--annotations={path}: expected a COCO file (.json), YOLO labels (.txt), a data.yaml, or a '
+      'folder with such files.'
     )
   yield from found
 
 
 def _place(file: pathlib.Path, given: pathlib.Path, plan: Plan) -> pathlib.Path:
-  """Where an annotation file goes, below the output folder."""
+  """Returns the path of an annotation file below the output folder."""
   for root, below in plan.roots:
     if file.resolve().is_relative_to(root.resolve()):
       return below / file.resolve().relative_to(root.resolve())
@@ -80,63 +78,59 @@ def _place(file: pathlib.Path, given: pathlib.Path, plan: Plan) -> pathlib.Path:
   return pathlib.Path(file.name) if file == given else file.relative_to(given.parent)
 
 
-def _endings(jobs: Sequence[Job]) -> dict[str, str]:
-  """The new ending of each translated image, by the last part of its old name."""
-  return {job.source.name: job.target.suffix for job in jobs if not job.is_video}
-
-
-def _renamed(name: str, endings: dict[str, str]) -> str:
-  """An image's name with its new ending."""
+def _renamed(name: str, extensions: Mapping[str, str]) -> str:
+  """Returns the name of an image with its new extension."""
   path = pathlib.PurePosixPath(name.replace('\\', '/'))
-  ending = endings.get(path.name)
-  return name[: len(name) - len(path.suffix)] + ending if ending else name
+  extension = extensions.get(path.name)
+  return name.removesuffix(path.suffix) + extension if extension else name
 
 
-def _adapted(file: pathlib.Path, jobs: Sequence[Job], endings: dict[str, str]) -> tuple[bytes, str]:
-  """A file's new content, and what to say about it."""
+def _adapted(
+  file: pathlib.Path, sources: set[str], extensions: Mapping[str, str]
+) -> tuple[bytes, str]:
+  """Returns the new content of a file, and a note for the user or ''."""
   try:
     data = file.read_bytes()
     text = data.decode()
   except (OSError, UnicodeDecodeError) as error:
     raise UserError(f'--annotations: {file} cannot be read: {error}.') from error
   if file.suffix.lower() == '.json':
-    return _coco(file, text, jobs, endings)
+    return _adapted_coco(file, text, sources, extensions)
   if file.suffix.lower() in _YAML:
     changed, n = _PATH_LINE.subn(lambda match: f'# of the source images: {match[0]}', text)
-    note = f'{file}: its line `path:` was made a comment, so that its own folder counts.'
+    note = f'{file}: the line `path:` is now a comment, so that paths start at its own folder.'
     return changed.encode(), note if n else ''
-  lines = text.splitlines(keepends=True)
-  if any(line.strip().lower().endswith(images.EXTENSIONS) for line in lines):
-    changed = [_renamed(line.rstrip(), endings) + line[len(line.rstrip()) :] for line in lines]
+  lines = [(line.rstrip(), line) for line in text.splitlines(keepends=True)]
+  if any(name.lower().endswith(images.EXTENSIONS) for name, _ in lines):
+    changed = [_renamed(name, extensions) + line[len(name) :] for name, line in lines]
     return ''.join(changed).encode(), ''
   return data, ''
 
 
-def _coco(
-  file: pathlib.Path, text: str, jobs: Sequence[Job], endings: dict[str, str]
+def _adapted_coco(
+  file: pathlib.Path, text: str, sources: set[str], extensions: Mapping[str, str]
 ) -> tuple[bytes, str]:
-  """A COCO file in which only endings of file names are changed, every other byte as it was."""
+  """Changes the extensions of file names in a COCO file, and keeps every other byte."""
   try:
     listed = [image['file_name'] for image in json.loads(text)['images']]
   except (ValueError, TypeError, KeyError) as error:
     raise UserError(
-      f'--annotations={file}: not a COCO file: it has no images with a file_name '
+      f'--annotations={file} is not a COCO file: it has no images with a file_name '
       f'({type(error).__name__}: {error}).'
     ) from error
-  sources = {job.source.name for job in jobs}
   missing = [name for name in listed if pathlib.PurePosixPath(name).name not in sources]
   if listed and len(missing) == len(listed):
     raise UserError(
-      f'--annotations={file}: none of its {len(listed)} images is translated; the '
-      f'first is {listed[0]}.'
+      f'--annotations={file}: none of its {len(listed)} images is translated. The first is '
+      f'{listed[0]}.'
     )
-  changed = _FILE_NAME.sub(
-    lambda match: match[1] + _quoted(match[2], _renamed(json.loads(match[2]), endings)), text
-  )
+
+  def rename(match: re.Match[str]) -> str:
+    old = json.loads(match[2])
+    new = _renamed(old, extensions)
+    return match[0] if new == old else match[1] + json.dumps(new, ensure_ascii=match[2].isascii())
+
   note = f'{file}: {len(listed) - len(missing)} of its {len(listed)} images are translated'
-  return changed.encode(), note + (f', {missing[0]} is not.' if missing else '.')
-
-
-def _quoted(old: str, new: str) -> str:
-  """A JSON string; the old text where nothing changed."""
-  return old if json.loads(old) == new else json.dumps(new, ensure_ascii=old.isascii())
+  return _FILE_NAME.sub(rename, text).encode(), note + (
+    f', {missing[0]} is not.' if missing else '.'
+  )

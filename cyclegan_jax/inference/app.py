@@ -1,12 +1,13 @@
-"""A web page on which an image is dropped and its translation appears beside it.
+"""A web page to try a model: drop an image on it, and its translation appears beside it.
 
-An image is the body of a request and its translation the answer: no file is written, none but
-the page's own is read, and no name that a visitor sends is used. Requires the extra `app`.
+A request carries an image in its body, and the response is the translation. No file is written,
+only the page's own files are read, and no name that a visitor sends is used. Requires the extra
+`app`.
 """
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
-import functools
+import contextlib
 import html
 import socket
 
@@ -19,6 +20,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+import uvicorn
 
 from cyclegan_jax.data import decoding, images
 from cyclegan_jax.errors import is_out_of_memory, UserError
@@ -27,43 +29,45 @@ from cyclegan_jax.reports import page
 Translate = Callable[[np.ndarray], np.ndarray]
 
 LOOPBACK = ('localhost', '127.0.0.1', '::1')
-# One image is translated at a time; so many more may be sent or wait meanwhile.
+# One image is translated at a time. This many more may be sent or wait meanwhile.
 _MOST_WAITING = 4
 _SECONDS_TO_SEND = 60.0
 _BODY_TYPE = 'application/octet-stream'
-_HEADERS = {
-  'content-security-policy': "default-src 'none'; script-src 'self'; style-src 'self'; img-src blob: data:; "
-  "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-  'x-content-type-options': 'nosniff',
-  'referrer-policy': 'no-referrer',
-  'cross-origin-resource-policy': 'same-origin',
-  'cross-origin-opener-policy': 'same-origin',
-  'cache-control': 'no-store',
-}
+_POLICY = (
+  "default-src 'none'; script-src 'self'; style-src 'self'; img-src blob: data:; "
+  "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+_HEADERS = (
+  (b'content-security-policy', _POLICY.encode()),
+  (b'x-content-type-options', b'nosniff'),
+  (b'referrer-policy', b'no-referrer'),
+  (b'cross-origin-resource-policy', b'same-origin'),
+  (b'cross-origin-opener-policy', b'same-origin'),
+  (b'cache-control', b'no-store'),
+)
 
 
 class _Refused(Exception):
-  """A request that is answered with a status and a sentence for the person at the page."""
+  """A request to refuse, with a status and a sentence for the visitor."""
 
   def __init__(self, status: int, text: str):
     super().__init__(text)
-    self.status, self.text = status, text
+    self.status = status
 
 
 def make(
   translate: Translate, title: str, about: str, max_bytes: int, hosts: Sequence[str] = LOOPBACK
 ) -> Starlette:
-  """The application.
+  """Makes the application.
 
   Args:
-    translate: uint8 or uint16 [height, width, 1 or 3] to the same, of any size; it is called by
-      one thread at a time, and may raise UserError.
+    translate: uint8 or uint16 [height, width, 1 or 3] to the same, of any size. One thread at a
+      time calls it. It may raise UserError.
     title: of the page.
     about: a sentence on the model.
-    max_bytes: the largest file that is accepted. How many pixels it may have is set by
-      `decoding.limit_megapixels`.
-    hosts: under which names visitors may ask for the page. Another site's name that is made to
-      lead here (DNS rebinding) is refused.
+    max_bytes: the largest file that is accepted; `decoding.limit_megapixels` limits the pixels.
+    hosts: the names by which visitors may reach the page. Any other name, such as another site's
+      that points here (DNS rebinding), is refused.
   """
   limits = (
     f'PNG, JPEG, BMP or TIFF, 8 or 16 bit, up to {max_bytes / 2**20:g} MiB and '
@@ -85,61 +89,65 @@ def make(
     **{f'/{script}': (page.asset(script), 'text/javascript') for script in ('wipe.js', 'app.js')},
   }
   routes = [
-    Route(path, functools.partial(_file, text, kind)) for path, (text, kind) in files.items()
+    Route(path, Response(text, media_type=kind), methods=['GET'])
+    for path, (text, kind) in files.items()
   ]
   routes.append(Route('/translate', _Translations(translate, max_bytes).answer, methods=['POST']))
-  # As browsers write them: addresses of IPv6 in brackets.
+  # Browsers write IPv6 addresses in brackets.
   allowed = [f'[{host}]' if ':' in host else host for host in hosts]
   middleware = [
-    Middleware(_WithHeaders),
+    Middleware(_with_headers),
     Middleware(TrustedHostMiddleware, allowed_hosts=allowed, www_redirect=False),
   ]
   return Starlette(routes=routes, middleware=middleware)
 
 
+def serve(application: Starlette, listener: socket.socket) -> None:
+  """Answers requests until Ctrl-C."""
+  config = uvicorn.Config(
+    application,
+    log_level='warning',
+    access_log=False,
+    server_header=False,
+    limit_concurrency=64,
+    timeout_keep_alive=10,
+    timeout_graceful_shutdown=5,
+    lifespan='off',
+  )
+  with contextlib.suppress(KeyboardInterrupt):  # uvicorn shuts down first, then raises it again.
+    uvicorn.Server(config).run(sockets=[listener])
+
+
 def names_of(host: str) -> list[str]:
-  """Under which names a page is asked for that listens on an address; see `make`."""
+  """Returns the names by which visitors may reach an address, for `make`."""
   if host in LOOPBACK:
     return [*LOOPBACK]
-  own = {socket.gethostname(), socket.getfqdn()}
-  try:
-    own |= {info[4][0] for info in socket.getaddrinfo(socket.gethostname(), None)}
-  except OSError:  # A machine that does not know itself.
-    pass
-  return sorted({*LOOPBACK, host, *own})
+  names = {*LOOPBACK, host, socket.gethostname(), socket.getfqdn()}
+  with contextlib.suppress(OSError):  # A machine that cannot resolve its own name.
+    names |= {str(info[4][0]) for info in socket.getaddrinfo(socket.gethostname(), None)}
+  return sorted(names)
 
 
 def bound_socket(host: str, port: int) -> socket.socket:
-  """A socket that listens there; UserError if that is not possible, naming --host or --port."""
+  """Returns a listening socket; UserError naming --host or --port if that is not possible."""
   try:
-    family, kind, protocol, _, address = socket.getaddrinfo(
-      host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-    )[0]
+    family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0][0]
   except OSError as error:
     raise UserError(
       f'--host={host} is not an address of this machine: {error.strerror}.'
     ) from error
-  listener = socket.socket(family, kind, protocol)
+  both = family == socket.AF_INET6 and socket.has_dualstack_ipv6()
   try:
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    listener.bind(address)
-    listener.listen()
+    return socket.create_server((host, port), family=family, dualstack_ipv6=both)
   except OSError as error:
-    listener.close()
     raise UserError(
-      f'--host={host} --port={port} cannot be used: {error.strerror}. Choose another '
-      '--port; 0 takes a free one.'
+      f'--host={host} --port={port} cannot be used: {error.strerror}. Choose another --port; 0 '
+      'takes a free one.'
     ) from error
-  return listener
-
-
-async def _file(text: str, kind: str, request: Request) -> Response:
-  del request
-  return Response(text, media_type=kind)
 
 
 class _Translations:
-  """Answers requests one after the other; those that would wait too long are refused."""
+  """Translates for one request at a time, and refuses requests that would wait too long."""
 
   def __init__(self, translate: Translate, max_bytes: int):
     self._translate = translate
@@ -148,12 +156,12 @@ class _Translations:
     self._one = asyncio.Lock()
 
   async def answer(self, request: Request) -> Response:
-    """The PNG file of a translation, or a sentence on why there is none."""
+    """Returns the PNG file of a translation, or a sentence on why there is none."""
     if self._waiting > _MOST_WAITING:
       return PlainTextResponse('Other images are being translated. Try again in a moment.', 503)
     self._waiting += 1
     try:
-      # Other sites' pages may not send this type unasked.
+      # Pages of other sites cannot send this type without permission.
       if request.headers.get('content-type') != _BODY_TYPE:
         raise _Refused(415, f'Images are sent as {_BODY_TYPE}.')
       async with asyncio.timeout(_SECONDS_TO_SEND):
@@ -162,7 +170,7 @@ class _Translations:
         png = await run_in_threadpool(self._translated, data)
       return Response(png, media_type='image/png')
     except _Refused as error:
-      return PlainTextResponse(error.text, error.status)
+      return PlainTextResponse(str(error), error.status)
     except TimeoutError:
       return PlainTextResponse('The image took too long to arrive.', 408)
     except ClientDisconnect:
@@ -171,7 +179,7 @@ class _Translations:
       self._waiting -= 1
 
   async def _body(self, request: Request) -> AsyncIterator[bytes]:
-    """The parts of a body, as long as they are not too many."""
+    """Yields the parts of a body; refuses it as soon as it is too large."""
     refused = _Refused(413, f'This file is larger than {self._max_bytes / 2**20:g} MiB.')
     announced = request.headers.get('content-length', '0')
     if announced.isdecimal() and int(announced) > self._max_bytes:
@@ -184,6 +192,7 @@ class _Translations:
       yield part
 
   def _translated(self, data: bytes) -> bytes:
+    """Translates an image file to a PNG file."""
     try:
       return images.encode_png(self._translate(images.read_image(data, 'This file')))
     except UserError as error:
@@ -197,19 +206,15 @@ class _Translations:
       ) from error
 
 
-class _WithHeaders:
-  """Adds headers to all answers."""
+def _with_headers(app: ASGIApp) -> ASGIApp:
+  """Adds _HEADERS to every response of an application."""
 
-  def __init__(self, app: ASGIApp):
-    self._app = app
-
-  async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-    async def with_headers(message: Message) -> None:
+  async def call(scope: Scope, receive: Receive, send: Send) -> None:
+    async def send_with_headers(message: Message) -> None:
       if message['type'] == 'http.response.start':
-        message['headers'] = [
-          *message['headers'],
-          *((name.encode(), value.encode()) for name, value in _HEADERS.items()),
-        ]
+        message['headers'] = [*message['headers'], *_HEADERS]
       await send(message)
 
-    await self._app(scope, receive, with_headers)
+    await app(scope, receive, send_with_headers)
+
+  return call

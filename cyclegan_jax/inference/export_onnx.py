@@ -1,13 +1,13 @@
-"""A generator as an ONNX file, pixels in and pixels out.
+"""ONNX files of a generator, from pixels to pixels.
 
-The graph is written layer by layer from the networks' own modules, in the operations that runtimes
-have kernels for: convolutions, transposed ones, norms. It is a second description of the networks;
-experiments.export therefore runs every file that it writes beside the model.
+The graph is written layer by layer from the networks' own modules, with operations that runtimes
+have kernels for: convolutions, transposed convolutions, norms. It describes the networks a second
+time, so export.py compares every file with the model.
 """
 
 from collections.abc import Callable, Mapping
 import pathlib
-from typing import Any
+from typing import Any, cast
 
 from flax import nnx
 import numpy as np
@@ -15,75 +15,59 @@ import onnx
 from onnx import helper
 import onnxruntime
 
-from cyclegan_jax.inference.model import Model
+from cyclegan_jax.inference.export_program import Program, Run
 from cyclegan_jax.inference.onnx_graph import Graph, Tensor
 from cyclegan_jax.models import generators, layers, unet
 
-Run = Callable[[np.ndarray], np.ndarray]
 
-
-def write(
-  file: pathlib.Path, model: Model, direction: str, limit: float, metadata: Mapping[str, str]
-) -> None:
-  """Writes the generator of a direction, computing in float32.
-
-  Args:
-    file: where to.
-    model: the trained model.
-    direction: 'rgb_to_ir' or 'ir_to_rgb'.
-    limit: the largest pixel value that comes out, 255 or 65535.
-    metadata: texts by name, for the file's metadata_props.
-  """
-  source, target = (model.domains[name] for name in direction.split('_to_'))
-  generator = model.translator(direction)
+def write(file: pathlib.Path, program: Program, metadata: Mapping[str, str]) -> None:
+  """Writes an ONNX file; the metadata become metadata_props. See `export_program.Format`."""
+  (source, target), limit, multiple = program.domains, program.limit, program.model.multiple
+  types = [helper.np_dtype_to_tensor_dtype(dtype) for dtype in program.dtypes]
+  generator = program.generator
   net, module = generator.net, generator.net.module(generator.params, generator.batch_stats)
   graph = Graph()
   pixels = Tensor(graph, 'pixels')
   height, width = (_size(pixels, axis) for axis in (1, 2))
-  x = _mirrored(_mirrored(pixels, height, 1, model.multiple), width, 2, model.multiple)
-  # Every pixel value there can be, normalized by the program itself.
-  values = np.arange(source.normalization.max_value + 1, dtype=np.float32)
+  x = _mirrored(_mirrored(pixels, height, 1, multiple), width, 2, multiple)
+  # A table with the network value of every pixel value, computed by the program itself.
+  values = np.arange(source.max_value + 1, dtype=np.float32)
   x = graph.constant(source.normalization.forward(values)).apply(
     'Gather', x.apply('Cast', to=onnx.TensorProto.INT32)
   )
   x = x.apply('Transpose', perm=(0, 3, 1, 2))
-  y = _GENERATORS[type(module)](module, _with_constants(x, net.constants))
-  y = target.normalization.inverse(y) * (limit / target.normalization.max_value)
-  y = y.apply('Round')  # Half to even, as NumPy.
-  y = y.apply('Clip', np.float32(0), np.float32(limit)).apply('Cast', to=_type(limit))
+  y = GENERATORS[type(module)](module, _with_constants(x, net.constants))
+  y = target.normalization.inverse(y) * (limit / target.max_value)
+  y = y.apply('Round')  # Half to even, like NumPy.
+  y = y.apply('Clip', np.float32(0), np.float32(limit)).apply('Cast', to=types[1])
   y = y.apply('Transpose', perm=(0, 2, 3, 1))
   ends = graph.add('Concat', height, width, axis=0)
-  y = y.apply('Slice', np.int64([0, 0]), ends, np.int64([1, 2]))
-  infos = [
-    helper.make_tensor_value_info(
-      name, _type(largest), ['batch', 'height', 'width', domain.channels]
-    )
-    for name, domain, largest in (
-      ('pixels', source, source.normalization.max_value),
-      ('translated', target, limit),
-    )
-  ]
-  onnx.save(graph.model(infos[0], y, infos[1], dict(metadata)), file)
+  y = y.apply('Slice', _ints(0, 0), ends, _ints(1, 2))
+  before, after = (
+    helper.make_tensor_value_info(name, kind, ['batch', 'height', 'width', domain.channels])
+    for name, kind, domain in zip(('pixels', 'translated'), types, program.domains)
+  )
+  onnx.save(graph.model(before, y, after, dict(metadata)), file)
 
 
 def load(file: pathlib.Path) -> Run:
-  """What a file computes on the CPU by ONNX Runtime: [batch, height, width, channels]."""
+  """Loads a file into ONNX Runtime, on the CPU."""
   session = onnxruntime.InferenceSession(file, providers=['CPUExecutionProvider'])
-  return lambda pixels: session.run(None, {'pixels': pixels})[0]
+  return lambda pixels: cast(np.ndarray, session.run(None, {'pixels': pixels})[0])
 
 
-def _type(max_value: float) -> int:
-  return onnx.TensorProto.UINT8 if max_value <= 255 else onnx.TensorProto.UINT16
+def _ints(*values: int) -> np.ndarray:
+  return np.array(values, np.int64)
 
 
 def _size(x: Tensor, axis: int) -> Tensor:
-  """The size of an axis, int64 [1]."""
+  """Returns the size of an axis, int64 [1]."""
   return x.apply('Shape', start=axis, end=axis + 1)
 
 
 def _mirrored(x: Tensor, size: Tensor, axis: int, multiple: int) -> Tensor:
-  """Mirrors at the end of an axis, again and again, up to a size that is a multiple."""
-  n = size.apply('Squeeze', np.int64([0]))
+  """Mirrors an image at the end of an axis, repeatedly, up to a size that is a multiple."""
+  n = size.apply('Squeeze', _ints(0))
   padded = (
     n.apply('Add', np.int64(multiple - 1))
     .apply('Div', np.int64(multiple))
@@ -97,40 +81,39 @@ def _mirrored(x: Tensor, size: Tensor, axis: int, multiple: int) -> Tensor:
 
 
 def _with_constants(x: Tensor, constants: tuple[float, ...]) -> Tensor:
-  """Constant channels after the others, as models/networks.py has them."""
+  """Appends constant channels, as models/networks.py does."""
   if not constants:
     return x
-  shape = x.graph.add(
-    'Concat',
-    _size(x, 0),
-    x.graph.constant(np.int64([len(constants)])),
-    x.apply('Shape', start=2),
-    axis=0,
-  )
-  planes = x.graph.constant(np.float32(constants).reshape(1, -1, 1, 1)).apply('Expand', shape)
+  n = x.graph.constant(_ints(len(constants)))
+  shape = x.graph.add('Concat', _size(x, 0), n, x.apply('Shape', start=2), axis=0)
+  values = np.array(constants, np.float32).reshape(1, -1, 1, 1)
+  planes = x.graph.constant(values).apply('Expand', shape)
   return x.apply('Concat', planes, axis=1)
 
 
 def _udacity(net: generators.UdacityGenerator, x: Tensor) -> Tensor:
   for conv, norm in zip(net.down, net.down_norms):
-    x = _active(net.activation, _layer(norm, _layer(conv, x)))
-  for block in net.blocks:
-    x = _residual(block, x)
-  for up, norm in zip(net.up, net.up_norms):
-    x = _active(net.activation, _layer(norm, _layer(up, x)))
-  return _layer(net.up[-1], x).apply('Tanh')
+    x = _activation(net.activation, _layer(norm, _layer(conv, x)))
+  return _layer(net.up[-1], _blocks_and_up(net, x)).apply('Tanh')
 
 
 def _resnet(net: generators.ResnetGenerator, x: Tensor) -> Tensor:
   x = _layer(net.first_norm, _layer(net.first, x))
   for conv, norm in zip(net.down, net.down_norms):
-    x = _layer(norm, _layer(conv, _active(net.activation, x)))
-  x = _active(net.activation, x)
+    x = _layer(norm, _layer(conv, _activation(net.activation, x)))
+  return _layer(net.last, _blocks_and_up(net, _activation(net.activation, x))).apply('Tanh')
+
+
+def _blocks_and_up(
+  net: generators.UdacityGenerator | generators.ResnetGenerator, x: Tensor
+) -> Tensor:
+  """The residual blocks, and the upsampling layers that a norm follows."""
   for block in net.blocks:
-    x = _residual(block, x)
+    y = _activation(block.activation, _layer(block.norm1, _layer(block.conv1, x)))
+    x = x + _layer(block.norm2, _layer(block.conv2, y))
   for up, norm in zip(net.up, net.up_norms):
-    x = _active(net.activation, _layer(norm, _layer(up, x)))
-  return _layer(net.last, x).apply('Tanh')
+    x = _activation(net.activation, _layer(norm, _layer(up, x)))
+  return x
 
 
 def _unet(net: unet.UNetGenerator, x: Tensor) -> Tensor:
@@ -138,32 +121,28 @@ def _unet(net: unet.UNetGenerator, x: Tensor) -> Tensor:
   skips = []
   for i, conv in enumerate(list(net.down)[1:]):
     skips.append(x)
-    x = _layer(conv, _active('leaky_relu', x))
+    x = _layer(conv, _activation('leaky_relu', x))
     if i < len(net.down_norms):
       x = _layer(net.down_norms[i], x)
   for up, norm in zip(net.up, net.up_norms):
-    x = skips.pop().apply('Concat', _layer(norm, _layer(up, _active('relu', x))), axis=1)
-  return _layer(net.up[-1], _active('relu', x)).apply('Tanh')
+    x = skips.pop().apply('Concat', _layer(norm, _layer(up, _activation('relu', x))), axis=1)
+  return _layer(net.up[-1], _activation('relu', x)).apply('Tanh')
 
 
-_GENERATORS = {
+# For each class in `models.generators.GENERATORS`: x to y, float32 [batch, c, height, width].
+GENERATORS: Mapping[type, Callable[[Any, Tensor], Tensor]] = {
   generators.UdacityGenerator: _udacity,
   generators.ResnetGenerator: _resnet,
   unet.UNetGenerator: _unet,
 }
 
 
-def _residual(block: generators.ResidualBlock, x: Tensor) -> Tensor:
-  y = _active(block.activation, _layer(block.norm1, _layer(block.conv1, x)))
-  return x + _layer(block.norm2, _layer(block.conv2, y))
-
-
-def _active(kind: str, x: Tensor) -> Tensor:
+def _activation(kind: str, x: Tensor) -> Tensor:
   return x.apply('Relu') if kind == 'relu' else x.apply('LeakyRelu', alpha=layers.LEAK)
 
 
 def _layer(layer: Any, x: Tensor) -> Tensor:
-  """A layer of models/layers.py, in evaluation."""
+  """Applies a layer of models/layers.py in evaluation mode."""
   if layer is nnx.identity:
     return x
   return _LAYERS[type(layer)](layer, x)
@@ -173,16 +152,14 @@ def _conv(layer: layers.Conv, x: Tensor) -> Tensor:
   border = 1
   if layer.width:
     border = 0
-    x = x.apply('Pad', np.int64([0, 0, layer.width, layer.width] * 2), mode='reflect')
-  return x.apply(
-    'Conv', *_weights(layer, (3, 2, 0, 1)), strides=[layer.stride] * 2, pads=[border] * 4
-  )
+    x = x.apply('Pad', _ints(*[0, 0, layer.width, layer.width] * 2), mode='reflect')
+  return x.apply('Conv', *_weights(layer), strides=[layer.stride] * 2, pads=[border] * 4)
 
 
 def _conv_transpose(layer: layers.ConvTranspose, x: Tensor) -> Tensor:
   return x.apply(
     'ConvTranspose',
-    *_weights(layer, (3, 2, 0, 1)),
+    *_weights(layer),
     strides=[2, 2],
     pads=[1] * 4,
     output_padding=[layer.output_padding] * 2,
@@ -190,11 +167,11 @@ def _conv_transpose(layer: layers.ConvTranspose, x: Tensor) -> Tensor:
 
 
 def _resize_conv(layer: layers.ResizeConv, x: Tensor) -> Tensor:
-  none = np.zeros(0, np.float32)  # The region of interest, which only cropping resizes read.
+  region = np.zeros(0, np.float32)  # Only a resize that crops reads it.
   x = x.apply(
     'Resize',
-    none,
-    np.float32([1, 1, 2, 2]),
+    region,
+    np.array([1, 1, 2, 2], np.float32),
     mode='nearest',
     nearest_mode='floor',
     coordinate_transformation_mode='asymmetric',
@@ -203,8 +180,9 @@ def _resize_conv(layer: layers.ResizeConv, x: Tensor) -> Tensor:
 
 
 def _batch_norm(layer: layers.BatchNorm, x: Tensor) -> Tensor:
-  arrays = (layer.scale, layer.bias, layer.mean, layer.var)
-  return x.apply('BatchNormalization', *(np.asarray(a[...]) for a in arrays), epsilon=layer.epsilon)
+  variables: tuple[Any, ...] = (layer.scale, layer.bias, layer.mean, layer.var)
+  arrays = [np.asarray(variable[...]) for variable in variables]
+  return x.apply('BatchNormalization', *arrays, epsilon=layer.epsilon)
 
 
 def _instance_norm(layer: nnx.InstanceNorm, x: Tensor) -> Tensor:
@@ -212,13 +190,13 @@ def _instance_norm(layer: nnx.InstanceNorm, x: Tensor) -> Tensor:
   return x.apply('InstanceNormalization', ones, np.zeros_like(ones), epsilon=layer.epsilon)
 
 
-def _weights(layer: Any, order: tuple[int, ...]) -> list[np.ndarray]:
-  """Kernel, its axes in this order, and bias if there is one."""
-  kernel = np.asarray(layer.kernel[...]).transpose(order)
+def _weights(layer: layers.Conv | layers.ConvTranspose) -> list[np.ndarray]:
+  """Returns the kernel, as ONNX has it, and the bias if there is one."""
+  kernel = np.asarray(layer.kernel[...]).transpose(3, 2, 0, 1)
   return [kernel] if layer.bias is None else [kernel, np.asarray(layer.bias[...])]
 
 
-_LAYERS = {
+_LAYERS: Mapping[type, Callable[[Any, Tensor], Tensor]] = {
   layers.Conv: _conv,
   layers.ConvTranspose: _conv_transpose,
   layers.ResizeConv: _resize_conv,

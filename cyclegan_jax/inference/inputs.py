@@ -1,21 +1,23 @@
-"""What is translated, and what each result is called.
+"""The files to translate, and the name of each result.
 
-Inputs are folders, files, and patterns such as 'photos/*.jpg'. Names and sub-folders are kept, and
-several inputs are kept apart by the names of their folders.
+Inputs are folders, files, and patterns such as 'photos/*.jpg'. Names and subfolders are kept.
+Several folders each keep their own name, so that they do not mix.
 """
 
 import collections
 from collections.abc import Iterator, Sequence
 import dataclasses
 import glob
+import itertools
 import pathlib
+from typing import NamedTuple
 
 from cyclegan_jax.data import images
 from cyclegan_jax.errors import UserError
 
 FORMATS = {'png': '.png', 'tiff': '.tif'}
 VIDEOS = ('.avi', '.m4v', '.mkv', '.mov', '.mp4', '.mpeg', '.mpg', '.ts', '.webm', '.wmv')
-# Frames without loss, 8 or 16 bit: see video.py.
+# For lossless frames of 8 or 16 bits, see video.py.
 VIDEO_OUTPUT = '.mkv'
 
 
@@ -25,8 +27,8 @@ class Job:
 
   Attributes:
     source: the image or video.
-    target: the file that it becomes.
-    relative: the target's path below the output folder.
+    target: the file to write.
+    relative: the path of the target below the output folder.
   """
 
   source: pathlib.Path
@@ -35,19 +37,19 @@ class Job:
 
   @property
   def is_video(self) -> bool:
-    """Whether it is one, by its name."""
+    """True if the source has the name of a video."""
     return is_video(self.source)
 
 
 @dataclasses.dataclass(frozen=True)
 class Plan:
-  """All of them.
+  """All files to translate.
 
   Attributes:
-    jobs: in order of their names.
-    roots: the folder that names were kept from, and its place below the output folder, for each
-      input.
-    left_out: how many files in folders are neither images nor videos, by the end of their names.
+    jobs: sorted by the names of their targets.
+    roots: for each input, the folder that names are relative to, and its place below the output
+      folder.
+    left_out: the number of files in folders that are neither images nor videos, by extension.
   """
 
   jobs: tuple[Job, ...]
@@ -55,140 +57,132 @@ class Plan:
   left_out: collections.Counter[str]
 
 
+class _Group(NamedTuple):
+  """The files of one input. Names are relative to `root`; of a folder, only images are wanted."""
+
+  root: pathlib.Path
+  files: list[pathlib.Path]
+  is_folder: bool = False
+
+
 def is_video(file: pathlib.Path) -> bool:
-  """Whether it is one, by its name."""
+  """True if a file has the name of a video."""
   return file.suffix.lower() in VIDEOS
 
 
 def plan(
   inputs: Sequence[str], output: pathlib.Path, *, recursive: bool = True, suffix: str = '.png'
 ) -> Plan:
-  """Which file becomes which.
+  """Finds the files to translate and names their results.
 
   Args:
     inputs: folders, files and patterns.
-    output: a folder; for a single file also the name of the result.
-    recursive: walk folders with their sub-folders.
-    suffix: of translated images.
+    output: a folder; for a single file, the name of the result is fine, too.
+    recursive: search subfolders.
+    suffix: extension of translated images.
 
   Raises:
-    UserError: nothing to translate, two inputs with one output, or an output that would replace
-      an input or become one.
+    UserError: there is nothing to translate, two inputs have the same output, or an output would
+      replace an input or become one.
   """
-  found = [(root, files) for text in inputs for root, files in _expanded(text, recursive)]
-  folders = {root for root, files in found if isinstance(files, _Walked)}
+  groups = [group for text in inputs for group in _groups(text, recursive)]
+  is_file = _is_file_name(inputs, groups, output, suffix)
+  several = len({group.root for group in groups if group.is_folder}) > 1
   jobs, roots, left_out = [], [], collections.Counter()
-  named = _named_output(inputs, found, output, suffix)
-  for root, files in found:
-    walked = isinstance(files, _Walked)
-    below = pathlib.Path(root.resolve().name if walked and len(folders) > 1 else '')
-    roots.append((root, below))
-    if not named and walked and output.resolve().is_relative_to(root.resolve()):
+  for group in groups:
+    below = pathlib.Path(group.root.resolve().name if group.is_folder and several else '')
+    roots.append((group.root, below))
+    if group.is_folder and output.resolve().is_relative_to(group.root.resolve()):
       raise UserError(
-        f'--output={output} lies inside --input={root}: the results would be the '
-        'next inputs. Choose a folder outside.'
+        f'--output={output} lies inside --input={group.root}: the results would be the next '
+        'inputs. Choose a folder outside.'
       )
-    for file in files:
-      ending = file.suffix.lower()
-      if walked and ending not in (*images.EXTENSIONS, *VIDEOS):
-        left_out[ending or 'no ending'] += 1
+    for file in group.files:
+      extension = file.suffix.lower()
+      if group.is_folder and extension not in (*images.EXTENSIONS, *VIDEOS):
+        left_out[extension or 'no extension'] += 1
         continue
-      relative = below / file.relative_to(root).with_suffix(
-        VIDEO_OUTPUT if is_video(file) else suffix
-      )
-      jobs.append(
-        Job(
-          file,
-          output if named else output / relative,
-          pathlib.Path(output.name) if named else relative,
-        )
-      )
+      relative = below / file.relative_to(group.root).with_suffix(_suffix(file, suffix))
+      target = output if is_file else output / relative
+      jobs.append(Job(file, target, pathlib.Path(output.name) if is_file else relative))
   if not jobs:
     raise UserError(
-      f'--input={",".join(inputs)} holds no images '
-      f'({", ".join(images.EXTENSIONS)}) and no videos ({", ".join(VIDEOS)}).'
+      f'--input={",".join(inputs)} holds no images ({", ".join(images.EXTENSIONS)}) and no videos '
+      f'({", ".join(VIDEOS)}).'
     )
   _check_targets(jobs)
   return Plan(tuple(sorted(jobs, key=lambda job: str(job.relative))), tuple(roots), left_out)
 
 
-class _Walked(list):
-  """Files that a folder was found to hold: those that are no images are left out."""
+def _suffix(file: pathlib.Path, suffix: str) -> str:
+  """Returns the extension of a file's translation."""
+  return VIDEO_OUTPUT if is_video(file) else suffix
 
 
-def _expanded(text: str, recursive: bool) -> Iterator[tuple[pathlib.Path, list[pathlib.Path]]]:
-  """The folder that names are kept from, and the files, of an input."""
+def _groups(text: str, recursive: bool) -> Iterator[_Group]:
+  """Yields the files of an input; for a pattern, one group for each folder that it matches."""
   path = pathlib.Path(text).expanduser()
   if path.is_dir():
     walk = path.rglob('*') if recursive else path.glob('*')
-    yield (
-      path,
-      _Walked(sorted(file for file in walk if file.is_file() and not file.name.startswith('.'))),
-    )
+    files = sorted(file for file in walk if file.is_file() and not file.name.startswith('.'))
+    yield _Group(path, files, is_folder=True)
   elif path.exists():
-    yield path.parent, [path]
+    yield _Group(path.parent, [path])
   elif glob.has_magic(str(path)):
-    fixed = pathlib.Path(*_until(glob.has_magic, path.parts))
     matches = [pathlib.Path(match) for match in sorted(glob.glob(str(path), recursive=True))]
-    for folder in (match for match in matches if match.is_dir() and '**' not in str(path)):
-      yield from _expanded(str(folder), recursive)
-    files = [match for match in matches if match.is_file()]
-    if files:
-      yield fixed, files
-    elif not matches:
+    if not matches:
       raise UserError(
         f'--input={text} matches no file. (Quote a pattern, so that the shell leaves it alone.)'
       )
+    for folder in (match for match in matches if match.is_dir() and '**' not in str(path)):
+      yield from _groups(str(folder), recursive)
+    files = [match for match in matches if match.is_file()]
+    if files:
+      fixed = itertools.takewhile(lambda part: not glob.has_magic(part), path.parts)
+      yield _Group(pathlib.Path(*fixed), files)
   else:
     raise UserError(
-      f'--input={text} does not exist. Give images, videos, folders of them, or a '
-      "pattern such as 'photos/*.jpg'."
+      f'--input={text} does not exist. Give images, videos, folders of them, or a pattern such as '
+      "'photos/*.jpg'."
     )
 
 
-def _until(stop, parts: Sequence[str]) -> list[str]:
-  kept = []
-  for part in parts:
-    if stop(part):
-      break
-    kept.append(part)
-  return kept
-
-
-def _named_output(
-  inputs: Sequence[str], found: Sequence, output: pathlib.Path, suffix: str
+def _is_file_name(
+  inputs: Sequence[str], groups: Sequence[_Group], output: pathlib.Path, suffix: str
 ) -> bool:
-  """Whether `output` is the name of the only result, not a folder."""
-  ending = output.suffix.lower()
-  if ending not in (*images.EXTENSIONS, *VIDEOS) or output.is_dir():
+  """True if `output` is the name of the only result instead of a folder."""
+  extension = output.suffix.lower()
+  if extension not in (*images.EXTENSIONS, *VIDEOS) or output.is_dir():
     return False
-  files = [file for _, group in found for file in group]
-  if len(files) != 1 or isinstance(found[0][1], _Walked):
+  files = [file for group in groups for file in group.files]
+  if len(files) != 1 or groups[0].is_folder:
     raise UserError(
-      f'--output={output} names a file, but --input={",".join(inputs)} is a folder '
-      'or several files. Give a folder.'
+      f'--output={output} names a file, but --input={",".join(inputs)} is a folder or several '
+      'files. Give a folder.'
     )
-  wanted = VIDEO_OUTPUT if is_video(files[0]) else suffix
-  if ending != wanted and not (wanted == '.tif' and ending == '.tiff'):
+  wanted = _suffix(files[0], suffix)
+  if extension != wanted and not (wanted == '.tif' and extension == '.tiff'):
     kind = 'videos' if is_video(files[0]) else 'images'
     raise UserError(
-      f'--output={output}: translated {kind} are {wanted[1:].upper()} files. Give a '
-      f'name that ends in {wanted}.'
+      f'--output={output}: translated {kind} are {wanted[1:].upper()} files. Give a name that ends '
+      f'in {wanted}.'
     )
   return True
 
 
 def _check_targets(jobs: Sequence[Job]) -> None:
-  """Refuses results that would replace an input or each other."""
-  inputs, owner = {job.source.resolve() for job in jobs}, {}
+  """Raises UserError if a result would replace an input or another result."""
+  inputs = {job.source.resolve() for job in jobs}
+  sources: dict[pathlib.Path, pathlib.Path] = {}
   for job in jobs:
     if job.target.resolve() in inputs:
       raise UserError(f'{job.target} is an input and would be replaced. Choose another --output.')
-    if job.target in owner:
-      if owner[job.target] == job.source:
-        raise UserError(f'--input names {job.source} twice. Give it once.')
+    other = sources.get(job.target)
+    if other == job.source:
+      raise UserError(f'--input names {job.source} twice. Give it once.')
+    if other:
       raise UserError(
-        f'{owner[job.target]} and {job.source} would both become {job.target}. '
-        'Rename one, or translate them into different folders.'
+        f'{other} and {job.source} would both become {job.target}. Rename one, or translate them '
+        'into different folders.'
       )
-    owner[job.target] = job.source
+    sources[job.target] = job.source

@@ -1,9 +1,9 @@
-"""What a translated image says about itself: docs/translating.md has the table of its keys."""
+"""Metadata of translated images. docs/translating.md lists the keys."""
 
+from collections.abc import Mapping
 import hashlib
 import importlib.metadata
 import pathlib
-from typing import Any
 
 import jax
 import numpy as np
@@ -12,19 +12,21 @@ from cyclegan_jax import radiometry
 from cyclegan_jax.inference.model import Model
 
 SOFTWARE = 'Software'
+# Keys whose absence says something.
+_OPTIONAL = ('ir_min', 'ir_max', 'ir_unit', 'ir_band')
 
 
 def texts(model: Model, workdir: pathlib.Path, direction: str, bits: int | None) -> dict[str, str]:
-  """The metadata of what a model translates, by key.
+  """Returns the metadata of what a model translates, by key.
 
   Args:
     model: the trained model.
-    workdir: its run folder, of which only the name is told.
+    workdir: its run folder; only the name is written.
     direction: 'rgb_to_ir' or 'ir_to_rgb'.
-    bits: of the results; None: as those of the training images.
+    bits: of the results; None means those of the training images.
   """
   data, train = model.config.data, model.config.train
-  own = model.domains[direction.split('_to_')[1]].normalization.max_value
+  own = model.domains[direction.split('_to_')[1]].max_value
   bits = bits or (16 if own > 255 else 8)
   found = {
     SOFTWARE: _software(),
@@ -38,7 +40,7 @@ def texts(model: Model, workdir: pathlib.Path, direction: str, bits: int | None)
   }
   if direction.endswith('_to_ir'):
     if data.normalization.startswith('spectral_'):
-      found['ir_band'] = data.ir_band  # else it is not known: the default is the paper's
+      found['ir_band'] = data.ir_band  # Otherwise unknown: the default is the paper's.
     span = radiometry.parse(data.ir_range)
     if span:
       found |= {'ir_min': repr(span.low), 'ir_max': repr(span.high), 'ir_unit': span.unit}
@@ -46,20 +48,33 @@ def texts(model: Model, workdir: pathlib.Path, direction: str, bits: int | None)
 
 
 def weights(model: Model, direction: str) -> str:
-  """The first 16 hexadecimal digits of the SHA-256 of a generator's arrays."""
-  generator: Any = model.translator(direction)
+  """Returns the first 16 hexadecimal digits of the SHA-256 of a generator's arrays."""
+  generator = model.translator(direction)
   digest = hashlib.sha256()
   for leaf in jax.tree.leaves((generator.params, generator.batch_stats)):
-    digest.update(np.ascontiguousarray(leaf))
+    digest.update(np.asarray(leaf).tobytes())
   return digest.hexdigest()[:16]
 
 
-def is_same(found: dict[str, str], expected: dict[str, str]) -> bool:
-  """Whether an image was made by this model, with these settings; by whatever version."""
-  return {**found, SOFTWARE: ''}.items() >= {**expected, SOFTWARE: ''}.items() and found.keys() & {
-    'ir_min',
-    'ir_band',
-  } == expected.keys() & {'ir_min', 'ir_band'}
+def differences(
+  found: Mapping[str, str], expected: Mapping[str, str]
+) -> dict[str, tuple[str | None, str | None]]:
+  """Returns what tells a file from one made by another model or with other options.
+
+  The version of the program does not count.
+
+  Args:
+    found: the metadata of the file.
+    expected: from `texts`.
+
+  Returns:
+    The value in the file and the expected one, by key; None where a key is absent.
+  """
+  return {
+    key: (found.get(key), expected.get(key))
+    for key in dict.fromkeys((*expected, *_OPTIONAL))
+    if key != SOFTWARE and found.get(key) != expected.get(key)
+  }
 
 
 def _software() -> str:

@@ -184,7 +184,7 @@ def _facts(model: Model) -> str:
     lines.append(
       f'{name.upper()} images: {domain.channels} channel'
       f'{"s" if domain.channels > 1 else ""}, values 0 to '
-      f'{domain.normalization.max_value:g}.'
+      f'{domain.max_value:g}.'
     )
   band = (
     f' (IR {normalization.format_band(normalization.parse_ir_band(data.ir_band))})'

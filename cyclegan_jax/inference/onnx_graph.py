@@ -1,4 +1,4 @@
-"""ONNX graphs, written by arithmetic on their tensors."""
+"""ONNX graphs, built by arithmetic on their tensors."""
 
 from typing import Any
 
@@ -6,26 +6,26 @@ import numpy as np
 import onnx
 from onnx import helper
 
-# Of March 2022: ONNX Runtime 1.12 and later read it.
+# From March 2022; ONNX Runtime 1.12 and later read it.
 OPSET = 17
 _IR_VERSION = 8
 
 
 class Graph:
-  """Nodes and constants, in the order in which they are added."""
+  """Nodes and constants, in the order in which they were added."""
 
   def __init__(self):
     self._nodes: list[onnx.NodeProto] = []
     self._constants: list[onnx.TensorProto] = []
 
   def constant(self, value: Any) -> 'Tensor':
-    """A tensor that is part of the file: an array of any dtype and shape."""
+    """Adds an array of any dtype and shape that is stored in the file."""
     name = f'constant_{len(self._constants)}'
     self._constants.append(onnx.numpy_helper.from_array(np.ascontiguousarray(value), name))
     return Tensor(self, name)
 
   def add(self, op: str, *inputs: 'Tensor', **attributes: Any) -> 'Tensor':
-    """Adds a node of one output."""
+    """Adds a node with one output."""
     name = f'{op.lower()}_{len(self._nodes)}'
     self._nodes.append(
       helper.make_node(op, [tensor.name for tensor in inputs], [name], name=name, **attributes)
@@ -39,11 +39,11 @@ class Graph:
     target: onnx.ValueInfoProto,
     metadata: dict[str, str],
   ) -> onnx.ModelProto:
-    """The whole file, checked.
+    """Returns the model of a whole file, checked.
 
     Args:
       source: name, type and shape of the input.
-      result: the tensor that is the output.
+      result: the tensor that becomes the output.
       target: name, type and shape of the output.
       metadata: texts by name.
     """
@@ -63,19 +63,19 @@ class Graph:
 class Tensor:
   """A tensor of a graph.
 
-  + - * / with float32 tensors and Python numbers add nodes, so that arithmetic that is written for
-  arrays, such as a normalization's, can be applied to it. Numbers are float32, as NumPy has it.
+  The operators + - * / with float32 tensors and Python numbers add nodes, so that code written for
+  arrays, such as a normalization, works on it. Numbers are float32, as in NumPy.
   """
 
   def __init__(self, graph: Graph, name: str):
     self.graph, self.name = graph, name
 
   def apply(self, op: str, *others: Any, **attributes: Any) -> 'Tensor':
-    """A node with this tensor as its first input; arrays among the others become constants."""
-    others = [
+    """Adds a node with this tensor as its first input; other arrays become constants."""
+    tensors = [
       other if isinstance(other, Tensor) else self.graph.constant(other) for other in others
     ]
-    return self.graph.add(op, self, *others, **attributes)
+    return self.graph.add(op, self, *tensors, **attributes)
 
   def __add__(self, other: Any) -> 'Tensor':
     return self.apply('Add', _float32(other))
@@ -95,7 +95,7 @@ class Tensor:
     return Tensor
 
   def expm1(self) -> 'Tensor':
-    """exp(x) - 1, less exact than NumPy's near 0 by 6e-8."""
+    """Returns exp(x) - 1. Near 0 it is less exact than NumPy's by 6e-8."""
     return self.apply('Exp') - 1
 
 

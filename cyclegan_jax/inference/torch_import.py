@@ -1,4 +1,4 @@
-"""Checkpoints of the published PyTorch code: which files, and what is in them.
+"""Import of checkpoints of published PyTorch code: finding, reading and loading their files.
 
   udacity            G_XtoY.pkl, G_YtoX.pkl, D_X.pkl, D_Y.pkl
   junyanz, CycleGAN  EPOCH_net_G_A.pth, ..._G_B.pth, ..._D_A.pth, ..._D_B.pth
@@ -18,44 +18,45 @@ import numpy as np
 
 from cyclegan_jax.data.source import make_domains
 from cyclegan_jax.errors import UserError
-from cyclegan_jax.inference import torch_weights
+from cyclegan_jax.inference import torch_layouts, torch_weights
 from cyclegan_jax.models import networks
 from cyclegan_jax.progress import Log
 from cyclegan_jax.settings import Config
 from cyclegan_jax.training import state as state_lib
 
 _LATEST = 'latest'
-# What PyTorch says of a pickled class or function.
+# How PyTorch names a pickled class or function in its error.
 _GLOBAL = re.compile(r'GLOBAL (\S+)')
 
 
 def import_state(
   config: Config, folder: pathlib.Path, a_is: str, epoch: str, log: Log = print
 ) -> state_lib.TrainState:
-  """A run's state before its first step, with the weights of a folder of PyTorch checkpoints.
+  """Makes the state of a run before its first step, with the weights of PyTorch checkpoints.
 
-  Discriminators that are not in the folder keep their initial weights.
+  Discriminators whose file is missing keep their initial weights.
 
   Args:
     config: the run.
     folder: with the files.
-    a_is: what their domain A or X is, 'rgb' or 'ir'.
-    epoch: of the files, where their names have one; '' for the only or the latest one.
-    log: takes each line meant for a person.
+    a_is: the domain that they call A or X, 'rgb' or 'ir'.
+    epoch: of the files, if their names have one; '' takes the only or the latest one.
+    log: receives each line for the user.
 
   Raises:
     UserError: a generator is missing, or a file cannot be read or does not fit the networks.
   """
   params, batch_stats = {}, {}
   for name, file in find(config, folder, a_is, epoch).items():
+    kind = 'Generator' if name in networks.generators(config.model) else 'Discriminator'
     if file.exists():
       loaded = torch_weights.from_torch(config, name, read(file), str(file))
       params[name], batch_stats[name] = jax.tree.map(jnp.asarray, loaded)
-      log(f'{_describe(config, name)}: {file}')
+      log(f'{kind} {name}: {file}')
     else:
       log(
-        f'{_describe(config, name)}: no {file.name}, so it keeps its initial weights. That is '
-        'enough to evaluate and translate; training would begin with a judge that knows nothing.'
+        f'{kind} {name}: {file.name} is missing, so it keeps its initial weights. You can evaluate '
+        'and translate, but training would begin with an untrained discriminator.'
       )
   state = state_lib.initialize(
     config, make_domains(config.data), state_lib.make_optimizer(config.train, 1)
@@ -70,31 +71,28 @@ def import_state(
 
 
 def find(config: Config, folder: pathlib.Path, a_is: str, epoch: str) -> dict[str, pathlib.Path]:
-  """The file of every network by its name; those of discriminators need not exist.
+  """Returns the file of every network by its name; those of discriminators may be missing.
 
   Raises:
-    UserError: one of a generator does not exist, or `a_is` or `epoch` does not fit.
+    UserError: the file of a generator is missing, or `a_is` or `epoch` does not fit.
   """
   if not folder.is_dir():
     raise UserError(
       f'--checkpoint_dir={folder} is not a folder. Give the one with the PyTorch files.'
     )
-  stems = _stems(config, a_is)
-  if config.model.method != 'pix2pix' and config.model.generator == 'udacity':
-    if epoch:
-      raise UserError(f'--epoch={epoch}: the names of udacity files have no epoch. Leave it out.')
-    files = {name: folder / f'{stem}.pkl' for name, stem in stems.items()}
-  else:
-    endings = {name: f'_net_{stem}.pth' for name, stem in stems.items()}
-    epoch = _epoch(folder, set(endings.values()), epoch)
-    files = {name: folder / (epoch + ending) for name, ending in endings.items()}
+  endings = _endings(config, a_is)
+  if any(ending.startswith('_net_') for ending in endings.values()):
+    epoch = _choose_epoch(folder, set(endings.values()), epoch)
+  elif epoch:
+    raise UserError(f'--epoch={epoch}: the names of udacity files have no epoch. Omit the flag.')
+  files = {name: folder / (epoch + ending) for name, ending in endings.items()}
   missing = [
     files[name].name for name in networks.generators(config.model) if not files[name].is_file()
   ]
   if missing:
     found = sorted(file.name for file in folder.iterdir() if file.suffix in ('.pth', '.pkl'))
     raise UserError(
-      f'--checkpoint_dir={folder} has no {" and no ".join(missing)}: all generators of '
+      f'--checkpoint_dir={folder} has no {" and no ".join(missing)}. All generators of '
       f'--method={config.model.method} with --generator={config.model.generator} are needed. '
       f'Found: {", ".join(found) or "no .pth or .pkl file"}.'
     )
@@ -102,23 +100,23 @@ def find(config: Config, folder: pathlib.Path, a_is: str, epoch: str) -> dict[st
 
 
 def read(file: pathlib.Path) -> dict[str, np.ndarray]:
-  """The arrays of a saved state_dict by key, float32.
+  """Reads the arrays of a saved state_dict by key, float32.
 
   Raises:
     UserError: PyTorch is not installed, or the file is damaged or holds anything else.
   """
   try:
-    import torch  # pylint: disable=g-import-not-at-top
+    import torch
   except ImportError as error:
     raise UserError(f'{file}: reading it needs PyTorch: pip install -e ".[parity]"') from error
   try:
     content = torch.load(file, map_location='cpu', weights_only=True)
-  except Exception as error:  # PyTorch lets whatever a damaged file causes through.
+  except Exception as error:  # A damaged file can cause any error.
     pickled = _GLOBAL.search(str(error)) if isinstance(error, pickle.UnpicklingError) else None
     if pickled:
       raise UserError(
-        f'{file} holds a pickled {pickled[1]}, which could run any code when it is '
-        'read. Only arrays are accepted: save the state_dict() of each network.'
+        f'{file} holds a pickled {pickled[1]}, which could run any code when it is read. Only '
+        'arrays are accepted: save the state_dict() of each network.'
       ) from error
     raise UserError(
       f'{file} cannot be read: it is damaged, incomplete or not a PyTorch file '
@@ -132,46 +130,39 @@ def read(file: pathlib.Path) -> dict[str, np.ndarray]:
     raise UserError(
       f'{file} holds a {kind} ({keys}), expected the state_dict() of one network: arrays by name.'
     )
+  # torch.nn.DataParallel puts this before each key.
   prefix = 'module.' if all(key.startswith('module.') for key in content) else ''
   return {
     key.removeprefix(prefix): value.to(torch.float32).numpy() for key, value in content.items()
   }
 
 
-def _stems(config: Config, a_is: str) -> dict[str, str]:
-  """What the file of each network is called, without epoch and ending."""
+def _endings(config: Config, a_is: str) -> dict[str, str]:
+  """Returns how the name of each network's file ends, after the epoch if it has one."""
   if config.model.method == 'pix2pix':
     if a_is != 'rgb':
       raise UserError(
-        f'--a_is={a_is}: pix2pix goes from RGB to IR here; a model from IR to RGB has no place.'
+        f'--a_is={a_is}: here pix2pix translates from RGB to IR. A model from IR to RGB cannot be '
+        'imported.'
       )
-    return {'rgb_to_ir': 'G', 'ir': 'D'}
+    return {'rgb_to_ir': '_net_G.pth', 'ir': '_net_D.pth'}
   a, b = a_is, {'rgb': 'ir', 'ir': 'rgb'}[a_is]
-  if config.model.generator == 'udacity':
-    return {f'{a}_to_{b}': 'G_XtoY', f'{b}_to_{a}': 'G_YtoX', a: 'D_X', b: 'D_Y'}
-  # There D_A judges what G_A makes, images of B.
-  return {f'{a}_to_{b}': 'G_A', f'{b}_to_{a}': 'G_B', b: 'D_A', a: 'D_B'}
+  forward, backward = f'{a}_to_{b}', f'{b}_to_{a}'
+  if torch_layouts.CODEBASES[config.model.generator] == 'udacity':
+    return {forward: 'G_XtoY.pkl', backward: 'G_YtoX.pkl', a: 'D_X.pkl', b: 'D_Y.pkl'}
+  # D_A judges the output of G_A, images of B.
+  return {forward: '_net_G_A.pth', backward: '_net_G_B.pth', b: '_net_D_A.pth', a: '_net_D_B.pth'}
 
 
-def _epoch(folder: pathlib.Path, endings: set[str], epoch: str) -> str:
-  """The epoch in the names of the files to take."""
+def _choose_epoch(folder: pathlib.Path, endings: set[str], epoch: str) -> str:
+  """Returns the epoch in the names of the files to read."""
   found = sorted(
     {file.name.removesuffix(ending) for ending in endings for file in folder.glob(f'*{ending}')}
   )
-  if epoch and epoch not in found:
+  wanted = epoch or (found[0] if len(found) == 1 else _LATEST)
+  if found and wanted not in found:
     raise UserError(
-      f'--epoch={epoch} is not in --checkpoint_dir={folder}; there are: '
-      f'{", ".join(found) or "none"}.'
+      f'--epoch={wanted} is not in --checkpoint_dir={folder}, which has: {", ".join(found)}. '
+      'Choose one of these.'
     )
-  if epoch or len(found) == 1:
-    return epoch or found[0]
-  if found and _LATEST not in found:
-    raise UserError(
-      f'--checkpoint_dir={folder} has several epochs: {", ".join(found)}. Choose one with --epoch.'
-    )
-  return _LATEST
-
-
-def _describe(config: Config, name: str) -> str:
-  is_generator = name in networks.generators(config.model)
-  return f'{"Generator" if is_generator else "Discriminator"} {name}'
+  return wanted

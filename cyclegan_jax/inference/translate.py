@@ -1,90 +1,159 @@
-"""Translates image and video files with a trained model."""
+"""Translation of image and video files with a trained model."""
 
 import collections
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent import futures
+import pathlib
 import time
 
 import jax
 import numpy as np
 
+from cyclegan_jax import distributed
 from cyclegan_jax.data import images
 from cyclegan_jax.errors import UserError
-from cyclegan_jax.inference import metadata, outputs, video
+from cyclegan_jax.inference import (
+  annotations as annotations_lib,
+  inputs as inputs_lib,
+  metadata,
+  model as model_lib,
+  outputs,
+  video,
+)
 from cyclegan_jax.inference.inputs import Job
-from cyclegan_jax.inference.model import Model
-from cyclegan_jax.inference.outputs import Settings
+from cyclegan_jax.inference.outputs import FileTranslator, OutputOptions
 from cyclegan_jax.progress import duration, Log, tracked
 
-# A batch has so many pixels on each device, and at most so many images.
+# The most pixels and the most images in a batch on each device.
 _BATCH_PIXELS = 2**20
 _BATCH_IMAGES = 32
-# Images of other sizes wait for company as long as all of them have at most so many pixels.
+# The most pixels of images that wait until their batch is full.
 _WAITING_PIXELS = 2**23
 _THREADS = 4
 
 
-def check_existing(jobs: Sequence[Job], settings: Settings, texts: Mapping[str, str]) -> list[Job]:
-  """The jobs that are left to do: whose files are not all there.
+def run(
+  workdir: pathlib.Path,
+  inputs: Sequence[str],
+  options: OutputOptions,
+  *,
+  checkpoint: str = 'best',
+  recursive: bool = True,
+  annotations: Sequence[str] = (),
+  log: Log = print,
+) -> list[str]:
+  """Translates files with the model of a run. Several processes share the files out.
+
+  Args:
+    workdir: the run folder.
+    inputs: folders, files and patterns.
+    options: how to translate, and where to.
+    checkpoint: see `model.load`.
+    recursive: search subfolders.
+    annotations: files and folders to carry over, see annotations.py.
+    log: receives each line for the user, on the first process.
+
+  Returns:
+    One message per file that could not be translated and, if there are any, their number.
 
   Raises:
-    UserError: a file is there that another model, or other settings, made.
+    UserError: inputs and outputs conflict, a result of another model exists, or results cannot be
+      written.
   """
-  left = []
+  log = distributed.on_first_process(log)
+  suffix = inputs_lib.FORMATS[options.format]
+  plan = inputs_lib.plan(inputs, options.output, recursive=recursive, suffix=suffix)
+  translator = _load(workdir, checkpoint, options)
+  # One process decides what is missing: others may already be writing it.
+  jobs = distributed.broadcast(check_existing(translator, plan.jobs))
+  if plan.left_out:
+    counts = ', '.join(f'{n} {extension}' for extension, n in sorted(plan.left_out.items()))
+    log(f'Left out because they are neither images nor videos: {counts}.')
+  if len(jobs) < len(plan.jobs):
+    log(f'{len(plan.jobs) - len(jobs)} of {len(plan.jobs)} exist already.')
+  if distributed.is_first():
+    folders = [folder for folder in (options.output, options.gray_control) if folder]
+    annotations_lib.copy(annotations, plan, folders, log)
+  own = translate_files(translator, distributed.share(jobs), log)
+  failures = [message for part in distributed.gather(own) for message in part]
+  if failures:
+    failures.append(f'{len(failures)} of {len(plan.jobs)} files could not be translated.')
+  return failures
+
+
+def translate_one(
+  workdir: pathlib.Path, image: np.ndarray, name: str, options: OutputOptions, checkpoint: str
+) -> bytes:
+  """Translates one image, uint8 or uint16 [height, width, 1 or 3], to the content of a file."""
+  translator = _load(workdir, checkpoint, options)
+  result = translator.translate(translator.prepare(image, name)[np.newaxis], name)[0]
+  return outputs.encode(result, options.format, translator.texts)
+
+
+def _load(workdir: pathlib.Path, checkpoint: str, options: OutputOptions) -> FileTranslator:
+  model = model_lib.load(workdir, checkpoint)
+  texts = metadata.texts(model, workdir, options.direction, options.bits)
+  return FileTranslator(model, options, texts)
+
+
+def check_existing(translator: FileTranslator, jobs: Sequence[Job]) -> list[Job]:
+  """Returns the jobs that are left to do, those whose files do not all exist.
+
+  Raises:
+    UserError: a file exists that another model, or other options, made.
+  """
+  left, options = [], translator.options
   for job in jobs:
-    if settings.overwrite or not job.target.exists():
+    if options.overwrite or not job.target.exists():
       left.append(job)
       continue
     try:
       found = video.read_texts(job.target) if job.is_video else images.read_texts(job.target)
     except UserError:
       found = {}
-    if not metadata.is_same(found, texts):
-      differ = ', '.join(
-        f'{key} {found[key]} there, {texts.get(key, "none")} now'
-        for key in found
-        if key != metadata.SOFTWARE and found[key] != texts.get(key)
+    differing = metadata.differences(found, translator.texts)
+    if differing:
+      details = ', '.join(
+        f'{key} {there} there, {here or "none"} now'
+        for key, (there, here) in differing.items()
+        if there
       )
       raise UserError(
-        f'{job.target} exists, and was not made by this model with these settings'
-        f'{f" ({differ})" if differ else ""}. Choose another --output, or --overwrite.'
+        f'{job.target} exists, and this model with these options did not make it'
+        f'{f" ({details})" if details else ""}. Choose another --output, or --overwrite.'
       )
-    if not all(target.exists() for target in settings.targets(job).values()):
+    if not all(target.exists() for target in options.targets(job).values()):
       left.append(job)
   return left
 
 
-def translate_files(
-  model: Model, jobs: Sequence[Job], settings: Settings, texts: Mapping[str, str], log: Log = print
-) -> list[str]:
-  """Translates files; those that cannot be read are left out and reported.
+def translate_files(translator: FileTranslator, jobs: Sequence[Job], log: Log = print) -> list[str]:
+  """Translates files. Those that cannot be read are skipped and reported.
 
   Args:
-    model: the trained model.
-    jobs: what to translate, see `inputs.plan` and `check_existing`.
-    settings: how.
-    texts: metadata of the results.
-    log: takes each line meant for a person.
+    translator: translates and writes them.
+    jobs: see `inputs.plan` and `check_existing`.
+    log: receives each line for the user.
 
   Returns:
-    One message per file that could not be translated, in order.
+    One message per file that could not be translated.
 
   Raises:
     UserError: results cannot be written.
   """
-  stills = [job for job in jobs if not job.is_video]
+  photos = [job for job in jobs if not job.is_video]
   begin = time.monotonic()
-  failures = _Stills(model, settings, texts, log).run(stills)
+  failures = _translate_images(translator, photos, log)
   seconds = time.monotonic() - begin
-  if stills:
+  if photos:
     log(
-      f'Translated {len(stills) - len(failures)} of {len(stills)} images in '
-      f'{duration(seconds)}, {len(stills) / seconds:.1f} images/s.'
+      f'Translated {len(photos) - len(failures)} of {len(photos)} images in {duration(seconds)}, '
+      f'{len(photos) / seconds:.1f} images/s.'
     )
   for job in jobs:
     if job.is_video:
       try:
-        video.translate_file(model, job, settings, texts, log)
+        video.translate_file(translator, job, log)
       except UserError as error:
         failures.append(str(error))
       except OSError as error:
@@ -92,91 +161,79 @@ def translate_files(
   return failures
 
 
-class _Stills:
-  """Images on their way: read ahead, collected to batches of one size, translated, written."""
-
-  def __init__(self, model: Model, settings: Settings, texts: Mapping[str, str], log: Log):
-    self._model, self._settings, self._texts, self._say = model, settings, texts, log
-    self._waiting: dict[tuple, list[tuple[Job, np.ndarray]]] = {}
-    self._failures: list[str] = []
-    self._writing: collections.deque = collections.deque()
-
-  def run(self, jobs: Sequence[Job]) -> list[str]:
-    """Does all jobs; returns a message for each that failed."""
-    with (
-      futures.ThreadPoolExecutor(_THREADS) as readers,
-      futures.ThreadPoolExecutor(_THREADS) as self._writers,
-    ):
-      for job, reading in tracked(
-        _read_ahead(readers, self._read, jobs), len(jobs), 'Translating', self._say
-      ):
-        try:
-          self._add(job, reading.result())
-        except UserError as error:
-          self._failures.append(str(error))
-      while self._waiting:
-        self._flush(next(iter(self._waiting)))
-      self._finish_writing(0)
-    return self._failures
-
-  def _read(self, job: Job) -> np.ndarray:
-    return outputs.prepared(
-      self._model, images.read_image(job.source), self._settings, str(job.source)
-    )
-
-  def _add(self, job: Job, image: np.ndarray) -> None:
-    """Puts an image to those of its size, and translates these if they are enough."""
-    key = image.shape, image.dtype
-    group = self._waiting.setdefault(key, [])
-    group.append((job, image))
-    enough = min(max(_BATCH_PIXELS // (image.shape[0] * image.shape[1]), 1), _BATCH_IMAGES)
-    if len(group) >= enough * jax.local_device_count():
-      self._flush(key)
-    while (
-      sum(len(group) * shape[0] * shape[1] for (shape, _), group in self._waiting.items())
-      > _WAITING_PIXELS
-    ):
-      self._flush(next(iter(self._waiting)))
-
-  def _flush(self, key: tuple) -> None:
-    """Translates the images of a size and has them written."""
-    group = self._waiting.pop(key)
-    stack = np.stack([image for _, image in group])
-    try:
-      results = outputs.translated(self._model, stack, self._settings, str(group[0][0].source))
-    except UserError as error:
-      self._failures += [str(error)] * len(group)
-      return
-    for (job, image), result in zip(group, results):
-      self._writing.append(
-        (job, self._writers.submit(outputs.write, job, image, result, self._settings, self._texts))
-      )
-    self._finish_writing(2 * _THREADS)
-
-  def _finish_writing(self, most: int) -> None:
-    """Waits until at most so many images are not written yet."""
-    while len(self._writing) > most:
-      job, writing = self._writing.popleft()
+def _translate_images(translator: FileTranslator, jobs: Sequence[Job], log: Log) -> list[str]:
+  """Translates images in batches of one size, while others are read and written."""
+  failures: list[str] = []
+  writing: collections.deque[tuple[Job, futures.Future[None]]] = collections.deque()
+  with (
+    futures.ThreadPoolExecutor(_THREADS) as readers,
+    futures.ThreadPoolExecutor(_THREADS) as writers,
+  ):
+    reading = tracked(_read_ahead(readers, translator, jobs), len(jobs), 'Translating', log)
+    for batch in _batches(reading, failures):
+      stack = np.stack([image for _, image in batch])
       try:
-        writing.result()
-      except OSError as error:
-        raise _unwritable(job, error) from error
+        results = translator.translate(stack, str(batch[0][0].source))
+      except UserError as error:
+        failures += [str(error)] * len(batch)
+        continue
+      for (job, image), result in zip(batch, results):
+        writing.append((job, writers.submit(translator.write, job, image, result)))
+      _finish(writing, 2 * _THREADS)
+    _finish(writing, 0)
+  return failures
 
 
 def _read_ahead(
-  pool: futures.Executor, read_: ..., jobs: Sequence[Job]
-) -> Iterator[tuple[Job, futures.Future]]:
-  """Jobs in order, each with its image in the making; a few more are read meanwhile."""
+  readers: futures.Executor, translator: FileTranslator, jobs: Sequence[Job]
+) -> Iterator[tuple[Job, futures.Future[np.ndarray]]]:
+  """Yields jobs in order, with their images, while a few more are read."""
+
+  def read(job: Job) -> np.ndarray:
+    return translator.prepare(images.read_image(job.source), str(job.source))
+
   pending = collections.deque()
   for job in jobs:
-    pending.append((job, pool.submit(read_, job)))
+    pending.append((job, readers.submit(read, job)))
     if len(pending) > _THREADS:
       yield pending.popleft()
   yield from pending
 
 
+def _batches(
+  reading: Iterable[tuple[Job, futures.Future[np.ndarray]]], failures: list[str]
+) -> Iterator[list[tuple[Job, np.ndarray]]]:
+  """Groups images of the same shape and dtype into batches; notes those that cannot be read."""
+  waiting: dict[tuple, list[tuple[Job, np.ndarray]]] = {}
+  for job, future in reading:
+    try:
+      image = future.result()
+    except UserError as error:
+      failures.append(str(error))
+      continue
+    key = image.shape, image.dtype
+    batch = waiting.setdefault(key, [])
+    batch.append((job, image))
+    full = min(max(_BATCH_PIXELS // (image.shape[0] * image.shape[1]), 1), _BATCH_IMAGES)
+    if len(batch) >= full * jax.local_device_count():
+      yield waiting.pop(key)
+    while sum(len(waiting[key]) * key[0][0] * key[0][1] for key in waiting) > _WAITING_PIXELS:
+      yield waiting.pop(next(iter(waiting)))
+  yield from waiting.values()
+
+
+def _finish(writing: collections.deque[tuple[Job, futures.Future[None]]], most: int) -> None:
+  """Waits until at most this many images are not written yet."""
+  while len(writing) > most:
+    job, written = writing.popleft()
+    try:
+      written.result()
+    except OSError as error:
+      raise _unwritable(job, error) from error
+
+
 def _unwritable(job: Job, error: OSError) -> UserError:
   return UserError(
-    f'{job.target} cannot be written: {error.strerror or error}. What was written '
-    'before is whole, and the same command goes on.'
+    f'{job.target} cannot be written: {error.strerror or error}. What was written before is '
+    'complete, and the same command continues.'
   )

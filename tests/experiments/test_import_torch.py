@@ -9,13 +9,10 @@ import pytest
 
 torch = pytest.importorskip('torch', reason='needs the extra parity: pip install ".[parity]"')
 
-# pylint: disable=wrong-import-position
 from cyclegan_jax.inference import model as model_lib
 from tests.experiments.test_commands import fails, run
 from tests.inference.test_torch_import import save, tiny
 from tests.parity import both
-
-# pylint: enable=wrong-import-position
 
 
 @pytest.fixture(scope='module')

@@ -23,14 +23,14 @@ def test_streams_hold_what_files_hold(untrained, pairs, tmp_path):
 # The command in a process that ends at the sixth result, as if it were killed.
 _KILLED = """
 import os, runpy, sys
-from cyclegan_jax.inference import outputs
-write, begun = outputs.write, []
+from cyclegan_jax.inference.outputs import FileTranslator
+write, begun = FileTranslator.write, []
 def killing(*arguments):
   begun.append(None)
   if len(begun) > 5:
     os._exit(137)
   return write(*arguments)
-outputs.write = killing
+FileTranslator.write = killing
 runpy.run_module('experiments.translate', run_name='__main__')
 """
 

@@ -23,7 +23,7 @@ def test_coco_changes_in_endings_alone(plan, tmp_path):
   )
   (tmp_path / 'coco.json').write_text(text)
   said = []
-  annotations.carry(
+  annotations.copy(
     [str(tmp_path / 'coco.json')], plan, [tmp_path / 'out', tmp_path / 'gray'], said.append
   )
   for folder in ('out', 'gray'):
@@ -39,7 +39,7 @@ def test_yolo_keeps_its_place_and_forgets_the_old_images(plan, tmp_path):
   (labels / 'a.txt').write_text('0 0.5 0.5 0.1 0.1\n')
   (tmp_path / 'data' / 'data.yaml').write_text('path: /old\ntrain: images\n')
   (tmp_path / 'data' / 'train.txt').write_text('images/a.jpg\nimages/b.jpg\n')
-  annotations.carry([str(tmp_path / 'data')], plan, [tmp_path / 'out'], lambda line: None)
+  annotations.copy([str(tmp_path / 'data')], plan, [tmp_path / 'out'], lambda line: None)
   out = tmp_path / 'out'
   assert (out / 'labels' / 'a.txt').read_text() == '0 0.5 0.5 0.1 0.1\n'
   assert (out / 'train.txt').read_text() == 'images/a.png\nimages/b.png\n'
@@ -54,4 +54,4 @@ def test_yolo_keeps_its_place_and_forgets_the_old_images(plan, tmp_path):
 def test_other_files_are_refused(plan, tmp_path, text, words):
   (tmp_path / 'x.json').write_text(text)
   with pytest.raises(UserError, match=words):
-    annotations.carry([str(tmp_path / 'x.json')], plan, [tmp_path / 'out'])
+    annotations.copy([str(tmp_path / 'x.json')], plan, [tmp_path / 'out'])

@@ -14,11 +14,12 @@ from cyclegan_jax.data import decoding
 from cyclegan_jax.errors import UserError
 
 pytest.importorskip('starlette', reason='needs the extra app')
+pytest.importorskip('uvicorn', reason='needs the extra app')
 testclient = pytest.importorskip(
   'starlette.testclient', reason='needs httpx2', exc_type=(ImportError, RuntimeError)
 )
 
-from cyclegan_jax.inference import app  # pylint: disable=wrong-import-position
+from cyclegan_jax.inference import app
 
 BODY = {'content-type': 'application/octet-stream'}
 LIMIT = 100_000

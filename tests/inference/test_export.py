@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 
 from cyclegan_jax.errors import UserError
-from cyclegan_jax.inference import export
+from cyclegan_jax.inference import export, export_check
+from cyclegan_jax.inference.export_program import Program
+from cyclegan_jax.models import generators
 from tests.inference.made_up import model, picture
 
 RUNTIMES = {'stablehlo': 'flatbuffers', 'onnx': 'onnxruntime'}
@@ -42,8 +44,8 @@ def form(request):
 def written(made, form, path, direction='rgb_to_ir', limit=255):
   """What a file computes, and the model in float32 that it has to agree with."""
   plain = export.in_float32(made)
-  module = export.check_format(form)
-  module.write(path, plain, direction, limit, {})
+  module = export.load_format(form)
+  module.write(path, Program(plain, direction, limit), {})
   return module.load(path), plain
 
 
@@ -72,7 +74,7 @@ def test_sixteen_bits_in_and_out(form, settings, tmp_path):
   image = picture(20, 30, dtype=np.uint16)
   got, want = run(image[np.newaxis])[0], plain.translate(image)
   assert got.dtype == np.uint16
-  assert np.abs(got.astype(int) - want).max() <= export.TOLERANCES[65535]
+  assert np.abs(got.astype(int) - want).max() <= export_check.TOLERANCES[65535]
 
 
 def test_sixteen_bits_out_of_a_model_of_eight(form, tmp_path):
@@ -121,7 +123,7 @@ def test_export_writes_and_reports(form, tmp_path):
 
 def test_a_file_that_differs_is_not_kept(tmp_path, monkeypatch):
   needs('flatbuffers')
-  output, form = tmp_path / 'file', export.check_format('stablehlo')
+  output, form = tmp_path / 'file', export.load_format('stablehlo')
   load = form.load
   monkeypatch.setattr(form, 'load', lambda file: lambda pixels: load(file)(pixels) ^ 2)
   output.write_text('earlier')
@@ -141,11 +143,11 @@ def test_a_file_that_differs_is_not_kept(tmp_path, monkeypatch):
 
 
 def test_images_of_one_value_prove_nothing_with_instance_norm(tmp_path):
-  made = export.in_float32(model('cyclegan'))
+  program = Program(export.in_float32(model('cyclegan')), 'rgb_to_ir', 255)
   wrong = lambda batch: np.zeros((*batch.shape[:3], 1), np.uint8)
-  with pytest.raises(UserError, match='of one value each.*--check_images'):
-    export.compare(wrong, made, 'rgb_to_ir', 255, [('a', np.full((20, 20, 3), 9, np.uint8))])
-  assert export.compare(wrong, made, 'rgb_to_ir', 255, [('a', picture(20, 20))]).largest > 1
+  with pytest.raises(UserError, match='has a single value.*--check_images'):
+    export_check.compare(wrong, program, [('a', np.full((20, 20, 3), 9, np.uint8))])
+  assert export_check.compare(wrong, program, [('a', picture(20, 20))]).largest > 1
 
 
 def test_stablehlo_does_not_round_factors_on_other_platforms(tmp_path):
@@ -184,10 +186,18 @@ def test_onnx_means_the_same_to_the_standards_own_evaluator(case, tmp_path):
   np.testing.assert_allclose(run(batch), want, atol=1)
 
 
+def test_every_generator_is_known_to_onnx():
+  needs('onnx')
+  needs('onnxruntime')
+  from cyclegan_jax.inference import export_onnx
+
+  assert set(export_onnx.GENERATORS) == set(generators.GENERATORS.values())
+
+
 def test_missing_packages_are_named(monkeypatch):
   monkeypatch.setattr(export.importlib.util, 'find_spec', lambda name: None)
   with pytest.raises(UserError, match='needs onnx and onnxruntime.*pip install onnx onnxruntime'):
-    export.check_format('onnx')
+    export.load_format('onnx')
 
 
 def test_a_resnet_that_is_too_deep_is_refused(tmp_path):

@@ -8,15 +8,13 @@ import pytest
 
 torch = pytest.importorskip('torch', reason='needs the extra parity: pip install ".[parity]"')
 
-# pylint: disable=wrong-import-position
 from cyclegan_jax.data.source import make_domains
 from cyclegan_jax.errors import UserError
-from cyclegan_jax.inference import torch_import, torch_weights
-from cyclegan_jax.models import apply, networks
+from cyclegan_jax.inference import torch_import, torch_layouts, torch_weights
+from cyclegan_jax.models import apply, generators, networks
+from cyclegan_jax.settings import fields
 from tests.parity import both, torch_networks
 from tests.training import fresh
-
-# pylint: enable=wrong-import-position
 
 NAMES = {
   'udacity': {
@@ -117,7 +115,7 @@ def test_discriminators_may_be_missing(tmp_path):
   same_weights(config, state, nets, names)
   fresh = initial(config).params['ir']
   assert jax.tree.all(jax.tree.map(np.allclose, state.params['ir'], fresh))
-  assert 'no D_Y.pkl' in said[-1] and 'judge that knows nothing' in said[-1]
+  assert 'D_Y.pkl is missing' in said[-1] and 'an untrained discriminator' in said[-1]
 
 
 def test_epochs(tmp_path):
@@ -128,9 +126,9 @@ def test_epochs(tmp_path):
       config,
       {name: file.replace('latest', epoch) for name, file in NAMES['cyclegan'].items()},
     )
-  with pytest.raises(UserError, match='several epochs: 10, 5.*--epoch'):
+  with pytest.raises(UserError, match='--epoch=latest is not in .*which has: 10, 5'):
     import_(config, tmp_path)
-  with pytest.raises(UserError, match='--epoch=7 .*there are: 10, 5'):
+  with pytest.raises(UserError, match='--epoch=7 .*which has: 10, 5'):
     import_(config, tmp_path, epoch='7')
   assert '5_net_G_A.pth' in import_(config, tmp_path, epoch='5')[1][0]
   save(tmp_path, config)
@@ -280,3 +278,10 @@ def test_missing_generators(tmp_path):
     import_(config, tmp_path)
   with pytest.raises(UserError, match='not a folder'):
     import_(config, tmp_path / 'nosuch')
+
+
+def test_every_generator_is_known():
+  assert torch_layouts.GENERATORS.keys() == generators.GENERATORS.keys()
+  assert torch_layouts.CODEBASES.keys() == generators.GENERATORS.keys()
+  choices = fields()['discriminator'][1].metadata['choices']
+  assert torch_layouts.DISCRIMINATORS.keys() == set(choices)

@@ -33,13 +33,14 @@ def model():
   return Model(config, 7, make_domains(config.data), {'rgb_to_ir': Red()})
 
 
-def translated(model, source, output, **settings):
+def translated(model, source, output, **options):
   """Failures and jobs of a folder."""
-  settings = outputs.Settings(**settings)
-  plan = inputs.plan([str(source)], output, suffix=inputs.FORMATS[settings.format])
-  texts = metadata.texts(model, source, settings.direction, settings.bits)
-  jobs = translate.check_existing(plan.jobs, settings, texts)
-  return translate.translate_files(model, jobs, settings, texts, lambda line: None), jobs
+  options = outputs.OutputOptions(output, **options)
+  plan = inputs.plan([str(source)], output, suffix=inputs.FORMATS[options.format])
+  texts = metadata.texts(model, source, options.direction, options.bits)
+  translator = outputs.FileTranslator(model, options, texts)
+  jobs = translate.check_existing(translator, plan.jobs)
+  return translate.translate_files(translator, jobs, lambda line: None), jobs
 
 
 @pytest.fixture
@@ -72,20 +73,15 @@ def test_tiff_equals_png_and_both_tell_the_range(model, photos, tmp_path, bits):
 
 def test_previews_and_gray_control(model, photos, tmp_path):
   assert (
-    translated(
-      model,
-      photos,
-      tmp_path / 'ir',
-      colormap='inferno',
-      previews=tmp_path / 'look',
-      gray_control=tmp_path / 'gray',
-    )[0]
+    translated(model, photos, tmp_path / 'ir', colormap='inferno', gray_control=tmp_path / 'gray')[
+      0
+    ]
     == []
   )
   data = np.asarray(PIL.Image.open(tmp_path / 'ir/sub/b.png'))
   want = matplotlib.colormaps['inferno'](data / 255)[..., :3] * 255
   np.testing.assert_allclose(
-    np.asarray(PIL.Image.open(tmp_path / 'look/sub/b.png')), want, atol=0.51
+    np.asarray(PIL.Image.open(tmp_path / 'ir_inferno/sub/b.png')), want, atol=0.51
   )
   rgb = np.asarray(PIL.Image.open(photos / 'sub/b.png'))
   np.testing.assert_allclose(

@@ -1,13 +1,10 @@
-"""Instance norm over a whole image that the network sees in tiles only.
+"""Instance norm with the moments of a whole image, for a network that sees only tiles of it.
 
-Instance norm divides by the standard deviation of each channel over the whole image, so a tile by
-itself is normalized otherwise than the same pixels in the whole. With means and variances given,
-the network is a function of each pixel's neighborhood again, and all tiles are parts of one image.
-
-They are found layer by layer: those of the first norm do not depend on any other, those of the next
-on the first, and so on. Each pass over all tiles with the latest ones makes one more norm's right, so
-that as many passes are needed as there are norms. Fewer do not do: what is not right yet may be
-anything, and small errors grow from layer to layer.
+With given means and variances, the network is a function of each pixel's neighborhood, and all
+tiles are parts of one image. The moments are found norm by norm: those of the first depend on no
+other, those of the second on the first, and so on. Each pass over all tiles with the latest moments
+makes one more norm exact, so a network needs as many passes as it has norms. Fewer do not suffice:
+moments that are not exact yet can be anything, and small errors grow from layer to layer.
 """
 
 from collections.abc import Sequence
@@ -22,8 +19,9 @@ import numpy as np
 
 from cyclegan_jax.models.networks import Network
 
-# Of each norm of a network, in a fixed order: mean and variance, float32 [1, 1, 1, channels].
-Moments = list[tuple[jax.Array, jax.Array]]
+_Moments = tuple[jax.Array, jax.Array]
+# Mean and variance for each norm of a network, in a fixed order: float32 [1, 1, 1, channels].
+Moments = list[_Moments]
 
 
 @functools.partial(jax.jit, static_argnums=0)
@@ -35,7 +33,7 @@ def measure(
   counts: jax.Array,
   given: Moments | None,
 ) -> Moments:
-  """The moments of some of a tile's pixels.
+  """Measures the moments over some of a tile's pixels.
 
   Args:
     net: a generator with instance norm.
@@ -44,27 +42,26 @@ def measure(
     x: a tile, float32 [1, height, width, channels], network values.
     counts: float32 [1, height, width, 1], 1 for pixels that count, else 0; constant in squares as
       large as the network's stride.
-    given: what to normalize with; None: the tile's own.
+    given: the moments to normalize with; None uses the tile's own.
   """
-  found: Moments = []
-  _apply(net, params, batch_stats, x, given, counts, found)
-  return found
+  return _apply(net, params, batch_stats, x, counts, given)[1]
 
 
 @functools.partial(jax.jit, static_argnums=0)
 def translate(
   net: Network, params: Any, batch_stats: Any, x: jax.Array, given: Moments
 ) -> jax.Array:
-  """The generator with given moments: network values [batch, height, width, c] in and out."""
-  return _apply(net, params, batch_stats, x, given, None, [])
+  """Applies a generator with given moments: network values [1, height, width, c] in and out."""
+  # The compiler drops the moments, which nobody reads.
+  return _apply(net, params, batch_stats, x, jnp.ones((1, *x.shape[1:3], 1)), given)[0]
 
 
 def pooled(moments: Sequence[Moments], pixels: Sequence[int]) -> Moments:
-  """The moments of parts put together.
+  """Combines the moments of the parts of an image.
 
   Args:
-    moments: of each part.
-    pixels: how many pixels counted in each.
+    moments: the moments of each part.
+    pixels: the number of pixels that counted in each part.
   """
   shares = np.asarray(pixels, np.float64) / np.sum(pixels)
   layers = []
@@ -78,28 +75,27 @@ def pooled(moments: Sequence[Moments], pixels: Sequence[int]) -> Moments:
   return layers
 
 
-class _Norm:
-  """Takes the place of an instance norm: normalizes with given moments and notes those it meets."""
+class _MeasuringNorm:
+  """Stands in for an instance norm: normalizes with given moments and measures those of its input.
 
-  def __init__(
-    self,
-    epsilon: float,
-    given: tuple[jax.Array, jax.Array] | None,
-    counts: jax.Array | None,
-    found: Moments,
-  ):
-    self._epsilon, self._given, self._counts, self._found = epsilon, given, counts, found
+  Attributes:
+    measured: the moments of its latest input.
+  """
+
+  measured: _Moments
+
+  def __init__(self, epsilon: float, counts: jax.Array, given: _Moments | None):
+    self._epsilon, self._counts, self._given = epsilon, counts, given
 
   def __call__(self, x: jax.Array) -> jax.Array:
     values = x.astype(jnp.float32)
-    if self._counts is not None:
-      stride = self._counts.shape[1] // x.shape[1]
-      self._found.append(_moments(values, self._counts[:, ::stride, ::stride]))
+    stride = self._counts.shape[1] // x.shape[1]
+    self.measured = _moments(values, self._counts[:, ::stride, ::stride])
     mean, variance = self._given or _moments(values, jnp.ones((1, *x.shape[1:3], 1)))
     return ((values - mean) * lax.rsqrt(variance + self._epsilon)).astype(x.dtype)
 
 
-def _moments(x: jax.Array, counts: jax.Array) -> tuple[jax.Array, jax.Array]:
+def _moments(x: jax.Array, counts: jax.Array) -> _Moments:
   total, axes = counts.sum(), (0, 1, 2)
   mean = (counts * x).sum(axes, keepdims=True) / total
   return mean, (counts * (x - mean) ** 2).sum(axes, keepdims=True) / total
@@ -110,23 +106,22 @@ def _apply(
   params: Any,
   batch_stats: Any,
   x: jax.Array,
+  counts: jax.Array,
   given: Moments | None,
-  counts: jax.Array | None,
-  found: Moments,
-) -> jax.Array:
+) -> tuple[jax.Array, Moments]:
+  """Applies a generator; returns its output and the moments over the pixels that count."""
   module = net.module(params, batch_stats)
   module.eval()
-  modules = dict(nnx.iter_modules(module))
-  norms = [path for path, part in modules.items() if isinstance(part, nnx.InstanceNorm)]
-  slots: list[Moments] = [[] for _ in norms]
-  for i, path in enumerate(norms):
-    norm = _Norm(modules[path].epsilon, given[i] if given else None, counts, slots[i])
-    owner, name = modules[path[:-1]], path[-1]
-    if isinstance(owner, nnx.List):
-      owner[name] = norm
-    else:
-      setattr(owner, name, norm)
+  modules: dict[tuple, Any] = dict(nnx.iter_modules(module))
+  norms = []
+  for path, part in modules.items():
+    if isinstance(part, nnx.InstanceNorm):
+      norm = _MeasuringNorm(part.epsilon, counts, given[len(norms)] if given else None)
+      norms.append(norm)
+      owner, name = modules[path[:-1]], path[-1]
+      if isinstance(owner, nnx.List):
+        owner[name] = norm
+      else:
+        setattr(owner, name, norm)
   y = net.apply(module, x)
-  for slot in slots:
-    found.extend(slot)
-  return y
+  return y, [norm.measured for norm in norms]

@@ -1,55 +1,66 @@
-"""How far a generator sees: which input pixels an output pixel depends on."""
+"""Receptive field of a generator: the input pixels that an output pixel depends on."""
 
+from collections.abc import Callable, Mapping
 import math
 
 from cyclegan_jax.settings import ModelConfig
 
-# The first and the last position, in pixels of the layer at hand.
-_Span = tuple[float, float]
+# A layer along one axis: outputs low to high depend on the inputs from the first to the second
+# position that it returns.
+_Layer = Callable[[int, int], tuple[int, int]]
 
 
 def radius(config: ModelConfig) -> int:
-  """The largest distance in pixels, along one axis, between an output pixel and an input it sees.
+  """Returns the largest distance, in pixels along one axis, from an output to an input it sees.
 
-  With instance norm every output also depends on means and variances over the whole image: then it
-  is the distance at given means and variances.
+  With instance norm, every output also depends on moments of the whole image. The radius is then
+  the one for given moments.
   """
-  stride = 2**config.n_downsampling
-  reaches = []
-  # An output pixel's place within the stride matters: all are tried, far from any border.
-  for place in range(stride):
-    low, high = _seen(config, place)
-    reaches += [place - low, high - place]
-  return max(reaches)
+  layers = DEEPEST_PATHS[config.generator](config)
+  distances = []
+  # The distance depends on an output's position within the stride: try all, far from any border.
+  for position in range(2**config.n_downsampling):
+    low = high = position
+    for layer in reversed(layers):
+      low, high = layer(low, high)
+    distances += [position - low, high - position]
+  return max(distances)
 
 
-def _seen(config: ModelConfig, place: int) -> _Span:
-  """The input positions that output `place` depends on, through the deepest path."""
-  span = (place, place)
-  resnet = config.generator == 'resnet'
-  kernel = 3 if resnet else 4
-  if resnet:
-    span = _convolution(span, 7, 1, 3)
-  for _ in range(config.n_downsampling):
-    span = _upsampling(config, span, kernel)
-  if config.generator != 'unet':
-    for _ in range(2 * config.n_residual_blocks):
-      span = _convolution(span, 3, 1, 1)
-  for _ in range(config.n_downsampling):
-    span = _convolution(span, kernel, 2, 1)
-  return _convolution(span, 7, 1, 3) if resnet else span
+def _convolution(kernel: int, stride: int = 1) -> _Layer:
+  """Output i sees input stride * i - padding and the kernel - 1 inputs after it."""
+  padding = (kernel - 1) // 2
+  return lambda low, high: (stride * low - padding, stride * high - padding + kernel - 1)
 
 
-def _convolution(span: _Span, kernel: int, stride: int, padding: int) -> _Span:
-  """Output i sees inputs stride * i - padding and the kernel - 1 that follow."""
-  low, high = span
-  return stride * low - padding, stride * high - padding + kernel - 1
-
-
-def _upsampling(config: ModelConfig, span: _Span, kernel: int) -> _Span:
-  """Transposed, input i reaches outputs 2 * i - 1 and the kernel - 1 that follow."""
+def _upsampling(config: ModelConfig, kernel: int) -> list[_Layer]:
   if config.upsampling == 'resize':
-    low, high = _convolution(span, 3, 1, 1)
-    return low // 2, high // 2
-  low, high = span
-  return math.ceil((low + 1 - (kernel - 1)) / 2), math.floor((high + 1) / 2)
+    return [lambda low, high: (low // 2, high // 2), _convolution(3)]
+  # Input i reaches output 2 * i - 1 and the kernel - 1 outputs after it.
+  return [lambda low, high: (math.ceil((low + 2 - kernel) / 2), (high + 1) // 2)]
+
+
+def _udacity(config: ModelConfig) -> list[_Layer]:
+  down = [_convolution(4, stride=2)] * config.n_downsampling
+  blocks = [_convolution(3)] * (2 * config.n_residual_blocks)
+  return down + blocks + _upsampling(config, 4) * config.n_downsampling
+
+
+def _resnet(config: ModelConfig) -> list[_Layer]:
+  down = [_convolution(3, stride=2)] * config.n_downsampling
+  blocks = [_convolution(3)] * (2 * config.n_residual_blocks)
+  up = _upsampling(config, 3) * config.n_downsampling
+  return [_convolution(7), *down, *blocks, *up, _convolution(7)]
+
+
+def _unet(config: ModelConfig) -> list[_Layer]:
+  down = [_convolution(4, stride=2)] * config.n_downsampling
+  return down + _upsampling(config, 4) * config.n_downsampling
+
+
+# The path with the largest field from input to output, for each of `models.generators.GENERATORS`.
+DEEPEST_PATHS: Mapping[str, Callable[[ModelConfig], list[_Layer]]] = {
+  'udacity': _udacity,
+  'resnet': _resnet,
+  'unet': _unet,
+}

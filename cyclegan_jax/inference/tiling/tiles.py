@@ -1,8 +1,8 @@
-"""Large images in overlapping tiles, put together without seams.
+"""Overlapping tiles of a large image: how to cut them and how to join them without seams.
 
-Each tile's outer part, where the network saw the tile's edge instead of the image, is left out as
-far as the overlap allows, and the rest fades over into the neighbor. With an overlap of twice the
-network's reach or more nothing is left of the edges, and the tiles are the image in one piece.
+The outer part of a tile, where the network saw the tile's edge instead of the image, is dropped as
+far as the overlap allows. What remains fades into the neighbor. If the overlap is at least twice
+the radius of the receptive field, no trace of the edges remains: the result is that of the whole.
 """
 
 from collections.abc import Callable, Iterator
@@ -16,22 +16,23 @@ from cyclegan_jax.inference.tiling import receptive_field
 from cyclegan_jax.settings import ModelConfig
 
 _AUTOMATIC_TILE = 1024
-# What translating holds at a time, in arrays of the first layer's channels at the image's size: as
-# XLA reports it for the presets (resnet 517 bytes per pixel, unet 277 to 372, udacity 97 to 128).
-_ARRAYS = {'resnet': 2.0, 'unet': 1.5, 'udacity': 0.5}
-# An image whose arrays take a larger part of the memory is cut.
+# Peak memory of each of `models.generators.GENERATORS`, in arrays with the first layer's channels
+# at the image's size, as XLA reports it for the presets (bytes per pixel: resnet 517, unet 277 to
+# 372, udacity 97 to 128).
+PEAK_ARRAYS = {'udacity': 0.5, 'resnet': 2.0, 'unet': 1.5}
+# An image whose translation takes a larger share of the memory is cut.
 _SHARE_OF_MEMORY = 0.5
 
 
 @dataclasses.dataclass(frozen=True)
 class Tiling:
-  """How an image is cut.
+  """Sizes, in pixels, to cut an image with.
 
   Attributes:
     tile: height and width of a tile, a multiple of `step`.
     overlap: of neighbors, a multiple of `step`, less than `tile`.
-    margin: the outer part of a tile that is left out at inner edges.
-    step: tiles begin at its multiples, so that the network's strides meet the same pixels.
+    margin: width of the outer part of a tile that is dropped at inner edges.
+    step: tiles begin at multiples of it, so that the network's strides meet the same pixels.
   """
 
   tile: int
@@ -49,55 +50,56 @@ def choose(
   tile: int | None = None,
   overlap: int | None = None,
 ) -> Tiling | None:
-  """How to cut an image, or None: in one piece.
+  """Chooses how to cut an image; None means in one piece.
 
   Args:
-    config: the network's shape.
+    config: the generator's settings.
     height: of the image in pixels.
     width: likewise.
-    step: tiles begin at its multiples, and their size is one.
-    memory: in bytes, of the device.
-    tile: size of a tile in pixels, rounded up to a multiple of `step`; 0: never cut; None: cut
-      what would take more than half of the memory.
-    overlap: in pixels, rounded up likewise; None: twice the network's reach, at most half a tile.
+    step: tiles begin at multiples of it, and their size is a multiple of it.
+    memory: of the device, in bytes.
+    tile: size of a tile in pixels, rounded up to a multiple of `step`; 0 never cuts; None cuts an
+      image that would take more than half of the memory.
+    overlap: in pixels, rounded up likewise; None takes twice the radius of the receptive field, at
+      most half a tile.
 
   Raises:
     UserError: `overlap` is not less than `tile`, or one of them is negative.
   """
   if (tile or 0) < 0 or (overlap or 0) < 0:
-    raise UserError(f'--tile={tile}, --overlap={overlap}: sizes in pixels, not below 0.')
+    raise UserError(f'--tile={tile} and --overlap={overlap} are sizes in pixels: give 0 or more.')
   if tile is None:
-    needed = 4 * config.base_width * _ARRAYS[config.generator] * height * width
+    needed = 4 * config.base_width * PEAK_ARRAYS[config.generator] * height * width
     tile = _AUTOMATIC_TILE if needed > _SHARE_OF_MEMORY * memory else 0
   if not tile:
     return None
   tile = _rounded_up(tile, step)
-  reach = receptive_field.radius(config)
+  radius = receptive_field.radius(config)
   if overlap is None:
-    overlap = min(2 * reach, tile // 2 // step * step)
+    overlap = min(2 * radius, tile // 2 // step * step)
   overlap = _rounded_up(overlap, step)
   if overlap >= tile:
     raise UserError(
-      f'--overlap={overlap} has to be less than --tile={tile} (both are rounded up '
-      f'to multiples of {step}).'
+      f'--overlap={overlap} must be less than --tile={tile} (both are rounded up to multiples of '
+      f'{step}).'
     )
   if height <= tile and width <= tile:
     return None
-  return Tiling(tile, overlap, reach if overlap >= 2 * reach else overlap // 4, step)
+  return Tiling(tile, overlap, radius if overlap >= 2 * radius else overlap // 4, step)
 
 
 def starts(size: int, tiling: Tiling) -> list[int]:
-  """Where tiles begin along an axis of `size` pixels, a multiple of the step; one if all fits."""
+  """Returns where tiles begin along an axis of `size` pixels, a multiple of the step."""
   if size <= tiling.tile:
     return [0]
   return [*range(0, size - tiling.tile, tiling.tile - tiling.overlap), size - tiling.tile]
 
 
 def window(size: int, start: int, whole: int, tiling: Tiling) -> np.ndarray:
-  """The weights of a tile's pixels along an axis: float32 [size], 0 to 1.
+  """Returns the weights of a tile's pixels along an axis, float32 [size], 0 to 1.
 
-  0 in the margin, then half a wave of a cosine over the rest of the overlap; at the image's own
-  edges 1. Two neighbors with just this overlap add up to 1.
+  They are 0 in the margin and rise as half a cosine wave over the rest of the overlap. At the edges
+  of the image itself they are 1. The weights of two neighbors with exactly this overlap sum to 1.
   """
   ramp = tiling.overlap - 2 * tiling.margin
   inwards = np.arange(size) - tiling.margin + 0.5
@@ -112,10 +114,12 @@ def window(size: int, start: int, whole: int, tiling: Tiling) -> np.ndarray:
 
 
 def own_parts(size: int, tiling: Tiling) -> list[tuple[int, slice]]:
-  """Where tiles begin along an axis, and the part of each that no other tile counts.
+  """Divides an axis among its tiles, so that each pixel belongs to exactly one of them.
 
-  The border between two lies in the middle of their overlap, at a multiple of the step; a part is
-  given from the tile's own beginning.
+  The border between two tiles lies in the middle of their overlap, at a multiple of the step.
+
+  Returns:
+    For each tile, where it begins and the slice of it that is its own, counted from its beginning.
   """
   begins = starts(size, tiling)
   middles = [
@@ -129,7 +133,7 @@ def own_parts(size: int, tiling: Tiling) -> list[tuple[int, slice]]:
 
 
 def boxes(height: int, width: int, tiling: Tiling) -> Iterator[tuple[slice, slice]]:
-  """Rows and columns of all tiles, row by row; all of one size."""
+  """Yields the rows and columns of all tiles, row by row. All tiles have the same size."""
   for top in starts(height, tiling):
     for left in starts(width, tiling):
       yield (
@@ -141,12 +145,12 @@ def boxes(height: int, width: int, tiling: Tiling) -> Iterator[tuple[slice, slic
 def translate(
   apply: Callable[[np.ndarray], np.ndarray], image: np.ndarray, tiling: Tiling, channels: int
 ) -> np.ndarray:
-  """Puts the translated tiles of one image together.
+  """Translates an image tile by tile and joins the results.
 
   Args:
-    apply: network values [1, height, width, c] to [1, height, width, channels].
+    apply: maps network values [1, height, width, c] to [1, height, width, channels].
     image: float32 [height, width, c], sides multiples of `tiling.step`.
-    tiling: how it is cut.
+    tiling: how to cut it.
     channels: of the result.
 
   Returns:

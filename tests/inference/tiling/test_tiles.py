@@ -123,7 +123,7 @@ def test_choice():
   assert choose(256, 512, memory=64 * GIB, tile=512) is None
   unet = ModelConfig(generator='unet', n_downsampling=8)
   assert tiles.choose(unet, 2048, 2048, 256, GIB, 1024) == Tiling(1024, 512, 128, 256)
-  with pytest.raises(UserError, match='--overlap=64 has to be less than --tile=64'):
+  with pytest.raises(UserError, match='--overlap=64 must be less than --tile=64'):
     choose(256, 512, memory=GIB, tile=50, overlap=60)
   with pytest.raises(UserError, match='--tile=-1'):
     choose(256, 512, memory=GIB, tile=-1)

@@ -1,0 +1,126 @@
+"""The comparison of an exported file with the model that it was made of."""
+
+from collections.abc import Sequence
+import dataclasses
+import pathlib
+
+import numpy as np
+
+from cyclegan_jax import normalization
+from cyclegan_jax.data import images
+from cyclegan_jax.data.source import Dataset, Domain
+from cyclegan_jax.errors import UserError
+from cyclegan_jax.inference.export_program import Program, Run
+
+# The largest difference allowed, by the largest pixel value: one gray level of 8 bits, or a
+# sixteenth of that for 16 bits. Another order of sums changes at most one level of 65536 in the
+# models tried, but more where instance norm amplifies what is nearly flat.
+TOLERANCES = {255: 1, 65535: 16}
+# Sizes that no stride divides; the largest side of whole images, to limit the time of a check.
+_ODD_SIZES = ((37, 53), (1, 1))
+_LARGEST_SIDE = 512
+_N_EXAMPLES, _BATCH = 4, 3
+
+# The name of an image and its pixels, uint8 or uint16 [height, width, channels].
+Example = tuple[str, np.ndarray]
+
+
+@dataclasses.dataclass(frozen=True)
+class Difference:
+  """The difference between the pixels of an exported file and those of the model.
+
+  Attributes:
+    largest: in gray levels of the output.
+    share: of the values that differ at all, 0 to 1.
+    n: number of values compared.
+  """
+
+  largest: int
+  share: float
+  n: int
+
+
+def examples_from_folder(folder: pathlib.Path) -> list[Example]:
+  """Reads some images of a folder, spread evenly over it; UserError if it has none."""
+  if not folder.is_dir():
+    raise UserError(f'--check_images={folder} is not a folder.')
+  found = sorted(
+    file
+    for file in folder.rglob('*')
+    if file.suffix.lower() in images.EXTENSIONS and file.is_file()
+  )
+  if not found:
+    raise UserError(f'--check_images={folder} holds no images ({", ".join(images.EXTENSIONS)}).')
+  return [(str(found[i]), images.read_image(found[i])) for i in _spread(len(found))]
+
+
+def examples_from_dataset(dataset: Dataset, domain: str) -> list[Example]:
+  """Reads some images of the test split, or of another split if that is empty."""
+  records = next(
+    records
+    for name in ('test', 'validation', 'train')
+    if name in dataset.splits and len(records := getattr(dataset.splits[name], domain))
+  )
+  chosen = [records[i] for i in _spread(len(records))]
+  names = [record['id'].decode() for record in chosen]
+  return [(name, images.read_image(record[domain], name)) for name, record in zip(names, chosen)]
+
+
+def compare(run: Run, program: Program, examples: Sequence[Example]) -> Difference:
+  """Runs an exported file and the model on whole images and on batches of odd sizes.
+
+  Images of a single value are run, too, but not compared if the model has instance norm. It divides
+  by their contrast, which consists of rounding errors, in the model as well.
+
+  Args:
+    run: the file.
+    program: what it has to compute.
+    examples: images of the source domain.
+
+  Raises:
+    UserError: the shapes or dtypes differ, or every image is of a single value.
+  """
+  source = program.domains[0]
+  pixels = [_to_input(image, program, source, name) for name, image in examples]
+  batches = [image[np.newaxis, :_LARGEST_SIDE, :_LARGEST_SIDE] for image in pixels[:_N_EXAMPLES]]
+  smallest = np.min([image.shape[:2] for image in pixels], axis=0)
+  for size in _ODD_SIZES:
+    height, width = np.minimum(size, smallest)
+    batches.append(np.stack([pixels[i % len(pixels)][:height, :width] for i in range(_BATCH)]))
+  model, bits = program.model, 8 * program.dtypes[1].itemsize
+  differences = []
+  for batch in batches:
+    # One by one: the translation of an image must not depend on its batch.
+    want = np.stack([model.translate(one, program.direction, bits=bits, tile=0) for one in batch])
+    got = run(batch)
+    if got.shape != want.shape or got.dtype != want.dtype:
+      raise UserError(
+        f'The exported file returns {got.dtype} {got.shape}, the model {want.dtype} {want.shape}. '
+        'Please report this.'
+      )
+    apart = np.abs(got.astype(int) - want)
+    if model.config.model.norm == 'instance':
+      apart = apart[np.ptp(batch, (1, 2)).any(1)]
+    differences.append(apart.ravel())
+  apart = np.concatenate(differences)
+  if not apart.size:
+    raise UserError(
+      'Every image to compare on has a single value. Give other images with --check_images.'
+    )
+  return Difference(int(apart.max()), np.count_nonzero(apart) / apart.size, apart.size)
+
+
+def _to_input(image: np.ndarray, program: Program, source: Domain, name: str) -> np.ndarray:
+  """Brings an image to the channels and the bit depth of the source domain."""
+  image = images.for_domain(image, source.name, source.channels, name)
+  if image.dtype == program.dtypes[0]:
+    return image
+  limit = source.max_value
+  return normalization.quantize(
+    image.astype(np.float32) * (limit / np.iinfo(image.dtype).max), limit
+  )
+
+
+def _spread(n: int) -> list[int]:
+  """Indices of up to _N_EXAMPLES items, spread evenly over n."""
+  return np.linspace(0, n - 1, min(n, _N_EXAMPLES)).round().astype(int).tolist()
