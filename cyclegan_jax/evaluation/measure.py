@@ -70,7 +70,7 @@ def measure(
     Results by predictor name.
   """
   parts, size = [], min(batch_size, len(data))
-  together = size * distributed.numbers()[1]
+  together = size * distributed.index_and_count()[1]
   for batch, n in tracked(_batches(data, size), len(data), 'Measuring', log, together):
     truth, mask = batch['ir'].astype(np.float32), batch.get('ir_mask')
     seen = networks.seen(truth, ir.max_value, mask)
