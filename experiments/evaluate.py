@@ -42,7 +42,7 @@ def main() -> None:
   # Late, so that --help and bad flags answer at once.
   from cyclegan_jax import distributed
   from cyclegan_jax.data import pipeline
-  from cyclegan_jax.evaluation import baselines, measure
+  from cyclegan_jax.evaluation import baselines, measure, results as results_lib
   from cyclegan_jax.inference import model as model_lib
   from cyclegan_jax.metrics import perceptual
   from cyclegan_jax.reports import evaluation_files, run_page
@@ -59,17 +59,14 @@ def main() -> None:
   run_folder.check_data(workdir, dataset)
   examples = pipeline.examples(dataset, _SPLIT.value, model.config.data)
   predict = measure.predictor(model.translators['rgb_to_ir'], model.domains['ir'])
-  predictors = {
-    evaluation_files.MODEL: predict,
-    **baselines.baselines(dataset, model.config.data, log),
-  }
+  predictors = {results_lib.MODEL: predict, **baselines.baselines(dataset, model.config.data, log)}
   results = measure.measure(
     predictors, examples, model.domains['ir'], model.config.train.batch_size, log, networks
   )
   if not distributed.is_first():
     return
   folder = workdir / run_folder.EVALUATION / _SPLIT.value
-  content = evaluation_files.result(
+  content = results_lib.result(
     results, model.config, model.domains['ir'], _SPLIT.value, model.step, networks
   )
   content |= {'checkpoint': _CHECKPOINT.value, 'trained_steps': model.trained_steps}

@@ -10,7 +10,7 @@ import skimage.metrics
 
 from cyclegan_jax import config as config_lib
 from cyclegan_jax.data import pipeline
-from cyclegan_jax.evaluation import baselines, measure
+from cyclegan_jax.evaluation import baselines, measure, results as results_lib
 from cyclegan_jax.reports import evaluation_files
 import datasets
 
@@ -108,16 +108,16 @@ def test_report_files_agree_with_each_other(dataset, config, tmp_path):
   perfect = lambda batch: (
     pixels(batch['ir']) if 'ir' in batch else 255 - pixels(batch['rgb'][..., :1])
   )
-  predictors = {evaluation_files.MODEL: perfect, **baselines.baselines(dataset, config.data, print)}
+  predictors = {results_lib.MODEL: perfect, **baselines.baselines(dataset, config.data, print)}
   results = measure.measure(predictors, examples, dataset.domains['ir'], 4, print)
-  content = evaluation_files.result(results, config, dataset.domains['ir'], 'train', 7)
+  content = results_lib.result(results, config, dataset.domains['ir'], 'train', 7)
   evaluation_files.write(tmp_path, content, results, examples, perfect, dataset.domains, 4)
   written = json.loads((tmp_path / 'metrics.json').read_text())
   # Infinite PSNR is no number in JSON; how many there were is said.
   assert written['model']['psnr'] is None and written['model']['psnr_infinite'] == len(examples)
   assert written['model']['mse'] == 0 and written['baselines']['constant']['mse'] > 100
   assert (
-    evaluation_files.verdict(content)
+    results_lib.verdict(content)
     == 'The model beats every trivial baseline in PSNR and in SSIM.'
   )
   assert written['checkpoint_step'] == 7 and len(written['split_sha256']) == 64
@@ -134,10 +134,10 @@ def test_report_files_agree_with_each_other(dataset, config, tmp_path):
 def test_a_model_that_lost_is_told_so(dataset, config):
   examples = pipeline.examples(dataset, 'train', config.data)
   trivial = baselines.baselines(dataset, config.data, print)
-  predictors = {evaluation_files.MODEL: lambda batch: np.zeros_like(batch['ir']), **trivial}
+  predictors = {results_lib.MODEL: lambda batch: np.zeros_like(batch['ir']), **trivial}
   results = measure.measure(predictors, examples, dataset.domains['ir'], 4, print)
-  content = evaluation_files.result(results, config, dataset.domains['ir'], 'train', 7)
-  said = evaluation_files.verdict(content)
+  content = results_lib.result(results, config, dataset.domains['ir'], 'train', 7)
+  said = results_lib.verdict(content)
   assert 'does NOT beat' in said and 'mean training IR image (PSNR' in said
 
 
@@ -151,14 +151,14 @@ def test_means_that_leave_images_out_say_so(dataset, config):
 
   trivial = baselines.baselines(dataset, config.data, print)
   results = measure.measure(
-    {evaluation_files.MODEL: sometimes_right, **trivial}, examples, dataset.domains['ir'], 4, print
+    {results_lib.MODEL: sometimes_right, **trivial}, examples, dataset.domains['ir'], 4, print
   )
-  content = evaluation_files.result(results, config, dataset.domains['ir'], 'train', 7)
+  content = results_lib.result(results, config, dataset.domains['ir'], 'train', 7)
   n = len(examples)
-  assert evaluation_files.left_out(content) == [
+  assert results_lib.left_out(content) == [
     f'model: PSNR is infinite (identical images) for 1 of {n} images, which its mean leaves out',
     f'model: correlation is undefined for {n - 1} of {n} images, which its mean leaves out',
   ]
   assert all(
-    text in evaluation_files.markdown(content) for text in evaluation_files.left_out(content)
+    text in evaluation_files.markdown(content) for text in results_lib.left_out(content)
   )

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from cyclegan_jax.reports import captions, image_grid
+from cyclegan_jax.reports import image_grid
 
 GAP = image_grid.GAP
 
@@ -70,7 +70,7 @@ def test_titles_do_not_touch_images():
   plain = image_grid.grid([[image] * 3] * 2)
   titled = image_grid.grid([[image] * 3] * 2, titles=titles, row_titles=rows)
   top, left = titled.shape[0] - plain.shape[0], titled.shape[1] - plain.shape[1]
-  assert top > 3 * captions.line_height(image_grid.TITLE_SIZE) and 0 < left <= 126
+  assert top > 3 * image_grid.line_height() and 0 < left <= 126
   np.testing.assert_array_equal(titled[top + GAP :, left + GAP :], plain[GAP:, GAP:])
   for column in range(3):
     start = left + GAP + column * (100 + GAP)
@@ -88,7 +88,7 @@ def test_titles_do_not_touch_images():
 def test_row_grows_with_its_title():
   image = noise(10, 100)
   picture = image_grid.grid([[image]], row_titles=['many words that need several lines'], scale=1)
-  assert picture.shape[0] >= 2 * captions.line_height(image_grid.TITLE_SIZE) + 2 * GAP
+  assert picture.shape[0] >= 2 * image_grid.line_height() + 2 * GAP
   assert is_blank(picture[: GAP - 2]) and is_blank(picture[2 - GAP :])
 
 
