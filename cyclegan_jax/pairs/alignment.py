@@ -13,8 +13,7 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from scipy import ndimage
-from scipy.fft import next_fast_len
+from scipy import fft, ndimage
 
 from cyclegan_jax.data import images
 
@@ -108,16 +107,18 @@ def _correlation(a: np.ndarray, b: np.ndarray, reach: int) -> np.ndarray:
 
   Each shift is normalized by what overlaps; otherwise small shifts would be preferred.
   """
-  # SciPy's function has no type.
-  size: list[int] = [next_fast_len(side + reach) for side in a.shape]  # pyright: ignore[reportAssignmentType]
-  ones = np.fft.fft2(np.ones(a.shape, np.float32), size)
+  size = [fft.next_fast_len(side + reach) for side in a.shape]
+
+  def transformed(plane: np.ndarray) -> np.ndarray:
+    return np.asarray(fft.fft2(plane, size))
 
   def correlated(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    return np.fft.ifft2(x * np.conj(y)).real
+    return np.real(np.asarray(fft.ifft2(x * np.conj(y))))
 
-  product = correlated(np.fft.fft2(a, size), np.fft.fft2(b, size))
-  energy_a = correlated(np.fft.fft2(np.abs(a) ** 2, size), ones)
-  energy_b = correlated(ones, np.fft.fft2(np.abs(b) ** 2, size))
+  ones = transformed(np.ones(a.shape, np.float32))
+  product = correlated(transformed(a), transformed(b))
+  energy_a = correlated(transformed(np.abs(a) ** 2), ones)
+  energy_b = correlated(ones, transformed(np.abs(b) ** 2))
   least = 1e-3  # Rounding leaves energies around zero where there is no structure.
   result = product / np.sqrt(np.maximum(energy_a, least) * np.maximum(energy_b, least))
   return np.roll(result, (reach, reach), (0, 1))[: 2 * reach + 1, : 2 * reach + 1]
