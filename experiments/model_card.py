@@ -59,7 +59,7 @@ def main() -> None:
   if given.empty():
     missing = ', '.join(f'--{name}' for name in given.empty())
     print(f'Fill in before you publish it: {missing}.')
-  if not run.evaluation:
+  if not run.measurements:
     print(f'No figures yet: run python -m experiments.evaluate --workdir={workdir}')
 
 

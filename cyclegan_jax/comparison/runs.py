@@ -50,9 +50,9 @@ def is_complete(folder: pathlib.Path, config: Config, split: str) -> bool:
     (run,) = reader.read([folder], split)
   except UserError:
     return False
-  if not run.evaluation or not run.training or changes(run.config, config):
+  if not run.measurements or not run.training or changes(run.config, config):
     return False
-  content, train = run.evaluation.content, config.train
+  content, train = run.measurements.content, config.train
   finished = run.step >= train.steps if train.steps else run.training['epoch'][-1] >= train.epochs
   return bool(
     finished
@@ -69,7 +69,7 @@ def load(folder: pathlib.Path, split: str) -> reader.Run:
     UserError: a file is missing or damaged; the message names it.
   """
   (run,) = reader.read([folder], split)
-  return dataclasses.replace(run, evaluation=run.measured.by_id())
+  return dataclasses.replace(run, measurements=run.measured.by_id())
 
 
 def check_alike(runs: Sequence[reader.Run]) -> None:

@@ -24,7 +24,7 @@ _HUB_METRICS = ('psnr', 'ssim', 'rmse')
 
 @dataclasses.dataclass(frozen=True)
 class Given:
-  """What only a person can know; empty is not known yet.
+  """The facts that only a person can know; empty is not known yet.
 
   Attributes:
     name: of the model.
@@ -55,7 +55,7 @@ def text(model: Model, run: Run, given: Given) -> str:
     run: the same run, read with the measurements of its test split.
     given: what a person has said.
   """
-  content = run.evaluation.content if run.evaluation else None
+  content = run.measurements.content if run.measurements else None
   figures = content[results.MODEL] if content else {}
   known = [name for name in _HUB_METRICS if figures.get(name) is not None]
   return page.text(

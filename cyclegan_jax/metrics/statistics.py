@@ -1,4 +1,4 @@
-"""What differences between models show: intervals over images, tests over seeds.
+"""Differences between models: intervals over images, tests over seeds.
 
 Pure functions of arrays. They answer two questions, kept apart:
 

@@ -28,7 +28,7 @@ _SMALLEST_PART = 64  # In reduced pixels; below, chance peaks are too high.
 
 
 class Shift(NamedTuple):
-  """What IR must be moved by, in pixels: x right, y down; and how certain that is."""
+  """The way IR must be moved, in pixels: x right, y down; and how certain that is."""
 
   x: float
   y: float

@@ -63,7 +63,7 @@ DEFAULT = Thresholds()
 
 @dataclasses.dataclass(frozen=True)
 class Pair:
-  """What was found about a pair.
+  """The findings about a pair.
 
   Attributes:
     id: as in the data set.
@@ -153,7 +153,7 @@ def borders(image: np.ndarray) -> tuple[int, int, int, int]:
 
 
 def _border(lines: np.ndarray) -> int:
-  """How many of the first lines are alike and end at once: [lines, length, channels].
+  """The number of first lines that are alike and end at once, of [lines, length, channels].
 
   Overexposed streets fade out and trees rise into a clipped sky: these are no borders.
   """

@@ -90,7 +90,7 @@ def render(content: Mapping[str, Any], models: Mapping[str, ComparedModel]) -> s
 
 
 def _notes(content: Mapping[str, Any]) -> list[str]:
-  """How to read the figures."""
+  """Sentences on how to read the figures."""
   text = page.text(
     'comparison_notes.md',
     content=content,

@@ -80,7 +80,7 @@ def refresh(folder: pathlib.Path) -> None:
 def render(runs: Sequence[Run], split: str | None, n_gallery: int) -> str:
   """Returns the page as text; see `write`. Without a split it is the light one."""
   several = len(runs) > 1
-  measured = [run for run in runs if run.evaluation]
+  measured = [run for run in runs if run.measurements]
   shown = run_sections.examples(measured, n_gallery)
   drawn = _charts(runs)
   samples = [sample for run in runs for sample in _samples(run)]
@@ -103,6 +103,9 @@ def render(runs: Sequence[Run], split: str | None, n_gallery: int) -> str:
     split=split,
     measured=measured,
     results=run_sections.results(measured),
+    definitions={
+      name: text for run in measured for name, text in run.measured.content['definitions'].items()
+    },
     gallery=run_sections.gallery_items(shown, several=len(measured) > 1),
     images=run_sections.single_images(measured, shown) if measured else None,
     charts=drawn,

@@ -1,4 +1,4 @@
-"""What a run's page shows of evaluations, as plain data for templates/run_page.html."""
+"""The parts of a run's page that come from evaluations, as data for templates/run_page.html."""
 
 from collections.abc import Sequence
 import math
@@ -63,10 +63,10 @@ def examples(measured: Sequence[Run], n: int) -> list[Example]:
   """
   found: dict[tuple[str, str], list[tuple[Run, int]]] = {}
   for run in measured:
-    evaluation = run.measured
-    for index in gallery.indices(evaluation.folder):
-      if index < len(evaluation.ids):
-        key = evaluation.content['split_sha256'], evaluation.ids[index]
+    own = run.measured
+    for index in gallery.indices(own.folder):
+      if index < len(own.ids):
+        key = own.content['split_sha256'], own.ids[index]
         found.setdefault(key, []).append((run, index))
   ordered = sorted(found.items(), key=lambda entry: -_psnr(*entry[1][0]))
   return [(ordered[i][0][1], ordered[i][1]) for i in gallery.evenly_spread(len(ordered), n)]

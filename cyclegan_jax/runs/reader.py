@@ -26,8 +26,8 @@ _ENTRIES = (
 
 # Compared by identity: arrays have no single answer.
 @dataclasses.dataclass(frozen=True, eq=False)
-class Evaluation:
-  """What experiments.evaluate wrote about a run on one split.
+class Measurements:
+  """The measurements of a run on one split, as experiments.evaluate wrote them.
 
   Attributes:
     folder: where it is.
@@ -45,11 +45,11 @@ class Evaluation:
 
   @property
   def clusters(self) -> list[str]:
-    """What each image belongs to: its sequence, or itself if it has none."""
+    """The group that each image belongs to: its sequence, or itself if it has none."""
     return [sequence or id_ for sequence, id_ in zip(self.sequences, self.ids)]
 
-  def by_id(self) -> 'Evaluation':
-    """Returns the same evaluation with its images sorted by id."""
+  def by_id(self) -> 'Measurements':
+    """Returns the same measurements with their images sorted by id."""
     order = np.argsort(np.array(self.ids), kind='stable')
     return dataclasses.replace(
       self,
@@ -70,7 +70,7 @@ class Run:
     training: columns of metrics.csv, float64; {} before the first row.
     validation: columns of validation.csv, float64; {} before the first row.
     total_steps: number of steps it is to have; None if that is not known.
-    evaluation: None if the run has not been measured.
+    measurements: None if the run has not been measured.
   """
 
   name: str
@@ -79,7 +79,7 @@ class Run:
   training: Mapping[str, np.ndarray]
   validation: Mapping[str, np.ndarray]
   total_steps: int | None
-  evaluation: Evaluation | None
+  measurements: Measurements | None
 
   @property
   def step(self) -> int:
@@ -87,10 +87,10 @@ class Run:
     return int(self.training['step'][-1]) if self.training else 0
 
   @property
-  def measured(self) -> Evaluation:
-    """The evaluation of a run that has one."""
-    assert self.evaluation is not None
-    return self.evaluation
+  def measured(self) -> Measurements:
+    """The measurements of a run that has some."""
+    assert self.measurements is not None
+    return self.measurements
 
   @property
   def changed(self) -> dict[str, tuple[Any, Any]]:
@@ -124,7 +124,7 @@ def _read(folder: pathlib.Path, name: str, split: str | None) -> Run:
     _columns(folder / run_folder.METRICS),
     _columns(folder / run_folder.VALIDATION),
     _total_steps(folder, config),
-    _evaluation(folder / run_folder.EVALUATION / split) if split else None,
+    _measurements(folder / run_folder.EVALUATION / split) if split else None,
   )
 
 
@@ -164,7 +164,7 @@ def _columns(file: pathlib.Path) -> dict[str, np.ndarray]:
     ) from error
 
 
-def _evaluation(folder: pathlib.Path) -> Evaluation | None:
+def _measurements(folder: pathlib.Path) -> Measurements | None:
   file = folder / 'metrics.json'
   if not file.exists():
     return None
@@ -174,7 +174,7 @@ def _evaluation(folder: pathlib.Path) -> Evaluation | None:
     file = folder / 'per_image.csv'
     rows = _rows(file)
     metrics = [name for name in rows[0] if name not in ('id', 'sequence')]
-    return Evaluation(
+    return Measurements(
       folder,
       content,
       [row['id'] for row in rows],

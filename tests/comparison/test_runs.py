@@ -70,7 +70,7 @@ def test_load(folder):
   run = runs.load(folder, 'test')
   # Sorted by name: image10 comes before image2.
   order = sorted(range(made_up.N), key=lambda i: f'place{i // 3}/image{i}')
-  measured = run.evaluation
+  measured = run.measurements
   np.testing.assert_allclose(measured.per_image['psnr'], made_up.values(3, 21)['psnr'][order])
   assert measured.clusters == [name.split('/')[0] for name in measured.ids]
   np.testing.assert_allclose(run.validation['epoch'], [1, 2, 3])
@@ -86,7 +86,7 @@ def test_load(folder):
 )
 def test_an_image_without_a_sequence_stands_for_itself(folder, header, clusters):
   (folder / 'evaluation' / 'test' / 'per_image.csv').write_text(header)
-  assert runs.load(folder, 'test').evaluation.clusters == clusters
+  assert runs.load(folder, 'test').measurements.clusters == clusters
 
 
 @pytest.mark.parametrize(

@@ -56,7 +56,7 @@ def primary(content):
 
 def test_means_spread_and_runs(two):
   content = compared(two, [('good', 'bad')])
-  totals = [run.evaluation.per_image['psnr'].mean() for run in two['good'].runs]
+  totals = [run.measurements.per_image['psnr'].mean() for run in two['good'].runs]
   spread = content['models']['good']['metrics']['psnr']
   assert spread['mean'] == pytest.approx(np.mean(totals))
   assert spread['sd'] == pytest.approx(np.std(totals, ddof=1))
@@ -117,7 +117,7 @@ def test_interval_over_sequences(tmp_path):
     per_image = {name: rng.uniform(size=made_up.N) for name in made_up.METRICS}
     models[label] = model(tmp_path, label, 20, (0, 1), per_image=per_image)
   (found,) = primary(compared(models, [('a', 'b')]))
-  first, second = (models[label].runs[0].evaluation.per_image['psnr'] for label in 'ab')
+  first, second = (models[label].runs[0].measurements.per_image['psnr'] for label in 'ab')
   difference = first - second
   interval = found['interval']
   assert (
@@ -133,7 +133,7 @@ def test_undefined_values_are_left_out_and_counted(tmp_path):
     per_image['psnr'][:2] = np.inf
     models[label] = model(tmp_path, label, 20, (0, 1), per_image=per_image)
     for run in models[label].runs:
-      run.evaluation.content['model'].update(psnr=20.0, correlation=None)
+      run.measurements.content['model'].update(psnr=20.0, correlation=None)
   content = compared(models, [('a', 'b')])
   (found,) = primary(content)
   assert found['interval']['left_out'] == 2 and found['interval']['n'] == made_up.N - 2
@@ -171,7 +171,7 @@ def test_the_median_run(tmp_path, seeds, expected):
 def test_the_median_run_passes_over_undefined_figures(tmp_path):
   found = model(tmp_path, 'a', 20, (0, 1, 2))
   for run in found.runs[1:]:
-    run.evaluation.content['model']['psnr'] = None
+    run.measurements.content['model']['psnr'] = None
   assert compare.median_run(found, 'psnr').config.train.seed in (1, 2)
 
 

@@ -58,7 +58,7 @@ def test_figures_are_those_of_the_files(run):
   assert float(model[header.index('PSNR')]) == pytest.approx(content['model']['psnr'], rel=1e-3)
   images = rows_of(text, 'Figures of merit of single images')
   assert len(images) == N + 1 and images[1][:2] == ['place0/image0', 'place0']
-  per_image = reader.read([run], 'test')[0].evaluation.per_image
+  per_image = reader.read([run], 'test')[0].measurements.per_image
   column = [float(row[images[0].index('PSNR')]) for row in images[1:]]
   np.testing.assert_allclose(column, per_image['psnr'], rtol=1e-3)
   assert results.verdict(content) in plain(text)
@@ -70,7 +70,7 @@ def test_figures_are_those_of_the_files(run):
 def test_only_so_many_pictures_from_the_best_to_the_worst(run):
   text = render(run, n=4)
   names = re.findall(r'<li id="example-\d"><h3>place\d/image(\d+)</h3>', text)
-  psnr = reader.read([run], 'test')[0].evaluation.per_image['psnr']
+  psnr = reader.read([run], 'test')[0].measurements.per_image['psnr']
   order = np.argsort(-np.asarray(psnr))
   assert len(names) == 4 and [int(names[0]), int(names[-1])] == [order[0], order[-1]]
   assert text.count('data:image/jpeg') == 16
