@@ -27,7 +27,6 @@ def grid(
   titles: Sequence[str] | None = None,
   row_titles: Sequence[str] | None = None,
   cell_size: tuple[int, int] | None = None,
-  scale: int | None = None,
 ) -> np.ndarray:
   """Draws images in rows and columns of equal cells.
 
@@ -41,9 +40,7 @@ def grid(
       wider than the cell.
     row_titles: one per row, written to its left in at most 120 pixels.
     cell_size: height and width of the cells in pixels. By default those of the largest image,
-      times `scale`.
-    scale: whole factor for the default cell size. By default the smallest one that makes both
-      sides of the cells at least 96 pixels.
+      times the smallest whole factor that makes both at least 96 pixels.
 
   Returns:
     uint8 [height, width, 3]. Cells are 6 pixels apart and 6 from the border. A row is higher than
@@ -51,7 +48,7 @@ def grid(
 
   Raises:
     ValueError: no image; an image of another shape; the number of titles is not that of columns,
-      or of row titles not that of rows; cell_size together with scale, or one of them below 1.
+      or of row titles not that of rows; cell_size is below 1.
     TypeError: an image that is neither uint8 nor uint16.
   """
   images = [[to_rgb8(image) for image in row] for row in rows]
@@ -61,7 +58,9 @@ def grid(
   for name, texts, count in (('titles', titles, n_columns), ('row_titles', row_titles, len(rows))):
     if texts is not None and len(texts) != count:
       raise ValueError(f'{name} must have {count} entries, found {len(texts)}')
-  height, width = _cell_size(images, cell_size, scale)
+  height, width = cell_size or _default_cell_size(images)
+  if min(height, width) < 1:
+    raise ValueError(f'cell_size must be at least 1, found {cell_size}')
   line = line_height()
   title_lines = [_wrapped(text, width) for text in titles or ()]
   row_lines = [_wrapped(text, ROW_TITLE_WIDTH) for text in row_titles or [''] * len(rows)]
@@ -151,19 +150,9 @@ def to_rgb8(image: np.ndarray) -> np.ndarray:
   return np.broadcast_to(image, (*image.shape[:2], 3))
 
 
-def _cell_size(
-  images: list[list[np.ndarray]], cell_size: tuple[int, int] | None, scale: int | None
-) -> tuple[int, int]:
-  """Height and width of the cells, see `grid`."""
-  if cell_size is not None and scale is not None:
-    raise ValueError('give cell_size or scale, not both')
-  if min(cell_size or (1,)) < 1 or (scale is not None and scale < 1):
-    raise ValueError(f'cell_size and scale must be at least 1, found {cell_size}, {scale}')
-  if cell_size is not None:
-    return cell_size
+def _default_cell_size(images: list[list[np.ndarray]]) -> tuple[int, int]:
   height, width = np.max([image.shape[:2] for row in images for image in row], axis=0)
-  if scale is None:
-    scale = max(1, -(-MINIMUM_CELL // min(height, width)))
+  scale = max(1, -(-MINIMUM_CELL // min(height, width)))
   return int(height * scale), int(width * scale)
 
 
