@@ -1,10 +1,13 @@
 """Writes files whole or not at all."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 import contextlib
+import csv
+import io
 import os
 import pathlib
 import secrets
+from typing import Any
 
 
 @contextlib.contextmanager
@@ -37,3 +40,10 @@ def write_bytes(path: str | os.PathLike[str], data: bytes) -> None:
 def write_text(path: str | os.PathLike[str], text: str) -> None:
   """Writes text in UTF-8; see `write_bytes`."""
   write_bytes(path, text.encode())
+
+
+def write_csv(path: str | os.PathLike, rows: Iterable[Iterable[Any]]) -> None:
+  """As `write_bytes`, rows of cells as CSV."""
+  out = io.StringIO()
+  csv.writer(out, lineterminator='\n').writerows(rows)
+  write_text(path, out.getvalue())

@@ -1,14 +1,14 @@
-"""Looks for pairs that do not fit: shifted, mismatched, damaged or repeated images.
+"""Finds pairs that do not fit: shifted, mismatched, damaged or repeated images.
 
   python -m experiments.check_pairs --dataset=folder --source_dir=PHOTOS --output=DIR
 
 Writes DIR/pairs.csv (all pairs, the most suspicious first), DIR/pairs.json (counts and
-thresholds) and DIR/report.html (the worst pairs as pictures). shift_x and shift_y are what IR
-has to be moved by to lie on RGB, in pixels, to the right and downwards. score says how sure that
-is. Shifts beyond 1/8 of the longer side are not found; such pairs, and unrelated images, are
-flagged no_match. Finding suspicious pairs is no failure: the exit status is 0.
+thresholds) and DIR/report.html (the worst pairs as pictures). shift_x and shift_y are what IR must
+be moved by to lie on RGB, in pixels, to the right and downwards; score says how certain that is.
+Shifts beyond 1/8 of the longer side are not found: such pairs are flagged no_match, as unrelated
+images are. Suspicious pairs are no failure: the exit status is 0.
 
-Infrared in false color is refused, unless it is to be listed: --ir_channels=3.
+Infrared in false color is refused. To list it, give --ir_channels=3.
 """
 
 from absl import flags
@@ -35,10 +35,10 @@ _DATA_FLAGS = (
 
 common.define_fields(_DATA_FLAGS)
 _OUTPUT = flags.DEFINE_string(
-  'output', None, 'The folder to write to; files of an earlier check are replaced.'
+  'output', None, 'Folder to write to; files of an earlier check are replaced.'
 )
 _N_WORST = flags.DEFINE_integer(
-  'n_worst', 20, 'Pairs that the page shows as pictures.', lower_bound=0
+  'n_worst', 20, 'Number of pairs that the page shows as pictures.', lower_bound=0
 )
 
 
@@ -51,7 +51,7 @@ def main() -> None:
   config = DataConfig(paired=True, **common.given(_DATA_FLAGS))
   validate_data(config)
   # Late, so that --help and bad flags answer at once.
-  from cyclegan_jax.pairs.pair_check import Thresholds
+  from cyclegan_jax.pairs import check, dataset_check
   from cyclegan_jax.reports import pairs_page
   import datasets
 
@@ -61,14 +61,16 @@ def main() -> None:
     folder.mkdir(parents=True, exist_ok=True)  # Now: the work may be long.
   except OSError as error:
     raise UserError(f'--output={folder} cannot be made: {error.strerror}.') from error
-  pairs = pairs_page.check(dataset, print)
-  content = pairs_page.summary(pairs, dataset, Thresholds())
+  pairs = dataset_check.check(dataset, print)
+  content = dataset_check.summary(pairs, dataset, check.DEFAULT)
+  dataset_check.write(folder, pairs, content)
   pairs_page.write(folder, pairs, content, dataset, _N_WORST.value)
   counts = ', '.join(f'{flag} {count}' for flag, count in content['flags'].items() if count)
   print(f'{content["pairs"]} pairs, {content["flagged"]} flagged{": " * bool(counts)}{counts}')
   if content['median_shift'] is not None:
-    print(f'median shift {content["median_shift"]:.2f} pixels')
-  print(f'Most suspicious first: {folder / pairs_page.CSV}; pictures: {folder / pairs_page.PAGE}')
+    print(f'Median shift: {content["median_shift"]:.2f} pixels')
+  print(f'Most suspicious first: {folder / dataset_check.CSV}')
+  print(f'Pictures: {folder / pairs_page.PAGE}')
 
 
 if __name__ == '__main__':

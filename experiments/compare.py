@@ -200,11 +200,11 @@ def _report(output, plan, jobs) -> None:
   complete = {(job.label, job.seed): job for job in jobs if job not in missing}
   if not complete:
     raise UserError(f'--output={output} has no complete run yet: nothing can be reported.')
-  loaded = {key: runs.load(*key, job.folder, plan.split) for key, job in complete.items()}
+  loaded = {key: runs.load(job.folder, plan.split) for key, job in complete.items()}
   models = {}
   for model in plan.models:
     trained_as = plan.trained_as(model.label)
-    models[model.label] = compare.Model(
+    models[model.label] = compare.ComparedModel(
       model.flags,
       trained_as,
       [loaded[trained_as, seed] for seed in plan.seeds if (trained_as, seed) in loaded],

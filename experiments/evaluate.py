@@ -41,6 +41,7 @@ def main() -> None:
   workdir = common.workdir()
   # Late, so that --help and bad flags answer at once.
   from cyclegan_jax import distributed
+  from cyclegan_jax.evaluation import results
   from cyclegan_jax.evaluation.evaluate import evaluate
   from cyclegan_jax.inference import model as model_lib
   from cyclegan_jax.metrics import perceptual
@@ -58,7 +59,7 @@ def main() -> None:
   if not distributed.is_first():
     return
   folder = workdir / run_folder.EVALUATION / _SPLIT.value
-  content = evaluation_files.result(
+  content = results.result(
     evaluation.results, model.config, model.domains['ir'], _SPLIT.value, model.step, networks
   ) | {'checkpoint': _CHECKPOINT.value, 'trained_steps': model.trained_steps}
   evaluation_files.write(folder, content, evaluation, _GALLERY.value)

@@ -3,9 +3,9 @@
   python -m experiments.model_card --workdir=RUN --output=README.md --license=apache-2.0 \\
       --author='A. Name' --data_source='RoadScene' --data_license='...' --hardware='1 GPU'
 
-All but these fields is read from the run folder: settings, data, figures beside the baselines (of
-experiments.evaluate), cost. Fields that are not given are marked FILL IN, and named at the end. The
-front matter is that of Hugging Face's model cards.
+Everything but these fields comes from the run folder: settings, data, figures beside the baselines
+(of experiments.evaluate), cost. Fields that you do not give are marked FILL IN, and named at the
+end. The front matter is that of Hugging Face's model cards.
 """
 
 from absl import flags
@@ -15,31 +15,32 @@ from experiments import flags as common
 
 _CHECKPOINT = common.define_checkpoint_flag()
 flags.adopt_module_key_flags(common)
-_OUTPUT = flags.DEFINE_string('output', None, 'The Markdown file to write, such as README.md.')
-_NAME = flags.DEFINE_string('name', None, 'What the model is called. Left out: as its run folder.')
+_OUTPUT = flags.DEFINE_string('output', None, 'Markdown file to write, such as README.md.')
+_NAME = flags.DEFINE_string('name', None, 'Name of the model. [name of the run folder]')
 _AUTHOR = flags.DEFINE_string('author', '', 'Who answers for the model, and how to reach them.')
 _LICENSE = flags.DEFINE_string(
   'license',
   '',
-  "The model's license, as a model hub abbreviates it, such as apache-2.0, cc-by-nc-4.0 or other.",
+  'License of the model, as a model hub abbreviates it: apache-2.0, cc-by-nc-4.0, other, ...',
 )
-_DATA_SOURCE = flags.DEFINE_string('data_source', '', 'Where the images of the training come from.')
-_DATA_LICENSE = flags.DEFINE_string('data_license', '', 'Their license.')
+_DATA_SOURCE = flags.DEFINE_string('data_source', '', 'Where the training images come from.')
+_DATA_LICENSE = flags.DEFINE_string('data_license', '', 'License of the training images.')
 _HARDWARE = flags.DEFINE_string('hardware', '', 'What the model was trained on.')
-_OVERWRITE = flags.DEFINE_boolean('overwrite', False, 'Replace a file that is there.')
+_OVERWRITE = flags.DEFINE_boolean('overwrite', False, 'Replace an existing file.')
 
 
 def main() -> None:
   workdir = common.workdir()
-  if not _OUTPUT.value:
-    raise UserError('--output is missing: the Markdown file to write, such as README.md.')
   output = common.path(_OUTPUT.value)
+  if output is None:
+    raise UserError('--output is missing: give the Markdown file to write, such as README.md.')
   # Late, so that --help and bad flags answer at once.
   from cyclegan_jax import files
   from cyclegan_jax.inference import export, model as model_lib, model_card
+  from cyclegan_jax.runs import reader
 
   export.check_output(output, _OVERWRITE.value)
-  metrics = model_card.read_metrics(workdir)
+  (run,) = reader.read([workdir], 'test')
   given = model_card.Given(
     _NAME.value or workdir.resolve().name,
     _AUTHOR.value,
@@ -48,7 +49,7 @@ def main() -> None:
     _DATA_LICENSE.value,
     _HARDWARE.value,
   )
-  card = model_card.text(model_lib.load(workdir, _CHECKPOINT.value), workdir, metrics, given)
+  card = model_card.text(model_lib.load(workdir, _CHECKPOINT.value), run, given)
   try:
     output.parent.mkdir(parents=True, exist_ok=True)
     files.write_text(output, card)
@@ -56,12 +57,10 @@ def main() -> None:
     raise UserError(f'--output={output} cannot be written: {error.strerror}.') from error
   print(f'Wrote {output}.')
   if given.empty():
-    print(
-      'Still to be filled in before it is published: '
-      f'{", ".join(f"--{name}" for name in given.empty())}.'
-    )
-  if not metrics:
-    print(f'No figures yet: python -m experiments.evaluate --workdir={workdir}')
+    missing = ', '.join(f'--{name}' for name in given.empty())
+    print(f'Fill in before you publish it: {missing}.')
+  if not run.measurements:
+    print(f'No figures yet: run python -m experiments.evaluate --workdir={workdir}')
 
 
 if __name__ == '__main__':

@@ -102,8 +102,8 @@ def make_domains(
 
 
 def evenly_spaced(n: int, k: int) -> list[int]:
-  """Returns k of the indices 0 to n - 1, evenly spaced from the first to the last."""
-  return np.linspace(0, n - 1, k).round().astype(int).tolist()
+  """Returns at most k of the indices 0 to n - 1, evenly spaced from the first to the last."""
+  return np.linspace(0, n - 1, min(k, n)).round().astype(int).tolist()
 
 
 @dataclasses.dataclass(frozen=True)

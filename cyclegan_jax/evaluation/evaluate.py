@@ -10,13 +10,11 @@ from cyclegan_jax import distributed
 from cyclegan_jax.data import pipeline
 from cyclegan_jax.data.source import Dataset, Domain
 from cyclegan_jax.evaluation import baselines, measure
+from cyclegan_jax.evaluation.results import MODEL
 from cyclegan_jax.metrics import perceptual
 from cyclegan_jax.models.apply import Translator
 from cyclegan_jax.progress import Log
 from cyclegan_jax.settings import Config
-
-# The trained model among the predictors.
-MODEL = 'model'
 
 
 class TrainedModel(Protocol):

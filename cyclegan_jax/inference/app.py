@@ -8,7 +8,6 @@ only the page's own files are read, and no name that a visitor sends is used. Re
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 import contextlib
-import html
 import socket
 
 import numpy as np
@@ -74,18 +73,10 @@ def make(
     f'{decoding.MAX_PIXELS // 10**6} megapixels. The image stays on the machine that '
     'runs this page.'
   )
-  document = page.asset('app.html')
-  for key, text in {
-    'title': title,
-    'about': about,
-    'limits': limits,
-    'max_bytes': str(max_bytes),
-  }.items():
-    document = document.replace('{{' + key + '}}', html.escape(text))
-  styles = ''.join(map(page.asset, ('style.css', 'wipe.css', 'app.css')))
+  document = page.text('app.html', title=title, about=about, limits=limits, max_bytes=max_bytes)
   files = {
     '/': (document, 'text/html'),
-    '/style.css': (styles, 'text/css'),
+    '/style.css': (page.asset('style.css'), 'text/css'),
     **{f'/{script}': (page.asset(script), 'text/javascript') for script in ('wipe.js', 'app.js')},
   }
   routes = [

@@ -51,7 +51,9 @@ def examples_from_folder(folder: pathlib.Path) -> list[Example]:
   )
   if not found:
     raise UserError(f'--check_images={folder} holds no images ({", ".join(images.EXTENSIONS)}).')
-  return [(str(found[i]), images.read_image(found[i])) for i in _spread(len(found))]
+  return [
+    (str(found[i]), images.read_image(found[i])) for i in evenly_spaced(len(found), _N_EXAMPLES)
+  ]
 
 
 def examples_from_dataset(dataset: Dataset, domain: str) -> list[Example]:
@@ -61,7 +63,7 @@ def examples_from_dataset(dataset: Dataset, domain: str) -> list[Example]:
     for name in ('test', 'validation', 'train')
     if name in dataset.splits and len(records := getattr(dataset.splits[name], domain))
   )
-  chosen = [records[i] for i in _spread(len(records))]
+  chosen = [records[i] for i in evenly_spaced(len(records), _N_EXAMPLES)]
   names = [record['id'].decode() for record in chosen]
   return [(name, images.read_image(record[domain], name)) for name, record in zip(names, chosen)]
 
@@ -119,8 +121,3 @@ def _to_input(image: np.ndarray, program: Program, source: Domain, name: str) ->
   return normalization.quantize(
     image.astype(np.float32) * (limit / np.iinfo(image.dtype).max), limit
   )
-
-
-def _spread(n: int) -> list[int]:
-  """Indices of up to _N_EXAMPLES items, spread evenly over n."""
-  return np.linspace(0, n - 1, min(n, _N_EXAMPLES)).round().astype(int).tolist()

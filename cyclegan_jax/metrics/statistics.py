@@ -1,9 +1,9 @@
-"""What differences between models show: intervals over images, tests over seeds.
+"""Differences between models: intervals over images, tests over seeds.
 
-Pure functions of arrays. Two questions, kept apart:
+Pure functions of arrays. They answer two questions, kept apart:
 
 - Would other images of this kind give the same difference between these trained models?
-  `clustered_interval`. Frames of one sequence resemble each other, so whole sequences are drawn.
+  `clustered_interval`. Frames of one sequence resemble each other, so it draws whole sequences.
 - Would training again give it? `sign_flip_test`, on one difference per seed.
 """
 
@@ -29,8 +29,8 @@ class Interval:
 
   Attributes:
     mean: over images.
-    low: the lower end, or None if there is no interval.
-    high: the upper end, or None.
+    low: the lower end; None if there is no interval.
+    high: the upper end; None if there is no interval.
     n: number of images.
     n_clusters: number of clusters that they come from.
     problem: why there is no interval; '' if there is one.
@@ -45,7 +45,7 @@ class Interval:
 
 
 def clustered_interval(differences: np.ndarray, clusters: Sequence[Any], seed: int = 0) -> Interval:
-  """BCa bootstrap interval of the mean, drawing whole clusters.
+  """Computes the BCa bootstrap interval of a mean, drawing whole clusters.
 
   The mean is that over images: a cluster counts by its size. Bias-corrected and accelerated
   (Efron 1987), 9999 resamples, 95 %.
@@ -71,16 +71,13 @@ def clustered_interval(differences: np.ndarray, clusters: Sequence[Any], seed: i
   sums = np.bincount(index, differences)
   found = Interval(float(differences.mean()), None, None, len(differences), len(counts))
   if len(counts) < MINIMUM_CLUSTERS:
-    return dataclasses.replace(
-      found,
-      problem=(
-        f'{len(counts)} sequence{"s" * (len(counts) != 1)}; at least {MINIMUM_CLUSTERS} are needed'
-      ),
-    )
+    plural = 's' * (len(counts) != 1)
+    problem = f'{len(counts)} sequence{plural}; at least {MINIMUM_CLUSTERS} are needed'
+    return dataclasses.replace(found, problem=problem)
   if np.ptp(sums / counts) <= 1e-12 * np.abs(sums / counts).max():
     return dataclasses.replace(found, problem='all sequences differ by the same amount')
 
-  def mean(sums, counts, axis=-1):
+  def mean(sums: np.ndarray, counts: np.ndarray, axis: int = -1) -> np.ndarray:
     return sums.sum(axis) / counts.sum(axis)
 
   with warnings.catch_warnings():
@@ -102,7 +99,7 @@ def clustered_interval(differences: np.ndarray, clusters: Sequence[Any], seed: i
 
 
 def sign_flip_test(differences: Sequence[float], seed: int = 0) -> float | None:
-  """Two-sided p of the mean difference over seeds being 0, by flipping signs.
+  """Tests whether the mean difference over seeds is 0, by flipping signs, two-sided.
 
   If the two models are equally good, each seed's difference is as likely with the other sign. p
   is the share of all 2^n choices of signs whose mean is at least as far from 0; exact up to 20
@@ -113,20 +110,20 @@ def sign_flip_test(differences: Sequence[float], seed: int = 0) -> float | None:
     seed: of the random choices.
 
   Returns:
-    p, at least `least_p(n)`; None with fewer than 2 seeds, where nothing can be said.
+    p, at least `least_p(n)`; None with fewer than 2 seeds, which say nothing.
 
   Raises:
     ValueError: a difference is not finite.
   """
-  differences = np.asarray(differences, np.float64)
-  if not np.isfinite(differences).all():
+  values = np.asarray(differences, np.float64)
+  if not np.isfinite(values).all():
     raise ValueError('differences must be finite')
-  if len(differences) < 2:
+  if len(values) < 2:
     return None
-  if len(differences) > MOST_EXACT:
+  if len(values) > MOST_EXACT:
     return float(
       stats.permutation_test(
-        (differences,),
+        (values,),
         np.mean,
         permutation_type='samples',
         vectorized=True,
@@ -135,17 +132,17 @@ def sign_flip_test(differences: Sequence[float], seed: int = 0) -> float | None:
         rng=np.random.default_rng(seed),
       ).pvalue
     )
-  # Not scipy's: it walks through the 2^20 choices in Python. The first sign stays, by symmetry.
-  sums = differences[:1]
-  for difference in differences[1:]:
-    sums = np.concatenate([sums + difference, sums - difference])
+  # SciPy walks through the 2^20 choices in Python. The first sign stays, by symmetry.
+  sums = values[:1]
+  for value in values[1:]:
+    sums = np.concatenate([sums + value, sums - value])
   # Rounding must not tell apart sums that are equal.
-  slack = 1e-12 * np.abs(differences).sum()
-  return float(np.mean(np.abs(sums) >= abs(differences.sum()) - slack))
+  slack = 1e-12 * np.abs(values).sum()
+  return float(np.mean(np.abs(sums) >= abs(values.sum()) - slack))
 
 
 def holm(p_values: Sequence[float | None]) -> list[float | None]:
-  """Adjusted p-values of several comparisons (Holm 1979), in the order given.
+  """Adjusts the p-values of several comparisons (Holm 1979), in the order given.
 
   Rejecting where an adjusted value is at most 0.05 keeps the chance of any false rejection below
   0.05. A comparison without a p (None) stays without, and counts among the comparisons.
@@ -160,10 +157,10 @@ def holm(p_values: Sequence[float | None]) -> list[float | None]:
 
 
 def least_p(n_seeds: int) -> float:
-  """The smallest p that `sign_flip_test` can give with so many seeds: 2 / 2^n."""
+  """Returns the smallest p that `sign_flip_test` can give with so many seeds: 2 / 2^n."""
   return min(1.0, 2.0 ** (1 - n_seeds))
 
 
 def seeds_needed(n_comparisons: int, level: float = 0.05) -> int:
-  """The fewest seeds with which the clearest of so many comparisons can reach `level` after Holm."""
+  """Returns the fewest seeds with which the clearest comparison can reach `level` after Holm."""
   return max(2, 1 + math.ceil(math.log2(n_comparisons / level)))

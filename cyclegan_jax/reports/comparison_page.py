@@ -1,13 +1,12 @@
-"""What a comparison leaves behind.
+"""Files that a comparison writes.
 
 DIR/comparison.json   everything: figures of each run, means, differences, what they mean
 DIR/comparison.md     the paper's Table I and the comparisons, in words too
 DIR/table.csv         models, runs, baselines, a row each
-DIR/report.html       the same with curves and pictures; needs no other file
+DIR/report.html       the same with charts and pictures; needs no other file
 """
 
-from collections.abc import Callable, Mapping
-import html
+from collections.abc import Mapping
 import json
 import pathlib
 from typing import Any
@@ -15,23 +14,24 @@ from typing import Any
 import numpy as np
 
 from cyclegan_jax import files
-from cyclegan_jax.comparison import tables
-from cyclegan_jax.comparison.compare import median_run, METRICS, Model
+from cyclegan_jax.comparison import compare, tables
+from cyclegan_jax.comparison.compare import ComparedModel, median_run
 from cyclegan_jax.data import images
 from cyclegan_jax.errors import UserError
-from cyclegan_jax.reports import comparison_charts, page
+from cyclegan_jax.metrics import statistics
+from cyclegan_jax.metrics.catalog import METRICS
+from cyclegan_jax.reports import charts, page
 
 JSON, MARKDOWN, CSV, PAGE = 'comparison.json', 'comparison.md', 'table.csv', 'report.html'
-_STYLE = """
-table { font-size: .85rem; }
-td:nth-child(2), th:nth-child(2) { text-align: left; }
-tbody th { min-width: 6.5rem; white-space: normal; }
-tr.model td { font-weight: normal; }
-tr.baseline > *, tr.paper > * { color: var(--soft); }
-"""
+# Metrics with curves and box plots.
+_CHARTED = ('psnr', 'ssim')
+# Pictures of an evaluation that the page shows.
+_PICTURES = ('paper_figure.png', 'examples.png')
 
 
-def write(folder: pathlib.Path, content: Mapping[str, Any], models: Mapping[str, Model]) -> None:
+def write(
+  folder: pathlib.Path, content: Mapping[str, Any], models: Mapping[str, ComparedModel]
+) -> None:
   """Writes the four files, each whole or not at all.
 
   Args:
@@ -40,141 +40,127 @@ def write(folder: pathlib.Path, content: Mapping[str, Any], models: Mapping[str,
     models: whose runs have the pictures and curves.
 
   Raises:
-    UserError: the folder cannot be written.
+    UserError: the folder cannot be written, or a picture is damaged.
   """
   try:
     files.write_text(folder / JSON, json.dumps(content, indent=2) + '\n')
-    files.write_text(folder / MARKDOWN, tables.markdown(content))
-    files.write_text(folder / CSV, tables.table_csv(content))
+    files.write_text(folder / MARKDOWN, markdown(content))
+    files.write_csv(folder / CSV, tables.csv_rows(content))
     files.write_text(folder / PAGE, render(content, models))
   except OSError as error:
     raise UserError(f'--output={folder} cannot be written: {error.strerror}.') from error
 
 
 def summary(content: Mapping[str, Any]) -> str:
-  """What a terminal shows at the end: the primary metric of each model, and the findings."""
-  metric = METRICS[content['primary_metric']]
+  """Returns what a terminal shows at the end: the primary metric of each model, the findings."""
   table = tables.models_table(content)
-  column = table[0].index(metric.title)
+  column = table[0].index(METRICS[content['primary_metric']].title)
   width = max(len(row[0]) for row in table)
   lines = [f'{row[0]:<{width}}  {row[column]}' for row in table if row[column]]
   return '\n'.join([tables.protocol(content), *lines, *tables.sentences(content)])
 
 
-def render(content: Mapping[str, Any], models: Mapping[str, Model]) -> str:
-  """The page as text; see `write`."""
-  title = f'Comparison on {content["dataset"]}'
-  primary = METRICS[content['primary_metric']].title
-  header = [f'<h1>{html.escape(title)}</h1>', page.paragraph(tables.protocol(content))]
-  kinds = [
-    *(['model'] * len(content['models'])),
-    *(['baseline'] * len(content['baselines'])),
-    *(['paper'] * len(content['paper']['rows'])),
-  ]
-  parts = [
-    page.section(
-      'models',
-      'Figures of merit',
-      [page.table(tables.models_table(content), kinds, label='Models, trivial guesses, the paper')],
-    ),
-    page.section(
-      'differences',
-      f'What the differences show, in {primary}',
-      [
-        page.listed(tables.sentences(content)),
-        _chart(
-          comparison_charts.differences([r for r in content['comparisons'] if r['primary']]),
-          'Differences between models',
-        ),
-        page.table(tables.comparisons_table(content, True), label='Differences'),
-        '<h3>How to read this</h3>',
-        page.listed(tables.notes(content)),
-        '<details><summary>The comparisons in the other metrics</summary>',
-        page.table(
-          tables.comparisons_table(content, False), label='Differences in the other metrics'
-        ),
-        '</details>',
-      ],
-    ),
-    page.section(
-      'training',
-      'Training',
-      [
-        _charts(models, comparison_charts.curves, 'Validation {} over epochs'),
-        page.paragraph('Thick: the mean over seeds; thin: each seed.'),
-      ],
-    ),
-    page.section(
-      'images',
-      'Single images',
-      [
-        _charts(models, comparison_charts.distributions, '{} of single images'),
-        page.paragraph('Averaged over seeds. Boxes: quartiles and median; dashed: mean.'),
-      ],
-    ),
-    page.section(
-      'pictures',
-      'Pictures',
-      [
-        part
-        for label, model in models.items()
-        for part in _pictures(label, model, content['primary_metric'])
-      ],
-    ),
-    page.section(
-      'made',
-      'Models',
-      [
-        page.paragraph('All: ' + ' '.join(content['common_flags'])),
-        page.listed(tables.models_lines(content)),
-        '<h3>Definitions</h3>',
-        page.listed([f'{name}: {text}' for name, text in content['definitions'].items()]),
-        page.paragraph(tables.made_with(content)),
-      ],
-    ),
-  ]
-  return page.document(title, header, parts, style=_STYLE)
+def markdown(content: Mapping[str, Any]) -> str:
+  """Returns the whole comparison as Markdown."""
+  return page.text('comparison.md', content=content, tables=tables, notes=_notes(content))
 
 
-def _pictures(label: str, model: Model, metric: str) -> list[str]:
-  """The run that is the median over seeds: as figures 2 to 5 of the paper, and with errors."""
-  if not model.runs or model.trained_as != label:
-    return []
-  run = median_run(model, metric)
-  value = tables.number(run.content['model'][metric])
-  parts = [
-    f'<h3>{html.escape(label)}</h3>',
-    page.paragraph(
-      f'Seed {run.seed}, the median of {len(model.runs)} in '
-      f'{METRICS[metric].title}: {value}{METRICS[metric].unit}.'
-    ),
-  ]
-  for name, caption in (
-    (
-      'paper_figure.png',
-      'Real RGB and generated IR in turn, as in figures 2 to 5 of the paper; '
-      'images evenly spaced over the split.',
-    ),
-    ('examples.png', 'From the best to the worst by PSNR: RGB, generated IR, true IR, error.'),
-  ):
-    file = run.evaluation / name
-    if file.exists():
-      parts.append(page.photograph(images.read_image(file), caption, caption))
-    else:
-      parts.append(page.paragraph(f'{file.name} is missing in {run.evaluation}.'))
-  return parts
-
-
-def _charts(
-  models: Mapping[str, Model], draw: Callable[..., np.ndarray | None], alternative: str
-) -> str:
-  """A chart for each of the two metrics that have one."""
-  drawn = ''.join(
-    _chart(draw(models, metric), alternative.format(METRICS[metric].title))
-    for metric in ('psnr', 'ssim')
+def render(content: Mapping[str, Any], models: Mapping[str, ComparedModel]) -> str:
+  """Returns the page as text; see `write`."""
+  kinds = ['model'] * len(content['models']) + ['baseline'] * len(content['baselines'])
+  # Models that are trained as another one would repeat its charts and pictures.
+  trained = {name: model for name, model in models.items() if model.trained_as == name}
+  return page.document(
+    'comparison_page.html',
+    title=f'Comparison on {content["dataset"]}',
+    content=content,
+    tables=tables,
+    notes=_notes(content),
+    primary=METRICS[content['primary_metric']],
+    kinds=kinds + ['paper'] * len(content['paper']['rows']),
+    differences=_differences(content),
+    curves=[chart for metric in _CHARTED if (chart := _curves(trained, metric))],
+    boxes=[chart for metric in _CHARTED if (chart := _boxes(trained, metric))],
+    pictures=[
+      _pictures(name, model, content['primary_metric'])
+      for name, model in trained.items()
+      if model.runs
+    ],
   )
-  return f'<div class="curves">{drawn}</div>'
 
 
-def _chart(pixels: np.ndarray | None, alternative: str) -> str:
-  return '' if pixels is None else page.drawing(images.encode_png(pixels), alternative)
+def _notes(content: Mapping[str, Any]) -> list[str]:
+  """Sentences on how to read the figures."""
+  text = page.text(
+    'comparison_notes.md',
+    content=content,
+    primary=METRICS[content['primary_metric']].title,
+    level=compare.LEVEL,
+    count=tables.count,
+    least_p=statistics.least_p,
+  )
+  return [line for line in text.splitlines() if line]
+
+
+def _curves(models: Mapping[str, ComparedModel], metric: str) -> charts.Chart | None:
+  """A validation metric over epochs: a thin line for each seed, a thick one for their mean."""
+  thin = {
+    name: [
+      (run.validation['epoch'], run.validation[metric])
+      for run in model.runs
+      if metric in run.validation
+    ]
+    for name, model in models.items()
+  }
+  means = {}
+  for name, seeds in thin.items():
+    shortest = min((len(epochs) for epochs, _ in seeds), default=0)
+    cut = [(epochs[:shortest], values[:shortest]) for epochs, values in seeds]
+    means[name] = tuple(np.mean(cut, axis=0)) if cut else ((), ())
+  title = f'Validation {METRICS[metric].title}'
+  return charts.lines(means, title, METRICS[metric].unit, 'epoch', thin)
+
+
+def _boxes(models: Mapping[str, ComparedModel], metric: str) -> charts.Chart | None:
+  """The distribution of a metric over images, averaged over seeds."""
+  rows = {
+    name: np.mean([run.measured.per_image[metric] for run in model.runs], axis=0)
+    for name, model in models.items()
+    if model.runs
+  }
+  return charts.boxes(rows, f'{METRICS[metric].title} of single images', METRICS[metric].unit)
+
+
+def _differences(content: Mapping[str, Any]) -> charts.Chart | None:
+  """The comparisons in the primary metric, with their intervals and seeds."""
+  metric = METRICS[content['primary_metric']]
+  rows = {
+    f'{found["first"]} - {found["second"]}': (
+      found['difference'],
+      found['by_seed'],
+      found['interval']['low'],
+      found['interval']['high'],
+    )
+    for found in content['comparisons']
+    if found['primary'] and found['difference'] is not None
+  }
+  side = 'right' if metric.better > 0 else 'left'
+  title = f'Differences in {metric.title}: the first model is better on the {side}'
+  return charts.intervals(rows, title, metric.unit)
+
+
+def _pictures(name: str, model: ComparedModel, metric: str) -> dict[str, Any]:
+  """The pictures of the run that is the median over seeds; None for a missing file."""
+  run = median_run(model, metric)
+  folder = run.measured.folder
+  return {
+    'name': name,
+    'seed': run.config.train.seed,
+    'n_seeds': len(model.runs),
+    'figure': tables.number(run.measured.content['model'][metric]),
+    'folder': folder,
+    'files': {
+      file: page.picture(images.read_image(folder / file)) if (folder / file).exists() else None
+      for file in _PICTURES
+    },
+  }

@@ -1,15 +1,14 @@
 """Pictures for people: grids of images and maps of errors.
 
-All functions return uint8 [height, width, 3] on a white ground. Text uses Pillow's
-built-in font, which knows little beyond ASCII.
+All functions return uint8 [height, width, 3] on a white ground. Text uses Pillow's built-in font,
+which knows little beyond ASCII.
 """
 
 from collections.abc import Sequence
+import functools
 
 import numpy as np
-from PIL import Image
-
-from cyclegan_jax.reports import captions
+from PIL import Image, ImageDraw, ImageFont
 
 GAP = 6  # Between cells, and around the whole grid.
 TITLE_SIZE = 14
@@ -28,32 +27,28 @@ def grid(
   titles: Sequence[str] | None = None,
   row_titles: Sequence[str] | None = None,
   cell_size: tuple[int, int] | None = None,
-  scale: int | None = None,
 ) -> np.ndarray:
-  """Images in rows and columns of equal cells.
+  """Draws images in rows and columns of equal cells.
 
-  An image is enlarged by the largest whole factor that fits its cell, every pixel
-  becoming a square, or if it is larger than the cell reduced with antialiasing; its
-  aspect is kept and it is centerd. Rows may have different lengths.
+  An image is enlarged by the largest whole factor that fits its cell, every pixel becoming a
+  square; an image larger than the cell is reduced with antialiasing. It keeps its aspect and is
+  centered. Rows may have different lengths.
 
   Args:
     rows: images [height, width, 1 or 3], uint8, or uint16 to be shown as value / 257.
-    titles: one per column, written above it; broken into lines at spaces, and cut where
-      a word is wider than the cell.
+    titles: one per column, written above it; broken into lines at spaces, and cut if a word is
+      wider than the cell.
     row_titles: one per row, written to its left in at most 120 pixels.
-    cell_size: height and width of the cells in pixels. By default those of the largest
-      image, times `scale`.
-    scale: whole factor for the default cell size. By default the smallest one that makes
-      both sides of the cells at least 96 pixels.
+    cell_size: height and width of the cells in pixels. By default those of the largest image,
+      times the smallest whole factor that makes both at least 96 pixels.
 
   Returns:
-    uint8 [height, width, 3]. Cells are 6 pixels apart and 6 from the border. A row gets
-    higher than its cells where its title needs it.
+    uint8 [height, width, 3]. Cells are 6 pixels apart and 6 from the border. A row is higher than
+    its cells if its title needs it.
 
   Raises:
-    ValueError: no image; an image of another shape; the number of titles is not that of
-      columns, or of row titles not that of rows; cell_size together with scale, or one
-      of them below 1.
+    ValueError: no image; an image of another shape; the number of titles is not that of columns,
+      or of row titles not that of rows; cell_size is below 1.
     TypeError: an image that is neither uint8 nor uint16.
   """
   images = [[to_rgb8(image) for image in row] for row in rows]
@@ -63,13 +58,13 @@ def grid(
   for name, texts, count in (('titles', titles, n_columns), ('row_titles', row_titles, len(rows))):
     if texts is not None and len(texts) != count:
       raise ValueError(f'{name} must have {count} entries, found {len(texts)}')
-  height, width = _cell_size(images, cell_size, scale)
-  line = captions.line_height(TITLE_SIZE)
-  title_lines = [captions.wrap(text, TITLE_SIZE, width) for text in titles or ()]
-  row_lines = [
-    captions.wrap(text, TITLE_SIZE, ROW_TITLE_WIDTH) for text in row_titles or [''] * len(rows)
-  ]
-  widths = [captions.text_width(text, TITLE_SIZE) for lines in row_lines for text in lines]
+  height, width = cell_size or _default_cell_size(images)
+  if min(height, width) < 1:
+    raise ValueError(f'cell_size must be at least 1, found {cell_size}')
+  line = line_height()
+  title_lines = [_wrapped(text, width) for text in titles or ()]
+  row_lines = [_wrapped(text, ROW_TITLE_WIDTH) for text in row_titles or [''] * len(rows)]
+  widths = [_text_width(text) for lines in row_lines for text in lines]
   left = GAP + (max(widths) + GAP if widths else 0)
   n_title_lines = max((len(lines) for lines in title_lines), default=0)
   top = GAP + (n_title_lines * line + GAP if n_title_lines else 0)
@@ -77,7 +72,7 @@ def grid(
   tops = top + np.cumsum([0] + [h + GAP for h in heights])
   lefts = left + (width + GAP) * np.arange(n_columns + 1)
 
-  picture = Image.new('RGB', (int(lefts[-1]), int(tops[-1])), captions.WHITE)
+  picture = Image.new('RGB', (int(lefts[-1]), int(tops[-1])), 'white')
   for x, lines in zip(lefts, title_lines):
     _draw_lines(picture, lines, x + width / 2, top - GAP - line * len(lines), 'ma')
   for y, row_height, lines, row in zip(tops, heights, row_lines, images):
@@ -91,11 +86,11 @@ def grid(
 
 
 def paper_grid(pairs: Sequence[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
-  """The layout of figures 2 to 5 of the paper: 8 columns, odd real, even generated.
+  """Draws the layout of figures 2 to 5 of the paper: 8 columns, odd real, even generated.
 
   Args:
-    pairs: (real, generated) images as in `grid`, four pairs to a row. Fewer than four
-      give fewer columns; the last row may be incomplete.
+    pairs: (real, generated) images as in `grid`, four pairs to a row. Fewer than four give fewer
+      columns; the last row may be incomplete.
 
   Returns:
     uint8 [height, width, 3].
@@ -107,12 +102,11 @@ def paper_grid(pairs: Sequence[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
 
 
 def error_map(reference: np.ndarray, image: np.ndarray, max_value: float) -> np.ndarray:
-  """Absolute error of each pixel, averaged over channels, as a color.
+  """Draws the absolute error of each pixel, averaged over channels, as a color.
 
-  The scale is linear: 0 is black, then violet (1/8 of max_value), red (1/4), orange
-  (3/8), and pale yellow from half of max_value on, as larger errors are rare. Lightness
-  rises with the error, so the map can be read in gray as well. Errors that are not
-  numbers are green.
+  The scale is linear: 0 is black, then violet (1/8 of max_value), red (1/4), orange (3/8), and
+  pale yellow from half of max_value on, as larger errors are rare. Lightness rises with the error,
+  so the map can be read in gray as well. NaN is green.
 
   Args:
     reference: [height, width, 1 or 3] of any real dtype, values 0..max_value.
@@ -146,7 +140,7 @@ def _check_shape(image: np.ndarray) -> None:
 
 
 def to_rgb8(image: np.ndarray) -> np.ndarray:
-  """uint8, or uint16 shown as value / 257, [height, width, 1 or 3] -> uint8 [height, width, 3]."""
+  """Converts uint8, or uint16 as value / 257, [height, width, 1 or 3] to uint8 [..., 3]."""
   image = np.asarray(image)
   _check_shape(image)
   if image.dtype not in (np.uint8, np.uint16):
@@ -156,19 +150,9 @@ def to_rgb8(image: np.ndarray) -> np.ndarray:
   return np.broadcast_to(image, (*image.shape[:2], 3))
 
 
-def _cell_size(
-  images: list[list[np.ndarray]], cell_size: tuple[int, int] | None, scale: int | None
-) -> tuple[int, int]:
-  """Height and width of the cells, see `grid`."""
-  if cell_size is not None and scale is not None:
-    raise ValueError('give cell_size or scale, not both')
-  if min(cell_size or (1,)) < 1 or (scale is not None and scale < 1):
-    raise ValueError(f'cell_size and scale must be at least 1, found {cell_size}, {scale}')
-  if cell_size is not None:
-    return cell_size
+def _default_cell_size(images: list[list[np.ndarray]]) -> tuple[int, int]:
   height, width = np.max([image.shape[:2] for row in images for image in row], axis=0)
-  if scale is None:
-    scale = max(1, -(-MINIMUM_CELL // min(height, width)))
+  scale = max(1, -(-MINIMUM_CELL // min(height, width)))
   return int(height * scale), int(width * scale)
 
 
@@ -178,11 +162,43 @@ def _fit(image: np.ndarray, height: int, width: int) -> np.ndarray:
   if factor >= 1:
     return image.repeat(factor, axis=0).repeat(factor, axis=1)
   ratio = min(height / image.shape[0], width / image.shape[1])
-  size = tuple(max(1, round(side * ratio)) for side in (image.shape[1], image.shape[0]))
+  size = max(1, round(image.shape[1] * ratio)), max(1, round(image.shape[0] * ratio))
   return np.asarray(Image.fromarray(image).resize(size, Image.Resampling.LANCZOS))
 
 
+def line_height() -> int:
+  """Returns the distance between two lines of a title in pixels."""
+  return sum(_font().getmetrics())
+
+
+@functools.cache
+def _font() -> ImageFont.FreeTypeFont:
+  font = ImageFont.load_default(size=TITLE_SIZE)
+  assert isinstance(font, ImageFont.FreeTypeFont)
+  return font
+
+
+def _text_width(text: str) -> int:
+  return int(np.ceil(_font().getlength(text)))
+
+
+def _wrapped(text: str, width: int) -> list[str]:
+  """Lines of at most so many pixels, broken between words; a long word ends with '…'."""
+  lines = []
+  for word in text.split():
+    joined = f'{lines[-1]} {word}' if lines else word
+    if lines and _text_width(joined) <= width:
+      lines[-1] = joined
+      continue
+    kept = word
+    while kept and _text_width(word) > width:
+      kept = kept[:-1]
+      word = f'{kept}…'
+    lines.append(word)
+  return lines
+
+
 def _draw_lines(picture: Image.Image, lines: list[str], x: float, y: float, anchor: str) -> None:
+  draw = ImageDraw.Draw(picture)
   for index, text in enumerate(lines):
-    position = (x, y + index * captions.line_height(TITLE_SIZE))
-    captions.draw_text(picture, position, text, TITLE_SIZE, anchor)
+    draw.text((x, y + index * line_height()), text, 'black', _font(), anchor)

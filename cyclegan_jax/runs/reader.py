@@ -1,4 +1,4 @@
-"""Runs as their folders hold them, to be shown: settings, curves, progress, measurements."""
+"""Reads run folders: settings, curves, progress, measurements."""
 
 from collections.abc import Mapping, Sequence
 import csv
@@ -9,59 +9,93 @@ import os
 import pathlib
 from typing import Any
 
+import numpy as np
+
 from cyclegan_jax import config as config_lib
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.runs import run_folder
-from cyclegan_jax.settings import Config
+from cyclegan_jax.settings import Config, differences
 
-Columns = Mapping[str, Sequence[float]]
+# Entries of metrics.json that its readers rely on.
+_ENTRIES = (
+  *('model', 'baselines', 'split', 'n', 'split_sha256', 'image_size', 'value_range'),
+  *('checkpoint', 'checkpoint_step', 'trained_steps', 'preset', 'seed', 'settings'),
+  *('definitions', 'versions', 'commit'),
+)
 
 
-@dataclasses.dataclass(frozen=True)
-class Evaluated:
-  """What experiments.evaluate left of a run on a split.
+# Compared by identity: arrays have no single answer.
+@dataclasses.dataclass(frozen=True, eq=False)
+class Measurements:
+  """The measurements of a run on one split, as experiments.evaluate wrote them.
 
   Attributes:
     folder: where it is.
     content: of metrics.json.
-    ids: of the images.
-    sequences: of the images; '' where there is none.
-    per_image: metric -> a value per image; not finite where it is undefined.
+    ids: [n], of the images.
+    sequences: [n], of the images; '' for an image without one.
+    per_image: metric -> float64 [n]; not finite where the metric is undefined.
   """
 
   folder: pathlib.Path
   content: Mapping[str, Any]
   ids: Sequence[str]
   sequences: Sequence[str]
-  per_image: Columns
+  per_image: Mapping[str, np.ndarray]
+
+  @property
+  def clusters(self) -> list[str]:
+    """The group that each image belongs to: its sequence, or itself if it has none."""
+    return [sequence or id_ for sequence, id_ in zip(self.sequences, self.ids)]
+
+  def by_id(self) -> 'Measurements':
+    """Returns the same measurements with their images sorted by id."""
+    order = np.argsort(np.array(self.ids), kind='stable')
+    return dataclasses.replace(
+      self,
+      ids=[self.ids[i] for i in order],
+      sequences=[self.sequences[i] for i in order],
+      per_image={name: values[order] for name, values in self.per_image.items()},
+    )
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class Run:
-  """A run, trained for as long as it may be.
+  """A run, finished or not.
 
   Attributes:
-    name: as short as tells it from the others.
+    name: the shortest end of its path that tells it from the runs it was read with.
     folder: of the run.
     config: of the run.
-    training: columns of metrics.csv.
-    validation: columns of validation.csv.
-    total_steps: how many there will be; None if that is not known.
-    evaluated: None if the run was not measured yet.
+    training: columns of metrics.csv, float64; {} before the first row.
+    validation: columns of validation.csv, float64; {} before the first row.
+    total_steps: number of steps it is to have; None if that is not known.
+    measurements: None if the run has not been measured.
   """
 
   name: str
   folder: pathlib.Path
   config: Config
-  training: Columns
-  validation: Columns
+  training: Mapping[str, np.ndarray]
+  validation: Mapping[str, np.ndarray]
   total_steps: int | None
-  evaluated: Evaluated | None
+  measurements: Measurements | None
 
   @property
   def step(self) -> int:
-    """The last step that was logged; 0 before."""
-    return int(self.training['step'][-1]) if self.training.get('step') else 0
+    """The last step that was logged; 0 before the first."""
+    return int(self.training['step'][-1]) if self.training else 0
+
+  @property
+  def measured(self) -> Measurements:
+    """The measurements of a run that has some."""
+    assert self.measurements is not None
+    return self.measurements
+
+  @property
+  def changed(self) -> dict[str, tuple[Any, Any]]:
+    """The settings that differ from the run's preset, as {name: (of the preset, of the run)}."""
+    return differences(config_lib.make(self.config.train.preset), self.config)
 
 
 def read(folders: Sequence[pathlib.Path], split: str | None) -> list[Run]:
@@ -69,10 +103,10 @@ def read(folders: Sequence[pathlib.Path], split: str | None) -> list[Run]:
 
   Args:
     folders: of the runs, all different.
-    split: whose measurements are read; None: none are.
+    split: the split whose measurements are read; None to read none.
 
   Raises:
-    UserError: there is no run in a folder, or a file of it is damaged; the message names it.
+    UserError: a folder holds no run, or one of its files is damaged; the message names it.
   """
   resolved = [folder.resolve() for folder in folders]
   twice = [folder for i, folder in enumerate(folders) if resolved[i] in resolved[:i]]
@@ -90,7 +124,7 @@ def _read(folder: pathlib.Path, name: str, split: str | None) -> Run:
     _columns(folder / run_folder.METRICS),
     _columns(folder / run_folder.VALIDATION),
     _total_steps(folder, config),
-    _evaluated(folder / run_folder.EVALUATION / split) if split else None,
+    _measurements(folder / run_folder.EVALUATION / split) if split else None,
   )
 
 
@@ -115,61 +149,46 @@ def _total_steps(folder: pathlib.Path, config: Config) -> int | None:
   return config.train.epochs * per_epoch
 
 
-def _columns(file: pathlib.Path) -> dict[str, list[float]]:
-  """The columns of a CSV file of numbers; {} if there is none, or no row."""
+def _columns(file: pathlib.Path) -> dict[str, np.ndarray]:
+  """The columns of a CSV file of numbers; {} if there is no file or no row."""
   if not file.exists():
     return {}
   try:
     # A kill may have cut the last row short.
     rows = [row for row in _rows(file) if None not in row.values()]
-    return {name: [float(row[name]) for row in rows] for name in rows[0]} if rows else {}
+    return {name: np.array([float(row[name]) for row in rows]) for name in rows[0]} if rows else {}
   except (OSError, ValueError, TypeError) as error:
     raise UserError(
-      f'{file} cannot be read: {error}. It should hold numbers under a line of '
-      'names, as experiments.train wrote it.'
+      f'{file} cannot be read: {error}. It should hold numbers below a line of names, as '
+      'experiments.train writes it.'
     ) from error
 
 
-def _evaluated(folder: pathlib.Path) -> Evaluated | None:
+def _measurements(folder: pathlib.Path) -> Measurements | None:
   file = folder / 'metrics.json'
   if not file.exists():
     return None
   try:
-    content = json.loads(file.read_text())
-    for key in (
-      'model',
-      'baselines',
-      'n',
-      'image_size',
-      'definitions',
-      'versions',
-      'commit',
-      'checkpoint_step',
-      'split_sha256',
-    ):
-      content[key]  # pylint: disable=pointless-statement
+    loaded = json.loads(file.read_text())
+    content = {entry: loaded[entry] for entry in _ENTRIES}
     file = folder / 'per_image.csv'
     rows = _rows(file)
     metrics = [name for name in rows[0] if name not in ('id', 'sequence')]
-    return Evaluated(
+    return Measurements(
       folder,
       content,
       [row['id'] for row in rows],
       [row['sequence'] for row in rows],
-      {name: [float(row[name]) for row in rows] for name in metrics},
+      {name: np.array([float(row[name]) for row in rows]) for name in metrics},
     )
   except (OSError, ValueError, KeyError, IndexError, TypeError) as error:
     raise UserError(
-      f'{file} cannot be read: {error!r}. Measure the run again: python -m '
-      f'experiments.evaluate --workdir={folder.parent.parent}'
+      f'{file} cannot be read ({type(error).__name__}: {error}): it is damaged or of another '
+      'version. Measure the run again: python -m experiments.evaluate '
+      f'--workdir={folder.parent.parent}'
     ) from error
 
 
 def _rows(file: pathlib.Path) -> list[dict[str, str]]:
   with file.open(newline='', encoding='utf-8') as lines:
     return list(csv.DictReader(lines))
-
-
-def differences_from_preset(config: Config) -> dict[str, tuple[Any, Any]]:
-  """The settings that a person changed, as {name: (of the preset, now)}."""
-  return config_lib.differences(config_lib.make(config.train.preset), config)

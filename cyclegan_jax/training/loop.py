@@ -312,7 +312,8 @@ class _Run:
       {'model': predict}, data, self.dataset.domains['ir'], self.config.train.batch_size, self.log
     )['model'].totals
     if distributed.is_first():
-      self.validation.add({'step': self.step, **totals})
+      epoch = round(self.step / self.steps_per_epoch, 4)
+      self.validation.add({'step': self.step, 'epoch': epoch, **totals})
     self._to_tensorboard('validation', totals)
     self.log(
       'validation  '

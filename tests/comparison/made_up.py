@@ -52,7 +52,10 @@ def write(
   )
   _csv(
     folder / 'validation.csv',
-    [{'step': step, 'psnr': level - 1 / step, 'ssim': step / 100} for step in steps],
+    [
+      {'step': step, 'epoch': step / 10, 'psnr': level - 1 / step, 'ssim': step / 100}
+      for step in steps
+    ],
   )
   per_image = per_image or values(run.train.seed, level)
   totals = {name: float(column.mean()) for name, column in per_image.items()}

@@ -67,25 +67,26 @@ def test_nor_one_with_a_missing_or_damaged_file(folder, name, content):
 
 
 def test_load(folder):
-  run = runs.load('paired', 3, folder, 'test')
+  run = runs.load(folder, 'test')
   # Sorted by name: image10 comes before image2.
   order = sorted(range(made_up.N), key=lambda i: f'place{i // 3}/image{i}')
-  np.testing.assert_allclose(run.per_image['psnr'], made_up.values(3, 21)['psnr'][order])
-  assert run.sequences == tuple(name.split('/')[0] for name in run.ids)
-  np.testing.assert_allclose(run.curves['epoch'], [1, 2, 3])
-  assert run.evaluation == folder / 'evaluation' / 'test'
+  measured = run.measurements
+  np.testing.assert_allclose(measured.per_image['psnr'], made_up.values(3, 21)['psnr'][order])
+  assert measured.clusters == [name.split('/')[0] for name in measured.ids]
+  np.testing.assert_allclose(run.validation['epoch'], [1, 2, 3])
+  assert measured.folder == folder / 'evaluation' / 'test'
 
 
 @pytest.mark.parametrize(
-  'header, sequences',
+  'header, clusters',
   [
-    ('id,sequence,psnr\na/1,x,1\na/2,y,2\n', ('x', 'y')),
-    ('id,sequence,psnr\n1,,1\n2,,2\n', ('1', '2')),
+    ('id,sequence,psnr\na/1,x,1\na/2,y,2\n', ['x', 'y']),
+    ('id,sequence,psnr\n1,,1\n2,,2\n', ['1', '2']),
   ],
 )
-def test_an_image_without_a_sequence_stands_for_itself(folder, header, sequences):
+def test_an_image_without_a_sequence_stands_for_itself(folder, header, clusters):
   (folder / 'evaluation' / 'test' / 'per_image.csv').write_text(header)
-  assert runs.load('a', 3, folder, 'test').sequences == sequences
+  assert runs.load(folder, 'test').measurements.clusters == clusters
 
 
 @pytest.mark.parametrize(
@@ -95,7 +96,7 @@ def test_a_damaged_table_is_named(folder, content):
   file = folder / 'evaluation' / 'test' / 'per_image.csv'
   file.unlink() if content is None else file.write_text(content)
   with pytest.raises(UserError, match='per_image.csv'):
-    runs.load('a', 3, folder, 'test')
+    runs.load(folder, 'test')
 
 
 @pytest.mark.parametrize(
@@ -110,7 +111,5 @@ def test_a_damaged_table_is_named(folder, content):
 def test_runs_on_other_images_are_refused_by_name(folder, tmp_path, entry, words):
   made_up.write(tmp_path / 'second', made_up.config(seed=4), **entry)
   with pytest.raises(UserError, match=words) as error:
-    runs.check_alike(
-      [runs.load('a', 3, folder, 'test'), runs.load('a', 4, tmp_path / 'second', 'test')]
-    )
+    runs.check_alike([runs.load(folder, 'test'), runs.load(tmp_path / 'second', 'test')])
   assert 'second cannot be compared' in str(error.value)

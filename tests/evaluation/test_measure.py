@@ -12,7 +12,7 @@ import cyclegan_jax
 from cyclegan_jax import config as config_lib
 from cyclegan_jax.data import pipeline
 from cyclegan_jax.errors import UserError
-from cyclegan_jax.evaluation import baselines, measure
+from cyclegan_jax.evaluation import baselines, measure, results as results_lib
 from cyclegan_jax.evaluation.evaluate import evaluate, MODEL
 from cyclegan_jax.inference.model import Model
 from cyclegan_jax.metrics.perceptual import Perceptual
@@ -150,15 +150,14 @@ def test_every_image_is_measured_once_whatever_the_batch(dataset, config, batch_
 def test_report_files_agree_with_each_other(dataset, config, tmp_path):
   examples = pipeline.pixels(dataset, 'train', config.data)
   evaluation = evaluate(perfect_model(config, dataset), dataset, 'train')
-  content = evaluation_files.result(evaluation.results, config, dataset.domains['ir'], 'train', 7)
+  content = results_lib.result(evaluation.results, config, dataset.domains['ir'], 'train', 7)
   evaluation_files.write(tmp_path, content, evaluation, 4)
   written = json.loads((tmp_path / 'metrics.json').read_text())
   # Infinite PSNR is no number in JSON; how many there were is said.
   assert written['model']['psnr'] is None and written['model']['psnr_infinite'] == len(examples)
   assert written['model']['mse'] == 0 and written['baselines']['constant']['mse'] > 100
   assert (
-    evaluation_files.verdict(content)
-    == 'The model beats every trivial baseline in PSNR and in SSIM.'
+    results_lib.verdict(content) == 'The model beats every trivial baseline in PSNR and in SSIM.'
   )
   assert written['checkpoint_step'] == 7 and len(written['split_sha256']) == 64
   with (tmp_path / 'per_image.csv').open(newline='') as lines:
@@ -174,10 +173,10 @@ def test_report_files_agree_with_each_other(dataset, config, tmp_path):
 def test_a_model_that_lost_is_told_so(dataset, config):
   examples = pipeline.pixels(dataset, 'train', config.data)
   trivial = baselines.baselines(dataset, config.data, print)
-  predictors = {evaluation_files.MODEL: lambda batch: np.zeros_like(batch['ir']), **trivial}
+  predictors = {results_lib.MODEL: lambda batch: np.zeros_like(batch['ir']), **trivial}
   results = measure.measure(predictors, examples, dataset.domains['ir'], 4, print)
-  content = evaluation_files.result(results, config, dataset.domains['ir'], 'train', 7)
-  said = evaluation_files.verdict(content)
+  content = results_lib.result(results, config, dataset.domains['ir'], 'train', 7)
+  said = results_lib.verdict(content)
   assert 'does NOT beat' in said and 'mean training IR image (PSNR' in said
 
 
@@ -191,14 +190,12 @@ def test_means_that_leave_images_out_say_so(dataset, config):
 
   trivial = baselines.baselines(dataset, config.data, print)
   results = measure.measure(
-    {evaluation_files.MODEL: sometimes_right, **trivial}, examples, dataset.domains['ir'], 4, print
+    {results_lib.MODEL: sometimes_right, **trivial}, examples, dataset.domains['ir'], 4, print
   )
-  content = evaluation_files.result(results, config, dataset.domains['ir'], 'train', 7)
+  content = results_lib.result(results, config, dataset.domains['ir'], 'train', 7)
   n = len(examples)
-  assert evaluation_files.left_out(content) == [
+  assert results_lib.left_out(content) == [
     f'model: PSNR is infinite (identical images) for 1 of {n} images, which its mean leaves out',
     f'model: correlation is undefined for {n - 1} of {n} images, which its mean leaves out',
   ]
-  assert all(
-    text in evaluation_files.markdown(content) for text in evaluation_files.left_out(content)
-  )
+  assert all(text in evaluation_files.markdown(content) for text in results_lib.left_out(content))

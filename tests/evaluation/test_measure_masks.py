@@ -6,7 +6,7 @@ import pytest
 
 from cyclegan_jax import config as config_lib
 from cyclegan_jax.data.source import make_domains
-from cyclegan_jax.evaluation import baselines, measure
+from cyclegan_jax.evaluation import baselines, measure, results as results_lib
 from cyclegan_jax.reports import evaluation_files
 from cyclegan_jax.settings import DataConfig
 
@@ -81,13 +81,13 @@ def test_a_diverged_model_is_not_left_out():
 def test_the_report_says_how_much_is_compared():
   made = examples()
   predictors = dict.fromkeys(
-    (evaluation_files.MODEL, *baselines.BASELINES), lambda batch: batch['ir'] * 0
+    (results_lib.MODEL, *baselines.BASELINES), lambda batch: batch['ir'] * 0
   )
   results = measure.measure(predictors, grain.MapDataset.source(made), IR, 4, print)
   config = config_lib.make(dataset='osu', paired=True)
   share = 100 * np.mean([example['ir_mask'].mean() for example in made])
   assert f'{share:.1f} % of all' in evaluation_files.markdown(
-    evaluation_files.result(results, config, IR, 'test', 1)
+    results_lib.result(results, config, IR, 'test', 1)
   )
 
 

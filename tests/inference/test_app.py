@@ -62,7 +62,7 @@ def test_the_answer_is_the_translation_of_the_body(pixels):
 def test_the_page_and_its_files():
   visitor = client()
   page = visitor.get('/')
-  assert '<title>a &lt;run&gt;</title>' in page.text and 'About &quot;it&quot;.' in page.text
+  assert '<title>a &lt;run&gt;</title>' in page.text and 'About &#34;it&#34;.' in page.text
   assert '{{' not in page.text and f'data-max-bytes="{LIMIT}"' in page.text
   for name in ('style.css', 'wipe.js', 'app.js'):
     assert name in page.text and visitor.get(f'/{name}').status_code == 200

@@ -3,13 +3,16 @@
 import csv
 import dataclasses
 import json
+import os
+import shutil
 
 import pytest
 import yaml
 
-from cyclegan_jax.errors import UserError
+from cyclegan_jax import config as config_lib
 from cyclegan_jax.inference import model_card
-from cyclegan_jax.runs import run_folder
+from cyclegan_jax.runs import reader, run_folder
+from tests.comparison import made_up
 from tests.inference.made_up import model
 
 # Two of the figures that experiments.evaluate writes.
@@ -17,14 +20,10 @@ FIGURES = {'psnr': 20.5, 'ssim': 0.5, 'mse': 600.0, 'rmse': 24.4}
 METRICS = {
   'model': FIGURES,
   'baselines': {'mean_image': {**FIGURES, 'psnr': 15.0, 'ssim': 0.4}},
-  'split': 'test',
   'n': 8,
   'split_sha256': 'abc',
   'image_size': [128, 128],
-  'value_range': [0, 255],
   'checkpoint_step': 7,
-  'preset': 'udacity',
-  'seed': 0,
   'definitions': {'psnr': 'dB'},
   'commit': 'c0ffee',
 }
@@ -32,6 +31,8 @@ METRICS = {
 
 @pytest.fixture
 def workdir(tmp_path):
+  """A run that has not been measured."""
+  (tmp_path / run_folder.CONFIG).write_text(config_lib.to_json(model().config))
   (tmp_path / run_folder.DATA).write_text(
     json.dumps(
       {
@@ -48,9 +49,13 @@ def workdir(tmp_path):
 
 
 def card(workdir, metrics=None, made=None, **given):
-  text = model_card.text(
-    made or model(), workdir, metrics, model_card.Given(**{'name': 'night', **given})
-  )
+  """Front matter and body of the card of a model in a folder with these measurements."""
+  made = made or model()
+  if metrics:
+    made_up.write(workdir / 'measured', made.config, **metrics)
+    os.replace(workdir / 'measured' / 'evaluation', workdir / 'evaluation')
+  run = dataclasses.replace(*reader.read([workdir], 'test'), config=made.config)
+  text = model_card.text(made, run, model_card.Given(**{'name': 'night', **given}))
   _, front, body = text.split('---\n', 2)
   return yaml.safe_load(front), body
 
@@ -95,9 +100,11 @@ def test_figures_are_those_of_the_evaluation(workdir):
   assert '9 steps of 16 examples, about 2m30s' in body
 
 
-def test_figures_of_other_weights_are_said_to_be(workdir):
-  assert 'These figures are of step 5' in card(workdir, {**METRICS, 'checkpoint_step': 5})[1]
-  assert 'These figures are of' not in card(workdir, METRICS)[1]
+@pytest.mark.parametrize('step', [5, 7])
+def test_figures_of_other_weights_are_said_to_be(workdir, step):
+  body = card(workdir, {**METRICS, 'checkpoint_step': step})[1]
+  assert ('These figures are of step 5' in body) == (step == 5)
+  assert ('These figures are of' in body) == (step == 5)
 
 
 def test_limits_follow_from_the_run(workdir):
@@ -105,27 +112,24 @@ def test_limits_follow_from_the_run(workdir):
   body = card(workdir, worse)[1]
   assert 'does NOT beat mean training IR image' in body and 'No temperatures' in body
   assert 'Trained without pairs' in body and 'someone' not in body
+  shutil.rmtree(workdir / 'evaluation')
   body = card(workdir, made=model(ir_range='-20:120,degC', normalization='emsn'))[1]
   assert 'No temperatures' not in body and '-20 to 120 degC' in body and 'not measurements' in body
   assert 'plain scaling' in body and 'has not been measured: nothing says' in body
 
 
-def test_damaged_figures_are_named(workdir):
-  assert model_card.read_metrics(workdir) is None
-  folder = workdir / 'evaluation' / 'test'
-  folder.mkdir(parents=True)
-  (folder / 'metrics.json').write_text(json.dumps(METRICS))
-  assert model_card.read_metrics(workdir) == METRICS
-  for text in ('{', '{}', '[]'):
-    (folder / 'metrics.json').write_text(text)
-    with pytest.raises(UserError, match='metrics.json cannot be read'):
-      model_card.read_metrics(workdir)
+def test_what_people_give_cannot_break_the_front_matter(workdir):
+  front, body = card(workdir, METRICS, license='x"\n---\n# y', data_source="it's <b> & \\")
+  assert front['license'] == 'x" --- # y' and '\n# y' not in body
+  found = front['model-index'][0]['results'][0]
+  assert found['dataset']['name'] == "it's <b> & \\" and "it's <b> &" in body
 
 
 def test_a_hub_reads_it(workdir):
   hub = pytest.importorskip('huggingface_hub', reason='pip install huggingface_hub')
   given = model_card.Given('night', 'A', 'apache-2.0', 'photos', 'CC0', '1 GPU')
-  text = model_card.text(model(), workdir, METRICS, given)
+  made_up.write(workdir, model().config, **METRICS)
+  text = model_card.text(model(), *reader.read([workdir], 'test'), given)
   data = hub.ModelCard(text).data
   assert data.license == 'apache-2.0' and data.pipeline_tag == 'image-to-image'
   assert {result.metric_type: result.metric_value for result in data.eval_results} == {

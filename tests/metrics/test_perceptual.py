@@ -9,7 +9,7 @@ import pytest
 
 from cyclegan_jax import config as config_lib
 from cyclegan_jax.errors import UserError
-from cyclegan_jax.evaluation import baselines, measure
+from cyclegan_jax.evaluation import baselines, measure, results as results_lib
 from cyclegan_jax.metrics import distributions, perceptual
 from cyclegan_jax.reports import evaluation_files
 from tests.evaluation import test_measure_masks
@@ -134,10 +134,10 @@ def test_sixteen_bits_are_scaled_to_eight(networks):
 
 def test_report_says_what_was_measured(files, networks, tmp_path):
   data = grain.MapDataset.source(test_measure_masks.examples(5))
-  predictors = dict.fromkeys((evaluation_files.MODEL, *baselines.BASELINES), predict)
+  predictors = dict.fromkeys((results_lib.MODEL, *baselines.BASELINES), predict)
   results = measure.measure(predictors, data, IR, 2, print, networks)
   config = config_lib.make(dataset='osu', paired=True)
-  content = evaluation_files.result(results, config, IR, 'test', 1, networks)
+  content = results_lib.result(results, config, IR, 'test', 1, networks)
   text = evaluation_files.markdown(content)
   for name in ('inception-2015-12-05.pt', 'vgg16.pt'):
     assert hashlib.sha256((files[0] / name).read_bytes()).hexdigest() in text

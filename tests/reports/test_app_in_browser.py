@@ -11,7 +11,7 @@ import pytest
 pytest.importorskip('starlette', reason='needs the extra app')
 uvicorn = pytest.importorskip('uvicorn', reason='needs the extra app')
 
-from cyclegan_jax.inference import app  # pylint: disable=wrong-import-position
+from cyclegan_jax.inference import app
 
 CSS = 'css selector'
 COLOR = (200, 60, 20)

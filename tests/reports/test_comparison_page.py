@@ -1,6 +1,5 @@
 """Figures, words and the page of comparisons of made-up runs."""
 
-import csv
 import html.parser
 import itertools
 import json
@@ -30,8 +29,8 @@ def model(folder, label, level, seeds, trained_as=None, **options):
   found = []
   for seed in seeds:
     made_up.write(folder / label / str(seed), made_up.config(seed), level + 0.1 * seed, **options)
-    found.append(runs.load(label, seed, folder / label / str(seed), 'test'))
-  return compare.Model('--flags', trained_as or label, found)
+    found.append(runs.load(folder / label / str(seed), 'test'))
+  return compare.ComparedModel('--flags', trained_as or label, found)
 
 
 def compared(models, comparisons, primary='psnr', **planned):
@@ -57,7 +56,7 @@ def primary(content):
 
 def test_means_spread_and_runs(two):
   content = compared(two, [('good', 'bad')])
-  totals = [run.per_image['psnr'].mean() for run in two['good'].runs]
+  totals = [run.measurements.per_image['psnr'].mean() for run in two['good'].runs]
   spread = content['models']['good']['metrics']['psnr']
   assert spread['mean'] == pytest.approx(np.mean(totals))
   assert spread['sd'] == pytest.approx(np.std(totals, ddof=1))
@@ -118,7 +117,8 @@ def test_interval_over_sequences(tmp_path):
     per_image = {name: rng.uniform(size=made_up.N) for name in made_up.METRICS}
     models[label] = model(tmp_path, label, 20, (0, 1), per_image=per_image)
   (found,) = primary(compared(models, [('a', 'b')]))
-  difference = models['a'].runs[0].per_image['psnr'] - models['b'].runs[0].per_image['psnr']
+  first, second = (models[label].runs[0].measurements.per_image['psnr'] for label in 'ab')
+  difference = first - second
   interval = found['interval']
   assert (
     interval['mean'] == pytest.approx(difference.mean()) == (pytest.approx(found['difference']))
@@ -133,7 +133,7 @@ def test_undefined_values_are_left_out_and_counted(tmp_path):
     per_image['psnr'][:2] = np.inf
     models[label] = model(tmp_path, label, 20, (0, 1), per_image=per_image)
     for run in models[label].runs:
-      run.content['model'].update(psnr=20.0, correlation=None)
+      run.measurements.content['model'].update(psnr=20.0, correlation=None)
   content = compared(models, [('a', 'b')])
   (found,) = primary(content)
   assert found['interval']['left_out'] == 2 and found['interval']['n'] == made_up.N - 2
@@ -165,14 +165,14 @@ def test_an_unknown_primary_metric(two):
   'seeds, expected', [((0,), 0), ((0, 1), 0), ((4, 1, 2), 2), ((0, 1, 2, 3), 1)]
 )
 def test_the_median_run(tmp_path, seeds, expected):
-  assert compare.median_run(model(tmp_path, 'a', 20, seeds), 'psnr').seed == expected
+  assert compare.median_run(model(tmp_path, 'a', 20, seeds), 'psnr').config.train.seed == expected
 
 
 def test_the_median_run_passes_over_undefined_figures(tmp_path):
   found = model(tmp_path, 'a', 20, (0, 1, 2))
   for run in found.runs[1:]:
-    run.content['model']['psnr'] = None
-  assert compare.median_run(found, 'psnr').seed in (1, 2)
+    run.measurements.content['model']['psnr'] = None
+  assert compare.median_run(found, 'psnr').config.train.seed in (1, 2)
 
 
 def cells(markdown_line):
@@ -180,9 +180,9 @@ def cells(markdown_line):
 
 
 def test_table_one(two):
-  models = {**two, 'alias': compare.Model('', 'bad', two['bad'].runs)}
+  models = {**two, 'alias': compare.ComparedModel('', 'bad', two['bad'].runs)}
   content = compared(models, [('good', 'bad')], paper=PAPER, missing=['good, seed 7'])
-  text = tables.markdown(content)
+  text = comparison_page.markdown(content)
   lines = {cells(line)[0]: cells(line) for line in text.splitlines() if line.startswith('|')}
   header = lines['']
   assert header[2:7] == ['MSE', 'RMSE', 'PSNR', 'PSNR, pooled', 'UQI, sewar']
@@ -197,25 +197,28 @@ def test_table_one(two):
 
 def test_csv(two):
   content = compared(two, [('good', 'bad')], paper=PAPER)
-  rows = list(csv.DictReader(tables.table_csv(content).splitlines()))
+  header, *rows = tables.csv_rows(content)
+  rows = [dict(zip(header, row)) for row in rows]
   kinds = [key for key, _ in itertools.groupby(row['kind'] for row in rows)]
   assert kinds == ['model', 'run', 'model', 'run', 'baseline', 'paper']
   mean = content['models']['good']['metrics']['psnr']
   assert float(rows[0]['psnr']) == pytest.approx(mean['mean'], rel=1e-6)
   assert float(rows[0]['psnr_sd']) == pytest.approx(mean['sd'], rel=1e-3)
-  assert [row['seed'] for row in rows if row['kind'] == 'run'] == list('012345') * 2
+  assert [row['seed'] for row in rows if row['kind'] == 'run'] == [*range(6)] * 2
 
 
 class Reader(html.parser.HTMLParser):
-  """Pictures' sources and the tags left open."""
+  """Pictures' sources, charts, and the tags left open."""
 
   def __init__(self):
     super().__init__()
-    self.sources, self.open = [], []
+    self.sources, self.charts, self.open = [], [], []
 
   def handle_starttag(self, tag, attrs):
     if tag == 'img':
       self.sources.append(dict(attrs)['src'])
+    if tag == 'svg' and dict(attrs).get('role') == 'img':
+      self.charts.append(dict(attrs)['aria-label'])
     if tag not in ('img', 'link', 'meta'):
       self.open.append(tag)
 
@@ -224,14 +227,16 @@ class Reader(html.parser.HTMLParser):
 
 
 def test_page(two, tmp_path):
-  content = compared({**two, 'none': compare.Model('', 'none', [])}, [('good', 'bad')], paper=PAPER)
-  comparison_page.write(tmp_path, content, {**two, 'none': compare.Model('', 'none', [])})
+  content = compared(
+    {**two, 'none': compare.ComparedModel('', 'none', [])}, [('good', 'bad')], paper=PAPER
+  )
+  comparison_page.write(tmp_path, content, {**two, 'none': compare.ComparedModel('', 'none', [])})
   reader = Reader()
   text = (tmp_path / 'report.html').read_text()
   reader.feed(text)
   assert not reader.open
   # One chart of differences, two of curves, two of distributions, two pictures of each model.
-  assert len(reader.sources) == 5 + 4
+  assert len(reader.charts) == 5 and len(reader.sources) == 4
   assert all(source.startswith('data:image/') for source in reader.sources)
   assert 'dB &lt;of images&gt;' in text and 'a difference is shown' in text
   assert json.loads((tmp_path / 'comparison.json').read_text())['models'].keys() == {
@@ -245,7 +250,7 @@ def test_page(two, tmp_path):
 def test_page_without_pictures_and_validation(tmp_path):
   found = model(tmp_path, 'a', 20, [0], pictures=False)
   (tmp_path / 'a' / '0' / 'validation.csv').unlink()
-  found = compare.Model('', 'a', [runs.load('a', 0, tmp_path / 'a' / '0', 'test')])
+  found = compare.ComparedModel('', 'a', [runs.load(tmp_path / 'a' / '0', 'test')])
   text = comparison_page.render(compared({'a': found}, []), {'a': found})
   assert 'examples.png is missing' in text
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from cyclegan_jax.reports import captions, image_grid
+from cyclegan_jax.reports import image_grid
 
 GAP = image_grid.GAP
 
@@ -39,9 +39,8 @@ def test_grid_enlarges_tiny_images_to_squares_of_pixels():
   )
 
 
-def test_grid_scale_and_cell_size():
+def test_grid_cell_size():
   image = noise(20, 30)
-  assert image_grid.grid([[image]], scale=2).shape == (40 + 2 * GAP, 60 + 2 * GAP, 3)
   picture = image_grid.grid([[image]], cell_size=(50, 100))[GAP:-GAP, GAP:-GAP]
   assert picture.shape == (50, 100, 3)
   np.testing.assert_array_equal(picture[5:45, 20:80], image.repeat(2, 0).repeat(2, 1))
@@ -70,7 +69,7 @@ def test_titles_do_not_touch_images():
   plain = image_grid.grid([[image] * 3] * 2)
   titled = image_grid.grid([[image] * 3] * 2, titles=titles, row_titles=rows)
   top, left = titled.shape[0] - plain.shape[0], titled.shape[1] - plain.shape[1]
-  assert top > 3 * captions.line_height(image_grid.TITLE_SIZE) and 0 < left <= 126
+  assert top > 3 * image_grid.line_height() and 0 < left <= 126
   np.testing.assert_array_equal(titled[top + GAP :, left + GAP :], plain[GAP:, GAP:])
   for column in range(3):
     start = left + GAP + column * (100 + GAP)
@@ -87,8 +86,9 @@ def test_titles_do_not_touch_images():
 
 def test_row_grows_with_its_title():
   image = noise(10, 100)
-  picture = image_grid.grid([[image]], row_titles=['many words that need several lines'], scale=1)
-  assert picture.shape[0] >= 2 * captions.line_height(image_grid.TITLE_SIZE) + 2 * GAP
+  titles = ['many words that need several lines']
+  picture = image_grid.grid([[image]], row_titles=titles, cell_size=(10, 100))
+  assert picture.shape[0] >= 2 * image_grid.line_height() + 2 * GAP
   assert is_blank(picture[: GAP - 2]) and is_blank(picture[2 - GAP :])
 
 
@@ -105,8 +105,6 @@ def test_grid_accepts_incomplete_rows_and_mixed_sizes():
     ([[]], {}, ValueError, 'at least one'),
     ([[noise(9, 9)]], {'titles': ['a', 'b']}, ValueError, 'titles must have 1'),
     ([[noise(9, 9)]], {'row_titles': []}, ValueError, 'row_titles must have 1'),
-    ([[noise(9, 9)]], {'scale': 2, 'cell_size': (9, 9)}, ValueError, 'not both'),
-    ([[noise(9, 9)]], {'scale': 0}, ValueError, 'at least 1'),
     ([[noise(9, 9)]], {'cell_size': (9, 0)}, ValueError, 'at least 1'),
     ([[noise(9, 9, 2)]], {}, ValueError, 'height, width, 1 or 3'),
     ([[noise(9, 9)[0]]], {}, ValueError, 'height, width, 1 or 3'),

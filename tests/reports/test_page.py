@@ -6,13 +6,24 @@ import html.parser
 import io
 import re
 
+import jinja2
 import numpy as np
 import PIL.Image
 import pytest
 
-from cyclegan_jax.reports import page
+from cyclegan_jax.reports import charts, page
 
 EVIL = '<script>alert("x")</script> & \' "'
+
+
+def rendered(call, **values):
+  """What a call of a macro gives, such as 'listed(texts)'."""
+  source = "{% import 'macros.html' as ui %}{{ ui." + call + ' }}'
+  return page.environment().from_string(source).render(values)
+
+
+def document(title='t', scripts=()):
+  return page.document('base.html', scripts, title=title)
 
 
 def embedded(text):
@@ -39,25 +50,38 @@ class Texts(html.parser.HTMLParser):
 
 
 def test_texts_are_escaped_wherever_they_stand():
-  picture = np.zeros((4, 4, 3), np.uint8)
+  picture = page.picture(np.zeros((4, 4, 3), np.uint8))
+  section = "{% import 'macros.html' as ui %}{% call ui.section('a', evil) %}<p></p>{% endcall %}"
+  table = "table([['', evil], [evil, evil]], evil, sortable=true, links={evil: '#' ~ evil})"
   for part in (
-    page.paragraph(EVIL),
-    page.listed([EVIL]),
-    page.section('a', EVIL, ['<p></p>']),
-    page.table([['', EVIL], [EVIL, EVIL]], label=EVIL, sortable=True, links={EVIL: '#' + EVIL}),
-    page.photograph(picture, EVIL, EVIL),
-    page.drawing(b'', EVIL),
+    rendered('listed([evil])', evil=EVIL),
+    page.environment().from_string(section).render(evil=EVIL),
+    rendered(table, evil=EVIL),
+    rendered('figure(picture, evil, evil)', picture=picture, evil=EVIL),
+    rendered('image(picture, evil, evil)', picture=picture, evil=EVIL),
+    rendered('chart(chart)', chart=charts.lines({EVIL: ([1, 2], [3, 4])}, EVIL, EVIL, EVIL)),
+    rendered('chart(chart)', chart=charts.boxes({EVIL: np.arange(3.0)}, EVIL, EVIL)),
   ):
     read = Texts(part)
     assert 'script' not in [tag for tag, _ in read.tags]
     found = ''.join(read.texts) + ''.join(str(attrs) for _, attrs in read.tags)
     assert 'alert("x")' in found.replace("\\'", "'")
-  assert Texts(page.document(EVIL, [], [])).tags.count(('script', {})) == 0
+  assert Texts(document(EVIL)).tags.count(('script', {})) == 0
 
 
-def test_the_policy_allows_the_pages_own_styles_and_scripts_alone():
-  scripts = ['let a = 1;', "const b = '<b>é</b>';"]
-  text = page.document('t', [], [], style='p { color: red; }', scripts=scripts)
+def test_a_value_that_a_template_lacks_is_an_error():
+  with pytest.raises(jinja2.UndefinedError, match='title'):
+    page.document('base.html')
+
+
+def test_the_policy_allows_the_pages_own_styles_and_scripts_alone(monkeypatch):
+  assets = {
+    'style.css': 'p > b { color: red; }',
+    'a.js': 'let a = 1;',
+    'b.js': "const b = '<b>é</b>';",
+  }
+  monkeypatch.setattr(page, 'asset', assets.__getitem__)
+  text = document(scripts=['a.js', 'b.js'])
   policy = dict(
     part.strip().split(' ', 1)
     for part in next(
@@ -74,11 +98,11 @@ def test_the_policy_allows_the_pages_own_styles_and_scripts_alone():
 
   assert policy['style-src'] == digests('style')
   assert policy['script-src'] == digests('script') and policy['script-src'].count('sha256') == 2
-  assert "script-src 'none'" in page.document('t', [], [])
+  assert "script-src 'none'" in document()
 
 
 def test_a_table_has_scopes_and_buttons():
-  text = page.table([['', 'a'], ['x', '1'], ['y', '2']], ['model'], label='l', sortable=True)
+  text = rendered("table([['', 'a'], ['x', '1'], ['y', '2']], 'l', ['model'], sortable=true)")
   tags = Texts(text).tags
   assert [attrs.get('scope') for tag, attrs in tags if tag == 'th'] == ['col', 'row', 'row']
   assert [attrs for tag, attrs in tags if tag == 'tr'] == [{}, {'class': 'model'}, {}]
@@ -100,7 +124,8 @@ def test_a_photograph_is_reduced_to_its_width(shape, expected):
   rng = np.random.default_rng(0)
   # Smooth: JPEG does not keep noise.
   pixels = np.broadcast_to(rng.integers(0, 256, 3, np.uint8)[: shape[2]], shape)
-  text = page.photograph(pixels, 'what', width=100, quality=95)
+  reduced = page.picture(pixels, width=100, quality=95)
+  text = rendered("figure(picture, 'what')", picture=reduced)
   (picture,) = embedded(text)
   assert picture.format == 'JPEG' and picture.size == expected
   assert f'width="{expected[0]}" height="{expected[1]}"' in text

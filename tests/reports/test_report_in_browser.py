@@ -5,7 +5,9 @@ import io
 import PIL.Image
 import pytest
 
-from cyclegan_jax.reports import run_page
+from cyclegan_jax.comparison import compare, runs
+from cyclegan_jax.reports import comparison_page, run_page
+from tests.comparison import made_up as comparison_runs
 from tests.comparison.made_up import N
 from tests.reports import made_up
 
@@ -23,6 +25,33 @@ def page(tmp_path_factory):
   made_up.rewrite(runs[0], lambda rows: (rows[0].update(psnr='inf'), rows[1].update(psnr='nan')))
   run_page.write(runs, folder / 'page.html', 'test', 5)
   return (folder / 'page.html').as_uri()
+
+
+def test_the_page_of_a_comparison_asks_for_nothing_either(browser, tmp_path):
+  models = {}
+  for level, label in enumerate(('a <b>', 'b')):
+    folders = [tmp_path / label / str(seed) for seed in range(3)]
+    for seed, folder in enumerate(folders):
+      comparison_runs.write(folder, comparison_runs.config(seed), 20.0 + level)
+    found = [runs.load(folder, 'test') for folder in folders]
+    models[label] = compare.ComparedModel('', label, found)
+  content = compare.compare(models, [('a <b>', 'b')], 'psnr')
+  content |= {'dataset': 'd', 'common_flags': [], 'history': [], 'missing': []}
+  content |= {'paper': {'rows': {}, 'note': ''}}
+  comparison_page.write(tmp_path, content, models)
+  address = (tmp_path / 'report.html').as_uri()
+  browser.open(address)
+  messages, addresses = browser.logged()
+  assert messages == [] and all(url == address or url.startswith('data:') for url in addresses)
+  inks = []
+  for scheme in ('light', 'dark'):
+    browser.prefer(scheme)
+    line = browser.find(CSS, 'svg[role=img] path.s1')
+    inks.append(line.value_of_css_property('stroke'))
+  assert inks == ['rgb(179, 72, 11)', 'rgb(242, 149, 90)']
+  assert len(browser.driver.find_elements(CSS, 'path.thin')) == 2 * 2 * 3
+  browser.size(320, 700)
+  assert browser.run('return document.documentElement.scrollWidth') <= 320
 
 
 def column(browser, number):

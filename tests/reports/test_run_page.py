@@ -11,7 +11,8 @@ import pytest
 
 from cyclegan_jax import config as config_lib
 from cyclegan_jax.errors import UserError
-from cyclegan_jax.reports import evaluation_files, gallery, run_page
+from cyclegan_jax.evaluation import results
+from cyclegan_jax.reports import gallery, run_page
 from cyclegan_jax.runs import reader
 from tests.comparison.made_up import N
 from tests.reports import made_up
@@ -57,10 +58,10 @@ def test_figures_are_those_of_the_files(run):
   assert float(model[header.index('PSNR')]) == pytest.approx(content['model']['psnr'], rel=1e-3)
   images = rows_of(text, 'Figures of merit of single images')
   assert len(images) == N + 1 and images[1][:2] == ['place0/image0', 'place0']
-  per_image = reader.read([run], 'test')[0].evaluated.per_image
+  per_image = reader.read([run], 'test')[0].measurements.per_image
   column = [float(row[images[0].index('PSNR')]) for row in images[1:]]
   np.testing.assert_allclose(column, per_image['psnr'], rtol=1e-3)
-  assert evaluation_files.verdict(content) in plain(text)
+  assert results.verdict(content) in plain(text)
   changed = rows_of(text, 'Settings changed from the preset')
   assert changed[0] == ['Setting', 'Value', 'Preset'] and ['paired', 'True *', 'False'] in changed
   assert 'psnr: 20' in text or 'psnr: 21' in text  # The last value of the validation curve.
@@ -69,7 +70,7 @@ def test_figures_are_those_of_the_files(run):
 def test_only_so_many_pictures_from_the_best_to_the_worst(run):
   text = render(run, n=4)
   names = re.findall(r'<li id="example-\d"><h3>place\d/image(\d+)</h3>', text)
-  psnr = reader.read([run], 'test')[0].evaluated.per_image['psnr']
+  psnr = reader.read([run], 'test')[0].measurements.per_image['psnr']
   order = np.argsort(-np.asarray(psnr))
   assert len(names) == 4 and [int(names[0]), int(names[-1])] == [order[0], order[-1]]
   assert text.count('data:image/jpeg') == 16

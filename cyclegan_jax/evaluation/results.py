@@ -1,0 +1,157 @@
+"""The content of metrics.json, and what it says in tables and sentences."""
+
+from collections.abc import Mapping
+import hashlib
+import math
+from typing import Any
+
+import numpy as np
+
+from cyclegan_jax import provenance
+from cyclegan_jax.data.source import Domain
+from cyclegan_jax.evaluation.baselines import BASELINES
+from cyclegan_jax.evaluation.measure import Measured, VALID_SHARE
+from cyclegan_jax.metrics import perceptual
+from cyclegan_jax.metrics.catalog import METRICS
+from cyclegan_jax.settings import Config, flatten
+
+# The trained model among the predictors.
+MODEL = 'model'
+_NAMES = {
+  MODEL: 'model',
+  'mean_image': 'mean training IR image',
+  'nearest': 'IR of the nearest training RGB image',
+  'luminance': 'luminance as IR',
+  'constant': 'constant (mean training IR value)',
+}
+_DEFINITIONS = {
+  'pixels': 'integers as written to files, after inverse normalization, rounding and clipping',
+  **{name: metric.definition for name, metric in METRICS.items() if metric.definition},
+  'nearest': 'the IR image of the training pair whose RGB image, averaged to 16x16 pixels, is '
+  'nearest by Euclidean distance',
+}
+_REASONS = {'infinite': 'infinite (identical images)', 'undefined': 'undefined'}
+
+
+def result(
+  results: Mapping[str, Measured],
+  config: Config,
+  ir: Domain,
+  split: str,
+  step: int,
+  networks: perceptual.Perceptual = perceptual.NONE,
+) -> dict[str, Any]:
+  """Returns the content of metrics.json: totals of model and baselines, and what they mean.
+
+  Args:
+    results: from `measure.measure`, of `MODEL` and the baselines.
+    config: of the run.
+    ir: the IR domain.
+    split: the split that was measured.
+    step: of the checkpoint that was measured.
+    networks: what FID, KID and LPIPS were measured with.
+  """
+  measured = results[MODEL]
+  return {
+    MODEL: _plain(measured.totals),
+    'baselines': {name: _plain(results[name].totals) for name in BASELINES if name in results},
+    'split': split,
+    'n': len(measured.ids),
+    'split_sha256': hashlib.sha256('\n'.join(sorted(measured.ids)).encode()).hexdigest(),
+    'image_size': list(config.data.image_size),
+    'value_range': [0, int(ir.max_value)],
+    'checkpoint_step': step,
+    'preset': config.train.preset,
+    'seed': config.train.seed,
+    'settings': flatten(config),
+    'definitions': {**_definitions(results), **networks.definitions(measured.totals)},
+    'versions': provenance.versions(networks.packages),
+    'commit': provenance.commit(),
+  }
+
+
+def title(name: str) -> str:
+  """Returns what tables call a predictor: `MODEL` or a baseline."""
+  return _NAMES.get(name, name)
+
+
+def rows(content: Mapping[str, Any]) -> list[list[str]]:
+  """Returns the table of model and baselines as text, header first."""
+  columns = [name for name in METRICS if name in content[MODEL]]
+  return [['', *(METRICS[name].title for name in columns)]] + [
+    [title(name), *(_cell(totals, column) for column in columns)]
+    for name, totals in _predictors(content)
+  ]
+
+
+def verdict(content: Mapping[str, Any]) -> str:
+  """Returns one sentence: which trivial baselines the model does not beat."""
+  if content[MODEL]['mse'] is None:
+    return 'Nothing could be measured: too few pixels are valid.'
+
+  def score(totals, metric):
+    if totals[metric] is None:
+      # PSNR is infinite if every image is reproduced exactly.
+      return math.inf if totals['mse'] == 0 else -math.inf
+    return totals[metric]
+
+  lost = [
+    f'{title(name)} ({METRICS[metric].title} {score(totals, metric):.4g})'
+    for name, totals in content['baselines'].items()
+    for metric in ('psnr', 'ssim')
+    if score(content[MODEL], metric) <= score(totals, metric)
+  ]
+  if not lost:
+    return 'The model beats every trivial baseline in PSNR and in SSIM.'
+  return (
+    f'The model does NOT beat {", ".join(lost)}: do not use it yet. More --epochs or more '
+    'data may help.'
+  )
+
+
+def left_out(content: Mapping[str, Any]) -> list[str]:
+  """Returns a sentence for each mean that leaves some of the images out."""
+  found = []
+  for name, totals in _predictors(content):
+    for key, count in totals.items():
+      metric, _, why = key.rpartition('_')
+      # If every image is left out, the table has a dash.
+      if why in _REASONS and 0 < count < content['n']:
+        found.append(
+          f'{title(name)}: {METRICS[metric].title} is {_REASONS[why]} for {count} of '
+          f'{content["n"]} images, which its mean leaves out'
+        )
+  return found
+
+
+def _predictors(content: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
+  """Model and baselines with their totals."""
+  return [(MODEL, content[MODEL]), *content['baselines'].items()]
+
+
+def _cell(totals: Mapping[str, Any], column: str) -> str:
+  if totals.get(column) is None:
+    return '-'
+  deviation = totals.get(f'{column}_sd')
+  return f'{totals[column]:.4g}' + ('' if deviation is None else f' ± {deviation:.2g}')
+
+
+def _definitions(results: Mapping[str, Measured]) -> dict[str, str]:
+  totals = results[MODEL].totals
+  present = {'pixels', *results, *totals}
+  found = {name: text for name, text in _DEFINITIONS.items() if name in present}
+  if VALID_SHARE in totals:
+    found[VALID_SHARE] = (
+      'only pixels with thermal data are compared, '
+      f'{100 * totals[VALID_SHARE]:.1f} % of all; windows lie wholly in them'
+    )
+  return found
+
+
+def _plain(totals: Mapping[str, float]) -> dict[str, float | int | None]:
+  """The totals as JSON takes them; null stands for NaN and infinity."""
+  return {key: _number(value) if math.isfinite(value) else None for key, value in totals.items()}
+
+
+def _number(value: float) -> float | int:
+  return int(value) if isinstance(value, (int, np.integer)) else float(value)

@@ -1,0 +1,172 @@
+"""Checks all pairs of a data set, and writes what was found as tables.
+
+DIR/pairs.csv     one row per pair, the most suspicious first
+DIR/pairs.json    counts and thresholds
+"""
+
+from collections.abc import Mapping
+import dataclasses
+import hashlib
+import json
+import pathlib
+from typing import Any
+
+import numpy as np
+
+from cyclegan_jax import files
+from cyclegan_jax.data import images, masks
+from cyclegan_jax.data.source import Dataset
+from cyclegan_jax.errors import UserError
+from cyclegan_jax.pairs.check import check_pair, DEFAULT, FLAGS, is_constant, Pair, Thresholds
+from cyclegan_jax.progress import Log, tracked
+
+CSV, JSON = 'pairs.csv', 'pairs.json'
+COLUMNS = (
+  *('id', 'shift_x', 'shift_y', 'score', 'flags', 'split'),
+  *('part_shift_x', 'part_shift_y', 'part_score', 'details'),
+)
+CONVENTION = (
+  'Shifts are what IR must be moved by to lie on RGB, in pixels of the stored images: x to the '
+  'right, y downwards.'
+)
+
+
+def check(dataset: Dataset, log: Log, thresholds: Thresholds = DEFAULT) -> list[Pair]:
+  """Checks all pairs of all splits.
+
+  Args:
+    dataset: its splits are aligned.
+    log: takes progress lines.
+    thresholds: when a pair is flagged.
+
+  Returns:
+    The pairs, the most suspicious first: by worst flag, then by shift.
+
+  Raises:
+    UserError: there are no pairs, or an image cannot be read.
+  """
+  for split in dataset.splits.values():
+    if not split.aligned:
+      raise UserError(
+        f'{dataset.name}: the RGB and IR images of split {split.name} are two '
+        'unrelated collections; there are no pairs to check.'
+      )
+  places = [(name, index) for name, split in dataset.splits.items() for index in range(len(split))]
+  if not places:
+    raise UserError(f'{dataset.name} has no pairs to check.')
+  pairs, digests = [], []
+  for name, index in tracked(places, len(places), 'Checking pairs', log):
+    identity, rgb, ir = read_pair(dataset, name, index)
+    pairs.append(check_pair(rgb, ir, identity, name, index, thresholds))
+    digests.append(
+      {
+        key: _digest(image)
+        for key, image in (('rgb', rgb), ('ir', ir))
+        if not is_constant(image, thresholds.constant)
+      }
+    )
+  return sorted(_with_duplicates(pairs, digests), key=_severity)
+
+
+def read_pair(dataset: Dataset, split: str, index: int) -> tuple[str, np.ndarray, np.ndarray]:
+  """Reads a pair as it is stored.
+
+  Returns:
+    The id, and RGB and IR: uint8 or uint16 [height, width, 1 or 3], without the rows and columns
+    at the sides that are known to have no thermal data.
+
+  Raises:
+    UserError: an image cannot be read, or their sizes differ.
+  """
+  record = dataset.splits[split].rgb[index]
+  identity = record['id'].decode() if isinstance(record['id'], bytes) else str(record['id'])
+  rgb, ir = (images.read_image(record[key], f'{identity} ({key})') for key in ('rgb', 'ir'))
+  if rgb.shape[:2] != ir.shape[:2]:
+    sizes = ['x'.join(map(str, image.shape[:2])) for image in (rgb, ir)]
+    raise UserError(
+      f'{identity}: RGB is {sizes[0]}, IR {sizes[1]} pixels; the images of a pair '
+      'need the same size.'
+    )
+  if 'mask' in record:
+    box = masks.data_box(record['mask'])
+    rgb, ir = rgb[box], ir[box]
+  return identity, rgb, ir
+
+
+def summary(pairs: list[Pair], dataset: Dataset, thresholds: Thresholds) -> dict[str, Any]:
+  """Returns the content of pairs.json: counts, and the median of the shifts that are certain."""
+  lengths = [
+    pair.shift.length for pair in pairs if pair.shift and pair.shift.score >= thresholds.score
+  ]
+  return {
+    'dataset': dataset.name,
+    'description': dataset.description,
+    'fingerprint': dataset.fingerprint,
+    'pairs': len(pairs),
+    'flagged': sum(bool(pair.flags) for pair in pairs),
+    'flags': {flag: sum(flag in pair.flags for pair in pairs) for flag in FLAGS},
+    'median_shift': round(float(np.median(lengths)), 3) if lengths else None,
+    'convention': CONVENTION,
+    'thresholds': dataclasses.asdict(thresholds),
+  }
+
+
+def write(folder: pathlib.Path, pairs: list[Pair], content: Mapping[str, Any]) -> None:
+  """Writes both files, each whole or not at all.
+
+  Args:
+    folder: made if it does not exist.
+    pairs: from `check`.
+    content: from `summary`.
+  """
+  folder.mkdir(parents=True, exist_ok=True)
+  files.write_csv(folder / CSV, [COLUMNS, *map(row, pairs)])
+  files.write_text(folder / JSON, json.dumps(content, indent=2) + '\n')
+
+
+def row(pair: Pair) -> list[str]:
+  """Returns a pair as the text of `COLUMNS`."""
+  whole, part = (
+    [f'{value:.2f}' for value in shift] if shift else [''] * 3 for shift in (pair.shift, pair.part)
+  )
+  return [pair.id, *whole, ' '.join(pair.flags), pair.split, *part, pair.details]
+
+
+def _with_duplicates(pairs: list[Pair], digests: list[dict[str, str]]) -> list[Pair]:
+  """Flags pairs whose RGB or IR pixels are those of another pair; keeps the order.
+
+  Args:
+    pairs: from `check_pair`.
+    digests: of each pair, of the pixels by domain; a domain may be left out.
+  """
+  owners: dict[tuple[str, str], list[Pair]] = {}
+  for pair, own in zip(pairs, digests):
+    for key in own.items():
+      owners.setdefault(key, []).append(pair)
+  marked = []
+  for pair, own in zip(pairs, digests):
+    # The first two are enough, so that a thousand equal images take no longer.
+    others = [
+      f'{name} as {other.id}'
+      for name, digest in own.items()
+      for other in owners[name, digest][:2]
+      if other is not pair
+    ]
+    if others:
+      flags = tuple(flag for flag in FLAGS if flag in (*pair.flags, 'duplicated'))
+      details = [*filter(None, [pair.details]), f'duplicated: {", ".join(others)}']
+      pair = dataclasses.replace(pair, flags=flags, details='; '.join(details))
+    marked.append(pair)
+  return marked
+
+
+def _digest(image: np.ndarray) -> str:
+  header = f'{image.shape} {image.dtype}'.encode()
+  return hashlib.blake2b(header + image.tobytes(), digest_size=16).hexdigest()
+
+
+def _severity(pair: Pair) -> tuple[int, float, str]:
+  """Sorts the most suspicious first."""
+  worst = list(FLAGS).index(pair.flags[0]) if pair.flags else len(FLAGS)
+  shift = pair.part if pair.flags[:1] == ('misaligned_part',) else pair.shift
+  return worst, -shift.length if shift else 0.0, pair.id
