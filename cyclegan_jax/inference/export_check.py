@@ -8,7 +8,7 @@ import numpy as np
 
 from cyclegan_jax import normalization
 from cyclegan_jax.data import images
-from cyclegan_jax.data.source import Dataset, Domain
+from cyclegan_jax.data.source import Dataset, Domain, evenly_spaced
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.inference.export_program import Program, Run
 
