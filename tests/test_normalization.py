@@ -12,7 +12,7 @@ from cyclegan_jax import bands, normalization
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.settings import DataConfig, fields
 
-KINDS = fields()['normalization'][1].metadata['choices']
+KINDS = fields()['normalization'][1].metadata['allowed']
 SPECTRAL = ('spectral_linear', 'spectral_log')
 ALL = list(
   itertools.product(

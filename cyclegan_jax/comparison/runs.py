@@ -12,21 +12,10 @@ import numpy as np
 from cyclegan_jax import config as config_lib
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.runs import run_folder
-from cyclegan_jax.settings import Config
+from cyclegan_jax.settings import Config, named
 
 # Settings that change no result.
-_IMMATERIAL = frozenset(
-  {
-    'source_dir',
-    'data_dir',
-    'cache_gib',
-    'log_every',
-    'keep_checkpoints',
-    'n_samples',
-    'tensorboard',
-    'ir_range',
-  }
-)
+_IMMATERIAL = named(affects='nothing')
 # Facts of an evaluation in which runs that are compared have to agree.
 _SHARED = {
   'split': 'split',

@@ -259,9 +259,10 @@ def _data(
 ) -> str:
   facts = run_folder.read_json(workdir / run_folder.DATA)
   data = model.config.data
+  read_as = {'dataset': data.dataset, **data.options}
   lines = [
     f'Source: {given.data_source or _fill("where the images come from")}.',
-    f'Read as `--dataset={data.dataset}`, split by `{data.split_by}`, '
+    f'Read as `{" ".join(f"--{name}={value}" for name, value in read_as.items())}`, '
     f'{"pairs" if data.paired else "drawn without pairs"}.',
   ]
   for name, split in facts['splits'].items():

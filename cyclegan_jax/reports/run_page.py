@@ -215,6 +215,9 @@ def _samples(run: Run, several: bool) -> str:
 def _settings(runs: Sequence[Run]) -> list[str]:
   several = len(runs) > 1
   values = [flatten(run.config) for run in runs]
+  # Data sets differ in their options.
+  all_names = dict.fromkeys(name for found in values for name in found)
+  values = [{name: found.get(name) for name in all_names} for found in values]
   changed = [runs_lib.differences_from_preset(run.config) for run in runs]
 
   def shown(i, name):

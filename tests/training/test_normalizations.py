@@ -21,7 +21,7 @@ from tests.training import test_steps
 from tests.training.test_loop import train
 from tests.training.test_steps import SIZE
 
-KINDS = fields()['normalization'][1].metadata['choices']
+KINDS = fields()['normalization'][1].metadata['allowed']
 BANDS = {'rgb': (380, 750), 'ir': (7500, 14000)}
 
 
