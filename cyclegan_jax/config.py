@@ -37,7 +37,7 @@ def make(preset: str = 'udacity', **overrides: Any) -> Config:
   if preset not in PRESETS:
     raise UserError(f'--preset={preset} is unknown; there are {", ".join(PRESETS)}.')
   given = {key: value for key, value in without_shorthand(overrides).items() if value is not None}
-  values = {name: field.default for name, (_, field) in fields().items()}
+  values: dict[str, Any] = {name: field.default for name, (_, field) in fields().items()}
   values |= {'options': {}, **PRESETS[preset], 'preset': preset}
   if unknown := set(given) - set(values):
     raise TypeError(f'make() got unexpected settings: {", ".join(sorted(unknown))}')

@@ -14,7 +14,7 @@ SUPERVISED_WEIGHTS = types.MappingProxyType({'cyclegan': 10.0, 'pix2pix': 100.0}
 # The code that the paper modified, its reference [1] (the CycleGAN exercise of Udacity's deep
 # learning course), at the paper's 128x128, batch 16 and 9 epochs: the paper's four models. These
 # are the defaults of all settings.
-#   python -m experiments.train --dataset=osu --paired --emsn
+#   python -m experiments.train --dataset=NAME --paired --emsn
 _UDACITY = {}
 
 # Zhu, Park, Isola, Efros 2017, "Unpaired Image-to-Image Translation using Cycle-Consistent
@@ -22,7 +22,7 @@ _UDACITY = {}
 # PatchGANs, pools of 50 fakes, and 200 epochs, with a falling learning rate in the second half.
 # The identity weight is the repository's, half the cycle weight. It counts where the domains have
 # equal channel counts (--ir_channels=3); otherwise the identity term is undefined and left out.
-#   python -m experiments.train --preset=cyclegan --dataset=osu
+#   python -m experiments.train --preset=cyclegan --dataset=NAME
 _CYCLEGAN = dict(
   generator='resnet',
   n_downsampling=2,
@@ -52,7 +52,7 @@ _CYCLEGAN = dict(
 # from RGB to IR only. Sides are multiples of 256; for 128 give --n_downsampling=7. Unlike the
 # repository's default test mode, translation uses no dropout, and running batch statistics (its
 # --eval), so that a result depends on the image alone and repeats exactly.
-#   python -m experiments.train --preset=pix2pix --dataset=osu
+#   python -m experiments.train --preset=pix2pix --dataset=NAME
 _PIX2PIX = dict(
   method='pix2pix',
   paired=True,

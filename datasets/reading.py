@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 import dataclasses
 import hashlib
+import pathlib
 from typing import Any
 
 import tensorflow_datasets as tfds
@@ -52,23 +53,24 @@ def dataset(
       rgb, ir = (_Renamed(_records(builder, f'{split}_{key}'), key) for key in channels)
       splits[split] = Split(split, rgb, ir, aligned=False)
   fingerprint = hashlib.sha256('\n'.join(identity).encode()).hexdigest()
-  leak = leaks.check(splits, builder.data_path)
+  leak = leaks.check(splits, pathlib.Path(builder.data_path))
   description = '\n  '.join([description, *([f'Leak check: {leak}'] if leak else [])])
   return Dataset(
-    config.dataset,
-    description,
-    fingerprint,
-    domains,
-    splits,
-    has_mask='mask' in builder.info.features,
+    config.dataset, description, fingerprint, domains, splits, has_mask='mask' in _features(builder)
   )
+
+
+def _features(builder: tfds.core.DatasetBuilder) -> list[str]:
+  assert isinstance(builder.info.features, tfds.features.FeaturesDict)
+  return list(builder.info.features)
 
 
 def _records(builder: tfds.core.DatasetBuilder, split: str) -> Records:
   """Returns undecoded records; the pipeline decodes what it needs, 16-bit images included."""
-  skip = {feature: tfds.decode.SkipDecoding() for feature in builder.info.features}
+  skip = {feature: tfds.decode.SkipDecoding() for feature in _features(builder)}
   try:
-    source = builder.as_data_source(split, decoders=skip)
+    # A decorator of TFDS hides the signature.
+    source = builder.as_data_source(split, decoders=skip)  # pyright: ignore[reportCallIssue]
     if len(source):
       source[0]  # Opens the files.
     return source

@@ -22,8 +22,9 @@ def of_setting(name: str) -> str:
     known = ', '.join(f'{dataset} ({cls.title})' for dataset, cls in registry.DATASETS.items())
     return f'The data set: {known}.'
   by_text: dict[str, list[str]] = {}
+  default = settings.format_value(registry.default(name))
   for dataset, field in registry.declarations(name).items():
-    default = field.metadata['follows'] or settings.format_value(field.default)
+    default = field.metadata['follows'] or default
     by_text.setdefault(field.metadata['help'], []).append(dataset)
   texts = [
     (f'{", ".join(names)}: ' if names != [''] else '') + text for text, names in by_text.items()
@@ -84,6 +85,6 @@ def _entry(flag: flags.Flag, width: int) -> str:
   if isinstance(flag, flags.EnumFlag):
     text = text.partition('>: ')[2]  # absl puts the choices there.
   if flag.default not in (None, '', [], False) and not text.endswith(']'):
-    text += f' [{flag.default_as_str.strip(chr(39))}]'
+    text += f' [{flag.default}]'
   lines = textwrap.wrap(text, width, initial_indent=' ' * 6, subsequent_indent=' ' * 6)
   return '\n'.join([f'  {name}', *lines])

@@ -117,8 +117,8 @@ def arguments(values: flags.FlagValues) -> list[str]:
   for name in sorted(known):
     if not values[name].present or values[name].value is None:
       continue
-    if name in common.PATHS and values[name].value:
-      given.append(f'--{name}={common.path(values[name].value).resolve()}')
+    if name in common.PATHS and (path := common.path(values[name].value)):
+      given.append(f'--{name}={path.resolve()}')
     else:
       given.append(values[name].serialize())
   return given
