@@ -112,13 +112,8 @@ def _processor_seconds(process: subprocess.Popen) -> float:
 def seconds(arguments: Sequence[str]) -> float:
   """How long a command takes; subprocess.CalledProcessError if it fails."""
   begin = time.perf_counter()
-  # --help ends with status 1.
   subprocess.run(
-    arguments,
-    cwd=_REPOSITORY,
-    env=environment(),
-    check='--help' not in arguments,
-    stdout=subprocess.DEVNULL,
+    arguments, cwd=_REPOSITORY, env=environment(), check=True, stdout=subprocess.DEVNULL
   )
   return time.perf_counter() - begin
 

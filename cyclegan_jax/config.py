@@ -1,7 +1,6 @@
-"""What a run is: made from a preset, validated, shown to people, and kept as JSON.
+"""The configuration of a run: made from a preset, validated, shown, and kept as JSON.
 
-The settings themselves are in settings.py, the presets in presets.py, what fits together in
-validation.py.
+The settings are in settings.py, the presets in presets.py, and what fits together in validation.py.
 """
 
 from collections.abc import Mapping
@@ -10,43 +9,44 @@ import json
 from typing import Any
 
 from cyclegan_jax.errors import UserError
-from cyclegan_jax.presets import PRESETS
-from cyclegan_jax.settings import (
-  Config,
-  differences,
-  fields,
-  flatten,
-  format_value,
-  PAIRED_SUPERVISED_WEIGHT,
-  SECTIONS,
-)
+from cyclegan_jax.presets import PRESETS, SUPERVISED_WEIGHTS
+from cyclegan_jax.settings import Config, differences, fields, flatten, format_value, SECTIONS
 from cyclegan_jax.validation import validate
+
+# Of config.json. Runs of format 1 carry no number.
+FORMAT = 2
+# The last commit that reads format 1.
+_LAST_OF_FORMAT_1 = '665ee7a'
 
 
 def make(preset: str = 'udacity', **overrides: Any) -> Config:
-  """The configuration of a preset with single fields replaced, validated.
-
-  Two settings follow others unless they are given: --paired brings the supervised term, and
-  the identity term goes where the domains' channels differ.
+  """Returns the configuration of a preset with single settings replaced, validated.
 
   Args:
     preset: a name in PRESETS.
-    **overrides: values by field name; they win over the preset. `emsn` too, see
+    **overrides: values by field name, `options` of the data set among them; they win over the
+      preset. None means the default, which for two settings follows others: `supervised_weight` is
+      SUPERVISED_WEIGHTS of the method with `paired` and otherwise 0; `identity_weight` is the
+      preset's, but 0 where the domains differ in channels. `emsn` works too, see
       `without_shorthand`.
 
   Raises:
-    UserError: unknown preset, or values that do not fit (see `validate`).
+    UserError: the preset is unknown, or values do not fit (see `validate`).
+    TypeError: there is no such setting.
   """
   if preset not in PRESETS:
     raise UserError(f'--preset={preset} is unknown; there are {", ".join(PRESETS)}.')
-  overrides = without_shorthand(overrides)
-  values = {name: field.default for name, (_, field) in fields().items()}
-  values |= {**PRESETS[preset], 'preset': preset, **overrides}
-  if 'supervised_weight' not in overrides and 'paired' in overrides:
-    values['supervised_weight'] = (
-      values['supervised_weight'] or PAIRED_SUPERVISED_WEIGHT if values['paired'] else 0.0
-    )
-  if 'identity_weight' not in overrides and values['rgb_channels'] != values['ir_channels']:
+  given = {key: value for key, value in without_shorthand(overrides).items() if value is not None}
+  values: dict[str, Any] = {name: field.default for name, (_, field) in fields().items()}
+  values |= {'options': {}, **PRESETS[preset], 'preset': preset}
+  if unknown := set(given) - set(values):
+    raise TypeError(f'make() got unexpected settings: {", ".join(sorted(unknown))}')
+  values |= given
+  if 'supervised_weight' not in given:
+    # An unknown method is refused below.
+    weight = SUPERVISED_WEIGHTS.get(values['method'], 0.0)
+    values['supervised_weight'] = weight if values['paired'] else 0.0
+  if 'identity_weight' not in given and values['rgb_channels'] != values['ir_channels']:
     values['identity_weight'] = 0.0
   config = Config(
     **{
@@ -59,9 +59,9 @@ def make(preset: str = 'udacity', **overrides: Any) -> Config:
 
 
 def without_shorthand(options: Mapping[str, Any]) -> dict[str, Any]:
-  """Options by field name with `emsn`, which is no field, resolved: True is normalization='emsn'.
+  """Returns settings by field name with `emsn`, which is no field, replaced by `normalization`.
 
-  False is another normalization: the given one, else 'plain'. None says nothing.
+  True is 'emsn'. False is the given normalization, by default 'plain'. None changes nothing.
 
   Raises:
     UserError: `emsn` and `normalization` contradict each other.
@@ -70,17 +70,19 @@ def without_shorthand(options: Mapping[str, Any]) -> dict[str, Any]:
   emsn = options.pop('emsn', None)
   if emsn is None:
     return options
-  given = options.setdefault('normalization', 'emsn' if emsn else 'plain')
+  if options.get('normalization') is None:
+    options['normalization'] = 'emsn' if emsn else 'plain'
+  given = options['normalization']
   if (given == 'emsn') != emsn:
     raise UserError(
       f'--{"" if emsn else "no"}emsn and --normalization={given} contradict each other: --emsn '
-      'is short for --normalization=emsn. Leave one of them out.'
+      'is short for --normalization=emsn. Give only one of them.'
     )
   return options
 
 
 def describe(config: Config) -> str:
-  """The resolved configuration as text, a line each; * marks what differs from the preset."""
+  """Returns the resolved configuration as lines; * marks what differs from the preset."""
   changed = differences(make(config.train.preset), config)
   lines = [f'Configuration (preset {config.train.preset}; * marks what you changed):']
   for name, value in flatten(config).items():
@@ -91,18 +93,24 @@ def describe(config: Config) -> str:
 
 
 def to_json(config: Config) -> str:
-  """The configuration as JSON text; `from_json` is its inverse."""
-  return json.dumps(dataclasses.asdict(config), indent=2) + '\n'
+  """Returns the configuration as JSON text; `from_json` is its inverse."""
+  return json.dumps({'format': FORMAT, **dataclasses.asdict(config)}, indent=2) + '\n'
 
 
 def from_json(text: str, name: str) -> Config:
   """Reads what `to_json` wrote.
 
+  Args:
+    text: the JSON text.
+    name: the file, for messages.
+
   Raises:
-    UserError: `name` (the file) is not valid JSON or has other settings than this version.
+    UserError: the text is not valid JSON, has another format, or has other settings than this
+      version.
   """
   try:
     tree = json.loads(text)
+    _check_format(tree.get('format', 1), name)
     config = Config(
       **{
         section: cls(
@@ -115,3 +123,17 @@ def from_json(text: str, name: str) -> Config:
   except (ValueError, TypeError, KeyError, AttributeError) as error:
     raise UserError(f'{name} is not a configuration that this version can read: {error}') from error
   return config
+
+
+def _check_format(found: Any, name: str) -> None:
+  if found == FORMAT:
+    return
+  cure = (
+    f'Use this run with commit {_LAST_OF_FORMAT_1}'
+    if found == 1
+    else 'Use this run with the newer version that wrote it'
+  )
+  raise UserError(
+    f'{name} has format {found}, and this version reads format {FORMAT}. {cure}, or train again '
+    'in another --workdir.'
+  )

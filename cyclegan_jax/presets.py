@@ -1,24 +1,28 @@
 """The named configurations that a run can start from.
 
-All work with every data set, with every --normalization; flags replace single settings.
+All work with every data set and every --normalization. Flags replace single settings.
 """
 
+from collections.abc import Mapping
 import types
+from typing import Any
 
-from cyclegan_jax.settings import PAIRED_SUPERVISED_WEIGHT
+# The weight of the supervised L1 term of paired runs, by method: the cycle weight, and that of
+# Isola et al. 2017.
+SUPERVISED_WEIGHTS = types.MappingProxyType({'cyclegan': 10.0, 'pix2pix': 100.0})
 
-# The implementation that the paper modified, its reference [1] (the CycleGAN exercise of
-# Udacity's deep learning course), at the paper's 128x128, batch 16 and 9 epochs. The paper's four
-# models. The defaults of all settings.
-#   python -m experiments.train --dataset=osu --paired --emsn
+# The code that the paper modified, its reference [1] (the CycleGAN exercise of Udacity's deep
+# learning course), at the paper's 128x128, batch 16 and 9 epochs: the paper's four models. These
+# are the defaults of all settings.
+#   python -m experiments.train --dataset=NAME --paired --emsn
 _UDACITY = {}
 
 # Zhu, Park, Isola, Efros 2017, "Unpaired Image-to-Image Translation using Cycle-Consistent
 # Adversarial Networks", as the authors' PyTorch repository has it: ResNet-9 generators, 70x70
-# PatchGANs, pools of 50 fakes, 200 epochs of which the second half with a falling learning rate.
-# The identity weight is the repository's, half the cycle weight, where the domains have equal
-# channel counts (--ir_channels=3); otherwise identity is undefined and left out.
-#   python -m experiments.train --preset=cyclegan --dataset=osu
+# PatchGANs, pools of 50 fakes, and 200 epochs, with a falling learning rate in the second half.
+# The identity weight is the repository's, half the cycle weight. It counts where the domains have
+# equal channel counts (--ir_channels=3); otherwise the identity term is undefined and left out.
+#   python -m experiments.train --preset=cyclegan --dataset=NAME
 _CYCLEGAN = dict(
   generator='resnet',
   n_downsampling=2,
@@ -44,11 +48,11 @@ _CYCLEGAN = dict(
 )
 
 # Isola, Zhu, Zhou, Efros 2017, "Image-to-Image Translation with Conditional Adversarial
-# Networks", as the same repository has it: the paired peer that the paper names. From RGB to IR
-# only. Sides are multiples of 256; for 128 give --n_downsampling=7. Two choices differ from the
-# repository's default test mode: images are translated without dropout and with running batch
-# statistics (its --eval), so that a result depends on the image alone and repeats exactly.
-#   python -m experiments.train --preset=pix2pix --dataset=osu
+# Networks", as the same repository has it: the paired peer that the paper names. It translates
+# from RGB to IR only. Sides are multiples of 256; for 128 give --n_downsampling=7. Unlike the
+# repository's default test mode, translation uses no dropout, and running batch statistics (its
+# --eval), so that a result depends on the image alone and repeats exactly.
+#   python -m experiments.train --preset=pix2pix --dataset=NAME
 _PIX2PIX = dict(
   method='pix2pix',
   paired=True,
@@ -62,7 +66,6 @@ _PIX2PIX = dict(
   adversarial_loss='vanilla',
   discriminator_weight=0.5,
   cycle_weight=0.0,
-  supervised_weight=100.0,
   redraw_fakes=False,
   image_size=(256, 256),
   load_size=(286, 286),
@@ -74,14 +77,12 @@ _PIX2PIX = dict(
   decay_epochs=100,
 )
 
-# Narrow and shallow relatives of udacity's networks that learn the synthetic scenes within
-# minutes on two CPU cores. Not meant for comparison with anything published.
+# Narrow, shallow relatives of udacity's networks that learn rendered scenes within minutes on two
+# CPU cores. Not meant for comparison with published results.
 #   python -m experiments.train --preset=demo
 _DEMO = dict(
-  dataset='synthetic',
   paired=True,
   normalization='emsn',
-  supervised_weight=PAIRED_SUPERVISED_WEIGHT,
   image_size=(64, 64),
   flip=True,
   base_width=24,
@@ -97,6 +98,6 @@ _DEMO = dict(
   learning_rate=5e-4,
 )
 
-PRESETS = types.MappingProxyType(
+PRESETS: Mapping[str, Mapping[str, Any]] = types.MappingProxyType(
   {'udacity': _UDACITY, 'cyclegan': _CYCLEGAN, 'pix2pix': _PIX2PIX, 'demo': _DEMO}
 )

@@ -14,26 +14,14 @@ Infrared in false color is refused. To list it, give --ir_channels=3.
 from absl import flags
 
 from cyclegan_jax.errors import UserError
-from cyclegan_jax.settings import DataConfig
+from cyclegan_jax.settings import DataConfig, PLACES
 from cyclegan_jax.validation import validate_data
+from datasets import registry
 from experiments import flags as common
 
-_DATA_FLAGS = (
-  'dataset',
-  'source_dir',
-  'data_dir',
-  'rgb_dir',
-  'ir_dir',
-  'split_by',
-  'allow_unmatched',
-  'skip_scenes',
-  'registration',
-  'plane_depth',
-  'rgb_channels',
-  'ir_channels',
-)
+_DATA_FLAGS = ('dataset', *PLACES, 'rgb_channels', 'ir_channels')
 
-common.define_fields(_DATA_FLAGS)
+common.define_fields((*_DATA_FLAGS, *registry.option_names()))
 _OUTPUT = flags.DEFINE_string(
   'output', None, 'Folder to write to; files of an earlier check are replaced.'
 )
@@ -48,7 +36,7 @@ def main() -> None:
     raise UserError('--output is missing: give the folder to write the report to.')
   if folder.exists() and not folder.is_dir():
     raise UserError(f'--output={folder} is a file; give a folder.')
-  config = DataConfig(paired=True, **common.given(_DATA_FLAGS))
+  config = DataConfig(paired=True, options=common.given_options(), **common.given(_DATA_FLAGS))
   validate_data(config)
   # Late, so that --help and bad flags answer at once.
   from cyclegan_jax.pairs import check, dataset_check

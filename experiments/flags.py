@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 import contextlib
+import io
 import pathlib
 import sys
 from typing import Any
@@ -10,131 +11,144 @@ from absl import app, flags, logging
 
 from cyclegan_jax import config as config_lib
 from cyclegan_jax.errors import UserError
-from cyclegan_jax.settings import Config, fields, format_value
-from experiments import program_cache
+from cyclegan_jax.settings import Config, fields, named
+from datasets import registry
+from experiments import help_text, program_cache
 
 EXIT_USER_ERROR = 2
-
 
 WORKDIR = flags.DEFINE_string(
   'workdir',
   None,
-  'The run folder. For training it may be left out: then it is in runs/, with '
-  'a name made of the settings.',
+  'The run folder. In training it defaults to a folder in runs/ named after the settings.',
 )
 MAX_MEGAPIXELS = flags.DEFINE_integer(
   'max_megapixels',
   67,
-  'Larger images are refused, in whole megapixels (millions of pixels): a '
-  'damaged or hostile file could fill the memory. Reading one takes up to 14 bytes per pixel.',
+  'Refuse larger images, in whole megapixels (millions of pixels): a damaged or hostile file '
+  'could fill the memory. Reading an image takes up to 14 bytes per pixel.',
   lower_bound=1,
 )
 COMPILATION_CACHE = flags.DEFINE_string(
   'compilation_cache',
   program_cache.default_folder(),
-  'Folder for compiled programs, which a '
-  'later start loads instead of compiling. Kept below 1 GiB; may be deleted at any time. Empty: '
-  'none. JAX_COMPILATION_CACHE_DIR in the environment wins.',
+  'Folder for compiled programs, which later starts load instead of compiling. It is kept below '
+  '1 GiB and may be deleted at any time. Empty: none. JAX_COMPILATION_CACHE_DIR in the '
+  'environment takes precedence.',
 )
+
+# Settings that name a folder on the machine that a command runs on.
+PATHS = tuple(name for name in fields() if name in named(place=True, per_process=True))
+# Former names of flags.
+_RENAMED = {
+  'normalisation': 'normalization',
+  'initialiser': 'initializer',
+  'grey_control': 'gray_control',
+}
 
 
 def define_config_flags(flag_values: flags.FlagValues = flags.FLAGS) -> None:
-  """--preset, and one flag per field of the configuration; its default is the preset's."""
+  """Defines --preset, and a flag per setting and option, whose default is the preset's."""
   flags.DEFINE_string(
     'preset',
     'udacity',
-    'The settings to start from: '
-    f'{", ".join(config_lib.PRESETS)}. Other flags replace single ones.',
+    f'The settings to start from: {", ".join(config_lib.PRESETS)}. Other flags replace single '
+    'settings.',
     flag_values=flag_values,
   )
   flags.DEFINE_boolean(
     'emsn',
     None,
-    "The paper's normalization: short for --normalization=emsn; "
-    '--noemsn for plain, or what else --normalization says.',
+    "The paper's normalization: short for --normalization=emsn. --noemsn: the normalization that "
+    '--normalization names, by default plain.',
     flag_values=flag_values,
   )
-  define_fields((name for name in fields() if name != 'preset'), flag_values)
+  define_fields([name for name in fields() if name != 'preset'], flag_values)
+  define_fields(registry.option_names(), flag_values)
 
 
 def define_fields(names: Iterable[str], flag_values: flags.FlagValues = flags.FLAGS) -> None:
-  """One flag for each of these fields of the configuration; None if it is not given."""
+  """Defines a flag for each of these settings and options; None if it is not given."""
   for name in names:
-    _, field = fields()[name]
-    default = '' if field.default == '' else f' [{format_value(field.default)}]'
-    help_text = field.metadata['help'] + default
-    if field.metadata['choices']:
-      flags.DEFINE_enum(name, None, field.metadata['choices'], help_text, flag_values=flag_values)
-    else:
-      define = {
-        bool: flags.DEFINE_boolean,
-        int: flags.DEFINE_integer,
-        float: flags.DEFINE_float,
-      }.get(field.type, flags.DEFINE_string)
-      define(name, None, help_text, flag_values=flag_values)
+    define = {bool: flags.DEFINE_boolean, int: flags.DEFINE_integer, float: flags.DEFINE_float}.get(
+      type(registry.default(name)), flags.DEFINE_string
+    )
+    define(name, None, help_text.of_setting(name), flag_values=flag_values)
 
 
 def define_checkpoint_flag() -> flags.FlagHolder[str]:
-  """--checkpoint, as `inference.model.load` takes it."""
+  """Defines --checkpoint, as `inference.model.load` takes it."""
   return flags.DEFINE_string(
     'checkpoint', 'best', 'best (by the validation metric), latest, or a step.'
   )
 
 
 def define_direction_flag() -> flags.FlagHolder[str]:
-  """--direction, of a generator."""
+  """Defines --direction, of a generator."""
   return flags.DEFINE_enum(
     'direction', 'rgb_to_ir', ['rgb_to_ir', 'ir_to_rgb'], 'Which generator to use.'
   )
 
 
 def define_place_flags() -> None:
-  """Where the data of a trained run are, for `moved`."""
-  flags.DEFINE_string('source_dir', None, 'The raw images, if they have moved.')
-  flags.DEFINE_string('data_dir', None, 'The prepared data sets, if they have moved.')
+  """Defines the flags that say where the data of a trained run are, for `moved`."""
+  flags.DEFINE_string('source_dir', None, 'Folder with the raw images, if they have moved.')
+  flags.DEFINE_string('data_dir', None, 'Folder for prepared data sets, if it has moved.')
 
 
 def moved() -> dict[str, str]:
-  """The settings of a run that the flags of `define_place_flags` replace, as full paths."""
-  return {name: value for name, value in given(('source_dir', 'data_dir')).items() if value}
+  """Returns the settings of a run that the flags of `define_place_flags` replace, as full paths."""
+  return {name: value for name, value in given(PATHS).items() if value}
 
 
 def workdir() -> pathlib.Path:
-  """The run folder that --workdir names; UserError if the flag is missing."""
-  if not WORKDIR.value:
+  """Returns the run folder that --workdir names; UserError if the flag is missing."""
+  folder = path(WORKDIR.value)
+  if folder is None:
     raise UserError('--workdir is missing: give the run folder that experiments.train wrote.')
-  return path(WORKDIR.value)
+  return folder
 
 
 def path(value: str | None) -> pathlib.Path | None:
-  """A flag's value as a path, ~ expanded (shells do not after a =); None if it is empty."""
+  """Returns a flag's value as a path, ~ expanded (shells do not after a =); None if empty."""
   return pathlib.Path(value).expanduser() if value else None
 
 
 def config_from_flags(flag_values: flags.FlagValues = flags.FLAGS) -> Config:
-  """The preset with the given flags put over it.
+  """Returns the configuration of --preset with the given flags put over it.
 
   Raises:
-    UserError: a value cannot be read, or the values contradict each other.
+    UserError: a value is impossible, or the data set does not know it.
   """
-  names = [name for name in fields() if name != 'preset']
-  return config_lib.make(flag_values.preset, emsn=flag_values.emsn, **given(names, flag_values))
+  preset = flag_values.preset
+  settings = given((name for name in fields() if name != 'preset'), flag_values)
+  settings.setdefault('dataset', registry.OF_PRESET.get(preset, ''))
+  options = given_options(flag_values)
+  config = config_lib.make(preset, emsn=flag_values.emsn, options=options, **settings)
+  if config.data.dataset:  # Commands that need one say so.
+    registry.resolve(config.data)
+  return config
 
 
 def given(names: Iterable[str], flag_values: flags.FlagValues = flags.FLAGS) -> dict[str, Any]:
-  """The values of those of these fields whose flags were given, by name."""
+  """Returns the values of those of these settings and options whose flags were given, by name."""
   values = {name: flag_values[name].value for name in names}
   values = {name: value for name, value in values.items() if value is not None}
-  for name in values:
-    if isinstance(fields()[name][1].default, tuple):
-      values[name] = parse_size(name, values[name])
-    if name in ('source_dir', 'data_dir') and values[name]:
-      values[name] = str(path(values[name]).resolve())
+  for name, value in values.items():
+    if isinstance(registry.default(name), tuple):
+      values[name] = parse_size(name, value)
+    elif name in PATHS and value:
+      values[name] = str(pathlib.Path(value).expanduser().resolve())
   return values
 
 
+def given_options(flag_values: flags.FlagValues = flags.FLAGS) -> dict[str, Any]:
+  """Returns the options of single data sets that were given, as `DataConfig.options` holds them."""
+  return registry.changed(given(registry.option_names(), flag_values))
+
+
 def parse_size(name: str, text: str) -> tuple[int, int]:
-  """128 is (128, 128), 96x128 is height 96 and width 128."""
+  """Parses a size: 128 is (128, 128), and 96x128 is height 96 and width 128."""
   parts = text.lower().split('x')
   if len(parts) > 2 or not all(part.isdecimal() for part in parts):
     raise UserError(f'--{name}={text}: expected a number such as 128, or HEIGHTxWIDTH.')
@@ -142,7 +156,7 @@ def parse_size(name: str, text: str) -> tuple[int, int]:
 
 
 def default_workdir(config: Config) -> pathlib.Path:
-  """runs/osu_paired_emsn: the settings that tell the paper's models apart."""
+  """Returns a folder such as runs/osu_paired_emsn, after what tells the paper's models apart."""
   data, train = config.data, config.train
   source = [pathlib.Path(data.source_dir).name] if data.source_dir else []
   preset = [train.preset] if train.preset != 'udacity' else []
@@ -152,10 +166,28 @@ def default_workdir(config: Config) -> pathlib.Path:
   return pathlib.Path('runs', '_'.join([data.dataset] + source + preset + pairing + seed))
 
 
-def _parsed(argv: Sequence[str]) -> Sequence[str]:
-  """Reads the flags; a bad one ends the command like any other mistake."""
+def parse(flag_values: flags.FlagValues, argv: Sequence[str]) -> list[str]:
+  """Parses a command line and returns what is no flag.
+
+  Raises:
+    flags.Error: a flag is unknown, or has a new name, or its value is of the wrong type.
+  """
   try:
-    return flags.FLAGS(argv)
+    return flag_values(argv)
+  except flags.UnrecognizedFlagError as error:
+    if error.flagname in _RENAMED:
+      raise flags.Error(f'--{error.flagname} is now --{_RENAMED[error.flagname]}.') from error
+    raise
+
+
+def _parse_or_exit(argv: Sequence[str]) -> list[str]:
+  """Parses the flags of a command. --help prints and ends; a bad flag is a user's mistake."""
+  if help_text.WANTED & set(argv[1:]):
+    with contextlib.suppress(BrokenPipeError):  # Such as --help | head.
+      print(help_text.of_command(flags.FLAGS, argv[0]), flush=True)
+    sys.exit()
+  try:
+    return parse(flags.FLAGS, argv)
   except flags.Error as error:
     print(f'error: {error}', file=sys.stderr)
     sys.exit(EXIT_USER_ERROR)
@@ -167,24 +199,25 @@ def run(
   compiles: bool = True,
   surrounding: Callable[[], contextlib.AbstractContextManager] = contextlib.nullcontext,
 ) -> None:
-  """Runs a command: a person's mistake is one message and exit status 2, no traceback.
+  """Runs a command. A user's mistake prints one message, no traceback, and exits with status 2.
 
   Args:
-    main: the command; its result is the exit status.
+    main: the command; it returns the exit status.
     compiles: whether this process itself runs JAX programs.
-    surrounding: gives what the command runs in, such as `processes.together`.
+    surrounding: returns what the command runs in, such as `processes.together`.
   """
 
-  def guarded(argv):
+  def guarded(argv: list[str]) -> None:
     # Lines reach a log file at once, not when a buffer is full.
-    sys.stdout.reconfigure(line_buffering=True)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+      sys.stdout.reconfigure(line_buffering=True)
     if not flags.FLAGS['verbosity'].present:
-      # Orbax and TFDS tell every step of theirs; our own lines are printed, not logged.
+      # Orbax and TFDS log every step; our own lines are printed, not logged.
       logging.set_verbosity(logging.ERROR)
     try:
       if len(argv) > 1:
-        raise UserError(f'Unexpected argument {argv[1]!r}: settings are given as --name=value.')
-      # Before anything imports JAX, which reads the environment then.
+        raise UserError(f'Unexpected argument {argv[1]!r}: give settings as --name=value.')
+      # Before anything imports JAX, which then reads the environment.
       if compiles:
         program_cache.enable(COMPILATION_CACHE.value)
       # Late, so that --help and bad flags answer at once.
@@ -201,4 +234,4 @@ def run(
       status = 130
     sys.exit(status)
 
-  app.run(guarded, flags_parser=_parsed)
+  app.run(guarded, flags_parser=_parse_or_exit)

@@ -1,17 +1,17 @@
-"""Trains a model; the same command resumes it.
+"""Trains a model. The same command resumes training.
 
-  python -m experiments.train --dataset=synthetic --preset=demo
+  python -m experiments.train --preset=demo
   python -m experiments.train --dataset=folder --source_dir=PHOTOS --paired --emsn
 
-The defaults are the paper's: udacity networks at 128x128, batch 16, Adam 2e-4, 9 epochs. Its
-four models are --paired or not, --emsn or not. Settings can be kept in a file of flags, one a
-line: --flagfile=FILE. In [brackets]: the default of the udacity preset.
+The defaults are the paper's: udacity networks at 128x128, batch 16, Adam 2e-4, 9 epochs. Its four
+models are with and without --paired, with and without --emsn. Defaults of the udacity preset are in
+[brackets]. --flagfile=FILE reads flags from a file, one per line.
 
-Ctrl-C or SIGTERM ends a run after the step in hand and saves it; the exit status is then 130 or
-143. A second one of the same kind ends it at once.
+Ctrl-C or SIGTERM ends training after the current step and saves it; the exit status is then 130 or
+143. A second signal of the same kind ends it at once.
 
 Under srun or mpirun with several tasks, or with --coordinator_address, --num_processes and
---process_id, processes train one model together, on the devices of all.
+--process_id, processes train one model together on the devices of all.
 """
 
 from absl import flags
@@ -24,11 +24,11 @@ flags.adopt_module_key_flags(processes)
 _DEBUG_NANS = flags.DEFINE_boolean(
   'debug_nans',
   False,
-  'Find the operation that gives NaN: stops there, with its place in the '
-  'code. Slow: resume a diverged run with it, which goes on from before.',
+  'Stop at the operation that gives NaN and show its place in the code. Slow: use it to resume a '
+  'diverged run.',
 )
 _OVERWRITE = flags.DEFINE_boolean(
-  'overwrite', False, 'Delete an earlier run in the run folder and start anew.'
+  'overwrite', False, 'Delete an earlier run in the run folder and start over.'
 )
 
 

@@ -101,7 +101,8 @@ def test_cyclegan_has_an_identity_term_where_channels_agree(overrides, weight):
     (dict(ema_decay=1.0), ['--ema_decay=1.0']),
     (dict(dropout=0.5), ['--dropout=0.5', 'unet']),
     (dict(pool_size=-1), ['--pool_size=-1']),
-    (dict(registration='depth', mask='crop'), ['--mask=crop', '--registration=depth']),
+    (dict(generator='strided'), ['--generator=strided', '--generator=udacity']),
+    (dict(discriminator='strided'), ['--discriminator=strided', '--discriminator=udacity']),
     (
       dict(emsn=True, normalization='spectral_channels'),
       ['--emsn', '--normalization=spectral_channels', 'contradict'],
@@ -192,7 +193,8 @@ def test_json_keeps_every_value(steps, weight, height, width, name):
     '[]',
     '{}',
     config_lib.to_json(config_lib.make()).replace('"batch_size": 16', '"batch_size": "16"'),
-    json.dumps({'data': {'nosuch': 1}, 'model': {}, 'loss': {}, 'train': {}}),
+    '{"format": 2}',
+    json.dumps({'format': 2, 'data': {'nosuch': 1}, 'model': {}, 'loss': {}, 'train': {}}),
   ],
 )
 def test_foreign_json_is_refused_by_name(text):
@@ -206,7 +208,94 @@ def test_changed_values_are_marked():
   assert sum(line.startswith('  *') for line in lines) == 1
 
 
-def test_every_field_is_documented_and_named_once():
+def test_every_setting_is_named_once():
   names = [f.name for cls in settings.SECTIONS.values() for f in dataclasses.fields(cls)]
   assert len(names) == len(set(names))
-  assert all(field.metadata['help'] for _, field in settings.fields().values())
+  assert set(names) == set(settings.fields()) | {'options'}
+
+
+# Text of any kind, or of a form that validation.py knows.
+FREE_TEXT = {
+  *('dataset', 'preset', 'source_dir', 'data_dir', 'rgb_dir', 'ir_dir', 'ir_range'),
+  *('rgb_band', 'ir_band', 'axis_band'),
+}
+
+
+@pytest.mark.parametrize('name', settings.fields())
+def test_every_setting_knows_itself(name):
+  _, field = settings.fields()[name]
+  metadata = field.metadata
+  assert metadata['help'].endswith('.')
+  assert metadata['affects'] in ('pixels', 'training', 'checkpoint', 'nothing')
+  if isinstance(field.default, bool) or name in FREE_TEXT:
+    assert metadata['allowed'] is None
+  elif isinstance(field.default, str):
+    assert isinstance(metadata['allowed'], tuple) and field.default in metadata['allowed']
+  else:
+    numbers = field.default if isinstance(field.default, tuple) else (field.default,)
+    assert all(number in metadata['allowed'] for number in numbers)
+
+
+def test_what_settings_affect():
+  assert settings.named(affects='nothing') == {
+    *('source_dir', 'data_dir', 'cache_gib', 'ir_range'),
+    *('log_every', 'keep_checkpoints', 'n_samples', 'tensorboard'),
+  }
+  assert settings.named(affects='checkpoint') == {
+    *('epochs', 'steps', 'checkpoint_every', 'best_metric')
+  }
+  assert settings.named(affects='pixels') == {
+    *('dataset', 'rgb_dir', 'ir_dir', 'ir_channels'),
+    *('image_size', 'load_size', 'resize', 'mask'),
+  }
+  assert settings.affects('an option of a data set') == 'pixels'
+  assert settings.named(place=True) == {'source_dir', 'data_dir', 'rgb_dir', 'ir_dir'}
+  assert settings.named(per_process=True) == {'source_dir', 'data_dir', 'cache_gib'}
+
+
+def test_options_of_the_data_set_are_settings_like_others():
+  plain = config_lib.make(dataset='x')
+  config = config_lib.make(dataset='x', options={'split_by': 'sequence', 'depth': 1.5})
+  assert config_lib.from_json(config_lib.to_json(config), 'x') == config
+  assert settings.flatten(config)['depth'] == 1.5
+  assert settings.differences(plain, config) == {
+    'split_by': (None, 'sequence'),
+    'depth': (None, 1.5),
+  }
+  assert '  * split_by                 sequence' in config_lib.describe(config)
+
+
+def test_unknown_settings_are_refused():
+  with pytest.raises(TypeError, match='split_by'):
+    config_lib.make(split_by='sequence')
+
+
+@pytest.mark.parametrize(
+  'name, value, number',
+  [
+    ('supervised_weight', None, 10.0),
+    ('supervised_weight', 0.0, 0.0),
+    ('identity_weight', None, 0),
+  ],
+)
+def test_weights_that_follow_others_are_numbers(name, value, number):
+  config = config_lib.make('cyclegan', paired=True, **{name: value})
+  assert getattr(config.loss, name) == number
+
+
+@pytest.mark.parametrize(
+  'found, words',
+  [
+    (None, ['format 1', 'format 2', 'commit 665ee7a', '--workdir']),
+    (3, ['format 3', 'format 2', 'newer', '--workdir']),
+  ],
+)
+def test_other_formats_are_refused_by_both_numbers(found, words):
+  tree = json.loads(config_lib.to_json(config_lib.make()))
+  assert tree.pop('format') == 2
+  if found:
+    tree['format'] = found
+  with pytest.raises(UserError) as error:
+    config_lib.from_json(json.dumps(tree), 'run/config.json')
+  for word in ['run/config.json', *words]:
+    assert word in str(error.value)

@@ -8,21 +8,10 @@ from typing import Any
 
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.runs import reader
-from cyclegan_jax.settings import Config, differences, flatten
+from cyclegan_jax.settings import Config, differences, flatten, named
 
 # Settings that change no result.
-_IMMATERIAL = frozenset(
-  {
-    'source_dir',
-    'data_dir',
-    'cache_gib',
-    'log_every',
-    'keep_checkpoints',
-    'n_samples',
-    'tensorboard',
-    'ir_range',
-  }
-)
+_IMMATERIAL = named(affects='nothing')
 # Facts of an evaluation in which compared runs must agree.
 _SHARED = {
   'split': 'split',

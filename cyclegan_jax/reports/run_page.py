@@ -153,6 +153,9 @@ def _settings(runs: Sequence[Run]) -> dict[str, Any]:
   """Tables of settings, each with the classes of its rows; tables without rows are empty."""
   several = len(runs) > 1
   values = [flatten(run.config) for run in runs]
+  # Data sets differ in their options.
+  all_names = dict.fromkeys(name for found in values for name in found)
+  values = [{name: found.get(name) for name in all_names} for found in values]
   changed = [run.changed for run in runs]
 
   def cells(name: str) -> list[str]:

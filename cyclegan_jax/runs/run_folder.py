@@ -1,11 +1,11 @@
-"""The files of a run folder, apart from the checkpoints.
+"""The files of a run folder, except the checkpoints.
 
-config.json         the resolved configuration; every later command reads it from here
-data.json           what the pixels mean and how many examples there were
-metrics.csv         loss terms, one row per --log_every steps (means over these steps)
-validation.csv      figures of merit on the validation split, one row per checkpoint
-samples/            a grid of pictures per checkpoint
-checkpoints/        see checkpoint.py
+config.json         the resolved configuration and its format; all later commands read it from here
+data.json           what pixel values mean, and the number of examples
+metrics.csv         loss terms, a row per --log_every steps (means over these steps)
+validation.csv      metrics on the validation split, a row per checkpoint
+samples/            an image grid per checkpoint
+checkpoints/        see training/checkpoint.py
 run.lock            which process writes here, see runs/lock.py
 evaluation/SPLIT/   what experiments.evaluate writes
 report.html         all of this as one page
@@ -22,64 +22,52 @@ import shutil
 from cyclegan_jax import config as config_lib, files
 from cyclegan_jax.data.source import Dataset, Domain, make_domains
 from cyclegan_jax.errors import UserError
-from cyclegan_jax.settings import Config, differences, format_value
+from cyclegan_jax.settings import affects, Config, differences, format_value
 
 CONFIG, DATA, METRICS, VALIDATION = 'config.json', 'data.json', 'metrics.csv', 'validation.csv'
 SAMPLES, CHECKPOINTS, EVALUATION = 'samples', 'checkpoints', 'evaluation'
 TENSORBOARD, PAGE = 'tensorboard', 'report.html'
 _OURS = (CONFIG, DATA, METRICS, VALIDATION, SAMPLES, CHECKPOINTS, EVALUATION, TENSORBOARD, PAGE)
 
-# Settings that may change when a run goes on: none of them changes a step.
-_FREE = frozenset(
-  {
-    'epochs',
-    'steps',
-    'log_every',
-    'checkpoint_every',
-    'keep_checkpoints',
-    'best_metric',
-    'n_samples',
-    'tensorboard',
-    'source_dir',
-    'data_dir',
-    'cache_gib',
-    'ir_range',
-  }
-)
-
 
 def check(workdir: pathlib.Path, config: Config) -> None:
-  """Refuses, before any long work, a folder that holds another run or cannot be written.
+  """Refuses a folder that cannot be written, or that holds another run than this one.
+
+  Commands call it before any long work. What counts is the check of `create`, under the lock.
 
   Raises:
-    UserError: so; the message shows the settings that differ.
+    UserError: the message shows the settings that differ.
   """
   existing = workdir.absolute()
   while not existing.exists():
     existing = existing.parent
   if not existing.is_dir() or not os.access(existing, os.W_OK):
     raise UserError(
-      f'--workdir={workdir} cannot be written: {existing} is not a folder that you '
-      'may write to. Choose another one.'
+      f'--workdir={workdir} cannot be written: {existing} is not a folder, or you may not write '
+      'to it. Choose another one.'
     )
   file = workdir / CONFIG
   if file.exists():
     _check_same(file, config)
   elif (workdir / CHECKPOINTS).exists():
     raise UserError(
-      f'--workdir={workdir} has checkpoints but no {CONFIG}: it is not known '
-      'what they belong to. Choose another folder, or start anew: --overwrite.'
+      f'--workdir={workdir} has checkpoints but no {CONFIG}, so nothing says which run they belong '
+      'to. Choose another folder, or start over with --overwrite.'
     )
 
 
 def check_data(workdir: pathlib.Path, dataset: Dataset) -> None:
-  """Refuses data that are not the ones the run in a folder was trained on; see `Dataset.facts`."""
+  """Refuses data other than the run in the folder was trained on; see `Dataset.facts`.
+
+  Raises:
+    UserError: the message shows the facts that differ.
+  """
   file = workdir / DATA
   if not file.exists():
     return
   then, now = read_json(file), dataset.facts()
   changed = [
-    f'  {name}: {then.get(name)} then, {now[name]} now'
+    f'  {name}: was {then.get(name)}, is now {now[name]}'
     for name in now
     if then.get(name) != now[name]
   ]
@@ -87,19 +75,19 @@ def check_data(workdir: pathlib.Path, dataset: Dataset) -> None:
     raise UserError(
       f'{dataset.name}: these are other data than --workdir={workdir} was trained on:\n'
       + '\n'.join(changed)
-      + '\nRestore the images and the way they are split, or train anew in '
-      'another --workdir.'
+      + '\nRestore the images and their splits, or train again in another --workdir.'
     )
 
 
 def create(workdir: pathlib.Path, config: Config, dataset: Dataset, overwrite: bool) -> None:
-  """Writes what the run is into its folder; a run that is there already is resumed.
+  """Writes the configuration of a run and the facts of its data into its folder.
 
   Args:
-    workdir: the run folder, which exists.
+    workdir: the run folder, which exists, and whose lock this process holds. The run in it is
+      resumed.
     config: the run.
     dataset: its data.
-    overwrite: delete an earlier run's files in it first (only files that a run writes).
+    overwrite: first delete the files of an earlier run, and only these.
 
   Raises:
     UserError: see `check` and `check_data`; or the folder cannot be written.
@@ -114,16 +102,16 @@ def create(workdir: pathlib.Path, config: Config, dataset: Dataset, overwrite: b
     files.write_text(workdir / CONFIG, config_lib.to_json(config))
   except OSError as error:
     raise UserError(
-      f'--workdir={workdir} cannot be written: {error.strerror}. Make room there, or '
-      'choose another one.'
+      f'--workdir={workdir} cannot be written: {error.strerror}. Free space there, or choose '
+      'another one.'
     ) from error
 
 
 def load_config(workdir: pathlib.Path) -> Config:
-  """The configuration that a run folder carries.
+  """Returns the configuration that a run folder carries.
 
   Raises:
-    UserError: there is no run in the folder, or it is from another version.
+    UserError: the folder has no run, or a run of another format.
   """
   file = workdir / CONFIG
   try:
@@ -148,7 +136,7 @@ def load_domains(workdir: pathlib.Path, config: Config) -> dict[str, Domain]:
 
 
 def read_json(file: pathlib.Path) -> dict:
-  """The content of a JSON file of a run folder; UserError if it cannot be read."""
+  """Returns the content of a JSON file of a run folder; UserError if it cannot be read."""
   try:
     return json.loads(file.read_text())
   except (OSError, ValueError) as error:
@@ -194,12 +182,12 @@ class CsvLog:
 
 
 def _check_same(file: pathlib.Path, config: Config) -> None:
+  """Refuses a configuration in which a resumed run would take other steps."""
+  there = config_lib.from_json(file.read_text(), str(file))
   changed = {
     name: values
-    for name, values in differences(
-      config_lib.from_json(file.read_text(), str(file)), config
-    ).items()
-    if name not in _FREE
+    for name, values in differences(there, config).items()
+    if affects(name) in ('pixels', 'training')
   }
   if changed:
     lines = [
@@ -209,8 +197,8 @@ def _check_same(file: pathlib.Path, config: Config) -> None:
     raise UserError(
       f'--workdir={file.parent} holds a run with another configuration:\n'
       + '\n'.join(lines)
-      + '\nGive the same flags to resume it, another --workdir to start beside it, or '
-      '--overwrite to delete it and start anew.'
+      + '\nGive the same flags to resume it, another --workdir to keep it, or --overwrite to '
+      'delete it and start over.'
     )
 
 

@@ -18,7 +18,7 @@ from cyclegan_jax.data.source import Dataset
 from cyclegan_jax.devices import DEVICE_AXIS, sharding
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.models import networks
-from cyclegan_jax.settings import Config, flatten
+from cyclegan_jax.settings import Config, flatten, named
 from cyclegan_jax.training import steps
 
 # Which signal a process was sent: in batches, and, the largest of all, among terms.
@@ -50,7 +50,7 @@ def check_batch_size(batch_size: int, accumulate: int = 1) -> None:
 
 def check_alike(config: Config, dataset: Dataset) -> None:
   """Refuses processes whose settings or data differ; each may find the data in another place."""
-  own = ('source_dir', 'data_dir', 'cache_gib')
+  own = named(per_process=True)
   distributed.agree(
     'settings', {name: value for name, value in flatten(config).items() if name not in own}
   )

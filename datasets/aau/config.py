@@ -1,26 +1,25 @@
-"""What a prepared copy of AAU VAP Trimodal consists of: found by looking, once."""
+"""What a prepared copy of AAU VAP Trimodal consists of, found by looking through its files."""
 
-import collections
-from collections.abc import Iterable
 import dataclasses
 import hashlib
 import math
 import os
 import pathlib
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import tensorflow_datasets as tfds
 
 from cyclegan_jax import errors
-from datasets import frames as frames_lib
+from datasets import frames as frames_lib, partners
 from datasets.aau import (
   annotations,
   calibration as calibration_lib,
   files,
   registration as registration_lib,
 )
-from datasets.aau.files import SCENES
 from datasets.archives import Reader, StoredFile
+
+Calibrations = dict[str, calibration_lib.Calibration]  # By scene.
 
 _HELD_OUT = {'sequence': ('3',)}
 METHODS = ('paper', *_HELD_OUT)
@@ -31,14 +30,12 @@ Kaggle account is needed) and put it into a folder, zipped or unpacked to Trimod
 Scene 2 and Scene 3, each with SyncRGB, SyncT, SyncD, rgbMasks, thermalMasks, annotations.csv and
 calibVars.yml. Then name that folder: --source_dir=FOLDER, or DownloadConfig(manual_dir=FOLDER)."""
 
-_MAX_LOST_SHARE = 0.01
-# A plane this share of the wanted depth off is worth a note.
+# A calibrated plane is worth a note if it is off by this share of the wanted depth.
 _FAR_PLANE = 0.2
-_MAX_NAMED = 5
 
 
 class Example(NamedTuple):
-  """A pair; id is 'scene/frame', such as '1/00085'. What is not there or not needed is None."""
+  """A pair. Its id is 'scene/frame', such as '1/00085'; a missing or unneeded file is None."""
 
   id: str
   rgb: StoredFile
@@ -53,27 +50,27 @@ class Example(NamedTuple):
 
   @property
   def files(self) -> dict[str, StoredFile]:
-    """Kind, such as 'SyncRGB' -> file."""
+    """Returns kind, such as 'SyncRGB' -> file."""
     kinds = (files.RGB, files.THERMAL, files.DEPTH, files.RGB_MASKS, files.THERMAL_MASKS)
     return {kind: file for kind, file in zip(kinds, self[1:]) if file}
 
 
 @dataclasses.dataclass(eq=False)
 class AauConfig(tfds.core.BuilderConfig):
-  """Where the files are, how they are read, and the pairs found; see aau_config().
+  """The files of the data set, how they are read, and the pairs found; see aau_config().
 
   Attributes:
-    source_dir: the folder with the archive or its content; '' for the manual_dir of TFDS.
+    source_dir: the folder with the archive or its content; '' means TFDS's manual_dir.
     split_by: 'paper' or 'sequence'.
     registration: 'none', 'plane' or 'depth'.
     plane_depth: mm, for registration 'plane'.
     skip_scenes: such as '2' or '1,3'.
-    allow_unmatched: whether a scene or more than 1 % of the frames may be missing.
+    allow_unmatched: allow a missing scene, and over 1 % of frames without a partner.
     calibrations: scene -> its calibration, unless registration is 'none'.
     tables: scene -> its calibVars.yml, unless registration is 'none'.
-    notes: for people: sentences on counts, and on what is left out and why.
-    unmatched: files of the frames without a partner.
-    pairs: all pairs, sorted by id; if there are none, the files are looked for at preparation.
+    notes: sentences for people on counts, and on what is left out and why.
+    unmatched: the files of the frames without a partner.
+    pairs: all pairs, sorted by id. Without any, the builder looks for the files when it prepares.
     examples: split -> its pairs, sorted by id.
   """
 
@@ -83,10 +80,8 @@ class AauConfig(tfds.core.BuilderConfig):
   plane_depth: float = 1500.0
   skip_scenes: str = ''
   allow_unmatched: bool = False
-  # Not shown, because TFDS logs the whole configuration.
-  calibrations: dict[str, calibration_lib.Calibration] = dataclasses.field(
-    default_factory=dict, repr=False
-  )
+  # Hidden from repr(), because TFDS logs the whole configuration.
+  calibrations: Calibrations = dataclasses.field(default_factory=dict, repr=False)
   tables: dict[str, StoredFile] = dataclasses.field(default_factory=dict, repr=False)
   notes: tuple[str, ...] = dataclasses.field(default=(), repr=False)
   unmatched: tuple[str, ...] = dataclasses.field(default=(), repr=False)
@@ -105,22 +100,22 @@ def aau_config(
   """Looks through the published files, zipped or unpacked, and decides how to read them.
 
   Args:
-    source_dir: the folder that has the archive, or folders Scene 1 to Scene 3, at any depth;
-      '~' is expanded.
+    source_dir: the folder with the archive, or with the folders Scene 1 to Scene 3, at any
+      depth; '~' is expanded.
     split_by: 'paper' (frames at random) or 'sequence' (scene 3 for testing); see README.md.
     registration: 'none', 'plane' or 'depth'; see README.md.
-    plane_depth: distance in mm of the plane that 'plane' takes everything to lie on.
+    plane_depth: the distance, in mm, at which 'plane' assumes everything.
     skip_scenes: scenes to leave out, separated by commas.
-    allow_unmatched: go on although scenes are missing or more than 1 % of the frames have
-      no partner.
+    allow_unmatched: continue although scenes are missing or over 1 % of the frames have no
+      partner.
 
   Returns:
-    The configuration for `Builder(config=...)`. Its name changes with the files' names,
-    sizes and content (zips) or times (folders) and with the options.
+    The configuration for `Builder(config=...)`. Its name changes with the names, sizes and
+    content (zips) or times (folders) of the files, and with the options.
 
   Raises:
-    UserError: files are missing or contradict each other, or an option is not what it should
-      be; the message names file or flag.
+    UserError: files are missing or contradict each other, or an option is invalid; the message
+      names the file or flag.
   """
   skipped = _check_options(split_by, registration, plane_depth, skip_scenes)
   if not os.fspath(source_dir):
@@ -136,11 +131,12 @@ def aau_config(
       pairs, unmatched, notes = pairs + matched, unmatched + alone, notes + more
     if registration != 'none':
       calibrations = _calibrations(scenes, registration, reader)
-  _limit_losses(source, pairs, unmatched, allow_unmatched)
+  matched = sum(3 if pair.depth else 2 for pair in pairs)
+  partners.check(source, unmatched, matched, allow_unmatched)
   notes += _registration_notes(registration, plane_depth, calibrations)
   examples, note = frames_lib.divide(pairs, split_by, _HELD_OUT)
   tables = {name: scenes[name].tables[files.CALIBRATION] for name in calibrations}
-  options = dict(
+  options: dict[str, Any] = dict(
     split_by=split_by,
     registration=registration,
     plane_depth=float(plane_depth),
@@ -157,26 +153,24 @@ def aau_config(
     pairs=tuple(pairs),
     examples=examples,
     **options,
-    description=(f'{len(pairs)} pairs, split by {split_by}, registration {registration}.'),
+    description=f'{len(pairs)} pairs, split by {split_by}, registration {registration}.',
   )
 
 
-def _check_options(
-  split_by: str, registration: str, plane_depth: float, skip_scenes: str
-) -> set[str]:
-  """Refuses what is not allowed, and returns the scenes to skip."""
+def _check_options(split_by: str, mode: str, plane_depth: float, skip_scenes: str) -> set[str]:
+  """Refuses invalid options and returns the scenes to skip."""
   for flag, value, allowed in (
     ('split_by', split_by, METHODS),
-    ('registration', registration, registration_lib.MODES),
+    ('registration', mode, registration_lib.MODES),
   ):
     if value not in allowed:
       raise errors.UserError(f'--{flag}={value}: must be one of {", ".join(allowed)}.')
   if not 0 < plane_depth < math.inf:
     raise errors.UserError(f'--plane_depth={plane_depth}: must be a distance in mm above 0.')
   skipped = {scene.strip() for scene in skip_scenes.split(',')} if skip_scenes else set()
-  if not skipped < set(SCENES):
+  if not skipped < set(files.SCENES):
     raise errors.UserError(
-      f'--skip_scenes={skip_scenes}: must be one or two of {", ".join(SCENES)}, separated by '
+      f'--skip_scenes={skip_scenes}: must be one or two of {", ".join(files.SCENES)}, separated by '
       'commas, such as 2 or 1,3.'
     )
   return skipped
@@ -185,15 +179,15 @@ def _check_options(
 def _missing(
   source: pathlib.Path, found: files.Found, skipped: set[str], allow_unmatched: bool
 ) -> list[str]:
-  """Notes on scenes that are left out, if they are allowed to be."""
-  missing = [scene for scene in SCENES if scene not in found.scenes and scene not in skipped]
+  """Returns notes on scenes that are left out; UserError if they must not be."""
+  missing = [scene for scene in files.SCENES if scene not in found.scenes and scene not in skipped]
   text = ', '.join(f'Scene {scene}' for scene in missing)
   if missing and not (allow_unmatched and found.scenes.keys() - skipped):
     raise errors.UserError(
       f'--source_dir={source}: {text} missing; found '
       f'{", ".join(f"Scene {scene}" for scene in found.scenes) or "none"}, expected Scene 1 to '
       f'Scene 3. {" ".join(found.notes)}\n{MANUAL_INSTRUCTIONS}\n'
-      'To do without a scene: --skip_scenes=2, or --allow_unmatched.'
+      'To leave a scene out: --skip_scenes=2, or --allow_unmatched.'
     )
   notes = [f'{text} missing: left out.'] if missing else []
   if left_out := sorted(skipped & found.scenes.keys()):
@@ -204,7 +198,7 @@ def _missing(
 def _match(
   name: str, scene: files.Scene, registration: str, reader: Reader
 ) -> tuple[list[Example], list[StoredFile], list[str]]:
-  """Pairs, frames without a partner and notes of one scene."""
+  """Returns pairs, frames without a partner and notes of one scene."""
   kinds = {files.RGB: 'RGB', files.THERMAL: 'thermal'}
   if registration == 'depth':
     kinds[files.DEPTH] = 'depth'
@@ -241,23 +235,20 @@ def _match(
     rest = [file for frame, file in scene.images[kind].items() if frame not in shared]
     alone += rest
     if rest:
-      notes.append(f'Scene {name}: {len(rest)} {shown} frame(s) without partner: {_listed(rest)}.')
+      notes.append(
+        f'Scene {name}: {len(rest)} {shown} frame(s) without partner: {partners.listed(rest)}.'
+      )
   return pairs, alone, notes
 
 
-def _calibrations(
-  scenes: dict[str, files.Scene], registration: str, reader: Reader
-) -> dict[str, calibration_lib.Calibration]:
+def _calibrations(scenes: dict[str, files.Scene], mode: str, reader: Reader) -> Calibrations:
   missing = [name for name, scene in scenes.items() if files.CALIBRATION not in scene.tables]
   if missing:
+    skip = f'leave scenes out with --skip_scenes={",".join(missing)}, '
     raise errors.UserError(
       f'{", ".join(scenes[name].home for name in missing)}: no {files.CALIBRATION}; '
-      f'--registration={registration} needs it. Download it, '
-      + (
-        f'leave scenes out with --skip_scenes={",".join(missing)}, '
-        if len(missing) < len(scenes)
-        else ''
-      )
+      f'--registration={mode} needs it. Download it, '
+      + skip * (len(missing) < len(scenes))
       + 'or use --registration=none, which works without.'
     )
   tables = {name: scene.tables[files.CALIBRATION] for name, scene in scenes.items()}
@@ -267,61 +258,31 @@ def _calibrations(
   }
 
 
-def _registration_notes(
-  registration: str, plane_depth: float, calibrations: dict[str, calibration_lib.Calibration]
-) -> list[str]:
-  if registration == 'none':
+def _registration_notes(mode: str, plane_depth: float, calibrations: Calibrations) -> list[str]:
+  if mode == 'none':
     return [
-      'RGB and thermal are not registered: pairs are shifted against each other; '
+      'RGB and thermal are not registered, so the images of a pair are shifted against each other; '
       '--registration=depth brings the thermal frames into the RGB view.'
     ]
   notes = [note for calibration in calibrations.values() for note in calibration.notes]
   for name, calibration in calibrations.items():
     plane = registration_lib.nearest_plane(calibration, plane_depth)
     depth = float(calibration.centers_rgb[plane, 2])
-    if registration == 'plane' and abs(depth - plane_depth) > _FAR_PLANE * plane_depth:
+    if mode == 'plane' and abs(depth - plane_depth) > _FAR_PLANE * plane_depth:
       notes.append(
         f'Scene {name}: the calibrated plane nearest to --plane_depth={plane_depth:g} '
         f'is at {depth:.0f} mm.'
       )
   if '2' in calibrations:
     notes.append(
-      'Scene 2: its calibration is said to be doubtful; look at pairs of it, or leave '
-      'it out with --skip_scenes=2.'
+      'Scene 2: its calibration is said to be doubtful; look at its pairs, or leave it out with '
+      '--skip_scenes=2.'
     )
   return notes
 
 
-def _limit_losses(
-  source: pathlib.Path, pairs: list[Example], unmatched: list[StoredFile], allow_unmatched: bool
-) -> None:
-  total = len(unmatched) + sum(3 if pair.depth else 2 for pair in pairs)
-  if pairs and (allow_unmatched or len(unmatched) <= _MAX_LOST_SHARE * total):
-    return
-  by_folder = collections.defaultdict(list)
-  for file in unmatched:
-    by_folder[os.path.dirname(file.shown)].append(file)
-  listed = '; '.join(f'{folder}: {_listed(alone)}' for folder, alone in by_folder.items())
-  raise errors.UserError(
-    f'--source_dir={source}: {len(unmatched)} of {total} frames have no partner of the same name '
-    f'({listed}), expected at most 1 %. Download these files again'
-    + (', or leave those frames out with --allow_unmatched.' if pairs else '.')
-  )
-
-
-def _listed(frames: Iterable[StoredFile]) -> str:
-  """Frames for people: as numbers if they have some, else a few names."""
-  frames = list(frames)
-  if all(file.stem.isdigit() for file in frames):
-    return frames_lib.ranges(int(file.stem) for file in frames)
-  more = len(frames) - _MAX_NAMED
-  return ', '.join(file.stem for file in frames[:_MAX_NAMED]) + (
-    f' and {more} more' if more > 0 else ''
-  )
-
-
-def _name(pairs: list[Example], tables: dict[str, StoredFile], options: dict) -> str:
-  """`<split_by>-<registration>-<12 hex digits>`, the digits from files and options."""
+def _name(pairs: list[Example], tables: dict[str, StoredFile], options: dict[str, Any]) -> str:
+  """Returns `<split_by>-<registration>-<12 hex digits>`; the digits are of files and options."""
   lines = [
     f'{option}={value}'
     for option, value in sorted(options.items())

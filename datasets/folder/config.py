@@ -1,4 +1,4 @@
-"""What a prepared copy of a user's folder consists of: found by looking, once."""
+"""What a prepared copy of your own folder consists of, found by looking through it."""
 
 from collections.abc import Iterable, Sequence
 import dataclasses
@@ -6,7 +6,7 @@ import hashlib
 import os
 import pathlib
 import re
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import tensorflow_datasets as tfds
 
@@ -14,13 +14,13 @@ from cyclegan_jax import errors
 from cyclegan_jax.data import images
 from datasets.folder import layouts, splits
 
-# How many files of a domain are looked into before preparation. All are checked then.
+# Files of a domain to look at first. Preparation checks all.
 _SAMPLED = 8
 _MAX_NAMED = 3
 
 
 class Example(NamedTuple):
-  """One image, or one pair; the path of a domain it lacks is ''."""
+  """An image or a pair; the path is '' for a domain that it lacks."""
 
   id: str
   rgb: str
@@ -33,18 +33,18 @@ class FolderConfig(tfds.core.BuilderConfig):
 
   Attributes:
     source_dir: the source folder.
-    rgb_dir: folder of the RGB images below it, '' if found by looking.
-    ir_dir: folder of the IR images below it, '' if found by looking.
+    rgb_dir: the subfolder with the RGB images; '' if it was found by looking.
+    ir_dir: the subfolder with the IR images; '' if it was found by looking.
     split_by: 'folder', 'list', 'hash' or 'sequence'.
-    aligned: whether an example is a pair (splits train, validation, test) or one image
-      of a domain (splits train_rgb, train_ir, ...).
+    aligned: True if examples are pairs (splits train, validation, test), False if each is one
+      image of a domain (splits train_rgb, train_ir, ...).
     rgb_channels: 1 or 3.
     ir_channels: 1 or 3.
     rgb_dtype: 'uint8' or 'uint16'.
     ir_dtype: 'uint8' or 'uint16'.
-    layout: for people: which folders were taken for which domain.
-    notes: for people: sentences about what is left out and why.
-    unmatched: relative paths of the images that have no partner.
+    layout: text for people: the folders taken for each domain.
+    notes: sentences for people on what is left out and why.
+    unmatched: relative paths of the images without a partner.
     examples: split -> its examples, sorted by id.
   """
 
@@ -58,7 +58,7 @@ class FolderConfig(tfds.core.BuilderConfig):
   rgb_dtype: str = 'uint8'
   ir_dtype: str = 'uint8'
   layout: str = ''
-  # Not shown, because TFDS logs the whole configuration.
+  # Hidden from repr(), because TFDS logs the whole configuration.
   notes: tuple[str, ...] = dataclasses.field(default=(), repr=False)
   unmatched: tuple[str, ...] = dataclasses.field(default=(), repr=False)
   examples: dict[str, tuple[Example, ...]] = dataclasses.field(default_factory=dict, repr=False)
@@ -83,19 +83,19 @@ def folder_config(
 
   Args:
     source_dir: the folder; '~' is expanded.
-    rgb_dir: folder of the RGB images: relative to source_dir, or a name that occurs at any
-      depth below it; '' to recognize the layout.
-    ir_dir: the same for the IR images; both or none.
+    rgb_dir: the folder of the RGB images, relative to source_dir, or a name that occurs at any
+      depth below it; '' means: recognize the layout.
+    ir_dir: the same for the IR images. Give both or none.
     split_by: 'auto', 'folder', 'list', 'hash' or 'sequence'; see README.md.
     rgb_channels: 3, or 1 for luminance.
     ir_channels: 1, or 3 for images kept in color or gray repeated.
-    paired: whether pairs are needed. If not, images that do not match are taken as two
-      unrelated collections; images that do match are read as pairs all the same, so that
-      one prepared copy serves both.
+    paired: require pairs. Otherwise images that do not match are read as two unrelated
+      collections. Images that match are read as pairs in any case, so that one prepared copy
+      serves both.
 
   Returns:
-    The configuration for `Builder(config=...)`. Its name changes with the files' names,
-    sizes and times and with the options.
+    The configuration for `Builder(config=...)`. Its name changes with the names, sizes and
+    times of the files, and with the options.
 
   Raises:
     UserError: nothing usable is found; the message names the folder, file or flag.
@@ -109,7 +109,7 @@ def folder_config(
   layout = layouts.find_layout(source, layouts.scan(source), rgb_dir, ir_dir)
   aligned, unmatched = _match(source, layout, paired)
   method, chosen = _split(source, layout, aligned, split_by)
-  options = dict(
+  options: dict[str, Any] = dict(
     split_by=method,
     aligned=aligned,
     rgb_channels=rgb_channels,
@@ -132,7 +132,7 @@ def folder_config(
 
 
 def _match(source: pathlib.Path, layout: layouts.Layout, paired: bool) -> tuple[bool, list[str]]:
-  """Whether the layout is read as pairs, and the files without a partner."""
+  """Returns whether the layout is read as pairs, and the files without a partner."""
   shared = layout.rgb.keys() & layout.ir.keys()
   alone = [
     by_id[id_].relative
@@ -159,7 +159,7 @@ def _match(source: pathlib.Path, layout: layouts.Layout, paired: bool) -> tuple[
 
 
 def _same_sizes(layout: layouts.Layout, ids: Sequence[str]) -> bool:
-  """Whether the images of some pairs agree: unrelated ones may both be called 0001."""
+  """Returns whether some pairs agree in size: unrelated images may both be called 0001."""
   return all(
     images.image_header(layout.rgb[id_].path)[:2] == images.image_header(layout.ir[id_].path)[:2]
     for id_ in _sample(ids)
@@ -167,13 +167,13 @@ def _same_sizes(layout: layouts.Layout, ids: Sequence[str]) -> bool:
 
 
 def _sample(items: Sequence[str]) -> list[str]:
-  """A few of the items, evenly spread."""
+  """Returns a few of the items, evenly spaced."""
   count = min(len(items), _SAMPLED)
   return [items[i * len(items) // count] for i in range(count)]
 
 
 def _dtype(domain: str, by_id: dict[str, layouts.ImageFile]) -> str:
-  """The dtype of a domain, from a few of its files; preparation checks them all."""
+  """Returns the dtype of a domain, from a few of its files; preparation checks them all."""
   examples = {}
   for id_ in _sample(sorted(by_id)):
     path = by_id[id_].path
@@ -184,7 +184,7 @@ def _dtype(domain: str, by_id: dict[str, layouts.ImageFile]) -> str:
 
 
 def mixed_message(domain: str, path_8: str, path_16: str) -> str:
-  """Says that a domain has both 8-bit and 16-bit images."""
+  """Returns a message that a domain has both 8-bit and 16-bit images."""
   return (
     f'the {domain.upper()} images are 8-bit and 16-bit mixed: {path_8} has 8 bits, '
     f'{path_16} has 16. Expected one kind throughout: convert one into the other, '
@@ -195,7 +195,7 @@ def mixed_message(domain: str, path_8: str, path_16: str) -> str:
 def _split(
   source: pathlib.Path, layout: layouts.Layout, aligned: bool, split_by: str
 ) -> tuple[str, list[dict[str, str]]]:
-  """The method, and id -> split for the pairs or for each of the two collections."""
+  """Returns the method, and id -> split for the pairs or for each of the two collections."""
   if aligned:
     ids = layout.rgb.keys() & layout.ir.keys()
     groups = [{id_: (layout.rgb[id_].relative, layout.ir[id_].relative) for id_ in ids}]
@@ -210,7 +210,7 @@ def _split(
 def _examples(
   layout: layouts.Layout, aligned: bool, chosen: list[dict[str, str]]
 ) -> dict[str, tuple[Example, ...]]:
-  """Split name -> examples; splits without any are left out, for TFDS refuses them."""
+  """Returns split -> examples, without empty splits, which TFDS refuses."""
   if aligned:
     groups = [
       ('', [Example(id_, layout.rgb[id_].path, layout.ir[id_].path) for id_ in sorted(chosen[0])])
@@ -228,8 +228,8 @@ def _examples(
   return {split: examples for split, examples in found.items() if examples}
 
 
-def _name(source: pathlib.Path, layout: layouts.Layout, options: dict) -> str:
-  """`<folder>-<12 hex digits>`, the digits from files and options."""
+def _name(source: pathlib.Path, layout: layouts.Layout, options: dict[str, Any]) -> str:
+  """Returns `<folder>-<12 hex digits>`; the digits are of files and options."""
   lines = [f'{key}={value}' for key, value in sorted(options.items())]
   for domain, by_id in (('rgb', layout.rgb), ('ir', layout.ir)):
     lines += [
@@ -254,7 +254,7 @@ def _notes(
   split_by: str,
   chosen: list[dict[str, str]],
 ) -> tuple[str, ...]:
-  """Sentences on everything in the folder that is not used as one might expect."""
+  """Returns sentences on everything in the folder that is not used as you might expect."""
   notes = []
   if unmatched:
     notes.append(f'{len(unmatched)} images have no partner and are left out: {_some(unmatched)}.')

@@ -1,6 +1,5 @@
-"""What a prepared copy of OSU Color-Thermal consists of: found by looking, once."""
+"""What a prepared copy of OSU Color-Thermal consists of, found by looking through its files."""
 
-import collections
 import dataclasses
 import hashlib
 import os
@@ -12,14 +11,14 @@ import tensorflow_datasets as tfds
 
 from cyclegan_jax import errors
 from cyclegan_jax.data import images
-from datasets import frames as frames_lib
+from datasets import frames as frames_lib, partners
 from datasets.archives import Reader, StoredFile
 from datasets.osu import files
 from datasets.osu.files import LETTERS, SEQUENCES
 
-# Which camera location a sequence is from.
+# The camera location of each sequence.
 LOCATIONS = {'1': '1', '2': '1', '3': '1', '4': '2', '5': '2', '6': '2'}
-# What is held out for testing. 'sequence': one of each location.
+# The sequences held out for testing. 'sequence': one of each location.
 _HELD_OUT = {'sequence': ('3', '6'), 'location': ('4', '5', '6')}
 METHODS = ('paper', *_HELD_OUT)
 
@@ -31,13 +30,12 @@ refused with error 403, others are not) and put all twelve into one folder, zipp
 folders called 1a to 6b. Then name that folder: --source_dir=FOLDER, or for TFDS
 tfds.download.DownloadConfig(manual_dir=FOLDER)."""
 
-_MAX_LOST_SHARE = 0.01
-# Frames of a part that are looked into to tell thermal from color.
+# Frames of a part to look at to tell thermal from color.
 _SAMPLED = 5
 
 
 class Example(NamedTuple):
-  """A pair; id is 'sequence/frame', such as '1/00012'."""
+  """A pair. Its id is 'sequence/frame', such as '1/00012'."""
 
   id: str
   rgb: StoredFile
@@ -50,25 +48,23 @@ class Example(NamedTuple):
 
 @dataclasses.dataclass(eq=False)
 class OsuConfig(tfds.core.BuilderConfig):
-  """Where the files are, how they are divided, and the pairs found; see osu_config().
-
-  Without pairs the builder looks for them when it prepares.
+  """The files of the data set, how they are divided, and the pairs found; see osu_config().
 
   Attributes:
     source_dir: the folder with the zips or their content.
     split_by: 'paper', 'sequence' or 'location'.
-    allow_unmatched: whether more than 1 % of the frames may be missing.
+    allow_unmatched: allow missing sequences, and over 1 % of frames without a partner.
     thermal: sequence -> 'a' or 'b', the part that is thermal.
-    notes: for people: sentences on counts, and on what is left out and why.
-    unmatched: files of the frames without a partner.
-    pairs: all pairs, sorted by id.
+    notes: sentences for people on counts, and on what is left out and why.
+    unmatched: the files of the frames without a partner.
+    pairs: all pairs, sorted by id. Without any, the builder looks for the files when it prepares.
     examples: split -> its pairs, sorted by id.
   """
 
   source_dir: str = ''
   split_by: str = 'paper'
   allow_unmatched: bool = False
-  # Not shown, because TFDS logs the whole configuration.
+  # Hidden from repr(), because TFDS logs the whole configuration.
   thermal: dict[str, str] = dataclasses.field(default_factory=dict, repr=False)
   notes: tuple[str, ...] = dataclasses.field(default=(), repr=False)
   unmatched: tuple[str, ...] = dataclasses.field(default=(), repr=False)
@@ -82,16 +78,16 @@ def osu_config(
   """Looks through the published files, zipped or unpacked, and decides how to read them.
 
   Args:
-    source_dir: the folder that has 1a.zip to 6b.zip, or folders of these names, at any
-      depth; '~' is expanded.
+    source_dir: the folder with 1a.zip to 6b.zip, or with folders of these names, at any depth;
+      '~' is expanded.
     split_by: 'paper' (frames at random), 'sequence' (sequences 3 and 6 for testing) or
       'location' (sequences 4, 5 and 6 for testing); see README.md.
-    allow_unmatched: go on although files are missing or more than 1 % of the frames have
-      no partner.
+    allow_unmatched: continue although files are missing or over 1 % of the frames have no
+      partner.
 
   Returns:
-    The configuration for `Builder(config=...)`. Its name changes with the files' names,
-    sizes and content (zips) or times (folders) and with the options.
+    The configuration for `Builder(config=...)`. Its name changes with the names, sizes and
+    content (zips) or times (folders) of the files, and with the options.
 
   Raises:
     UserError: files are missing or contradict each other; the message names them.
@@ -113,7 +109,7 @@ def osu_config(
     pairs += matched
     unmatched += alone
     notes += note
-  _limit_losses(source, len(pairs), unmatched, allow_unmatched)
+  partners.check(source, unmatched, 2 * len(pairs), allow_unmatched)
   examples, note = frames_lib.divide(pairs, split_by, _HELD_OUT)
   return OsuConfig(
     name=_name(pairs, split_by, allow_unmatched),
@@ -130,12 +126,12 @@ def osu_config(
 
 
 def other(letter: str) -> str:
-  """The other part of a sequence."""
+  """Returns the letter of the other part of a sequence."""
   return 'b' if letter == 'a' else 'a'
 
 
 def _missing(source: pathlib.Path, found: files.Found, allow_unmatched: bool) -> list[str]:
-  """A note on missing zips if they are allowed to be missing."""
+  """Returns a note on missing zips; UserError if they must not be missing."""
   missing = [s + letter for s in SEQUENCES for letter in LETTERS if s + letter not in found.parts]
   complete = {s for s in SEQUENCES if not {s + letter for letter in LETTERS} & set(missing)}
   if not missing:
@@ -148,12 +144,12 @@ def _missing(source: pathlib.Path, found: files.Found, allow_unmatched: bool) ->
     f'--source_dir={source}: {text} (or folders of these names) missing; found '
     f'{", ".join(sorted(found.parts)) or "none"}, expected 1a to 6b. {" ".join(found.notes)}\n'
     f'{MANUAL_INSTRUCTIONS}\n'
-    'To use the complete sequences alone: --allow_unmatched.'
+    'To use only the complete sequences: --allow_unmatched.'
   )
 
 
 def _thermal(parts: dict[str, dict[int, StoredFile]], sequences: list[str]) -> dict[str, str]:
-  """Sequence -> the letter of its thermal part, by looking at frames."""
+  """Returns sequence -> the letter of its thermal part, by looking at frames."""
   thermal = {}
   with Reader() as reader:
     for sequence in sequences:
@@ -179,17 +175,17 @@ def _thermal(parts: dict[str, dict[int, StoredFile]], sequences: list[str]) -> d
 
 
 def _is_gray(part: str, by_number: dict[int, StoredFile], reader: Reader) -> bool:
-  """Whether most of a part's frames have one channel or three equal ones."""
+  """Returns whether most of a part's frames have one channel or three equal ones."""
   numbers = sorted(by_number)
   count = min(len(numbers), _SAMPLED)
-  # By majority: one frame may be dark, or of the wrong kind, which is named later.
+  # By majority, because one frame may be dark, or of the wrong kind; that is reported later.
   gray, problem = [], ''
   for index in range(count):
     frame = by_number[numbers[index * len(numbers) // count]]
     try:
       array = images.read_image(reader.read(frame), frame.shown)
     except images.ImageError as error:
-      problem = str(error)  # The check before preparation names all of them.
+      problem = str(error)  # The check before preparation names all damaged frames.
       continue
     gray.append(_reducible(array))
   if not gray:
@@ -208,20 +204,18 @@ def _reducible(array: np.ndarray) -> bool:
 def _match(
   sequence: str, color: dict[int, StoredFile], thermal: dict[int, StoredFile], letter: str
 ) -> tuple[list[Example], list[StoredFile], list[str]]:
-  """Pairs, frames without a partner and notes of one sequence."""
+  """Returns pairs, frames without a partner and notes of one sequence."""
   notes = []
   offset = _offset(color, thermal)
   if sorted((min(color), min(thermal))) == [0, 1]:
-    how = 'in order' if offset else 'by number all the same; look whether that fits'
+    how = 'in order' if offset else 'by number all the same; check that they match'
     notes.append(
       f'Sequence {sequence}: color frames are numbered from {min(color)}, thermal '
       f'ones from {min(thermal)}; they are paired {how}.'
     )
-  partners = {number - offset: frame for number, frame in thermal.items()}
-  shared = sorted(color.keys() & partners.keys())
-  pairs = [
-    Example(f'{sequence}/{number:05d}', color[number], partners[number]) for number in shared
-  ]
+  shifted = {number - offset: frame for number, frame in thermal.items()}
+  shared = sorted(color.keys() & shifted.keys())
+  pairs = [Example(f'{sequence}/{number:05d}', color[number], shifted[number]) for number in shared]
   notes.insert(
     0,
     f'Sequence {sequence}: {len(pairs)} pairs from {len(thermal)} thermal '
@@ -229,19 +223,19 @@ def _match(
     f'({sequence}{other(letter)}).',
   )
   alone = []
-  for kind, by_number in (('color', color), ('thermal', partners)):
+  for kind, by_number in (('color', color), ('thermal', shifted)):
     rest = sorted(by_number.keys() - set(shared))
     alone += [by_number[number] for number in rest]
     if rest:
       notes.append(
         f'Sequence {sequence}: {len(rest)} {kind} frame(s) without partner: '
-        f'{frames_lib.ranges(by_number[number].number for number in rest)}.'
+        f'{partners.listed(by_number[number] for number in rest)}.'
       )
   return pairs, alone, notes
 
 
 def _offset(color: dict[int, StoredFile], thermal: dict[int, StoredFile]) -> int:
-  """1 or -1 if one part counts from 0 and the other from 1, both without gaps; else 0."""
+  """Returns 1 or -1 if one part counts from 0, the other from 1, both without gaps; else 0."""
   gapless = all(max(part) - min(part) + 1 == len(part) for part in (color, thermal))
   starts = min(color), min(thermal)
   if gapless and len(color) == len(thermal) and sorted(starts) == [0, 1]:
@@ -249,27 +243,8 @@ def _offset(color: dict[int, StoredFile], thermal: dict[int, StoredFile]) -> int
   return 0
 
 
-def _limit_losses(
-  source: pathlib.Path, pairs: int, unmatched: list[StoredFile], allow_unmatched: bool
-) -> None:
-  total = 2 * pairs + len(unmatched)
-  if pairs and (allow_unmatched or len(unmatched) <= _MAX_LOST_SHARE * total):
-    return
-  by_folder = collections.defaultdict(list)
-  for frame in unmatched:
-    by_folder[os.path.dirname(frame.shown)].append(frame.number)
-  listed = '; '.join(
-    f'{folder}: frames {frames_lib.ranges(numbers)}' for folder, numbers in by_folder.items()
-  )
-  raise errors.UserError(
-    f'--source_dir={source}: {len(unmatched)} of {total} frames have no partner ({listed}), '
-    'expected at most 1 %. Download these files again'
-    + (', or leave those frames out with --allow_unmatched.' if pairs else '.')
-  )
-
-
 def _name(pairs: list[Example], split_by: str, allow_unmatched: bool) -> str:
-  """`<split_by>-<12 hex digits>`, the digits from files and options."""
+  """Returns `<split_by>-<12 hex digits>`; the digits are of files and options."""
   lines = [f'split_by={split_by}', f'allow_unmatched={allow_unmatched}']
   lines += [
     f'{pair.id}\t{os.path.basename(frame.name)}\t{frame.size}\t{frame.stamp}'

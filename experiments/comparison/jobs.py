@@ -1,7 +1,7 @@
-"""The jobs of a comparison: one per model and seed, each two commands in processes of their own.
+"""The jobs of a comparison, one per model and seed: each trains and evaluates in own processes.
 
 DIR/runs/MODEL/seedK/      the run folder
-DIR/runs/MODEL/seedK.log   what the commands said
+DIR/runs/MODEL/seedK.log   the output of the commands
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,27 +19,29 @@ from cyclegan_jax.comparison import runs
 from cyclegan_jax.progress import duration, Log
 from cyclegan_jax.settings import Config
 from cyclegan_jax.training import interruption
-from experiments.comparison.plan import Plan, RUNS
+from experiments.comparison.plan import Plan
+from experiments.comparison.plan_file import RUNS
+from experiments.flags import PATHS
 
 _REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
-_SECONDS_BETWEEN_LOOKS = 0.2
+_POLL_SECONDS = 0.2
 _LOG_LINES = 12
-# Of a GPU's memory, for all workers that share it; JAX takes 75 % for one process by default.
+# The share of a GPU's memory for all workers on it. By default JAX takes 75 % for one process.
 _MEMORY_SHARED = 0.9
 
 
 @dataclasses.dataclass(frozen=True)
 class Job:
-  """A model to train with a seed, and to measure.
+  """A model to train with a seed, and to evaluate.
 
   Attributes:
-    number: its place among all jobs of the plan.
+    number: the index among all jobs of the plan.
     label: the model.
     seed: the seed.
     folder: the run folder.
-    config: what is trained.
-    split: what is measured.
-    commands: what is run, one after the other.
+    config: the configuration to train.
+    split: the split to measure on.
+    commands: the commands, to run one after the other.
   """
 
   number: int
@@ -60,26 +62,25 @@ class Job:
 
   @property
   def line(self) -> str:
-    """The job as a line for a shell."""
+    """Returns the job as a line for a shell."""
     return f'cd {shlex.quote(str(_REPOSITORY))} && ' + ' && '.join(
       shlex.join(command) for command in self.commands
     )
 
   def is_complete(self) -> bool:
-    """Whether nothing is left to do."""
+    """Returns whether nothing is left to do."""
     return runs.is_complete(self.folder, self.config, self.split)
 
 
 def all_jobs(plan: Plan, output: pathlib.Path, shared: Sequence[str] = ()) -> list[Job]:
-  """The jobs of a plan, one seed of all models after the other; the order is that of the numbers.
+  """Returns the jobs of a plan by number: all models with one seed, then with the next.
 
-  Whoever stops early has equal seeds of all models then. Models with the same settings are
-  trained once.
+  So all models have the same seeds if you stop early. Models with the same settings share jobs.
 
   Args:
     plan: the plan.
     output: the comparison's folder.
-    shared: flags that both commands get.
+    shared: flags for both commands.
   """
   found = []
   for seed in plan.seeds:
@@ -90,36 +91,23 @@ def all_jobs(plan: Plan, output: pathlib.Path, shared: Sequence[str] = ()) -> li
       config = dataclasses.replace(
         model.config, train=dataclasses.replace(model.config.train, seed=seed)
       )
-      python = (sys.executable, '-m')
+      python, last = (sys.executable, '-m'), (*shared, f'--workdir={folder}')
+      paths = [flag for flag in model.arguments if flag[2:].partition('=')[0] in PATHS]
       commands = (
-        (
-          *python,
-          'experiments.train',
-          *model.arguments,
-          f'--seed={seed}',
-          *shared,
-          f'--workdir={folder}',
-        ),
-        (
-          *python,
-          'experiments.evaluate',
-          f'--split={plan.split}',
-          *shared,
-          *(flag for flag in model.arguments if flag.startswith(('--source_dir=', '--data_dir='))),
-          f'--workdir={folder}',
-        ),
+        (*python, 'experiments.train', *model.arguments, f'--seed={seed}', *last),
+        (*python, 'experiments.evaluate', f'--split={plan.split}', *paths, *last),
       )
       found.append(Job(len(found), model.label, seed, folder, config, plan.split, commands))
   return found
 
 
 def run_folder(output: pathlib.Path, label: str, seed: int) -> pathlib.Path:
-  """Where the run of a model and seed is."""
+  """Returns the folder of the run of a model and seed."""
   return output.resolve() / RUNS / label / f'seed{seed}'
 
 
 class _Running:
-  """A job's process."""
+  """A job in progress: the process of its current command."""
 
   def __init__(self, job: Job, worker: int, environment: Mapping[str, str], cores: set[int]):
     self.job = job
@@ -136,8 +124,8 @@ class _Running:
     command = self._commands.pop(0)
     self._log.write(f'$ {shlex.join(command)}\n')
     self._log.flush()
-    # A group of its own: a terminal's Ctrl-C reaches it through this process alone, once. No
-    # threads are here that could be cut short by preexec_fn.
+    # A process group of its own, so that a terminal's Ctrl-C reaches it once, through this process.
+    # preexec_fn is safe because this process has no threads.
     self._process = subprocess.Popen(
       command,
       stdin=subprocess.DEVNULL,
@@ -150,7 +138,11 @@ class _Running:
     )
 
   def status(self, go_on: bool) -> int | None:
-    """The exit status, or None while it runs; starts the next command if it may go on."""
+    """Returns the exit status, or None while the job runs.
+
+    Args:
+      go_on: start the next command once one has succeeded.
+    """
     status = self._process.poll()
     if status is None:
       return None
@@ -161,7 +153,7 @@ class _Running:
     return status or (1 if self._commands else 0)
 
   def interrupt(self) -> None:
-    # As SIGINT whatever came here, see interruption.py.
+    """Sends SIGINT, whichever signal came here; see training/interruption.py."""
     with contextlib.suppress(ProcessLookupError):
       self._process.send_signal(signal.SIGINT)
 
@@ -169,24 +161,24 @@ class _Running:
 def run(
   jobs: Sequence[Job], workers: int, log: Log, gpus: Sequence[str] | None = None
 ) -> tuple[list[Job], int]:
-  """Runs jobs, several at once; those that are complete are skipped.
+  """Runs jobs, several at once, and skips complete ones.
 
-  A signal, SIGINT or SIGTERM, is passed on, and training saves what it has done.
+  SIGINT and SIGTERM are passed on, so that training saves its state.
 
   Args:
-    jobs: in the order in which they start.
-    workers: how many run at once. One has the whole machine; several share its GPUs out among
-      them, and its cores.
+    jobs: the jobs, in the order in which they start.
+    workers: the number of jobs that run at once. One has the whole machine; several share its GPUs
+      and cores.
     log: takes a line when a job starts or ends.
-    gpus: names for CUDA_VISIBLE_DEVICES; by default those that are visible.
+    gpus: names for CUDA_VISIBLE_DEVICES, by default those of all visible GPUs.
 
   Returns:
-    The jobs that failed, and the number of the signal that ended it early, or 0.
+    The jobs that failed, and the number of the signal that ended the run early, or 0.
   """
   waiting = [job for job in jobs if not job.is_complete()]
   done, total = len(jobs) - len(waiting), len(jobs)
   log(f'{total} jobs, {done} of them done already, {workers} at a time.')
-  places = list(_places(workers, visible_gpus() if gpus is None else gpus))
+  shares = list(_shares(workers, visible_gpus() if gpus is None else gpus))
   free, running, failed, seconds, told = list(range(workers)), [], [], [], False
   with interruption.deferred() as signaled:
     try:
@@ -194,13 +186,13 @@ def run(
         while free and waiting and not signaled():
           job, worker = waiting.pop(0), free.pop(0)
           log(f'started job {job.number}: {job.name}; {job.log}')
-          running.append(_Running(job, worker, *places[worker]))
+          running.append(_Running(job, worker, *shares[worker]))
         if signaled() and not told:
           told = True
-          log(f'signal {signaled()}: training saves what it has done and ends.')
+          log(f'signal {signaled()}: training saves its state and ends.')
           for one in running:
             one.interrupt()
-        time.sleep(_SECONDS_BETWEEN_LOOKS)
+        time.sleep(_POLL_SECONDS)
         for one in list(running):
           status = one.status(go_on=not signaled())
           if status is None:
@@ -221,7 +213,7 @@ def run(
           left = (len(waiting) + len(running)) * sum(seconds) / len(seconds) / workers
           log(f'{done}/{total} done: {one.job.name} in {duration(taken)}; {duration(left)} left')
     except KeyboardInterrupt:
-      # The second Ctrl-C: the children end at once too.
+      # A second Ctrl-C: the children end at once, too.
       for one in running:
         one.interrupt()
       raise
@@ -229,7 +221,7 @@ def run(
 
 
 def last_lines(job: Job) -> str:
-  """The end of a job's log, indented."""
+  """Returns the end of a job's log, indented."""
   try:
     lines = job.log.read_text(errors='replace').splitlines()[-_LOG_LINES:]
   except OSError as error:
@@ -238,11 +230,11 @@ def last_lines(job: Job) -> str:
 
 
 def visible_gpus() -> list[str]:
-  """What CUDA_VISIBLE_DEVICES can be for one process each; [] without an NVIDIA GPU."""
+  """Returns values of CUDA_VISIBLE_DEVICES for one GPU each; [] without an NVIDIA GPU."""
   if 'CUDA_VISIBLE_DEVICES' in os.environ:
     return [name for name in os.environ['CUDA_VISIBLE_DEVICES'].split(',') if name.strip()]
   try:
-    # Not from JAX, which would take the memory that the jobs need.
+    # JAX would know, but would also take the memory that the jobs need.
     listed = subprocess.run(['nvidia-smi', '-L'], capture_output=True, text=True, timeout=60)
   except (OSError, subprocess.SubprocessError):
     return []
@@ -250,22 +242,22 @@ def visible_gpus() -> list[str]:
   return [str(i) for i in range(len(lines))] if listed.returncode == 0 else []
 
 
-def _places(workers: int, gpus: Sequence[str]) -> Iterator[tuple[dict[str, str], set[int]]]:
-  """Environment and cores of each worker; no cores: as they come."""
+def _shares(workers: int, gpus: Sequence[str]) -> Iterator[tuple[dict[str, str], set[int]]]:
+  """Yields environment and cores of each worker; no cores means any."""
   environment = dict(os.environ)
   if workers == 1:
     yield environment, set()
     return
   cores = sorted(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else []
   for worker in range(workers):
-    place = dict(environment)
-    # XLA makes as many threads as there are cores for it; so does OpenMP, unless told.
+    share = dict(environment)
+    # XLA starts a thread per core that it may use, and so does OpenMP unless told otherwise.
     own = cores[worker::workers] or cores[worker % len(cores) :][:1] if cores else []
     if own:
-      place.setdefault('OMP_NUM_THREADS', str(len(own)))
+      share.setdefault('OMP_NUM_THREADS', str(len(own)))
     if gpus:
-      place['CUDA_VISIBLE_DEVICES'] = gpus[worker % len(gpus)]
+      share['CUDA_VISIBLE_DEVICES'] = gpus[worker % len(gpus)]
       sharing = len(range(worker % len(gpus), workers, len(gpus)))
-      if sharing > 1 and 'XLA_PYTHON_CLIENT_MEM_FRACTION' not in place:
-        place.setdefault('XLA_CLIENT_MEM_FRACTION', f'{_MEMORY_SHARED / sharing:.3f}')
-    yield place, set(own)
+      if sharing > 1 and 'XLA_PYTHON_CLIENT_MEM_FRACTION' not in share:
+        share.setdefault('XLA_CLIENT_MEM_FRACTION', f'{_MEMORY_SHARED / sharing:.3f}')
+    yield share, set(own)

@@ -1,23 +1,32 @@
-"""The models that experiments.compare knows by name, and what the paper says of its own.
+"""Recipes: how each compared model is trained, and which of them are known by name.
 
-A model is the flags that a person would type to experiments.train. They say --nopaired where
+A recipe is the flags that you would type for experiments.train. Known ones say --nopaired where
 that is meant, so that they mean the same with every --preset.
 """
 
 from collections.abc import Mapping, Sequence
+import dataclasses
+import re
+import shlex
 import types
 
-MODELS: Mapping[str, str] = types.MappingProxyType(
+from absl import flags
+
+from cyclegan_jax.errors import UserError
+from cyclegan_jax.settings import Config
+from experiments import flags as common
+
+RECIPES: Mapping[str, str] = types.MappingProxyType(
   {
     # The paper's four.
     'unpaired': '--nopaired --noemsn',
     'unpaired_emsn': '--nopaired --emsn',
     'paired': '--paired --noemsn',
     'paired_emsn': '--paired --emsn',
-    # The literal reading of "paired": aligned sampling, and no loss that could tell.
+    # The literal reading of "paired": aligned sampling, but no loss that could tell.
     'paired_literal': '--paired --noemsn --supervised_weight=0',
-    # The paper's baseline, row CycleGAN of its Table I: the code that it modified. It is the model
-    # `unpaired` under another name, and is trained once.
+    # The paper's baseline, row CycleGAN of its Table I: the code that it modified. The same as
+    # `unpaired`, so the two share their runs.
     'udacity': '--nopaired --noemsn',
     'cyclegan': '--preset=cyclegan --nopaired',
     'pix2pix': '--preset=pix2pix --paired',
@@ -27,7 +36,7 @@ MODELS: Mapping[str, str] = types.MappingProxyType(
 PAPERS_FOUR = ('unpaired', 'unpaired_emsn', 'paired', 'paired_emsn')
 
 # Table I of the paper, by data set: model, MSE, RMSE, PSNR in dB, UQI. The PSNR column is printed
-# as 356,064 and so on; MSE of row 2 as 214,0970.
+# as 356,064 and so on; the MSE of row 2 as 214,0970.
 _PAPERS_ROWS = {
   'osu': (
     ('Paired without EMSN', 473.936, 17.983, 35.6064, 0.941),
@@ -42,30 +51,78 @@ _PAPERS_ROWS = {
 }
 PAPERS_NOTE = (
   "The paper's figures are copied from its Table I, not measured here: one run each, its own "
-  'random split, its own epoch chosen by looking at outputs. Its PSNR column is printed as '
-  '356,064 and so on, here read as 35.6064 dB; it cannot be had from its MSE column, which gives '
-  "18.5 to 24.8 dB. Its '214,0970' reads 214.097. Its text announces five metrics, its table has "
-  "four. Its UQI is that of the package sewar, so compare it with the column 'UQI, sewar'."
+  'random split, and its own epoch, chosen by looking at outputs. Its PSNR column is printed as '
+  '356,064 and so on, read here as 35.6064 dB; it does not follow from its MSE column, which gives '
+  "18.5 to 24.8 dB. Its '214,0970' is read as 214.097. Its text announces five metrics, its table "
+  "has four. Its UQI is that of the package sewar, so compare it with the column 'UQI, sewar'."
 )
+# A comparison is written A-B, and a label is a folder's name.
+_LABEL = re.compile(r'[A-Za-z0-9][A-Za-z0-9_.+]*')
+
+
+@dataclasses.dataclass(frozen=True)
+class Recipe:
+  """How one of the compared models is trained.
+
+  Attributes:
+    label: the name of the model.
+    flags: its own flags as text, without those common to all models.
+    arguments: all its flags, as experiments.train takes them, without --seed and --workdir.
+    config: the configuration that they give, with seed 0.
+  """
+
+  label: str
+  flags: str
+  arguments: tuple[str, ...]
+  config: Config
+
+
+def parse(label: str, text: str, shared: Sequence[str]) -> Recipe:
+  """Returns a model's recipe from the flags that all models share and its own, which win.
+
+  Raises:
+    UserError: the label cannot be a folder's name, or experiments.train would refuse the flags.
+  """
+  where = f'--model={label!r}: {text!r}' if text else f'model {label}'
+  if not _LABEL.fullmatch(label):
+    raise UserError(
+      f'{where}: a label consists of letters, digits, and _ . +, because it names a folder and a '
+      'comparison is written A-B.'
+    )
+  values = flags.FlagValues()
+  common.define_config_flags(values)
+  try:
+    positional = common.parse(values, ['', *shared, *shlex.split(text)])[1:]
+  except (flags.Error, ValueError) as error:
+    raise UserError(
+      f"{where}: {error} A model's flags are settings of experiments.train."
+    ) from error
+  if positional:
+    raise UserError(f'{where}: {positional[0]!r} is not a flag; write LABEL: --flag=value ...')
+  if values['seed'].present:
+    raise UserError(f'{where}: give --seeds instead of --seed; each model is trained with each.')
+  try:
+    return Recipe(label, text, tuple(arguments(values)), common.config_from_flags(values))
+  except UserError as error:
+    raise UserError(f'{where}: {error}') from error
+
+
+def arguments(values: flags.FlagValues) -> list[str]:
+  """Returns the flags of settings that were given, as typed, but with absolute paths."""
+  known = flags.FlagValues()
+  common.define_config_flags(known)
+  given = []
+  for name in sorted(known):
+    if not values[name].present or values[name].value is None:
+      continue
+    if name in common.PATHS and (path := common.path(values[name].value)):
+      given.append(f'--{name}={path.resolve()}')
+    else:
+      given.append(values[name].serialize())
+  return given
 
 
 def papers_rows(dataset: str) -> dict[str, dict[str, float]]:
-  """The paper's rows for a data set: metric -> value by the paper's model; {} if it has none."""
+  """Returns the paper's rows for a data set: model -> metric -> value; {} if it has none."""
   names = ('mse', 'rmse', 'psnr', 'uqi_sewar')
   return {name: dict(zip(names, values)) for name, *values in _PAPERS_ROWS.get(dataset, ())}
-
-
-def default_comparisons(labels: Sequence[str], reference: str | None) -> list[tuple[str, str]]:
-  """What is compared with what, unless --comparisons says so: (model, what it is compared with).
-
-  Paired with unpaired, each model with EMSN with its twin without; each model in none of these
-  with the first one. With a reference: each other model with that.
-  """
-  if reference:
-    return [(label, reference) for label in labels if label != reference]
-  pairs = [('paired', 'unpaired')] + [
-    (label, label.removesuffix('_emsn')) for label in labels if label.endswith('_emsn')
-  ]
-  pairs = [pair for pair in pairs if set(pair) <= set(labels)]
-  seen = {label for pair in pairs for label in pair}
-  return pairs + [(label, labels[0]) for label in labels[1:] if label not in seen]

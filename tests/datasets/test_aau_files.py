@@ -162,7 +162,7 @@ BROKEN = {
   'missing partner': (
     without(tree(), 'Scene 1/SyncT/00087'),
     {},
-    r'1 of 47 frames have no partner .*Scene 1/SyncRGB: 87\), expected at most'
+    r'1 of 47 frames have no partner .*Scene 1/SyncRGB: frames 87\), expected at most'
     '.*--allow_unmatched',
   ),
   'same frame twice': (

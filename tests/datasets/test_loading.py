@@ -81,10 +81,20 @@ def test_damaged_copy_is_named(pairs, tmp_path):
 @pytest.mark.parametrize(
   'options, words',
   [
-    (dict(dataset='osu', registration='depth'), ['--registration=depth', '--dataset=osu', 'aau']),
+    (
+      dict(dataset='osu', options={'registration': 'depth'}),
+      ['--registration=depth', '--dataset=osu', 'aau'],
+    ),
     (dict(dataset='folder', mask='crop'), ['--mask=crop', 'osu and aau']),
-    (dict(dataset='synthetic', split_by='hash'), ['--split_by=hash', 'folder']),
+    (dict(dataset='synthetic', options={'split_by': 'hash'}), ['--split_by=hash', 'folder']),
     (dict(dataset='aau', rgb_dir='x'), ['--rgb_dir=x', 'folder']),
+    (dict(dataset='osu', options={'nosuch': 1}), ['--nosuch=1', '--dataset=osu']),
+    (dict(dataset='aau', options={'split_by': 'location'}), ['--split_by=location', 'sequence']),
+    (dict(dataset='aau', options={'plane_depth': 0.0}), ['--plane_depth=0.0', 'above 0']),
+    (
+      dict(dataset='aau', mask='crop', options={'registration': 'depth'}),
+      ['--mask=crop', '--registration=depth'],
+    ),
   ],
 )
 def test_settings_of_another_data_set_are_refused(options, words):

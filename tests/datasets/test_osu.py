@@ -141,7 +141,7 @@ def test_parts_numbered_from_0_and_1_are_paired_in_order(tmp_path):
   put(tmp_path, without(tree(parts=['1a'], first=0), '1a.zip/img_00003'))
   config = osu_config(tmp_path, allow_unmatched=True)
   assert [p.ir.number for p in config.pairs[:4]] == [1, 2, 4, 5]
-  assert note + 'by number all the same; look whether that fits.' in config.notes
+  assert note + 'by number all the same; check that they match.' in config.notes
 
 
 def test_name_changes_with_content_and_options(tmp_path):

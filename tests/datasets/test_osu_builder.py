@@ -194,7 +194,7 @@ def run_elsewhere(code, *arguments, cwd):
 BY_NAME = """
 import sys
 import tensorflow_datasets as tfds
-import datasets
+import datasets.loading
 
 manual, data_dir = sys.argv[1:]
 train = tfds.data_source('osu/sequence', split='train', data_dir=data_dir,

@@ -101,17 +101,17 @@ def tiny(name, sources, data_dir, **overrides):
   'name, options',
   [
     ('osu', {}),
-    ('osu', dict(paired=False, emsn=False, split_by='sequence')),
-    ('osu', dict(mask='crop', split_by='location')),
+    ('osu', dict(paired=False, emsn=False, options={'split_by': 'sequence'})),
+    ('osu', dict(mask='crop', options={'split_by': 'location'})),
     ('osu', dict(mask='none')),
     ('aau', {}),
-    ('aau', dict(paired=False, split_by='sequence')),
-    ('aau', dict(registration='plane', skip_scenes='2')),
-    ('aau', dict(registration='depth')),
+    ('aau', dict(paired=False, options={'split_by': 'sequence'})),
+    ('aau', dict(options={'registration': 'plane', 'skip_scenes': '2'})),
+    ('aau', dict(options={'registration': 'depth'})),
   ],
 )
 def test_two_steps_and_an_evaluation(name, options, sources, data_dir, tmp_path):
-  if options.get('registration', 'none') != 'none':
+  if 'registration' in options.get('options', {}):
     aau_trees.opencv()
   config = tiny(name, sources, data_dir, **options)
   dataset = datasets.open_dataset(config.data)
@@ -142,7 +142,9 @@ def test_two_steps_and_an_evaluation(name, options, sources, data_dir, tmp_path)
 def test_registration_makes_other_data(sources, data_dir):
   aau_trees.opencv()
   fingerprints = {
-    datasets.open_dataset(tiny('aau', sources, data_dir, registration=mode).data).fingerprint
+    datasets.open_dataset(
+      tiny('aau', sources, data_dir, options={'registration': mode}).data
+    ).fingerprint
     for mode in ('none', 'plane', 'depth')
   }
   assert len(fingerprints) == 3

@@ -40,7 +40,7 @@ def made_up_runs(folder, labels=('unpaired', 'paired'), seeds=(0, 1)):
     ([*SYNTHETIC, '--workdir=x'], ['--output']),
     ([*SYNTHETIC, '--comparisons=paired'], ['A-B,C-D']),
     ([*SYNTHETIC, '--comparisons=paired-x'], ['x is compared']),
-    ([*SYNTHETIC, '--comparisons=paired-unpaired', '--reference=paired'], ['give one']),
+    ([*SYNTHETIC, '--comparisons=paired-unpaired', '--reference=paired'], ['give only one']),
     ([*SYNTHETIC, '--seeds=1', '--job=4'], ['--job=4', '0 to 3']),
     ([*SYNTHETIC, '--workers=0'], ['workers']),
     ([*SYNTHETIC, 'extra'], ["'extra'"]),

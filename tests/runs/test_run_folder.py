@@ -46,6 +46,29 @@ def test_other_run_is_refused_with_the_difference(tmp_path):
   assert (tmp_path / 'config.json').read_text() == before
 
 
+def test_another_option_of_the_data_set_is_another_run(tmp_path):
+  run_folder.create(tmp_path, config_lib.make(), dataset(), False)
+  other = config_lib.make(options={'split_by': 'sequence'})
+  with pytest.raises(UserError, match=r'--split_by: \(default\) there, sequence now'):
+    run_folder.check(tmp_path, other)
+
+
+def test_a_folder_of_another_format_is_refused(tmp_path):
+  run_folder.create(tmp_path, config_lib.make(), dataset(), False)
+  file = tmp_path / 'config.json'
+  file.write_text(file.read_text().replace('  "format": 2,\n', ''))
+  for refuse in (
+    lambda: run_folder.check(tmp_path, config_lib.make()),
+    lambda: run_folder.load_config(tmp_path),
+  ):
+    with pytest.raises(
+      UserError, match='config.json has format 1, and this version reads format 2'
+    ):
+      refuse()
+  run_folder.create(tmp_path, config_lib.make(), dataset(), True)
+  assert run_folder.load_config(tmp_path) == config_lib.make()
+
+
 @pytest.mark.parametrize(
   'other', [dataset(n=4), dataset(max_value=65535.0), dataset(fingerprint='g')]
 )

@@ -20,7 +20,7 @@ from tests.training import fresh, test_steps
 from tests.training.test_loop import train
 from tests.training.test_steps import SIZE
 
-KINDS = fields()['normalization'][1].metadata['choices']
+KINDS = fields()['normalization'][1].metadata['allowed']
 
 
 def made(kind, **overrides):

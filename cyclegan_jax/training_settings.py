@@ -1,0 +1,133 @@
+"""The settings of the losses and of training; settings.py has the others.
+
+Within a section the most used come first.
+"""
+
+import dataclasses
+
+from cyclegan_jax.option import Bounds, option
+
+
+@dataclasses.dataclass(frozen=True)
+class LossConfig:
+  """The loss terms and their weights."""
+
+  supervised_weight: float = option(
+    0.0,
+    'Weight of the L1 terms between generated and true images; needs --paired. '
+    '--paired --supervised_weight=0 is the literal reading of the paper.',
+    Bounds(0),
+    follows='with --paired 10, pix2pix 100; otherwise 0',
+  )
+  cycle_weight: float = option(10.0, 'Weight of the cycle-consistency L1 terms.', Bounds(0))
+  identity_weight: float = option(
+    0.0,
+    'Weight of the identity L1 terms; needs equal channel counts.',
+    Bounds(0),
+    follows="the preset's where channel counts are equal, otherwise 0",
+  )
+  adversarial_loss: str = option(
+    'lsgan',
+    'lsgan: squared distance (Mao et al. 2017); vanilla: cross entropy (Goodfellow '
+    'et al. 2014); hinge (Lim & Ye 2017).',
+    ('lsgan', 'vanilla', 'hinge'),
+  )
+  discriminator_weight: float = option(
+    1.0,
+    "Factor of a discriminator's loss, real + fake terms. 0.5 slows its learning down.",
+    Bounds(0),
+  )
+  ssim_weight: float = option(
+    0.0,
+    'Weight of 1 - SSIM between generated and true images, as in InfraGAN (Özkanoğlu & Özer '
+    '2022); needs --paired.',
+    Bounds(0),
+  )
+  gradient_weight: float = option(
+    0.0,
+    'Weight of the L1 terms between the image gradients of generated and true images, as in '
+    "the paper's reference [9] (Qian et al. 2020); needs --paired.",
+    Bounds(0),
+  )
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainConfig:
+  """The optimizers, how long, and what is kept."""
+
+  preset: str = option('udacity', 'The preset to start from.')
+  epochs: int = option(
+    9, 'Passes over the training split; --steps takes precedence.', Bounds(0), affects='checkpoint'
+  )
+  steps: int = option(0, 'Training steps. 0: as --epochs says.', Bounds(0), affects='checkpoint')
+  batch_size: int = option(16, 'Examples in a step, over all devices.', Bounds(1))
+  learning_rate: float = option(2e-4, "Adam's learning rate.", Bounds(0, above=True))
+  seed: int = option(
+    0,
+    'Seed of initial weights, order of examples, augmentation, dropout and image pools.',
+    Bounds(0, 2**32),
+  )
+  decay_start: int = option(
+    0, 'Epochs at the full learning rate; then it falls linearly over --decay_epochs.', Bounds(0)
+  )
+  decay_epochs: int = option(
+    0, 'Epochs over which the learning rate falls to 0. 0: it is constant.', Bounds(0)
+  )
+  beta1: float = option(0.5, "Adam's first decay rate.", Bounds(0, 1))
+  beta2: float = option(0.999, "Adam's second decay rate.", Bounds(0, 1))
+  ema_decay: float = option(
+    0.0,
+    "Decay of an exponential moving average of the generators' weights, such as 0.999, which "
+    'then translates and is measured. 0: use the weights themselves.',
+    Bounds(0, 1),
+  )
+  pool_size: int = option(
+    0,
+    'Size of the image pools: discriminators see a pooled fake half of the time (Shrivastava et '
+    'al. 2017). 0: always the new fakes.',
+    Bounds(0),
+  )
+  update_order: str = option(
+    'discriminators_first',
+    'Which networks a step updates first. discriminators_first: generators face the updated '
+    'discriminators; generators_first: discriminators see fakes from before the update of the '
+    'generators.',
+    ('discriminators_first', 'generators_first'),
+  )
+  redraw_fakes: bool = option(
+    True,
+    "With discriminators_first: count the generators' forward pass twice, as udacity's code does "
+    'by repeating it. Images stay the same; running batch statistics move twice.',
+  )
+  accumulate: int = option(
+    1,
+    'Microbatches in a batch: they are computed one after the other, in the memory of one, and '
+    'their gradients are averaged. Results stay the same, except with --norm=batch: each '
+    'microbatch has its own statistics and moves the running ones.',
+    Bounds(1),
+  )
+  remat: bool = option(
+    False,
+    'Recompute activations in the backward pass instead of keeping them: less memory, for larger '
+    'images or batches, and slower steps. Results stay the same up to rounding.',
+  )
+  log_every: int = option(
+    50, 'Steps between progress lines and rows of metrics.csv.', Bounds(1), affects='nothing'
+  )
+  checkpoint_every: int = option(
+    0,
+    'Steps between validations, sample grids and checkpoints. 0: once an epoch.',
+    Bounds(0),
+    affects='checkpoint',
+  )
+  best_metric: str = option(
+    'psnr',
+    'Validation metric that chooses the best checkpoint; higher is better.',
+    ('psnr', 'ssim', 'uqi'),
+    affects='checkpoint',
+  )
+  keep_checkpoints: int = option(2, 'Latest checkpoints to keep.', Bounds(1), affects='nothing')
+  n_samples: int = option(6, 'Rows of a sample grid.', Bounds(1), affects='nothing')
+  tensorboard: bool = option(
+    False, 'Also write TensorBoard events (extra: tensorboard).', affects='nothing'
+  )

@@ -1,0 +1,165 @@
+"""The data sets by name, and the options that only some of them have.
+
+A data set's options are a frozen dataclass of settings (cyclegan_jax/option.py). Those that are not
+at their defaults travel in `DataConfig.options`. Where several data sets share an option, the
+allowed values may differ, but not the default.
+
+Flags are made from this module, so it imports nothing heavy.
+"""
+
+from collections.abc import Mapping
+import dataclasses
+import functools
+import types
+from typing import Any, ClassVar
+
+from cyclegan_jax import settings
+from cyclegan_jax.errors import UserError
+from cyclegan_jax.option import Bounds, option
+from cyclegan_jax.settings import DataConfig
+from cyclegan_jax.validation import check_values
+
+_option = functools.partial(option, affects='pixels')
+
+_PUBLISHED_SPLITS = (
+  'auto, paper: frames at random as in the paper (leaks between neighboring frames); sequence: '
+  'whole sequences held out (of aau a scene); location: a place of the cameras held out (osu only).'
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+  """Options of a data set.
+
+  Attributes:
+    title: what the data set is, for people.
+    uses: the settings of `DataConfig` that only some data sets use, and this one does.
+  """
+
+  title: ClassVar[str] = ''
+  uses: ClassVar[frozenset[str]] = frozenset()
+
+
+@dataclasses.dataclass(frozen=True)
+class _PublishedOptions(Options):
+  """Options of the data sets that the paper used."""
+
+  uses = frozenset({'source_dir', 'mask'})
+  allow_unmatched: bool = _option(
+    False, 'Continue although files are missing or over 1 % of the frames have no partner.'
+  )
+
+
+@dataclasses.dataclass(frozen=True)
+class OsuOptions(_PublishedOptions):
+  title = 'OSU Color-Thermal'
+  split_by: str = _option('auto', _PUBLISHED_SPLITS, ('auto', 'paper', 'sequence', 'location'))
+
+
+@dataclasses.dataclass(frozen=True)
+class AauOptions(_PublishedOptions):
+  title = 'AAU VAP Trimodal'
+  split_by: str = _option('auto', _PUBLISHED_SPLITS, ('auto', 'paper', 'sequence'))
+  skip_scenes: str = _option(
+    '', 'Scenes to leave out, such as 2 (its calibration is doubtful) or 1,2.'
+  )
+  registration: str = _option(
+    'none',
+    'How thermal frames are brought into the RGB view. none: they are only resized, as the paper '
+    'most likely did; plane: as if everything were at --plane_depth; depth: by the depth frames. '
+    'plane and depth need the extra aau.',
+    ('none', 'plane', 'depth'),
+  )
+  plane_depth: float = _option(
+    1500.0, 'Distance in mm for --registration=plane.', Bounds(0, above=True)
+  )
+
+
+@dataclasses.dataclass(frozen=True)
+class FolderOptions(Options):
+  title = 'your own images'
+  uses = frozenset({'source_dir', 'rgb_dir', 'ir_dir'})
+  split_by: str = _option(
+    'auto',
+    'folder: by folder names; list: by train.txt, val.txt and test.txt; hash: by a hash of each '
+    'name; sequence: by a hash of the subfolder; auto: list if there are lists, otherwise folder '
+    'if there are such folders, otherwise hash.',
+    ('auto', 'folder', 'list', 'hash', 'sequence'),
+  )
+
+
+@dataclasses.dataclass(frozen=True)
+class SyntheticOptions(Options):
+  title = 'rendered scenes'
+
+
+DATASETS: Mapping[str, type[Options]] = types.MappingProxyType(
+  {'osu': OsuOptions, 'aau': AauOptions, 'folder': FolderOptions, 'synthetic': SyntheticOptions}
+)
+# What a preset trains on if no data set is given.
+OF_PRESET: Mapping[str, str] = types.MappingProxyType({'demo': 'synthetic'})
+
+
+def option_names() -> list[str]:
+  """Returns the names of the options of all data sets."""
+  return list(
+    dict.fromkeys(field.name for cls in DATASETS.values() for field in dataclasses.fields(cls))
+  )
+
+
+def declarations(name: str) -> dict[str, dataclasses.Field]:
+  """Returns the fields of a setting or option by the data sets that have or use it.
+
+  A setting that all data sets use has the key ''.
+  """
+  if name in settings.fields():
+    field = settings.fields()[name][1]
+    return dict.fromkeys([key for key, cls in DATASETS.items() if name in cls.uses] or [''], field)
+  return {
+    dataset: field
+    for dataset, cls in DATASETS.items()
+    for field in dataclasses.fields(cls)
+    if field.name == name
+  }
+
+
+def default(name: str) -> Any:
+  """Returns the default of a setting or option."""
+  return next(iter(declarations(name).values())).default
+
+
+def changed(given: Mapping[str, Any]) -> dict[str, Any]:
+  """Returns the options that are not at their defaults, as `DataConfig.options` holds them."""
+  return {name: value for name, value in given.items() if value != default(name)}
+
+
+def resolve(config: DataConfig) -> Options:
+  """Returns the options of a configuration's data set, validated.
+
+  Raises:
+    UserError: the data set is unknown, or does not have or allow what the configuration says.
+  """
+  name = config.dataset
+  if name not in DATASETS:
+    found = f'--dataset={name} is unknown' if name else '--dataset is missing'
+    raise UserError(f'{found}; there are {", ".join(DATASETS)}.')
+  given = {
+    field.name: getattr(config, field.name)
+    for field in dataclasses.fields(config)
+    if field.metadata and getattr(config, field.name) != field.default
+  }
+  for setting, value in {**given, **config.options}.items():
+    known = declarations(setting)
+    if not known.keys() & {'', name}:
+      cure = (
+        f'it is for {" and ".join(known)}. Leave it out.' if known else 'there is no such option.'
+      )
+      raise UserError(f'--{setting}={value} has no effect with --dataset={name}; {cure}')
+  options = DATASETS[name](**config.options)
+  check_values(options)
+  if config.mask == 'crop' and config.options.get('registration') == 'depth':
+    raise UserError(
+      '--mask=crop and --registration=depth contradict each other: depth has holes everywhere. '
+      'Use --mask=loss.'
+    )
+  return options
