@@ -1,5 +1,6 @@
 """Everything that a training step changes, as one pytree."""
 
+from collections.abc import Mapping
 import dataclasses
 from typing import Any
 
@@ -8,6 +9,7 @@ import jax.numpy as jnp
 import optax
 
 from cyclegan_jax import normalization
+from cyclegan_jax.data.source import Domain
 from cyclegan_jax.models import networks
 from cyclegan_jax.settings import Config, TrainConfig
 from cyclegan_jax.training import image_pool
@@ -39,7 +41,7 @@ class TrainState:
     return {**self.params, **self.ema}
 
 
-def optimizer(config: TrainConfig, steps_per_epoch: int) -> optax.GradientTransformation:
+def make_optimizer(config: TrainConfig, steps_per_epoch: int) -> optax.GradientTransformation:
   """Adam; one for both generators and one for both discriminators.
 
   Adam treats every scalar by itself, so this equals one optimizer per network.
@@ -60,19 +62,22 @@ def decay(config: TrainConfig, epoch: jax.Array | int) -> jax.Array:
   return jnp.maximum(0.0, 1 - past / (config.decay_epochs + 1))
 
 
-def initialize(config: Config) -> TrainState:
+def initialize(
+  config: Config,
+  domains: Mapping[str, Domain] | None = None,
+  optimizer: optax.GradientTransformation | None = None,
+) -> TrainState:
   """The state before the first step; the same for the same seed."""
   data, model, train = config.data, config.model, config.train
+  norms = normalization.normalizations(data)
+  if domains:
+    norms = {name: domain.normalization for name, domain in domains.items()}
   params, batch_stats = networks.initialize(
-    model,
-    data.rgb_channels,
-    data.ir_channels,
-    jax.random.key(train.seed),
-    normalization.normalizations(data),
+    model, data.rgb_channels, data.ir_channels, jax.random.key(train.seed), norms
   )
   generators, discriminators = networks.generators(model), networks.discriminators(model)
   # The form of Adam's state does not depend on the length of an epoch.
-  adam = optimizer(train, steps_per_epoch=1)
+  adam = optimizer or make_optimizer(train, steps_per_epoch=1)
   pools = {}
   if train.pool_size:
     channels = networks.discriminator_channels(model, data.rgb_channels, data.ir_channels)

@@ -26,7 +26,7 @@ from cyclegan_jax.models.layers import DEVICE_AXIS
 from cyclegan_jax.settings import Config
 from cyclegan_jax.training import diagnostics, image_pool, rng
 from cyclegan_jax.training.objectives import Batch, Objective, Part, Terms
-from cyclegan_jax.training.state import optimizer, select, TrainState
+from cyclegan_jax.training.state import select, TrainState
 
 
 def train_step(
@@ -35,7 +35,7 @@ def train_step(
   *,
   nets: Mapping[str, networks.Network],
   config: Config,
-  steps_per_epoch: int,
+  optimizer: optax.GradientTransformation,
 ) -> tuple[TrainState, Terms]:
   """Updates all networks once, on one device of the pmap axis.
 
@@ -45,14 +45,14 @@ def train_step(
       `rgb_mask` and `ir_mask`, see pipeline.examples; rows is a multiple of `accumulate`.
     nets: from `networks.build`.
     config: the run.
-    steps_per_epoch: for the learning rate.
+    optimizer: from `state.make_optimizer`.
 
   Returns:
     The new state and the loss terms: means over all devices' rows, unweighted but for
     `discriminator_rgb` and `discriminator_ir`, which like `generator`, the weighted sum, are what
     is minimized; two gradient norms; and the figures of `watch.observe`; all float32 scalars.
   """
-  step = _Step(nets, config, batch, optimizer(config.train, steps_per_epoch))
+  step = _Step(nets, config, batch, optimizer)
   discriminators_first = config.train.update_order == 'discriminators_first'
   before, terms, between = state, {}, None
   if discriminators_first and config.train.accumulate > 1:
