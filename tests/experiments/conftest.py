@@ -3,7 +3,7 @@
 import pytest
 
 from cyclegan_jax import config as config_lib
-from cyclegan_jax.training import loop, state
+from cyclegan_jax.training import run_start, state
 import datasets
 
 
@@ -24,5 +24,5 @@ def untrained(pairs, data_dir, tmp_path_factory, quickly_compiled):
     batch_size=4,
   )
   folder = tmp_path_factory.mktemp('untrained') / 'run'
-  loop.start(config, datasets.open_dataset(config.data), folder, state.initialize(config))
+  run_start.write(config, datasets.open_dataset(config.data), folder, state.initialize(config))
   return folder
