@@ -15,6 +15,6 @@ def test_the_operation_that_gave_nan_is_named():
     with nan_check.explain(7):
       distance(image, infinite).block_until_ready()
     # The difference of equal infinities comes first, the mean after it.
-    with pytest.raises(UserError, match=r'NaN at step 7, in \S*losses\.py, line \d+: .*a - b'):
-      with nan_check.explain(7):
-        distance(infinite, infinite).block_until_ready()
+    named = pytest.raises(UserError, match=r'NaN at step 7, in \S*losses\.py, line \d+: .*a - b')
+    with named, nan_check.explain(7):
+      distance(infinite, infinite).block_until_ready()
