@@ -94,7 +94,7 @@ def ours(config: Config, batch: Mapping[str, np.ndarray]) -> tuple[Work, Work, f
   """Training, inference, and the floating-point operations of a step as XLA counts them."""
   domains, optimizer = make_domains(config.data), state_lib.make_optimizer(config.train, 1)
   nets = networks.build(config.model, domains)
-  first = state_lib.initialize(config, domains, optimizer)
+  first = state_lib.initialize(config, domains)
   state = parallel.replicate(first)
   rows = {name: jax.device_put(x[np.newaxis], parallel.sharding()) for name, x in batch.items()}
   step = parallel.compile_train_step(nets, config, optimizer).lower(state, rows).compile()

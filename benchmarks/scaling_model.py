@@ -65,7 +65,7 @@ class Sizes:
 def sizes(preset: str) -> Sizes:
   """Counts what the devices exchange in a step of a preset."""
   config = configuration.without_data(preset, 1, _PRESETS[preset])
-  state = state_lib.abstract(config)
+  state = state_lib.abstract(config, make_domains(config.data))
   counts = {
     name: sum(int(np.prod(leaf.shape)) for leaf in jax.tree.leaves(tree))
     for name, tree in state.params.items()

@@ -21,7 +21,7 @@ from PIL import Image
 
 from cyclegan_jax.runs import run_folder
 from cyclegan_jax.training import checkpoint
-from cyclegan_jax.training.progress import CLOCKED
+from cyclegan_jax.training.step_metrics import CLOCKED
 
 _REPOSITORY = pathlib.Path(__file__).resolve().parent.parent
 # Rows, checkpoints and epochs (three steps) end at different steps.
@@ -266,9 +266,9 @@ def _content(workdir: pathlib.Path) -> dict[str, Any]:
   """What two equal runs have in common, by name."""
   step = latest(workdir)
   folder = workdir / run_folder.CHECKPOINTS
-  with checkpoint.Checkpoints(
-    folder, run_folder.load_config(workdir), read_only=True
-  ) as checkpoints:
+  config = run_folder.load_config(workdir)
+  domains = run_folder.load_domains(workdir, config)
+  with checkpoint.Checkpoints(folder, config, domains, read_only=True) as checkpoints:
     arrays = jax.tree.leaves_with_path(checkpoints.restore(step))
   return {
     **{jax.tree_util.keystr(path): np.asarray(leaf).tobytes() for path, leaf in arrays},

@@ -57,10 +57,23 @@ def interleave(parts: Sequence[Sequence[T]]) -> list[T]:
 def barrier(name: str) -> None:
   """Waits until all processes get here; without devices, so that no collective times out."""
   if joined():
-    from jax._src import distributed  # As Orbax does: JAX offers no other that waits for long.
+    _client().wait_at_barrier(f'cyclegan_jax {name}', _BARRIER_MILLISECONDS)
 
-    client: Any = distributed.global_state.client
-    client.wait_at_barrier(f'cyclegan_jax {name}', _BARRIER_MILLISECONDS)
+
+def announce(topic: str, text: str) -> None:
+  """Makes a text known to all processes, which read it with `announced`; each text only once."""
+  _client().key_value_set(f'cyclegan_jax {topic}/{jax.process_index()} {text}', text)
+
+
+def announced(topic: str) -> list[str]:
+  """Returns what all processes have announced so far; asks the first one, without devices."""
+  return [text for _, text in _client().key_value_dir_get(f'cyclegan_jax {topic}/')]
+
+
+def _client() -> Any:
+  from jax._src import distributed  # As Orbax does: JAX has no public access to it.
+
+  return distributed.global_state.client
 
 
 def first_alone(work: Callable[[], T], name: str) -> T:

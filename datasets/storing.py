@@ -11,9 +11,9 @@ from typing import Any, TypeVar
 
 import numpy as np
 import tensorflow_datasets as tfds
-from tensorflow_datasets.core import utils as tfds_utils
 
 from cyclegan_jax import errors
+from cyclegan_jax.progress import tracked
 
 # Items that are encoded ahead of the one that is written.
 _AHEAD = 32
@@ -57,20 +57,13 @@ def encode_png(array: np.ndarray) -> bytes:
 
 
 def looked_at(items: Collection[Item], look: Callable[[Item], Made], unit: str) -> list[Made]:
-  """Returns look(item) of all items in order; one thread per core, with a progress bar.
+  """Returns look(item) of all items in order; one thread per core, with progress lines.
 
   Threads are enough, as in `made_ahead`.
   """
   with futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-    return list(
-      tfds_utils.tqdm(
-        pool.map(look, items),
-        desc='Checking images...',
-        unit=f' {unit}',
-        total=len(items),
-        leave=False,
-      )
-    )
+    found = pool.map(look, items)
+    return list(tracked(found, len(items), 'Checking images', print, unit=unit))
 
 
 def refuse(source_dir: str, complaints: list[str]) -> None:

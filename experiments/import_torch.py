@@ -35,14 +35,14 @@ def main() -> None:
     raise UserError('--checkpoint_dir is missing: give the folder with the PyTorch files.')
   # Late, so that --help and bad flags answer at once.
   from cyclegan_jax.inference import torch_import
-  from cyclegan_jax.training import loop
+  from cyclegan_jax.training import preflight, run_start
   import datasets
 
   workdir = common.path(common.WORKDIR.value) or common.default_workdir(config)
+  preflight.check_new(config, workdir)
   folder = pathlib.Path(_CHECKPOINT_DIR.value).expanduser()
-  loop.check_start(config, workdir)
   state = torch_import.import_state(config, folder, _A_IS.value, _EPOCH.value)
-  loop.start(config, datasets.open_dataset(config.data), workdir, state)
+  run_start.write(config, datasets.open_dataset(config.data), workdir, state)
   print(f'Imported into {workdir}. Next: python -m experiments.evaluate --workdir={workdir}')
 
 

@@ -142,7 +142,9 @@ def load(workdir: str | pathlib.Path, checkpoint: str = 'best') -> Model:
   workdir = pathlib.Path(workdir)
   config = run_folder.load_config(workdir)
   domains = run_folder.load_domains(workdir, config)
-  with Checkpoints(workdir / run_folder.CHECKPOINTS, config, read_only=True) as checkpoints:
+  with Checkpoints(
+    workdir / run_folder.CHECKPOINTS, config, domains, read_only=True
+  ) as checkpoints:
     step = checkpoints.resolve(checkpoint)
     state = checkpoints.restore(step)
     trained_steps = checkpoints.latest_step() or step

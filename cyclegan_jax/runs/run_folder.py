@@ -11,9 +11,6 @@ evaluation/SPLIT/   what experiments.evaluate writes
 report.html         all of this as one page
 """
 
-from collections.abc import Iterable, Mapping
-import csv
-import io
 import json
 import os
 import pathlib
@@ -141,44 +138,6 @@ def read_json(file: pathlib.Path) -> dict:
     return json.loads(file.read_text())
   except (OSError, ValueError) as error:
     raise UserError(f'{file} cannot be read: {error}') from error
-
-
-class CsvLog:
-  """A CSV file that grows by rows, each with a `step`; a resumed run drops the rows it redoes."""
-
-  def __init__(self, file: pathlib.Path, last_step: int):
-    """Opens the file, keeping only rows up to and including `last_step`."""
-    self._file = file
-    self._columns: list[str] = []
-    if file.exists():
-      with file.open(newline='') as lines:
-        reader = csv.DictReader(lines)
-        # A kill may have cut the last row short: values are missing then.
-        rows = [row for row in reader if None not in row.values() and int(row['step']) <= last_step]
-        self._columns = list(reader.fieldnames or [])
-      files.write_text(file, self._lines(rows, header=True))
-
-  def add(self, row: Mapping[str, float | int]) -> None:
-    """Appends a row; the first one sets the columns. UserError if that is not possible."""
-    header = not self._columns
-    self._columns = self._columns or list(row)
-    try:
-      with self._file.open('a') as out:
-        out.write(self._lines([row], header))
-    except OSError as error:
-      raise UserError(
-        f'{self._file} cannot be written: {error.strerror}. The checkpoints are '
-        'intact; make room, then the same command resumes.'
-      ) from error
-
-  def _lines(self, rows: Iterable[Mapping], header: bool) -> str:
-    out = io.StringIO()
-    # A run of an earlier version goes on with the columns that it began with.
-    writer = csv.DictWriter(out, self._columns, lineterminator='\n', extrasaction='ignore')
-    if header:
-      writer.writeheader()
-    writer.writerows(rows)
-    return out.getvalue()
 
 
 def _check_same(file: pathlib.Path, config: Config) -> None:

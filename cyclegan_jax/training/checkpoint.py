@@ -1,14 +1,14 @@
-"""Checkpoints of a run: state, data position and validation metrics, by Orbax.
+"""Checkpoints of a run by Orbax: state, position in the data, and validation metrics.
 
-Of several processes the first one writes and reads, and tells the others what it has read: the
-state is the same on all devices, so there is nothing to write together, and nothing in a
-checkpoint depends on the number of processes or devices. Only the first one needs to see the
-folder.
+Of several processes, the first one writes and reads, and sends the others what it has read. The
+state is the same on all devices, so there is nothing to write together, and a checkpoint does not
+depend on the number of processes or devices. Only the first process needs access to the folder.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
 import contextlib
 import hashlib
+import math
 import pathlib
 import shutil
 from typing import Any
@@ -20,64 +20,74 @@ import orbax.checkpoint as ocp
 from orbax.checkpoint import checkpoint_managers
 
 from cyclegan_jax import distributed
+from cyclegan_jax.data.source import Domain
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.progress import Log
 from cyclegan_jax.settings import Config
 from cyclegan_jax.training import grain_checkpoint, state as state_lib
 from cyclegan_jax.training.state import TrainState
 
-# Orbax first renames a step that is to go into this folder: a kill while it deletes cannot leave
-# a half-deleted step that still looks restorable.
+# Orbax first moves a step that it deletes into this folder, so that a kill cannot leave a
+# half-deleted step that still looks complete.
 _TRASH = '.trash'
 _UNFINISHED = '*.orbax-checkpoint-tmp*'
-# Beside the folder of checkpoints: those that could not be read.
+# The folder, beside that of the checkpoints, for those that cannot be read.
 DAMAGED = 'damaged_checkpoints'
 
 Rows = Sequence[Mapping[str, float]]
 
 
 class Checkpoints:
-  """The checkpoints of one run folder.
+  """The checkpoints of one run folder: the latest few and the best by the validation metric.
 
-  Kept are the latest `keep` and the best by the validation metric. Saving is asynchronous: the
-  state is copied before `save` returns and written in the background.
+  Saving is asynchronous: `save` copies the state, then a background thread writes it.
 
   Usage:
-    with Checkpoints(workdir / 'checkpoints', config) as checkpoints: ...
+    with Checkpoints(workdir / 'checkpoints', config, dataset.domains) as checkpoints: ...
   """
 
-  def __init__(self, folder: pathlib.Path, config: Config, *, read_only: bool = False):
+  def __init__(
+    self,
+    folder: pathlib.Path,
+    config: Config,
+    domains: Mapping[str, Domain],
+    *,
+    read_only: bool = False,
+  ):
+    """`domains` are those of the data, on which the shape of the networks depends."""
     self._config = config
+    self._domains = domains
     self._folder = folder.absolute()
     self._read_only = read_only
-    metric = config.train.best_metric
     if not read_only:
-      # Orbax would do it in the background, and might still be at it at the first save.
+      # Orbax would do this in the background, perhaps still during the first save.
       for leftover in self._folder.glob(_UNFINISHED):
         shutil.rmtree(leftover, ignore_errors=True)
       self._folder.mkdir(parents=True, exist_ok=True)
-    self._manager = ocp.CheckpointManager(
-      self._folder,
-      options=ocp.CheckpointManagerOptions(
-        best_fn=lambda metrics: metrics[metric],
-        best_mode='max',
-        read_only=read_only,
-        create=False,
-        multiprocessing_options=_alone(),
-        save_interval_steps=0 if read_only else 1,
-        todelete_subdir=None if read_only else _TRASH,
-        enable_async_checkpointing=not read_only,
-        preservation_policy=checkpoint_managers.AnyPreservationPolicy(
-          [
-            checkpoint_managers.LatestN(config.train.keep_checkpoints),
-            checkpoint_managers.BestN(
-              get_metric_fn=lambda metrics: metrics[metric],
-              n=1,
-              keep_checkpoints_without_metrics=False,
-            ),
-          ]
-        ),
-      ),
+    self._manager = ocp.CheckpointManager(self._folder, options=self._options())
+
+  def _options(self) -> ocp.CheckpointManagerOptions:
+    train = self._config.train
+
+    def rank(metrics: Mapping[str, float]) -> float:
+      # Any number is better than NaN, which means that too few pixels are valid.
+      value = metrics[train.best_metric]
+      return -1.0 if math.isnan(value) else value
+
+    best = checkpoint_managers.BestN(
+      get_metric_fn=rank, n=1, keep_checkpoints_without_metrics=False
+    )
+    latest = checkpoint_managers.LatestN(train.keep_checkpoints)
+    return ocp.CheckpointManagerOptions(
+      best_fn=rank,
+      best_mode='max',
+      read_only=self._read_only,
+      create=False,
+      multiprocessing_options=_alone(),
+      save_interval_steps=0 if self._read_only else 1,
+      todelete_subdir=None if self._read_only else _TRASH,
+      enable_async_checkpointing=not self._read_only,
+      preservation_policy=checkpoint_managers.AnyPreservationPolicy([latest, best]),
     )
 
   def __enter__(self) -> 'Checkpoints':
@@ -89,18 +99,18 @@ class Checkpoints:
       self._manager.close()
 
   def latest_step(self) -> int | None:
-    """The newest complete step, or None."""
+    """Returns the newest complete step, or None."""
     return self._manager.latest_step()
 
   def resolve(self, which: str) -> int:
-    """The step that 'best', 'latest' or a number stands for; without metrics best is latest.
+    """Returns the step of 'best', 'latest' or a number; without metrics the best is the latest.
 
     Raises:
-      UserError: there is none.
+      UserError: there is no such step.
     """
     steps = sorted(self._manager.all_steps())
     if not steps:
-      raise UserError(f'{self._folder} has no checkpoint yet: train first.')
+      raise UserError(f'{self._folder} has no checkpoint yet. Train first.')
     if which == 'latest':
       return steps[-1]
     if which == 'best':
@@ -108,8 +118,8 @@ class Checkpoints:
       return steps[-1] if best is None else best
     if not which.isdecimal() or int(which) not in steps:
       raise UserError(
-        f'--checkpoint={which}: {self._folder} has {", ".join(map(str, steps))}, '
-        'or say best or latest.'
+        f'--checkpoint={which}: {self._folder} has {", ".join(map(str, steps))}. Choose one of '
+        'these, best or latest.'
       )
     return int(which)
 
@@ -117,29 +127,29 @@ class Checkpoints:
     self,
     step: int,
     state: TrainState,
-    iterator: grain.DatasetIterator,
-    metrics: Mapping[str, float] | None,
+    iterator: grain.DatasetIterator[Any],
+    metrics: Mapping[str, float],
     rows: Rows = (),
   ) -> None:
-    """Starts saving; `state` is one device's copy and may be donated afterwards.
+    """Starts saving.
 
     Args:
       step: steps done.
-      state: the state.
+      state: the state, one copy; you may donate it afterwards.
       iterator: of the batches.
-      metrics: validation metrics by name, if it was validated.
+      metrics: validation metrics by name; {} if the state was not validated.
       rows: terms of the steps that are not in metrics.csv yet.
 
     Raises:
-      UserError: this checkpoint or the one before cannot be written.
+      UserError: this checkpoint, or the one before, cannot be written.
     """
     with self._writing():
       self._empty_trash()
-      if distributed.joined():  # Orbax takes arrays on devices for parts of greater ones then.
+      if distributed.joined():  # Otherwise Orbax takes arrays on devices for parts of larger ones.
         state = jax.tree.map(np.asarray, state)
       self._manager.save(
         step,
-        metrics=metrics and dict(metrics),
+        metrics={name: float(value) for name, value in metrics.items()} or None,
         args=ocp.args.Composite(
           state=ocp.args.StandardSave(state),
           data=grain_checkpoint.Save(iterator),
@@ -147,18 +157,20 @@ class Checkpoints:
         ),
       )
 
-  def restore_latest(self, iterator: grain.DatasetIterator, log: Log) -> tuple[TrainState, Rows]:
-    """The newest state that is whole; damaged newer ones are moved out of the way.
+  def restore_latest(
+    self, iterator: grain.DatasetIterator[Any], log: Log
+  ) -> tuple[TrainState, Rows]:
+    """Restores the newest undamaged state; damaged newer ones are moved out of the way.
 
     Args:
-      iterator: is set to its place.
+      iterator: is moved to the saved position.
       log: takes a warning about each damaged checkpoint.
 
     Returns:
-      The state, and the terms of steps that are not in metrics.csv yet.
+      The state, and the terms of the steps that are not in metrics.csv yet.
 
     Raises:
-      UserError: there is none.
+      UserError: no checkpoint can be read.
     """
     for step in sorted(self._manager.all_steps(), reverse=True):
       try:
@@ -169,11 +181,11 @@ class Checkpoints:
         aside.parent.mkdir(exist_ok=True)
         shutil.move(self._folder / str(step), aside)
         self._manager.reload()
-        log(f'Warning: {error}\nIt was moved to {aside}; the checkpoint before it is used.')
-    raise UserError(f'No checkpoint in {self._folder} can be read. Start anew with --overwrite.')
+        log(f'Warning: {error}\nMoved it to {aside}; using the checkpoint before it.')
+    raise UserError(f'No checkpoint in {self._folder} can be read. Start again with --overwrite.')
 
   def restore(self, step: int) -> TrainState:
-    """The state at a step, on the default device.
+    """Restores the state at a step, on the default device.
 
     Raises:
       UserError: the checkpoint is damaged, or from networks of another shape.
@@ -187,9 +199,11 @@ class Checkpoints:
         + (f'Others: --checkpoint={" or ".join(others)}.' if others else 'There is no other one.')
       ) from error
 
-  def _restore(self, step: int, iterator: grain.DatasetIterator | None) -> tuple[TrainState, Rows]:
-    args = {
-      'state': ocp.args.StandardRestore(self._abstract_state()),
+  def _restore(
+    self, step: int, iterator: grain.DatasetIterator[Any] | None
+  ) -> tuple[TrainState, Rows]:
+    args: dict[str, Any] = {
+      'state': ocp.args.StandardRestore(state_lib.abstract(self._config, self._domains)),
       'run': ocp.args.JsonRestore(),
     }
     if iterator is not None:
@@ -204,20 +218,21 @@ class Checkpoints:
       ) from error
     if run['digest'] != _digest(state):
       raise UserError(
-        f'The checkpoint {self._folder / str(step)} is damaged: its content is not what was saved.'
+        f'The checkpoint {self._folder / str(step)} is damaged: its content has changed since it '
+        'was saved.'
       )
     return state, run['rows']
 
   @contextlib.contextmanager
   def _writing(self) -> Iterator[None]:
-    """Explains what went wrong; Orbax tells it late, of an earlier save, and in many kinds."""
+    """Explains a failure, which Orbax may report only at the next save, by errors of many kinds."""
     try:
       yield
     except Exception as error:
       raise UserError(
         f'A checkpoint cannot be written to {self._folder}: {_first_line(error)}. '
-        'Checkpoints saved before are intact. Make room there, or see that the '
-        'folder is there and may be written to; then the same command resumes.'
+        'Earlier checkpoints are intact. Free some space, or make sure that the folder exists and '
+        'is writable, then resume with the same command.'
       ) from error
 
   def _empty_trash(self) -> None:
@@ -225,16 +240,9 @@ class Checkpoints:
       self._manager.wait_until_finished()
       shutil.rmtree(self._folder / _TRASH, ignore_errors=True)
 
-  def _abstract_state(self) -> TrainState:
-    device = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
-    return jax.tree.map(
-      lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=device),
-      state_lib.abstract(self._config),
-    )
-
 
 def _alone() -> ocp.options.MultiprocessingOptions:
-  """Orbax in this process does not wait for others."""
+  """Returns options with which Orbax in this process does not wait for other processes."""
   if not distributed.joined():
     return ocp.options.MultiprocessingOptions()
   own, _ = distributed.index_and_count()
@@ -244,7 +252,7 @@ def _alone() -> ocp.options.MultiprocessingOptions:
 
 
 def _digest(state: TrainState) -> str:
-  """Of names, shapes and content of all arrays: Orbax does not notice a flipped bit."""
+  """Hashes the names, shapes and content of all arrays: Orbax does not notice a flipped bit."""
   digest = hashlib.blake2b(digest_size=16)
   for path, leaf in jax.tree.leaves_with_path(state):
     array = np.asarray(leaf)

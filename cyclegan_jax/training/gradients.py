@@ -12,7 +12,7 @@ from jax import lax
 import jax.numpy as jnp
 import optax
 
-from cyclegan_jax.models.layers import DEVICE_AXIS
+from cyclegan_jax.devices import DEVICE_AXIS
 
 # A pytree of arrays of this device's rows, [rows, ...].
 Rows = Any

@@ -1,8 +1,8 @@
-"""The place in the data as an item of a checkpoint.
+"""The position in the data as an item of a checkpoint.
 
-Grain's own handler names the file after the process and how many there are. Here the place is a
-number of batches, the same in all processes, and a run may go on with more or fewer of them: the
-file always has the name that Grain gives it in a single process.
+Grain's own handler names its file after the process and the number of processes. Here the position
+is a number of batches, the same in all processes, and a run may resume with more or fewer of them,
+so the file always has the name that Grain gives it in a single process.
 """
 
 import dataclasses
@@ -22,7 +22,7 @@ class _Handler(ocp.CheckpointHandler):
   def save(self, directory: Any, args: 'Save') -> None:
     pathlib.Path(directory, _FILE).write_text(json.dumps(args.iterator.get_state(), indent=4))
 
-  def restore(self, directory: Any, args: 'Restore') -> grain.DatasetIterator:
+  def restore(self, directory: Any, args: 'Restore') -> grain.DatasetIterator[Any]:
     args.iterator.set_state(json.loads(pathlib.Path(directory, _FILE).read_text()))
     args.iterator.start_prefetch()
     return args.iterator
@@ -31,14 +31,14 @@ class _Handler(ocp.CheckpointHandler):
 @ocp.args.register_with_handler(_Handler, for_save=True)
 @dataclasses.dataclass
 class Save(ocp.args.CheckpointArgs):
-  """Saves where an iterator is."""
+  """Saves the position of an iterator."""
 
-  iterator: grain.DatasetIterator
+  iterator: grain.DatasetIterator[Any]
 
 
 @ocp.args.register_with_handler(_Handler, for_restore=True)
 @dataclasses.dataclass
 class Restore(ocp.args.CheckpointArgs):
-  """Sets an iterator to where it was saved."""
+  """Moves an iterator to the saved position."""
 
-  iterator: grain.DatasetIterator
+  iterator: grain.DatasetIterator[Any]

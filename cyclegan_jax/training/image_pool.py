@@ -12,7 +12,7 @@ import jax
 from jax import lax
 import jax.numpy as jnp
 
-from cyclegan_jax.models.layers import DEVICE_AXIS
+from cyclegan_jax.devices import DEVICE_AXIS
 from cyclegan_jax.settings import Config
 from cyclegan_jax.training import rng
 

@@ -1,4 +1,4 @@
-"""What is said when a loss or a gradient is no number any more."""
+"""Messages about a loss or a gradient that became NaN or infinite."""
 
 from collections.abc import Iterator
 import contextlib
@@ -8,20 +8,20 @@ import traceback
 from cyclegan_jax.errors import UserError
 
 _INTACT = (
-  '. Nothing was saved since: the last checkpoint is intact. Look at the input images that '
-  'came then (experiments.check_pairs), '
+  '. Nothing has been saved since: the last checkpoint is intact. Check the input images of that '
+  'step (experiments.check_pairs), '
 )
-_ANEW = 'start anew with a smaller --learning_rate in another --workdir.'
-ADVICE = f'{_INTACT}find the operation with --debug_nans, or {_ANEW}'
+_RESTART = 'start again with a smaller --learning_rate in another --workdir.'
+ADVICE = f'{_INTACT}find the operation with --debug_nans, or {_RESTART}'
 _PACKAGE = str(pathlib.Path(__file__).resolve().parent.parent)
 
 
 @contextlib.contextmanager
-def explained(step: int) -> Iterator[None]:
+def explain(step: int) -> Iterator[None]:
   """Names the operation that gave NaN, which JAX finds with jax_debug_nans (--debug_nans).
 
   Raises:
-    UserError: so.
+    UserError: JAX found one.
   """
   try:
     yield
@@ -33,5 +33,5 @@ def explained(step: int) -> Iterator[None]:
     ][-1]
     raise UserError(
       f'NaN at step {step}, in {place.filename}, line {place.lineno}: {place.line}\n'
-      f'({str(error).strip().splitlines()[0]}){_INTACT}or {_ANEW}'
+      f'({str(error).strip().splitlines()[0]}){_INTACT}or {_RESTART}'
     ) from error

@@ -9,9 +9,9 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from cyclegan_jax.data.source import Domain, make_domains
+from cyclegan_jax.data.source import Domain
 from cyclegan_jax.models import networks
-from cyclegan_jax.settings import Config, TrainConfig
+from cyclegan_jax.settings import Config, ModelConfig, TrainConfig
 from cyclegan_jax.training import image_pool
 
 
@@ -93,32 +93,39 @@ def decay(config: TrainConfig, epoch: jax.Array | int) -> jax.Array:
   return jnp.maximum(0.0, 1 - past / (config.decay_epochs + 1))
 
 
-def initialize(
-  config: Config, domains: Mapping[str, Domain], optimizer: optax.GradientTransformation
-) -> TrainState:
-  """The state before the first step; the same for the same seed."""
-  return jax.jit(functools.partial(_initialize, config, domains, optimizer))()
+def initialize(config: Config, domains: Mapping[str, Domain]) -> TrainState:
+  """Returns the state before the first step; equal for equal seeds."""
+  return _initialize(*_relevant(config, domains))
 
 
-def abstract(config: Config) -> TrainState:
-  """The shapes and dtypes of a state."""
-  # Neither the bits of a pixel nor the length of an epoch change any.
-  domains, optimizer = make_domains(config.data), make_optimizer(config.train, 1)
-  return jax.eval_shape(functools.partial(_initialize, config, domains, optimizer))
+def abstract(config: Config, domains: Mapping[str, Domain]) -> TrainState:
+  """Returns the shapes and dtypes of a state on the first device, to restore one into."""
+  device = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
+  return jax.tree.map(
+    lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=device),
+    _initialize.eval_shape(*_relevant(config, domains)),
+  )
 
 
+def _relevant(config: Config, domains: Mapping[str, Domain]) -> tuple[Any, ...]:
+  """What an initial state depends on, hashable: it is compiled once for each."""
+  return config.model, config.train, config.data.image_size, tuple(domains.values())
+
+
+@functools.partial(jax.jit, static_argnums=(0, 1, 2, 3))
 def _initialize(
-  config: Config, domains: Mapping[str, Domain], optimizer: optax.GradientTransformation
+  model: ModelConfig, train: TrainConfig, size: tuple[int, int], domains: tuple[Domain, ...]
 ) -> TrainState:
-  data, model, train = config.data, config.model, config.train
-  params, batch_stats = networks.initialize(model, domains, jax.random.key(train.seed))
+  by_name = {domain.name: domain for domain in domains}
+  params, batch_stats = networks.initialize(model, by_name, jax.random.key(train.seed))
   generators, discriminators = networks.generators(model), networks.discriminators(model)
+  # Adam's first state does not depend on the length of an epoch.
+  optimizer = make_optimizer(train, steps_per_epoch=1)
   pools = {}
   if train.pool_size:
-    channels = networks.discriminator_channels(model, domains)
+    channels = networks.discriminator_channels(model, by_name)
     pools = {
-      name: image_pool.empty(train.pool_size, (*data.image_size, channels[name]))
-      for name in discriminators
+      name: image_pool.empty(train.pool_size, (*size, channels[name])) for name in discriminators
     }
   return TrainState(
     step=jnp.zeros((), jnp.int32),

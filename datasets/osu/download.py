@@ -12,9 +12,10 @@ import urllib.error
 import urllib.request
 import zipfile
 
-from tensorflow_datasets.core import constants, utils as tfds_utils
+from tensorflow_datasets.core import constants
 
 from cyclegan_jax.errors import UserError
+from cyclegan_jax.progress import tracked
 from datasets import leftovers
 from datasets.osu import config, files
 
@@ -99,7 +100,7 @@ def _download(target: pathlib.Path, shown: str) -> None:
   partial = target.with_name(f'{target.stem}.{secrets.token_hex(4)}{_PARTIAL}')
   for attempt in range(1, _ATTEMPTS + 1):
     try:
-      kind = _transfer(url, partial, f'Downloading {target.name} ({shown})...')
+      kind = _transfer(url, partial, f'Downloading {target.name} ({shown})')
       if not zipfile.is_zipfile(partial):
         raise _Refused(f'{url}: is not a zip file but {kind}')
       os.replace(partial, target)
@@ -115,18 +116,11 @@ def _transfer(url: str, partial: pathlib.Path, shown: str) -> str:
   """Writes the content at `url` to a new file and returns its MIME type."""
   with _opened(url) as response, open(partial, 'xb') as file:
     expected = response.length
-    with tfds_utils.tqdm(
-      desc=shown,
-      total=expected,
-      unit='B',
-      unit_scale=True,
-      unit_divisor=1024,
-      leave=False,
-      mininterval=1.0,
-    ) as bar:
-      while piece := _read(response, url):
-        file.write(piece)
-        bar.update(len(piece))
+    print(shown)
+    mib = None if expected is None else expected / 2**20
+    pieces = iter(lambda: _read(response, url), b'')
+    for piece in tracked(pieces, mib, shown, print, _PIECE / 2**20, 'MiB'):
+      file.write(piece)
     if expected is not None and file.tell() != expected:
       raise _BrokenOff(f'{url}: broke off twice, at last after {file.tell()} of {expected} bytes')
     return response.headers.get_content_type()

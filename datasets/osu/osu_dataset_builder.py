@@ -17,6 +17,7 @@ from typing import Any, ClassVar
 
 import tensorflow_datasets as tfds
 
+from cyclegan_jax.progress import tracked
 from datasets import leftovers, published
 from datasets.osu import checks, config as config_lib, download, files
 
@@ -88,7 +89,8 @@ class Builder(published.Builder):
     self, examples: tuple[Example, ...], masks: dict[str, bytes]
   ) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yields id and example."""
-    for example, encoded in checks.encoded_pairs(examples):
+    pairs = checks.encoded_pairs(examples)
+    for example, encoded in tracked(pairs, len(examples), 'Preparing', print, unit='pairs'):
       yield (
         example.id,
         {

@@ -3,7 +3,7 @@
 import pytest
 
 from cyclegan_jax import config as config_lib
-from cyclegan_jax.training import loop
+from cyclegan_jax.training import run_start
 import datasets
 from tests.training import fresh
 
@@ -25,5 +25,5 @@ def untrained(pairs, data_dir, tmp_path_factory, quickly_compiled):
     batch_size=4,
   )
   folder = tmp_path_factory.mktemp('untrained') / 'run'
-  loop.start(config, datasets.open_dataset(config.data), folder, fresh.state(config))
+  run_start.write(config, datasets.open_dataset(config.data), folder, fresh.state(config))
   return folder

@@ -8,7 +8,6 @@ from cyclegan_jax import config as config_lib, normalization
 from cyclegan_jax.data.source import Dataset, Domain, make_domains, Split
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.runs import run_folder
-from cyclegan_jax.runs.run_folder import CsvLog
 
 
 def dataset(n=3, max_value=255.0, fingerprint='f'):
@@ -122,23 +121,3 @@ def test_domains_survive(tmp_path, kind):
   (tmp_path / 'data.json').write_text(json.dumps({}))
   with pytest.raises(UserError, match='data.json'):
     run_folder.load_domains(tmp_path, config)
-
-
-def test_csv_log_drops_rows_that_will_be_done_again(tmp_path):
-  file = tmp_path / 'metrics.csv'
-  log = CsvLog(file, 0)
-  for step in (10, 20, 30):
-    log.add({'step': step, 'loss': step / 8})
-  file.write_text(file.read_text() + '2')  # cut short by a kill, meant to be a later step
-  again = CsvLog(file, 20)
-  assert file.read_text() == 'step,loss\n10,1.25\n20,2.5\n'
-  again.add({'step': 30, 'loss': 3.75})
-  assert file.read_text() == 'step,loss\n10,1.25\n20,2.5\n30,3.75\n'
-  assert sorted(p.name for p in tmp_path.iterdir()) == ['metrics.csv']
-
-
-def test_csv_log_keeps_the_columns_that_it_finds(tmp_path):
-  file = tmp_path / 'metrics.csv'
-  file.write_text('step,loss\n10,1.25\n')
-  CsvLog(file, 10).add({'step': 20, 'loss': 2.5, 'new': 1})
-  assert file.read_text() == 'step,loss\n10,1.25\n20,2.5\n'

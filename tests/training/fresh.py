@@ -14,4 +14,4 @@ def optimizer(config: Config, steps_per_epoch: int = 1) -> optax.GradientTransfo
 
 def state(config: Config) -> state_lib.TrainState:
   """The state before the first step."""
-  return state_lib.initialize(config, make_domains(config.data), optimizer(config))
+  return state_lib.initialize(config, make_domains(config.data))

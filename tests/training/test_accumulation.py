@@ -135,7 +135,7 @@ def test_memory_is_that_of_a_part():
   def temporary(parts):
     config = tiny(norm='instance', batch_size=16, accumulate=parts, base_width=8)
     nets = networks.build(config.model, make_domains(config.data))
-    state = state_lib.abstract(config)
+    state = state_lib.abstract(config, make_domains(config.data))
     step = jax.pmap(
       functools.partial(
         steps.train_step, nets=nets, config=config, optimizer=fresh.optimizer(config)

@@ -12,9 +12,10 @@ from cyclegan_jax import config as config_lib
 from cyclegan_jax.data import images
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.inference import model as model_lib
+from cyclegan_jax.runs import run_folder
 from cyclegan_jax.training import loop
 from cyclegan_jax.training.checkpoint import Checkpoints
-from cyclegan_jax.training.progress import CLOCKED
+from cyclegan_jax.training.step_metrics import CLOCKED
 import datasets
 
 
@@ -29,8 +30,13 @@ def train(config, workdir, heard=lambda line: None, **kwargs):
   return '\n'.join(lines)
 
 
+def opened(config, workdir):
+  domains = run_folder.load_domains(workdir, config)
+  return Checkpoints(workdir / 'checkpoints', config, domains, read_only=True)
+
+
 def state(config, workdir, step):
-  with Checkpoints(workdir / 'checkpoints', config, read_only=True) as checkpoints:
+  with opened(config, workdir) as checkpoints:
     return checkpoints.restore(step)
 
 
@@ -180,7 +186,7 @@ def test_divergence_stops_with_the_step_and_keeps_the_last_checkpoint(tiny, tmp_
     train(config, tmp_path)
   restored = state(config, tmp_path, 3)
   assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(restored))
-  with Checkpoints(tmp_path / 'checkpoints', config, read_only=True) as checkpoints:
+  with opened(config, tmp_path) as checkpoints:
     assert checkpoints.latest_step() == 3
 
 

@@ -107,16 +107,25 @@ def test_a_member_that_is_killed_stops_the_others_and_all_resume(ground, tmp_pat
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize('told', [(0,), (1,), (0, 1)])
-def test_sigterm_to_any_stops_all_at_one_step(ground, tmp_path, told):
-  with together.started(TWO, tmp_path / 'run', (*ground, '--steps=100000')) as run:
+@pytest.mark.parametrize(
+  'layout, number, told',
+  [
+    (TWO, signal.SIGTERM, (0,)),
+    (TWO, signal.SIGTERM, (1,)),
+    (TWO, signal.SIGTERM, (0, 1)),
+    (TWO, signal.SIGINT, (1,)),
+    (FOUR, signal.SIGINT, (0, 1, 2, 3)),
+  ],
+)
+def test_a_signal_to_any_stops_all_at_one_step(ground, tmp_path, layout, number, told):
+  with together.started(layout, tmp_path / 'run', (*ground, '--steps=100000')) as run:
     run.wait_for(lambda: '\nstep 5/' in run.said())
     for index in told:
-      run.processes[index].send_signal(signal.SIGTERM)
-    assert run.statuses() == [143, 143], run.all_said()
+      run.processes[index].send_signal(number)
+    assert run.statuses() == [128 + number] * layout[0], run.all_said()
     saved = stops.latest(tmp_path / 'run')
-    assert f'Stopped by signal 15 after step {saved}, which is saved' in run.said()
-  if told != (1,):
+    assert f'Stopped by signal {int(number)} after step {saved}, which is saved' in run.said()
+  if told != (1,) or number != signal.SIGTERM:
     return
   total = f'--steps={saved + 3}'
   assert f'{saved} done: resuming' in together.train(TWO, tmp_path / 'run', (*ground, total))

@@ -14,7 +14,8 @@ from cyclegan_jax.inference import model as model_lib
 from cyclegan_jax.runs import lock
 from cyclegan_jax.settings import DataConfig
 from cyclegan_jax.training import diagnostics, interruption
-from cyclegan_jax.training.progress import CLOCKED
+from cyclegan_jax.training.hooks import collapse_warnings
+from cyclegan_jax.training.step_metrics import CLOCKED
 from tests.conftest import REPOSITORY
 from tests.training.test_loop import rows, state, train
 
@@ -216,11 +217,11 @@ def test_a_folder_that_vanishes_is_said(tiny, tmp_path):
   ],
 )
 def test_collapse_and_inversion_are_warned_of(row, words):
-  said = diagnostics.warnings(row, batch_size=8)
+  said = list(collapse_warnings.warnings(row, batch_size=8))
   assert len(said) == len(words)
   for line, word in zip(said, words):
     assert word in line
-  assert diagnostics.warnings({**row, 'correlation_luminance': 0.0}, batch_size=1) == []
+  assert not list(collapse_warnings.warnings({**row, 'correlation_luminance': 0.0}, batch_size=1))
 
 
 def test_figures_of_generated_images():

@@ -125,9 +125,10 @@ def train(layout: tuple[int, int], workdir: pathlib.Path, flags: Sequence[str]) 
 
 def state(workdir: pathlib.Path) -> dict[str, np.ndarray]:
   """All arrays of the newest checkpoint by name."""
-  with Checkpoints(
-    workdir / run_folder.CHECKPOINTS, run_folder.load_config(workdir), read_only=True
-  ) as checkpoints:
+  config = run_folder.load_config(workdir)
+  domains = run_folder.load_domains(workdir, config)
+  folder = workdir / run_folder.CHECKPOINTS
+  with Checkpoints(folder, config, domains, read_only=True) as checkpoints:
     found = checkpoints.restore(stops.latest(workdir))
   return {
     jax.tree_util.keystr(path): np.asarray(leaf) for path, leaf in jax.tree.leaves_with_path(found)

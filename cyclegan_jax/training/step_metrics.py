@@ -1,17 +1,18 @@
-"""What a person sees while training: lines with losses, rate, wait for data and time left."""
+"""Loss terms of steps: their means, and lines with the rate, the wait for data, and time left."""
 
 from collections.abc import Iterable, Iterator, Mapping
 import contextlib
 import math
 import time
 
+import jax
 import numpy as np
 
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.progress import duration
 from cyclegan_jax.training import nan_check
 
-# The terms of a line: what they are called there, and in the rows.
+# The terms of a line: label -> name in the rows, where the domain follows.
 _SHOWN = {
   'D': 'discriminator',
   'G': 'adversarial',
@@ -21,16 +22,16 @@ _SHOWN = {
   'ssim': 'ssim',
   'gradient': 'gradient',
 }
-# The figures of a row that depend on the clock: no two runs have the same.
+# The figures of a row that depend on the clock: they differ between any two runs.
 CLOCKED = ('images_per_second', 'data_wait')
-# A smaller share of the time, spent waiting for data, is not worth mentioning.
+# Lines do not mention a smaller share of the time spent waiting for data.
 _WAIT_SHOWN = 0.05
 
 
-class Progress:
-  """Collects the terms of steps, checks that they are finite, and knows rate and time left.
+class StepMetrics:
+  """Collects the terms of steps, checks that they are finite, and measures the rate.
 
-  The devices run ahead of the host; terms are fetched only by `collect`, which waits for them.
+  The devices run ahead of the host; only `collect` waits for them.
   """
 
   def __init__(
@@ -43,22 +44,22 @@ class Progress:
     """`rows` are those that an interrupted run had not written yet."""
     self._total = total_steps
     self._batch_size = batch_size
-    self._pending: list[tuple[int, Mapping]] = []
+    self._pending: list[tuple[int, Mapping[str, jax.Array]]] = []
     self._rows: list[Mapping[str, float]] = list(rows)
     self._mark = (time.monotonic(), first_step)
     self._step = first_step
     self._waited = 0.0
     self._seconds_per_step = math.nan
 
-  def add(self, step: int, terms: Mapping) -> None:
-    """Notes the terms of a step, arrays on devices; does not wait for them."""
+  def add(self, step: int, terms: Mapping[str, jax.Array]) -> None:
+    """Notes the terms of a step, [devices], without waiting for them."""
     self._pending.append((step, terms))
 
   def collect(self) -> None:
     """Waits for the noted steps and checks their terms.
 
     Raises:
-      UserError: a term is NaN or infinite; the message says where.
+      UserError: a term is NaN or infinite; the message names the step.
     """
     for step, terms in self._pending:
       row = {name: float(np.asarray(value.addressable_data(0))[0]) for name, value in terms.items()}
@@ -79,11 +80,12 @@ class Progress:
     return list(self._rows)
 
   def mean(self, restart: bool) -> dict[str, float]:
-    """Means of the collected terms, and CLOCKED, since the last restart; then perhaps restarts.
+    """Returns means since the last restart, and perhaps restarts.
 
     Returns:
-      The means by name; `images_per_second`; `data_wait`, the share of the time, 0 to 1, in which
-      the host waited for the next batch and so may have left the devices without work.
+      The means of the collected terms by name; `images_per_second`; `data_wait`, the share of the
+      time, 0 to 1, in which the host waited for the next batch, so that the devices may have been
+      idle.
     """
     means = {name: float(np.mean([row[name] for row in self._rows])) for name in self._rows[0]}
     start, first = self._mark
@@ -105,14 +107,14 @@ class Progress:
 
   @contextlib.contextmanager
   def paused(self) -> Iterator[None]:
-    """Surrounds work that is not training: its time does not count toward the rate."""
+    """Surrounds work other than training: its time does not count toward the rate."""
     begin = time.monotonic()
     yield
     start, first = self._mark
     self._mark = (start + time.monotonic() - begin, first)
 
   def line(self, epoch: float, epochs: float, row: Mapping[str, float]) -> str:
-    """One line for a person; losses of both domains added."""
+    """Formats a row as a line in which the losses of both domains are added up."""
     terms = []
     for label, kind in _SHOWN.items():
       values = [row[f'{kind}_{domain}'] for domain in ('rgb', 'ir') if f'{kind}_{domain}' in row]

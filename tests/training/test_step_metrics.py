@@ -4,14 +4,14 @@ import jax
 import numpy as np
 import pytest
 
-from cyclegan_jax.training import parallel, progress
+from cyclegan_jax.training import parallel, step_metrics
 
 
 @pytest.fixture
 def clock(monkeypatch):
   """Seconds that a test moves on: clock[0] += 1."""
   now = [100.0]
-  monkeypatch.setattr(progress.time, 'monotonic', lambda: now[0])
+  monkeypatch.setattr(step_metrics.time, 'monotonic', lambda: now[0])
   return now
 
 
@@ -25,7 +25,7 @@ def step(run, number, clock, waits, works):
 
 
 def test_the_wait_for_data_is_a_share_of_the_time_since_the_last_row(clock):
-  run = progress.Progress(0, 10, batch_size=8)
+  run = step_metrics.StepMetrics(0, 10, batch_size=8)
   step(run, 1, clock, waits=0.5, works=1.5)
   step(run, 2, clock, waits=0.0, works=2.0)
   row = run.mean(restart=False)

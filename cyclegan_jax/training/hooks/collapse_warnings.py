@@ -1,0 +1,40 @@
+"""Warnings about generators that collapse or invert, which the losses do not show."""
+
+from collections.abc import Iterator, Mapping
+
+from cyclegan_jax.progress import Log
+from cyclegan_jax.training.hooks.hook import Hook
+
+# Generated images are all alike if they differ by less than this share of what true ones do.
+_LEAST_SPREAD = 0.05
+# An output that correlates with luminance like this is little else than inverted luminance.
+_INVERTED = -0.9
+
+
+class CollapseWarnings(Hook):
+  """Logs a warning for each row whose figures (training/diagnostics.py) show a failure."""
+
+  def __init__(self, batch_size: int, log: Log):
+    self._batch_size = batch_size
+    self._log = log
+
+  def on_log(self, step: int, row: Mapping[str, float]) -> None:
+    for line in warnings(row, self._batch_size):
+      self._log(line)
+
+
+def warnings(row: Mapping[str, float], batch_size: int) -> Iterator[str]:
+  """Yields a warning for each failure that a row's means of `diagnostics.observe` show."""
+  if batch_size > 1 and row['spread_generated'] < _LEAST_SPREAD * row['spread_true']:
+    yield (
+      'Warning: the generated IR images are nearly all alike (their standard deviation is '
+      f'{row["spread_generated"]:.3g}, that of true ones {row["spread_true"]:.3g}): the generator '
+      'ignores its input. Early in a run this passes. Later, start again with another --seed, a '
+      'smaller --learning_rate, or pairs (--paired).'
+    )
+  if row['correlation_luminance'] < _INVERTED:
+    yield (
+      'Warning: the generated IR images are the RGB images inverted (correlation with their '
+      f'luminance: {row["correlation_luminance"]:.2f}). Cycle consistency allows that. Pairs '
+      '(--paired) or an identity term tell the generator which way is up.'
+    )

@@ -1,0 +1,39 @@
+"""Metrics of the validation split."""
+
+from collections.abc import Mapping
+
+from cyclegan_jax.data import pipeline
+from cyclegan_jax.data.source import Dataset
+from cyclegan_jax.evaluation import measure
+from cyclegan_jax.models import apply, networks
+from cyclegan_jax.progress import Log
+from cyclegan_jax.settings import Config
+from cyclegan_jax.training.hooks.hook import Hook
+from cyclegan_jax.training.state import TrainState
+
+_LOGGED = ('psnr', 'ssim', 'uqi', 'rmse')
+
+
+class Validation(Hook):
+  """Measures the generator of IR images; all processes share the work and get the result."""
+
+  def __init__(
+    self, nets: Mapping[str, networks.Network], config: Config, dataset: Dataset, log: Log
+  ):
+    self._nets = nets
+    self._dataset = dataset
+    self._batch_size = config.train.batch_size
+    self._examples = pipeline.examples(dataset, 'validation', config.data)
+    self._log = log
+
+  def on_checkpoint(
+    self, step: int, state: TrainState, metrics: Mapping[str, float]
+  ) -> Mapping[str, float]:
+    translators = apply.translators(self._nets, state.inference_params(), state.batch_stats)
+    ir = self._dataset.domains['ir']
+    predictors = {'model': measure.predictor(translators['rgb_to_ir'], ir)}
+    totals = measure.measure(predictors, self._examples, ir, self._batch_size, self._log)[
+      'model'
+    ].totals
+    self._log('validation  ' + '  '.join(f'{name} {totals[name]:.4g}' for name in _LOGGED))
+    return totals

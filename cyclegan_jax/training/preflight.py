@@ -1,0 +1,90 @@
+"""Checks that refuse a run before any long work."""
+
+import pathlib
+
+import jax
+
+from cyclegan_jax import distributed
+from cyclegan_jax.data.source import Dataset
+from cyclegan_jax.errors import UserError
+from cyclegan_jax.runs import run_folder
+from cyclegan_jax.settings import Config, flatten, named
+from cyclegan_jax.training.hooks import tensorboard
+
+# Each process may have the data in another place, and keep more or fewer images in memory.
+_OWN = named(per_process=True)
+
+
+def check(config: Config, workdir: pathlib.Path, *, overwrite: bool = False) -> None:
+  """Raises what `loop.train` would raise for any data; call it before you prepare them.
+
+  Raises:
+    UserError: the batch does not fit the devices, a package is missing, or the run folder holds
+      another run or cannot be written.
+  """
+  check_batch_size(config.train.batch_size, config.train.accumulate)
+  if config.train.tensorboard:
+    tensorboard.summary_writer()
+  if not overwrite and distributed.is_first():
+    run_folder.check(workdir, config)
+
+
+def check_new(config: Config, workdir: pathlib.Path) -> None:
+  """Raises what `run_start.write` would raise for any data."""
+  check(config, workdir)
+  if any(file.name.isdecimal() for file in (workdir / run_folder.CHECKPOINTS).glob('*')):
+    raise UserError(f'--workdir={workdir} has a checkpoint already. Choose another folder.')
+
+
+def check_batch_size(batch_size: int, accumulate: int = 1) -> None:
+  """Refuses a batch that devices, or the parts on each device, cannot share evenly.
+
+  Raises:
+    UserError: the message names the numbers that fit.
+  """
+  devices, processes = jax.device_count(), jax.process_count()
+  if jax.local_device_count() * processes != devices:
+    raise UserError(
+      f'Process {jax.process_index()} has {jax.local_device_count()} of the {devices} devices of '
+      f'{processes} processes. All processes need the same number (CUDA_VISIBLE_DEVICES).'
+    )
+  if batch_size % devices:
+    where = 'this machine' if processes == 1 else f'{processes} processes'
+    raise UserError(
+      f'--batch_size={batch_size} is not divisible by the {devices} devices of {where}. '
+      f'Use a multiple of {devices}, or fewer devices (CUDA_VISIBLE_DEVICES).'
+    )
+  rows = batch_size // devices
+  if rows % accumulate:
+    raise UserError(
+      f'--accumulate={accumulate} does not divide the {rows} examples of --batch_size={batch_size} '
+      f'on each of {devices} devices. Use a --batch_size that is a multiple of '
+      f'{devices * accumulate}, or an --accumulate that divides {rows}.'
+    )
+
+
+def check_same_run(config: Config, dataset: Dataset) -> None:
+  """Refuses processes whose settings or data differ from those of the first one.
+
+  Raises:
+    UserError: in the processes that differ.
+  """
+  settings = {name: value for name, value in flatten(config).items() if name not in _OWN}
+  distributed.agree('settings', settings)
+  distributed.agree('data', dataset.facts())
+
+
+def check_schedule(config: Config, steps_per_epoch: int) -> None:
+  """Refuses more --steps than the learning rate lasts; validation.py knows only epochs.
+
+  Raises:
+    UserError: the learning rate would be 0 before the last step.
+  """
+  train = config.train
+  epochs = train.decay_start + train.decay_epochs
+  if train.decay_epochs and train.steps > epochs * steps_per_epoch:
+    raise UserError(
+      f'--steps={train.steps}: the learning rate is 0 after --decay_start + --decay_epochs = '
+      f'{epochs} epochs, or {epochs * steps_per_epoch} steps. Train fewer steps, or raise one of '
+      'these.'
+    )
