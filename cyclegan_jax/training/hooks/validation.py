@@ -23,17 +23,18 @@ class Validation(Hook):
     self._nets = nets
     self._dataset = dataset
     self._batch_size = config.train.batch_size
-    self._examples = pipeline.examples(dataset, 'validation', config.data)
+    self._examples = pipeline.pixels(dataset, 'validation', config.data)
     self._log = log
 
   def on_checkpoint(
     self, step: int, state: TrainState, metrics: Mapping[str, float]
   ) -> Mapping[str, float]:
     translators = apply.translators(self._nets, state.inference_params(), state.batch_stats)
-    ir = self._dataset.domains['ir']
-    predictors = {'model': measure.predictor(translators['rgb_to_ir'], ir)}
-    totals = measure.measure(predictors, self._examples, ir, self._batch_size, self._log)[
-      'model'
-    ].totals
+    domains = self._dataset.domains
+    predictors = {'model': measure.predictor(translators['rgb_to_ir'], domains)}
+    measured = measure.measure(
+      predictors, self._examples, domains['ir'], self._batch_size, self._log
+    )
+    totals = measured['model'].totals
     self._log('validation  ' + '  '.join(f'{name} {totals[name]:.4g}' for name in _LOGGED))
     return totals
