@@ -1,13 +1,13 @@
-"""What a person reads when another process of the run dies: one paragraph, not JAX's last words.
+"""Ends a process that has lost the others with one paragraph and exit status 75.
 
-JAX ends a process whose peers are gone by abort() in one of its own threads, after a page of C++.
-Nothing in Python can catch that. So, once a process joins others: what C++ writes to the outputs
-goes through pipes, where threads of ours read it; they pass everything on but JAX's last words,
-instead of which they write our own and end the process. Meanwhile abort() waits, in the C library's
-sleep(), which is made the handler of its signal.
+JAX ends such a process from a C++ thread: a page of C++, then abort(). Python cannot catch that,
+and JAX (0.10.2 and 0.12.0) has no hook for it: the client's `missed_heartbeat_callback` dies of
+std::bad_cast, and jax_enable_recoverability leaves the death of process 0 fatal. So what C++ prints
+goes through a pipe. A thread passes it on until it reads JAX's last words; it then prints the
+paragraph and ends the process. Meanwhile abort() waits in the C library's sleep(), which is made
+the handler of its signal.
 """
 
-from collections.abc import Iterator
 import contextlib
 import ctypes
 import os
@@ -15,89 +15,66 @@ import re
 import signal
 import sys
 import threading
-from typing import TextIO
+from typing import NoReturn, TextIO
 
-# The process lost the others: start all of them again (EX_TEMPFAIL of sysexits.h).
+# A peer was lost: start all processes again (EX_TEMPFAIL of sysexits.h).
 EXIT_LOST = 75
 
 _LAST_WORDS = 'Terminating process because the JAX distributed service detected fatal errors'
-# Of JAX, about processes that come and go; of gloo, one line for each device.
-_NOISE = ('coordination_service.cc:', 'coordination_service_agent.cc:')
-# Gloo's threads write it at once, so that pieces of several lines mix.
+# A message of C++ begins with its level and date, and may go on for several lines.
+_MESSAGE = re.compile(r'[IWEF]\d{4} ')
+# Gloo prints a line for each device from several threads at once, so the pieces mix.
 _GLOO = re.compile(
   r'(\[Gloo\] Rank|is connected to|Expected number of connected peer ranks is :'
   r'|peer ranks\.|\d|\s)*'
 )
-_LOST = (
-  'Another process of this run has ended, or cannot be reached any more: look at its own '
-  'output for the reason. This one stops too. What was saved before is intact: start all '
-  'processes again with the same command, and they resume.'
-)
-
 _lock = threading.Lock()
-_explanation = _LOST
-_errors = None
 
 
-@contextlib.contextmanager
-def explained(text: str) -> Iterator[None]:
-  """If JAX gives up within this, `text` is the message; after it, that a process was lost.
-
-  The first use begins the watch.
-  """
-  global _explanation
-  if _errors is None:
-    _watch()
-  _explanation = text
-  try:
-    yield
-  finally:
-    _explanation = _LOST
+def lost() -> NoReturn:
+  """Ends this process at once because another one is gone."""
+  end(
+    'Another process of this run has ended or cannot be reached; its own output gives the reason. '
+    'This process stops too. Everything saved so far is intact: start all processes again with '
+    'the same command to resume.',
+    EXIT_LOST,
+  )
 
 
-def lost() -> None:
-  """Ends this process at once, with the message."""
-  end(_explanation, EXIT_LOST)
-
-
-def end(message: str, status: int) -> None:
-  """Ends this process at once, without waiting for the others; a message only the first time."""
+def end(message: str, status: int) -> NoReturn:
+  """Ends this process at once, without waiting for the others; only the first call is heard."""
   with _lock:
     with contextlib.suppress(OSError, ValueError):
       sys.stdout.flush()
-      print(f'error: {message}', file=_errors or sys.stderr, flush=True)
+      print(f'error: {message}', file=sys.stderr, flush=True)
     os._exit(status)
 
 
-def _watch() -> None:
-  """Puts pipes and handler in place."""
-  global _errors
+def watch() -> None:
+  """From now on, JAX's last words end this process with `lost`; call it before joining others."""
   sys.stdout.flush()
   # Python's own lines need no filter.
   sys.stdout, sys.stderr = (
     os.fdopen(os.dup(number), 'w', buffering=1, errors='replace') for number in (1, 2)
   )
-  _errors = sys.stderr
-  for number, out in ((1, sys.stdout), (2, sys.stderr)):
-    reading, writing = os.pipe()
-    os.dup2(writing, number)
-    os.close(writing)
-    threading.Thread(target=_pass_on, args=(reading, out), name='fatal', daemon=True).start()
+  reader, writer = os.pipe()
+  for number in (1, 2):
+    os.dup2(writer, number)
+  os.close(writer)
+  threading.Thread(target=_filter, args=(reader, sys.stderr), daemon=True).start()
   libc = ctypes.CDLL(None)
   libc.signal.argtypes = ctypes.c_int, ctypes.c_void_p
-  libc.signal.restype = ctypes.c_void_p
-  # The handler's argument, the signal's number 6, is how many seconds the threads above have.
+  # sleep() gets the number of the signal, 6: the seconds that the thread has.
   libc.signal(signal.SIGABRT, ctypes.cast(libc.sleep, ctypes.c_void_p))
 
 
-def _pass_on(reading: int, out: TextIO) -> None:
-  noise = False
-  with os.fdopen(reading, errors='replace') as lines:
+def _filter(reader: int, out: TextIO) -> None:
+  hidden = False
+  with os.fdopen(reader, errors='replace') as lines:
     for line in lines:
       if _LAST_WORDS in line:
         lost()
-      # Messages of JAX go on in lines that do not begin with a level and a date.
-      begins = (line[:1] in 'IWEF' and line[1:5].isdecimal()) or not noise
-      noise = any(word in line for word in _NOISE) if begins else noise
-      if not noise and not _GLOO.fullmatch(line):
+      if _MESSAGE.match(line):
+        hidden = 'coordination_service' in line
+      if not hidden and not _GLOO.fullmatch(line):
         out.write(line)

@@ -70,7 +70,7 @@ def measure(
   """
   max_value = ir.normalization.max_value
   parts, size = [], min(batch_size, len(data))
-  together = size * distributed.numbers()[1]
+  together = size * distributed.index_and_count()[1]
   for batch, n in tracked(_batches(data, size), len(data), 'Measuring', log, together):
     truth = normalization.to_pixels(ir.normalization, batch['ir']).astype(np.float32)
     mask = batch.get('ir_mask')

@@ -237,7 +237,7 @@ def _alone() -> ocp.options.MultiprocessingOptions:
   """Orbax in this process does not wait for others."""
   if not distributed.joined():
     return ocp.options.MultiprocessingOptions()
-  own, _ = distributed.numbers()
+  own, _ = distributed.index_and_count()
   return ocp.options.MultiprocessingOptions(
     primary_host=own, active_processes={own}, barrier_sync_key_prefix=f'process {own}'
   )

@@ -152,7 +152,7 @@ def _batches(config: Config, dataset: Dataset) -> grain.DatasetIterator:
       config.train.batch_size,
       parallel.sharding(),
       seed=config.train.seed,
-      process=distributed.numbers(),
+      process=distributed.index_and_count(),
     )
   )
 
