@@ -1,13 +1,13 @@
 #!/bin/bash
-# Tries cluster/slurm.sbatch and slurm_compare.sbatch with a real Slurm of two nodes on this machine.
+# Runs cluster/slurm.sbatch and slurm_compare.sbatch under a real Slurm of two nodes on one machine.
 #
 #   apt-get install slurm-wlm munge
 #   PYTHON=.venv/bin/python cluster/try_slurm.sh
 #
-# As root, on a machine that is no part of a cluster. Everything is in a temporary folder, and
-# nothing stays behind. What differs from a cluster: both nodes are this machine (slurmd -N, with two
-# of its names, since JAX looks for the first task by its node's), no cgroups (proctrack/linuxproc,
-# task/none), no systemd, no GPUs.
+# Run it as root, on a machine that is not part of a cluster. It keeps everything in a temporary
+# folder and leaves nothing behind. Unlike on a cluster, both nodes are this machine (slurmd -N, under
+# two of its names, because JAX looks for the first task by the name of its node), and there are no
+# cgroups (proctrack/linuxproc, task/none), no systemd and no GPUs.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export PYTHON=${PYTHON:-.venv/bin/python}
@@ -15,9 +15,9 @@ for program in munged slurmctld slurmd sbatch; do
   command -v $program > /dev/null || {
     echo "error: $program is missing: apt-get install slurm-wlm munge" >&2; exit 2; }
 done
-[ "$(id -u)" = 0 ] || { echo 'error: munged and slurmd have to be started by root.' >&2; exit 2; }
+[ "$(id -u)" = 0 ] || { echo 'error: run this as root, which munged and slurmd need.' >&2; exit 2; }
 { pidof slurmctld || pidof slurmd || pidof munged; } > /dev/null && {
-  echo 'error: Slurm or munge runs here already; this is for a machine without.' >&2; exit 2; }
+  echo 'error: Slurm or munge is already running here; use a machine without.' >&2; exit 2; }
 
 folder=$(mktemp -d)
 host=$(hostname -s)
@@ -25,14 +25,14 @@ cleanup() {
   scancel --user=root 2> /dev/null || true
   for _ in $(seq 60); do [ -z "$(squeue -h 2> /dev/null)" ] && break; sleep 0.5; done
   for file in "$folder"/*.pid; do kill "$(cat "$file")" 2> /dev/null || true; done
-  # They write until they have ended.
+  # The daemons write until they end.
   for _ in $(seq 20); do rm -rf "$folder" 2> /dev/null && break; sleep 0.5; done
 }
 trap cleanup EXIT
 chmod 755 "$folder"
 mkdir "$folder"/{state,spool-$host,spool-localhost,runs}
 
-# munge: who is who. Its own key and socket.
+# munge, which authenticates users, with its own key and socket.
 head -c 1024 /dev/urandom > "$folder/munge.key"
 chmod 400 "$folder/munge.key"
 munged --force --key-file="$folder/munge.key" --socket="$folder/munge.socket" \
@@ -77,42 +77,42 @@ wait_for() {  # seconds, what for, command
   exit 1
 }
 again() {  # job
-  # Slurm lets two minutes pass before a job that was queued again. In the second in which that
-  # happened, slurmd would refuse it as the old one: "Job credential revoked".
+  # Slurm starts a requeued job after two minutes. Within the second of the requeue, slurmd would take
+  # it for the old one and refuse it: "Job credential revoked".
   sleep 3
   scontrol update jobid="$1" StartTime=now
 }
 state() { scontrol show job "$1" | grep -o "JobState=[A-Z]*" | cut -d= -f2; }
-say() { echo "$(date +%T) $*"; }
+report() { echo "$(date +%T) $*"; }
 
 SETTINGS="--dataset=synthetic --preset=demo --data_dir=$folder/data --image_size=32 --base_width=8
   --discriminator_width=8 --batch_size=8 --steps=400 --checkpoint_every=200 --log_every=10"
 TWO_TASKS="--parsable --nodes=2 --ntasks-per-node=1 --cpus-per-task=1"
 
-say '1. Two tasks on two nodes train one model, and are queued again in the middle of it.'
+report '1. Two tasks on two nodes train one model, and are requeued halfway.'
 log=$folder/stopped.out run=$folder/runs/stopped
 job=$(sbatch $TWO_TASKS --output="$log" cluster/slurm.sbatch $SETTINGS --workdir="$run")
 wait_for 240 'training' '[ -f "$run/metrics.csv" ] && [ $(wc -l < "$run/metrics.csv") -ge 6 ]'
-say "scontrol requeue $job, after $(($(wc -l < "$run/metrics.csv") - 1)) lines of metrics.csv"
+report "scontrol requeue $job, after $(($(wc -l < "$run/metrics.csv") - 1)) lines of metrics.csv"
 scontrol requeue "$job"
 wait_for 60 'stop' 'grep -q "Stopped by signal 15" "$log"'
-say "$(grep -m1 'Stopped by signal 15' "$log")"
+report "$(grep -m1 'Stopped by signal 15' "$log")"
 wait_for 60 'requeued job' '[ "$(state "$job")" = PENDING ]'
 again "$job"
 wait_for 300 'end' '[ "$(state "$job")" = COMPLETED ]'
-say "$(scontrol show job "$job" | grep -o 'Restarts=[0-9]*'), $(state "$job")"
+report "$(scontrol show job "$job" | grep -o 'Restarts=[0-9]*'), $(state "$job")"
 grep -oE "[^,]* done: resuming|Trained [0-9]* steps|.*processes.*" "$log" | sed 's/^/    /'
 
-say '2. The same without a stop.'
+report '2. The same run without a stop.'
 job=$(sbatch $TWO_TASKS --output="$folder/whole.out" cluster/slurm.sbatch $SETTINGS \
   --workdir="$folder/runs/whole")
 wait_for 300 'end' '[ "$(state "$job")" = COMPLETED ]'
 figures() { rev "$1/metrics.csv" | cut -d, -f3- | rev; }  # all but images_per_second and data_wait
 cmp <(figures "$folder/runs/whole") <(figures "$run")
 cmp "$folder/runs/whole/validation.csv" "$run/validation.csv"
-say "metrics.csv ($(($(wc -l < "$run/metrics.csv") - 1)) lines, but for times) and validation.csv are equal"
+report "metrics.csv ($(($(wc -l < "$run/metrics.csv") - 1)) lines, except for times) and validation.csv are equal"
 
-say '3. A task is killed: the other ends, and Slurm starts both again.'
+report '3. A task is killed: the other one ends, and Slurm starts both again.'
 log=$folder/killed.out run=$folder/runs/killed
 job=$(sbatch $TWO_TASKS --output="$log" cluster/slurm.sbatch $SETTINGS --workdir="$run")
 wait_for 240 'training' '[ -f "$run/metrics.csv" ] && [ $(wc -l < "$run/metrics.csv") -ge 26 ]'
@@ -122,9 +122,9 @@ again "$job"
 wait_for 300 'end' '[ "$(state "$job")" = COMPLETED ]'
 grep -oE "error:.*|[^,]* done: resuming|Trained [0-9]* steps" "$log" | sed 's/^/    /'
 cmp "$folder/runs/whole/validation.csv" "$run/validation.csv"
-say 'validation.csv is equal to that of the run without a stop'
+report 'validation.csv is equal to that of the run without a stop'
 
-say '4. The time is up: the job queues itself again.'
+report '4. The time limit is reached: the job requeues itself.'
 log=$folder/late.out run=$folder/runs/late
 job=$(sbatch $TWO_TASKS --time=2 --output="$log" cluster/slurm.sbatch $SETTINGS --steps=100000 \
   --workdir="$run")
@@ -132,10 +132,10 @@ wait_for 300 'job that queued itself again' 'scontrol show job "$job" | grep -q 
 grep -oE "Stopped by signal.*" "$log" | sed 's/^/    /'
 scancel "$job"
 
-say '5. A comparison of two jobs as an array.'
+report '5. A comparison of two jobs as an array.'
 "$PYTHON" -m experiments.compare --output="$folder/compared" $SETTINGS --steps=20 \
   --checkpoint_every=20 --models=paired --seeds=2 --print_jobs > "$folder/jobs"
 sbatch --wait --cpus-per-task=1 --array=0-1 --output="$folder/compare-%a.out" \
   cluster/slurm_compare.sbatch "$folder/compared"
 "$PYTHON" -m experiments.compare --output="$folder/compared" --report_only | sed -n 1,3p
-say 'All is as it should be.'
+report 'Everything works.'

@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all."""
+"""Writes files whole or not at all."""
 
 from collections.abc import Iterator
 import contextlib
@@ -8,14 +8,14 @@ import secrets
 
 
 @contextlib.contextmanager
-def replacing(path: str | os.PathLike) -> Iterator[pathlib.Path]:
-  """Yields the path of a temporary file beside `path`, which is renamed to it at the end.
+def replacing(path: str | os.PathLike[str]) -> Iterator[pathlib.Path]:
+  """Yields the path of a temporary file, which replaces `path` at the end.
 
-  After an error it is deleted instead, and what was there before is untouched.
+  It lies beside `path`. After an error it is deleted, and `path` is left as it was.
   """
   path = pathlib.Path(path)
-  # Not tempfile: its files are readable by their owner alone, whatever the umask. A long name is
-  # cut, for what is added would make it too long for the file system.
+  # Not tempfile: only the owner can read its files, whatever the umask. A long name is cut, because
+  # with the addition it could be too long for the file system.
   temporary = path.with_name(f'.{path.name[:60]}.{secrets.token_hex(4)}.tmp')
   try:
     yield temporary
@@ -24,16 +24,16 @@ def replacing(path: str | os.PathLike) -> Iterator[pathlib.Path]:
     temporary.unlink(missing_ok=True)
 
 
-def write_bytes(path: str | os.PathLike, data: bytes) -> None:
-  """Writes beside the file and renames, so that a reader or a kill never meets half of it.
+def write_bytes(path: str | os.PathLike[str], data: bytes) -> None:
+  """Writes a file by `replacing`, so that neither a reader nor a kill meets half of it.
 
   Raises:
-    OSError: the file cannot be written; what was there before is untouched.
+    OSError: the file cannot be written; it is left as it was.
   """
   with replacing(path) as temporary:
     temporary.write_bytes(data)
 
 
-def write_text(path: str | os.PathLike, text: str) -> None:
-  """As `write_bytes`, in UTF-8."""
+def write_text(path: str | os.PathLike[str], text: str) -> None:
+  """Writes text in UTF-8; see `write_bytes`."""
   write_bytes(path, text.encode())

@@ -1,4 +1,4 @@
-"""What a result was made with: versions of packages, and the commit of this program."""
+"""The versions of packages and of this program with which a result was made."""
 
 from collections.abc import Iterable
 import importlib.metadata
@@ -10,7 +10,7 @@ _PACKAGES = ('jax', 'flax', 'optax', 'orbax-checkpoint', 'grain', 'tensorflow-da
 
 
 def versions(further: Iterable[str] = ()) -> dict[str, str]:
-  """The versions of Python, of the packages that every run uses, and of further ones."""
+  """Returns the versions of Python, of the packages that every run uses, and of further ones."""
   return {
     'python': platform.python_version(),
     **{name: importlib.metadata.version(name) for name in (*_PACKAGES, *further)},
@@ -18,7 +18,7 @@ def versions(further: Iterable[str] = ()) -> dict[str, str]:
 
 
 def commit() -> str | None:
-  """The commit of the checkout this file is in, or None outside of one."""
+  """Returns the commit of the checkout that this file is in, or None outside a checkout."""
   try:
     return subprocess.run(
       ['git', 'describe', '--always', '--dirty', '--abbrev=40'],

@@ -1,4 +1,4 @@
-"""What processes that were killed have left behind."""
+"""Removes what killed processes have left behind."""
 
 from collections.abc import Iterable
 import pathlib
@@ -7,21 +7,20 @@ import time
 
 import tensorflow_datasets as tfds
 
-# A live process writes far more often than that, on machines with other clocks too.
+# A live process writes far more often than that, even if the clocks of two machines differ.
 _ABANDONED_AFTER = 24 * 60 * 60  # seconds
 
 
 def remove_preparations(builder: tfds.core.DatasetBuilder) -> None:
-  """`remove_abandoned` for what TFDS was writing, in all configurations of the data set."""
+  """Removes the abandoned preparations of a data set by TFDS, in all its configurations."""
   # While a builder prepares, data_dir is <root>/<name>/<configuration>/incomplete.<...>.
   remove_abandoned(pathlib.Path(builder.data_dir).parents[1].glob('*/incomplete.*'))
 
 
 def remove_abandoned(paths: Iterable[pathlib.Path]) -> None:
-  """Removes the files and folders into which nothing has been written for a day.
+  """Removes the files and folders that have not been written to for a day.
 
-  Younger ones may belong to another process that is at work. What cannot be looked at or
-  removed stays.
+  Younger ones may belong to a process that is at work. Those that cannot be read or removed stay.
   """
   limit = time.time() - _ABANDONED_AFTER
   for path in paths:
@@ -32,5 +31,5 @@ def remove_abandoned(paths: Iterable[pathlib.Path]) -> None:
         shutil.rmtree(path)
       else:
         path.unlink()
-    except OSError:  # Gone by now, or another user's: it is in nobody's way.
+    except OSError:  # Already gone, or another user's: it does no harm.
       continue

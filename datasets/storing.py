@@ -1,4 +1,4 @@
-"""What builders share: looking at all files, encoding ahead of the writer, checksums."""
+"""Steps that the builders share: checking all files, encoding ahead of the writer, checksums."""
 
 import collections
 from collections.abc import Callable, Collection, Iterable, Iterator
@@ -6,10 +6,12 @@ from concurrent import futures
 import hashlib
 import json
 import os
+import pathlib
 from typing import Any, TypeVar
 
 import numpy as np
 import tensorflow_datasets as tfds
+from tensorflow_datasets.core import utils as tfds_utils
 
 from cyclegan_jax import errors
 
@@ -22,9 +24,9 @@ Made = TypeVar('Made')
 
 
 def made_ahead(items: Iterable[Item], make: Callable[[Item], Made]) -> Iterator[tuple[Item, Made]]:
-  """Yields (item, make(item)) in order, a few made ahead by as many threads as there are cores.
+  """Yields (item, make(item)) in order, and makes a few items ahead in one thread per core.
 
-  Pillow, imagecodecs and zlib release the interpreter's lock.
+  Threads are enough: Pillow, imagecodecs and zlib release the interpreter's lock.
   """
   with futures.ThreadPoolExecutor(os.cpu_count()) as pool:
     waiting = collections.deque()
@@ -39,10 +41,13 @@ def made_ahead(items: Iterable[Item], make: Callable[[Item], Made]) -> Iterator[
 
 
 def encode_png(array: np.ndarray) -> bytes:
-  """PNG, quickly: a quarter of the time of images.encode_png, and outside Python's lock.
+  """Encodes PNG in a quarter of the time of images.encode_png, outside the interpreter's lock.
 
-  A search for repeated strings, which takes most of the time, finds next to none in the
-  noise of a camera; run lengths and Huffman codes come to about the same size.
+  Most of the time of ordinary PNG goes into a search for repeated strings, which the noise of a
+  camera hardly has. Run lengths and Huffman codes alone give files of about the same size.
+
+  Args:
+    array: uint8 or uint16 [height, width, 1 or 3].
   """
   import imagecodecs  # Slow to import.
 
@@ -52,13 +57,13 @@ def encode_png(array: np.ndarray) -> bytes:
 
 
 def looked_at(items: Collection[Item], look: Callable[[Item], Made], unit: str) -> list[Made]:
-  """look(item) of all items in order, by as many threads as there are cores, with a progress bar.
+  """Returns look(item) of all items in order; one thread per core, with a progress bar.
 
-  Pillow, imagecodecs and zlib release the interpreter's lock.
+  Threads are enough, as in `made_ahead`.
   """
   with futures.ThreadPoolExecutor(os.cpu_count()) as pool:
     return list(
-      tfds.core.utils.tqdm(
+      tfds_utils.tqdm(
         pool.map(look, items),
         desc='Checking images...',
         unit=f' {unit}',
@@ -69,7 +74,7 @@ def looked_at(items: Collection[Item], look: Callable[[Item], Made], unit: str) 
 
 
 def refuse(source_dir: str, complaints: list[str]) -> None:
-  """Raises UserError with the first few of the complaints, if there are any."""
+  """Raises UserError with the first few complaints, if there are any."""
   if complaints:
     more = len(complaints) - _MAX_NAMED
     raise errors.UserError(
@@ -80,13 +85,13 @@ def refuse(source_dir: str, complaints: list[str]) -> None:
 
 
 def checksums(digests: Iterable[tuple[str, str, str]]) -> dict[str, str]:
-  """One checksum for each part of the published files.
+  """Returns one checksum for each part of the published files.
 
   Args:
-    digests: (part, id, SHA-256 of a file) in order.
+    digests: (part, id, SHA-256 of a file), in order.
 
   Returns:
-    part -> '<files>:<SHA-256 over ids and digests>'.
+    part -> '<number of files>:<SHA-256 of ids and digests>'.
   """
   lines = collections.defaultdict(list)
   for part, id_, digest in digests:
@@ -100,13 +105,15 @@ def checksums(digests: Iterable[tuple[str, str, str]]) -> dict[str, str]:
 def record_checksums(
   builder: tfds.core.DatasetBuilder, source_dir: str, found: dict[str, str]
 ) -> None:
-  """Compares with what other prepared copies, such as of another split, have; then records.
+  """Records checksums, after comparing them with those of other prepared copies.
+
+  Another copy may have another split of the same published files, for example.
 
   Raises:
-    UserError: a part has other content than when another copy was prepared.
+    UserError: the content of a part has changed since another copy was prepared.
   """
   others, changed = [], {}
-  for path in sorted(builder.data_path.parents[1].glob('*/[0-9]*/metadata.json')):
+  for path in sorted(pathlib.Path(builder.data_path).parents[1].glob('*/[0-9]*/metadata.json')):
     recorded = _metadata(path).get('checksums', {})
     differing = [
       part for part, checksum in found.items() if _differ(checksum, recorded.get(part, checksum))
@@ -117,22 +124,23 @@ def record_checksums(
   if others:
     raise errors.UserError(
       f'{source_dir}: {", ".join(changed)} has other content than when {" and ".join(others)} '
-      'was prepared; expected the same published files. Restore the files; or, if the new ones '
-      'are right, delete what was prepared from the old ones.'
+      'was prepared from the same published files. Restore the files; or, if the new ones are '
+      'right, delete what was prepared from the old ones.'
     )
+  assert builder.info.metadata is not None  # Every builder here has one.
   builder.info.metadata['checksums'] = found
 
 
-def _metadata(path: os.PathLike) -> dict[str, Any]:
+def _metadata(path: pathlib.Path) -> dict[str, Any]:
   try:
     return json.loads(path.read_text())
   except (OSError, ValueError) as error:
     raise errors.UserError(
-      f'{path}: cannot be read ({error}). Delete the prepared copy '
-      f'{path.parent}; it is then prepared anew.'
+      f'{path} cannot be read ({error}). Delete the prepared copy {path.parent}; it is prepared '
+      'again.'
     ) from error
 
 
 def _differ(one: str, other: str) -> bool:
-  """Whether checksums of equally many files differ; otherwise they say nothing."""
+  """Returns True if checksums of equally many files differ; others cannot be compared."""
   return one != other and one.partition(':')[0] == other.partition(':')[0]

@@ -1,4 +1,4 @@
-"""One process at a time writes to a run folder."""
+"""The lock of a run folder: one process at a time writes there."""
 
 from collections.abc import Iterator
 import contextlib
@@ -9,48 +9,44 @@ import os
 import pathlib
 import socket
 import time
+from typing import TextIO
 
 from cyclegan_jax.errors import UserError
 
 FILE = 'run.lock'
+# What file systems without locks answer, such as NFS or Lustre with some settings.
+_NO_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.ENOTSUP)
 
 
 @contextlib.contextmanager
 def held(workdir: pathlib.Path) -> Iterator[None]:
   """Holds the run folder's lock, run.lock, which names its owner.
 
-  The operating system gives the lock up when its owner ends, however that happens, so a file
-  left behind by a kill locks nothing. Where the file system has no locks, nothing is checked.
+  The operating system releases the lock when its owner ends in any way, on any host, so a file
+  that a kill leaves behind locks nothing. A file system without locks is used without one.
 
   Raises:
-    UserError: another process holds it; the message names its host and process number.
+    UserError: another process holds the lock; the message names its host and process number.
   """
   with open(workdir / FILE, 'a+') as file:
     try:
       fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
-      if error.errno not in (errno.ENOSYS, errno.ENOLCK, errno.ENOTSUP):
+      if error.errno not in _NO_LOCKS:
         raise UserError(
-          f'--workdir={workdir} is in use by {_owner(file)}. Wait for its end, stop '
-          'it, or choose another folder.'
+          f'--workdir={workdir} is in use by {_owner(file)}. Wait until it ends, stop it, or '
+          'choose another folder.'
         ) from error
-    file.seek(0)
-    file.truncate()
-    file.write(
-      json.dumps(
-        {
-          'host': socket.gethostname(),
-          'pid': os.getpid(),
-          'since': time.strftime('%Y-%m-%d %H:%M:%S'),
-        }
-      )
-    )
+    since = time.strftime('%Y-%m-%d %H:%M:%S')
+    owner = {'host': socket.gethostname(), 'pid': os.getpid(), 'since': since}
+    file.truncate(0)
+    file.write(json.dumps(owner))
     with contextlib.suppress(OSError):  # A full disk: the lock holds all the same.
       file.flush()
     yield
 
 
-def _owner(file) -> str:
+def _owner(file: TextIO) -> str:
   file.seek(0)
   try:
     owner = json.load(file)

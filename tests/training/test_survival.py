@@ -126,8 +126,8 @@ def test_no_whole_checkpoint_is_said(tiny, uninterrupted, tmp_path):
 
 HOLDER = """
 import pathlib, sys, time
-from cyclegan_jax.training import run_lock
-with run_lock.held(pathlib.Path(sys.argv[1])):
+from cyclegan_jax.runs import lock
+with lock.held(pathlib.Path(sys.argv[1])):
   print('held', flush=True)
   time.sleep(60)
 """
