@@ -29,7 +29,7 @@ def test_the_page_of_settings_has_every_setting(hooks):
   page = hooks._settings_page()
   for name, (_, field) in settings.fields().items():
     assert f'{{ #{name} }}' in page
-    for choice in field.metadata['choices']:
+    for choice in field.metadata['allowed']:
       assert f'`{choice}`' in page
 
 

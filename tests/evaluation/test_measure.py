@@ -104,7 +104,7 @@ def test_baselines_are_what_they_say(dataset, config):
   np.testing.assert_allclose(found['luminance'], luma, atol=1e-3)
 
 
-@pytest.mark.parametrize('kind', fields()['normalization'][1].metadata['choices'])
+@pytest.mark.parametrize('kind', fields()['normalization'][1].metadata['allowed'])
 def test_baselines_are_the_same_in_every_normalization(dataset, config, kind):
   data = dataclasses.replace(config.data, normalization=kind)
   batch = {
