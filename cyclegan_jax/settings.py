@@ -110,7 +110,7 @@ class DataConfig:
   )
   # Options of the data set that are not at their defaults; they affect pixels. Its builder knows
   # them, see datasets/registry.py.
-  options: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+  options: Mapping[str, Any] = dataclasses.field(default_factory=dict, hash=False)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -257,7 +257,7 @@ def test_options_of_the_data_set_are_settings_like_others():
   plain = config_lib.make(dataset='x')
   config = config_lib.make(dataset='x', options={'split_by': 'sequence', 'depth': 1.5})
   assert config_lib.from_json(config_lib.to_json(config), 'x') == config
-  assert settings.flatten(config)['depth'] == 1.5
+  assert settings.flatten(config)['depth'] == 1.5 and hash(config) == hash(plain)
   assert settings.differences(plain, config) == {
     'split_by': (None, 'sequence'),
     'depth': (None, 1.5),

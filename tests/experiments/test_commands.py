@@ -234,7 +234,7 @@ def test_another_configuration_is_refused(walk):
     (['--dataset=synthetic', 'extra'], ["'extra'"]),
     (
       ['--dataset=synthetic', '--emsn', '--normalization=spectral_channels'],
-      ['--emsn and --normalization=spectral_channels contradict', 'Leave one of them out'],
+      ['--emsn and --normalization=spectral_channels contradict', 'only one of them'],
     ),
     (['--preset=demo', '--noemsn', '--ir_band=lwir'], ['--ir_band=lwir', '--normalization=plain']),
     (['--nosuch_flag'], ['nosuch_flag']),
