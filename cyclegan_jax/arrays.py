@@ -3,10 +3,16 @@
 A name stands for the same size in all arguments and results of one call.
 """
 
+from typing import TYPE_CHECKING
+
 from jaxtyping import Array, Bool, Float, Shaped
 import numpy as np
 
-AnyArray = Array | np.ndarray
+# Under jit, arrays are JAX's; the tests also give NumPy's.
+if TYPE_CHECKING:
+  AnyArray = Array
+else:
+  AnyArray = Array | np.ndarray
 
 # Network values in [-1, 1], or float32 pixels.
 Images = Float[AnyArray, 'batch height width channels']

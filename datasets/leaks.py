@@ -1,6 +1,7 @@
 """How near the images of validation and test are to those of training."""
 
 from collections.abc import Iterable, Iterator, Mapping
+import contextlib
 import json
 import pathlib
 from typing import Any, NamedTuple
@@ -58,10 +59,9 @@ def check(splits: Mapping[str, Split], folder: pathlib.Path) -> str:
       for name, found in report.distances.items()
     },
   }
-  try:
+  # A read-only copy is compared again each time.
+  with contextlib.suppress(OSError):
     files.write_text(file, json.dumps(content, indent=1) + '\n')
-  except OSError:
-    pass  # A copy that may only be read is compared anew each time.
   return report.text
 
 

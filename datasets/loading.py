@@ -97,7 +97,7 @@ def _open_synthetic(config: DataConfig, options: dict[str, Any], data_dir: str |
   del options  # There are none.
   builder = _prepared(lambda: synthetic.Builder(data_dir=data_dir))
   description = 'synthetic: rendered scenes; whole sequences belong to one split.'
-  parameters = builder.builder_config.parameters()  # pyright: ignore[reportOptionalMemberAccess]
+  parameters = builder.builder_config.parameters()
   identity = [str(builder.version), str(sorted(parameters.items()))]
   return reading.dataset(builder, config, description, identity)
 

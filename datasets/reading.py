@@ -64,7 +64,7 @@ def _records(builder: tfds.core.DatasetBuilder, split: str) -> Records:
   skip = {feature: tfds.decode.SkipDecoding() for feature in _features(builder)}
   try:
     # A decorator of TFDS hides the signature.
-    source = builder.as_data_source(split, decoders=skip)  # pyright: ignore[reportCallIssue]
+    source = builder.as_data_source(split, decoders=skip)
     if len(source):
       source[0]  # Opens the files.
     return source

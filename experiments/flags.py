@@ -96,7 +96,7 @@ def define_place_flags() -> None:
   flags.DEFINE_string('data_dir', None, 'Folder for prepared data sets, if it has moved.')
 
 
-def moved() -> dict[str, str]:
+def moved() -> dict[str, Any]:
   """Returns the settings of a run that the flags of `define_place_flags` replace, as full paths."""
   return {name: value for name, value in given(PATHS).items() if value}
 

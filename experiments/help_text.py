@@ -50,7 +50,7 @@ def of_command(flag_values: flags.FlagValues, program: str) -> str:
     for flag in members
   }
   width = min(shutil.get_terminal_size().columns, _MAX_WIDTH)
-  parts = [(__main__.__doc__ or '').strip()]
+  parts: list[str] = [(__main__.__doc__ or '').strip()]
   for title, names in _sections(defined).items():
     entries = [_entry(defined[name], width) for name in names if name in defined]
     if entries:

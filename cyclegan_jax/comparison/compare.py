@@ -130,7 +130,7 @@ def _compared(
   is_primary: bool,
 ) -> list[dict[str, Any]]:
   """All comparisons in one metric, with p-values corrected for their number."""
-  results = []
+  results: list[dict[str, Any]] = []
   for names in comparisons:
     first, second = ({run.config.train.seed: run for run in models[name].runs} for name in names)
     seeds = [seed for seed in first if seed in second]

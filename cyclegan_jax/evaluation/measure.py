@@ -132,7 +132,7 @@ def _undefined(
 ) -> dict[str, np.ndarray]:
   """Metric name -> bool [n], where the metric is undefined because too few pixels are valid."""
   perfect = image_quality.image_metrics(truth, truth, max_value=max_value, mask=mask)
-  found = {
+  found: dict[str, np.ndarray] = {
     key: np.isnan(np.asarray(value))[:n] for key, value in perfect.items() if key != 'correlation'
   }
   return {**found, 'lpips': found['mse']}
@@ -181,8 +181,9 @@ def _batches(data: grain.MapDataset, size: int) -> Iterator[tuple[dict[str, Any]
   The last batch is filled up with its last row.
   """
   # Grain's data sets have all that `share` needs of a sequence.
-  own = distributed.share(data.batch(size))  # pyright: ignore[reportArgumentType]
-  for batch in pipeline.stream(own):  # pyright: ignore[reportArgumentType]
+  batches: Any = data.batch(size)
+  own: Any = distributed.share(batches)
+  for batch in pipeline.stream(own):
     n = len(batch['id'])
     if n < size:
       batch = {

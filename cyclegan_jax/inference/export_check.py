@@ -6,9 +6,8 @@ import pathlib
 
 import numpy as np
 
-from cyclegan_jax import normalization
 from cyclegan_jax.data import images
-from cyclegan_jax.data.source import Dataset, Domain, evenly_spaced
+from cyclegan_jax.data.source import Dataset, Domain, evenly_spaced, quantize
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.inference.export_program import Program, Run
 
@@ -118,6 +117,4 @@ def _to_input(image: np.ndarray, program: Program, source: Domain, name: str) ->
   if image.dtype == program.dtypes[0]:
     return image
   limit = source.max_value
-  return normalization.quantize(
-    image.astype(np.float32) * (limit / np.iinfo(image.dtype).max), limit
-  )
+  return quantize(image.astype(np.float32) * (limit / np.iinfo(image.dtype).max), limit)

@@ -58,9 +58,7 @@ def import_state(
         f'{kind} {name}: {file.name} is missing, so it keeps its initial weights. You can evaluate '
         'and translate, but training would begin with an untrained discriminator.'
       )
-  state = state_lib.initialize(
-    config, make_domains(config.data), state_lib.make_optimizer(config.train, 1)
-  )
+  state = state_lib.initialize(config, make_domains(config.data))
   ema = state_lib.select(params, tuple(state.ema))
   return dataclasses.replace(
     state,

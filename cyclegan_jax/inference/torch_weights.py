@@ -210,7 +210,7 @@ def _candidates(config: Config, name: str, arrays: Mapping[str, np.ndarray]) -> 
 
 # Shapes by key; the data settings (channels), the depth and the model settings of a network.
 _Kernels = Mapping[str, tuple[int, ...]]
-_Found = tuple[dict[str, int], int, dict[str, Any]]
+_Found = tuple[dict[str, Any], int, dict[str, Any]]
 
 
 def _read_generator(name: str, kernels: _Kernels) -> Iterator[_Found]:

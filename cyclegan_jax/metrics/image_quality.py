@@ -147,12 +147,13 @@ def ms_ssim(
   x, y, mask = _prepare(reference, image, mask, MS_SSIM_MINIMUM_SIZE, 'ms_ssim')
   batch, *size, channels = x.shape
   # Each channel becomes an image of its own.
-  x, y = (sliding_moments.to_planes(values).reshape(-1, *size, 1) for values in (x, y))
+  x, y = (jnp.moveaxis(values, 3, 1).reshape(-1, *size, 1) for values in (x, y))
   mask = None if mask is None else jnp.repeat(mask, channels, axis=0)
-  product = 1.0
+  product = jnp.ones(batch * channels)
   for scale, weight in enumerate(MS_SSIM_WEIGHTS):
     if scale:
-      x, y, mask = (None if v is None else sliding_moments.halved(v) for v in (x, y, mask))
+      x, y = sliding_moments.halved(x), sliding_moments.halved(y)
+      mask = None if mask is None else sliding_moments.halved(mask)
     luminance, structure = _ssim_factors(x, y, max_value)
     last = scale == len(MS_SSIM_WEIGHTS) - 1
     mean = sliding_moments.window_mean(
@@ -243,15 +244,16 @@ def _prepare(
       f'{name} needs images of at least {minimum_size}x{minimum_size} pixels and 1 '
       f'channel, found height {shape[1]}, width {shape[2]}, channels {shape[3]}'
     )
-  for values in (reference, image):
+  x, y = jnp.asarray(reference), jnp.asarray(image)
+  for values in (x, y):
     if jnp.iscomplexobj(values):
       raise TypeError(f'images must be real, found {values.dtype}')
-  x, y = (jnp.asarray(values, jnp.float32) for values in (reference, image))
-  if mask is not None and jnp.shape(mask) != (*shape[:3], 1):
-    raise ValueError(f'mask must have shape {(*shape[:3], 1)}, found {jnp.shape(mask)}')
-  if mask is not None and mask.dtype != jnp.bool_:
-    raise TypeError(f'mask must be of bool, found {mask.dtype}')
-  return x, y, mask
+  valid = None if mask is None else jnp.asarray(mask)
+  if valid is not None and valid.shape != (*shape[:3], 1):
+    raise ValueError(f'mask must have shape {(*shape[:3], 1)}, found {valid.shape}')
+  if valid is not None and valid.dtype != jnp.bool_:
+    raise TypeError(f'mask must be of bool, found {valid.dtype}')
+  return x.astype(jnp.float32), y.astype(jnp.float32), valid
 
 
 def _pixel_mean(values: Images, mask: Mask | None) -> PerImage:

@@ -135,12 +135,13 @@ def load(fid_weights: pathlib.Path | None, lpips_weights: pathlib.Path | None) -
   Raises:
     UserError: PyTorch is missing, or a file is missing or holds another network.
   """
-  inception = fid_weights and _network(
-    'fid_weights', fid_weights, 'inception-2015-12-05.pt', {'return_features': True}
-  )
-  vgg = lpips_weights and _network(
-    'lpips_weights', lpips_weights, 'vgg16.pt', {'resize_images': False, 'return_lpips': True}
-  )
+  inception = vgg = None
+  if fid_weights:
+    options = {'return_features': True}
+    inception = _network('fid_weights', fid_weights, 'inception-2015-12-05.pt', options)
+  if lpips_weights:
+    options = {'resize_images': False, 'return_lpips': True}
+    vgg = _network('lpips_weights', lpips_weights, 'vgg16.pt', options)
   return Perceptual(inception, vgg)
 
 

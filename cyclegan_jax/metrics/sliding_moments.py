@@ -94,7 +94,7 @@ def _gaussian_along(mean: jax.Array, variance: jax.Array, axis: int) -> tuple[ja
   offset = sum(w * (tap - center) for w, tap in zip(weights, taps))
   between = sum(w * jnp.square(tap - center - offset) for w, tap in zip(weights, taps))
   within = sum(w * _shifted(variance, start, count, axis) for start, w in enumerate(weights))
-  return center + offset, between + within
+  return center + offset, jnp.asarray(between + within)
 
 
 def _gaussian_weights() -> list[float]:

@@ -159,7 +159,8 @@ class BatchNorm(nnx.BatchNorm):
 
   def __init__(self, channels: int, **options: Any):
     super().__init__(channels, **options)
-    self.mean, self.var = _Statistic(self.mean[...]), _Statistic(self.var[...])
+    self.mean = _Statistic(self.mean[...])  # pyrefly: ignore[bad-override-mutable-attribute]
+    self.var = _Statistic(self.var[...])  # pyrefly: ignore[bad-override-mutable-attribute]
 
   def __call__(self, x: jax.Array) -> jax.Array:
     before = self.var[...]
@@ -196,7 +197,7 @@ def upsample(
   return ConvTranspose(config, in_channels, out_channels, kernel_size, use_bias=use_bias, rngs=rngs)
 
 
-def norm(config: ModelConfig, channels: int, rngs: nnx.Rngs) -> nnx.Module:
+def norm(config: ModelConfig, channels: int, rngs: nnx.Rngs) -> Callable[[jax.Array], jax.Array]:
   """A normalization layer with PyTorch's constants; flax's momentum is one minus PyTorch's."""
   if config.norm == 'batch':
     return BatchNorm(

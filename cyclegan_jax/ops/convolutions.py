@@ -99,10 +99,10 @@ def transposed(
     [batch, (height - 1) * stride - 2 * padding + k + output_padding, likewise width,
     out_channels].
   """
-  size = tuple(
+  height, width = (
     (n - 1) * stride - 2 * padding + kernel.shape[0] + output_padding for n in x.shape[1:3]
   )
-  return _spread(x, kernel, stride, padding, size)
+  return _spread(x, kernel, stride, padding, (height, width))
 
 
 def _strided_forward(x, kernel, stride, padding):

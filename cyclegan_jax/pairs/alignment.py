@@ -93,7 +93,7 @@ def _directions(plane: np.ndarray) -> np.ndarray:
   """
   y, x = (
     # SciPy's hints do not know an order for each axis.
-    ndimage.gaussian_filter(plane, _SMOOTHING, order, mode='nearest')  # pyright: ignore[reportArgumentType]
+    ndimage.gaussian_filter(plane, _SMOOTHING, order, mode='nearest')
     for order in ((1, 0), (0, 1))
   )
   gradient = x + 1j * y

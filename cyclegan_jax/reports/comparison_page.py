@@ -112,11 +112,12 @@ def _curves(models: Mapping[str, ComparedModel], metric: str) -> charts.Chart | 
     ]
     for name, model in models.items()
   }
-  means = {}
+  means: dict[str, tuple[charts.Values, charts.Values]] = {}
   for name, seeds in thin.items():
     shortest = min((len(epochs) for epochs, _ in seeds), default=0)
     cut = [(epochs[:shortest], values[:shortest]) for epochs, values in seeds]
-    means[name] = tuple(np.mean(cut, axis=0)) if cut else ((), ())
+    epochs, values = np.mean(cut, axis=0) if cut else ((), ())
+    means[name] = epochs, values
   title = f'Validation {METRICS[metric].title}'
   return charts.lines(means, title, METRICS[metric].unit, 'epoch', thin)
 

@@ -6,7 +6,6 @@ import json
 import pathlib
 from typing import Any
 
-import grain
 import numpy as np
 
 from cyclegan_jax import files
@@ -51,11 +50,14 @@ def write(
   files.write_text(folder / 'summary.md', markdown(content))
   order = np.argsort(-measured.per_image['psnr'], kind='stable')
 
+  # Grain's types allow for data sets with missing elements.
+  examples: Any = evaluation.examples
+
   def strip(index: int) -> list[np.ndarray]:
-    return _strip(evaluation.examples[index], evaluation.predict, ir)
+    return _strip(examples[index], evaluation.predict, ir)
 
   images.write_png(folder / 'examples.png', _examples(measured, order, strip))
-  paper = _paper_figure(evaluation.examples, evaluation.predict, ir)
+  paper = _paper_figure(examples, evaluation.predict, ir)
   images.write_png(folder / 'paper_figure.png', paper)
   gallery.write(
     folder, {index: functools.partial(strip, index) for index in gallery.chosen(order, n_gallery)}
@@ -98,7 +100,7 @@ def _strip(example: Mapping[str, np.ndarray], predict: Predictor, ir: Domain) ->
   ]
 
 
-def _paper_figure(examples: grain.MapDataset, predict: Predictor, ir: Domain) -> np.ndarray:
+def _paper_figure(examples: Any, predict: Predictor, ir: Domain) -> np.ndarray:
   chosen = evenly_spaced(len(examples), _PAPER_FIGURE)
   return image_grid.paper_grid(
     [

@@ -1,6 +1,7 @@
 """Sample grids: rows of examples, columns of real and generated images."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
@@ -34,7 +35,8 @@ def grid(both: Mapping[str, Translator], dataset: Dataset, config: Config) -> np
   for name in domains:
     data = pipeline.domain_pixels(dataset, split, name, config.data)
     chosen = evenly_spaced(len(data), n)
-    pixels[name] = np.stack([data[i][name] for i in chosen])  # pyright: ignore[reportOptionalSubscript]
+    examples: list[Any] = [data[i] for i in chosen]
+    pixels[name] = np.stack([example[name] for example in examples])
   real = {name: domain.normalize(pixels[name]) for name, domain in domains.items()}
   to_pixels = {name: domain.to_pixels for name, domain in domains.items()}
   fake_ir = both['rgb_to_ir'](real['rgb'])

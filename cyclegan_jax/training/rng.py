@@ -4,8 +4,8 @@ import jax
 from jax import lax
 import jax.numpy as jnp
 
-from cyclegan_jax.models import networks
 from cyclegan_jax.devices import DEVICE_AXIS
+from cyclegan_jax.models import networks
 from cyclegan_jax.settings import Config
 
 # Random streams beside that of the initial weights.

@@ -57,18 +57,19 @@ class TrainState:
     """
     params = select(self.params, tuple(gradients))
     updates, opt_state = optimizer.update(gradients, self.opt_state[group], params)
+    updated: Any = optax.apply_updates(params, updates)
     return dataclasses.replace(
       self,
-      params={**self.params, **optax.apply_updates(params, updates)},
+      params={**self.params, **updated},
       opt_state={**self.opt_state, group: opt_state},
       batch_stats=batch_stats,
     )
 
   def move_ema(self, decay: float) -> 'TrainState':
     """Moves the moving averages a step on; short memory at first, so initial weights fade soon."""
-    decay = jnp.minimum(decay, (1 + self.step) / (10 + self.step))
+    share = jnp.minimum(decay, (1 + self.step) / (10 + self.step))
     params = select(self.params, tuple(self.ema))
-    ema = jax.tree.map(lambda old, new: decay * old + (1 - decay) * new, self.ema, params)
+    ema = jax.tree.map(lambda old, new: share * old + (1 - share) * new, self.ema, params)
     return dataclasses.replace(self, ema=ema)
 
 

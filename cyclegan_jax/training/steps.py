@@ -142,8 +142,8 @@ class Microbatch:
 
   def directions(self) -> list[tuple[str, str, str]]:
     """Generator, source and target, in udacity's order, which the running statistics show."""
-    names = networks.generators(self.config.model)
-    return [(name, *name.split('_to_')) for name in reversed(names)]
+    ways = [('ir_to_rgb', 'ir', 'rgb'), ('rgb_to_ir', 'rgb', 'ir')]
+    return [way for way in ways if way[0] in networks.generators(self.config.model)]
 
   def generate(self, params: Tree, stats: Tree) -> tuple[Images, Tree]:
     """The fakes by domain, and the statistics that the pass moves."""
@@ -184,7 +184,7 @@ class Microbatch:
         weighted[f'identity_{target}'] = loss.identity_weight, same
       for kind, (weight, distance) in losses.supervised(loss).items():
         weighted[f'{kind}_{target}'] = weight, self._compare(distance, target, fakes[target])
-    total = sum(weight * value for weight, value in weighted.values())
+    total = jnp.asarray(sum(weight * value for weight, value in weighted.values()))
     terms = {name: value for name, (_, value) in weighted.items()}
     return total, (stats, {**terms, 'generator': total})
 
@@ -205,7 +205,7 @@ class Microbatch:
         scores, stats = self._apply(domain, params, stats, seen[is_real])
         total += losses.discriminator(loss.adversarial_loss, scores, is_real)
       terms[f'discriminator_{domain}'] = loss.discriminator_weight * total
-    return sum(terms.values()), (stats, terms)
+    return jnp.asarray(sum(terms.values())), (stats, terms)
 
   def discriminator_input(self, domain: str, image: jax.Array, source: str) -> jax.Array:
     """The input for an image that is, or was made from, this batch's `source` image."""

@@ -44,7 +44,7 @@ class Builder(published.Builder):
   ]
 
   # TFDS's property returns what the builder was made with.
-  builder_config: AauConfig  # pyright: ignore[reportIncompatibleMethodOverride]
+  builder_config: AauConfig
 
   def _info(self) -> tfds.core.DatasetInfo:
     def image(channels: int, doc: str, encoding_format: str | None = None) -> tfds.features.Image:

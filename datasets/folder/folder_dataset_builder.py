@@ -8,7 +8,7 @@ rgb = images.read_image(source[0]['rgb'])
 """
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import tensorflow_datasets as tfds
@@ -31,7 +31,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
   """
 
   VERSION = tfds.core.Version('1.0.0')
-  RELEASE_NOTES = {'1.0.0': 'Initial release.'}
+  RELEASE_NOTES: ClassVar = {'1.0.0': 'Initial release.'}
 
   builder_config: FolderConfig
 

@@ -46,7 +46,7 @@ class Builder(published.Builder):
   ]
 
   # TFDS's property returns what the builder was made with.
-  builder_config: OsuConfig  # pyright: ignore[reportIncompatibleMethodOverride]
+  builder_config: OsuConfig
 
   def _info(self) -> tfds.core.DatasetInfo:
     features = {

@@ -1,6 +1,6 @@
 """TFDS builder of `synthetic`, a data set that renders itself."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterator
 import dataclasses
 import io
 from typing import Any, ClassVar
@@ -78,7 +78,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
   ]
 
   # TFDS's property returns what the builder was made with.
-  builder_config: SyntheticConfig  # pyright: ignore[reportIncompatibleMethodOverride]
+  builder_config: SyntheticConfig
 
   def __init__(self, **kwargs: Any):
     super().__init__(**kwargs)
@@ -137,7 +137,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
       start = stop
     return generators
 
-  def _generate_examples(self, sequences: Iterable[int]) -> Iterator[tuple[str, dict[str, Any]]]:
+  def _generate_examples(self, sequences: Collection[int]) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yields id and example."""
     config = self.builder_config
     each = config.frames_per_sequence

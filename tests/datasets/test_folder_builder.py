@@ -47,9 +47,12 @@ def stored_pairs(source, tmp_path, **options):
 
 def refused(source, tmp_path, match, **options):
   """Preparation raises a UserError and leaves nothing that looks complete."""
+
+  def attempt():
+    prepare(config_lib.folder_config(source, **options), tmp_path / 'prepared')
+
   with pytest.raises(errors.UserError, match=match) as caught:
-    config = config_lib.folder_config(source, **options)
-    prepare(config, tmp_path / 'prepared')
+    attempt()
   left = [p for p in (tmp_path / 'prepared').rglob('*') if p.is_file()]
   assert not left
   return str(caught.value)

@@ -110,7 +110,7 @@ def test_checksums_are_recorded_and_compared(tmp_path):
   second = prepare(source, data_dir, split_by='location')
   assert second.info.metadata['checksums'] == recorded['checksums']
   assert osu.Builder(config=first.builder_config, data_dir=data_dir).info.metadata == recorded
-  put(source, {'4a.zip/img_%05d.bmp' % i: encoded(picture(i, 1), 'bmp') for i in range(1, 7)})
+  put(source, {f'4a.zip/img_{i:05d}.bmp': encoded(picture(i, 1), 'bmp') for i in range(1, 7)})
   with pytest.raises(errors.UserError, match='4a has other content than when .*paper-'):
     prepare(source, data_dir)
 

@@ -95,7 +95,7 @@ def torch_nets(config: Config, *, plain: bool = False) -> dict[str, torch.nn.Mod
 
 def _disturb(net: torch.nn.Module, generator: torch.Generator) -> None:
   with torch.no_grad():
-    for key, value in net.state_dict().items():
+    for value in net.state_dict().values():
       if value.ndim == 1:
         value += 0.1 * torch.rand(value.shape, generator=generator)
 

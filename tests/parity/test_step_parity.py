@@ -82,9 +82,10 @@ def run(config, steps):
   optims, data = both.torch_optimizers(config, nets), both.batches(config, steps)
   theirs = list(both.their_steps(config, nets, optims, data))
   ours = []
-  for state, terms in both.our_steps(config, state, data):
+  for after, terms in both.our_steps(config, state, data):
+    state_after = after
     ours.append(terms)
-  return ours, theirs, our_arrays(config, state), their_arrays(nets, optims), nets
+  return ours, theirs, our_arrays(config, state_after), their_arrays(nets, optims), nets
 
 
 def term_deviation(ours, theirs):
