@@ -5,7 +5,6 @@ made of these fields. Flags, help texts, validation, resuming and comparing read
 new setting is one entry.
 """
 
-from collections.abc import Mapping
 import dataclasses
 import math
 from typing import Any, Literal
@@ -43,7 +42,6 @@ def option(
   place: bool = False,
   per_process: bool = False,
   follows: str = '',
-  renamed: Mapping[str, str] | None = None,
 ) -> Any:
   """Declares a setting.
 
@@ -59,7 +57,6 @@ def option(
     place: it names a file or folder of the user. It is private and means nothing elsewhere.
     per_process: processes that train together may differ in it.
     follows: where the default depends on other settings, how, for people. See `config.make`.
-    renamed: former values and what they are called now.
   """
   return dataclasses.field(
     default=default,
@@ -70,6 +67,5 @@ def option(
       'place': place,
       'per_process': per_process,
       'follows': follows,
-      'renamed': renamed or {},
     },
   )

@@ -13,15 +13,17 @@ from typing import Any
 from cyclegan_jax.option import Bounds, option
 from cyclegan_jax.training_settings import LossConfig, TrainConfig
 
+# Metadata of settings that name a folder, and a folder within another one.
+_FOLDER: dict[str, Any] = {'affects': 'nothing', 'place': True, 'per_process': True}
+_SUBFOLDER: dict[str, Any] = {'affects': 'pixels', 'place': True}
+
 
 @dataclasses.dataclass(frozen=True)
 class DataConfig:
   """Which examples are drawn, and how."""
 
   dataset: str = option('', 'The data set to learn from.', affects='pixels')
-  source_dir: str = option(
-    '', 'Folder with the raw images.', affects='nothing', place=True, per_process=True
-  )
+  source_dir: str = option('', 'Folder with the raw images.', **_FOLDER)
   paired: bool = option(
     False,
     'Draw the RGB and IR images of one scene together and add the supervised L1 term, see '
@@ -75,29 +77,15 @@ class DataConfig:
   )
   mask: str = option(
     'loss',
-    'Pixels without thermal data, such as black borders. loss: leave them out of all losses and '
-    'metrics; crop: cut images to a rectangle without them; none: use them like any other pixel.',
+    'Pixels without thermal data, such as black borders. loss: leave them out of losses and '
+    'metrics; crop: cut images to a rectangle without them; none: use them like other pixels.',
     ('loss', 'crop', 'none'),
     affects='pixels',
   )
-  rgb_dir: str = option(
-    '',
-    'Subfolder of --source_dir with the RGB images. Empty: find it.',
-    affects='pixels',
-    place=True,
-  )
-  ir_dir: str = option(
-    '',
-    'Subfolder of --source_dir with the IR images. Empty: find it.',
-    affects='pixels',
-    place=True,
-  )
+  rgb_dir: str = option('', 'Subfolder with the RGB images. Empty: find it.', **_SUBFOLDER)
+  ir_dir: str = option('', 'Subfolder with the IR images. Empty: find it.', **_SUBFOLDER)
   data_dir: str = option(
-    '',
-    'Folder for prepared data sets. Empty: ~/tensorflow_datasets.',
-    affects='nothing',
-    place=True,
-    per_process=True,
+    '', 'Folder for prepared data sets. Empty: ~/tensorflow_datasets.', **_FOLDER
   )
   cache_gib: float = option(
     -1.0,
@@ -129,14 +117,12 @@ class ModelConfig:
     'resnet: reflection padding, 7x7 and 3x3 convolutions (Zhu et al. 2017, after Johnson et '
     'al.); unet: U-Net with dropout (Isola et al. 2017).',
     ('udacity', 'resnet', 'unet'),
-    renamed={'strided': 'udacity'},
   )
   discriminator: str = option(
     'udacity',
     'udacity: stride 2 throughout; patchgan: one more hidden layer, of stride 1 (70x70 patches '
     'with --discriminator_layers=3).',
     ('udacity', 'patchgan'),
-    renamed={'strided': 'udacity'},
   )
   base_width: int = option(
     64,

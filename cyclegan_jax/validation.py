@@ -44,8 +44,6 @@ def check_values(section: Any) -> None:
     given = f'--{field.name}={format_value(value) if is_size else value}'
     if isinstance(allowed, Bounds):
       raise UserError(f'{given} must be {"two numbers" if is_size else "a number"} {allowed}.')
-    if value in field.metadata['renamed']:
-      raise UserError(f'{given} is now --{field.name}={field.metadata["renamed"][value]}.')
     raise UserError(f'{given} must be one of {", ".join(map(str, allowed))}.')
 
 

@@ -59,7 +59,7 @@ def load(
   Raises:
     UserError: the name, an option or the split is unknown, or files are missing or unusable.
   """
-  own = set(registry.option_names())
+  own = set(registry.OPTIONS)
   known = {field.name for field in dataclasses.fields(DataConfig)} | own
   if unknown := set(options) - known:
     raise UserError(

@@ -96,15 +96,14 @@ class SyntheticOptions(Options):
 DATASETS: Mapping[str, type[Options]] = types.MappingProxyType(
   {'osu': OsuOptions, 'aau': AauOptions, 'folder': FolderOptions, 'synthetic': SyntheticOptions}
 )
+# Option -> data set -> its field.
+_OPTIONS: dict[str, dict[str, dataclasses.Field]] = {}
+for _name, _cls in DATASETS.items():
+  for _field in dataclasses.fields(_cls):
+    _OPTIONS.setdefault(_field.name, {})[_name] = _field
+OPTIONS = tuple(_OPTIONS)
 # What a preset trains on if no data set is given.
 OF_PRESET: Mapping[str, str] = types.MappingProxyType({'demo': 'synthetic'})
-
-
-def option_names() -> list[str]:
-  """Returns the names of the options of all data sets."""
-  return list(
-    dict.fromkeys(field.name for cls in DATASETS.values() for field in dataclasses.fields(cls))
-  )
 
 
 def declarations(name: str) -> dict[str, dataclasses.Field]:
@@ -112,15 +111,10 @@ def declarations(name: str) -> dict[str, dataclasses.Field]:
 
   A setting that all data sets use has the key ''.
   """
-  if name in settings.fields():
-    field = settings.fields()[name][1]
-    return dict.fromkeys([key for key, cls in DATASETS.items() if name in cls.uses] or [''], field)
-  return {
-    dataset: field
-    for dataset, cls in DATASETS.items()
-    for field in dataclasses.fields(cls)
-    if field.name == name
-  }
+  if name not in settings.fields():
+    return _OPTIONS.get(name, {})
+  users = [dataset for dataset, cls in DATASETS.items() if name in cls.uses]
+  return dict.fromkeys(users or [''], settings.fields()[name][1])
 
 
 def default(name: str) -> Any:

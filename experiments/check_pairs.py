@@ -21,7 +21,7 @@ from experiments import flags as common
 
 _DATA_FLAGS = ('dataset', *PLACES, 'rgb_channels', 'ir_channels')
 
-common.define_fields((*_DATA_FLAGS, *registry.option_names()))
+common.define_fields((*_DATA_FLAGS, *registry.OPTIONS))
 _OUTPUT = flags.DEFINE_string(
   'output', None, 'Folder to write to; files of an earlier check are replaced.'
 )

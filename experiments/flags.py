@@ -32,18 +32,20 @@ MAX_MEGAPIXELS = flags.DEFINE_integer(
 COMPILATION_CACHE = flags.DEFINE_string(
   'compilation_cache',
   program_cache.default_folder(),
-  'Folder for compiled programs, which later starts load instead of compiling. It is kept below '
-  '1 GiB and may be deleted at any time. Empty: none. JAX_COMPILATION_CACHE_DIR in the '
+  'Folder for compiled programs, which later starts load instead of compiling. It stays below '
+  '1 GiB; you may delete it at any time. Empty: none. JAX_COMPILATION_CACHE_DIR in the '
   'environment takes precedence.',
 )
 
 # Settings that name a folder on the machine that a command runs on.
 PATHS = tuple(name for name in fields() if name in named(place=True, per_process=True))
-# Former names of flags.
+# Flags and values by their former names.
 _RENAMED = {
   'normalisation': 'normalization',
   'initialiser': 'initializer',
   'grey_control': 'gray_control',
+  'generator=strided': 'generator=udacity',
+  'discriminator=strided': 'discriminator=udacity',
 }
 
 
@@ -64,15 +66,14 @@ def define_config_flags(flag_values: flags.FlagValues = flags.FLAGS) -> None:
     flag_values=flag_values,
   )
   define_fields([name for name in fields() if name != 'preset'], flag_values)
-  define_fields(registry.option_names(), flag_values)
+  define_fields(registry.OPTIONS, flag_values)
 
 
 def define_fields(names: Iterable[str], flag_values: flags.FlagValues = flags.FLAGS) -> None:
   """Defines a flag for each of these settings and options; None if it is not given."""
+  kinds = {bool: flags.DEFINE_boolean, int: flags.DEFINE_integer, float: flags.DEFINE_float}
   for name in names:
-    define = {bool: flags.DEFINE_boolean, int: flags.DEFINE_integer, float: flags.DEFINE_float}.get(
-      type(registry.default(name)), flags.DEFINE_string
-    )
+    define = kinds.get(type(registry.default(name)), flags.DEFINE_string)
     define(name, None, help_text.of_setting(name), flag_values=flag_values)
 
 
@@ -144,7 +145,7 @@ def given(names: Iterable[str], flag_values: flags.FlagValues = flags.FLAGS) -> 
 
 def given_options(flag_values: flags.FlagValues = flags.FLAGS) -> dict[str, Any]:
   """Returns the options of single data sets that were given, as `DataConfig.options` holds them."""
-  return registry.changed(given(registry.option_names(), flag_values))
+  return registry.changed(given(registry.OPTIONS, flag_values))
 
 
 def parse_size(name: str, text: str) -> tuple[int, int]:
@@ -170,14 +171,13 @@ def parse(flag_values: flags.FlagValues, argv: Sequence[str]) -> list[str]:
   """Parses a command line and returns what is no flag.
 
   Raises:
-    flags.Error: a flag is unknown, or has a new name, or its value is of the wrong type.
+    flags.Error: a flag is unknown or has a new name, or its value is of the wrong type.
   """
-  try:
-    return flag_values(argv)
-  except flags.UnrecognizedFlagError as error:
-    if error.flagname in _RENAMED:
-      raise flags.Error(f'--{error.flagname} is now --{_RENAMED[error.flagname]}.') from error
-    raise
+  for argument in argv:
+    flag = argument.lstrip('-')
+    for old in {flag, flag.partition('=')[0]} & _RENAMED.keys():
+      raise flags.Error(f'--{old} is now --{_RENAMED[old]}.')
+  return flag_values(argv)
 
 
 def _parse_or_exit(argv: Sequence[str]) -> list[str]:

@@ -1,6 +1,5 @@
 """Text for --help: what a flag does, and a command's flags by section, the most used first."""
 
-from collections.abc import Iterable
 import shutil
 import textwrap
 
@@ -11,8 +10,7 @@ from datasets import registry
 
 # Arguments that ask for help.
 WANTED = frozenset({'--help', '-help', '-h', '-?', '--helpshort'})
-# A section of settings -> its title; the options of single data sets come after the data.
-_TITLES = {'data': 'data', 'model': 'model', 'loss': 'loss', 'train': 'training'}
+_MOST_USED = ('preset', 'dataset', 'source_dir', 'paired', 'emsn')
 _MAX_WIDTH = 100
 
 
@@ -37,53 +35,50 @@ def of_command(flag_values: flags.FlagValues, program: str) -> str:
 
   Args:
     flag_values: the flags of this process.
-    program: the file of the command, whose own flags come first among those that are no settings.
+    program: the file of the command; its own flags come first in the last section.
   """
   import __main__
 
+  modules = flag_values.flags_by_module_dict()
   defined = {
     flag.name: flag
-    for module, members in sorted(
-      flag_values.flags_by_module_dict().items(), key=lambda item: item[0] != program
-    )
+    for module in sorted(modules, key=lambda module: module != program)
     if not module.startswith('absl')
-    for flag in members
+    for flag in modules[module]
   }
+  data = [name for name, (section, _) in settings.fields().items() if section == 'data']
+  names = [*_MOST_USED, *data, *registry.OPTIONS, *settings.fields(), *defined]
   width = min(shutil.get_terminal_size().columns, _MAX_WIDTH)
-  parts: list[str] = [(__main__.__doc__ or '').strip()]
-  for title, names in _sections(defined).items():
-    entries = [_entry(defined[name], width) for name in names if name in defined]
-    if entries:
-      parts.append('\n'.join([f'{title}:', *entries]))
-  return '\n\n'.join([*parts, '--helpfull lists the flags of all modules.'])
+  sections: dict[str, list[str]] = {}
+  for name in dict.fromkeys(names if 'dataset' in defined else defined):
+    if name in defined:
+      title = _section(name) if 'dataset' in defined else 'flags'
+      sections.setdefault(title, []).append(_entry(defined[name], width))
+  texts = ['\n'.join([f'{title}:', *entries]) for title, entries in sections.items()]
+  main = (__main__.__doc__ or '').strip()
+  return '\n\n'.join([main, *texts, '--helpfull lists the flags of all modules.'])
 
 
-def _sections(defined: Iterable[str]) -> dict[str, list[str]]:
-  """Returns the titles of the sections and their flags; `defined` has those of the last one."""
-  if 'dataset' not in defined:
-    return {'flags': list(defined)}
-  found: dict[str, list[str]] = {'data': ['preset'], 'options of single data sets': []}
-  for name, (section, _) in settings.fields().items():
-    if name == 'normalization':
-      found['data'].append('emsn')
-    if name != 'preset':
-      found.setdefault(_TITLES[section], []).append(name)
-  found['options of single data sets'] += registry.option_names()
-  seen = {name for names in found.values() for name in names}
-  return {**found, 'run': [name for name in defined if name not in seen]}
+def _section(name: str) -> str:
+  if name in _MOST_USED:
+    return 'data'
+  if name in settings.fields():
+    section = settings.fields()[name][0]
+    return 'training' if section == 'train' else section
+  return 'options of single data sets' if name in registry.OPTIONS else 'run'
 
 
 def _entry(flag: flags.Flag, width: int) -> str:
   name = f'--[no]{flag.name}' if flag.boolean else f'--{flag.name}'
-  allowed = [field.metadata['allowed'] for field in registry.declarations(flag.name).values()]
-  choices = getattr(flag.parser, 'enum_values', None) or dict.fromkeys(
-    choice for values in allowed if isinstance(values, tuple) for choice in values
-  )
-  if choices:
-    name += '=' + '|'.join(map(str, choices))
   text = ' '.join((flag.help or '').split())
   if isinstance(flag, flags.EnumFlag):
+    choices = list(flag.parser.enum_values)
     text = text.partition('>: ')[2]  # absl puts the choices there.
+  else:
+    allowed = [field.metadata['allowed'] for field in registry.declarations(flag.name).values()]
+    choices = [one for values in allowed if isinstance(values, tuple) for one in values]
+  if choices:
+    name += '=' + '|'.join(str(choice) for choice in dict.fromkeys(choices))
   if flag.default not in (None, '', [], False) and not text.endswith(']'):
     text += f' [{flag.default}]'
   lines = textwrap.wrap(text, width, initial_indent=' ' * 6, subsequent_indent=' ' * 6)

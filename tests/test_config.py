@@ -101,8 +101,6 @@ def test_cyclegan_has_an_identity_term_where_channels_agree(overrides, weight):
     (dict(ema_decay=1.0), ['--ema_decay=1.0']),
     (dict(dropout=0.5), ['--dropout=0.5', 'unet']),
     (dict(pool_size=-1), ['--pool_size=-1']),
-    (dict(generator='strided'), ['--generator=strided', '--generator=udacity']),
-    (dict(discriminator='strided'), ['--discriminator=strided', '--discriminator=udacity']),
     (
       dict(emsn=True, normalization='spectral_channels'),
       ['--emsn', '--normalization=spectral_channels', 'contradict'],

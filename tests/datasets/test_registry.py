@@ -19,7 +19,7 @@ def test_every_data_set_can_be_opened():
   assert set(registry.DATASETS) == set(loading._OPENERS)
 
 
-@pytest.mark.parametrize('name', registry.option_names())
+@pytest.mark.parametrize('name', registry.OPTIONS)
 def test_every_option_knows_itself(name):
   assert name not in settings.fields() and name != 'options'
   fields = registry.declarations(name)

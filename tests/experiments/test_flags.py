@@ -65,7 +65,6 @@ def test_options_of_the_data_set_are_flags_like_others():
     (['--preset=demo', '--allow_unmatched'], ['--dataset=synthetic', 'osu and aau']),
     (['--dataset=folder', '--mask=crop'], ['--mask=crop', 'osu and aau']),
     (['--dataset=nosuch'], ['--dataset=nosuch', 'synthetic']),
-    (['--generator=strided'], ['--generator=strided is now --generator=udacity']),
     (['--upsampling=strided'], ['--upsampling=strided', 'transposed, resize']),
   ],
 )
@@ -81,6 +80,8 @@ def test_values_are_refused_with_what_there_is(arguments, words):
   [
     ('--normalisation=emsn', '--normalisation is now --normalization'),
     ('--initialiser=normal', '--initialiser is now --initializer'),
+    ('--generator=strided', '--generator=strided is now --generator=udacity'),
+    ('--discriminator=strided', '--discriminator=strided is now --discriminator=udacity'),
     ('--nosuch=1', 'nosuch'),
   ],
 )
@@ -121,10 +122,10 @@ def test_every_setting_has_help_in_its_section():
     '  --dataset',
   ]
   assert sections['run'].startswith('  --mine\n      Of the command.')
-  for name in (*fields(), *registry.option_names(), 'emsn'):
+  for name in (*fields(), *registry.OPTIONS, 'emsn'):
     assert sum(text.count(f'\n  --{no}{name}{end}') for no in ('', '[no]') for end in '\n=') == 1
   assert '--resize=area|bicubic|none\n' in text
-  assert 'osu (OSU Color-Thermal)' in text and 'folder: Subfolder of' in text
+  assert 'osu (OSU Color-Thermal)' in text and 'folder: Subfolder with' in text
 
 
 def test_help_imports_nothing_heavy():
