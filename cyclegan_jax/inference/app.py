@@ -49,7 +49,7 @@ _HEADERS = (
 class _Refused(Exception):
   """A request to refuse, with a status and a sentence for the visitor."""
 
-  def __init__(self, status: int, text: str):
+  def __init__(self, status: int, text: str) -> None:
     super().__init__(text)
     self.status = status
 
@@ -140,7 +140,7 @@ def bound_socket(host: str, port: int) -> socket.socket:
 class _Translations:
   """Translates for one request at a time, and refuses requests that would wait too long."""
 
-  def __init__(self, translate: Translate, max_bytes: int):
+  def __init__(self, translate: Translate, max_bytes: int) -> None:
     self._translate = translate
     self._max_bytes = max_bytes
     self._waiting = 0

@@ -32,11 +32,19 @@ class Difference:
     largest: in gray levels of the output.
     share: of the values that differ at all, 0 to 1.
     n: number of values compared.
+    limit: the largest gray level of the output.
   """
 
   largest: int
   share: float
   n: int
+  limit: int
+
+  def __str__(self) -> str:
+    return (
+      f'largest difference {self.largest} of {self.limit} gray levels, {100 * self.share:.3g} % of '
+      f'{self.n:,} values differ'
+    )
 
 
 def examples_from_folder(folder: pathlib.Path) -> list[Example]:
@@ -108,7 +116,19 @@ def compare(run: Run, program: Program, examples: Sequence[Example]) -> Differen
     raise UserError(
       'Every image to compare on has a single value. Give other images with --check_images.'
     )
-  return Difference(int(apart.max()), np.count_nonzero(apart) / apart.size, apart.size)
+  share = np.count_nonzero(apart) / apart.size
+  return Difference(int(apart.max()), share, apart.size, program.limit)
+
+
+def check(run: Run, program: Program, examples: Sequence[Example]) -> Difference:
+  """Compares a file with the model; UserError if they differ by more than TOLERANCES allow."""
+  difference, allowed = compare(run, program, examples), TOLERANCES[program.limit]
+  if difference.largest > allowed:
+    raise UserError(
+      f'The file is not kept, because it does not agree with the model: {difference}, allowed is '
+      f'{allowed}. Please report this with config.json of the run.'
+    )
+  return difference
 
 
 def _to_input(image: np.ndarray, program: Program, source: Domain, name: str) -> np.ndarray:

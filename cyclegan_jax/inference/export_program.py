@@ -1,4 +1,4 @@
-"""What every exported file computes, and what a module that writes a file format has to offer."""
+"""The function that every exported file computes, and the interface of the file formats."""
 
 from collections.abc import Callable, Mapping
 import dataclasses

@@ -14,7 +14,7 @@ _IR_VERSION = 8
 class Graph:
   """Nodes and constants, in the order in which they were added."""
 
-  def __init__(self):
+  def __init__(self) -> None:
     self._nodes: list[onnx.NodeProto] = []
     self._constants: list[onnx.TensorProto] = []
 
@@ -67,7 +67,7 @@ class Tensor:
   arrays, such as a normalization, works on it. Numbers are float32, as in NumPy.
   """
 
-  def __init__(self, graph: Graph, name: str):
+  def __init__(self, graph: Graph, name: str) -> None:
     self.graph, self.name = graph, name
 
   def apply(self, op: str, *others: Any, **attributes: Any) -> 'Tensor':

@@ -41,7 +41,7 @@ class OutputOptions:
   gray_control: pathlib.Path | None = None
   overwrite: bool = False
 
-  def __post_init__(self):
+  def __post_init__(self) -> None:
     if self.colormap:
       import matplotlib  # Late: slow to import.
 

@@ -1,4 +1,4 @@
-"""The commands export and model_card as a person types them, and the examples of docs/."""
+"""experiments.export and experiments.model_card as a user types them, and the examples of docs."""
 
 import os
 import subprocess

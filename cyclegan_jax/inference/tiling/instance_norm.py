@@ -84,7 +84,7 @@ class _MeasuringNorm:
 
   measured: _Moments
 
-  def __init__(self, epsilon: float, counts: jax.Array, given: _Moments | None):
+  def __init__(self, epsilon: float, counts: jax.Array, given: _Moments | None) -> None:
     self._epsilon, self._counts, self._given = epsilon, counts, given
 
   def __call__(self, x: jax.Array) -> jax.Array:
