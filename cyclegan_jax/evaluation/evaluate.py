@@ -20,7 +20,7 @@ MODEL = 'model'
 
 
 class TrainedModel(Protocol):
-  """What is measured; `inference.model.Model` has these."""
+  """The attributes of a model that are needed here; `inference.model.Model` has them."""
 
   @property
   def config(self) -> Config: ...
