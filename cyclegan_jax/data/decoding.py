@@ -33,22 +33,9 @@ _PLUGINS = {
 _PNG_SAMPLES = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 _PNG_METADATA = frozenset((b'eXIf', b'zTXt', b'tEXt', b'iTXt'))
 _PNG_ODD = frozenset((b'tRNS', b'acTL'))
-_MODE_CHANNELS = {
-  '1': 1,
-  'L': 1,
-  'LA': 1,
-  'La': 1,
-  'I;16': 1,
-  'I;16L': 1,
-  'I;16B': 1,
-  'I;16N': 1,
-  'RGB': 3,
-  'RGBA': 3,
-  'RGBX': 3,
-  'RGBa': 3,
-  'CMYK': 3,
-  'YCbCr': 3,
-}
+# Pillow's modes of one channel and of three, without alpha.
+_GRAY_MODES = frozenset(('1', 'L', 'LA', 'La', 'I;16', 'I;16L', 'I;16B', 'I;16N'))
+_COLOR_MODES = frozenset(('RGB', 'RGBA', 'RGBX', 'RGBa', 'CMYK', 'YCbCr'))
 _ORIENTATION_TAG = 274
 _ORIENTATIONS = frozenset(range(2, 9))  # 1 is upright.
 
@@ -257,8 +244,8 @@ def _channels(image: Image.Image, name: str) -> int:
   if mode in ('P', 'PA'):
     palette = np.array(image.getpalette('RGB'), np.uint8).reshape(-1, 3)
     return 1 if (palette == palette[:, :1]).all() else 3
-  if mode in _MODE_CHANNELS:
-    return _MODE_CHANNELS[mode]
+  if mode in _GRAY_MODES or mode in _COLOR_MODES:
+    return 1 if mode in _GRAY_MODES else 3
   kind = {'F': 'floating-point pixels', 'I': '32-bit or signed pixels'}.get(
     mode, f'pixels of mode {mode!r}'
   )

@@ -81,7 +81,7 @@ def data_box(data: bytes) -> tuple[slice, slice]:
 
 @functools.lru_cache(maxsize=64)
 def _valid(data: bytes) -> np.ndarray:
-  """Where there are data according to a mask's file: bool [height, width], read-only."""
+  """The pixels that have data according to a mask's file, bool [height, width], read-only."""
   valid = images.read_image(data, 'mask')[..., 0] == 255
   valid.setflags(write=False)
   return valid

@@ -1,4 +1,4 @@
-"""What a data set hands to the library: records of two domains, and what their pixels mean."""
+"""The interface of a data set: records of two domains, and the meaning of their pixels."""
 
 from collections.abc import Mapping
 import dataclasses
@@ -85,7 +85,8 @@ def make_domains(
 ) -> dict[str, Domain]:
   """Returns the domains 'rgb' and 'ir' of a configuration.
 
-  Only what opens a data set or reads a run calls this; everything else is handed the domains.
+  This is for opening a data set, for reading a run, and where there is neither; everything else is
+  handed the domains.
 
   Args:
     config: The channels, the normalization and `ir_band` are read.

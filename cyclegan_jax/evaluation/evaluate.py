@@ -18,7 +18,7 @@ from cyclegan_jax.settings import Config
 
 
 class TrainedModel(Protocol):
-  """What is measured; `inference.model.Model` has these."""
+  """The attributes of a model that are needed here; `inference.model.Model` has them."""
 
   @property
   def config(self) -> Config: ...

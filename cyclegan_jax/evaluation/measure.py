@@ -83,9 +83,13 @@ def measure(
     )
     for name, predict in predictors.items():
       prediction = ir.quantize(predict(batch)).astype(np.float32)
-      values = _compare(truth, prediction, ir.max_value, mask)
+      values = image_quality.image_metrics(truth, prediction, max_value=ir.max_value, mask=mask)
+      if mask is not None:
+        values[VALID_SHARE] = mask.mean((1, 2, 3))
       predicted_seen = networks.seen(prediction, ir.max_value, mask)
-      values |= _lpips(seen, predicted_seen, mask)
+      if 'vgg' in seen:
+        distance = perceptual.lpips(seen['vgg'], predicted_seen['vgg'])
+        values['lpips'] = distance if mask is None else np.where(_any(mask), distance, np.nan)
       part.values[name] = {key: np.asarray(value)[:n] for key, value in values.items()}
       part.features |= _features(name, predicted_seen, mask, n)
     parts.append(part)
@@ -103,7 +107,7 @@ def measure(
 
 @dataclasses.dataclass
 class _Part:
-  """What is known about the images of one batch.
+  """The results for the images of one batch.
 
   Attributes:
     ids: The examples' ids.
@@ -120,13 +124,6 @@ class _Part:
   features: dict[str | None, np.ndarray]
 
 
-def _compare(
-  truth: np.ndarray, prediction: np.ndarray, max_value: float, mask: np.ndarray | None
-) -> dict[str, Any]:
-  values = image_quality.image_metrics(truth, prediction, max_value=max_value, mask=mask)
-  return values if mask is None else {**values, VALID_SHARE: mask.mean((1, 2, 3))}
-
-
 def _undefined(
   truth: np.ndarray, max_value: float, mask: np.ndarray, n: int
 ) -> dict[str, np.ndarray]:
@@ -136,16 +133,6 @@ def _undefined(
     key: np.isnan(np.asarray(value))[:n] for key, value in perfect.items() if key != 'correlation'
   }
   return {**found, 'lpips': found['mse']}
-
-
-def _lpips(
-  truth: Mapping[str, np.ndarray], prediction: Mapping[str, np.ndarray], mask: np.ndarray | None
-) -> dict[str, np.ndarray]:
-  """LPIPS from what VGG sees, if there is one; NaN where nothing is valid."""
-  if 'vgg' not in truth:
-    return {}
-  distance = perceptual.lpips(truth['vgg'], prediction['vgg'])
-  return {'lpips': distance if mask is None else np.where(mask.any((1, 2, 3)), distance, np.nan)}
 
 
 def _features(
@@ -159,7 +146,12 @@ def _features(
   if 'inception' not in seen:
     return {}
   rows = seen['inception'][:n]
-  return {name: rows if mask is None else rows[mask[:n].any((1, 2, 3))]}
+  return {name: rows if mask is None else rows[_any(mask[:n])]}
+
+
+def _any(mask: np.ndarray) -> np.ndarray:
+  """The images in which anything is valid, bool [n]."""
+  return np.any(mask, axis=(1, 2, 3))
 
 
 def _collection(parts: Sequence[_Part], name: str) -> dict[str, float]:

@@ -141,7 +141,7 @@ def count_parameters(params: Any) -> int:
 def _modules(
   config: ModelConfig, domains: Mapping[str, Domain]
 ) -> dict[str, Callable[[nnx.Rngs], nnx.Module]]:
-  """What makes each network's module, by name."""
+  """Functions that make each network's module, by name."""
   generator, modules = GENERATORS[config.generator], {}
   for name in generators(config):
     source, target = (domains[domain] for domain in name.split('_to_'))

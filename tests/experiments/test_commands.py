@@ -106,7 +106,7 @@ def test_evaluate(walk):
 
 def test_evaluate_downloads_no_weights(tmp_path):
   message = fails('evaluate', f'--workdir={tmp_path}', f'--fid_weights={tmp_path / "nosuch.pt"}')
-  assert 'nosuch.pt' in message and 'inception-2015-12-05.pt, to be had from https://' in message
+  assert 'nosuch.pt' in message and 'inception-2015-12-05.pt from https://' in message
 
 
 def test_evaluate_finds_moved_images_and_refuses_others(walk, pairs, tmp_path):
