@@ -1,4 +1,9 @@
-"""What a person sees of long work: how much is done, the rate, the time left."""
+"""Progress lines for long loops: how much is done, at what rate, and the time left.
+
+They are whole lines for terminals and log files alike, and the caller decides where they go. tqdm
+and rich draw bars instead: in a log file, tqdm's is one line of carriage returns, and rich prints
+nothing until the end.
+"""
 
 from collections.abc import Callable, Iterable, Iterator
 import time
@@ -11,8 +16,8 @@ Log = Callable[[str], None]
 
 
 def duration(seconds: float) -> str:
-  """Seconds as 59s, 12m03s or 5h07m."""
-  seconds = int(round(seconds))
+  """Formats seconds as 59s, 12m03s or 5h07m."""
+  seconds = round(seconds)
   if seconds < 60:
     return f'{seconds}s'
   if seconds < 3600:
@@ -20,23 +25,30 @@ def duration(seconds: float) -> str:
   return f'{seconds // 3600}h{seconds % 3600 // 60:02}m'
 
 
-def tracked(items: Iterable[T], total: int, what: str, log: Log, each: int = 1) -> Iterator[T]:
-  """Passes items on, with a line about them now and then.
+def tracked(
+  items: Iterable[T],
+  total: float | None,
+  what: str,
+  log: Log,
+  each: float = 1,
+  unit: str = 'images',
+) -> Iterator[T]:
+  """Yields the items and logs a line every few seconds, none if they take less.
 
   Args:
     items: the work.
-    total: how many images there are to do.
+    total: how much there is to do, in `unit`; None if that is not known.
     what: what is being done, the start of each line.
     log: takes each line.
-    each: images in an item; the last item may have fewer.
+    each: how much an item is; the last item may be less.
+    unit: what is counted.
   """
-  begin = said = time.monotonic()
-  for done, item in enumerate(items):
+  begin = last_line = time.monotonic()
+  for i, item in enumerate(items):
     now = time.monotonic()
-    if done and now - said > _SECONDS_BETWEEN_LINES:
-      said, rate = now, done * each / (now - begin)
-      log(
-        f'{what} {done * each}/{total}  {rate:.1f} images/s  '
-        f'{duration((total - done * each) / rate)} left'
-      )
+    if i and now - last_line > _SECONDS_BETWEEN_LINES:
+      last_line, done, rate = now, i * each, i * each / (now - begin)
+      of = '' if total is None else f'/{round(total, 1)}'
+      left = '' if total is None else f'  {duration((total - done) / rate)} left'
+      log(f'{what} {round(done, 1)}{of}  {rate:.1f} {unit}/s{left}')
     yield item

@@ -7,11 +7,11 @@ from typing import Any, NamedTuple
 
 import grain
 import numpy as np
-import tensorflow_datasets as tfds
 
 from cyclegan_jax import files
 from cyclegan_jax.data import images, pipeline, record_images
 from cyclegan_jax.data.source import Split
+from cyclegan_jax.progress import tracked
 
 _FILE = 'leaks.json'
 
@@ -102,13 +102,8 @@ def _small_images(split: Split, ids: list[str]) -> Iterator[np.ndarray]:
     )
 
   stream = pipeline.stream(grain.MapDataset.source(split.rgb).map(small))
-  for id_, image in tfds.core.utils.tqdm(
-    stream,
-    desc=f'Comparing {split.name} images...',
-    unit=' images',
-    total=len(split.rgb),
-    leave=False,
-  ):
+  what = f'Comparing {split.name} images'
+  for id_, image in tracked(stream, len(split.rgb), what, print):
     ids.append(id_)
     yield image
 

@@ -224,6 +224,7 @@ def _prepared(make: Callable[[], tfds.core.DatasetBuilder]) -> tfds.core.Dataset
 
   TFDS writes beside the copy and renames, so it is whole or absent.
   """
+  tfds.disable_progress_bar()  # Builders log progress in whole lines.
   builder = make()
   if not builder.info.splits:  # When it was made there was no copy.
     folder = pathlib.Path(builder.data_path).parent

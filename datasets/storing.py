@@ -12,6 +12,7 @@ import numpy as np
 import tensorflow_datasets as tfds
 
 from cyclegan_jax import errors
+from cyclegan_jax.progress import tracked
 
 # Items that are encoded ahead of the one that is written.
 _AHEAD = 32
@@ -52,20 +53,13 @@ def encode_png(array: np.ndarray) -> bytes:
 
 
 def looked_at(items: Collection[Item], look: Callable[[Item], Made], unit: str) -> list[Made]:
-  """look(item) of all items in order, by as many threads as there are cores, with a progress bar.
+  """look(item) of all items in order, by as many threads as there are cores, with progress lines.
 
   Pillow, imagecodecs and zlib release the interpreter's lock.
   """
   with futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-    return list(
-      tfds.core.utils.tqdm(
-        pool.map(look, items),
-        desc='Checking images...',
-        unit=f' {unit}',
-        total=len(items),
-        leave=False,
-      )
-    )
+    found = pool.map(look, items)
+    return list(tracked(found, len(items), 'Checking images', print, unit=unit))
 
 
 def refuse(source_dir: str, complaints: list[str]) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import tensorflow_datasets as tfds
 
+from cyclegan_jax.progress import tracked
 from datasets import leftovers, storing
 from datasets.aau import checks, config as config_lib, encoding
 
@@ -113,7 +114,8 @@ class Builder(tfds.core.GeneratorBasedBuilder):
     self, config: AauConfig, examples: tuple[Example, ...]
   ) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yields id and example."""
-    for example, encoded in encoding.encoded_pairs(config, examples):
+    pairs = encoding.encoded_pairs(config, examples)
+    for example, encoded in tracked(pairs, len(examples), 'Preparing', print, unit='pairs'):
       yield (
         example.id,
         {

@@ -14,6 +14,7 @@ import numpy as np
 import tensorflow_datasets as tfds
 
 from cyclegan_jax import errors
+from cyclegan_jax.progress import tracked
 from datasets.folder import checks, config as config_lib, splits
 
 Example = config_lib.Example
@@ -72,7 +73,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
     self, examples: tuple[Example, ...]
   ) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yields id and example."""
-    for example in examples:
+    for example in tracked(examples, len(examples), 'Preparing', print, unit='examples'):
       paths = {'rgb': example.rgb, 'ir': example.ir}
       features = {
         domain if self.builder_config.aligned else 'image': checks.encoded(

@@ -15,6 +15,7 @@ import zipfile
 import tensorflow_datasets as tfds
 
 from cyclegan_jax import errors
+from cyclegan_jax.progress import tracked
 from datasets import leftovers
 from datasets.osu import config, files
 
@@ -103,7 +104,7 @@ def _download(target: pathlib.Path, shown: str) -> None:
   partial = target.with_name(f'{target.stem}.{secrets.token_hex(4)}{_PARTIAL}')
   for attempt in range(1, _ATTEMPTS + 1):
     try:
-      kind = _transfer(url, partial, f'Downloading {target.name} ({shown})...')
+      kind = _transfer(url, partial, f'Downloading {target.name} ({shown})')
       if not _is_whole_zip(partial):
         raise _Refused(f'{url}: is not a zip file but {kind}')
       os.replace(partial, target)
@@ -119,18 +120,11 @@ def _transfer(url: str, partial: pathlib.Path, shown: str) -> str:
   """Writes the content at `url` to a new file and returns its MIME type."""
   with _opened(url) as response, open(partial, 'xb') as file:
     expected = response.length
-    with tfds.core.utils.tqdm(
-      desc=shown,
-      total=expected,
-      unit='B',
-      unit_scale=True,
-      unit_divisor=1024,
-      leave=False,
-      mininterval=1.0,
-    ) as bar:
-      while piece := _read(response, url):
-        file.write(piece)
-        bar.update(len(piece))
+    print(shown)
+    mib = None if expected is None else expected / 2**20
+    pieces = iter(lambda: _read(response, url), b'')
+    for piece in tracked(pieces, mib, shown, print, _PIECE / 2**20, 'MiB'):
+      file.write(piece)
     if expected is not None and file.tell() != expected:
       raise _BrokenOff(f'{url}: broke off twice, at last after {file.tell()} of {expected} bytes')
     return response.headers.get_content_type()

@@ -18,6 +18,7 @@ from typing import Any
 import tensorflow_datasets as tfds
 
 from cyclegan_jax.data import images
+from cyclegan_jax.progress import tracked
 from datasets import leftovers, storing
 from datasets.osu import borders as borders_lib, checks, config as config_lib, download, files
 
@@ -107,7 +108,8 @@ class Builder(tfds.core.GeneratorBasedBuilder):
     self, examples: tuple[Example, ...], masks: dict[str, bytes]
   ) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yields id and example."""
-    for example, (rgb, ir) in checks.encoded_pairs(examples):
+    pairs = checks.encoded_pairs(examples)
+    for example, (rgb, ir) in tracked(pairs, len(examples), 'Preparing', print, unit='pairs'):
       yield (
         example.id,
         {

@@ -8,6 +8,7 @@ from PIL import Image
 import tensorflow_datasets as tfds
 
 from cyclegan_jax import errors
+from cyclegan_jax.progress import tracked
 from datasets.synthetic import camera, layout, materials, render
 
 _MIN_SIDE = 16
@@ -145,7 +146,8 @@ class Builder(tfds.core.GeneratorBasedBuilder):
 
   def _generate_examples(self, sequences):
     config = self.builder_config
-    for sequence in sequences:
+    each = config.frames_per_sequence
+    for sequence in tracked(sequences, each * len(sequences), 'Rendering', print, each, 'pairs'):
       scene = layout.random_scene(config.seed, sequence)
       for frame in range(config.frames_per_sequence):
         rendering = render.render(scene, config.seed, sequence, frame, config.height, config.width)

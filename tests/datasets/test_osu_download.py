@@ -102,7 +102,7 @@ def test_all_zips_are_downloaded_once(server, zips, tmp_path, capfd):
   assert source == tmp_path / 'downloads' / 'osu'
   assert {path.name: path.read_bytes() for path in source.iterdir()} == zips
   assert server.asked == [f'{part}.zip' for part in PARTS]
-  progress = capfd.readouterr().err
+  progress = capfd.readouterr().out
   assert 'Downloading 1a.zip (1 of 12)' in progress and '6b.zip (12 of 12)' in progress
   assert len(osu.osu_config(source).pairs) == 24
   download.default_source(tmp_path)
