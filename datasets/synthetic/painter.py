@@ -179,10 +179,12 @@ class Painter:
     numbers = np.asarray(self._map)
     visible = np.ascontiguousarray(table[:, VISIBLE])
     step = SUPERSAMPLING
-    parts = [visible[numbers[i::step, j::step]] for i in range(step) for j in range(step)]
+    total = np.zeros((self._height, self._width, visible.shape[1]), np.float32)
+    for i, j in np.ndindex(step, step):
+      total += visible[numbers[i::step, j::step]]
     surfaces = table[numbers[::step, ::step]]
     still, moving = (np.asarray(self._shadows[still], np.float32) / 255 for still in (True, False))
-    return sum(parts[1:], parts[0]) / step**2, surfaces, still, moving
+    return total / step**2, surfaces, still, moving
 
 
 def _cut(points: Sequence[Point], near: float) -> list[Point]:

@@ -5,6 +5,7 @@ starting point. Colors are linear reflectances in [0, 1].
 """
 
 import dataclasses
+import functools
 import math
 
 import numpy as np
@@ -52,7 +53,7 @@ class Conditions:
   sun_azimuth: float
   autumn: float
 
-  @property
+  @functools.cached_property
   def sun_direction(self) -> tuple[float, float, float]:
     """Unit vector (x, y, z) toward the sun."""
     elevation, azimuth = math.radians(self.sun_elevation), math.radians(self.sun_azimuth)
