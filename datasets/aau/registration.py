@@ -22,10 +22,8 @@ MODES = ('none', 'plane', 'depth')
 # planes are calibrated some 100 mm apart, and depth images have more noise than this.
 _BLOCK = 8
 _DEPTH_STEP = 0.01
-# Raw values from here on mean no depth, as the publishers' program has it; a Kinect sees no farther
-# than 10 m.
-_NO_DEPTH = 65_000
-_FARTHEST = 10_000  # mm
+_NO_DEPTH = 65_000  # Raw values from here on, to the publishers' program.
+_FARTHEST = 10_000  # What a Kinect sees, mm.
 # Pixels: a rounding error must not cost the outermost ones.
 _ROUNDING = 1e-2
 
@@ -177,8 +175,8 @@ def _look_up_depth(
 ) -> tuple[np.ndarray, np.ndarray]:
   """Depth of points in mm, float32: the default where it is not known; and whether it is known.
 
-  The publishers' program takes raw values for tenths of a millimeter, their readme for millimeters;
-  the range of the values tells.
+  The publishers' program takes raw values for tenths of a millimeter, descriptions of the data set
+  call them millimeters; their range tells.
 
   Args:
     index: of each point in the flat depth image, int [...]; -1 outside it.
@@ -240,14 +238,7 @@ def _sample(image: np.ndarray, points: np.ndarray, inside: np.ndarray, nearest: 
   height, width = image.shape[:2]
   points = np.where(inside[..., None], np.clip(points, 0, (width - 1, height - 1)), -2)
   method = cv2.INTER_NEAREST if nearest else cv2.INTER_LINEAR
-  found = cv2.remap(
-    np.ascontiguousarray(image),
-    points.astype(np.float32),
-    None,
-    method,
-    borderMode=cv2.BORDER_CONSTANT,
-    borderValue=0,
-  )
+  found = cv2.remap(np.ascontiguousarray(image), points.astype(np.float32), None, method)
   return found.reshape(*inside.shape, 1)
 
 
