@@ -29,13 +29,13 @@ _ROUNDING = 1e-2
 
 
 class Registered(NamedTuple):
-  """A thermal image as if the RGB camera had taken it; all arrays are [rgb height, rgb width, 1].
+  """A thermal image as the RGB camera would have taken it, all [rgb height, rgb width, 1].
 
   Attributes:
     image: dtype of the thermal image, 0 outside of it.
     mask: bool, false outside the thermal image and in mode 'depth' also where depth is missing:
-      there the image is filled in with the default depth, which is a guess, no registration.
-    labels: what was given as labels, by the nearest pixel, 0 outside the thermal image; else None.
+      there the image is filled in with the default depth, which is a guess.
+    labels: the given labels by the nearest pixel, 0 outside the thermal image; None without.
   """
 
   image: np.ndarray
@@ -53,24 +53,24 @@ def register(
   size: tuple[int, int] | None = None,
   depth_mm: float = 1500.0,
 ) -> Registered:
-  """Shows a thermal image as if the RGB camera had taken it.
+  """Shows a thermal image as the RGB camera would have taken it.
 
   Args:
     ir: uint8 or uint16 [height, width, 1].
     calibration: the scene's; mode 'none' with a size needs none.
-    mode: 'none' resizes only, without OpenCV. 'plane' takes everything to lie on one calibrated
-      plane, the one whose center is nearest to `depth_mm`. 'depth' takes each pixel's depth from
-      `depth_image` and blends the planes around that point.
+    mode: 'none' only resizes, without OpenCV. 'plane' assumes that everything lies on one
+      calibrated plane, the one whose center is nearest to `depth_mm`. 'depth' takes each pixel's
+      depth from `depth_image` and blends the planes around that point.
     depth_image: raw values, 0 where missing, uint16 [height, width] or [height, width, 1]; used by
       mode 'depth' only.
     labels: of the thermal image's pixels, same shape, uint8 or uint16.
-    size: (height, width) of the RGB image; the calibration's if not given. Of another size, the RGB
-      image is taken for the calibrated one resized.
+    size: (height, width) of the RGB image; the calibration's if not given. With another size, the
+      RGB image is assumed to be the calibrated one resized.
     depth_mm: distance from the RGB camera along its axis, mm.
 
   Raises:
-    UserError: an image has not the size that the calibration holds for, the depth image is not of
-      16 bits, or OpenCV is missing.
+    UserError: an image does not have the size of the calibration, the depth image does not have 16
+      bits, or OpenCV is missing.
   """
   if mode not in MODES:
     raise ValueError(f'mode {mode!r}, expected one of {MODES}')
@@ -123,7 +123,7 @@ def nearest_plane(calibration: Calibration, depth_mm: float) -> int:
 def _plane_map(calibration: Calibration, plane: int, size: tuple[int, int]) -> np.ndarray:
   """Thermal coordinates of RGB pixels, float32 [height, width, 2], if all lie on one plane.
 
-  NaN where there are none. Cached: not to be written to.
+  NaN where there are none. Cached: do not write to it.
   """
   points = _rgb_points(calibration, size)
   return _to_thermal(calibration, points, calibration.homographies[plane].astype(np.float32))
@@ -246,7 +246,7 @@ def _check_size(name: str, image: np.ndarray, calibration: Calibration) -> None:
   expected = (calibration.height, calibration.width)
   if image.shape[:2] != expected:
     raise UserError(
-      f'{name}: {image.shape[1]}x{image.shape[0]} pixels, but the calibration holds for '
+      f'{name}: {image.shape[1]}x{image.shape[0]} pixels, but the calibration is for '
       f'{expected[1]}x{expected[0]} (WIDTH, HEIGHT in calibVars.yml); use the original images '
       'or --registration=none.'
     )

@@ -23,7 +23,7 @@ def load(path: str, domain: str, config: FolderConfig) -> np.ndarray:
 
 
 def encoded(path: str, domain: str, config: FolderConfig) -> str | io.BytesIO:
-  """Returns what TFDS is to store: the file itself where possible, else a lossless PNG."""
+  """Returns what TFDS is to store: the file itself if possible, otherwise a lossless PNG."""
   if images.is_plain(path, channels=config.channels(domain)):
     return path
   return io.BytesIO(images.encode_png(load(path, domain, config)))

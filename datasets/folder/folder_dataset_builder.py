@@ -14,12 +14,11 @@ import numpy as np
 import tensorflow_datasets as tfds
 
 from cyclegan_jax.errors import UserError
-from datasets.folder import checks, config as config_lib
+from datasets.folder import checks
+from datasets.folder.config import Example, folder_config, FolderConfig
 from datasets.frames import sequence_of
 
-Example = config_lib.Example
-FolderConfig = config_lib.FolderConfig
-folder_config = config_lib.folder_config
+__all__ = ['Builder', 'Example', 'FolderConfig', 'folder_config']
 
 
 class Builder(tfds.core.GeneratorBasedBuilder):

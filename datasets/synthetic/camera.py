@@ -1,4 +1,4 @@
-"""What an RGB and a thermal camera record of painted surfaces."""
+"""Simulates an RGB and a thermal camera that record painted surfaces."""
 
 import functools
 

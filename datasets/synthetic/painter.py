@@ -1,4 +1,4 @@
-"""A scene painted far to near onto a map of surface numbers.
+"""Paints a scene far to near onto a map of surface numbers.
 
 Every polygon belongs to a surface, a row of properties (color, temperature, ...). Pillow draws
 the rows' numbers; looking the properties up per pixel then takes one numpy indexing operation,
@@ -31,7 +31,7 @@ LABEL = 18
 
 
 class Plane(TypedDict, total=False):
-  """Where a surface lies; with neither `z` nor `side_x` nor `ground` it is far away.
+  """Position of a surface; without `z`, `side_x` and `ground` it is far away.
 
   Attributes:
     facing: cosine between its normal and the sun, 0 to 1.

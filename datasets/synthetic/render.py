@@ -36,7 +36,7 @@ def render(
     frame_number: counted within the sequence.
     height, width: pixels.
   """
-  rng = scene_lib.frame_generator(seed, sequence, frame_number)
+  rng = np.random.default_rng([seed, scene_lib.FRAME_STREAM, sequence, frame_number])
   scene = scene.at_frame(rng)
   painter = painter_lib.Painter(scene, height, width)
   objects.paint_scene(painter, scene)
