@@ -13,14 +13,14 @@ import zlib
 from cyclegan_jax.data import decoding, images
 from cyclegan_jax.errors import UserError
 
-# What the published frames are.
+# Extensions of the published frames.
 FRAMES = ('.bmp', '.jpeg', '.jpg', '.png')
 
 _NUMBER = re.compile(r'(\d+)\D*$')
 _BROKEN_ZIP = (OSError, zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError)
-# Of a table or a calibration: the largest published ones have a tenth of it.
+# For a table or a calibration; the largest published ones have a tenth of it.
 _MAX_TEXT_BYTES = 256 * 2**20
-# Those whose reader can be told when to stop.
+# Methods of compression whose reader can be told when to stop.
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
 Frame = TypeVar('Frame', int, str)
@@ -34,7 +34,7 @@ class StoredFile(NamedTuple):
     archive: path of the zip; '' for a file on disk.
     name: its name in the zip, or its path.
     size: bytes.
-    stamp: what changes with the content: CRC-32 in a zip, else the time of change in ns.
+    stamp: changes with the content: CRC-32 in a zip, otherwise the time of change in ns.
   """
 
   archive: str
@@ -59,13 +59,13 @@ class StoredFile(NamedTuple):
 
   @property
   def number(self) -> int | None:
-    """The last number in its name: a frame's."""
+    """The last number in its name, which is a frame's number."""
     match = _NUMBER.search(self.stem)
     return int(match[1]) if match else None
 
 
 class Located(NamedTuple):
-  """A file and where it was met.
+  """A file and the folders it was found in.
 
   Attributes:
     folders: names of the folders from the source on; a zip counts as a folder of its stem.
@@ -81,7 +81,7 @@ def check_folder(source: pathlib.Path, content: str) -> None:
 
   Args:
     source: the folder.
-    content: what it should hold, for the message.
+    content: the expected content, for the message.
   """
   if not source.is_dir():
     found = 'is not a folder' if source.exists() else 'does not exist'
@@ -93,7 +93,7 @@ def files_below(
 ) -> Iterator[tuple[str, tuple[str, ...], os.stat_result | None]]:
   """Yields (path, parts relative to the first folder, stat or None for a broken link) of files.
 
-  Hidden files are passed over; symbolic links are followed, but not to a folder above.
+  Skips hidden files; follows symbolic links, but not to a folder above.
 
   Raises:
     UserError: a folder cannot be read.
@@ -122,7 +122,7 @@ def files_below(
 def walk(source: pathlib.Path, extensions: Collection[str]) -> Iterator[Located]:
   """Yields the files with certain extensions at any depth, those in zips included.
 
-  Hidden files are passed over. Symbolic links are followed, but no folder is visited twice.
+  Skips hidden files. Follows symbolic links, but visits no folder twice.
 
   Args:
     source: a folder.
@@ -173,17 +173,17 @@ def _hidden(name: str) -> bool:
 
 
 def choose_copy(name: str, copies: Collection[Home]) -> tuple[Home, list[str]]:
-  """Chooses which copy of a part to read; a zip goes before what it was unpacked to.
+  """Chooses which copy of a part to read; a zip takes precedence over its unpacked content.
 
   Args:
-    name: of the part, for messages.
-    copies: (zip or '', where the copy is for messages) of each.
+    name: the part, for messages.
+    copies: (zip or '', path of the copy for messages) of each.
 
   Returns:
     (the copy, notes on the others)
 
   Raises:
-    UserError: there are several, and not just one of them is in a zip.
+    UserError: there are several, and not exactly one of them is in a zip.
   """
   zipped = [copy for copy in copies if copy[0]]
   if len(copies) == 1:
@@ -249,7 +249,7 @@ class Reader:
 
 
 def _member(archive: zipfile.ZipFile, file: StoredFile) -> bytes:
-  """Unpacks a zip's member, and no more of it than the size that is declared."""
+  """Unpacks a zip's member, but no more of it than its declared size."""
   member = archive.getinfo(file.name)
   if member.compress_type not in _METHODS:
     raise images.ImageError(

@@ -53,7 +53,7 @@ def divide(
   Args:
     examples: with ids 'sequence/frame'.
     split_by: 'paper', or a key of `held_out`.
-    held_out: the ways of holding out sequences -> those for testing.
+    held_out: way of holding out sequences -> the sequences for testing.
 
   Returns:
     (split -> its examples in the order given, splits without any left out because TFDS refuses
@@ -80,10 +80,10 @@ def divide(
 def paper_split(ids: Iterable[str]) -> dict[str, str]:
   """Splits frames at random: 80 % train, 10 % validation, 10 % test.
 
-  The choice depends on the id alone (its SHA-256), so that it is the same on every machine and
-  other frames coming or going do not change it. The shares hold only approximately, and of very
-  few frames a split may get none. Neighboring video frames end up in different splits: results on
-  such a test split say little about new scenes.
+  The choice depends only on the id (its SHA-256), so it is the same on every machine, and adding or
+  removing other frames does not change it. The shares are approximate; with very few frames a split
+  may get none. Neighboring video frames end up in different splits: results on such a test split
+  say little about new scenes.
 
   Returns:
     Id -> 'train', 'validation' or 'test'.
@@ -92,15 +92,15 @@ def paper_split(ids: Iterable[str]) -> dict[str, str]:
 
 
 def sequence_split(ids: Iterable[str], test: Collection[str], gap: int = 60) -> dict[str, str]:
-  """Holds out whole sequences for testing, and takes validation from the other ones.
+  """Holds out whole sequences for testing, and takes validation from the others.
 
   If four or more sequences are left for training, the shortest of them is the validation split.
-  Otherwise validation is the last tenth of each, and the `gap` frames before it are left out, for
-  they look like their neighbors (at most 5 % of a sequence, but at least one frame).
+  Otherwise validation is the last tenth of each, and the `gap` frames before it (at most 5 % of a
+  sequence, but at least one frame) are left out, because they look like their neighbors.
 
   Args:
     ids: 'sequence/frame'; the order of the sorted ids is the order in time.
-    test: the sequences to hold out; those that have no frames are passed over.
+    test: the sequences to hold out; those without frames are ignored.
     gap: frames between training and validation within a sequence.
 
   Returns:

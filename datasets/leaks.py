@@ -1,4 +1,4 @@
-"""How near the images of validation and test are to those of training."""
+"""Near duplicates of training images in validation and test."""
 
 from collections.abc import Iterable, Iterator, Mapping
 import contextlib
@@ -21,7 +21,7 @@ _THUMBNAIL = (32, 32)
 
 
 class LeakReport(NamedTuple):
-  """How near frames are to the training frames; see leak_report().
+  """Distances of frames to the training frames; see leak_report().
 
   Attributes:
     distances: split -> float32 [frames], RMS differences in gray levels from 0 to 255.
@@ -33,15 +33,15 @@ class LeakReport(NamedTuple):
 
 
 def check(splits: Mapping[str, Split], folder: pathlib.Path) -> str:
-  """What `leak_report` says of a data set's RGB images; found once, then read from a file.
+  """Reports the leaks of a data set's RGB images; found once, then read from a file.
 
   Args:
-    splits: of the data set.
-    folder: its prepared copy, where leaks.json is kept: the text, and how near the nearest
-      training image is to each other one, split -> id -> distance.
+    splits: the data set's, by name.
+    folder: its prepared copy, where leaks.json is kept: the text, and the distance of each image to
+      the nearest training image, split -> id -> distance.
 
   Returns:
-    A sentence for each split; '' if there is nothing to compare.
+    A sentence for each split, see `leak_report`; '' if there is nothing to compare.
   """
   if not splits.get('train') or len(splits) < 2:
     return ''
@@ -68,11 +68,10 @@ def check(splits: Mapping[str, Split], folder: pathlib.Path) -> str:
 def leak_report(
   images_by_split: Mapping[str, Iterable[np.ndarray]], threshold: float = 2.0
 ) -> LeakReport:
-  """Distance of every validation and test frame to the nearest training frame.
+  """Measures the distance of every validation and test frame to the nearest training frame.
 
-  The distance is the root mean square difference of gray thumbnails of 32 x 32 pixels, in
-  gray levels of 8 bits. Frames that follow each other in a video of a fixed camera are
-  about as near as the camera's noise.
+  The distance is the root mean square difference of gray thumbnails of 32 x 32 pixels, in gray
+  levels of 8 bits. Successive frames of a fixed camera's video differ by about the camera's noise.
 
   Args:
     images_by_split: split -> its images, [height, width, 1 or 3] uint8 or uint16; read one
@@ -96,7 +95,7 @@ def leak_report(
 
 
 def _small_images(split: Split, ids: list[str]) -> Iterator[np.ndarray]:
-  """Yields a split's RGB images as thumbnails, read by several threads; notes their ids."""
+  """Yields a split's RGB images as thumbnails, read by several threads; appends to `ids`."""
 
   def small(record: Mapping[str, Any]) -> tuple[str, np.ndarray]:
     return record_images.record_id(record), images.resize(

@@ -1,4 +1,4 @@
-"""What the builders of the published data sets share: checks of all frames, and a base class."""
+"""Checks of all frames and a base class for the builders of the published data sets."""
 
 import collections
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -29,14 +29,14 @@ AnyPair = TypeVar('AnyPair', bound=Pair)
 
 
 class Looked(NamedTuple):
-  """What a look at the files of one pair has shown.
+  """Results of checking the files of one pair.
 
   Attributes:
     pair: the pair.
     files: kind -> file.
-    complaints: everything that is wrong with them by themselves.
+    complaints: everything that is wrong with these files alone.
     digests: kind -> SHA-256 of the file.
-    sizes: kind -> (height, width), of the files that can be decoded.
+    sizes: kind -> (height, width) of the files that can be decoded.
   """
 
   pair: Pair
@@ -60,9 +60,9 @@ def look_at(
     pairs: in the order of the result.
     files: pair -> kind -> file.
     load: (kind, content, name for messages) -> image [height, width, channels]; raises ImageError.
-    partners: kind -> the kind whose size it has to have, and what messages call that one.
+    partners: kind -> (the kind that must have the same size, its name in messages).
     reader: reads the files.
-    remedy: what to do about a damaged file.
+    remedy: advice on damaged files.
   """
 
   def look(pair: AnyPair) -> Looked:
@@ -107,7 +107,7 @@ def unusual(
   Args:
     all_looked: what `look_at` returned.
     sizes: what `usual_sizes` returned.
-    group: what messages call a sequence.
+    group: the word for a sequence in messages.
   """
   for looked in all_looked:
     for kind, size in looked.sizes.items():
@@ -125,14 +125,14 @@ def size_text(size: Size) -> str:
 
 
 class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
-  """Base of the builders, whose configurations hold the files that were found."""
+  """Base class of the builders, whose configurations hold the files that were found."""
 
   def __init__(self, *, file_format: str | tfds.core.FileFormat | None = None, **kwargs: Any):
     # TFDS's own default can neither be written nor read without TensorFlow.
     super().__init__(file_format=file_format or 'array_record', **kwargs)
 
   def _record(self, config: Any, checksums: dict[str, str], **metadata: Any) -> None:
-    """Stores what the checks have shown, after comparing checksums with other prepared copies."""
+    """Stores results of the checks after comparing checksums with other prepared copies."""
     storing.record_checksums(self, config.source_dir, checksums)
     assert self.info.metadata is not None
     self.info.metadata.update(metadata, notes=list(config.notes))

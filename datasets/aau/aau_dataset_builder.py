@@ -14,12 +14,8 @@ import tensorflow_datasets as tfds
 
 from cyclegan_jax.progress import tracked
 from datasets import leftovers, published
-from datasets.aau import checks, config as config_lib, encoding
-
-Example = config_lib.Example
-AauConfig = config_lib.AauConfig
-aau_config = config_lib.aau_config
-MANUAL_INSTRUCTIONS = config_lib.MANUAL_INSTRUCTIONS
+from datasets.aau import checks, encoding
+from datasets.aau.config import aau_config, AauConfig, Example, MANUAL_INSTRUCTIONS
 
 
 class Builder(published.Builder):

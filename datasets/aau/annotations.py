@@ -40,7 +40,7 @@ def find_masks(name: str, scene: files.Scene, reader: Reader) -> Masks:
     reader: reads annotations.csv.
 
   Raises:
-    UserError: annotations.csv is not what it should be; the message names file and line.
+    UserError: annotations.csv is malformed; the message names file and line.
   """
   notes, named = [], {modality: {} for modality in _MASKS}
   if files.ANNOTATIONS in scene.tables:
@@ -72,7 +72,7 @@ def find_masks(name: str, scene: files.Scene, reader: Reader) -> Masks:
 def _read(scene: files.Scene, file: StoredFile, reader: Reader) -> dict[str, dict[str, str]]:
   """Modality -> frame -> mask, both without folders and extensions, as annotations.csv has them.
 
-  A row is an object, so that a frame may have several.
+  A row is an object, so a frame may have several.
   """
   try:
     lines = reader.read(file).decode('utf-8-sig').splitlines(keepends=True)

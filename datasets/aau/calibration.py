@@ -29,7 +29,7 @@ _KEYS = frozenset(
 _MAX_SIDE = 10000
 # Where a camera matrix has numbers.
 _CAMERA = np.array([[1, 0, 1], [0, 1, 1], [0, 0, 1]], bool)
-# Depths that there are indoors, mm: whoever has meters or raw depths is told.
+# Possible depths indoors, mm; meters or raw depths are outside.
 _ROOM = (200, 50_000)
 # Shares of the width: how far planarHomInv may miss undoing planarHom, and how far a plane's
 # center may be from its image.
@@ -55,7 +55,7 @@ class Calibration:
     discarded: planes that are not to be used, bool [planes].
     depth_scale, depth_offset: a measured depth of d mm is really scale * d + offset mm.
     default_depth: for pixels without depth, mm.
-    notes: for people: what is odd about the file.
+    notes: sentences for people on what is odd about the file.
   """
 
   width: int
@@ -78,13 +78,12 @@ def read_calibration(path: str | os.PathLike, content: bytes | None = None) -> C
   """Reads a calibVars.yml.
 
   Args:
-    path: the file; with `content`, only what messages call it.
-    content: what the file holds, if it is in an archive.
+    path: the file; with `content`, only its name in messages.
+    content: the file's content, if it is in an archive.
 
   Raises:
-    UserError: the file cannot be read, is not what it should be, lacks a key or has one twice, or
-      a value has the wrong shape or is not finite; or OpenCV is missing. The message names file
-      and key.
+    UserError: the file cannot be read, is no calibration, lacks a key or has one twice, or a value
+      has the wrong shape or is not finite; or OpenCV is missing. The message names file and key.
   """
   fields = Fields(path, content, _KEYS)
   width, height = (fields.integer(key, 2, _MAX_SIDE) for key in ('WIDTH', 'HEIGHT'))
@@ -102,7 +101,7 @@ def read_calibration(path: str | os.PathLike, content: bytes | None = None) -> C
   if not scale:
     raise fields.error('depthCoeffA', '0', 'another number')
   _check_mm(fields, 'defaultDepth', default_depth)
-  # Not used: but a file in which they are wrong is not the published one.
+  # Unused, but if they are wrong this is not the published file.
   _tables(fields, 'dToRgbCal', height, width)
   fields.integer('UNDISTORT_IMAGES', 0, 1)
   fields.number('depthProximityThreshold')

@@ -1,4 +1,4 @@
-"""What is stored of each pair: frames and masks, registered and encoded."""
+"""Encodes what is stored of each pair: frames and masks, registered."""
 
 from collections.abc import Iterable, Iterator
 import functools
@@ -42,7 +42,7 @@ def _encoded(
   )
 
   def file(kind: str, wanted: np.ndarray) -> bytes:
-    """The published file if it holds just the wanted pixels, else a lossless PNG of them."""
+    """The published file if it holds exactly the wanted pixels, otherwise a lossless PNG."""
     name = example.files[kind].shown
     if wanted is arrays[kind] and images.is_plain(data[kind], name, wanted.shape[-1]):
       return data[kind]

@@ -18,7 +18,7 @@ CALIBRATION, ANNOTATIONS = 'calibVars.yml', 'annotations.csv'
 _SCENE = re.compile(r'scene[ _-]?(\d+)', re.IGNORECASE)
 _KINDS = {kind.lower(): kind for kind in (RGB, THERMAL, DEPTH, RGB_MASKS, THERMAL_MASKS)}
 _TABLES = {name.lower(): name for name in (CALIBRATION, ANNOTATIONS)}
-# What a scene has besides and the builder has no use for.
+# A scene also has these; the builder does not use them.
 _UNUSED = {'depthmasks'}
 
 
@@ -29,8 +29,8 @@ class Scene(NamedTuple):
     home: its folder, for messages; in a zip, the zip and the folder in it.
     images: kind, such as 'SyncRGB' -> frame -> file. A frame is named by the stem of its files;
       numbers are padded to one width, so that they sort by time.
-    tables: 'calibVars.yml' and 'annotations.csv' -> file, those that there are.
-    digits: what numbers are padded to.
+    tables: 'calibVars.yml' and 'annotations.csv' -> file, if they exist.
+    digits: the width that numbers are padded to.
   """
 
   home: str
@@ -39,15 +39,15 @@ class Scene(NamedTuple):
   digits: int
 
   def frame(self, path: str) -> str:
-    """Returns the frame that a file is of: by its name, whatever its folders and extension."""
+    """Returns the frame that a file belongs to: its name without folders and extension."""
     return _frame(pathlib.PurePosixPath(path.replace('\\', '/')).stem, self.digits)
 
 
 class Found(NamedTuple):
-  """What lies below a source folder.
+  """Content of a source folder.
 
   Attributes:
-    scenes: '1', '2' and '3' -> files, those that there are.
+    scenes: '1', '2' and '3' -> files, if they exist.
     notes: sentences on what is not used.
   """
 
@@ -62,9 +62,8 @@ def scan(source: pathlib.Path) -> Found:
   followed.
 
   Raises:
-    UserError: the folder is missing, a zip is damaged, there is another scene, or it is not clear
-      which files are meant. A folder in which there is nothing of use gives no error but no
-      scenes.
+    UserError: the folder is missing, a zip is damaged, there is another scene, or it is unclear
+      which files are meant. A folder without useful files gives no scenes, but no error.
   """
   archives.check_folder(source, 'the published archive or its content')
   copies = collections.defaultdict(lambda: collections.defaultdict(list))
@@ -94,7 +93,7 @@ def scan(source: pathlib.Path) -> Found:
 
 
 def _number(folder: str, file: StoredFile) -> str:
-  """The scene that a folder is called after."""
+  """The number of the scene in a folder's name."""
   number = re.sub(r'\D', '', folder).lstrip('0')
   if number not in SCENES:
     raise UserError(
@@ -105,7 +104,7 @@ def _number(folder: str, file: StoredFile) -> str:
 
 
 def _scene(home: str, located: list[Located]) -> tuple[Scene, int]:
-  """A scene's files by kind, and how many images are of no known kind."""
+  """A scene's files by kind, and the number of images of no known kind."""
   by_kind, tables, ignored = {kind: [] for kind in _KINDS.values()}, {}, 0
   for folders, file in located:
     names = [name.lower() for name in folders]

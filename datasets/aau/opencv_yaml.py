@@ -18,7 +18,7 @@ class Fields:
   """The values of a file by key, checked.
 
   Attributes:
-    path: what messages call the file.
+    path: the file's name in messages.
     unknown: keys that were not expected.
   """
 
@@ -26,9 +26,9 @@ class Fields:
     """Opens a file.
 
     Args:
-      path: the file; with `content`, only what messages call it.
-      content: what the file holds, if it is in an archive.
-      keys: the keys it has to have.
+      path: the file; with `content`, only its name in messages.
+      content: the file's content, if it is in an archive.
+      keys: the keys it must have.
 
     Raises:
       UserError: the file cannot be read, is not OpenCV YAML, lacks a key or has one twice; or

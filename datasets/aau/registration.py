@@ -22,22 +22,20 @@ MODES = ('none', 'plane', 'depth')
 # planes are calibrated some 100 mm apart, and depth images have more noise than this.
 _BLOCK = 8
 _DEPTH_STEP = 0.01
-# Raw values from here on mean no depth, as the publishers' program has it; a Kinect sees no farther
-# than 10 m.
-_NO_DEPTH = 65_000
-_FARTHEST = 10_000  # mm
+_NO_DEPTH = 65_000  # Raw values from here on, to the publishers' program.
+_FARTHEST = 10_000  # What a Kinect sees, mm.
 # Pixels: a rounding error must not cost the outermost ones.
 _ROUNDING = 1e-2
 
 
 class Registered(NamedTuple):
-  """A thermal image as if the RGB camera had taken it; all arrays are [rgb height, rgb width, 1].
+  """A thermal image as the RGB camera would have taken it, all [rgb height, rgb width, 1].
 
   Attributes:
     image: dtype of the thermal image, 0 outside of it.
     mask: bool, false outside the thermal image and in mode 'depth' also where depth is missing:
-      there the image is filled in with the default depth, which is a guess, no registration.
-    labels: what was given as labels, by the nearest pixel, 0 outside the thermal image; else None.
+      there the image is filled in with the default depth, which is a guess.
+    labels: the given labels by the nearest pixel, 0 outside the thermal image; None without.
   """
 
   image: np.ndarray
@@ -55,24 +53,24 @@ def register(
   size: tuple[int, int] | None = None,
   depth_mm: float = 1500.0,
 ) -> Registered:
-  """Shows a thermal image as if the RGB camera had taken it.
+  """Shows a thermal image as the RGB camera would have taken it.
 
   Args:
     ir: uint8 or uint16 [height, width, 1].
     calibration: the scene's; mode 'none' with a size needs none.
-    mode: 'none' resizes only, without OpenCV. 'plane' takes everything to lie on one calibrated
-      plane, the one whose center is nearest to `depth_mm`. 'depth' takes each pixel's depth from
-      `depth_image` and blends the planes around that point.
+    mode: 'none' only resizes, without OpenCV. 'plane' assumes that everything lies on one
+      calibrated plane, the one whose center is nearest to `depth_mm`. 'depth' takes each pixel's
+      depth from `depth_image` and blends the planes around that point.
     depth_image: raw values, 0 where missing, uint16 [height, width] or [height, width, 1]; used by
       mode 'depth' only.
     labels: of the thermal image's pixels, same shape, uint8 or uint16.
-    size: (height, width) of the RGB image; the calibration's if not given. Of another size, the RGB
-      image is taken for the calibrated one resized.
+    size: (height, width) of the RGB image; the calibration's if not given. With another size, the
+      RGB image is assumed to be the calibrated one resized.
     depth_mm: distance from the RGB camera along its axis, mm.
 
   Raises:
-    UserError: an image has not the size that the calibration holds for, the depth image is not of
-      16 bits, or OpenCV is missing.
+    UserError: an image does not have the size of the calibration, the depth image does not have 16
+      bits, or OpenCV is missing.
   """
   if mode not in MODES:
     raise ValueError(f'mode {mode!r}, expected one of {MODES}')
@@ -125,7 +123,7 @@ def nearest_plane(calibration: Calibration, depth_mm: float) -> int:
 def _plane_map(calibration: Calibration, plane: int, size: tuple[int, int]) -> np.ndarray:
   """Thermal coordinates of RGB pixels, float32 [height, width, 2], if all lie on one plane.
 
-  NaN where there are none. Cached: not to be written to.
+  NaN where there are none. Cached: do not write to it.
   """
   points = _rgb_points(calibration, size)
   return _to_thermal(calibration, points, calibration.homographies[plane].astype(np.float32))
@@ -177,8 +175,8 @@ def _look_up_depth(
 ) -> tuple[np.ndarray, np.ndarray]:
   """Depth of points in mm, float32: the default where it is not known; and whether it is known.
 
-  The publishers' program takes raw values for tenths of a millimeter, their readme for millimeters;
-  the range of the values tells.
+  The publishers' program takes raw values for tenths of a millimeter, descriptions of the data set
+  call them millimeters; their range tells.
 
   Args:
     index: of each point in the flat depth image, int [...]; -1 outside it.
@@ -240,14 +238,7 @@ def _sample(image: np.ndarray, points: np.ndarray, inside: np.ndarray, nearest: 
   height, width = image.shape[:2]
   points = np.where(inside[..., None], np.clip(points, 0, (width - 1, height - 1)), -2)
   method = cv2.INTER_NEAREST if nearest else cv2.INTER_LINEAR
-  found = cv2.remap(
-    np.ascontiguousarray(image),
-    points.astype(np.float32),
-    None,
-    method,
-    borderMode=cv2.BORDER_CONSTANT,
-    borderValue=0,
-  )
+  found = cv2.remap(np.ascontiguousarray(image), points.astype(np.float32), None, method)
   return found.reshape(*inside.shape, 1)
 
 
@@ -255,7 +246,7 @@ def _check_size(name: str, image: np.ndarray, calibration: Calibration) -> None:
   expected = (calibration.height, calibration.width)
   if image.shape[:2] != expected:
     raise UserError(
-      f'{name}: {image.shape[1]}x{image.shape[0]} pixels, but the calibration holds for '
+      f'{name}: {image.shape[1]}x{image.shape[0]} pixels, but the calibration is for '
       f'{expected[1]}x{expected[0]} (WIDTH, HEIGHT in calibVars.yml); use the original images '
       'or --registration=none.'
     )

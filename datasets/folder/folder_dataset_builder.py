@@ -13,13 +13,13 @@ from typing import Any, ClassVar
 import numpy as np
 import tensorflow_datasets as tfds
 
-from cyclegan_jax import errors
+from cyclegan_jax.errors import UserError
 from cyclegan_jax.progress import tracked
-from datasets.folder import checks, config as config_lib, splits
+from datasets.folder import checks
+from datasets.folder.config import Example, folder_config, FolderConfig
+from datasets.frames import sequence_of
 
-Example = config_lib.Example
-FolderConfig = config_lib.FolderConfig
-folder_config = config_lib.folder_config
+__all__ = ['Builder', 'Example', 'FolderConfig', 'folder_config']
 
 
 class Builder(tfds.core.GeneratorBasedBuilder):
@@ -33,30 +33,27 @@ class Builder(tfds.core.GeneratorBasedBuilder):
   VERSION = tfds.core.Version('1.0.0')
   RELEASE_NOTES: ClassVar = {'1.0.0': 'Initial release.'}
 
-  builder_config: FolderConfig
+  # TFDS's property returns what the builder was made with.
+  builder_config: FolderConfig  # pyright: ignore[reportIncompatibleMethodOverride]
 
   def _info(self) -> tfds.core.DatasetInfo:
     config = self.builder_config
     if not isinstance(config, FolderConfig):
-      raise errors.UserError(
-        'the dataset folder needs a source folder: make its configuration '
-        'with folder_config(source_dir).'
+      raise UserError(
+        'The data set folder needs a source folder: make its configuration with '
+        'folder_config(source_dir).'
       )
+    kinds = {domain: (config.channels(domain), config.dtype(domain)) for domain in ('rgb', 'ir')}
+    if not config.aligned:
+      channels = {channels for channels, _ in kinds.values()}
+      wider = max((dtype for _, dtype in kinds.values()), key=('uint8', 'uint16').index)
+      kinds = {'image': (channels.pop() if len(channels) == 1 else None, wider)}
+    features = {
+      name: tfds.features.Image(shape=(None, None, channels), dtype=np.dtype(dtype).type)
+      for name, (channels, dtype) in kinds.items()
+    }
     text = {'id': tfds.features.Text(), 'sequence': tfds.features.Text()}
-    return self.dataset_info_from_configs(
-      features=tfds.features.FeaturesDict(self._image_features() | text)
-    )
-
-  def _image_features(self) -> dict[str, tfds.features.Image]:
-    config = self.builder_config
-    if config.aligned:
-      return {
-        domain: _image_feature(config.channels(domain), config.dtype(domain))
-        for domain in ('rgb', 'ir')
-      }
-    same_channels = config.rgb_channels == config.ir_channels
-    wider = max(config.rgb_dtype, config.ir_dtype, key=('uint8', 'uint16').index)
-    return {'image': _image_feature(config.rgb_channels if same_channels else None, wider)}
+    return self.dataset_info_from_configs(features=tfds.features.FeaturesDict(features | text))
 
   def _split_generators(
     self, dl_manager: tfds.download.DownloadManager
@@ -73,17 +70,11 @@ class Builder(tfds.core.GeneratorBasedBuilder):
     self, examples: tuple[Example, ...]
   ) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yields id and example."""
+    config = self.builder_config
     for example in tracked(examples, len(examples), 'Preparing', print, unit='examples'):
-      paths = {'rgb': example.rgb, 'ir': example.ir}
       features = {
-        domain if self.builder_config.aligned else 'image': checks.encoded(
-          path, domain, self.builder_config
-        )
-        for domain, path in paths.items()
+        domain if config.aligned else 'image': checks.encoded(path, domain, config)
+        for domain, path in (('rgb', example.rgb), ('ir', example.ir))
         if path
       }
-      yield example.id, {**features, 'id': example.id, 'sequence': splits.sequence_of(example.id)}
-
-
-def _image_feature(channels: int | None, dtype: str) -> tfds.features.Image:
-  return tfds.features.Image(shape=(None, None, channels), dtype=np.dtype(dtype).type)
+      yield example.id, {**features, 'id': example.id, 'sequence': sequence_of(example.id)}

@@ -17,7 +17,7 @@ from cyclegan_jax.data import images
 from cyclegan_jax.errors import UserError
 from datasets import archives
 
-# Folder names, lower case, that go together and where they come from.
+# Folder names in lower case, and which of them go together in published data sets.
 _RGB_FOLDERS = ('rgb', 'visible', 'vi', 'vis', 'color', 'colour', 'crop_lr_visible')
 _IR_FOLDERS = ('ir', 'infrared', 'thermal', 'lwir', 'tir', 't', 'cropinfrared')
 _KNOWN_PAIRS = {
@@ -63,10 +63,10 @@ class Layout:
   """The images found in a source folder.
 
   Attributes:
-    description: for people: which folders were taken for which domain.
+    description: a sentence on which folders were taken for which domain.
     rgb: id -> file of the RGB images.
     ir: id -> file of the IR images.
-    ignored: how many image files belong to neither domain.
+    ignored: the number of image files that belong to neither domain.
   """
 
   description: str
@@ -245,7 +245,7 @@ def _explicit_rule(
 
 
 def _positions(parts: _Parts, names: _Parts, at_top: bool) -> list[int]:
-  """Where the folder names occur one after the other among the folders of a path."""
+  """Indices at which the folder names occur one after the other in a path."""
   count = len(parts) - len(names)
   return [i for i in range(min(count, 1) if at_top else count) if parts[i:][: len(names)] == names]
 

@@ -169,7 +169,7 @@ def _by_list(source: pathlib.Path, names: Mapping[str, Iterable[str]]) -> dict[s
 
 
 def _lookup(names: Mapping[str, Iterable[str]]) -> dict[str, set[str]]:
-  """What a line of a list may say -> the ids that it may mean."""
+  """Possible line of a list -> the ids that it may mean."""
   known = collections.defaultdict(set)
   for id_, paths in names.items():
     for name in (id_, *map(_clean, paths)):

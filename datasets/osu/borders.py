@@ -1,4 +1,4 @@
-"""The black borders that warping the thermal frames to the color view has left."""
+"""Finds the black borders that warping the thermal frames to the color view has left."""
 
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -9,8 +9,8 @@ import numpy as np
 _BLACK = 4
 # A row or column belongs to the border if this share of it is black: warping leaves wedges.
 _BORDER_SHARE = 0.1
-# The widest border that is masked, as a share of the image's side: about 19 pixels of 240
-# are known, and what is wider may be a cold sky.
+# The widest border that is masked, as a share of the image's side: about 19 pixels of 240 are
+# known, and what is wider may be a cold sky.
 _MAX_SHARE = 0.2
 
 
@@ -24,11 +24,11 @@ class Borders(NamedTuple):
 
 
 def find_borders(frames: Iterable[np.ndarray]) -> Borders:
-  """Rows and columns at the sides that are black in all frames.
+  """Finds rows and columns at the sides that are black in all frames.
 
-  A pixel is black if it is in all frames. From the outside, the row or column with the
-  largest share of black pixels is taken away, until no outermost one has a tenth. No
-  border is wider than a fifth of the image.
+  A pixel is black if it is in all frames. From the outside, the row or column with the largest
+  share of black pixels is taken away, until no outermost one has a tenth. No border is wider than a
+  fifth of the image.
 
   Args:
     frames: thermal frames of one camera position, [height, width, 1] uint8 of one size.
@@ -49,7 +49,7 @@ def find_borders(frames: Iterable[np.ndarray]) -> Borders:
 
 
 def valid_mask(size: tuple[int, int], borders: Borders) -> np.ndarray:
-  """[height, width, 1] uint8: 255 where there are thermal data, 0 in the borders."""
+  """Returns uint8 [height, width, 1]: 255 where there are thermal data, 0 in the borders."""
   height, width = size
   mask = np.zeros((height, width, 1), np.uint8)
   mask[borders.top : height - borders.bottom, borders.left : width - borders.right] = 255

@@ -13,12 +13,12 @@ from datasets.osu import borders as borders_lib
 from datasets.osu.config import Example, OsuConfig, other
 
 _CHANNELS = {'rgb': 3, 'ir': 1}
-# Frames of a sequence that its borders are found from.
+# The number of frames from which a sequence's borders are found.
 _BORDER_FRAMES = 32
 
 
 class Checked(NamedTuple):
-  """What a look at all frames has shown.
+  """Results of checking all frames.
 
   Attributes:
     checksums: part ('1a') -> '<paired frames>:<SHA-256 of their files>', the same from zip and
@@ -97,7 +97,7 @@ def encoded_pairs(examples: Iterable[Example]) -> Iterator[tuple[Example, dict[s
   with Reader() as reader:
 
     def encoded(domain: str, frame: StoredFile) -> bytes:
-      """The file itself where possible, else a lossless PNG."""
+      """The file itself if possible, otherwise a lossless PNG."""
       data = reader.read(frame)
       if images.is_plain(data, frame.shown, _CHANNELS[domain]):
         return data

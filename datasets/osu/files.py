@@ -16,7 +16,7 @@ _PART = re.compile(r'[1-6][ab]', re.IGNORECASE)
 
 
 class Found(NamedTuple):
-  """What lies below a source folder.
+  """Content of a source folder.
 
   Attributes:
     parts: '1a' and so on -> frame number -> frame.
@@ -34,8 +34,8 @@ def scan(source: pathlib.Path) -> Found:
   for folders called 1a to 6b.
 
   Raises:
-    UserError: the folder is missing, a zip is damaged, or it is not clear which files are meant.
-      A folder in which there is nothing of use gives no error but no parts.
+    UserError: the folder is missing, a zip is damaged, or it is unclear which files are meant. A
+      folder without useful files gives no parts, but no error.
   """
   archives.check_folder(source, '1a.zip to 6b.zip or their content')
   copies = collections.defaultdict(lambda: collections.defaultdict(list))

@@ -19,12 +19,15 @@ import tensorflow_datasets as tfds
 
 from cyclegan_jax.progress import tracked
 from datasets import leftovers, published
-from datasets.osu import checks, config as config_lib, download, files
-
-Example = config_lib.Example
-OsuConfig = config_lib.OsuConfig
-osu_config = config_lib.osu_config
-MANUAL_INSTRUCTIONS = config_lib.MANUAL_INSTRUCTIONS
+from datasets.osu import checks, download, files
+from datasets.osu.config import (
+  Example,
+  LOCATIONS,
+  MANUAL_INSTRUCTIONS,
+  METHODS,
+  osu_config,
+  OsuConfig,
+)
 
 
 class Builder(published.Builder):
@@ -42,7 +45,7 @@ class Builder(published.Builder):
   MANUAL_DOWNLOAD_INSTRUCTIONS = MANUAL_INSTRUCTIONS
   BUILDER_CONFIGS: ClassVar = [
     OsuConfig(name=method, split_by=method, description=f'Split by {method}, see README.md.')
-    for method in config_lib.METHODS
+    for method in METHODS
   ]
 
   # TFDS's property returns what the builder was made with.
@@ -98,7 +101,7 @@ class Builder(published.Builder):
           'mask': io.BytesIO(masks[example.sequence]),
           'id': example.id,
           'sequence': example.sequence,
-          'location': config_lib.LOCATIONS[example.sequence],
+          'location': LOCATIONS[example.sequence],
         },
       )
 

@@ -1,4 +1,4 @@
-"""What an RGB and a thermal camera record of painted surfaces."""
+"""Simulates an RGB and a thermal camera that record painted surfaces."""
 
 import functools
 
@@ -74,16 +74,7 @@ def _sample(tiles: np.ndarray, row: np.ndarray, column: np.ndarray) -> np.ndarra
 
 
 def render_rgb(frame: Frame, scene: Scene, rng: np.random.Generator) -> np.ndarray:
-  """Renders what the color camera records.
-
-  Args:
-    frame: what the cameras see.
-    scene: the scene behind it.
-    rng: generator for the noise.
-
-  Returns:
-    uint8 [height, width, 3], sRGB-like gamma.
-  """
+  """Returns what the color camera records: uint8 [height, width, 3], sRGB-like gamma."""
   conditions, visible = scene.conditions, frame.visible
   grain = 1.0 + visible[..., columns.TEXTURE] * frame.visible_texture
   albedo = visible[..., columns.ALBEDO] * np.clip(grain, 0.25, 2.0)[..., None]
@@ -145,17 +136,10 @@ def _lamp_light(frame: Frame) -> np.ndarray:
 
 
 def surface_temperatures(frame: Frame, scene: Scene) -> np.ndarray:
-  """Computes the kinetic temperature of every pixel's surface.
+  """Returns the kinetic temperature of every pixel's surface, float32 [height, width], kelvin.
 
   The sky has none; it gets its brightness temperature: cold and clear overhead, nearly as warm as
   the air at the horizon and where clouds are.
-
-  Args:
-    frame: what the cameras see.
-    scene: the scene behind it.
-
-  Returns:
-    float32 [height, width], kelvin.
   """
   surfaces = frame.surfaces
   # Ground in a passing car's shadow has had no time to cool.
@@ -187,7 +171,7 @@ def _sensor_pattern(seed: int, height: int, width: int) -> tuple[np.ndarray, np.
 def render_ir(
   frame: Frame, scene: Scene, temperature: np.ndarray, rng: np.random.Generator, seed: int
 ) -> np.ndarray:
-  """Renders what the thermal camera records.
+  """Returns what the thermal camera records.
 
   Args:
     frame: what the cameras see.
@@ -197,8 +181,8 @@ def render_ir(
     seed: the data set's seed; the sensor's fixed faults depend on it alone.
 
   Returns:
-    uint8 [height, width, 1]; radiance, scaled linearly so that `IR_SPAN` is 0 to 255, the same
-    for every image.
+    uint8 [height, width, 1]; radiance, scaled linearly so that `IR_SPAN` is 0 to 255, the same for
+    every image.
   """
   air, cover = scene.conditions.air_temperature, scene.conditions.cloud_cover
   overhead = (1.0 - cover) * _sky_temperature(air, np.array(0.5)) + cover * (air - 12.0)

@@ -31,7 +31,7 @@ _HEADINGS = {'front': (0, -1), 'rear': (0, 1), 'left': (-1, 0), 'right': (1, 0)}
 
 def random_scene(seed: int, sequence: int) -> scene_lib.Scene:
   """Makes the scene of one sequence, always the same for the same non-negative arguments."""
-  rng = scene_lib.layout_generator(seed, sequence)
+  rng = np.random.default_rng([seed, scene_lib.LAYOUT_STREAM, sequence])
   conditions = scene_lib.random_conditions(rng, seed, sequence)
   style = (_street, _houses, _park, _yard)[rng.choice(4, p=[0.3, 0.3, 0.2, 0.2])]
   camera = scene_lib.Camera(

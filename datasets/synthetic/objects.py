@@ -164,15 +164,10 @@ def _person(painter: Painter, person: scene_lib.Person) -> None:
   size, x, z = person.height, person.x, person.z
   facing = _round_facing(painter)
   painter.shadow(circle(x, z, 0.22, 5), size, still=False)
-  coat, trousers, skin, hair = (
-    painter.surface(material, color, facing=facing, z=z)
-    for material, color in (
-      ('cloth', person.coat),
-      ('cloth', person.trousers),
-      ('skin', person.skin),
-      ('hair', person.hair),
-    )
-  )
+  coat = painter.surface('cloth', person.coat, facing=facing, z=z)
+  trousers = painter.surface('cloth', person.trousers, facing=facing, z=z)
+  skin = painter.surface('skin', person.skin, facing=facing, z=z)
+  hair = painter.surface('hair', person.hair, facing=facing, z=z)
 
   def part(outline: list[Pair], surface: int, side: int = 1) -> None:
     painter.billboard(x, z, [(side * p * size, q * size) for p, q in outline], surface)

@@ -1,4 +1,4 @@
-"""A scene painted far to near onto a map of surface numbers.
+"""Paints a scene far to near onto a map of surface numbers.
 
 Every polygon belongs to a surface, a row of properties (color, temperature, ...). Pillow draws
 the rows' numbers; looking the properties up per pixel then takes one numpy indexing operation,
@@ -31,7 +31,7 @@ LABEL = 18
 
 
 class Plane(TypedDict, total=False):
-  """Where a surface lies; with neither `z` nor `side_x` nor `ground` it is far away.
+  """Position of a surface; without `z`, `side_x` and `ground` it is far away.
 
   Attributes:
     facing: cosine between its normal and the sun, 0 to 1.
@@ -179,10 +179,12 @@ class Painter:
     numbers = np.asarray(self._map)
     visible = np.ascontiguousarray(table[:, VISIBLE])
     step = SUPERSAMPLING
-    parts = [visible[numbers[i::step, j::step]] for i in range(step) for j in range(step)]
+    total = np.zeros((self._height, self._width, visible.shape[1]), np.float32)
+    for i, j in np.ndindex(step, step):
+      total += visible[numbers[i::step, j::step]]
     surfaces = table[numbers[::step, ::step]]
     still, moving = (np.asarray(self._shadows[still], np.float32) / 255 for still in (True, False))
-    return sum(parts[1:], parts[0]) / step**2, surfaces, still, moving
+    return total / step**2, surfaces, still, moving
 
 
 def _cut(points: Sequence[Point], near: float) -> list[Point]:

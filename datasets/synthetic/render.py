@@ -31,13 +31,12 @@ def render(
 
   Args:
     scene: what `layout.random_scene(seed, sequence)` returned.
-    seed: the data set's seed.
-    sequence: the sequence's number.
-    frame_number: the frame's number within the sequence.
-    height: pixels.
-    width: pixels.
+    seed: the data set's.
+    sequence: its number.
+    frame_number: counted within the sequence.
+    height, width: pixels.
   """
-  rng = scene_lib.frame_generator(seed, sequence, frame_number)
+  rng = np.random.default_rng([seed, scene_lib.FRAME_STREAM, sequence, frame_number])
   scene = scene.at_frame(rng)
   painter = painter_lib.Painter(scene, height, width)
   objects.paint_scene(painter, scene)

@@ -5,6 +5,7 @@ starting point. Colors are linear reflectances in [0, 1].
 """
 
 import dataclasses
+import functools
 import math
 
 import numpy as np
@@ -15,21 +16,12 @@ Pair = tuple[float, float]
 # Things nearer to the camera than this are cut off.
 NEAR = 0.7
 
-# The first number after the user's seed, so that streams never coincide.
-_LAYOUT_STREAM, _FRAME_STREAM, SENSOR_STREAM = 1, 2, 3
+# The first number after the user's seed, so that streams of random numbers never coincide: what a
+# place looks like, what moves between its frames (and noise), and the sensor's faults.
+LAYOUT_STREAM, FRAME_STREAM, SENSOR_STREAM = 1, 2, 3
 
 _NIGHT_SHARE = 0.3
 _GOLDEN_RATIO = (math.sqrt(5) - 1) / 2
-
-
-def layout_generator(seed: int, sequence: int) -> np.random.Generator:
-  """Returns the random numbers that decide what a place looks like."""
-  return np.random.default_rng([seed, _LAYOUT_STREAM, sequence])
-
-
-def frame_generator(seed: int, sequence: int, frame: int) -> np.random.Generator:
-  """Returns the random numbers for movement between frames and for noise."""
-  return np.random.default_rng([seed, _FRAME_STREAM, sequence, frame])
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,7 +44,7 @@ class Conditions:
   sun_azimuth: float
   autumn: float
 
-  @property
+  @functools.cached_property
   def sun_direction(self) -> tuple[float, float, float]:
     """Unit vector (x, y, z) toward the sun."""
     elevation, azimuth = math.radians(self.sun_elevation), math.radians(self.sun_azimuth)
@@ -215,7 +207,7 @@ def _moved(thing: Thing, time: float, rng: np.random.Generator) -> Thing:
 
 def random_conditions(rng: np.random.Generator, seed: int, sequence: int) -> Conditions:
   """Draws the weather; nights are spread evenly over the sequence numbers."""
-  phase = np.random.default_rng([seed, _LAYOUT_STREAM]).random()
+  phase = np.random.default_rng([seed, LAYOUT_STREAM]).random()
   is_night = bool((phase + sequence * _GOLDEN_RATIO) % 1.0 < _NIGHT_SHARE)
   autumn = rng.beta(0.7, 0.9)
   # Mostly clear or overcast; broken cloud is the rarer case.

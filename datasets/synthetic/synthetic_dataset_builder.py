@@ -28,11 +28,10 @@ _LIMITS = {
 
 @dataclasses.dataclass
 class SyntheticConfig(tfds.core.BuilderConfig):
-  """What to render.
+  """Sequences and images to render.
 
   A sequence is one place at one moment, seen in a few frames. It depends only on `seed` and its
-  number: other sizes of splits or numbers of frames leave the other frames of a sequence as they
-  are.
+  number: changing the sizes of splits or the number of frames does not change the other frames.
 
   Attributes:
     seed: 0 to 2**32 - 1.

@@ -275,3 +275,10 @@ def test_links_to_folders_above_are_followed_once(tmp_path):
   put(tmp_path, unpacked(tree(parts=['1a'])))
   (tmp_path / '1a' / 'loop').symlink_to(tmp_path)
   assert len(files.scan(tmp_path).parts['1a']) == 6
+
+
+def test_a_folder_that_is_linked_elsewhere_is_read_once(tmp_path):
+  put(tmp_path, unpacked(tree(parts=['1a'])))
+  (tmp_path / 'more').mkdir()
+  (tmp_path / 'more' / '1a').symlink_to(tmp_path / '1a')
+  assert len(files.scan(tmp_path).parts['1a']) == 6
