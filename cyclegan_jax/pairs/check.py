@@ -126,15 +126,6 @@ def is_constant(image: np.ndarray, limit: float = Thresholds.constant) -> bool:
   return bool(image.std((0, 1)).max() < limit * _LEVEL[image.dtype])
 
 
-def is_false_color(ir: np.ndarray) -> bool:
-  """Tells whether channels differ by more than JPEG does to gray; see `images.to_channels`."""
-  try:
-    images.to_channels(ir, 1, '')
-  except images.ImageError:
-    return True
-  return False
-
-
 def saturated_share(image: np.ndarray) -> float:
   """Returns the share of uint8 or uint16 values at 0 or at the other end, whichever is more."""
   limit = np.iinfo(image.dtype).max
@@ -181,7 +172,7 @@ def _flaws(
   saturated = {name: saturated_share(_inside(both[name], widths[name])) for name in filled}
   listed = {
     'constant': [name for name in both if name not in filled],
-    'false_color': ['ir'] if is_false_color(both['ir']) else [],
+    'false_color': [] if images.is_gray(both['ir']) else ['ir'],
     'bordered': [
       ' '.join([name, *(f'{side} {width}' for side, width in zip(_SIDES, sides) if width)])
       for name, sides in widths.items()

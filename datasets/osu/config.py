@@ -6,7 +6,6 @@ import os
 import pathlib
 from typing import NamedTuple
 
-import numpy as np
 import tensorflow_datasets as tfds
 
 from cyclegan_jax import errors
@@ -187,18 +186,10 @@ def _is_gray(part: str, by_number: dict[int, StoredFile], reader: Reader) -> boo
     except images.ImageError as error:
       problem = str(error)  # The check before preparation names all damaged frames.
       continue
-    gray.append(_reducible(array))
+    gray.append(images.is_gray(array))
   if not gray:
     raise errors.UserError(f'None of {count} frames of {part} can be read, such as {problem}')
   return 2 * sum(gray) > len(gray)
-
-
-def _reducible(array: np.ndarray) -> bool:
-  try:
-    images.to_channels(array, 1, '')
-  except images.ImageError:
-    return False
-  return True
 
 
 def _match(
