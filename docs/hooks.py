@@ -6,7 +6,7 @@ between them are relative to the repository, and are rewritten here for the site
 a link to a file that is not on the site, and `--strict` turns warnings into errors.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 import dataclasses
 import logging
 import pathlib
@@ -20,6 +20,8 @@ from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 
 from cyclegan_jax import presets, settings
+from cyclegan_jax.option import Bounds
+from datasets import registry
 
 _ROOT = pathlib.Path(__file__).resolve().parent.parent
 _DOCS = 'docs'
@@ -41,6 +43,13 @@ _FLAG = re.compile(r'(--\w+(?:=[\w.:+-]*\w)?)')
 _MARKUP = re.compile(r'[*_<>`]')
 _FENCE = re.compile(r'^(```|~~~).*?^\1', re.MULTILINE | re.DOTALL)
 _log = logging.getLogger('mkdocs.hooks')
+# What a setting changes, see cyclegan_jax/option.py.
+_AFFECTS = {
+  'pixels': 'the images that models are measured on, so compared runs and a resumed run must agree',
+  'training': 'training steps, so a resumed run must agree',
+  'checkpoint': 'when training ends and which checkpoint is the best; a resumed run may change it',
+  'nothing': 'no result; a resumed run may change it',
+}
 
 
 def on_config(config: MkDocsConfig) -> None:
@@ -114,35 +123,73 @@ def _api_page(name: str) -> str:
 
 
 def _settings_page() -> str:
-  """Every setting of a run, by section, from the metadata of its field."""
+  """Every setting of a run, by section, and every option of a data set, from their metadata."""
   lines = [
     '# Settings',
     '',
     'Each setting of a run is a flag of `experiments.train`, a key of `config.json` in the run '
-    'folder, and a field of the dataclasses in `cyclegan_jax/settings.py`, which this page is made '
-    'from. The defaults are those of the preset `udacity`; [presets](presets.md) lists what the '
-    'others change. Settings can be kept in a file, one flag per line, and given with '
-    '`--flagfile=FILE`; flags after it override it.',
+    'folder, and a field of a dataclass in `cyclegan_jax/settings.py` or '
+    '`cyclegan_jax/training_settings.py`, which this page is made from. The defaults are those of '
+    'the preset `udacity`; [presets](presets.md) lists what the others change. Settings can be '
+    'kept in a file, one flag per line, and given with `--flagfile=FILE`; flags after it override '
+    'it.',
   ]
   for section, cls in settings.SECTIONS.items():
     lines += ['', f'## {section.capitalize()}', '', cls.__doc__.partition('\n\n')[0]]
     for field in dataclasses.fields(cls):
-      lines += ['', f'### `--{_typed(field)}`' + f' {{ #{field.name} }}', '']
-      lines += [_markdown(field.metadata['help']), '', *_facts(field)]
+      if field.name in settings.fields():
+        lines += _setting(field.name)
+  lines += [
+    '',
+    '## Options of single data sets',
+    '',
+    'Only the data sets named have them, and they are refused with any other. In `config.json` '
+    'they are in `options` of the section `data`, and in the code in `datasets/registry.py`.',
+  ]
+  for name in registry.OPTIONS:
+    lines += _setting(name)
   return '\n'.join(lines) + '\n'
 
 
-def _typed(field: dataclasses.Field) -> str:
-  """A flag as it is typed; switches have a negative form."""
-  return f'[no]{field.name}' if field.type is bool else field.name
+def _setting(name: str) -> Iterator[str]:
+  """Heading, help text and facts of a setting or option."""
+  declared = registry.declarations(name)
+  field = next(iter(declared.values()))
+  # Switches have a negative form.
+  typed = f'[no]{name}' if isinstance(field.default, bool) else name
+  yield from ('', f'### `--{typed}` {{ #{name} }}', '')
+  yield from ('\n\n'.join(_each(declared, lambda one: _markdown(one.metadata['help']))), '')
+  yield f'- Default: {_markdown(field.metadata["follows"]) or _shown(field.default)}'
+  for text in _each(declared, _allowed):
+    yield f'- Allowed: {text}'
+  if '' not in declared:
+    yield '- Data sets: ' + ', '.join(f'`{dataset}`' for dataset in declared)
+  yield f'- Affects: {_AFFECTS[field.metadata["affects"]]}'
+  if field.metadata['per_process']:
+    yield '- May differ between processes that train together'
+  if field.metadata['place']:
+    yield '- Private: model cards and exported files leave it out'
 
 
-def _facts(field: dataclasses.Field) -> Iterator[str]:
-  """What is known of a setting besides its help text, as list entries."""
-  yield f'- Default: {_shown(field.default)}'
-  choices = field.metadata.get('choices')
-  if choices:
-    yield '- Choices: ' + ', '.join(f'`{choice}`' for choice in choices)
+def _each(
+  declared: Mapping[str, dataclasses.Field], text_of: Callable[[dataclasses.Field], str]
+) -> Iterator[str]:
+  """A text once if all data sets share it; otherwise each one after its data sets."""
+  by_text: dict[str, list[str]] = {}
+  for dataset, field in declared.items():
+    by_text.setdefault(text_of(field), []).append(f'`{dataset}`')
+  for text, names in by_text.items():
+    if text:
+      yield text if len(by_text) == 1 else f'{", ".join(names)}: {text}'
+
+
+def _allowed(field: dataclasses.Field) -> str:
+  """The values that a setting may have, or '' where anything goes or other settings decide."""
+  names = {'dataset': tuple(registry.DATASETS), 'preset': tuple(presets.PRESETS)}
+  allowed = names.get(field.name, field.metadata['allowed'])
+  if isinstance(allowed, Bounds):
+    return f'{"two numbers" if isinstance(field.default, tuple) else "a number"} {allowed}'
+  return ', '.join(f'`{choice}`' for choice in allowed or ())
 
 
 def _shown(value: object) -> str:

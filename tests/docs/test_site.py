@@ -8,6 +8,8 @@ import sys
 import pytest
 
 from cyclegan_jax import presets, settings
+from cyclegan_jax.option import Bounds
+from datasets import registry
 from tests.conftest import REPOSITORY
 
 # What a browser fetches by itself.
@@ -27,10 +29,17 @@ def hooks():
 
 def test_the_page_of_settings_has_every_setting(hooks):
   page = hooks._settings_page()
-  for name, (_, field) in settings.fields().items():
-    assert f'{{ #{name} }}' in page
-    for choice in field.metadata['allowed']:
-      assert f'`{choice}`' in page
+  for name in (*settings.fields(), *registry.OPTIONS):
+    entry = page.partition(f'{{ #{name} }}')[2].partition('###')[0]
+    for dataset, field in registry.declarations(name).items():
+      assert field.metadata['follows'] or f'Default: {hooks._shown(field.default)}\n' in entry
+      assert f'Affects: {hooks._AFFECTS[field.metadata["affects"]]}\n' in entry
+      assert not dataset or f'`{dataset}`' in entry
+      allowed = field.metadata['allowed']
+      if isinstance(allowed, Bounds):
+        assert f'{allowed}\n' in entry
+      for choice in allowed if isinstance(allowed, tuple) else ():
+        assert f'`{choice}`' in entry
 
 
 def test_the_page_of_presets_has_what_they_change(hooks):
