@@ -19,10 +19,12 @@ class Pair(Protocol):
   """A pair of frames with an id and the sequence it is from."""
 
   @property
-  def id(self) -> str: ...
+  def id(self) -> str:
+    """The id of the example, unique in the data set."""
 
   @property
-  def sequence(self) -> str: ...
+  def sequence(self) -> str:
+    """The sequence that the pair is from."""
 
 
 AnyPair = TypeVar('AnyPair', bound=Pair)

@@ -52,12 +52,16 @@ class _PublishedOptions(Options):
 
 @dataclasses.dataclass(frozen=True)
 class OsuOptions(_PublishedOptions):
+  """Options of OSU Color-Thermal, see datasets/osu."""
+
   title = 'OSU Color-Thermal'
   split_by: str = _option('auto', _PUBLISHED_SPLITS, ('auto', 'paper', 'sequence', 'location'))
 
 
 @dataclasses.dataclass(frozen=True)
 class AauOptions(_PublishedOptions):
+  """Options of AAU VAP Trimodal, see datasets/aau."""
+
   title = 'AAU VAP Trimodal'
   split_by: str = _option('auto', _PUBLISHED_SPLITS, ('auto', 'paper', 'sequence'))
   skip_scenes: str = _option(
@@ -77,6 +81,8 @@ class AauOptions(_PublishedOptions):
 
 @dataclasses.dataclass(frozen=True)
 class FolderOptions(Options):
+  """Options of a folder of images, see datasets/folder."""
+
   title = 'your own images'
   uses = frozenset({'source_dir', 'rgb_dir', 'ir_dir'})
   split_by: str = _option(
@@ -90,6 +96,8 @@ class FolderOptions(Options):
 
 @dataclasses.dataclass(frozen=True)
 class SyntheticOptions(Options):
+  """The rendered scenes, which have no options; see datasets/synthetic."""
+
   title = 'rendered scenes'
 
 

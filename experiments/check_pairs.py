@@ -31,6 +31,7 @@ _N_WORST = flags.DEFINE_integer(
 
 
 def main() -> None:
+  """Checks the pairs of the folder and writes the list and the page."""
   folder = common.path(_OUTPUT.value)
   if folder is None:
     raise UserError('--output is missing: give the folder to write the report to.')

@@ -72,6 +72,7 @@ _REPORT_ONLY = flags.DEFINE_boolean('report_only', False, 'Only write the report
 
 
 def main() -> int:
+  """Trains and measures what is missing, then writes the report; returns the exit status."""
   output = common.path(_OUTPUT.value)
   if output is None:
     raise UserError('--output is missing: give the folder of the comparison.')

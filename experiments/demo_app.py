@@ -33,6 +33,7 @@ _MAX_UPLOAD_MIB = flags.DEFINE_integer(
 
 
 def main() -> None:
+  """Loads the model and serves the page until it is interrupted."""
   workdir = common.workdir()
   # Late, so that --help and bad flags answer at once.
   try:

@@ -38,6 +38,7 @@ _GALLERY = flags.DEFINE_integer(
 
 
 def main() -> None:
+  """Measures the model, writes the evaluation's files, and prints the table."""
   workdir = common.workdir()
   # Late, so that --help and bad flags answer at once.
   from cyclegan_jax import distributed

@@ -47,6 +47,7 @@ _OVERWRITE = flags.DEFINE_boolean('overwrite', False, 'Replace an existing file.
 
 
 def main() -> None:
+  """Writes the file, and keeps it if it gives the same pixels as the model."""
   workdir = common.workdir()
   if not _FORMAT.value or not _OUTPUT.value:
     raise UserError('--format and --output are needed: stablehlo or onnx, and the file to write.')

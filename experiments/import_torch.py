@@ -30,6 +30,7 @@ _EPOCH = flags.DEFINE_string(
 
 
 def main() -> None:
+  """Writes a run folder with the weights of the PyTorch files."""
   config = common.config_from_flags()
   if not _CHECKPOINT_DIR.value:
     raise UserError('--checkpoint_dir is missing: give the folder with the PyTorch files.')

@@ -30,6 +30,7 @@ _OVERWRITE = flags.DEFINE_boolean('overwrite', False, 'Replace an existing file.
 
 
 def main() -> None:
+  """Writes the card and lists what is missing from it."""
   workdir = common.workdir()
   output = common.path(_OUTPUT.value)
   if output is None:

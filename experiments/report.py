@@ -31,6 +31,7 @@ _GALLERY = flags.DEFINE_integer(
 
 
 def main() -> None:
+  """Writes the page of one run or several."""
   common.workdir()  # Fails if it is missing.
   names = (common.WORKDIR.value or '').split(',')
   folders = [folder for name in names if (folder := common.path(name.strip()))]

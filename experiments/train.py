@@ -33,6 +33,7 @@ _OVERWRITE = flags.DEFINE_boolean(
 
 
 def main() -> int:
+  """Trains or resumes the run; returns the exit status."""
   config = common.config_from_flags()
   # Late, so that --help and bad flags answer at once.
   import jax

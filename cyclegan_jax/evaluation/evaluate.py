@@ -21,19 +21,24 @@ class TrainedModel(Protocol):
   """The attributes of a model that are needed here; `inference.model.Model` has them."""
 
   @property
-  def config(self) -> Config: ...
+  def config(self) -> Config:
+    """The configuration of its run."""
 
   @property
-  def domains(self) -> Mapping[str, Domain]: ...
+  def domains(self) -> Mapping[str, Domain]:
+    """The domains it was trained on, 'rgb' and 'ir'."""
 
   @property
-  def translators(self) -> Mapping[str, Translator]: ...
+  def translators(self) -> Mapping[str, Translator]:
+    """Its generators by direction, 'rgb_to_ir' among them."""
 
   @property
-  def step(self) -> int: ...
+  def step(self) -> int:
+    """The step of the checkpoint."""
 
   @property
-  def trained_steps(self) -> int: ...
+  def trained_steps(self) -> int:
+    """Steps that the run has trained so far."""
 
 
 @dataclasses.dataclass(frozen=True)

@@ -33,6 +33,7 @@ class ResidualBlock(nnx.Module):
     self.norm2 = layers.norm(config, channels, rngs)
 
   def __call__(self, x: jax.Array) -> jax.Array:
+    """Returns features of the same shape and dtype."""
     y = layers.activate(self.activation, self.norm1(self.conv1(x)))
     return x + self.norm2(self.conv2(y))
 
@@ -73,6 +74,7 @@ class UdacityGenerator(nnx.Module):
   def __call__(
     self, x: Images, keys: jax.Array | None = None
   ) -> Float[Array, 'batch height width out_channels']:
+    """Translates images; it has no dropout, so `keys` are not used."""
     dtype = x.dtype
     for conv, norm in zip(self.down, self.down_norms):
       x = layers.activate(self.activation, norm(conv(x)))
@@ -127,6 +129,7 @@ class ResnetGenerator(nnx.Module):
   def __call__(
     self, x: Images, keys: jax.Array | None = None
   ) -> Float[Array, 'batch height width out_channels']:
+    """Translates images; it has no dropout, so `keys` are not used."""
     dtype = x.dtype
     x = self.first_norm(self.first(x))
     for conv, norm in zip(self.down, self.down_norms):

@@ -78,6 +78,7 @@ class Conv(_Convolution):
     self.width = kernel_size // 2 if reflect else 0
 
   def __call__(self, x: jax.Array) -> jax.Array:
+    """Convolves [batch, height, width, in_channels]."""
     if self.width:
       border = ((0, 0), (self.width, self.width), (self.width, self.width), (0, 0))
       x = jnp.pad(x, border, 'reflect')
@@ -112,6 +113,7 @@ class ConvTranspose(_Convolution):
     self.output_padding = kernel_size % 2
 
   def __call__(self, x: jax.Array) -> jax.Array:
+    """Convolves [batch, height, width, in_channels] to twice the height and width."""
     return self.apply(
       functools.partial(
         convolutions.transposed, stride=2, padding=1, output_padding=self.output_padding
@@ -135,6 +137,7 @@ class ResizeConv(nnx.Module):
     self.conv = Conv(config, in_channels, out_channels, 3, 1, use_bias=use_bias, rngs=rngs)
 
   def __call__(self, x: jax.Array) -> jax.Array:
+    """Convolves [batch, height, width, in_channels] to twice the height and width."""
     return self.conv(x.repeat(2, axis=1).repeat(2, axis=2))
 
 
@@ -163,6 +166,7 @@ class BatchNorm(nnx.BatchNorm):
     self.var = _Statistic(self.var[...])  # pyrefly: ignore[bad-override-mutable-attribute]
 
   def __call__(self, x: jax.Array) -> jax.Array:
+    """Normalizes [batch, height, width, channels]; training updates the running statistics."""
     before = self.var[...]
     y = super().__call__(x).astype(x.dtype)
     if not self.use_running_average:

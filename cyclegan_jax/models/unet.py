@@ -50,6 +50,7 @@ class UNetGenerator(nnx.Module):
   def __call__(
     self, x: Images, keys: jax.Array | None = None
   ) -> Float[Array, 'batch height width out_channels']:
+    """Translates images, with dropout if there are `keys`."""
     dtype = x.dtype
     x = self.down[0](x)
     skips = []

@@ -80,6 +80,7 @@ def im2col(x: jax.Array, k: int, stride: int, padding: int) -> jax.Array:
 
 
 def pad(x: jax.Array, padding: int) -> jax.Array:
+  """Pads the height and width of [batch, height, width, channels] with zeros, on both sides."""
   return jnp.pad(x, ((0, 0), (padding, padding), (padding, padding), (0, 0)))
 
 

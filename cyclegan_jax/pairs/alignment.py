@@ -36,6 +36,7 @@ class Shift(NamedTuple):
 
   @property
   def length(self) -> float:
+    """The distance moved, in pixels."""
     return math.hypot(self.x, self.y)
 
 

@@ -46,6 +46,7 @@ class Example(NamedTuple):
 
   @property
   def sequence(self) -> str:
+    """The scene."""
     return self.id.partition('/')[0]
 
   @property

@@ -45,9 +45,11 @@ class Fields:
     self.unknown = sorted(set(names).difference(keys))
 
   def error(self, key: str, found: str, expected: str) -> UserError:
+    """Returns an error that names the file and the key."""
     return UserError(f'{self.path}: {key}: {found}; expected {expected}.')
 
   def wrong_shape(self, key: str, value: np.ndarray, expected: str) -> UserError:
+    """Returns an error that shows a value's shape."""
     return self.error(key, f'shape {"x".join(map(str, value.shape)) or 1}', expected)
 
   def array(self, key: str, empty: bool = False) -> np.ndarray:
@@ -67,12 +69,14 @@ class Fields:
     return value
 
   def number(self, key: str) -> float:
+    """Returns a number; UserError if the value is anything else."""
     value = self.array(key)
     if value.size != 1:
       raise self.wrong_shape(key, value, 'one number')
     return float(value.item())
 
   def integer(self, key: str, least: int, most: int) -> int:
+    """Returns an integer from `least` to `most`; UserError if the value is anything else."""
     value = self.number(key)
     if value != int(value) or not least <= value <= most:
       raise self.error(key, f'{value:g}', f'an integer from {least} to {most}')

@@ -1,0 +1,1 @@
+"""Your own images: RGB and thermal infrared, from a folder."""

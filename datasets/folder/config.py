@@ -64,9 +64,11 @@ class FolderConfig(tfds.core.BuilderConfig):
   examples: dict[str, tuple[Example, ...]] = dataclasses.field(default_factory=dict, repr=False)
 
   def channels(self, domain: str) -> int:
+    """The number of channels of a domain, 'rgb' or 'ir'."""
     return self.rgb_channels if domain == 'rgb' else self.ir_channels
 
   def dtype(self, domain: str) -> str:
+    """The type of a domain's pixels, 'uint8' or 'uint16'."""
     return self.rgb_dtype if domain == 'rgb' else self.ir_dtype
 
 

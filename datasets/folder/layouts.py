@@ -55,6 +55,7 @@ class ImageFile:
 
   @property
   def relative(self) -> str:
+    """The path below the source folder, with slashes."""
     return '/'.join(self.parts)
 
 

@@ -42,6 +42,7 @@ class Example(NamedTuple):
 
   @property
   def sequence(self) -> str:
+    """The sequence."""
     return self.id.partition('/')[0]
 
 

@@ -54,10 +54,12 @@ class Job:
 
   @property
   def name(self) -> str:
+    """The label and the seed, for people."""
     return f'{self.label}, seed {self.seed}'
 
   @property
   def log(self) -> pathlib.Path:
+    """The file for the commands' output, beside the run folder."""
     return self.folder.with_name(self.folder.name + '.log')
 
   @property

@@ -19,6 +19,7 @@ class CollapseWarnings(Hook):
     self._log = log
 
   def on_log(self, step: int, row: Mapping[str, float]) -> None:
+    """Logs the warnings about a row."""
     for line in warnings(row, self._batch_size):
       self._log(line)
 

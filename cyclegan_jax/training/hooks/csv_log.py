@@ -23,9 +23,11 @@ class CsvLog(Hook):
     self._steps_per_epoch = steps_per_epoch
 
   def on_log(self, step: int, row: Mapping[str, float]) -> None:
+    """Appends a row to metrics.csv."""
     self._metrics.add({**self._place(step), **row})
 
   def on_checkpoint(self, step: int, state: TrainState, metrics: Mapping[str, float]) -> None:
+    """Appends a row to validation.csv if there are metrics."""
     if metrics:
       self._validation.add({**self._place(step), **metrics})
 

@@ -15,4 +15,5 @@ class RunPage(Hook):
     self._workdir = workdir
 
   def on_checkpoint(self, step: int, state: TrainState, metrics: Mapping[str, float]) -> None:
+    """Rewrites the page."""
     run_page.refresh(self._workdir)

@@ -29,6 +29,7 @@ class SampleGrid(Hook):
     self._folder = workdir / run_folder.SAMPLES
 
   def on_checkpoint(self, step: int, state: TrainState, metrics: Mapping[str, float]) -> None:
+    """Translates the examples with the state and writes the grid."""
     translators = apply.translators(self._nets, state.inference_params(), state.batch_stats)
     self._folder.mkdir(exist_ok=True)
     images.write_png(

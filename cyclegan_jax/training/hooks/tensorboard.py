@@ -18,12 +18,15 @@ class TensorBoard(Hook):
     self._writer = summary_writer()(str(workdir / run_folder.TENSORBOARD), purge_step=step + 1)
 
   def on_log(self, step: int, row: Mapping[str, float]) -> None:
+    """Writes a row as train/NAME."""
     self._add('train', step, row)
 
   def on_checkpoint(self, step: int, state: TrainState, metrics: Mapping[str, float]) -> None:
+    """Writes the metrics as validation/NAME."""
     self._add('validation', step, metrics)
 
   def close(self) -> None:
+    """Writes what is still buffered and closes the file."""
     self._writer.close()
 
   def _add(self, group: str, step: int, values: Mapping[str, float]) -> None:

@@ -29,6 +29,7 @@ class Validation(Hook):
   def on_checkpoint(
     self, step: int, state: TrainState, metrics: Mapping[str, float]
   ) -> Mapping[str, float]:
+    """Returns the totals on the validation split, see `measure.Measured`."""
     translators = apply.translators(self._nets, state.inference_params(), state.batch_stats)
     domains = self._dataset.domains
     predictors = {'model': measure.predictor(translators['rgb_to_ir'], domains)}
