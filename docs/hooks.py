@@ -1,14 +1,14 @@
-"""MkDocs hooks: the generated reference pages, and links to files outside docs/.
+"""MkDocs hooks: generated parts of the reference, and links to files outside docs/.
 
-Settings, presets and `--help` texts come from the code, so that they cannot differ from it. Files
-that GitHub shows in their own places (README, results, data sets) become pages too: Markdown links
-between them are relative to the repository, and are rewritten here for the site. MkDocs warns of
-a link to a file that is not on the site, and `--strict` turns warnings into errors.
+Settings, presets and `--help` texts come from the code, so that they cannot differ from it; they
+follow what docs/reference/ says about them. Files that GitHub shows in their own places (README,
+results, data sets) become pages too: Markdown links between them are relative to the repository,
+and are rewritten here for the site. MkDocs warns of a link to a file that is not on the site, and
+`--strict` turns warnings into errors.
 """
 
 from collections.abc import Callable, Iterator, Mapping
 import dataclasses
-import logging
 import pathlib
 import posixpath
 import re
@@ -42,7 +42,6 @@ _EXTERNAL = re.compile(r'[a-z]+:', re.IGNORECASE)
 _FLAG = re.compile(r'(--\w+(?:=[\w.:+-]*\w)?)')
 _MARKUP = re.compile(r'[*_<>`]')
 _FENCE = re.compile(r'^(```|~~~).*?^\1', re.MULTILINE | re.DOTALL)
-_log = logging.getLogger('mkdocs.hooks')
 # What a setting changes, see cyclegan_jax/option.py.
 _AFFECTS = {
   'pixels': 'the images that models are measured on, so compared runs and a resumed run must agree',
@@ -57,27 +56,23 @@ def on_config(config: MkDocsConfig) -> None:
   for section in config.nav:
     for entry in section.get('Reference', ()):
       if isinstance(entry, dict) and 'Python API' in entry:
-        entry['Python API'] = [{name: f'{_API}/{name}.md'} for name in _packages()]
+        entry['Python API'] += [{name: f'{_API}/{name}.md'} for name in _packages()]
 
 
 def on_files(files: Files, config: MkDocsConfig) -> None:
-  """Adds the pages that are generated, and the files outside docs/."""
-  pages = {
-    'reference/settings.md': _settings_page(),
-    'reference/presets.md': _presets_page(),
-    'reference/commands.md': _commands_page(),
-    **{f'{_API}/{name}.md': _api_page(name) for name in _packages()},
-  }
-  for uri, text in pages.items():
-    files.append(File.generated(config, uri, content=text))
+  """Adds the pages of the Python API, and the files outside docs/."""
+  for name in _packages():
+    files.append(File.generated(config, f'{_API}/{name}.md', content=_api_page(name)))
   for path in _outside():
     uri = _RENAMED.get(path, path)
     files.append(File.generated(config, uri, abs_src_path=str(_ROOT / path)))
 
 
 def on_page_markdown(markdown: str, page: Page, files: Files, **_) -> str:
-  """Rewrites links between files of the repository to links between pages of the site."""
+  """Adds what is generated, and makes links between files links between pages of the site."""
   uri = page.file.src_uri
+  if uri in _GENERATED:
+    markdown += '\n' + '\n'.join(_GENERATED[uri]()) + '\n'
   places = {_RENAMED.get(path, path): path for path in _outside()}
   folder = posixpath.dirname(places.get(uri, posixpath.join(_DOCS, uri)))
   published = {path: site for site, path in places.items()}
@@ -122,33 +117,22 @@ def _api_page(name: str) -> str:
   return f'# {name}\n\n' + '\n\n'.join(blocks) + '\n'
 
 
-def _settings_page() -> str:
+def _settings() -> Iterator[str]:
   """Every setting of a run, by section, and every option of a data set, from their metadata."""
-  lines = [
-    '# Settings',
-    '',
-    'Each setting of a run is a flag of `experiments.train`, a key of `config.json` in the run '
-    'folder, and a field of a dataclass in `cyclegan_jax/settings.py` or '
-    '`cyclegan_jax/training_settings.py`, which this page is made from. The defaults are those of '
-    'the preset `udacity`; [presets](presets.md) lists what the others change. Settings can be '
-    'kept in a file, one flag per line, and given with `--flagfile=FILE`; flags after it override '
-    'it.',
-  ]
   for section, cls in settings.SECTIONS.items():
-    lines += ['', f'## {section.capitalize()}', '', cls.__doc__.partition('\n\n')[0]]
+    yield from (f'## {section.capitalize()}', '', cls.__doc__.partition('\n\n')[0], '')
     for field in dataclasses.fields(cls):
       if field.name in settings.fields():
-        lines += _setting(field.name)
-  lines += [
-    '',
+        yield from _setting(field.name)
+  yield from (
     '## Options of single data sets',
     '',
     'Only the data sets named have them, and they are refused with any other. In `config.json` '
     'they are in `options` of the section `data`, and in the code in `datasets/registry.py`.',
-  ]
+    '',
+  )
   for name in registry.OPTIONS:
-    lines += _setting(name)
-  return '\n'.join(lines) + '\n'
+    yield from _setting(name)
 
 
 def _setting(name: str) -> Iterator[str]:
@@ -157,7 +141,7 @@ def _setting(name: str) -> Iterator[str]:
   field = next(iter(declared.values()))
   # Switches have a negative form.
   typed = f'[no]{name}' if isinstance(field.default, bool) else name
-  yield from ('', f'### `--{typed}` {{ #{name} }}', '')
+  yield from (f'### `--{typed}` {{ #{name} }}', '')
   yield from ('\n\n'.join(_each(declared, lambda one: _markdown(one.metadata['help']))), '')
   yield f'- Default: {_markdown(field.metadata["follows"]) or _shown(field.default)}'
   for text in _each(declared, _allowed):
@@ -169,6 +153,7 @@ def _setting(name: str) -> Iterator[str]:
     yield '- May differ between processes that train together'
   if field.metadata['place']:
     yield '- Private: model cards and exported files leave it out'
+  yield ''
 
 
 def _each(
@@ -207,46 +192,30 @@ def _markdown(text: str) -> str:
   )
 
 
-def _presets_page() -> str:
-  """What each preset sets, beside the defaults."""
+def _presets() -> Iterator[str]:
+  """The settings in which presets differ, as a table."""
   default = {name: field.default for name, (_, field) in settings.fields().items()}
   made = {name: {**default, **values} for name, values in presets.PRESETS.items()}
-  changed = [
-    name for name in default if any(values[name] != default[name] for values in made.values())
-  ]
-  lines = [
-    '# Presets',
-    '',
-    '`--preset=NAME` chooses a set of defaults; any other flag replaces a single setting. Every '
-    'preset works with every data set and every `--normalization`. '
-    '[The models](../explanation/models.md) says where each one comes from.',
-    '',
-    'The table lists the [settings](settings.md) in which the presets differ.',
-    '',
-    '| setting | ' + ' | '.join(f'`{name}`' for name in made) + ' |',
-    '|---|' + '---|' * len(made),
-  ]
-  for name in changed:
-    cells = ' | '.join(_shown(values[name]) for values in made.values())
-    lines.append(f'| [`--{name}`](settings.md#{name}) | {cells} |')
-  return '\n'.join(lines) + '\n'
+  yield '| setting | ' + ' | '.join(f'`{name}`' for name in made) + ' |'
+  yield '|---|' + '---|' * len(made)
+  for name in default:
+    if any(values[name] != default[name] for values in made.values()):
+      cells = ' | '.join(_shown(values[name]) for values in made.values())
+      yield f'| [`--{name}`](settings.md#{name}) | {cells} |'
 
 
-def _commands_page() -> str:
+def _commands() -> Iterator[str]:
   """The help text of each command."""
-  lines = [
-    '# Commands',
-    '',
-    'Run the commands from the checkout, as `python -m experiments.NAME --flag=value`. This is '
-    'what `--help` prints for each.',
-  ]
   for file in sorted((_ROOT / 'experiments').glob('*.py')):
     if "__name__ == '__main__'" in file.read_text():
       command = [sys.executable, '-m', f'experiments.{file.stem}', '--help']
-      # absl ends with status 1 after it has printed the help.
-      text = subprocess.run(command, cwd=_ROOT, capture_output=True, text=True).stdout
-      if not text.strip():
-        _log.warning('experiments.%s --help prints nothing.', file.stem)
-      text = text.strip().replace(f'{_ROOT}/', '')
-      lines += ['', f'## {file.stem}', '', '```text', text, '```']
-  return '\n'.join(lines) + '\n'
+      text = subprocess.run(command, cwd=_ROOT, capture_output=True, text=True, check=True).stdout
+      yield from (f'## {file.stem}', '', '```text', text.strip(), '```', '')
+
+
+# What follows the text of a page.
+_GENERATED = {
+  'reference/settings.md': _settings,
+  'reference/presets.md': _presets,
+  'reference/commands.md': _commands,
+}

@@ -6,7 +6,7 @@
 The file maps pixels to pixels, of any height and width, as uint8 (or uint16, if the training images
 were). The command runs the file and the model on images of the test split, or of --check_images,
 and keeps the file only if no pixel differs by more than one gray level. To use the file, see
-docs/exporting.md. --format=onnx needs the extra `onnx`.
+docs/how-to/export.md. --format=onnx needs the extra `onnx`.
 """
 
 import dataclasses

@@ -10,7 +10,7 @@ Images of any size keep their size. They are not resized to the size of training
 be about as large in pixels as they were there. Existing results are kept, so the same command
 continues where it was interrupted. Under srun or mpirun with several tasks, or with
 --coordinator_address, --num_processes and --process_id, processes share the files out among them.
-More: docs/translating.md.
+More: docs/how-to/translate.md.
 """
 
 import contextlib

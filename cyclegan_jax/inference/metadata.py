@@ -1,4 +1,4 @@
-"""Metadata of translated images. docs/translating.md lists the keys."""
+"""Metadata of translated images. docs/how-to/translate.md lists the keys."""
 
 from collections.abc import Mapping
 import hashlib

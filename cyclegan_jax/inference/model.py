@@ -78,7 +78,7 @@ class Model:
       bits: Bit depth of the result, 8 or 16; None for that of the target domain's training images.
         With more bits than these had, the steps between their gray levels are the network's.
       tile: Size in pixels of the tiles that images are cut into; 0 never cuts; None cuts images
-        that would take more than half of the memory. See docs/translating.md.
+        that would take more than half of the memory. See docs/how-to/translate.md.
       overlap: Overlap of the tiles in pixels; None for what the network needs, see `tiles.choose`.
 
     Returns:

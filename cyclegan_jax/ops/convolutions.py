@@ -1,7 +1,7 @@
 """Convolutions with their own gradients. CPU only: elsewhere they are those of lax.
 
-On a CPU, XLA takes many times too long for some
-shapes that these networks are made of (docs/performance.md has the times):
+On a CPU, XLA takes many times too long for some shapes that these networks are made of
+(docs/explanation/performance.md has the times):
 
 - transposed convolutions, and the gradient of a strided one with respect to its input, which is
   one: here a matrix product whose columns are added up where they overlap, for so many images at a

@@ -33,7 +33,7 @@ def _apart(function: Callable[..., jax.Array]) -> Callable[..., jax.Array]:
   """Has XLA keep a function of arrays as one that is called, and JAX trace it once for a shape.
 
   On a CPU the networks are then quicker, and sooner compiled, than with its operations among
-  theirs (docs/performance.md).
+  theirs (docs/explanation/performance.md).
   """
   jitted = jax.jit(function)
 

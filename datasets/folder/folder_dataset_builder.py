@@ -34,7 +34,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
   RELEASE_NOTES: ClassVar = {'1.0.0': 'Initial release.'}
 
   # TFDS's property returns what the builder was made with.
-  builder_config: FolderConfig  # pyright: ignore[reportIncompatibleMethodOverride]
+  builder_config: FolderConfig
 
   def _info(self) -> tfds.core.DatasetInfo:
     config = self.builder_config

@@ -1,4 +1,4 @@
-"""The model of docs/scaling.md against closed forms and a count of parameters by hand."""
+"""The model of docs/explanation/scaling.md against closed forms and parameters counted by hand."""
 
 import itertools
 

@@ -12,6 +12,9 @@ from cyclegan_jax.option import Bounds
 from datasets import registry
 from tests.conftest import REPOSITORY
 
+# A link of Markdown to a file of the repository, and what holds no links.
+_LINK = re.compile(r'\]\((?![a-z]+:)([^)#\s]+)')
+_CODE = re.compile(r'^```.*?^```|`[^`\n]+`', re.MULTILINE | re.DOTALL)
 # What a browser fetches by itself.
 _FETCHED = re.compile(r'<(?:script|img|iframe|source)[^>]* src="(?:https?:)?//[^"]+"')
 _LINKED = re.compile(r'<link[^>]* href="(?:https?:)?//[^"]+"')
@@ -28,7 +31,7 @@ def hooks():
 
 
 def test_the_page_of_settings_has_every_setting(hooks):
-  page = hooks._settings_page()
+  page = '\n'.join(hooks._settings())
   for name in (*settings.fields(), *registry.OPTIONS):
     entry = page.partition(f'{{ #{name} }}')[2].partition('###')[0]
     for dataset, field in registry.declarations(name).items():
@@ -43,12 +46,26 @@ def test_the_page_of_settings_has_every_setting(hooks):
 
 
 def test_the_page_of_presets_has_what_they_change(hooks):
-  page = hooks._presets_page()
+  page = '\n'.join(hooks._presets())
   assert '| setting | ' + ' | '.join(f'`{name}`' for name in presets.PRESETS) + ' |' in page
   for values in presets.PRESETS.values():
     for name, value in values.items():
       if settings.fields()[name][1].default != value:
         assert f'settings.md#{name}' in page
+
+
+def test_the_page_of_commands_has_every_command(hooks):
+  page = (REPOSITORY / 'docs' / 'reference' / 'commands.md').read_text()
+  for file in (REPOSITORY / 'experiments').glob('*.py'):
+    if "__name__ == '__main__'" in file.read_text():
+      assert f'| `experiments.{file.stem}` |' in page
+
+
+def test_links_between_files_work_without_the_site():
+  for pattern in ('*.md', 'datasets/*/*.md', 'docs/**/*.md', 'results/**/*.md'):
+    for file in REPOSITORY.glob(pattern):
+      for target in _LINK.findall(_CODE.sub('', file.read_text())):
+        assert (file.parent / target).exists(), f'{file}: {target}'
 
 
 def test_readme_is_short():
