@@ -12,6 +12,8 @@ from datasets import registry
 WANTED = frozenset({'--help', '-help', '-h', '-?', '--helpshort'})
 _MOST_USED = ('preset', 'dataset', 'source_dir', 'paired', 'emsn')
 _MAX_WIDTH = 100
+# What absl appends, after a full stop, to the help of flags that may be repeated.
+_REPEATED = '; repeat this option to specify a list of values'
 
 
 def of_setting(name: str) -> str:
@@ -70,7 +72,7 @@ def _section(name: str) -> str:
 
 def _entry(flag: flags.Flag, width: int) -> str:
   name = f'--[no]{flag.name}' if flag.boolean else f'--{flag.name}'
-  text = ' '.join((flag.help or '').split())
+  text = ' '.join((flag.help or '').split()).removesuffix(_REPEATED)
   if isinstance(flag, flags.EnumFlag):
     choices = list(flag.parser.enum_values)
     text = text.partition('>: ')[2]  # absl puts the choices there.
