@@ -68,7 +68,9 @@ _GRAY = flags.DEFINE_string(
   'gray_control', '', 'Also write the luminance of the RGB images to this folder, as a control.'
 )
 _ANNOTATIONS = flags.DEFINE_multi_string(
-  'annotations', [], 'COCO or YOLO annotations (a file, a folder) to copy to the results.'
+  'annotations',
+  [],
+  'COCO or YOLO annotations (a file, a folder) to copy to the results. Repeat the flag for more.',
 )
 _OVERWRITE = flags.DEFINE_boolean('overwrite', False, 'Translate existing results again.')
 

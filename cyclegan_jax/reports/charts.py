@@ -1,6 +1,6 @@
 """Charts as SVG within a page: sharp at any size, in the page's colors, light or dark.
 
-The functions here compute where marks lie; templates/charts.html draws them and style.css gives
+The functions here compute where marks lie; templates/macros.html draws them and style.css gives
 them their looks. That takes about a millisecond, so training can redraw its page at each
 checkpoint.
 """
@@ -41,7 +41,7 @@ class Mark(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class Chart:
-  """A chart as templates/charts.html draws it.
+  """A chart as templates/macros.html draws it.
 
   Attributes:
     title: above the frame.
