@@ -1,7 +1,6 @@
 """The state before the first step, and its shapes; compiled once for each configuration."""
 
 from collections.abc import Mapping
-import functools
 
 import jax
 
