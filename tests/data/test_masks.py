@@ -114,7 +114,7 @@ def test_masks_are_cut_and_mirrored_like_their_images(paired):
   assert len(seen) > 5
 
 
-@pytest.mark.parametrize('kind', fields()['normalization'][1].metadata['choices'])
+@pytest.mark.parametrize('kind', fields()['normalization'][1].metadata['allowed'])
 @pytest.mark.parametrize('resize', ['none', 'area', 'bicubic'])
 def test_pixels_without_data_are_black_in_every_normalization(kind, resize):
   size = SIZE if resize == 'none' else (12, 16)

@@ -105,7 +105,7 @@ def test_model_card(trained, tmp_path):
     '--author=A. Name: "me"',
   )
   assert result.returncode == 0, result.stderr
-  assert 'filled in before it is published: --data_source, --data_license, --hardware' in (
+  assert 'Fill in before you publish it: --data_source, --data_license, --hardware' in (
     result.stdout
   )
   assert 'No figures yet' in result.stdout

@@ -8,9 +8,8 @@ import pytest
 
 from cyclegan_jax import config as config_lib
 from cyclegan_jax.data.source import make_domains
-from cyclegan_jax.errors import UserError
 from cyclegan_jax.models import networks
-from cyclegan_jax.training import parallel, state as state_lib, steps
+from cyclegan_jax.training import state as state_lib, steps
 from tests.training import fresh
 from tests.training.test_steps import assert_close, first, SIZE, tiny
 from tests.training.test_variants import CYCLEGAN, PIX2PIX
@@ -149,11 +148,3 @@ def test_memory_is_that_of_a_part():
     return compiled.memory_analysis().temp_size_in_bytes
 
   assert temporary(8) < 0.5 * temporary(1)
-
-
-def test_parts_must_divide_each_devices_examples():
-  parallel.check_batch_size(16, 2)
-  with pytest.raises(UserError, match='--accumulate=3 .* 4 examples of --batch_size=16 .* 12'):
-    parallel.check_batch_size(16, 3)
-  with pytest.raises(UserError, match='--accumulate=0'):
-    config_lib.make(accumulate=0)

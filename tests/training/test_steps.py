@@ -11,7 +11,6 @@ import pytest
 
 from cyclegan_jax import config as config_lib
 from cyclegan_jax.data.source import make_domains
-from cyclegan_jax.errors import UserError
 from cyclegan_jax.models import networks
 from cyclegan_jax.training import parallel, state as state_lib, steps
 from tests.training import fresh
@@ -262,12 +261,6 @@ def test_pixels_without_thermal_data_count_in_no_term(paired):
     for name in terms
     if name.startswith(('cycle', 'supervised', 'discriminator'))
   )
-
-
-def test_batch_must_be_divisible_by_devices():
-  parallel.check_batch_size(8)
-  with pytest.raises(UserError, match='--batch_size=6 .* 4 devices'):
-    parallel.check_batch_size(6)
 
 
 def test_replicate_and_unreplicate():
