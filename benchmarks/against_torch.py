@@ -95,8 +95,7 @@ def ours(config: Config, batch: Mapping[str, np.ndarray]) -> tuple[Work, Work, f
   first = jax.jit(state_lib.initialize, static_argnums=0)(config)
   state = parallel.replicate(first)
   rows = {name: jax.device_put(x[np.newaxis], parallel.sharding()) for name, x in batch.items()}
-  optimizer = state_lib.make_optimizer(config.train, 1)
-  step = parallel.compile_train_step(nets, config, optimizer).lower(state, rows).compile()
+  step = parallel.compile_train_step(nets, config, 1).lower(state, rows).compile()
   flops = step.cost_analysis().get('flops', float('nan'))
   translate = apply.translators(nets, first.params, first.batch_stats)['rgb_to_ir']
   rgb, last = jax.device_put(batch['rgb']), None

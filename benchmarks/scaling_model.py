@@ -73,9 +73,7 @@ def sizes(preset: str) -> Sizes:
     name: jax.ShapeDtypeStruct((1, 1, *config.data.image_size, channels), np.float32)
     for name, channels in (('rgb', 3), ('ir', 1))
   }
-  step = parallel.compile_train_step(
-    networks.build(config.model, 3, 1), config, state_lib.make_optimizer(config.train, 1)
-  )
+  step = parallel.compile_train_step(networks.build(config.model, 3, 1), config, 1)
   # Means and mean squares travel together, and so do their gradients: 2 x channels.
   norms = re.findall(
     r'all_reduce.*?-> tensor<(2x\d+xf32|[^>]*)>', step.lower(one, batch).as_text(), re.DOTALL

@@ -10,10 +10,8 @@ import jax
 from jax import lax
 import jax.numpy as jnp
 
-from cyclegan_jax import normalization
 from cyclegan_jax.data.images import LUMA_WEIGHTS
 from cyclegan_jax.models.layers import DEVICE_AXIS
-from cyclegan_jax.settings import DataConfig
 
 # The value of pixels without thermal data.
 _BLACK = -1.0
@@ -22,25 +20,23 @@ _TINY = 1e-6
 
 
 def observe(
-  batch: Mapping[str, jax.Array], fake_ir: jax.Array, config: DataConfig
+  batch: Mapping[str, jax.Array], fake_ir: jax.Array, *, paired: bool
 ) -> dict[str, jax.Array]:
   """Computes figures of a step's generated IR images, on one device of the pmap axis.
 
   Args:
     batch: this device's `rgb` and `ir`, see `steps.train_step`.
     fake_ir: generated from `rgb`, float32 [rows, height, width, channels].
-    config: tells if `ir` shows the scenes of `rgb`, and what network values mean.
+    paired: `ir` shows the scenes of `rgb`.
 
   Returns:
     float32 scalars. `spread_generated` and `spread_true`: standard deviation over the batch, mean
-    over pixels, of network values rescaled to [-1, 1] (0 for a batch of 1).
+    over pixels, of network values in [-1, 1] (0 for a batch of 1).
     `correlation_luminance` and, of pairs, `correlation_true`: Pearson's, mean over images, with
     the RGB image's luminance and the true IR image; 0 for constant images.
   """
   mask = batch.get('rgb_mask')
-  intervals = {name: norm.interval for name, norm in normalization.normalizations(config).items()}
-  rgb, ir = (intervals[name].relative(batch[name]) for name in ('rgb', 'ir'))
-  fake_ir = intervals['ir'].relative(fake_ir)
+  rgb, ir = batch['rgb'], batch['ir']
   luma = rgb @ jnp.array(LUMA_WEIGHTS)[:, None] if rgb.shape[-1] == 3 else rgb
   gray = jnp.mean(fake_ir, axis=-1, keepdims=True)
   figures = {
@@ -48,7 +44,7 @@ def observe(
     'spread_true': _spread(ir, batch.get('ir_mask')),
     'correlation_luminance': _correlation(luma, gray, mask),
   }
-  if config.paired:
+  if paired:
     figures['correlation_true'] = _correlation(ir, fake_ir, mask)
   return figures
 

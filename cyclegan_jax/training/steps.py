@@ -70,7 +70,7 @@ def train_step(
   if not discriminators_first:
     after, discriminator_terms = step.update_discriminators(after, fakes)
     terms |= discriminator_terms
-  terms |= diagnostics.observe(batch, fakes['ir'], config.data)
+  terms |= diagnostics.observe(batch, fakes['ir'], paired=config.data.paired)
   batch_stats = after.batch_stats
   if not config.model.sync_batch_norm:
     batch_stats = _mean_over_devices(batch_stats)

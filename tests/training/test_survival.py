@@ -13,7 +13,6 @@ import pytest
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.inference import model as model_lib
 from cyclegan_jax.runs import lock
-from cyclegan_jax.settings import DataConfig
 from cyclegan_jax.training import diagnostics, interruption
 from cyclegan_jax.training.hooks import collapse_warnings
 from cyclegan_jax.training.step_metrics import CLOCKED
@@ -240,9 +239,7 @@ def test_figures_of_generated_images():
       for k, v in batch.items()
     }
     found = jax.pmap(
-      lambda batch, fake: jax.lax.pmean(
-        diagnostics.observe(batch, fake, DataConfig(paired=True)), 'devices'
-      ),
+      lambda batch, fake: jax.lax.pmean(diagnostics.observe(batch, fake, paired=True), 'devices'),
       axis_name='devices',
       devices=jax.devices()[:2],
     )(shards, fake.astype(np.float32).reshape(2, 4, 9, 7, 1))
@@ -263,9 +260,8 @@ def test_figures_of_generated_images():
 
 def test_constant_images_have_no_correlation():
   batch = {'rgb': np.zeros((1, 2, 4, 4, 3), np.float32), 'ir': np.ones((1, 2, 4, 4, 1), np.float32)}
-  config = DataConfig(paired=True)
   found = jax.pmap(
-    lambda b: diagnostics.observe(b, b['ir'], config),
+    lambda b: diagnostics.observe(b, b['ir'], paired=True),
     axis_name='devices',
     devices=jax.devices()[:1],
   )(batch)
