@@ -146,8 +146,7 @@ def train(point: Mapping[str, Any]) -> dict[str, Any]:
     for name, domain in domains.items()
   }
   begin = time.perf_counter()
-  optimizer = state_lib.make_optimizer(config.train, 1)
-  step = parallel.compile_train_step(nets, config, optimizer).lower(state, batch).compile()
+  step = parallel.compile_train_step(nets, config, 1).lower(state, batch).compile()
   compiled = time.perf_counter() - begin
   analysis = step.memory_analysis()
   state, _ = jax.block_until_ready(step(state, batch))

@@ -272,7 +272,7 @@ def _content(workdir: pathlib.Path) -> dict[str, Any]:
     arrays = jax.tree.leaves_with_path(checkpoints.restore(step))
   return {
     **{jax.tree_util.keystr(path): np.asarray(leaf).tobytes() for path, leaf in arrays},
-    **{file.name: file.read_text() for file in (folder / str(step) / 'data').glob('*.json')},
+    'run': (folder / str(step) / 'run' / 'metadata').read_text(),
     **{file.name: _unrated(file) for file in workdir.glob('*.csv')},
     **{file.name: file.read_bytes() for file in (workdir / run_folder.SAMPLES).iterdir()},
   }

@@ -11,9 +11,8 @@ import hashlib
 import math
 import pathlib
 import shutil
-from typing import Any
+from typing import Any, NamedTuple
 
-import grain
 import jax
 import numpy as np
 import orbax.checkpoint as ocp
@@ -24,7 +23,7 @@ from cyclegan_jax.data.source import Domain
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.progress import Log
 from cyclegan_jax.settings import Config
-from cyclegan_jax.training import grain_checkpoint, state as state_lib
+from cyclegan_jax.training import state as state_lib
 from cyclegan_jax.training.state import TrainState
 
 # Orbax first moves a step that it deletes into this folder, so that a kill cannot leave a
@@ -34,7 +33,20 @@ _UNFINISHED = '*.orbax-checkpoint-tmp*'
 # The folder, beside that of the checkpoints, for those that cannot be read.
 DAMAGED = 'damaged_checkpoints'
 
-Rows = Sequence[Mapping[str, float]]
+
+class Saved(NamedTuple):
+  """The content of a checkpoint.
+
+  Attributes:
+    state: one copy.
+    position: of the batches, from their iterator's get_state(): a few numbers, the same in all
+      processes.
+    rows: terms of the steps that are not in metrics.csv yet.
+  """
+
+  state: TrainState
+  position: Mapping[str, Any]
+  rows: Sequence[Mapping[str, float]] = ()
 
 
 class Checkpoints:
@@ -123,58 +135,46 @@ class Checkpoints:
       )
     return int(which)
 
-  def save(
-    self,
-    step: int,
-    state: TrainState,
-    iterator: grain.DatasetIterator[Any],
-    metrics: Mapping[str, float],
-    rows: Rows = (),
-  ) -> None:
-    """Starts saving.
+  def save(self, step: int, saved: Saved, metrics: Mapping[str, float]) -> None:
+    """Starts saving; you may donate the state afterwards.
 
     Args:
       step: steps done.
-      state: the state, one copy; you may donate it afterwards.
-      iterator: of the batches.
+      saved: what to save.
       metrics: validation metrics by name; {} if the state was not validated.
-      rows: terms of the steps that are not in metrics.csv yet.
 
     Raises:
       UserError: this checkpoint, or the one before, cannot be written.
     """
     with self._writing():
       self._empty_trash()
+      state = saved.state
       if distributed.joined():  # Otherwise Orbax takes arrays on devices for parts of larger ones.
-        state = jax.tree.map(np.asarray, state)
+        state = jax.device_get(state)
+      run = {'digest': _digest(state), 'rows': list(saved.rows), 'position': saved.position}
       self._manager.save(
         step,
         metrics={name: float(value) for name, value in metrics.items()} or None,
-        args=ocp.args.Composite(
-          state=ocp.args.StandardSave(state),
-          data=grain_checkpoint.Save(iterator),
-          run=ocp.args.JsonSave({'digest': _digest(state), 'rows': list(rows)}),
-        ),
+        args=ocp.args.Composite(state=ocp.args.StandardSave(state), run=ocp.args.JsonSave(run)),
       )
 
-  def restore_latest(
-    self, iterator: grain.DatasetIterator[Any], log: Log
-  ) -> tuple[TrainState, Rows]:
-    """Restores the newest undamaged state; damaged newer ones are moved out of the way.
+  def restore_latest(self, log: Log) -> Saved | None:
+    """Restores the newest undamaged checkpoint; damaged newer ones are moved out of the way.
 
     Args:
-      iterator: is moved to the saved position.
       log: takes a warning about each damaged checkpoint.
 
     Returns:
-      The state, and the terms of the steps that are not in metrics.csv yet.
+      None if there is no checkpoint yet.
 
     Raises:
-      UserError: no checkpoint can be read.
+      UserError: there are checkpoints, but none can be read.
     """
-    for step in sorted(self._manager.all_steps(), reverse=True):
+    steps = sorted(self._manager.all_steps(), reverse=True)
+    for step in steps:
       try:
-        return self._restore(step, iterator)
+        state, run = self._read(step, 'digest', 'position', 'rows')
+        return Saved(state, run['position'], run['rows'])
       except UserError as error:
         aside = self._folder.with_name(DAMAGED) / str(step)
         shutil.rmtree(aside, ignore_errors=True)
@@ -182,7 +182,9 @@ class Checkpoints:
         shutil.move(self._folder / str(step), aside)
         self._manager.reload()
         log(f'Warning: {error}\nMoved it to {aside}; using the checkpoint before it.')
-    raise UserError(f'No checkpoint in {self._folder} can be read. Start again with --overwrite.')
+    if steps:
+      raise UserError(f'No checkpoint in {self._folder} can be read. Start again with --overwrite.')
+    return None
 
   def restore(self, step: int) -> TrainState:
     """Restores the state at a step, on the default device.
@@ -191,7 +193,7 @@ class Checkpoints:
       UserError: the checkpoint is damaged, or from networks of another shape.
     """
     try:
-      return self._restore(step, None)[0]
+      return self._read(step, 'digest')[0]
     except UserError as error:
       others = [str(other) for other in sorted(self._manager.all_steps()) if other != step]
       raise UserError(
@@ -199,29 +201,26 @@ class Checkpoints:
         + (f'Others: --checkpoint={" or ".join(others)}.' if others else 'There is no other one.')
       ) from error
 
-  def _restore(
-    self, step: int, iterator: grain.DatasetIterator[Any] | None
-  ) -> tuple[TrainState, Rows]:
-    args: dict[str, Any] = {
-      'state': ocp.args.StandardRestore(state_lib.abstract(self._config, self._domains)),
-      'run': ocp.args.JsonRestore(),
-    }
-    if iterator is not None:
-      args['data'] = grain_checkpoint.Restore(iterator)
+  def _read(self, step: int, *needed: str) -> tuple[TrainState, dict[str, Any]]:
+    """Returns the state and what `save` wrote beside it, of which `needed` must be there."""
+    file = self._folder / str(step)
+    items = ocp.args.Composite(
+      state=ocp.args.StandardRestore(state_lib.abstract(self._config, self._domains)),
+      run=ocp.args.JsonRestore(),
+    )
     try:
-      restored = self._manager.restore(step, args=ocp.args.Composite(**args))
-      state, run = restored['state'], restored['run']
+      restored = self._manager.restore(step, args=items)
+      state, run = restored['state'], {name: restored['run'][name] for name in needed}
     except Exception as error:  # Orbax and TensorStore raise errors of many kinds.
       raise UserError(
-        f'The checkpoint {self._folder / str(step)} cannot be read: it is damaged, '
-        f'or from another configuration ({_first_line(error)}).'
+        f'The checkpoint {file} cannot be read: it is damaged, or from another configuration '
+        f'({_first_line(error)}).'
       ) from error
     if run['digest'] != _digest(state):
       raise UserError(
-        f'The checkpoint {self._folder / str(step)} is damaged: its content has changed since it '
-        'was saved.'
+        f'The checkpoint {file} is damaged: its content has changed since it was saved.'
       )
-    return state, run['rows']
+    return state, run
 
   @contextlib.contextmanager
   def _writing(self) -> Iterator[None]:

@@ -24,26 +24,16 @@ def observe(
 ) -> dict[str, jax.Array]:
   """Computes figures of a step's generated IR images, on one device of the pmap axis.
 
-    Args:
-      batch: this device's `rgb` and `ir`, see `steps.train_step`.
-      fake_ir: generated from `rgb`, float32 [rows, height, width, channels].
-  <<<<<<< HEAD
-      paired: whether `ir` shows the scenes of `rgb`.
+  Args:
+    batch: this device's `rgb` and `ir`, see `steps.train_step`.
+    fake_ir: generated from `rgb`, float32 [rows, height, width, channels].
+    paired: `ir` shows the scenes of `rgb`.
 
-    Returns:
-      `spread_generated` and `spread_true`: standard deviation over the batch, mean over pixels, of
-      network values in [-1, 1] (0 for a batch of 1); `correlation_luminance`
-      and, of pairs, `correlation_true`: Pearson's, mean over images, with the RGB image's luminance
-      and the true IR image; 0 for constant images.
-  =======
-      config: tells if `ir` shows the scenes of `rgb`, and what network values mean.
-
-    Returns:
-      float32 scalars. `spread_generated` and `spread_true`: standard deviation over the batch, mean
-      over pixels, of network values rescaled to [-1, 1] (0 for a batch of 1).
-      `correlation_luminance` and, of pairs, `correlation_true`: Pearson's, mean over images, with
-      the RGB image's luminance and the true IR image; 0 for constant images.
-  >>>>>>> loop
+  Returns:
+    float32 scalars. `spread_generated` and `spread_true`: standard deviation over the batch, mean
+    over pixels, of network values in [-1, 1] (0 for a batch of 1).
+    `correlation_luminance` and, of pairs, `correlation_true`: Pearson's, mean over images, with
+    the RGB image's luminance and the true IR image; 0 for constant images.
   """
   mask = batch.get('rgb_mask')
   rgb, ir = batch['rgb'], batch['ir']

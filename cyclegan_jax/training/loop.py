@@ -28,7 +28,7 @@ from cyclegan_jax.training import (
   run_summary,
   state as state_lib,
 )
-from cyclegan_jax.training.checkpoint import Checkpoints, Rows
+from cyclegan_jax.training.checkpoint import Checkpoints, Saved
 from cyclegan_jax.training.step_metrics import StepMetrics
 
 # A progress line appears at least this often, however slow the steps are.
@@ -68,8 +68,7 @@ def train(
   with contextlib.ExitStack() as stack:
     checkpoints = None
     if distributed.is_first():
-      folder = run_start.open_folder(config, dataset, workdir, overwrite)
-      checkpoints = stack.enter_context(folder)
+      checkpoints = stack.enter_context(run_start.open_folder(config, dataset, workdir, overwrite))
     loop = _Loop(config, dataset, workdir, checkpoints, log)
     for hook in loop.hooks:
       stack.callback(hook.close)
@@ -107,25 +106,24 @@ class _Loop:
     self.nets = networks.build(config.model, dataset.domains)
     self.optimizer = state_lib.make_optimizer(config.train, self.steps_per_epoch)
     self.iterator = run_start.batches(config, dataset)
-    state, self.rows = self._restore()
-    self.state, self.step = parallel.replicate(state), int(state.step)
+    saved = self._restore()
+    self.step, self.rows = int(saved.state.step), saved.rows
+    self.state = parallel.replicate(saved.state)
     self.hooks = hooks.make(
       config, dataset, self.nets, workdir, self.step, self.steps_per_epoch, log
     )
 
-  def _restore(self) -> tuple[Any, Rows]:
-    """Returns the newest checkpoint's state and rows, or the initial state, in all processes."""
-    state, rows = None, ()
-    if self.checkpoints and self.checkpoints.latest_step() is not None:
-      state, rows = self.checkpoints.restore_latest(self.iterator, self.log)
-    elif self.checkpoints:
-      state = state_lib.initialize(self.config, self.dataset.domains)
-    if not distributed.joined():
-      return state, rows
-    found = jax.device_get(state), rows, self.iterator.get_state()
-    state, rows, position = distributed.broadcast(found)
-    self.iterator.set_state(position)
-    return state, rows
+  def _restore(self) -> Saved:
+    """Returns the newest checkpoint, or the start, in all processes; batches continue from it."""
+    saved = None
+    if self.checkpoints:
+      saved = self.checkpoints.restore_latest(self.log) or Saved(
+        state_lib.initialize(self.config, self.dataset.domains), self.iterator.get_state()
+      )
+    saved = distributed.broadcast(jax.device_get(saved))
+    self.iterator.set_state(saved.position)
+    self.iterator.start_prefetch()
+    return saved
 
   def run(self, train_step: Callable[..., Any], received: Callable[[], int]) -> int:
     """Steps until the end, or until a signal, whose number it returns."""
@@ -172,5 +170,6 @@ class _Loop:
     for hook in called:
       metrics |= hook.on_checkpoint(self.step, state, metrics) or {}
     if self.checkpoints:
-      self.checkpoints.save(self.step, state, self.iterator, metrics, self.metrics.rows)
+      saved = Saved(state, self.iterator.get_state(), self.metrics.rows)
+      self.checkpoints.save(self.step, saved, metrics)
     distributed.barrier(f'checkpoint {self.step}')

@@ -15,7 +15,7 @@ from cyclegan_jax.devices import sharding
 from cyclegan_jax.runs import lock, run_folder
 from cyclegan_jax.settings import Config
 from cyclegan_jax.training import preflight
-from cyclegan_jax.training.checkpoint import Checkpoints
+from cyclegan_jax.training.checkpoint import Checkpoints, Saved
 from cyclegan_jax.training.state import TrainState
 
 
@@ -27,7 +27,7 @@ def write(config: Config, dataset: Dataset, workdir: pathlib.Path, state: TrainS
   """
   preflight.check_new(config, workdir)
   with open_folder(config, dataset, workdir, overwrite=False) as checkpoints:
-    checkpoints.save(0, state, batches(config, dataset), {})
+    checkpoints.save(0, Saved(state, batches(config, dataset).get_state()), {})
 
 
 @contextlib.contextmanager
