@@ -76,7 +76,7 @@ def used(config: Any) -> list[Layer]:
       x = jnp.zeros((config.train.batch_size, *config.data.image_size, channels))
       nets[name](params[name], stats[name], x, training=False)
 
-  fakes = {kind: noted(kind, getattr(convolutions, kind)) for kind in ('udacity', 'transposed')}
+  fakes = {kind: noted(kind, getattr(convolutions, kind)) for kind in ('strided', 'transposed')}
   with mock.patch.multiple(layers.convolutions, **fakes):
     jax.eval_shape(forward)
   return found
