@@ -134,6 +134,7 @@ def train(point: Mapping[str, Any]) -> dict[str, Any]:
   )
   domains = make_domains(config.data)
   nets = networks.build(config.model, domains)
+  optimizer = state_lib.make_optimizer(config.train, 1)
   state = parallel.replicate(state_lib.initialize(config, domains))
   rng, devices = np.random.default_rng(0), jax.local_device_count()
   batch = {
@@ -146,7 +147,7 @@ def train(point: Mapping[str, Any]) -> dict[str, Any]:
     for name, domain in domains.items()
   }
   begin = time.perf_counter()
-  step = parallel.compile_train_step(nets, config, 1).lower(state, batch).compile()
+  step = parallel.compile_train_step(nets, config, optimizer).lower(state, batch).compile()
   compiled = time.perf_counter() - begin
   analysis = step.memory_analysis()
   state, _ = jax.block_until_ready(step(state, batch))
