@@ -25,7 +25,7 @@ class TrainState:
     params: parameters by network name, see models/networks.py.
     batch_stats: running batch statistics by network name; empty dicts without batch norm.
     opt_state: optax states of the `generators` and the `discriminators`.
-    average: moving averages of the generators' parameters by name; {} if they are not kept.
+    ema: moving averages of the generators' parameters by name; {} if they are not kept.
     pools: earlier inputs of each discriminator, see image_pool.py; {} without pools.
   """
 
