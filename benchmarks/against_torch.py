@@ -33,25 +33,18 @@ os.environ.setdefault('KMP_BLOCKTIME', '0')
 # Both programs share a GPU.
 os.environ.setdefault('XLA_PYTHON_CLIENT_PREALLOCATE', 'false')
 
-from absl import (
-  app,  # pylint: disable=wrong-import-position
-  flags,  # pylint: disable=wrong-import-position
-  logging,  # pylint: disable=wrong-import-position
-)
-import jax  # pylint: disable=wrong-import-position
-import jax.numpy as jnp  # pylint: disable=wrong-import-position
-import numpy as np  # pylint: disable=wrong-import-position
-import torch  # pylint: disable=wrong-import-position
+from absl import app, flags, logging
+import jax
+import jax.numpy as jnp
+import numpy as np
+import torch
 
-from benchmarks import configuration, peers  # pylint: disable=wrong-import-position
-from benchmarks.peers import Work  # pylint: disable=wrong-import-position
+from benchmarks import configuration, peers
+from benchmarks.peers import Work
 from cyclegan_jax.data.source import make_domains
-from cyclegan_jax.models import (
-  apply,  # pylint: disable=wrong-import-position
-  networks,  # pylint: disable=wrong-import-position
-)
-from cyclegan_jax.settings import Config  # pylint: disable=wrong-import-position
-from cyclegan_jax.training import parallel, state as state_lib  # pylint: disable=wrong-import-position
+from cyclegan_jax.models import apply, networks
+from cyclegan_jax.settings import Config
+from cyclegan_jax.training import parallel, state as state_lib
 
 _PRESET = flags.DEFINE_enum('preset', 'udacity', ['udacity', 'cyclegan', 'pix2pix'], 'What to run.')
 _BATCH = flags.DEFINE_integer('batch', 4, 'Images in a batch.', lower_bound=1)

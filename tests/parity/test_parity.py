@@ -11,15 +11,13 @@ import pytest
 torch = pytest.importorskip('torch', reason='needs the extra parity: pip install ".[parity]"')
 F = torch.nn.functional
 
-# pylint: disable=wrong-import-position
+
 from cyclegan_jax import config as config_lib
 from cyclegan_jax.data.source import make_domains
 from cyclegan_jax.inference import torch_weights
 from cyclegan_jax.models import layers, networks
 from cyclegan_jax.training import losses, rng, state as state_lib
 from tests.parity import both, torch_steps
-
-# pylint: enable=wrong-import-position
 
 PRESETS = ('udacity', 'cyclegan', 'pix2pix')
 

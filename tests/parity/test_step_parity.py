@@ -21,13 +21,11 @@ import pytest
 
 torch = pytest.importorskip('torch', reason='needs the extra parity: pip install ".[parity]"')
 
-# pylint: disable=wrong-import-position
+
 from cyclegan_jax.data.source import make_domains
 from cyclegan_jax.inference import torch_weights
 from cyclegan_jax.models import networks
 from tests.parity import both
-
-# pylint: enable=wrong-import-position
 
 STEPS = 10
 # A learning rate with a schedule is a float32 number, 1e-8 beside PyTorch's: schedules are compared

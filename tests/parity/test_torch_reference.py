@@ -5,7 +5,7 @@ import pytest
 torch = pytest.importorskip('torch', reason='needs the extra parity: pip install ".[parity]"')
 F = torch.nn.functional
 
-from tests.parity import torch_networks as networks  # pylint: disable=wrong-import-position
+from tests.parity import torch_networks as networks
 
 
 def on_paper(make, *args, **kwargs):
