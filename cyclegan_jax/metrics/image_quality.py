@@ -1,27 +1,25 @@
 """Full-reference image quality measures: one value per image, on the accelerator.
 
-Every measure takes a reference and an image, two arrays [batch, height, width,
-channels] of any real dtype with values 0..max_value, and returns float32 [batch].
-All are jitted, usable inside other jitted functions, and compiled once per shape
-and dtype; `max_value` and `mask` go by keyword; `max_value` is traced, so changing it
-does not compile again.
+Every measure takes a reference and an image, two arrays [batch, height, width, channels] of any
+real dtype with values 0..max_value, and returns float32 [batch]. All are jitted, usable inside
+other jitted functions, and compiled once per shape and dtype; `max_value` and `mask` go by keyword;
+`max_value` is traced, so changing it does not compile again.
 
-Precision: the arithmetic is float32, which holds every integer up to 2^24, hence
-8-bit and 16-bit images, without rounding. No formula subtracts squared means, so
-results for images of 0..65535 are as good as for 0..255: relative errors up to 1e-6
-for mse, rmse and mae, absolute ones up to 2e-5 dB for psnr and 2e-6 for the others.
-Float images whose local contrast is below a thousandth of their brightness can lose
-more, 1e-5 for uqi. 64-bit inputs are rounded to float32 first. Values should be 0 or
-within 1e-15..1e15, so that their squares are float32 numbers too.
+Precision: the arithmetic is float32, which holds every integer up to 2^24, hence 8-bit and 16-bit
+images, without rounding. No formula subtracts squared means, so results for images of 0..65535 are
+as good as for 0..255: relative errors up to 1e-6 for mse, rmse and mae, absolute ones up to 2e-5 dB
+for psnr and 2e-6 for the others. Float images whose local contrast is below a thousandth of their
+brightness can lose more, 1e-5 for uqi. 64-bit inputs are rounded to float32 first. Values should be
+0 or within 1e-15..1e15, so that their squares are float32 numbers too.
 
-`mask`, bool [batch, height, width, 1], marks the valid pixels: the pixel-wise
-measures (mse, rmse, mae, psnr, correlation) use these alone, the windowed ones
-(ssim, ms_ssim, uqi, uqi_sewar) the windows that lie wholly on them. Invalid pixels may hold
-anything, NaN too. An image with nothing valid gets NaN.
+`mask`, bool [batch, height, width, 1], marks the valid pixels: the pixel-wise measures (mse, rmse,
+mae, psnr, correlation) use these alone, the windowed ones (ssim, ms_ssim, uqi, uqi_sewar) the
+windows that lie wholly on them. Invalid pixels may hold anything, NaN too. An image with nothing
+valid gets NaN.
 
-Errors, raised while tracing: ValueError where shapes differ, are not of rank 4, are
-empty, are too small for the window or do not fit the mask; TypeError for complex
-values or a mask that is not boolean.
+Errors, raised while tracing: ValueError where shapes differ, are not of rank 4, are empty, are too
+small for the window or do not fit the mask; TypeError for complex values or a mask that is not
+boolean.
 """
 
 import jax
@@ -68,8 +66,8 @@ def psnr(
 ) -> PerImage:
   """Peak signal-to-noise ratio, 10 log10(max_value^2 / mse), in dB.
 
-  Infinite for identical images. Equals sewar.full_ref.psnr, which takes max_value
-  from the integer type.
+  Infinite for identical images. Equals sewar.full_ref.psnr, which takes max_value from the integer
+  type.
   """
   peak = jnp.square(jnp.asarray(max_value, jnp.float32))
   return -10 * jnp.log10(mse(reference, image, mask=mask) / peak)
@@ -81,8 +79,8 @@ def correlation(
 ) -> PerImage:
   """Pearson's correlation coefficient of all values of the two images, in [-1, 1].
 
-  The channels are taken together, as numpy.corrcoef does for flattened images. NaN,
-  undefined, where one of the two images is constant.
+  The channels are taken together, as numpy.corrcoef does for flattened images. NaN, undefined,
+  where one of the two images is constant.
   """
   x, y, mask = _prepare(reference, image, mask)
 
@@ -114,11 +112,11 @@ def ssim(
 ) -> PerImage:
   """Structural similarity (Wang, Bovik, Sheikh & Simoncelli 2004, equation 13).
 
-  Gaussian window 11x11 of sigma 1.5, K1 = 0.01, K2 = 0.03, population covariance,
-  the mean over windows wholly inside the image and over channels. Equals
+  Gaussian window 11x11 of sigma 1.5, K1 = 0.01, K2 = 0.03, population covariance, the mean over
+  windows wholly inside the image and over channels. Equals
   skimage.metrics.structural_similarity(gaussian_weights=True, sigma=1.5,
-  use_sample_covariance=False, data_range=max_value, channel_axis=-1). In [-1, 1],
-  exactly 1 for identical images. Sides of at least 11.
+  use_sample_covariance=False, data_range=max_value, channel_axis=-1). In [-1, 1], exactly 1 for
+  identical images. Sides of at least 11.
   """
   x, y, mask = _prepare(reference, image, mask, sliding_moments.GAUSSIAN_SIZE, 'ssim')
   luminance, structure = _ssim_factors(x, y, max_value)
@@ -135,14 +133,14 @@ def ms_ssim(
 ) -> PerImage:
   """Multi-scale structural similarity (Wang, Simoncelli & Bovik 2003, equation 7).
 
-  Five scales with the published weights; between scales 2x2 pixels are averaged, an odd
-  last row or column is left out. Each scale's factor is the mean over the windows of
-  `ssim` of its contrast-structure factor, at the last scale of the whole product, as in
-  the authors' program; a negative mean counts as 0, as it has no fractional power. The
-  mean over channels of each one's product. In [0, 1], exactly 1 for identical images.
+  Five scales with the published weights; between scales 2x2 pixels are averaged, an odd last row or
+  column is left out. Each scale's factor is the mean over the windows of `ssim` of its
+  contrast-structure factor, at the last scale of the whole product, as in the authors' program; a
+  negative mean counts as 0, as it has no fractional power. The mean over channels of each one's
+  product. In [0, 1], exactly 1 for identical images.
 
-  With a mask, a pixel of a coarser scale is valid where all its four are. NaN where a
-  scale has no window of valid pixels. Sides of at least 176: 11 at the coarsest scale.
+  With a mask, a pixel of a coarser scale is valid where all its four are. NaN where a scale has no
+  window of valid pixels. Sides of at least 176: 11 at the coarsest scale.
   """
   x, y, mask = _prepare(reference, image, mask, MS_SSIM_MINIMUM_SIZE, 'ms_ssim')
   batch, *size, channels = x.shape
@@ -167,11 +165,10 @@ def ms_ssim(
 def uqi(reference: ArrayLike, image: ArrayLike, *, mask: ArrayLike | None = None) -> PerImage:
   """Universal image quality index (Wang & Bovik 2002, equation 1, averaged over windows).
 
-  The mean over all 8x8 windows and channels of
-  Q = 4 cov m1 m2 / ((v1 + v2) (m1^2 + m2^2)). Biased and unbiased variances give the
-  same Q, as the factor cancels. Conventions of the authors' published program: both
-  variances 0 gives 2 m1 m2 / (m1^2 + m2^2); both means 0 gives 1. At most 1. Sides
-  of at least 8.
+  The mean over all 8x8 windows and channels of Q = 4 cov m1 m2 / ((v1 + v2) (m1^2 + m2^2)). Biased
+  and unbiased variances give the same Q, as the factor cancels. Conventions of the authors'
+  published program: both variances 0 gives 2 m1 m2 / (m1^2 + m2^2); both means 0 gives 1. At most
+  1. Sides of at least 8.
   """
   x, y, mask = _prepare(reference, image, mask, sliding_moments.UNIFORM_SIZE, 'uqi')
   return _quality_indices(x, y, mask)[0]
@@ -181,16 +178,15 @@ def uqi(reference: ArrayLike, image: ArrayLike, *, mask: ArrayLike | None = None
 def uqi_sewar(reference: ArrayLike, image: ArrayLike, *, mask: ArrayLike | None = None) -> PerImage:
   """What sewar.full_ref.uqi (window 8) gives, which is not the UQI.
 
-  sewar puts window means where the formula has window sums S: its
-  64 E[xy] - E[x] E[y] is 64 cov + 63 m1 m2, not a covariance. The means outweigh the
-  variances, so contrast and correlation hardly count and almost any two images of
-  like brightness score high. It also leaves out the last window of each row and
-  column. Given for comparison with tables made by sewar.
+  sewar puts window means where the formula has window sums S: its 64 E[xy] - E[x] E[y] is 64 cov +
+  63 m1 m2, not a covariance. The means outweigh the variances, so contrast and correlation hardly
+  count and almost any two images of like brightness score high. It also leaves out the last window
+  of each row and column. Given for comparison with tables made by sewar.
 
-  sewar converts its input to float64 before it filters, so uint8, uint16 and float
-  images of equal values score alike there and here. Windows that are 0 in both
-  images score 1. (On float images sewar's running sums may leave such windows at
-  1e-17 instead of 0 and score noise; integers are exact there.) Sides of at least 9.
+  sewar converts its input to float64 before it filters, so uint8, uint16 and float images of equal
+  values score alike there and here. Windows that are 0 in both images score 1. (On float images
+  sewar's running sums may leave such windows at 1e-17 instead of 0 and score noise; integers are
+  exact there.) Sides of at least 9.
   """
   x, y, mask = _prepare(reference, image, mask, SEWAR_MINIMUM_SIZE, 'uqi_sewar')
   return _quality_indices(x, y, mask)[1]
@@ -280,8 +276,8 @@ def _ssim_factors(x: Images, y: Images, max_value: ArrayLike) -> tuple[jax.Array
 def _quality_indices(x: Images, y: Images, mask: Mask | None) -> tuple[PerImage, PerImage]:
   """UQI and sewar's UQI, which share their windows; XLA drops the one not used.
 
-  With the identities given in `_ssim_factors`, Q = (1 - v_d / (v1 + v2)) (1 - m_d^2 /
-  (m1^2 + m2^2)) for the difference d = x - y; an empty quotient counts as 0.
+  With the identities given in `_ssim_factors`, Q = (1 - v_d / (v1 + v2)) (1 - m_d^2 / (m1^2 +
+  m2^2)) for the difference d = x - y; an empty quotient counts as 0.
   """
   (mean_x, mean_y, mean_d), (variance_x, variance_y, variance_d) = sliding_moments.pair_moments(
     sliding_moments.uniform_moments, x, y
