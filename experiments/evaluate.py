@@ -52,6 +52,8 @@ def main() -> None:
 
   networks = perceptual.load(common.path(_FID_WEIGHTS.value), common.path(_LPIPS_WEIGHTS.value))
   model = model_lib.load(workdir, _CHECKPOINT.value)
+  # Before data are prepared, which may take long.
+  perceptual.check_size(networks, model.config.data.image_size)
   data = dataclasses.replace(model.config.data, **common.moved())
   dataset = distributed.first_alone(lambda: datasets.open_dataset(data), 'data')
   run_folder.check_data(workdir, dataset)
