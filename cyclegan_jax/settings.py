@@ -20,7 +20,7 @@ _SUBFOLDER: dict[str, Any] = {'affects': 'pixels', 'place': True}
 
 @dataclasses.dataclass(frozen=True)
 class DataConfig:
-  """Which examples are drawn, and how."""
+  """The examples that are drawn, and how."""
 
   dataset: str = option('', 'The data set to learn from.', affects='pixels')
   source_dir: str = option('', 'Folder with the raw images.', **_FOLDER)
@@ -103,7 +103,7 @@ class DataConfig:
 
 @dataclasses.dataclass(frozen=True)
 class ModelConfig:
-  """Which networks there are, and their shape."""
+  """The networks and their shape."""
 
   method: str = option(
     'cyclegan',

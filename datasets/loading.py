@@ -201,7 +201,7 @@ def _prepared(make: Callable[[], tfds.core.DatasetBuilder]) -> tfds.core.Dataset
       if not file.exists():
         raise UserError(
           f'The prepared data set {builder.data_path} is not complete: {file.name} '
-          'is missing. Delete that folder; it is then prepared anew.'
+          'is missing. Delete that folder; it is prepared again.'
         )
   return builder
 

@@ -71,7 +71,7 @@ def _records(builder: tfds.core.DatasetBuilder, split: str) -> Records:
   except RuntimeError as error:
     raise UserError(
       f'The prepared data set {builder.data_path} is damaged ({error}). Delete that '
-      'folder; it is then prepared anew.'
+      'folder; it is prepared again.'
     ) from error
 
 

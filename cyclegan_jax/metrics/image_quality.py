@@ -176,7 +176,7 @@ def uqi(reference: ArrayLike, image: ArrayLike, *, mask: ArrayLike | None = None
 
 @jax.jit
 def uqi_sewar(reference: ArrayLike, image: ArrayLike, *, mask: ArrayLike | None = None) -> PerImage:
-  """What sewar.full_ref.uqi (window 8) gives, which is not the UQI.
+  """The figure that sewar.full_ref.uqi (window 8) returns, which is not the UQI.
 
   sewar puts window means where the formula has window sums S: its 64 E[xy] - E[x] E[y] is 64 cov +
   63 m1 m2, not a covariance. The means outweigh the variances, so contrast and correlation hardly

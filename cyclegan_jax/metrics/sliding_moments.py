@@ -143,7 +143,7 @@ def halved(values: jax.Array) -> jax.Array:
 def valid_windows(
   mask: Bool[Array, '*batch height width'], size: int
 ) -> Bool[Array, '*batch rows columns']:
-  """Which size x size windows hold valid pixels only.
+  """Marks the size x size windows that hold valid pixels only.
 
   Args:
     mask: bool [..., height, width], both sides at least size.

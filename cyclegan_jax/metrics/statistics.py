@@ -157,7 +157,7 @@ def holm(p_values: Sequence[float | None]) -> list[float | None]:
 
 
 def least_p(n_seeds: int) -> float:
-  """Returns the smallest p that `sign_flip_test` can give with so many seeds: 2 / 2^n."""
+  """Returns the smallest p that `sign_flip_test` can return for n_seeds seeds: 2 / 2^n_seeds."""
   return min(1.0, 2.0 ** (1 - n_seeds))
 
 

@@ -15,7 +15,7 @@ CACHE_BYTES = 2**23
 
 
 def by_groups(function: Callable[[jax.Array], jax.Array], x: jax.Array, size: int) -> jax.Array:
-  """function(x), for so many images at a time as suit the caches if each needs `size` bytes."""
+  """Returns function(x), computed in groups of images that fit the caches at `size` bytes each."""
   y = lax.map(function, grouped(x, size))
   return y.reshape(-1, *y.shape[2:])
 

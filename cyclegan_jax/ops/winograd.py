@@ -103,7 +103,7 @@ def kernel_gradient(x: jax.Array, gradient: jax.Array) -> jax.Array:
 
 
 def bytes_of_tiles(x: jax.Array, kernel: jax.Array) -> int:
-  """What the transformed tiles of one image, or their products if these are more, take."""
+  """Returns the bytes of one image's transformed tiles, or of their products if larger."""
   n = OUTPUTS + kernel.shape[0] - 1
   pixels = x.shape[1] * x.shape[2] * n * n // OUTPUTS**2
   return pixels * max(kernel.shape[2:]) * x.dtype.itemsize
