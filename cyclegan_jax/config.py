@@ -81,12 +81,21 @@ def without_shorthand(options: Mapping[str, Any]) -> dict[str, Any]:
   return options
 
 
+def changed(config: Config) -> dict[str, tuple[Any, Any]]:
+  """Returns the settings that differ from the run's preset, as {name: (of the preset, of the run)}.
+
+  The data set is left out: it is a choice of its own.
+  """
+  found = differences(make(config.train.preset), config)
+  return {name: values for name, values in found.items() if name != 'dataset'}
+
+
 def describe(config: Config) -> str:
   """Returns the resolved configuration as lines; * marks what differs from the preset."""
-  changed = differences(make(config.train.preset), config)
+  marked = changed(config)
   lines = [f'Configuration (preset {config.train.preset}; * marks what you changed):']
   for name, value in flatten(config).items():
-    mark = '*' if name in changed else ' '
+    mark = '*' if name in marked else ' '
     shown = format_value(value) if value != '' else '-'
     lines.append(f'  {mark} {name:<25}{shown}')
   return '\n'.join(lines)

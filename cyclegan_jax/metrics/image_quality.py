@@ -2,8 +2,8 @@
 
 Every measure takes a reference and an image, two arrays [batch, height, width, channels] of any
 real dtype with values 0..max_value, and returns float32 [batch]. All are jitted, usable inside
-other jitted functions, and compiled once per shape and dtype; `max_value` and `mask` go by keyword;
-`max_value` is traced, so changing it does not compile again.
+other jitted functions, and compiled once per shape and dtype; `max_value`, which is traced, and
+`mask` go by keyword.
 
 Precision: the arithmetic is float32, which holds every integer up to 2^24, hence 8-bit and 16-bit
 images, without rounding. No formula subtracts squared means, so results for images of 0..65535 are
@@ -17,9 +17,8 @@ mae, psnr, correlation) use these alone, the windowed ones (ssim, ms_ssim, uqi, 
 windows that lie wholly on them. Invalid pixels may hold anything, NaN too. An image with nothing
 valid gets NaN.
 
-Errors, raised while tracing: ValueError where shapes differ, are not of rank 4, are empty, are too
-small for the window or do not fit the mask; TypeError for complex values or a mask that is not
-boolean.
+Errors, raised while tracing: ValueError if shapes differ, are not of rank 4, are empty, too small
+for the window or do not fit the mask; TypeError for complex values or a mask that is not bool.
 """
 
 import jax
@@ -282,10 +281,10 @@ def _quality_indices(x: Images, y: Images, mask: Mask | None) -> tuple[PerImage,
   (mean_x, mean_y, mean_d), (variance_x, variance_y, variance_d) = sliding_moments.pair_moments(
     sliding_moments.uniform_moments, x, y
   )
-  n = sliding_moments.UNIFORM_SIZE**2
+  size = sliding_moments.UNIFORM_SIZE
+  n = size**2
   variances = variance_x + variance_y
-  squares = jnp.square(mean_x) + jnp.square(mean_y)
-  square_d = jnp.square(mean_d)
+  squares, square_d = jnp.square(mean_x) + jnp.square(mean_y), jnp.square(mean_d)
 
   def one_minus(part, whole):
     return 1 - jnp.where(whole == 0, 0, part / jnp.where(whole == 0, 1, whole))
@@ -298,7 +297,5 @@ def _quality_indices(x: Images, y: Images, mask: Mask | None) -> tuple[PerImage,
     n * variance_d + (n - 1) * square_d, n * variances + (n - 1) * squares
   )
   index_sewar = jnp.where(squares == 0, 1, luminance * structure_sewar)[:, :, :-1, :-1]
-  return (
-    sliding_moments.window_mean(index, mask, sliding_moments.UNIFORM_SIZE),
-    sliding_moments.window_mean(index_sewar, mask, sliding_moments.UNIFORM_SIZE),
-  )
+  mean = lambda quality: sliding_moments.window_mean(quality, mask, size)
+  return mean(index), mean(index_sewar)

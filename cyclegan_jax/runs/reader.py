@@ -14,7 +14,7 @@ import numpy as np
 from cyclegan_jax import config as config_lib
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.runs import run_folder
-from cyclegan_jax.settings import Config, differences
+from cyclegan_jax.settings import Config
 
 # Entries of metrics.json that its readers rely on.
 _ENTRIES = (
@@ -95,7 +95,7 @@ class Run:
   @property
   def changed(self) -> dict[str, tuple[Any, Any]]:
     """The settings that differ from the run's preset, as {name: (of the preset, of the run)}."""
-    return differences(config_lib.make(self.config.train.preset), self.config)
+    return config_lib.changed(self.config)
 
 
 def read(folders: Sequence[pathlib.Path], split: str | None) -> list[Run]:

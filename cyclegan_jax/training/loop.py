@@ -5,7 +5,7 @@ Everything else that happens during a run is a hook (training/hooks/). With seve
 """
 
 import collections
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 import contextlib
 import pathlib
 import time
@@ -164,7 +164,7 @@ class _Loop:
     for hook in self.hooks if write else []:
       hook.on_log(self.step, row)
 
-  def save(self, called: Iterable[hooks.Hook]) -> None:
+  def save(self, called: Sequence[hooks.Hook]) -> None:
     """Starts saving, once the hooks called have measured what chooses the best checkpoint."""
     state, metrics = parallel.unreplicate(self.state), {}
     for hook in called:
@@ -172,4 +172,6 @@ class _Loop:
     if self.checkpoints:
       saved = Saved(state, self.iterator.get_state(), self.metrics.rows)
       self.checkpoints.save(self.step, saved, metrics)
+    for hook in called:
+      hook.on_saved()
     distributed.barrier(f'checkpoint {self.step}')

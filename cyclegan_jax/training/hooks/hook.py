@@ -33,5 +33,8 @@ class Hook:
       Metrics to save with the checkpoint, which choose the best one; None if there are none.
     """
 
+  def on_saved(self) -> None:
+    """Acts after the checkpoint of the last `on_checkpoint` has been handed over for saving."""
+
   def close(self) -> None:
     """Releases what the hook holds; called once, however the run ends."""

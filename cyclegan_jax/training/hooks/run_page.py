@@ -1,11 +1,9 @@
 """The run's HTML page."""
 
-from collections.abc import Mapping
 import pathlib
 
 from cyclegan_jax.reports import run_page
 from cyclegan_jax.training.hooks.hook import Hook
-from cyclegan_jax.training.state import TrainState
 
 
 class RunPage(Hook):
@@ -14,6 +12,6 @@ class RunPage(Hook):
   def __init__(self, workdir: pathlib.Path):
     self._workdir = workdir
 
-  def on_checkpoint(self, step: int, state: TrainState, metrics: Mapping[str, float]) -> None:
-    """Rewrites the page."""
+  def on_saved(self) -> None:
+    """Writes the page."""
     run_page.refresh(self._workdir)
