@@ -28,8 +28,7 @@ from jax.typing import ArrayLike
 from cyclegan_jax.arrays import Images, Mask, PerImage
 from cyclegan_jax.metrics import sliding_moments
 
-SSIM_K1 = 0.01
-SSIM_K2 = 0.03
+SSIM_K1, SSIM_K2 = 0.01, 0.03
 SEWAR_MINIMUM_SIZE = sliding_moments.UNIFORM_SIZE + 1
 MS_SSIM_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
 MS_SSIM_MINIMUM_SIZE = sliding_moments.GAUSSIAN_SIZE * 2 ** (len(MS_SSIM_WEIGHTS) - 1)
