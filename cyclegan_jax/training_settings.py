@@ -53,7 +53,7 @@ class LossConfig:
 
 @dataclasses.dataclass(frozen=True)
 class TrainConfig:
-  """The optimizers, how long, and what is kept."""
+  """The optimizers, the length of training, and the checkpoints kept."""
 
   preset: str = option('udacity', 'The preset to start from.')
   epochs: int = option(

@@ -234,7 +234,7 @@ def dropout(x: jax.Array, rate: float, keys: jax.Array, layer: int) -> jax.Array
 
 
 def use_bias(config: ModelConfig) -> bool:
-  """Whether convolutions before a norm have a bias: not with batch norm, which has its own."""
+  """Returns True if convolutions before a norm have a bias: batch norm has its own."""
   return config.norm != 'batch'
 
 

@@ -240,7 +240,7 @@ def _are_few(x: jax.Array, kernel: jax.Array, stride: int, padding: int) -> bool
 
 
 def _has_few_outputs(x: jax.Array, k: int, channels: int, stride: int) -> bool:
-  """Whether all taps of all `channels` of the output are few numbers beside a pixel's."""
+  """Returns True if all taps of all output channels are few numbers beside a pixel's."""
   taps = k**2 * channels
   return (
     stride == 1

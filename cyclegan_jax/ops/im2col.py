@@ -66,7 +66,7 @@ def col2im(columns: jax.Array, stride: int, padding: int, size: tuple[int, int])
 
 
 def im2col(x: jax.Array, k: int, stride: int, padding: int) -> jax.Array:
-  """What a kernel sees at each of its positions, [batch, height, width, k * k * channels]."""
+  """The patch under the kernel at each position, [batch, height, width, k * k * channels]."""
   x = pad(x, padding)
   height, width = ((n - k) // stride + 1 for n in x.shape[1:3])
   return jnp.concatenate(

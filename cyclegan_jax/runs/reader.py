@@ -64,7 +64,7 @@ class Run:
   """A run, finished or not.
 
   Attributes:
-    name: the shortest end of its path that tells it from the runs it was read with.
+    name: the shortest path suffix that is unique among the runs read together.
     folder: of the run.
     config: of the run.
     training: columns of metrics.csv, float64; {} before the first row.

@@ -20,7 +20,7 @@ Pool = dict[str, jax.Array]
 
 
 class Draws(NamedTuple):
-  """What happens to each image of a batch once the pool is full.
+  """The draws for each image of a batch, which count once the pool is full.
 
   Attributes:
     swap: bool [batch], whether an earlier image is shown and this one kept in its place.

@@ -109,7 +109,7 @@ def abstract(config: Config, domains: Mapping[str, Domain]) -> TrainState:
 
 
 def _relevant(config: Config, domains: Mapping[str, Domain]) -> tuple[Any, ...]:
-  """What an initial state depends on, hashable: it is compiled once for each."""
+  """Returns the hashable settings that an initial state depends on; it is compiled once for each."""
   return config.model, config.train, config.data.image_size, tuple(domains.values())
 
 

@@ -17,7 +17,7 @@ from experiments.comparison.recipes import Recipe
 
 @dataclasses.dataclass(frozen=True)
 class Plan:
-  """What a comparison consists of.
+  """The models, seeds, and questions of a comparison.
 
   Attributes:
     common: the flags that all models share.

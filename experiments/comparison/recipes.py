@@ -62,7 +62,7 @@ _LABEL = re.compile(r'[A-Za-z0-9][A-Za-z0-9_.+]*')
 
 @dataclasses.dataclass(frozen=True)
 class Recipe:
-  """How one of the compared models is trained.
+  """The settings that train one of the compared models.
 
   Attributes:
     label: the name of the model.
