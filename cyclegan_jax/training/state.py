@@ -109,7 +109,7 @@ def abstract(config: Config, domains: Mapping[str, Domain]) -> TrainState:
 
 
 def _relevant(config: Config, domains: Mapping[str, Domain]) -> tuple[Any, ...]:
-  """Returns the hashable settings that an initial state depends on; it is compiled once for each."""
+  """Returns the hashable settings of an initial state, which is compiled once for each."""
   return config.model, config.train, config.data.image_size, tuple(domains.values())
 
 

@@ -107,7 +107,7 @@ class Builder(published.Builder):
 
 
 def _source(dl_manager: tfds.download.DownloadManager) -> pathlib.Path:
-  """Returns TFDS's manual folder if it has usable files, otherwise its download folder, completed."""
+  """Returns TFDS's manual folder if it has usable files, else its download folder, completed."""
   try:
     manual = pathlib.Path(dl_manager.manual_dir)
   except AssertionError:  # So TFDS says that it is missing or empty.
