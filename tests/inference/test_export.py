@@ -175,7 +175,7 @@ def test_onnx_says_its_version_and_free_sizes(tmp_path):
     ]
 
 
-@pytest.mark.parametrize('case', ['udacity', 'cyclegan', 'deep', 'channels'])
+@pytest.mark.parametrize('case', ['udacity', 'cyclegan', 'deep', 'emsn'])
 def test_onnx_means_the_same_to_the_standards_own_evaluator(case, tmp_path):
   reference = needs('onnx.reference')
   needs('onnxruntime')
