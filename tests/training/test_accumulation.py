@@ -130,6 +130,7 @@ def test_running_batch_statistics_move_once_for_each_part():
     np.testing.assert_allclose(moved[2][1][name], moved[1][1][name], rtol=1e-3)
 
 
+@pytest.mark.slow
 def test_memory_is_that_of_a_part():
   def temporary(parts):
     config = tiny(norm='instance', batch_size=16, accumulate=parts, base_width=8)

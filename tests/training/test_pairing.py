@@ -73,6 +73,7 @@ def excess(a, b):
   return ((a.mean(0) - b.mean(0)) ** 2).sum() / ((a.var(0) + b.var(0)).sum() / len(a))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('weight', [0.0, 10.0])
 def test_pairs_matter_to_a_supervised_term_alone(weight):
   """Batch norm included: no pass mixes images of both domains."""

@@ -55,11 +55,10 @@ def uninterrupted(tiny, tmp_path_factory):
 @pytest.mark.parametrize(
   'paired, stops',
   [
-    (False, (5,)),
     (True, (2, 3, 6)),
     *(
       pytest.param(*case, marks=pytest.mark.slow)
-      for case in ((True, (1,)), (True, (4,)), (False, (7,)), (False, (2, 3)))
+      for case in ((False, (5,)), (True, (1,)), (True, (4,)), (False, (7,)), (False, (2, 3)))
     ),
   ],
 )
