@@ -11,7 +11,7 @@ DEMO := runs/demo
 .PHONY: test demo lint docs clean
 
 test: $(VENV)/.installed
-	$(BIN)/python -m pytest -n auto --maxprocesses=8 --dist=loadfile
+	$(BIN)/python -m pytest -n auto --maxprocesses=8 --dist=loadfile --no-loadscope-reorder
 
 demo: $(VENV)/.installed
 	$(BIN)/python -m experiments.train --preset=demo --data_dir=data --workdir=$(DEMO)
