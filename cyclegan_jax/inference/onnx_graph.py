@@ -91,13 +91,6 @@ class Tensor:
 
   __radd__, __rmul__ = __add__, __mul__
 
-  def __array_namespace__(self) -> type['Tensor']:
-    return Tensor
-
-  def expm1(self) -> 'Tensor':
-    """Returns exp(x) - 1. Near 0 it is less exact than NumPy's by 6e-8."""
-    return self.apply('Exp') - 1
-
 
 def _float32(value: Any) -> Any:
   return value if isinstance(value, Tensor) else np.float32(value)
