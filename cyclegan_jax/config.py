@@ -25,10 +25,10 @@ def make(preset: str = 'udacity', **overrides: Any) -> Config:
   Args:
     preset: a name in PRESETS.
     **overrides: values by field name, `options` of the data set among them; they win over the
-      preset. None means the default, which for two settings follows others: `supervised_weight` is
-      SUPERVISED_WEIGHTS of the method with `paired` and otherwise 0; `identity_weight` is the
-      preset's, but 0 where the domains differ in channels. `emsn` works too, see
-      `without_shorthand`.
+      preset. None means the default, which for three settings follows others: `supervised_weight`
+      is SUPERVISED_WEIGHTS of the method with `paired` and otherwise 0; `identity_weight` is the
+      preset's, but 0 where the domains differ in channels; `discriminator` is 'none' where
+      `adversarial_weight` is 0. `emsn` works too, see `without_shorthand`.
 
   Raises:
     UserError: the preset is unknown, or values do not fit (see `validate`).
@@ -48,6 +48,8 @@ def make(preset: str = 'udacity', **overrides: Any) -> Config:
     values['supervised_weight'] = weight if values['paired'] else 0.0
   if 'identity_weight' not in given and values['rgb_channels'] != values['ir_channels']:
     values['identity_weight'] = 0.0
+  if values['adversarial_weight'] == 0 and 'discriminator' not in given:
+    values['discriminator'] = 'none'
   config = Config(
     **{
       section: cls(**{field.name: values[field.name] for field in dataclasses.fields(cls)})

@@ -121,8 +121,9 @@ class ModelConfig:
   discriminator: str = option(
     'udacity',
     'udacity: stride 2 throughout; patchgan: one more hidden layer, of stride 1 (70x70 patches '
-    'with --discriminator_layers=3).',
-    ('udacity', 'patchgan'),
+    'with --discriminator_layers=3); none: without an adversarial term.',
+    ('udacity', 'patchgan', 'none'),
+    follows='none with --adversarial_weight=0',
   )
   base_width: int = option(
     64,

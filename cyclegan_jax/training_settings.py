@@ -19,6 +19,19 @@ class LossConfig:
     Bounds(0),
     follows='with --paired 10, pix2pix 100; otherwise 0',
   )
+  supervised_loss: str = option(
+    'l1',
+    'Distance of the supervised terms. l1: absolute difference; smooth_l1: quadratic up to a '
+    'difference of 1 (half of the range of values), as in IRFormer (Chen et al. 2024).',
+    ('l1', 'smooth_l1'),
+  )
+  intensity_balance: float = option(
+    0.0,
+    'Makes rare gray levels of the true image count more in the supervised terms, so that small '
+    'hot objects are not lost. A pixel weighs (share of the image with its gray level) to the '
+    'power of minus this. 0: all pixels alike; 1: all gray levels alike.',
+    Bounds(0, 1.000001),
+  )
   cycle_weight: float = option(10.0, 'Weight of the cycle-consistency L1 terms.', Bounds(0))
   identity_weight: float = option(
     0.0,
@@ -32,10 +45,31 @@ class LossConfig:
     'et al. 2014); hinge (Lim & Ye 2017).',
     ('lsgan', 'vanilla', 'hinge'),
   )
+  adversarial_weight: float = option(
+    1.0,
+    'Weight of the adversarial terms of the generators. 0: no discriminators; needs --paired and '
+    'a supervised term.',
+    Bounds(0),
+  )
   discriminator_weight: float = option(
     1.0,
     "Factor of a discriminator's loss, real + fake terms. 0.5 slows its learning down.",
     Bounds(0),
+  )
+  feature_matching_weight: float = option(
+    0.0,
+    'Weight of the L1 terms between activations of the discriminator for true and generated '
+    'images (Wang et al. 2018, pix2pixHD, where it is 10 times the 4 layers); needs --paired.',
+    Bounds(0),
+  )
+  r1_weight: float = option(
+    0.0,
+    "Weight of the squared gradient of discriminators' scores at real images, halved (R1, "
+    'Mescheder et al. 2018).',
+    Bounds(0),
+  )
+  r1_every: int = option(
+    16, 'Steps between R1 terms, which then count as often (Karras et al. 2020).', Bounds(1)
   )
   ssim_weight: float = option(
     0.0,
@@ -80,6 +114,13 @@ class TrainConfig:
     "Decay of an exponential moving average of the generators' weights, such as 0.999, which "
     'then translates and is measured. 0: use the weights themselves.',
     Bounds(0, 1),
+  )
+  diff_augment: str = option(
+    'none',
+    'Random changes of all that discriminators see (DiffAugment, Zhao et al. 2020), for small data '
+    'sets. translation: moves images by up to an eighth; cutout: hides a square of half the '
+    'height and width. Of pix2pix, RGB and IR image alike.',
+    ('none', 'translation', 'cutout', 'translation+cutout'),
   )
   pool_size: int = option(
     0,

@@ -101,7 +101,19 @@ def _validate_size(config: Config) -> None:
 
 def _validate_losses(config: Config) -> None:
   data, loss = config.data, config.loss
-  for name in ('supervised_weight', 'ssim_weight', 'gradient_weight'):
+  if (loss.adversarial_weight == 0) != (config.model.discriminator == 'none'):
+    raise UserError(
+      f'--adversarial_weight={loss.adversarial_weight:g} and --discriminator='
+      f'{config.model.discriminator} contradict each other: without an adversarial term there are '
+      'no discriminators. Give only one of them, --adversarial_weight=0 for none.'
+    )
+  supervised = ('supervised_weight', 'ssim_weight', 'gradient_weight')
+  if not loss.adversarial_weight and not any(getattr(loss, name) for name in supervised):
+    raise UserError(
+      '--adversarial_weight=0 leaves nothing that compares generated IR images with true ones. '
+      'Train with --paired, which adds --supervised_weight, or give an --adversarial_weight.'
+    )
+  for name in (*supervised, 'feature_matching_weight'):
     if getattr(loss, name) and not data.paired:
       raise UserError(
         f'--{name}={getattr(loss, name):g} compares a generated image with the true '

@@ -1,7 +1,9 @@
-"""Discriminators: an image in, a map of scores out, one for each patch."""
+"""Discriminators: an image in, maps of scores out."""
+
+from typing import NamedTuple
 
 from flax import nnx
-from jaxtyping import Array, Float
+import jax
 
 from cyclegan_jax.arrays import Images
 from cyclegan_jax.models import layers
@@ -9,6 +11,19 @@ from cyclegan_jax.settings import ModelConfig
 
 # Channels stop doubling at eight times the first layer's.
 _WIDEST = 8
+
+
+class Verdict(NamedTuple):
+  """The output of a discriminator.
+
+  Attributes:
+    scores: Maps of raw scores, float32 [batch, rows, columns, 1] each; higher means real.
+    features: For each map the hidden activations before it, from first to last, for feature
+      matching.
+  """
+
+  scores: tuple[jax.Array, ...]
+  features: tuple[tuple[jax.Array, ...], ...]
 
 
 class PatchDiscriminator(nnx.Module):
@@ -38,13 +53,13 @@ class PatchDiscriminator(nnx.Module):
       config, widths[-1], 1, 4, 1, rngs=rngs, use_bias=layers.use_bias(config) or is_patchgan
     )
 
-  def __call__(self, x: Images) -> Float[Array, 'batch rows columns 1']:
-    """Maps [batch, height, width, in_channels] to scores [batch, h, w, 1]; higher means real.
+  def __call__(self, x: Images) -> Verdict:
+    """Maps [batch, height, width, in_channels] to one map of scores, [batch, h, w, 1].
 
     h is height / 2 ** discriminator_layers - 1, for a patchgan - 2; likewise w.
     """
     dtype = x.dtype
-    x = layers.activate(self.activation, self.convs[0](x))
+    features = [layers.activate(self.activation, self.convs[0](x))]
     for conv, norm in zip(list(self.convs)[1:], self.norms):
-      x = layers.activate(self.activation, norm(conv(x)))
-    return self.score(x).astype(dtype)
+      features.append(layers.activate(self.activation, norm(conv(features[-1]))))
+    return Verdict((self.score(features[-1]).astype(dtype),), (tuple(features),))

@@ -79,8 +79,11 @@ def generators(config: ModelConfig) -> tuple[str, ...]:
 
 
 def discriminators(config: ModelConfig) -> tuple[str, ...]:
-  """Returns the names of the discriminators, those of their domains: `ir`, for CycleGAN `rgb`."""
-  return _NAMES[config.method][1]
+  """Returns the names of the discriminators, those of their domains: `ir`, for CycleGAN `rgb`.
+
+  There are none with --discriminator=none, which --adversarial_weight=0 means.
+  """
+  return () if config.discriminator == 'none' else _NAMES[config.method][1]
 
 
 def discriminator_channels(config: ModelConfig, domains: Mapping[str, Domain]) -> dict[str, int]:

@@ -6,9 +6,12 @@ then over images, so that sharing a batch among devices changes nothing; an imag
 pixel counts as 0.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
+import functools
+from typing import Any
 
 import jax
+from jax import lax
 import jax.numpy as jnp
 from jaxtyping import Float
 import optax
@@ -20,49 +23,79 @@ from cyclegan_jax.settings import LossConfig
 # (true image, generated image, mask) -> loss term.
 Distance = Callable[[Images, Images, Mask | None], Scalar]
 
+# A discriminator's maps of raw scores.
+Scores = Sequence[Float[AnyArray, '...']]
+
+# `Verdict.features` of a discriminator.
+Features = Any
+
 # The largest distance between network values.
 _RANGE = 2.0
+# The gray levels that `_mean` tells apart.
+_LEVELS = 32
 
 
-def discriminator(kind: str, scores: Float[AnyArray, '...'], real: bool) -> Scalar:
-  """Computes a discriminator's loss on real or on generated images.
+def discriminator(kind: str, scores: Scores, real: bool) -> Scalar:
+  """Computes a discriminator's loss on real or on generated images, summed over its maps.
 
   Args:
     kind: 'lsgan', 'vanilla' or 'hinge'.
-    scores: Its raw output, any shape.
+    scores: Its maps of raw scores, any shapes.
     real: Whether the images are real.
   """
   if kind == 'hinge':
-    return jnp.mean(jax.nn.relu(1 - scores if real else 1 + scores))
-  return _distance_from_label(kind, scores, real)
+    return _summed(jnp.mean(jax.nn.relu(1 - part if real else 1 + part)) for part in scores)
+  return _summed(_distance_from_label(kind, part, real) for part in scores)
 
 
-def generator(kind: str, scores: Float[AnyArray, '...']) -> Scalar:
-  """Computes a generator's adversarial loss from the raw scores of its images, any shape.
+def generator(kind: str, scores: Scores) -> Scalar:
+  """Computes a generator's adversarial loss from the maps of scores of its images.
 
   lsgan: squared distance from 1; vanilla: cross entropy with "real", the non-saturating form;
   hinge: the negated mean score.
   """
-  return -jnp.mean(scores) if kind == 'hinge' else _distance_from_label(kind, scores, True)
+  if kind == 'hinge':
+    return _summed(-jnp.mean(part) for part in scores)
+  return _summed(_distance_from_label(kind, part, True) for part in scores)
 
 
 def supervised(config: LossConfig) -> dict[str, tuple[float, Distance]]:
   """The terms between a generated image and the true one, by name: weight and distance."""
+  compare = smooth_l1 if config.supervised_loss == 'smooth_l1' else l1
   terms: dict[str, tuple[float, Distance]] = {
-    'supervised': (config.supervised_weight, l1),
+    'supervised': (
+      config.supervised_weight,
+      functools.partial(compare, balance=config.intensity_balance),
+    ),
     'ssim': (config.ssim_weight, dissimilarity),
     'gradient': (config.gradient_weight, gradient_l1),
   }
   return {name: (weight, distance) for name, (weight, distance) in terms.items() if weight}
 
 
-def l1(a: Images, b: Images, mask: Mask | None = None) -> Scalar:
-  """Mean absolute difference, for cycle, identity and supervised terms."""
-  difference = jnp.abs(a - b)
-  if mask is None:
-    return jnp.mean(difference)
-  count = jnp.maximum(jnp.sum(mask, (1, 2, 3)), 1) * a.shape[-1]
-  return jnp.mean(jnp.sum(jnp.where(mask, difference, 0), (1, 2, 3)) / count)
+def feature_matching(true: Features, generated: Features) -> Scalar:
+  """Mean absolute difference of a discriminator's activations (Wang et al. 2018, pix2pixHD).
+
+  Args:
+    true: Its activations for true images, see `Verdict.features`; they get no gradient.
+    generated: Those for generated ones.
+
+  Returns:
+    The mean over maps and layers. pix2pixHD's weight of 10 for four layers is 40 here.
+  """
+  pairs = zip(jax.tree.leaves(lax.stop_gradient(true)), jax.tree.leaves(generated), strict=True)
+  differences = [jnp.mean(jnp.abs(a - b)) for a, b in pairs]
+  return jnp.mean(jnp.stack(differences))
+
+
+def l1(a: Images, b: Images, mask: Mask | None = None, balance: float = 0.0) -> Scalar:
+  """Mean absolute difference, for cycle, identity and supervised terms; see `_mean`."""
+  return _mean(jnp.abs(a - b), a, mask, balance)
+
+
+def smooth_l1(a: Images, b: Images, mask: Mask | None = None, balance: float = 0.0) -> Scalar:
+  """Mean of d ** 2 / 2 for differences d up to 1, and of d - 1/2 above; see `_mean`."""
+  return _mean(optax.huber_loss(a, b), a, mask, balance)
 
 
 def gradient_l1(a: Images, b: Images, mask: Mask | None = None) -> Scalar:
@@ -85,6 +118,41 @@ def dissimilarity(a: Images, b: Images, mask: Mask | None = None) -> Scalar:
     # An image without a valid window has no similarity.
     similarity = jnp.where(jnp.isnan(similarity), 1.0, similarity)
   return 1 - jnp.mean(similarity)
+
+
+def _mean(differences: Images, true: Images, mask: Mask | None, balance: float) -> Scalar:
+  """Averages over pixels, perhaps weighted by how rare their gray level is.
+
+  With `balance` p, a pixel of the true image counts as f ** -p, where f is the share of its image
+  that has about its gray level (one of _LEVELS): with p = 1 all levels count alike, however few
+  pixels they have, so a small hot object counts as much as a large cold background.
+  """
+  if mask is None and not balance:
+    return jnp.mean(differences)
+  weights = jnp.ones_like(true) if mask is None else jnp.broadcast_to(mask, true.shape)
+  weights = weights.astype(jnp.float32)
+  if balance:
+    weights *= jax.vmap(functools.partial(_rarity, balance=balance))(true, weights)
+  total = jnp.sum(weights, (1, 2, 3))
+  # An image without a valid pixel counts as 0.
+  sums = jnp.sum(weights * jnp.where(weights > 0, differences, 0), (1, 2, 3))
+  return jnp.mean(sums / jnp.where(total > 0, total, 1))
+
+
+def _rarity(
+  image: Float[AnyArray, 'height width channels'],
+  valid: Float[AnyArray, 'height width channels'],
+  balance: float,
+) -> Float[AnyArray, 'height width channels']:
+  """Returns f ** -balance for each pixel, where f is the share of the valid pixels like it."""
+  levels = jnp.clip((image + 1) * (_LEVELS / _RANGE), 0, _LEVELS - 1).astype(jnp.int32)
+  counts = jnp.zeros(_LEVELS).at[levels].add(valid)
+  shares = counts / jnp.maximum(jnp.sum(counts), 1)
+  return jnp.where(valid > 0, jnp.maximum(shares[levels], 1e-6) ** -balance, 0.0)
+
+
+def _summed(terms: Iterable[Scalar]) -> Scalar:
+  return jnp.asarray(sum(terms))
 
 
 def _distance_from_label(kind: str, scores: Float[AnyArray, '...'], real: bool) -> Scalar:

@@ -9,9 +9,12 @@ from cyclegan_jax.models import networks
 from cyclegan_jax.settings import Config
 
 # Random streams beside that of the initial weights.
-_DROPOUT, _POOLS = 1, 2
+_DROPOUT, _POOLS, _AUGMENTATION = 1, 2, 3
 # The passes of a generator in a step, which drop out different elements.
 FAKE, CYCLE, IDENTITY = 0, 1, 2
+# What a discriminator is shown in a step: fakes and real images for its own update, and fakes for
+# the generators'.
+SHOWN_FAKES, REAL, GENERATED = 0, 1, 2
 
 
 def of_stream(seed: int, stream: int, step: jax.Array) -> jax.Array:
@@ -21,8 +24,7 @@ def of_stream(seed: int, stream: int, step: jax.Array) -> jax.Array:
 
 def pool(config: Config, domain: str, step: jax.Array) -> jax.Array:
   """The key that draws what a discriminator's pool shows at a step."""
-  key = of_stream(config.train.seed, _POOLS, step)
-  return jax.random.fold_in(key, networks.discriminators(config.model).index(domain))
+  return _of_domain(of_stream(config.train.seed, _POOLS, step), config, domain)
 
 
 def places(config: Config, rows: int, microbatch: jax.Array | int) -> jax.Array:
@@ -39,4 +41,28 @@ def dropout(
   Neither the number of devices nor that of microbatches changes what is drawn.
   """
   key = jax.random.fold_in(of_stream(config.train.seed, _DROPOUT, step), generator_pass)
+  return _of_rows(key, rows)
+
+
+def augmentation(
+  config: Config, step: jax.Array, rows: jax.Array, domain: str, shown: int
+) -> jax.Array:
+  """A key for each of these rows of the whole batch, int32 [rows], for DiffAugment.
+
+  Args:
+    config: The run.
+    step: Steps done.
+    rows: As for `dropout`.
+    domain: The discriminator's.
+    shown: SHOWN_FAKES, REAL or GENERATED.
+  """
+  key = _of_domain(of_stream(config.train.seed, _AUGMENTATION, step), config, domain)
+  return _of_rows(jax.random.fold_in(key, shown), rows)
+
+
+def _of_domain(key: jax.Array, config: Config, domain: str) -> jax.Array:
+  return jax.random.fold_in(key, networks.discriminators(config.model).index(domain))
+
+
+def _of_rows(key: jax.Array, rows: jax.Array) -> jax.Array:
   return jax.vmap(lambda row: jax.random.fold_in(key, row))(rows)

@@ -8,6 +8,8 @@ statistics twice: `redraw_fakes` does so without a second pass.)
 
 Where a batch has masks, pixels without thermal data count in no term: distances leave them out, and
 discriminators see them black in real and generated images alike.
+
+With --adversarial_weight=0 there are no discriminators, and their update falls away.
 """
 
 from collections.abc import Mapping
@@ -16,22 +18,14 @@ import functools
 from typing import Any
 
 import jax
-from jax import lax
 import jax.numpy as jnp
 import optax
 
-from cyclegan_jax.models import layers, networks
+from cyclegan_jax.models import networks
 from cyclegan_jax.settings import Config
-from cyclegan_jax.training import diagnostics, gradients, image_pool, losses, rng
+from cyclegan_jax.training import diagnostics, gradients, image_pool
+from cyclegan_jax.training.microbatch import Images, Microbatch, Terms, Tree
 from cyclegan_jax.training.state import select, TrainState
-
-# Arrays by name: a batch's images and masks, or images by domain.
-Images = Mapping[str, jax.Array]
-# Parameters or batch statistics by network, nested dicts.
-Tree = Any
-Terms = dict[str, jax.Array]
-
-_BLACK = -1.0
 
 
 def train_step(
@@ -55,10 +49,11 @@ def train_step(
 
   Returns:
     The new state and the loss terms, float32 scalars: means over all devices' rows, unweighted
-    except `discriminator_rgb`, `discriminator_ir` and `generator`, which are minimized; two
-    gradient norms; and the figures of `diagnostics.observe`.
+    except `discriminator_rgb`, `discriminator_ir` and `generator`, which are minimized; the norm
+    of each group's gradient; and the figures of `diagnostics.observe`.
   """
   n = config.train.accumulate
+  adversarial = bool(networks.discriminators(config.model))
   discriminators_first = config.train.update_order == 'discriminators_first'
   microbatch = functools.partial(Microbatch, nets, config, state.step)
   generators, terms = select(state.params, networks.generators(config.model)), {}
@@ -76,7 +71,7 @@ def train_step(
     generate = lambda *part: microbatch(*part).generate(generators, state.batch_stats)[0]
     fakes = gradients.map_microbatches(generate, n, batch)
 
-  if discriminators_first:
+  if adversarial and discriminators_first:
     state, terms = _update_discriminators(state, microbatch(batch, 0), fakes, optimizer)
 
   # The generators' gradient: directly by their parameters, and through the fakes.
@@ -92,7 +87,7 @@ def train_step(
   state = state.move_ema(config.train.ema_decay)
   terms |= {**found, 'generator_gradient_norm': gradients.norm(grads)}
 
-  if not discriminators_first:
+  if adversarial and not discriminators_first:
     state, found = _update_discriminators(state, microbatch(batch, 0), fakes, optimizer)
     terms |= found
 
@@ -105,7 +100,7 @@ def train_step(
 
 
 def _update_discriminators(
-  state: TrainState, batch: 'Microbatch', fakes: Images, optimizer: optax.GradientTransformation
+  state: TrainState, batch: Microbatch, fakes: Images, optimizer: optax.GradientTransformation
 ) -> tuple[TrainState, Terms]:
   """Updates them by all real images, and all fakes or earlier ones from the pools."""
   config = batch.config
@@ -128,111 +123,3 @@ def _update_discriminators(
   state = dataclasses.replace(state, pools=pools)
   state = state.apply_gradients('discriminators', grads, optimizer, stats)
   return state, {**terms, 'discriminator_gradient_norm': gradients.norm(grads)}
-
-
-@dataclasses.dataclass(frozen=True)
-class Microbatch:
-  """Rows that pass the networks together, number `index` of the device, `step` steps done."""
-
-  nets: Mapping[str, networks.Network]
-  config: Config
-  step: jax.Array
-  images: Images
-  index: jax.Array | int
-
-  def directions(self) -> list[tuple[str, str, str]]:
-    """Generator, source and target, in udacity's order, which the running statistics show."""
-    ways = [('ir_to_rgb', 'ir', 'rgb'), ('rgb_to_ir', 'rgb', 'ir')]
-    return [way for way in ways if way[0] in networks.generators(self.config.model)]
-
-  def generate(self, params: Tree, stats: Tree) -> tuple[Images, Tree]:
-    """The fakes by domain, and the statistics that the pass moves."""
-    fakes = {}
-    for name, source, target in self.directions():
-      fakes[target], stats = self._apply(name, params, stats, self.images[source])
-    return fakes, stats
-
-  def generator_loss(
-    self, params: Tree, fakes: Images, others: Tree, before: Tree, passed: Tree
-  ) -> tuple[jax.Array, tuple[Tree, Terms]]:
-    """The weighted sum of all generator terms; the statistics after it, and the terms.
-
-    Args:
-      params: Of the generators.
-      fakes: From `generate`.
-      others: Parameters that hold those of the discriminators.
-      before: Statistics before `generate`, current for the discriminators.
-      passed: Statistics after it, current for the generators.
-    """
-    loss, params = self.config.loss, {**others, **params}
-    stats, weighted = {**before, **{name: passed[name] for name, *_ in self.directions()}}, {}
-    for name, source, target in self.directions():
-      if self.config.train.redraw_fakes:
-        again = layers.move_statistics_again(stats[name], before[name], passed[name])
-        stats = {**stats, name: again}
-      scores = self.discriminator_input(target, fakes[target], source)
-      scores, stats = self._apply(target, params, stats, scores)
-      weighted[f'adversarial_{target}'] = 1.0, losses.generator(loss.adversarial_loss, scores)
-      if loss.cycle_weight:
-        back = f'{target}_to_{source}'
-        cycled, stats = self._apply(back, params, stats, fakes[target], rng.CYCLE)
-        weighted[f'cycle_{source}'] = loss.cycle_weight, self._compare(losses.l1, source, cycled)
-    for name, _, target in self.directions():
-      if loss.identity_weight:
-        same, stats = self._apply(name, params, stats, self.images[target], rng.IDENTITY)
-        same = self._compare(losses.l1, target, same)
-        weighted[f'identity_{target}'] = loss.identity_weight, same
-      for kind, (weight, distance) in losses.supervised(loss).items():
-        weighted[f'{kind}_{target}'] = weight, self._compare(distance, target, fakes[target])
-    total = jnp.asarray(sum(weight * value for weight, value in weighted.values()))
-    terms = {name: value for name, (_, value) in weighted.items()}
-    return total, (stats, {**terms, 'generator': total})
-
-  def discriminator_loss(
-    self, params: Tree, inputs: Images, stats: Tree
-  ) -> tuple[jax.Array, tuple[Tree, Terms]]:
-    """The sum of all discriminator terms, the statistics after it, and the terms.
-
-    `inputs` is what the discriminators see of fakes; real images have a pass of their own.
-    """
-    loss, terms = self.config.loss, {}
-    # The sources' orders, which the running statistics show.
-    order = (False, True) if self.config.model.method == 'pix2pix' else (True, False)
-    for domain in networks.discriminators(self.config.model):
-      real = self.discriminator_input(domain, self.images[domain], domain)
-      seen, total = {True: real, False: inputs[domain]}, 0.0
-      for is_real in order:
-        scores, stats = self._apply(domain, params, stats, seen[is_real])
-        total += losses.discriminator(loss.adversarial_loss, scores, is_real)
-      terms[f'discriminator_{domain}'] = loss.discriminator_weight * total
-    return jnp.asarray(sum(terms.values())), (stats, terms)
-
-  def discriminator_input(self, domain: str, image: jax.Array, source: str) -> jax.Array:
-    """The input for an image that is, or was made from, this batch's `source` image."""
-    mask = self.images.get(f'{source}_mask')
-    image = image if mask is None else jnp.where(mask, image, _BLACK)
-    if self.config.model.method == 'pix2pix':
-      image = jnp.concatenate([self.images['rgb'], image], axis=-1)
-    return image
-
-  def _apply(
-    self, name: str, params: Tree, stats: Tree, x: jax.Array, generator_pass: int = rng.FAKE
-  ) -> tuple[jax.Array, Tree]:
-    """Applies a network in training mode; returns its output and all statistics after it."""
-    net, keys = self.nets[name], None
-    if generator_pass == rng.IDENTITY:
-      # It sees an image of its target, which the generator of the other direction always does.
-      source, target = name.split('_to_')
-      net = dataclasses.replace(net, constants=self.nets[f'{target}_to_{source}'].constants)
-    if self.config.model.dropout and name in networks.generators(self.config.model):
-      rows = rng.places(self.config, x.shape[0], self.index)
-      keys = rng.dropout(self.config, self.step, rows, generator_pass)
-    apply = lambda params, stats, x: net(params, stats, x, training=True, keys=keys)
-    if self.config.train.remat:
-      apply = jax.checkpoint(apply)
-    y, moved = apply(params[name], stats[name], x)
-    return y, {**stats, name: lax.stop_gradient(moved)}
-
-  def _compare(self, distance: losses.Distance, domain: str, image: jax.Array) -> jax.Array:
-    """A distance between this batch's image of a domain and another one."""
-    return distance(self.images[domain], image, self.images.get(f'{domain}_mask'))

@@ -71,13 +71,13 @@ def test_score_maps(preset, size, scores):
   domains = made_domains(3, 3)
   nets = networks.build(config.model, domains)
   channels = networks.discriminator_channels(config.model, domains)['ir']
-  map_, _ = jax.eval_shape(
+  verdict, _ = jax.eval_shape(
     lambda p, s, x: nets['ir'](p, s, x, training=False),
     params['ir'],
     stats['ir'],
     jax.ShapeDtypeStruct((1, size, size, channels), jnp.float32),
   )
-  assert map_.shape == (1, scores, scores, 1)
+  assert [map_.shape for map_ in verdict.scores] == [(1, scores, scores, 1)]
 
 
 def test_only_the_bottleneck_and_the_ends_of_a_unet_lack_norms_and_one_layer_has_a_bias():
@@ -106,7 +106,7 @@ def test_shapes(rgb_channels, ir_channels, size):
     y, _ = nets[name](
       params[name], stats[name], jnp.zeros((2, *size, channels[name])), training=False
     )
-    assert y.shape == (2, size[0] // 4 - 1, size[1] // 4 - 1, 1)
+    assert [map_.shape for map_ in y.scores] == [(2, size[0] // 4 - 1, size[1] // 4 - 1, 1)]
 
 
 def test_generators_see_the_wavelengths_of_their_source_and_discriminators_none():

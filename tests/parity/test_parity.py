@@ -34,6 +34,7 @@ def forward(config, name, net, image, training):
     masks = [both.to_torch(mask, torch.float32) for mask in both.dropout_masks(config, 0)]
   apply = jax.jit(lambda params, stats, x: ours(params, stats, x, training=training, keys=keys))
   y, stats = apply(params, stats, image)
+  y = y if '_to_' in name else y.scores[0]
   net.train(training)
   x = both.to_torch(image, torch.float32)
   with torch.no_grad():
@@ -123,10 +124,10 @@ def test_losses(kind, real):
     'hinge': lambda x, real: F.relu(1 - x if real else 1 + x).mean(),
   }[kind]
   fooled = -x.mean() if kind == 'hinge' else judged(x, True)
-  assert float(losses.discriminator(kind, scores, real)) == pytest.approx(
+  assert float(losses.discriminator(kind, [scores], real)) == pytest.approx(
     judged(x, real).item(), rel=1e-6
   )
-  assert float(losses.generator(kind, scores)) == pytest.approx(fooled.item(), rel=1e-6)
+  assert float(losses.generator(kind, [scores])) == pytest.approx(fooled.item(), rel=1e-6)
 
 
 @pytest.mark.parametrize(

@@ -29,16 +29,18 @@ def sigmoid(x):
 )
 def test_adversarial_losses(kind, on_real, on_fake, generator):
   scores = (3 * RNG.normal(size=(4, 5, 6, 1))).astype(np.float32)
-  assert losses.discriminator(kind, scores, True) == pytest.approx(on_real(scores).mean(), rel=1e-5)
-  assert losses.discriminator(kind, scores, False) == pytest.approx(
+  assert losses.discriminator(kind, [scores], True) == pytest.approx(
+    on_real(scores).mean(), rel=1e-5
+  )
+  assert losses.discriminator(kind, [scores], False) == pytest.approx(
     on_fake(scores).mean(), rel=1e-5
   )
-  assert losses.generator(kind, scores) == pytest.approx(generator(scores).mean(), rel=1e-5)
+  assert losses.generator(kind, [scores]) == pytest.approx(generator(scores).mean(), rel=1e-5)
 
 
 def test_vanilla_is_finite_for_certain_discriminators():
-  assert float(losses.discriminator('vanilla', np.float32([-1e4]), True)) == pytest.approx(1e4)
-  assert float(losses.generator('vanilla', np.float32([1e4]))) == 0
+  assert float(losses.discriminator('vanilla', [np.float32([-1e4])], True)) == pytest.approx(1e4)
+  assert float(losses.generator('vanilla', [np.float32([1e4])])) == 0
 
 
 def pair(mask_share=None):

@@ -14,7 +14,7 @@ from cyclegan_jax.models import networks
 from cyclegan_jax.reports import sample_grid
 from cyclegan_jax.settings import fields
 from cyclegan_jax.training import state as state_lib
-from cyclegan_jax.training.steps import Microbatch
+from cyclegan_jax.training.microbatch import Microbatch
 import datasets
 from tests.training import fresh, test_steps
 from tests.training.test_loop import train

@@ -14,7 +14,7 @@ import scipy.stats
 from cyclegan_jax.data.source import make_domains
 from cyclegan_jax.models import networks
 from cyclegan_jax.training import state as state_lib
-from cyclegan_jax.training.steps import Microbatch
+from cyclegan_jax.training.microbatch import Microbatch
 from tests.training import fresh
 from tests.training.test_steps import SIZE, tiny
 

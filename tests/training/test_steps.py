@@ -12,6 +12,7 @@ import pytest
 from cyclegan_jax import config as config_lib
 from cyclegan_jax.data.source import make_domains
 from cyclegan_jax.models import networks
+from cyclegan_jax.models.discriminators import Verdict
 from cyclegan_jax.training import parallel, state as state_lib, steps
 from tests.training import fresh
 
@@ -89,7 +90,7 @@ def reference(config, data):
 
   def run_net(name, p, s, x):
     y, s[name] = nets[name](p[name], s[name], x, training=True)
-    return y
+    return y if '_to_' in name else y.scores[0]
 
   def update(group, loss):
     names = groups[group]
@@ -202,14 +203,20 @@ class _Pointwise:
     return jnp.repeat(y, self.channels, -1), stats
 
 
+class _PointwiseJudge(_Pointwise):
+  def __call__(self, *args, **options):
+    scores, stats = super().__call__(*args, **options)
+    return Verdict((scores,), ()), stats
+
+
 @pytest.mark.parametrize('paired', [True, False])
 def test_pixels_without_thermal_data_count_in_no_term(paired):
   config = tiny(norm='none', paired=paired)
   nets = {
     'rgb_to_ir': _Pointwise(1),
     'ir_to_rgb': _Pointwise(3),
-    'rgb': _Pointwise(1),
-    'ir': _Pointwise(1),
+    'rgb': _PointwiseJudge(1),
+    'ir': _PointwiseJudge(1),
   }
   params = {
     name: {'a': jnp.float32(0.7 + i / 10), 'b': jnp.float32(0.1)} for i, name in enumerate(nets)

@@ -76,15 +76,12 @@ def test_discriminators_see_fakes_from_before_the_generators_update():
   apply = lambda name, x: jax.jit(functools.partial(nets[name], training=True))(
     start.params[name], {}, x
   )[0]
+  judge = lambda image: apply('ir', image).scores[0]
   fake = apply('rgb_to_ir', batch['rgb'])
-  expected = 0.5 * (
-    jnp.mean((apply('ir', batch['ir']) - 1) ** 2) + jnp.mean(apply('ir', fake) ** 2)
-  )
+  expected = 0.5 * (jnp.mean((judge(batch['ir']) - 1) ** 2) + jnp.mean(judge(fake) ** 2))
   assert terms['discriminator_ir'] == pytest.approx(float(expected), rel=1e-4)
   # Generators are judged by the discriminators from before their update.
-  assert terms['adversarial_ir'] == pytest.approx(
-    float(jnp.mean((apply('ir', fake) - 1) ** 2)), rel=1e-4
-  )
+  assert terms['adversarial_ir'] == pytest.approx(float(jnp.mean((judge(fake) - 1) ** 2)), rel=1e-4)
 
 
 def test_pools_hold_what_was_shown():

@@ -1,0 +1,170 @@
+"""Rows that pass the networks together: the passes, and the losses of both groups of networks."""
+
+from collections.abc import Mapping
+import dataclasses
+from typing import Any
+
+import jax
+from jax import lax
+import jax.numpy as jnp
+
+from cyclegan_jax.models import discriminators, layers, networks
+from cyclegan_jax.settings import Config
+from cyclegan_jax.training import diff_augment, losses, rng
+
+# Arrays by name: a batch's images and masks, or images by domain.
+Images = Mapping[str, jax.Array]
+# Parameters or batch statistics by network, nested dicts.
+Tree = Any
+Terms = dict[str, jax.Array]
+
+_BLACK = -1.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Microbatch:
+  """Rows that pass the networks together, number `index` of the device, `step` steps done."""
+
+  nets: Mapping[str, networks.Network]
+  config: Config
+  step: jax.Array
+  images: Images
+  index: jax.Array | int
+
+  def directions(self) -> list[tuple[str, str, str]]:
+    """Generator, source and target, in udacity's order, which the running statistics show."""
+    ways = [('ir_to_rgb', 'ir', 'rgb'), ('rgb_to_ir', 'rgb', 'ir')]
+    return [way for way in ways if way[0] in networks.generators(self.config.model)]
+
+  def generate(self, params: Tree, stats: Tree) -> tuple[Images, Tree]:
+    """The fakes by domain, and the statistics that the pass moves."""
+    fakes = {}
+    for name, source, target in self.directions():
+      fakes[target], stats = self._apply(name, params, stats, self.images[source])
+    return fakes, stats
+
+  def generator_loss(
+    self, params: Tree, fakes: Images, others: Tree, before: Tree, passed: Tree
+  ) -> tuple[jax.Array, tuple[Tree, Terms]]:
+    """The weighted sum of all generator terms; the statistics after it, and the terms.
+
+    Args:
+      params: Of the generators.
+      fakes: From `generate`.
+      others: Parameters that hold those of the discriminators.
+      before: Statistics before `generate`, current for the discriminators.
+      passed: Statistics after it, current for the generators.
+    """
+    loss, params = self.config.loss, {**others, **params}
+    stats, weighted = {**before, **{name: passed[name] for name, *_ in self.directions()}}, {}
+    for name, source, target in self.directions():
+      if self.config.train.redraw_fakes:
+        again = layers.move_statistics_again(stats[name], before[name], passed[name])
+        stats = {**stats, name: again}
+      if target in networks.discriminators(self.config.model):
+        shown = self.discriminator_input(target, fakes[target], source)
+        verdict, stats = self._judge(target, params, stats, shown, rng.GENERATED)
+        fooled = losses.generator(loss.adversarial_loss, verdict.scores)
+        weighted[f'adversarial_{target}'] = loss.adversarial_weight, fooled
+        if loss.feature_matching_weight:
+          real = self.discriminator_input(target, self.images[target], target)
+          # Augmented alike.
+          true, stats = self._judge(target, params, stats, real, rng.GENERATED)
+          matched = losses.feature_matching(true.features, verdict.features)
+          weighted[f'feature_matching_{target}'] = loss.feature_matching_weight, matched
+      if loss.cycle_weight:
+        back = f'{target}_to_{source}'
+        cycled, stats = self._apply(back, params, stats, fakes[target], rng.CYCLE)
+        weighted[f'cycle_{source}'] = loss.cycle_weight, self._compare(losses.l1, source, cycled)
+    for name, _, target in self.directions():
+      if loss.identity_weight:
+        same, stats = self._apply(name, params, stats, self.images[target], rng.IDENTITY)
+        same = self._compare(losses.l1, target, same)
+        weighted[f'identity_{target}'] = loss.identity_weight, same
+      for kind, (weight, distance) in losses.supervised(loss).items():
+        weighted[f'{kind}_{target}'] = weight, self._compare(distance, target, fakes[target])
+    total = jnp.asarray(sum(weight * value for weight, value in weighted.values()))
+    terms = {name: value for name, (_, value) in weighted.items()}
+    return total, (stats, {**terms, 'generator': total})
+
+  def discriminator_loss(
+    self, params: Tree, inputs: Images, stats: Tree
+  ) -> tuple[jax.Array, tuple[Tree, Terms]]:
+    """The sum of all discriminator terms, the statistics after it, and the terms.
+
+    `inputs` is what the discriminators see of fakes; real images have a pass of their own.
+    """
+    loss, terms = self.config.loss, {}
+    # The sources' orders, which the running statistics show.
+    order = (False, True) if self.config.model.method == 'pix2pix' else (True, False)
+    total = jnp.float32(0)
+    for domain in networks.discriminators(self.config.model):
+      real = self.discriminator_input(domain, self.images[domain], domain)
+      seen, judged = {True: real, False: inputs[domain]}, jnp.float32(0)
+      for is_real in order:
+        verdict, stats = self._judge(domain, params, stats, seen[is_real], int(is_real))
+        judged += losses.discriminator(loss.adversarial_loss, verdict.scores, is_real)
+      terms[f'discriminator_{domain}'] = loss.discriminator_weight * judged
+      total += terms[f'discriminator_{domain}']
+      if loss.r1_weight:
+        terms[f'r1_{domain}'] = self._gradient_penalty(domain, params, stats, real)
+        total += loss.r1_weight * terms[f'r1_{domain}']
+    return total, (stats, terms)
+
+  def discriminator_input(self, domain: str, image: jax.Array, source: str) -> jax.Array:
+    """The input for an image that is, or was made from, this batch's `source` image."""
+    mask = self.images.get(f'{source}_mask')
+    image = image if mask is None else jnp.where(mask, image, _BLACK)
+    if self.config.model.method == 'pix2pix':
+      image = jnp.concatenate([self.images['rgb'], image], axis=-1)
+    return image
+
+  def _gradient_penalty(self, domain: str, params: Tree, stats: Tree, real: jax.Array) -> jax.Array:
+    """Half the squared gradient of real images' scores (R1, Mescheder et al. 2018).
+
+    It is computed in every r1_every-th step, then r1_every times as large, so that its mean over
+    steps stays the same.
+    """
+
+    def score(x: jax.Array) -> jax.Array:
+      verdict, _ = self._judge(domain, params, stats, x, rng.REAL)
+      return jnp.asarray(sum(jnp.sum(jnp.mean(s, (1, 2, 3))) for s in verdict.scores))
+
+    def penalty() -> jax.Array:
+      return jnp.mean(jnp.sum(jax.grad(score)(real) ** 2, (1, 2, 3))) / 2
+
+    every = self.config.loss.r1_every
+    return lax.cond(self.step % every == 0, lambda: every * penalty(), lambda: jnp.float32(0))
+
+  def _judge(
+    self, domain: str, params: Tree, stats: Tree, x: jax.Array, shown: int
+  ) -> tuple[discriminators.Verdict, Tree]:
+    """Shows images to a discriminator, augmented if the run says so; see `rng.REAL`."""
+    kinds = self.config.train.diff_augment
+    if kinds != 'none':
+      rows = rng.places(self.config, x.shape[0], self.index)
+      keys = rng.augmentation(self.config, self.step, rows, domain, shown)
+      x = diff_augment.augment(x, keys, kinds.split('+'))
+    return self._apply(domain, params, stats, x)
+
+  def _apply(
+    self, name: str, params: Tree, stats: Tree, x: jax.Array, generator_pass: int = rng.FAKE
+  ) -> tuple[Any, Tree]:
+    """Applies a network in training mode; returns its output and all statistics after it."""
+    net, keys = self.nets[name], None
+    if generator_pass == rng.IDENTITY:
+      # It sees an image of its target, which the generator of the other direction always does.
+      source, target = name.split('_to_')
+      net = dataclasses.replace(net, constants=self.nets[f'{target}_to_{source}'].constants)
+    if self.config.model.dropout and name in networks.generators(self.config.model):
+      rows = rng.places(self.config, x.shape[0], self.index)
+      keys = rng.dropout(self.config, self.step, rows, generator_pass)
+    apply = lambda params, stats, x: net(params, stats, x, training=True, keys=keys)
+    if self.config.train.remat:
+      apply = jax.checkpoint(apply)
+    y, moved = apply(params[name], stats[name], x)
+    return y, {**stats, name: lax.stop_gradient(moved)}
+
+  def _compare(self, distance: losses.Distance, domain: str, image: jax.Array) -> jax.Array:
+    """A distance between this batch's image of a domain and another one."""
+    return distance(self.images[domain], image, self.images.get(f'{domain}_mask'))
