@@ -4,11 +4,9 @@ Ids are 'sequence/frame' with frame numbers padded to one width, so that they so
 """
 
 import collections
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 import hashlib
-from typing import Protocol, TypeVar
 
-from cyclegan_jax.data.source import SPLITS
 from cyclegan_jax.errors import UserError
 
 # Lower ends of validation and test on the scale of unit_hash.
@@ -18,14 +16,6 @@ _MIN_WHOLE = 4
 _VALIDATION_SHARE = 0.1
 # The gap takes no more than this share of a sequence, for short ones.
 _MAX_GAP_SHARE = 0.05
-
-
-class _HasId(Protocol):
-  @property
-  def id(self) -> str: ...
-
-
-Example = TypeVar('Example', bound=_HasId)
 
 
 def sequence_of(id_: str) -> str:
@@ -43,38 +33,6 @@ def random_split(text: str) -> str:
   """Returns 'train' (80 %), 'validation' or 'test' (10 % each) by the text's hash."""
   place = unit_hash(text)
   return 'train' if place < _VALIDATION else 'validation' if place < _TEST else 'test'
-
-
-def divide(
-  examples: Sequence[Example], split_by: str, held_out: Mapping[str, Collection[str]]
-) -> tuple[dict[str, tuple[Example, ...]], str]:
-  """Divides a data set's examples by `paper_split` or `sequence_split`.
-
-  Args:
-    examples: with ids 'sequence/frame'.
-    split_by: 'paper', or a key of `held_out`.
-    held_out: way of holding out sequences -> the sequences for testing.
-
-  Returns:
-    (split -> its examples in the order given, splits without any left out because TFDS refuses
-    them; a sentence with the counts)
-
-  Raises:
-    UserError: see `sequence_split`.
-  """
-  ids = [example.id for example in examples]
-  chosen = paper_split(ids) if split_by == 'paper' else sequence_split(ids, held_out[split_by])
-  found = {split: tuple(e for e in examples if chosen.get(e.id) == split) for split in SPLITS}
-  counts = ', '.join(f'{len(members)} {split}' for split, members in found.items())
-  note = f'Split by {split_by}: {counts}'
-  if left_out := len(examples) - len(chosen):
-    note += f'; {left_out} between training and validation are left out'
-  if split_by == 'paper':
-    note += (
-      '. Neighboring video frames are in different splits: results on this test split say little '
-      'about new scenes'
-    )
-  return {split: members for split, members in found.items() if members}, f'{note}.'
 
 
 def paper_split(ids: Iterable[str]) -> dict[str, str]:

@@ -72,8 +72,7 @@ def fetch(folder: pathlib.Path) -> pathlib.Path:
     folder.mkdir(parents=True, exist_ok=True)
     leftovers.remove_abandoned(folder.glob(f'*{_PARTIAL}'))
     found = files.scan(folder).parts
-    parts = [s + letter for s in files.SEQUENCES for letter in files.LETTERS]
-    targets = [folder / f'{part}.zip' for part in parts if part not in found]
+    targets = [folder / f'{part}.zip' for part in files.PARTS if part not in found]
     # A zip without frames would come without them again.
     missing = [target for target in targets if not target.exists()]
     for number, target in enumerate(missing, 1):
