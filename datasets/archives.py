@@ -2,6 +2,7 @@
 
 import collections
 from collections.abc import Collection, Iterable, Iterator
+import contextlib
 import os
 import pathlib
 import re
@@ -88,10 +89,8 @@ def files_below(
 ) -> Iterator[tuple[str, tuple[str, ...], os.stat_result | None]]:
   """Yields (path, parts relative to the first folder, stat or None for a broken link) of files.
 
-  Skips hidden files; follows symbolic links, but not to a folder above.
-
-  Raises:
-    UserError: a folder cannot be read.
+  Skips hidden files; follows symbolic links, but not to a folder above. UserError if a folder
+  cannot be read.
   """
   try:
     info = os.stat(folder)
@@ -120,8 +119,7 @@ def walk(source: pathlib.Path, extensions: Collection[str]) -> Iterator[Located]
   Skips hidden files. Follows symbolic links, but visits no folder twice.
 
   Raises:
-    UserError: a folder cannot be read, a zip is damaged, or something with such an extension is
-      no file.
+    UserError: a folder cannot be read, a zip is damaged, or something else is called like a file.
   """
   seen = set()
   for path, (*folders, name), info in files_below(source):
@@ -154,9 +152,9 @@ def _members(archive: str) -> Iterator[Located]:
     ) from error
   for member in members:
     *folders, name = member.filename.split('/')
-    if not any(_hidden(part) for part in (*folders, name)):
-      file = StoredFile(archive, member.filename, member.file_size, member.CRC)
-      yield Located(tuple(folders), file)
+    if not any(map(_hidden, (*folders, name))):
+      stored = StoredFile(archive, member.filename, member.file_size, member.CRC)
+      yield Located(tuple(folders), stored)
 
 
 def _hidden(name: str) -> bool:
@@ -225,26 +223,16 @@ def by_frame(files: Iterable[tuple[Frame, StoredFile]], kind: str = '') -> dict[
   return found
 
 
-class Reader:
-  """Reads files, from several threads at once; a context manager that closes the zips."""
+class Reader(contextlib.ExitStack):
+  """Reads files, from several threads at once; as a context manager it closes the zips."""
 
   def __init__(self):
+    super().__init__()
     self._archives: dict[str, zipfile.ZipFile] = {}
     self._lock = threading.Lock()
 
-  def __enter__(self) -> 'Reader':
-    return self
-
-  def __exit__(self, *exception: object) -> None:
-    for archive in self._archives.values():
-      archive.close()
-
   def read(self, file: StoredFile) -> bytes:
-    """Returns the content of a file.
-
-    Raises:
-      ImageError: it cannot be read, or is too large.
-    """
+    """Returns the content of a file; ImageError if it cannot be read or is too large."""
     if file.extension in images.EXTENSIONS:
       decoding.check_bytes(file.size, file.shown)
     elif file.size > _MAX_TEXT_BYTES:
@@ -257,7 +245,7 @@ class Reader:
         return pathlib.Path(file.name).read_bytes()
       with self._lock:
         if file.archive not in self._archives:
-          self._archives[file.archive] = zipfile.ZipFile(file.archive)
+          self._archives[file.archive] = self.enter_context(zipfile.ZipFile(file.archive))
       return _member(self._archives[file.archive], file)
     except (*_BROKEN_ZIP, KeyError) as error:
       raise images.ImageError(f'{file.shown}: cannot be read ({error}).') from error

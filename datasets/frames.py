@@ -1,7 +1,4 @@
-"""Splits of video frames, and what all splits share.
-
-Ids are 'sequence/frame' with frame numbers padded to one width, so that they sort by time.
-"""
+"""Splits of video frames by ids 'sequence/frame', which sort by time: numbers are padded."""
 
 import collections
 from collections.abc import Collection, Iterable, Sequence
@@ -36,15 +33,12 @@ def random_split(text: str) -> str:
 
 
 def paper_split(ids: Iterable[str]) -> dict[str, str]:
-  """Splits frames at random: 80 % train, 10 % validation, 10 % test.
+  """Returns id -> `random_split`.
 
   The choice depends only on the id (its SHA-256), so it is the same on every machine, and adding or
   removing other frames does not change it. The shares are approximate; with very few frames a split
   may get none. Neighboring video frames end up in different splits: results on such a test split
   say little about new scenes.
-
-  Returns:
-    Id -> 'train', 'validation' or 'test'.
   """
   return {id_: random_split(id_) for id_ in ids}
 
@@ -57,12 +51,12 @@ def sequence_split(ids: Iterable[str], test: Collection[str], gap: int = 60) -> 
   sequence, but at least one frame) are left out, because they look like their neighbors.
 
   Args:
-    ids: 'sequence/frame'; the order of the sorted ids is the order in time.
+    ids: of all frames.
     test: the sequences to hold out; those without frames are ignored.
     gap: frames between training and validation within a sequence.
 
   Returns:
-    Id -> 'train', 'validation' or 'test', without the frames in gaps.
+    id -> 'train', 'validation' or 'test', without the frames in gaps
 
   Raises:
     UserError: no frames are left for testing, or too few for training and validation.
@@ -77,14 +71,16 @@ def sequence_split(ids: Iterable[str], test: Collection[str], gap: int = 60) -> 
       f'the data have {", ".join(sorted(members)) or "none"}; expected some of them and '
       'others for training. Complete the data, or use --split_by=paper.'
     )
-  chosen = {id_: 'test' for name in members if name in test for id_ in members[name]}
-  if len(others) >= _MIN_WHOLE:
-    shortest = min(others, key=lambda name: (len(members[name]), name))
-    for name in others:
-      chosen |= dict.fromkeys(members[name], 'validation' if name == shortest else 'train')
-  else:
-    for name in others:
-      chosen |= _with_validation_block(name, members[name], gap)
+  whole = len(others) >= _MIN_WHOLE
+  shortest = min(others, key=lambda name: (len(members[name]), name))
+  chosen = {}
+  for name, frames in members.items():
+    if name in test:
+      chosen |= dict.fromkeys(frames, 'test')
+    elif whole:
+      chosen |= dict.fromkeys(frames, 'validation' if name == shortest else 'train')
+    else:
+      chosen |= _with_validation_block(name, frames, gap)
   return chosen
 
 
