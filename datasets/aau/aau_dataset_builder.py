@@ -16,13 +16,9 @@ import tensorflow_datasets as tfds
 from cyclegan_jax.data import images
 from datasets import published_builder, storing
 from datasets.aau import files, registration
-from datasets.aau.config import aau_config, AauConfig, MANUAL_INSTRUCTIONS
+from datasets.aau.config import aau_config, AauConfig, MANUAL_INSTRUCTIONS, TITLES
 from datasets.archives import Reader
 from datasets.published import Pair
-
-# The frames that the calibration is for, and for messages what they are.
-_CALIBRATED = {'rgb': 'RGB', 'ir': 'thermal', 'depth': 'depth'}
-_PARTNERS = {'rgb_mask': ('rgb', 'frame'), 'ir_mask': ('ir', 'frame')}
 
 
 class Builder(published_builder.Builder):
@@ -43,6 +39,8 @@ class Builder(published_builder.Builder):
     for method, how in (('paper', 'Frames divided at random'), ('sequence', 'Scene 3 for testing'))
   ]
 
+  partners: ClassVar = {'rgb_mask': ('rgb', 'frame'), 'ir_mask': ('ir', 'frame')}
+  constant: ClassVar = TITLES
   builder_config: AauConfig
 
   def _info(self) -> tfds.core.DatasetInfo:
@@ -76,15 +74,7 @@ class Builder(published_builder.Builder):
     )
 
   def _check(self, config: AauConfig, reader: Reader) -> tuple[dict[str, str], dict[str, Any]]:
-    looked = published_builder.look_at(
-      config.pairs,
-      self._load,
-      _PARTNERS,
-      _CALIBRATED,
-      reader,
-      'scene',
-      'If it was not published like that, download it again.',
-    )
+    looked = self._look_at(config.pairs, reader)
     storing.refuse(config.source_dir, [*looked.complaints, *_uncalibrated(config, looked.sizes)])
     digests = [
       (f'{pair.sequence}/{files.FOLDERS[kind]}', pair.id, digest)
@@ -105,7 +95,7 @@ class Builder(published_builder.Builder):
           'image: one channel of 16 bits.'
         )
       return array
-    if kind in _PARTNERS and not published_builder.equal_channels(array):
+    if kind in self.partners and not published_builder.equal_channels(array):
       raise images.ImageError(
         f'{name}: a mask in color, expected labels in gray; without the folder '
         f'{files.FOLDERS[kind]} frames are prepared as not annotated.'
@@ -146,7 +136,7 @@ def _uncalibrated(
     calibration = config.calibrations.get(scene)
     if calibration and size != (calibration.height, calibration.width):
       yield (
-        f'Scene {scene}: the {_CALIBRATED[kind]} frames are {published_builder.size_text(size)} '
+        f'Scene {scene}: the {TITLES[kind]} frames are {published_builder.size_text(size)} '
         f'pixels, but {config.tables[scene].shown} holds for '
         f'{calibration.width}x{calibration.height}. Use the files as published, or '
         '--registration=none.'

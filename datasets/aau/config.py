@@ -18,6 +18,9 @@ from datasets.published import Pair
 
 Calibrations = dict[str, calibration_lib.Calibration]  # By scene.
 
+# Kinds of frames, and what they are for people.
+TITLES = {'rgb': 'RGB', 'ir': 'thermal', 'depth': 'depth'}
+
 _HELD_OUT = {'sequence': ('3',)}
 METHODS = ('paper', *_HELD_OUT)
 
@@ -157,7 +160,7 @@ def _match(
   name: str, scene: files.Scene, mode: str, reader: Reader
 ) -> tuple[list[Pair], list[StoredFile], list[str]]:
   """Returns pairs, frames without a partner and notes of one scene."""
-  titles = {'rgb': 'RGB', 'ir': 'thermal'} | ({'depth': 'depth'} if mode == 'depth' else {})
+  titles = {kind: title for kind, title in TITLES.items() if kind != 'depth' or mode == 'depth'}
   for kind in titles:
     if not scene.images[kind]:
       raise UserError(

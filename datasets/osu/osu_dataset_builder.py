@@ -10,7 +10,6 @@ Or by name, from TFDS's manual folder or else downloaded:
     train = tfds.data_source('osu/sequence', split='train', data_dir='/data/prepared')
 """
 
-import collections
 import functools
 import pathlib
 from typing import Any, ClassVar
@@ -46,6 +45,9 @@ class Builder(published_builder.Builder):
     for method in METHODS
   ]
 
+  partners: ClassVar = {'rgb': ('ir', 'partner')}
+  constant: ClassVar = ('rgb',)
+
   def _info(self) -> tfds.core.DatasetInfo:
     return self._described(
       'http://vcipl-okstate.org/pbvs/bench/',
@@ -67,22 +69,17 @@ class Builder(published_builder.Builder):
     return osu_config(source, config.split_by, config.allow_unmatched)
 
   def _check(self, config: OsuConfig, reader: Reader) -> tuple[dict[str, str], dict[str, Any]]:
-    partners = {'rgb': ('ir', 'partner')}
-    looked = published_builder.look_at(
-      config.pairs, self._load, partners, ['rgb'], reader, 'sequence', 'Download the zip again.'
-    )
+    looked = self._look_at(config.pairs, reader)
     storing.refuse(config.source_dir, looked.complaints)
     letters = {s: {'ir': letter, 'rgb': other(letter)} for s, letter in config.thermal.items()}
     checksums = storing.checksums(
       (pair.sequence + letters[pair.sequence][domain], pair.id, digest)
       for pair, domain, digest in looked.digests
     )
-    thermal = collections.defaultdict(list)
-    for pair in config.pairs:
-      thermal[pair.sequence].append(pair.ir)
     borders = {}
-    for sequence, frames in thermal.items():
-      sample = files.sample(frames, _BORDER_FRAMES)
+    for sequence in config.thermal:
+      thermal = [pair.ir for pair in config.pairs if pair.sequence == sequence]
+      sample = files.sample(thermal, _BORDER_FRAMES)
       arrays = [self._load('ir', reader.read(frame), frame.shown) for frame in sample]
       borders[sequence] = list(borders_lib.find_borders(arrays))
     return checksums, {'borders': borders}
@@ -93,7 +90,6 @@ class Builder(published_builder.Builder):
   def _features(
     self, config: OsuConfig, pair: Pair, arrays: dict[str, np.ndarray]
   ) -> dict[str, Any]:
-    del config
     assert self.info.metadata is not None
     borders = borders_lib.Borders(*self.info.metadata['borders'][pair.sequence])
     mask = _mask_file(arrays['ir'].shape[:2], borders)
