@@ -117,8 +117,8 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         expected = usual.get((pair.sequence, kind), size)
         if size != expected and not texts:
           complaints.append(
-            f'{pair.files[kind].shown} is {size_text(size)} pixels, expected '
-            f'{size_text(expected)} as most of its sequence. Use the files as published.'
+            f'{pair.files[kind].shown} is {size_text(size)} pixels, expected {size_text(expected)} '
+            'as most frames of its sequence. Use the files as published.'
           )
     digests = [(pair, *item) for pair, (_, of, _) in zip(pairs, found) for item in of.items()]
     return Looked(complaints, digests, usual)

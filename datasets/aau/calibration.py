@@ -1,14 +1,4 @@
-"""Reads calibVars.yml, the calibration that AAU VAP Trimodal ships with each scene.
-
-The layout is the one that the publishers' own registration program (registrator.cpp) reads:
-planarHom is a list of 3x3 matrices from undistorted RGB to undistorted thermal points and
-planarHomInv one of the way back, the planes' centers are lists of x, y, z in mm, and
-discardedHomographies counts from 0. rgbToDCalX and Y are indexed by the pixels of the original,
-distorted RGB image, count pixels from 1, and have 0 where there is no counterpart.
-
-Unsure, and nothing in the file can tell: that the camera matrices and homographies, unlike the
-tables, count pixels from 0, and that all images have the size WIDTH x HEIGHT.
-"""
+"""Reads calibVars.yml, the calibration that AAU VAP Trimodal ships with each scene."""
 
 import dataclasses
 import os
@@ -17,15 +7,36 @@ import numpy as np
 
 from datasets.aau.opencv_yaml import Fields
 
-_KEYS = frozenset(
-  (
-    *('rgbCamMat', 'rgbDistCoeff', 'tCamMat', 'tDistCoeff', 'WIDTH', 'HEIGHT'),
-    *('rgbToDCalX', 'rgbToDCalY', 'dToRgbCalX', 'dToRgbCalY'),
-    *('planarHom', 'planarHomInv', 'homDepthCentersRgb', 'homDepthCentersT'),
-    *('discardedHomographies', 'depthCoeffA', 'depthCoeffB', 'defaultDepth', 'UNDISTORT_IMAGES'),
-    *('depthProximityThreshold', 'nbrClustersForDepthOutlierRemoval'),
-  )
-)
+# The layout is the one that the publishers' own registration program (registrator.cpp) reads:
+# planarHom is a list of 3x3 matrices from undistorted RGB to undistorted thermal points and
+# planarHomInv one of the way back, the planes' centers are lists of x, y, z in mm, and
+# discardedHomographies counts from 0. rgbToDCalX and Y are indexed by the pixels of the original,
+# distorted RGB image, count pixels from 1, and have 0 where there is no counterpart.
+# Unsure, and nothing in the file can tell: that the camera matrices and homographies, unlike the
+# tables, count pixels from 0, and that all images have the size WIDTH x HEIGHT.
+_KEYS = [
+  'rgbCamMat',
+  'rgbDistCoeff',
+  'tCamMat',
+  'tDistCoeff',
+  'WIDTH',
+  'HEIGHT',
+  'rgbToDCalX',
+  'rgbToDCalY',
+  'dToRgbCalX',
+  'dToRgbCalY',
+  'planarHom',
+  'planarHomInv',
+  'homDepthCentersRgb',
+  'homDepthCentersT',
+  'discardedHomographies',
+  'depthCoeffA',
+  'depthCoeffB',
+  'defaultDepth',
+  'UNDISTORT_IMAGES',
+  'depthProximityThreshold',
+  'nbrClustersForDepthOutlierRemoval',
+]
 _MAX_SIDE = 10000
 # Where a camera matrix has numbers.
 _CAMERA = np.array([[1, 0, 1], [0, 1, 1], [0, 0, 1]], bool)
@@ -36,11 +47,9 @@ _ROOM = (200, 50_000)
 _ROUND_TRIP_SHARE, _CONFIRMED_SHARE = 0.1, 0.05
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
+@dataclasses.dataclass(frozen=True, eq=False)  # Hashed by identity, as the key of caches.
 class Calibration:
   """A scene's calibration. Points are (x, y) in pixels, pixel centers at integers from 0.
-
-  Compared and hashed by identity, so that it can be the key of a cache.
 
   Attributes:
     width, height: size in pixels of the RGB, thermal and depth images it holds for.
@@ -89,12 +98,18 @@ def read_calibration(path: str | os.PathLike, content: bytes | None = None) -> C
   width, height = (fields.integer(key, 2, _MAX_SIDE) for key in ('WIDTH', 'HEIGHT'))
   cameras = [_camera(fields, key) for key in ('rgbCamMat', 'tCamMat')]
   centers = [_centers(fields, key) for key in ('homDepthCentersRgb', 'homDepthCentersT')]
-  if len(centers[0]) != len(centers[1]):
-    found, expected = f'{len(centers[1])} centers', f'{len(centers[0])}, as in homDepthCentersRgb'
-    raise fields.error('homDepthCentersT', found, expected)
-  homographies = _homographies(fields, len(centers[0]), width, height)
+  planes, others = map(len, centers)
+  if planes != others:
+    raise fields.error('homDepthCentersT', f'{others} centers', f'{planes}, as homDepthCentersRgb')
+  homographies = _homographies(fields, planes, width, height)
   discarded = _discarded(fields, centers[0][:, 2] > 0)
-  notes = _unconfirmed(fields, homographies, cameras, centers, ~discarded, width)
+  miss = _center_miss(homographies, cameras, centers, ~discarded)
+  notes = []
+  if miss >= _CONFIRMED_SHARE * width:
+    notes.append(
+      f'{path}: the depth centers do not confirm planarHom: mapped to the thermal image they are '
+      f'{miss:.1f} pixels off in the median. Look whether registered pairs fit.'
+    )
   if fields.unknown:
     notes.append(f'{path}: unknown keys, not used: {", ".join(fields.unknown)}.')
   scale, default_depth = fields.number('depthCoeffA'), fields.number('defaultDepth')
@@ -189,27 +204,16 @@ def _discarded(fields: Fields, valid: np.ndarray) -> np.ndarray:
   return discarded
 
 
-def _unconfirmed(
-  fields: Fields,
-  homographies: np.ndarray,
-  cameras: list[np.ndarray],
-  centers: list[np.ndarray],
-  used: np.ndarray,
-  width: int,
-) -> list[str]:
-  """A note unless the planes' centers seen by the RGB camera map to those of the thermal one."""
+def _center_miss(
+  homographies: np.ndarray, cameras: list[np.ndarray], centers: list[np.ndarray], used: np.ndarray
+) -> float:
+  """How far the centers that the RGB camera sees are from the thermal ones when mapped, pixels."""
   with np.errstate(divide='ignore', invalid='ignore'):
     rgb, thermal = (
       ((center @ camera.T)[:, :2] / center[:, 2:])[used, None]
       for camera, center in zip(cameras, centers)
     )
-  miss = _miss(_project(homographies[used], rgb), thermal)
-  if miss < _CONFIRMED_SHARE * width:
-    return []
-  return [
-    f'{fields.path}: the depth centers do not confirm planarHom: mapped to the thermal image they '
-    f'are {miss:.1f} pixels off in the median. Look whether registered pairs fit.'
-  ]
+  return _miss(_project(homographies[used], rgb), thermal)
 
 
 def _project(homographies: np.ndarray, points: np.ndarray) -> np.ndarray:

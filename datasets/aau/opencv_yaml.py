@@ -18,23 +18,22 @@ class Fields:
   """The values of a file by key, checked.
 
   Attributes:
-    path: the file's name in messages.
     unknown: keys that were not expected.
   """
 
   def __init__(self, path: str | os.PathLike, content: bytes | None, keys: Collection[str]):
-    """Opens a file.
+    """Opens a file that must have certain keys.
 
     Args:
       path: the file; with `content`, only its name in messages.
       content: the file's content, if it is in an archive.
-      keys: the keys it must have.
+      keys: these keys.
 
     Raises:
       UserError: the file cannot be read, is not OpenCV YAML, lacks a key or has one twice; or
         OpenCV is missing.
     """
-    self.path = path
+    self._path = path
     self._storage = _open(path, content)
     names = self._storage.root().keys()
     if missing := sorted(set(keys).difference(names)):
@@ -46,7 +45,7 @@ class Fields:
 
   def error(self, key: str, found: str, expected: str) -> UserError:
     """Returns an error that names the file and the key."""
-    return UserError(f'{self.path}: {key}: {found}; expected {expected}.')
+    return UserError(f'{self._path}: {key}: {found}; expected {expected}.')
 
   def wrong_shape(self, key: str, value: np.ndarray, expected: str) -> UserError:
     """Returns an error that shows a value's shape."""
@@ -55,8 +54,7 @@ class Fields:
   def array(self, key: str, empty: bool = False) -> np.ndarray:
     """Returns a number, matrix, list of numbers or list of equal matrices as a float64 array.
 
-    Raises:
-      UserError: the value is none of these, not finite, or empty although `empty` is not allowed.
+    UserError if the value is none of these, not finite, or empty though `empty` is not allowed.
     """
     try:
       value = np.asarray(_node_value(self._storage.getNode(key)), np.float64)

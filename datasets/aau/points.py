@@ -15,11 +15,7 @@ _CHUNK = 2**17  # distances at a time while blending: what a processor's cache h
 
 
 def opencv() -> Any:
-  """Returns the module cv2.
-
-  Raises:
-    UserError: it is not installed.
-  """
+  """Returns the module cv2; UserError if it is not installed."""
   try:
     import cv2
   except ImportError as error:

@@ -77,7 +77,7 @@ class Builder(published_builder.Builder):
       for pair, domain, digest in looked.digests
     )
     borders = {}
-    for sequence in config.thermal:
+    for sequence in sorted({pair.sequence for pair in config.pairs}):
       thermal = [pair.ir for pair in config.pairs if pair.sequence == sequence]
       sample = files.sample(thermal, _BORDER_FRAMES)
       arrays = [self._load('ir', reader.read(frame), frame.shown) for frame in sample]
