@@ -87,15 +87,7 @@ def source_folder(source_dir: str | os.PathLike, instructions: str) -> pathlib.P
 def partners(
   sequence: str, kinds: Mapping[str, Mapping[Frame, StoredFile]]
 ) -> tuple[list[Frame], list[StoredFile], list[str]]:
-  """Finds the frames of a sequence that all kinds of files have.
-
-  Args:
-    sequence: its name in notes.
-    kinds: name of the kind in notes -> frame -> file.
-
-  Returns:
-    (these frames, sorted; the files of all others; notes on them)
-  """
+  """Returns the frames that all kinds (title -> frame -> file) have, the other files, and notes."""
   shared = set.intersection(*(set(by_frame) for by_frame in kinds.values()))
   alone, notes = [], []
   for kind, by_frame in kinds.items():
@@ -125,16 +117,9 @@ def make_config(
   held_out: Mapping[str, Collection[str]],
   **fields: Any,
 ) -> AnyConfig:
-  """Makes a configuration of the pairs found, after dividing them.
+  """Returns a configuration of a kind, with the pairs divided; see there for the arguments.
 
-  Args:
-    kind: its class.
-    source: the folder of the data set.
-    pairs: all pairs.
-    unmatched: the frames without a partner.
-    notes: sentences for people.
-    held_out: ways to split other than 'paper' -> the sequences for testing.
-    **fields: its other fields, split_by and allow_unmatched among them.
+  `held_out` has the ways to split besides 'paper' -> the sequences for testing.
 
   Raises:
     UserError: over 1 % of the frames have no partner, though this is not allowed; or there are too

@@ -17,15 +17,10 @@ _MASKS = {'rgb': 'rgb_mask', 'thermal': 'ir_mask'}
 def find_masks(
   name: str, scene: files.Scene, reader: Reader
 ) -> tuple[dict[str, dict[str, StoredFile]], list[str]]:
-  """Finds the masks of a scene's frames.
+  """Finds the masks of the frames of a scene, whose name is for notes.
 
   A frame's mask is the one that annotations.csv names for it, otherwise the one with the name of
   the frame. A frame is annotated if it has one for RGB and one for thermal.
-
-  Args:
-    name: the scene's, for notes.
-    scene: its files.
-    reader: reads annotations.csv.
 
   Returns:
     ('rgb_mask' and 'ir_mask' -> annotated frame -> mask, notes on what is missing)

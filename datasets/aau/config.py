@@ -17,7 +17,6 @@ from datasets.archives import Reader, StoredFile
 from datasets.published import Pair
 
 Calibrations = dict[str, calibration_lib.Calibration]  # By scene.
-
 # Kinds of frames, and what they are for people.
 TITLES = {'rgb': 'RGB', 'ir': 'thermal', 'depth': 'depth'}
 
@@ -39,9 +38,6 @@ class AauConfig(published.Config):
   """The files of the data set, how they are read, and the pairs found; see aau_config().
 
   Attributes:
-    registration: 'none', 'plane' or 'depth'.
-    plane_depth: mm, for registration 'plane'.
-    skip_scenes: such as '2' or '1,3'.
     calibrations: scene -> its calibration, unless registration is 'none'.
     tables: scene -> its calibVars.yml, unless registration is 'none'.
   """
@@ -69,9 +65,8 @@ def aau_config(
     split_by: 'paper' (frames at random) or 'sequence' (scene 3 for testing); see README.md.
     registration: 'none', 'plane' or 'depth'; see README.md.
     plane_depth: the distance, in mm, at which 'plane' assumes everything.
-    skip_scenes: scenes to leave out, separated by commas.
-    allow_unmatched: continue although scenes are missing or over 1 % of the frames have no
-      partner.
+    skip_scenes: scenes to leave out, separated by commas, such as '1,3'.
+    allow_unmatched: continue although scenes are missing or over 1 % of the frames have no partner.
 
   Returns:
     The configuration for `Builder(config=...)`. Its name changes with the names, sizes and

@@ -61,11 +61,10 @@ def register(
     mode: 'none' only resizes, without OpenCV. 'plane' assumes that everything lies on one
       calibrated plane, the one whose center is nearest to `depth_mm`. 'depth' takes each pixel's
       depth from `depth_image` and blends the planes around that point.
-    depth_image: raw values, 0 where missing, uint16 [height, width] or [height, width, 1]; used by
-      mode 'depth' only.
+    depth_image: raw values, 0 where missing, uint16 [height, width(, 1)]; for mode 'depth'.
     labels: of the thermal image's pixels, same shape, uint8 or uint16.
-    size: (height, width) of the RGB image; the calibration's if not given. With another size, the
-      RGB image is assumed to be the calibrated one resized.
+    size: (height, width) of the RGB image, which is the calibrated one resized; the calibration's
+      if not given.
     depth_mm: distance from the RGB camera along its axis, mm.
 
   Raises:
@@ -79,24 +78,21 @@ def register(
       raise ValueError(
         f'image is {image.dtype} {image.shape}, expected uint8 or uint16 [height, width, 1]'
       )
-  if calibration is None:
-    if mode != 'none' or size is None:
-      raise ValueError(f'mode {mode!r} with size {size} needs a calibration')
+  if calibration:
+    size = size or (calibration.height, calibration.width)
+  if mode == 'none' and size:
     return _resized(ir, labels, size)
-  size = size or (calibration.height, calibration.width)
-  if mode == 'none':
-    return _resized(ir, labels, size)
+  if calibration is None or size is None:
+    raise ValueError(f'mode {mode!r} with size {size} needs a calibration')
   _check_size('thermal image', ir, calibration)
   if mode == 'plane':
     points, known = _plane_map(calibration, nearest_plane(calibration, depth_mm), size), True
   else:
     points, known = _depth_map(calibration, depth_image, size)
   inside = points_lib.is_inside(points, calibration.height, calibration.width, _ROUNDING)
-  return Registered(
-    _sample(ir, points, inside, nearest=False),
-    (inside & known)[..., None],
-    None if labels is None else _sample(labels, points, inside, nearest=True),
-  )
+  image = _sample(ir, points, inside, nearest=False)
+  labels = None if labels is None else _sample(labels, points, inside, nearest=True)
+  return Registered(image, (inside & known)[..., None], labels)
 
 
 def _resized(ir: np.ndarray, labels: np.ndarray | None, size: tuple[int, int]) -> Registered:
@@ -110,21 +106,15 @@ def _resized(ir: np.ndarray, labels: np.ndarray | None, size: tuple[int, int]) -
 
 
 def nearest_plane(calibration: Calibration, depth_mm: float) -> int:
-  """Returns the index of the plane, not discarded, whose center's depth is nearest to a depth.
-
-  Of several that are equally near, the one nearest to the camera's axis.
-  """
+  """Returns the index of the plane, not discarded, whose center is nearest to a depth, then axis."""
   x, y, z = calibration.centers_rgb.T
   distance = np.where(calibration.discarded, np.inf, np.abs(z - depth_mm))
   return int(np.lexsort((np.hypot(x, y), distance))[0])
 
 
-@functools.lru_cache(maxsize=4)
+@functools.lru_cache(maxsize=4)  # Do not write to it.
 def _plane_map(calibration: Calibration, plane: int, size: tuple[int, int]) -> np.ndarray:
-  """Thermal coordinates of RGB pixels, float32 [height, width, 2], if all lie on one plane.
-
-  NaN where there are none. Cached: do not write to it.
-  """
+  """Thermal coordinates of RGB pixels on one plane, float32 [height, width, 2]; NaN for none."""
   points = _rgb_points(calibration, size)
   return _to_thermal(calibration, points, calibration.homographies[plane].astype(np.float32))
 
@@ -155,9 +145,7 @@ def _depth_map(
 
 
 def _alike(depth: np.ndarray, finite: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-  """Groups pixels of a small block at about the same depth, which share a blend.
-
-  Blending takes most of the time.
+  """Groups pixels of a small block at about the same depth: blending takes most of the time.
 
   Returns:
     (one pixel of each group, flat indices [groups]; the group of each pixel, int [height, width])
@@ -173,16 +161,15 @@ def _alike(depth: np.ndarray, finite: np.ndarray) -> tuple[np.ndarray, np.ndarra
 def _look_up_depth(
   index: np.ndarray, raw: np.ndarray, calibration: Calibration
 ) -> tuple[np.ndarray, np.ndarray]:
-  """Depth of points in mm, float32: the default where it is not known; and whether it is known.
-
-  The publishers' program takes raw values for tenths of a millimeter, descriptions of the data set
-  call them millimeters; their range tells.
+  """Depth in mm, float32, and whether it is known: otherwise it is the default.
 
   Args:
     index: of each point in the flat depth image, int [...]; -1 outside it.
     raw: the flat depth image, uint16, 0 where missing.
     calibration: gives the coefficients and the default.
   """
+  # The publishers' program takes raw values for tenths of a millimeter, descriptions of the data
+  # set call them millimeters; their range tells.
   is_tenths = raw.max(where=raw < _NO_DEPTH, initial=0) > _FARTHEST
   scale = calibration.depth_scale * (0.1 if is_tenths else 1.0)
   values = raw[index]

@@ -30,11 +30,7 @@ _SAMPLED = 5
 
 @dataclasses.dataclass(eq=False)
 class OsuConfig(published.Config):
-  """The files of the data set, how they are divided, and the pairs found; see osu_config().
-
-  Attributes:
-    thermal: sequence -> 'a' or 'b', the part that is thermal.
-  """
+  """What osu_config() found; `thermal` is sequence -> 'a' or 'b', the part that is thermal."""
 
   thermal: dict[str, str] = dataclasses.field(default_factory=dict, repr=False)
 
@@ -49,8 +45,7 @@ def osu_config(
       '~' is expanded.
     split_by: 'paper' (frames at random), 'sequence' (sequences 3 and 6 for testing) or
       'location' (sequences 4, 5 and 6 for testing); see README.md.
-    allow_unmatched: continue although files are missing or over 1 % of the frames have no
-      partner.
+    allow_unmatched: continue although files are missing or over 1 % of the frames have no partner.
 
   Returns:
     The configuration for `Builder(config=...)`. Its name changes with the names, sizes and
