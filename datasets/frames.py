@@ -4,6 +4,8 @@ import collections
 from collections.abc import Collection, Iterable, Sequence
 import hashlib
 
+import numpy as np
+
 from cyclegan_jax.errors import UserError
 
 # Lower ends of validation and test on the scale of unit_hash.
@@ -98,11 +100,7 @@ def _with_validation_block(name: str, ids: Sequence[str], gap: int) -> dict[str,
 
 
 def ranges(numbers: Iterable[int]) -> str:
-  """Formats numbers of frames for people, such as '3, 7-9'."""
-  runs = []
-  for number in sorted(numbers):
-    if runs and number == runs[-1][1] + 1:
-      runs[-1][1] = number
-    else:
-      runs.append([number, number])
-  return ', '.join(str(first) if first == last else f'{first}-{last}' for first, last in runs)
+  """Formats at least one number of a frame for people, such as '3, 7-9'."""
+  ordered = np.unique([*numbers])
+  runs = np.split(ordered, np.flatnonzero(np.diff(ordered) > 1) + 1)
+  return ', '.join(str(run[0]) if len(run) == 1 else f'{run[0]}-{run[-1]}' for run in runs)

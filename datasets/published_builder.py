@@ -6,7 +6,7 @@ import functools
 import hashlib
 import io
 import pathlib
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar
 
 import numpy as np
 import tensorflow_datasets as tfds
@@ -18,20 +18,7 @@ from datasets.archives import Reader
 from datasets.published import Config, Pair
 
 Size = tuple[int, int]
-
-
-class Looked(NamedTuple):
-  """Results of decoding all files.
-
-  Attributes:
-    complaints: what is wrong with them.
-    digests: (pair, kind, SHA-256 of the file).
-    sizes: (sequence, kind) -> the commonest (height, width), sorted.
-  """
-
-  complaints: list[str]
-  digests: list[tuple[Pair, str, str]]
-  sizes: dict[tuple[str, str], Size]
+Sizes = dict[tuple[str, str], Size]  # By sequence and kind.
 
 
 class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
@@ -103,8 +90,15 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
     self.info.metadata.update(metadata, notes=list(config.notes))
     return {split: self._generate_examples(config, p) for split, p in config.examples.items()}
 
-  def _look_at(self, pairs: Sequence[Pair], reader: Reader) -> Looked:
-    """Decodes all files of all pairs."""
+  def _look_at(
+    self, pairs: Sequence[Pair], reader: Reader
+  ) -> tuple[list[str], list[tuple[Pair, str, str]], Sizes]:
+    """Decodes all files of all pairs.
+
+    Returns:
+      (what is wrong with them; (pair, kind, SHA-256) of each; (sequence, kind) -> the commonest
+      size, sorted)
+    """
     found = storing.looked_at(pairs, functools.partial(self._look, reader), 'pairs')
     counts = collections.defaultdict(collections.Counter)
     for pair, (_, _, sizes) in zip(pairs, found):
@@ -121,7 +115,7 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
             'as most frames of its sequence. Use the files as published.'
           )
     digests = [(pair, *item) for pair, (_, of, _) in zip(pairs, found) for item in of.items()]
-    return Looked(complaints, digests, usual)
+    return complaints, digests, usual
 
   def _look(self, reader: Reader, pair: Pair) -> tuple[list[str], dict[str, str], dict[str, Size]]:
     """What is wrong with the files of a pair, their digests and sizes by kind."""

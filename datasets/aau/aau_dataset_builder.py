@@ -74,15 +74,14 @@ class Builder(published_builder.Builder):
     )
 
   def _check(self, config: AauConfig, reader: Reader) -> tuple[dict[str, str], dict[str, Any]]:
-    looked = self._look_at(config.pairs, reader)
-    storing.refuse(config.source_dir, [*looked.complaints, *_uncalibrated(config, looked.sizes)])
+    complaints, found, sizes = self._look_at(config.pairs, reader)
+    storing.refuse(config.source_dir, [*complaints, *_uncalibrated(config, sizes)])
     digests = [
-      (f'{pair.sequence}/{files.FOLDERS[kind]}', pair.id, digest)
-      for pair, kind, digest in looked.digests
+      (f'{pair.sequence}/{files.FOLDERS[kind]}', pair.id, sha) for pair, kind, sha in found
     ]
     for scene, file in config.tables.items():
-      digest = hashlib.sha256(reader.read(file)).hexdigest()
-      digests.append((f'{scene}/{files.CALIBRATION}', files.CALIBRATION, digest))
+      sha = hashlib.sha256(reader.read(file)).hexdigest()
+      digests.append((f'{scene}/{files.CALIBRATION}', files.CALIBRATION, sha))
     return storing.checksums(digests), {}
 
   def _load(self, kind: str, data: bytes, name: str) -> np.ndarray:
@@ -128,9 +127,7 @@ class Builder(published_builder.Builder):
     }
 
 
-def _uncalibrated(
-  config: AauConfig, sizes: dict[tuple[str, str], published_builder.Size]
-) -> Iterator[str]:
+def _uncalibrated(config: AauConfig, sizes: published_builder.Sizes) -> Iterator[str]:
   """Scenes whose frames do not have the size that their calibration holds for."""
   for (scene, kind), size in sizes.items():
     calibration = config.calibrations.get(scene)

@@ -14,29 +14,13 @@ from datasets.aau.opencv_yaml import Fields
 # distorted RGB image, count pixels from 1, and have 0 where there is no counterpart.
 # Unsure, and nothing in the file can tell: that the camera matrices and homographies, unlike the
 # tables, count pixels from 0, and that all images have the size WIDTH x HEIGHT.
-_KEYS = [
-  'rgbCamMat',
-  'rgbDistCoeff',
-  'tCamMat',
-  'tDistCoeff',
-  'WIDTH',
-  'HEIGHT',
-  'rgbToDCalX',
-  'rgbToDCalY',
-  'dToRgbCalX',
-  'dToRgbCalY',
-  'planarHom',
-  'planarHomInv',
-  'homDepthCentersRgb',
-  'homDepthCentersT',
-  'discardedHomographies',
-  'depthCoeffA',
-  'depthCoeffB',
-  'defaultDepth',
-  'UNDISTORT_IMAGES',
-  'depthProximityThreshold',
-  'nbrClustersForDepthOutlierRemoval',
-]
+_KEYS = (
+  *('rgbCamMat', 'rgbDistCoeff', 'tCamMat', 'tDistCoeff', 'WIDTH', 'HEIGHT'),
+  *('rgbToDCalX', 'rgbToDCalY', 'dToRgbCalX', 'dToRgbCalY'),
+  *('planarHom', 'planarHomInv', 'homDepthCentersRgb', 'homDepthCentersT'),
+  *('discardedHomographies', 'depthCoeffA', 'depthCoeffB', 'defaultDepth', 'UNDISTORT_IMAGES'),
+  *('depthProximityThreshold', 'nbrClustersForDepthOutlierRemoval'),
+)
 _MAX_SIDE = 10000
 # Where a camera matrix has numbers.
 _CAMERA = np.array([[1, 0, 1], [0, 1, 1], [0, 0, 1]], bool)
@@ -140,9 +124,7 @@ def read_calibration(path: str | os.PathLike, content: bytes | None = None) -> C
 
 
 def _camera(fields: Fields, key: str) -> np.ndarray:
-  value = fields.array(key)
-  if value.shape != (3, 3):
-    raise fields.wrong_shape(key, value, '3x3')
+  value = fields.array(key, (3, 3))
   if value.diagonal().min() <= 0 or value[2, 2] != 1 or value[~_CAMERA].any():
     raise fields.error(key, str(value.tolist()), 'a camera matrix: [fx 0 cx; 0 fy cy; 0 0 1]')
   return value
@@ -158,7 +140,7 @@ def _distortion(fields: Fields, key: str) -> np.ndarray:
 def _centers(fields: Fields, key: str) -> np.ndarray:
   """x, y, z of each plane, [planes, 3]; z is negative for planes that are not valid."""
   value = fields.array(key)
-  if value.size % 3 or (value.ndim > 1 and value.shape[-1] != 3):
+  if not value.size or value.size % 3 or (value.ndim > 1 and value.shape[-1] != 3):
     raise fields.wrong_shape(key, value, 'x, y, z in mm of each plane')
   value = value.reshape(-1, 3)
   valid = value[:, 2] > 0
@@ -176,10 +158,7 @@ def _homographies(fields: Fields, planes: int, width: int, height: int) -> np.nd
   """planarHom as [planes, 3, 3], lower right element 1; planarHomInv has to undo it."""
   stacks = []
   for key in ('planarHom', 'planarHomInv'):
-    value = fields.array(key)
-    if value.shape != (planes, 3, 3):
-      expected = f'a list of {planes} 3x3 matrices, as many as homDepthCentersRgb has'
-      raise fields.wrong_shape(key, value, expected)
+    value = fields.array(key, (planes, 3, 3), 'a 3x3 matrix for each of homDepthCentersRgb')
     if np.abs(value[:, 2, 2]).min() < 1e-12:
       raise fields.error(key, 'a lower right element of 0', 'homographies')
     stacks.append(value / value[:, 2:, 2:])
@@ -195,7 +174,7 @@ def _homographies(fields: Fields, planes: int, width: int, height: int) -> np.nd
 def _discarded(fields: Fields, valid: np.ndarray) -> np.ndarray:
   """Planes that the file lists by their indices from 0, maybe none, or that are not valid."""
   key, indices = 'discardedHomographies', np.arange(len(valid))
-  value = fields.array(key, empty=True).ravel()
+  value = fields.array(key).ravel()
   if not np.isin(value, indices).all():
     raise fields.error(key, str(value[:8].tolist()), f'indices from 0 to {indices[-1]}')
   discarded = np.isin(indices, value) | ~valid
@@ -233,9 +212,7 @@ def _tables(fields: Fields, prefix: str, height: int, width: int) -> np.ndarray:
   """The lookup tables of x and y as one, from 0, float32 [height, width, 2]; -1 for none."""
   tables = []
   for key, axis, size in ((prefix + 'X', 1, width), (prefix + 'Y', 0, height)):
-    table = fields.array(key)
-    if table.shape != (height, width):
-      raise fields.wrong_shape(key, table, f'{height}x{width}')
+    table = fields.array(key, (height, width))
     low, high = table.take((size // 4, 3 * size // 4), axis).swapaxes(0, axis)
     slope = np.median(high - low) / (3 * size // 4 - size // 4)
     if not 0.3 < slope < 3:

@@ -1,5 +1,6 @@
 """What a prepared copy of AAU VAP Trimodal consists of, found by looking through its files."""
 
+from collections.abc import Collection
 import dataclasses
 import math
 import os
@@ -78,9 +79,9 @@ def aau_config(
   """
   skipped = _check_options(split_by, registration, plane_depth, skip_scenes)
   source = published.source_folder(source_dir, MANUAL_INSTRUCTIONS)
-  found = files.scan(source)
-  notes = [*found.notes, *_missing(source, found, skipped, allow_unmatched)]
-  scenes = {name: scene for name, scene in found.scenes.items() if name not in skipped}
+  found, notes = files.scan(source)
+  notes += _missing(source, found, notes, skipped, allow_unmatched)
+  scenes = {name: scene for name, scene in found.items() if name not in skipped}
   pairs, unmatched, tables, calibrations = [], [], {}, {}
   with Reader() as reader:
     for name, scene in scenes.items():
@@ -133,22 +134,22 @@ def _check_options(split_by: str, mode: str, plane_depth: float, skip_scenes: st
 
 
 def _missing(
-  source: pathlib.Path, found: files.Found, skipped: set[str], allow_unmatched: bool
+  source: pathlib.Path, found: Collection[str], notes: list[str], skipped: set[str], allowed: bool
 ) -> list[str]:
   """Returns notes on scenes that are left out; UserError if they must not be."""
-  missing = [scene for scene in files.SCENES if scene not in found.scenes and scene not in skipped]
+  missing = sorted(set(files.SCENES).difference(found, skipped))
   text = ', '.join(f'Scene {scene}' for scene in missing)
-  if missing and not (allow_unmatched and found.scenes.keys() - skipped):
+  if missing and not (allowed and set(found) - skipped):
     raise UserError(
       f'--source_dir={source}: {text} missing; found '
-      f'{", ".join(f"Scene {scene}" for scene in found.scenes) or "none"}, expected Scene 1 to '
-      f'Scene 3. {" ".join(found.notes)}\n{MANUAL_INSTRUCTIONS}\n'
+      f'{", ".join(f"Scene {scene}" for scene in found) or "none"}, expected Scene 1 to Scene 3. '
+      f'{" ".join(notes)}\n{MANUAL_INSTRUCTIONS}\n'
       'To leave a scene out: --skip_scenes=2, or --allow_unmatched.'
     )
-  notes = [f'{text} missing: left out.'] if missing else []
-  if left_out := sorted(skipped & found.scenes.keys()):
-    notes.append(f'Scene {", ".join(left_out)} left out (--skip_scenes).')
-  return notes
+  left_out = [f'{text} missing: left out.'] if missing else []
+  if unused := sorted(skipped.intersection(found)):
+    left_out.append(f'Scene {", ".join(unused)} left out (--skip_scenes).')
+  return left_out
 
 
 def _match(

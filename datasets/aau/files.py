@@ -44,23 +44,14 @@ class Scene(NamedTuple):
   digits: int
 
 
-class Found(NamedTuple):
-  """Content of a source folder.
-
-  Attributes:
-    scenes: '1', '2' and '3' -> files, if they exist.
-    notes: sentences on what is not used.
-  """
-
-  scenes: dict[str, Scene]
-  notes: list[str]
-
-
-def scan(source: pathlib.Path) -> Found:
+def scan(source: pathlib.Path) -> tuple[dict[str, Scene], list[str]]:
   """Finds folders called 'Scene 1' to 'Scene 3', at any depth and in zips.
 
   'Scene1', 'scene_1' and 'Scene-1' work as well. Hidden files are passed over, symbolic links are
   followed.
+
+  Returns:
+    ('1', '2' and '3' -> files, if they exist; sentences on what is not used)
 
   Raises:
     UserError: the folder is missing, a zip is damaged, there is another scene, or it is unclear
@@ -83,7 +74,7 @@ def scan(source: pathlib.Path) -> Found:
     notes.append(
       f'{ignored} other images (outside of Scene 1 to 3 or of their known folders) are ignored.'
     )
-  return Found(scenes, notes)
+  return scenes, notes
 
 
 def _scene(home: str, located: list[Located]) -> tuple[Scene, int]:

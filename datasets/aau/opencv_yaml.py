@@ -51,10 +51,10 @@ class Fields:
     """Returns an error that shows a value's shape."""
     return self.error(key, f'shape {"x".join(map(str, value.shape)) or 1}', expected)
 
-  def array(self, key: str, empty: bool = False) -> np.ndarray:
+  def array(self, key: str, shape: tuple[int, ...] | None = None, expected: str = '') -> np.ndarray:
     """Returns a number, matrix, list of numbers or list of equal matrices as a float64 array.
 
-    UserError if the value is none of these, not finite, or empty though `empty` is not allowed.
+    UserError if the value is none of these, not finite, or of another shape than expected.
     """
     try:
       value = np.asarray(_node_value(self._storage.getNode(key)), np.float64)
@@ -62,8 +62,8 @@ class Fields:
       raise self.error(key, 'not readable', 'a number or a matrix, complete') from error
     if not np.isfinite(value).all():
       raise self.error(key, 'holds values that are not finite', 'finite numbers')
-    if not value.size and not empty:
-      raise self.error(key, 'empty', 'numbers')
+    if shape not in (None, value.shape):
+      raise self.wrong_shape(key, value, expected or 'x'.join(map(str, shape)))
     return value
 
   def number(self, key: str) -> float:

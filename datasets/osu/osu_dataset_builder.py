@@ -69,12 +69,12 @@ class Builder(published_builder.Builder):
     return osu_config(source, config.split_by, config.allow_unmatched)
 
   def _check(self, config: OsuConfig, reader: Reader) -> tuple[dict[str, str], dict[str, Any]]:
-    looked = self._look_at(config.pairs, reader)
-    storing.refuse(config.source_dir, looked.complaints)
+    complaints, digests, _ = self._look_at(config.pairs, reader)
+    storing.refuse(config.source_dir, complaints)
     letters = {s: {'ir': letter, 'rgb': other(letter)} for s, letter in config.thermal.items()}
     checksums = storing.checksums(
       (pair.sequence + letters[pair.sequence][domain], pair.id, digest)
-      for pair, domain, digest in looked.digests
+      for pair, domain, digest in digests
     )
     borders = {}
     for sequence in sorted({pair.sequence for pair in config.pairs}):
