@@ -13,8 +13,8 @@ _VALIDATION, _TEST = 0.8, 0.9
 # From this many training sequences on, validation is a whole one.
 _MIN_WHOLE = 4
 _VALIDATION_SHARE = 0.1
-# The gap takes no more than this share of a sequence, for short ones.
-_MAX_GAP_SHARE = 0.05
+# Frames of the gap, which takes no more than a share of short sequences.
+_GAP, _MAX_GAP_SHARE = 60, 0.05
 
 
 def sequence_of(id_: str) -> str:
@@ -45,17 +45,16 @@ def paper_split(ids: Iterable[str]) -> dict[str, str]:
   return {id_: random_split(id_) for id_ in ids}
 
 
-def sequence_split(ids: Iterable[str], test: Collection[str], gap: int = 60) -> dict[str, str]:
+def sequence_split(ids: Iterable[str], test: Collection[str]) -> dict[str, str]:
   """Holds out whole sequences for testing, and takes validation from the others.
 
   If four or more sequences are left for training, the shortest of them is the validation split.
-  Otherwise validation is the last tenth of each, and the `gap` frames before it (at most 5 % of a
+  Otherwise validation is the last tenth of each, and the 60 frames before it (at most 5 % of a
   sequence, but at least one frame) are left out, because they look like their neighbors.
 
   Args:
     ids: of all frames.
     test: the sequences to hold out; those without frames are ignored.
-    gap: frames between training and validation within a sequence.
 
   Returns:
     id -> 'train', 'validation' or 'test', without the frames in gaps
@@ -82,14 +81,14 @@ def sequence_split(ids: Iterable[str], test: Collection[str], gap: int = 60) -> 
     elif whole:
       chosen |= dict.fromkeys(frames, 'validation' if name == shortest else 'train')
     else:
-      chosen |= _with_validation_block(name, frames, gap)
+      chosen |= _with_validation_block(name, frames)
   return chosen
 
 
-def _with_validation_block(name: str, ids: Sequence[str], gap: int) -> dict[str, str]:
+def _with_validation_block(name: str, ids: Sequence[str]) -> dict[str, str]:
   """One sequence's start for training, its end for validation, a gap between them."""
   validation = max(1, round(len(ids) * _VALIDATION_SHARE))
-  gap = min(gap, max(1, round(len(ids) * _MAX_GAP_SHARE)))
+  gap = min(_GAP, max(1, round(len(ids) * _MAX_GAP_SHARE)))
   train = len(ids) - validation - gap
   if train < 1:
     raise UserError(

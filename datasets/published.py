@@ -117,7 +117,7 @@ def make_config(
   held_out: Mapping[str, Collection[str]],
   **fields: Any,
 ) -> AnyConfig:
-  """Returns a configuration of a kind, with the pairs divided; see there for the arguments.
+  """Divides the pairs and returns a configuration of a kind; see `Config` for the arguments.
 
   `held_out` has the ways to split besides 'paper' -> the sequences for testing.
 

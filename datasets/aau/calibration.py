@@ -1,7 +1,6 @@
 """Reads calibVars.yml, the calibration that AAU VAP Trimodal ships with each scene."""
 
 import dataclasses
-import os
 
 import numpy as np
 
@@ -67,16 +66,12 @@ class Calibration:
   notes: tuple[str, ...]
 
 
-def read_calibration(path: str | os.PathLike, content: bytes | None = None) -> Calibration:
-  """Reads a calibVars.yml.
-
-  Args:
-    path: the file; with `content`, only its name in messages.
-    content: the file's content, if it is in an archive.
+def read_calibration(path: str, content: bytes) -> Calibration:
+  """Reads the content of a calibVars.yml, whose path is for messages.
 
   Raises:
-    UserError: the file cannot be read, is no calibration, lacks a key or has one twice, or a value
-      has the wrong shape or is not finite; or OpenCV is missing. The message names file and key.
+    UserError: the file is no calibration, lacks a key or has one twice, or a value has the wrong
+      shape or is not finite; or OpenCV is missing. The message names file and key.
   """
   fields = Fields(path, content, _KEYS)
   width, height = (fields.integer(key, 2, _MAX_SIDE) for key in ('WIDTH', 'HEIGHT'))
