@@ -24,14 +24,11 @@ _QUADRATURE_NODES = 24
 
 
 def planck_radiance(wavelength: ArrayLike, temperature: ArrayLike) -> np.ndarray:
-  """Computes the spectral radiance of a black body by Planck's law.
+  """Returns a black body's spectral radiance by Planck's law, float64, W m^-2 sr^-1 per meter.
 
   Args:
-    wavelength: array or scalar, meters.
-    temperature: array or scalar that broadcasts with `wavelength`, kelvin.
-
-  Returns:
-    float64 array, W m^-2 sr^-1 per meter of wavelength.
+    wavelength: meters.
+    temperature: kelvin; broadcasts with `wavelength`.
   """
   wavelength = np.asarray(wavelength, np.float64)
   exponent = PLANCK * LIGHT_SPEED / (wavelength * BOLTZMANN * np.asarray(temperature))
@@ -39,13 +36,13 @@ def planck_radiance(wavelength: ArrayLike, temperature: ArrayLike) -> np.ndarray
 
 
 def integrate_band(temperature: ArrayLike) -> np.ndarray:
-  """Computes black-body radiance inside `BAND`, by Gauss-Legendre quadrature.
+  """Returns a black body's radiance inside `BAND`, by Gauss-Legendre quadrature.
 
   Args:
-    temperature: array or scalar of any shape, kelvin.
+    temperature: kelvin, any shape.
 
   Returns:
-    float64 array of the same shape, W m^-2 sr^-1.
+    float64 of the same shape, W m^-2 sr^-1.
   """
   nodes, weights = np.polynomial.legendre.leggauss(_QUADRATURE_NODES)
   half = (BAND[1] - BAND[0]) / 2
@@ -62,25 +59,5 @@ def _table() -> tuple[np.ndarray, np.ndarray]:
 
 
 def temperature_to_radiance(temperature: np.ndarray) -> np.ndarray:
-  """Looks up the in-band radiance of a black body.
-
-  Args:
-    temperature: array of any shape, kelvin; clipped to `TABLE_RANGE`.
-
-  Returns:
-    float64 array of the same shape, W m^-2 sr^-1.
-  """
+  """Looks up `integrate_band` in a table; clips the temperature to `TABLE_RANGE`."""
   return np.interp(temperature, *_table())
-
-
-def radiance_to_temperature(radiance: np.ndarray) -> np.ndarray:
-  """Looks up the temperature of the black body with this in-band radiance: the inverse.
-
-  Args:
-    radiance: array of any shape, W m^-2 sr^-1; clipped to the table.
-
-  Returns:
-    float64 array of the same shape, kelvin.
-  """
-  temperatures, radiances = _table()
-  return np.interp(radiance, radiances, temperatures)
