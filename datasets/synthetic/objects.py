@@ -1,10 +1,11 @@
 """Painting of the ground, buildings, trees, people and lamps: polygons, materials, shadows."""
 
+import functools
 import math
 
 from datasets.synthetic import scene as scene_lib, vehicles
-from datasets.synthetic.painter import box, circle, Painter, Plane, trapezoid, wall
-from datasets.synthetic.scene import Color, Pair
+from datasets.synthetic.painter import box, circle, Painter, trapezoid, wall
+from datasets.synthetic.scene import Color, NEAR, Pair
 
 _WARM_LIGHT = (1.0, 0.72, 0.38)
 _GLASS = (0.06, 0.08, 0.09)
@@ -70,11 +71,9 @@ def _building(painter: Painter, building: scene_lib.Building) -> None:
     _gable_roof(painter, building)
   if camera_x < x0 or camera_x > x1:
     side, normal = (x0, -1) if camera_x < x0 else (x1, 1)
-    plane: Plane = {'side_x': side, 'facing': painter.facing(normal, 0, 0)}
-    _facade(painter, building, (side, z0), (side, z1), 1, plane)
-  if z0 > camera_z + scene_lib.NEAR:
-    plane = {'z': z0, 'facing': painter.facing(0, 0, -1)}
-    _facade(painter, building, (x0, z0), (x1, z0), 0, plane)
+    _facade(painter, building, side, painter.facing(normal, 0, 0))
+  if z0 > camera_z + NEAR:
+    _facade(painter, building, None, painter.facing(0, 0, -1))
 
 
 def _gable_roof(painter: Painter, building: scene_lib.Building) -> None:
@@ -94,36 +93,40 @@ def _gable_roof(painter: Painter, building: scene_lib.Building) -> None:
 
 
 def _facade(
-  painter: Painter, building: scene_lib.Building, a: Pair, b: Pair, face: int, plane: Plane
+  painter: Painter, building: scene_lib.Building, side: float | None, facing: float
 ) -> None:
-  """Paints the front (face 0) or side (1) from a to b: wall, windows and, in front, a door."""
-  height = building.height
-  surface = painter.surface(building.material, building.color, **plane)
-  painter.polygon(wall(a, b, 0.0, height), surface)
-  if face == 1 and building.roof_height:
+  """Paints the wall at x = `side`, else the front: the wall, windows and, in front, a door."""
+  (x0, x1), (z0, z1), height = building.x, building.z, building.height
+  front = side is None
+  a, b = ((x0, z0), (x1, z0)) if side is None else ((side, z0), (side, z1))
+  surface = functools.partial(painter.surface, facing=facing, z=z0, side_x=side)
+  outside = surface(building.material, building.color)
+  painter.polygon(wall(a, b, 0.0, height), outside)
+  if building.roof_height and not front:
     ridge = (a[0], height + building.roof_height, (a[1] + b[1]) / 2)
-    painter.polygon([(a[0], height, a[1]), (b[0], height, b[1]), ridge], surface)
-  if building.z[0] >= _FAR_WINDOWS:
+    painter.polygon([(a[0], height, a[1]), (b[0], height, b[1]), ridge], outside)
+  if z0 >= _FAR_WINDOWS:
     return
-  _, rows, columns = building.lit.shape
+  lights = building.lit[0 if front else 1]
+  rows, columns = lights.shape
   columns = min(columns, max(1, round(math.dist(a, b) / 2.5)))
   story = height / rows
   # Seen from the street a pane mirrors the sky or the other side.
   mirrored = 0.5 * painter.conditions.daylight
-  lit = glass = painter.surface('window', _shade(_GLASS, 1 + 2 * mirrored), **plane)
+  lit = glass = surface('window', _shade(_GLASS, 1 + 2 * mirrored))
   if painter.conditions.is_night:
-    lit = painter.surface('window_lit', _GLASS, emission=_shade(_WARM_LIGHT, 0.6), **plane)
+    lit = surface('window_lit', _GLASS, emission=_shade(_WARM_LIGHT, 0.6))
   half = building.window_size[0] / 2
   tall = building.window_size[1] * story
   for row in range(rows):
     sill = story * (row + 0.55) - tall / 2
     for column in range(columns):
       left, right = (_between(a, b, (column + 0.5 + end) / columns) for end in (-half, half))
-      if row == 0 and face == 0 and column == columns // 2:
-        door = painter.surface('door', _shade(building.roof_color, 0.8), **plane)
+      if front and row == 0 and column == columns // 2:
+        door = surface('door', _shade(building.roof_color, 0.8))
         painter.polygon(wall(left, right, 0.0, min(2.2, 0.85 * story)), door)
       else:
-        pane = lit if building.lit[face, row, column] else glass
+        pane = lit if lights[row, column] else glass
         painter.polygon(wall(left, right, sill, sill + tall), pane)
 
 
