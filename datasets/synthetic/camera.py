@@ -18,6 +18,7 @@ _IR_BLUR = 0.006  # standard deviation in image heights
 _IR_NOISE = 0.12  # K near 300 K, standard deviation
 _IR_PATTERN = 0.15  # K near 300 K, standard deviation of columns
 _IR_VIGNETTE = 0.025
+_GAMMA = (255 * np.linspace(0, 1, 2**16) ** (1 / 2.2) + 0.5).astype(np.uint8)
 _NIGHT_AMBIENT = np.array((0.030, 0.036, 0.050), np.float32)
 
 
@@ -90,12 +91,7 @@ def render_rgb(frame: Frame, scene: Scene, rng: np.random.Generator) -> np.ndarr
   # A soft shoulder keeps lamps and white walls from clipping hard.
   linear = np.maximum(linear, 0.0)
   bright = linear / (1.0 + 0.25 * linear)
-  return _gamma_table()[(65535 * np.minimum(bright, 1.0)).astype(np.uint16)]
-
-
-@functools.cache
-def _gamma_table() -> np.ndarray:
-  return (255 * np.linspace(0, 1, 2**16) ** (1 / 2.2) + 0.5).astype(np.uint8)
+  return _GAMMA[(65535 * np.minimum(bright, 1.0)).astype(np.uint16)]
 
 
 def _day_light(frame: Frame, conditions: Conditions) -> np.ndarray:
@@ -138,10 +134,10 @@ def _lamp_light(frame: Frame) -> np.ndarray:
 def surface_temperatures(frame: Frame, scene: Scene) -> np.ndarray:
   """Returns the kinetic temperature of every pixel's surface, float32 [height, width], kelvin.
 
-  The sky has none; it gets its brightness temperature: cold and clear overhead, nearly as warm as
-  the air at the horizon and where clouds are.
+  The sky gets its brightness temperature: cold and clear overhead, nearly as warm as the air at the
+  horizon and where clouds are.
   """
-  surfaces = frame.surfaces
+  surfaces, air = frame.surfaces, scene.conditions.air_temperature
   # Ground in a passing car's shadow has had no time to cool.
   shadow = frame.still_shadow * surfaces[..., columns.IS_GROUND]
   solid = (
@@ -149,7 +145,6 @@ def surface_temperatures(frame: Frame, scene: Scene) -> np.ndarray:
     + surfaces[..., columns.HEATING] * (1.0 - _SHADOW_COOLING * shadow)
     + surfaces[..., columns.THERMAL_TEXTURE] * frame.thermal_texture
   )
-  air = scene.conditions.air_temperature
   clear = _sky_temperature(air, frame.upward)
   sky = clear + frame.cloud * (air - 12.0 - clear)
   return np.where(surfaces[..., columns.IS_SKY] > 0, sky, solid).astype(np.float32)
@@ -171,18 +166,10 @@ def _sensor_pattern(seed: int, height: int, width: int) -> tuple[np.ndarray, np.
 def render_ir(
   frame: Frame, scene: Scene, temperature: np.ndarray, rng: np.random.Generator, seed: int
 ) -> np.ndarray:
-  """Returns what the thermal camera records.
+  """Returns what the thermal camera records: uint8 [height, width, 1], linear in radiance.
 
-  Args:
-    frame: what the cameras see.
-    scene: the scene behind it.
-    temperature: what `surface_temperatures` returned.
-    rng: generator for the noise.
-    seed: the data set's seed; the sensor's fixed faults depend on it alone.
-
-  Returns:
-    uint8 [height, width, 1]; radiance, scaled linearly so that `IR_SPAN` is 0 to 255, the same for
-    every image.
+  `IR_SPAN` is 0 to 255 in every image. `temperature` is what `surface_temperatures` returned. The
+  sensor's fixed faults depend on the data set's `seed` alone, the noise on `rng`.
   """
   air, cover = scene.conditions.air_temperature, scene.conditions.cloud_cover
   overhead = (1.0 - cover) * _sky_temperature(air, np.array(0.5)) + cover * (air - 12.0)
