@@ -19,10 +19,13 @@ def listed(files: Iterable[StoredFile]) -> str:
   numbers = [file.number for file in files if file.number is not None]
   if len(numbers) == len(files):
     return frames_lib.ranges(numbers)
-  more = len(files) - _MAX_NAMED
-  return ', '.join(file.stem for file in files[:_MAX_NAMED]) + (
-    f' and {more} more' if more > 0 else ''
-  )
+  return some([file.stem for file in files], _MAX_NAMED)
+
+
+def some(names: Sequence[str], most: int) -> str:
+  """Lists the first names for people, such as 'a, b and 7 more'."""
+  more = len(names) - most
+  return ', '.join(names[:most]) + (f' and {more} more' if more > 0 else '')
 
 
 def check(

@@ -15,7 +15,7 @@ import unicodedata
 
 from cyclegan_jax.data import images
 from cyclegan_jax.errors import UserError
-from datasets import archives
+from datasets import archives, partners
 
 # Folder names in lower case, and which of them go together in published data sets.
 _RGB_FOLDERS = ('rgb', 'visible', 'vi', 'vis', 'color', 'colour', 'crop_lr_visible')
@@ -254,6 +254,5 @@ def _positions(parts: _Parts, names: _Parts, at_top: bool) -> list[int]:
 def _listing(files: list[ImageFile]) -> str:
   """Names the folders that hold images, with counts."""
   counts = collections.Counter('/'.join(file.parts[:-1]) or '.' for file in files)
-  listed = ', '.join(f'{folder} ({n})' for folder, n in sorted(counts.items())[:_MAX_LISTED])
-  more = len(counts) - _MAX_LISTED
-  return f'Folders with images: {listed}' + (f' and {more} more.' if more > 0 else '.')
+  listed = partners.some([f'{folder} ({n})' for folder, n in sorted(counts.items())], _MAX_LISTED)
+  return f'Folders with images: {listed}.'
