@@ -31,6 +31,11 @@ class Example(NamedTuple):
   rgb: str
   ir: str
 
+  @property
+  def paths(self) -> dict[str, str]:
+    """Domain -> path, of the domains that it has."""
+    return {domain: path for domain, path in zip(('rgb', 'ir'), self[1:]) if path}
+
 
 @dataclasses.dataclass(eq=False)
 class FolderConfig(tfds.core.BuilderConfig):
@@ -104,7 +109,7 @@ def folder_config(
   if not os.fspath(source_dir):
     raise errors.UserError('--source_dir is empty; expected a folder with RGB and IR images.')
   source = pathlib.Path(source_dir).expanduser()
-  layout = layouts.find_layout(source, layouts.scan(source), rgb_dir, ir_dir)
+  layout = layouts.find_layout(source, rgb_dir, ir_dir)
   aligned, unmatched = _match(source, layout, paired)
   groups = _groups(layout, aligned)
   method = splits.choose_method(source, itertools.chain(*groups.values()), split_by)

@@ -24,6 +24,8 @@ from datasets.frames import sequence_of
 
 __all__ = ['Builder', 'Example', 'FolderConfig', 'folder_config']
 
+_Examples = Iterator[tuple[str, dict[str, Any]]]
+
 
 class Builder(tfds.core.GeneratorBasedBuilder):
   """Pairs `{rgb, ir, id, sequence}`, or single images `{image, id, sequence}`.
@@ -58,9 +60,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
     text = {'id': tfds.features.Text(), 'sequence': tfds.features.Text()}
     return self.dataset_info_from_configs(features=tfds.features.FeaturesDict(features | text))
 
-  def _split_generators(
-    self, dl_manager: tfds.download.DownloadManager
-  ) -> dict[str, Iterator[tuple[str, dict[str, Any]]]]:
+  def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> dict[str, _Examples]:
     """Decodes all images first, so that a bad one is named before anything is written."""
     del dl_manager  # The files are the user's.
     config = self.builder_config
@@ -69,16 +69,13 @@ class Builder(tfds.core.GeneratorBasedBuilder):
     storing.refuse(config.source_dir, list(itertools.chain(*found)))
     return {split: self._generate_examples(chosen) for split, chosen in config.examples.items()}
 
-  def _generate_examples(
-    self, examples: tuple[Example, ...]
-  ) -> Iterator[tuple[str, dict[str, Any]]]:
+  def _generate_examples(self, examples: tuple[Example, ...]) -> _Examples:
     """Yields id and example."""
     config = self.builder_config
     for example in tracked(examples, len(examples), 'Preparing', print, unit='examples'):
       features = {
         domain if config.aligned else 'image': _encoded(path, domain, config)
-        for domain, path in (('rgb', example.rgb), ('ir', example.ir))
-        if path
+        for domain, path in example.paths.items()
       }
       yield example.id, {**features, 'id': example.id, 'sequence': sequence_of(example.id)}
 
@@ -98,9 +95,7 @@ def _encoded(path: str, domain: str, config: FolderConfig) -> str | io.BytesIO:
 def _complaints(example: Example, config: FolderConfig) -> list[str]:
   """Everything that is wrong with one example."""
   complaints, sizes = [], []
-  for domain, path in (('rgb', example.rgb), ('ir', example.ir)):
-    if not path:
-      continue
+  for domain, path in example.paths.items():
     try:
       array = _load(path, domain, config)
     except images.ImageError as error:
@@ -120,6 +115,6 @@ def _complaints(example: Example, config: FolderConfig) -> list[str]:
 
 def _mixed(domain: str, path: str, dtype: np.dtype, config: FolderConfig) -> str:
   """Names this image and one of the domain's usual dtype."""
-  usual = (getattr(example, domain) for split in config.examples.values() for example in split)
+  usual = (e.paths.get(domain) for split in config.examples.values() for e in split)
   other = next((p for p in usual if p and images.image_header(p).dtype != dtype), path)
   return mixed_message(domain, *((path, other) if dtype == np.uint8 else (other, path)))

@@ -1,8 +1,7 @@
 """Finds the RGB and the IR images in a user's folder by their names.
 
-A layout is a rule that maps a file's path relative to the source folder to its domain and its id:
-the path without the domain folder, the extension and suffixes such as `_RGB`. Files of the two
-domains with the same id are a pair.
+A layout maps a file's path below the source folder to its domain and its id: the path without the
+domain folder, the extension and suffixes such as `_RGB`. Files with the same id are a pair.
 """
 
 import collections
@@ -49,7 +48,7 @@ class ImageFile:
   """A file with an image's extension below the source folder."""
 
   path: str  # absolute, or as the source folder was given
-  parts: tuple[str, ...]  # relative to the source folder
+  parts: _Parts  # relative to the source folder
   size: int
   mtime_ns: int
 
@@ -61,19 +60,12 @@ class ImageFile:
 
 @dataclasses.dataclass(frozen=True)
 class Layout:
-  """The images found in a source folder.
+  """The images found in a source folder."""
 
-  Attributes:
-    description: a sentence on which folders were taken for which domain.
-    rgb: id -> file of the RGB images.
-    ir: id -> file of the IR images.
-    ignored: the number of image files that belong to neither domain.
-  """
-
-  description: str
-  rgb: dict[str, ImageFile]
+  description: str  # a sentence on which folders were taken for which domain
+  rgb: dict[str, ImageFile]  # by id
   ir: dict[str, ImageFile]
-  ignored: int
+  ignored: int  # how many image files belong to neither domain
 
 
 def scan(source: pathlib.Path) -> list[ImageFile]:
@@ -99,25 +91,21 @@ def scan(source: pathlib.Path) -> list[ImageFile]:
   return sorted(files, key=lambda file: file.parts)
 
 
-def find_layout(
-  source: pathlib.Path, files: list[ImageFile], rgb_dir: str = '', ir_dir: str = ''
-) -> Layout:
-  """Decides which files are RGB and which are IR.
+def find_layout(source: pathlib.Path, rgb_dir: str, ir_dir: str) -> Layout:
+  """Decides which files of a folder are RGB and which are IR.
 
   Args:
-    source: the source folder, for messages.
-    files: what `scan` found in it.
+    source: the folder.
     rgb_dir: folder of the RGB images, relative to the source folder, or a folder name (or several,
       joined by '/') that occurs at any depth; '' to look for known names.
     ir_dir: the same for the IR images; both or none.
 
   Raises:
-    UserError: no layout or more than one fits, or two files of a domain share an id.
+    UserError: see `scan`; no layout or more than one fits, or two files of a domain share an id.
   """
-  if rgb_dir or ir_dir:
-    rules = _explicit_rule(source, files, rgb_dir, ir_dir)
-  else:
-    rules = _candidate_rules(files)
+  files = scan(source)
+  by_flags = rgb_dir or ir_dir
+  rules = _explicit_rule(source, files, rgb_dir, ir_dir) if by_flags else _candidate_rules(files)
   fitting: dict[str, dict[str, list[tuple[_Parts, ImageFile]]]] = {}
   for description, rule in rules.items():
     found = {'rgb': [], 'ir': []}
@@ -127,9 +115,8 @@ def find_layout(
     if all(found.values()):
       fitting[description] = found
   if len(fitting) != 1:
-    problem = 'no known layout of RGB and IR images was recognized'
-    if fitting:
-      problem = f'more than one layout fits: {"; ".join(fitting)}'
+    several = f'more than one layout fits: {"; ".join(fitting)}'
+    problem = several if fitting else 'no known layout of RGB and IR images was recognized'
     raise UserError(f'{source}: {problem}. {_listing(files)} {_USE_FLAGS}')
   description, found = fitting.popitem()
   rgb, ir = (_by_id(domain, found[domain]) for domain in ('rgb', 'ir'))
@@ -187,7 +174,7 @@ def _folder_rule(rgb: str, ir: str) -> _Rule:
     found = [i for i, part in enumerate(parts[:-1]) if part.lower() in (rgb, ir)]
     if len(found) != 1:  # Neither, or both: the name is not that of a domain here.
       return None
-    index = found[0]
+    (index,) = found
     domain = 'rgb' if parts[index].lower() == rgb else 'ir'
     return domain, parts[:index] + parts[index + 1 :]
 
