@@ -31,16 +31,13 @@ def some(names: Sequence[str], most: int) -> str:
 def check(
   source: pathlib.Path, unmatched: Sequence[StoredFile], matched: int, allow_unmatched: bool
 ) -> None:
-  """Refuses data of which over 1 % of the frames have no partner.
+  """Raises UserError, with the frames by folder, if over 1 % of the frames have no partner.
 
   Args:
     source: the folder of the data set.
     unmatched: the frames without a partner.
     matched: the number of frames in pairs.
     allow_unmatched: accept any number of them, as long as there are pairs.
-
-  Raises:
-    UserError: the message lists the frames by folder.
   """
   total = matched + len(unmatched)
   if matched and (allow_unmatched or len(unmatched) <= _MAX_LOST_SHARE * total):

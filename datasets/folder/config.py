@@ -39,30 +39,20 @@ class Example(NamedTuple):
 
 @dataclasses.dataclass(eq=False)
 class FolderConfig(tfds.core.BuilderConfig):
-  """A source folder, how it is read, and the examples found in it; see folder_config().
-
-  Attributes:
-    source_dir: the source folder.
-    split_by: 'folder', 'list', 'hash' or 'sequence'.
-    aligned: True if examples are pairs (splits train, validation, test), False if each is one
-      image of a domain (splits train_rgb, train_ir, ...).
-    rgb_channels, ir_channels: 1 or 3.
-    rgb_dtype, ir_dtype: 'uint8' or 'uint16'.
-    layout: text for people: the folders taken for each domain.
-    notes: sentences for people on what is left out and why.
-    unmatched: relative paths of the images without a partner.
-    examples: split -> its examples, sorted by id.
-  """
+  """A source folder, how it is read, and the examples found in it; see folder_config()."""
 
   source_dir: str = ''
-  split_by: str = 'hash'
+  split_by: str = 'hash'  # 'folder', 'list', 'hash' or 'sequence'
+  # Whether examples are pairs (splits train, validation, test) or each is one image of a domain
+  # (splits train_rgb, train_ir, ...).
   aligned: bool = True
-  rgb_channels: int = 3
+  rgb_channels: int = 3  # 1 or 3
   ir_channels: int = 1
-  rgb_dtype: str = 'uint8'
+  rgb_dtype: str = 'uint8'  # or 'uint16'
   ir_dtype: str = 'uint8'
-  layout: str = ''
-  # Hidden from repr(), because TFDS logs the whole configuration.
+  layout: str = ''  # for people: the folders taken for each domain
+  # Sentences on what is left out and why, the images without a partner, and split -> its examples,
+  # sorted by id. They are hidden from repr(), because TFDS logs the whole configuration.
   notes: tuple[str, ...] = dataclasses.field(default=(), repr=False)
   unmatched: tuple[str, ...] = dataclasses.field(default=(), repr=False)
   examples: dict[str, tuple[Example, ...]] = dataclasses.field(default_factory=dict, repr=False)

@@ -1,9 +1,10 @@
 """TFDS builder of `synthetic`, a data set that renders itself."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 import dataclasses
 import functools
 import io
+import itertools
 from typing import Any, ClassVar
 
 import numpy as np
@@ -24,6 +25,7 @@ _LIMITS = {
   **{f'{split}_sequences': _COUNTS for split in SPLITS},
   'frames_per_sequence': _COUNTS,
 }
+_Examples = Iterator[tuple[str, dict[str, Any]]]
 
 
 @dataclasses.dataclass
@@ -117,18 +119,17 @@ class Builder(tfds.core.GeneratorBasedBuilder):
       metadata=metadata,
     )
 
-  def _split_generators(
-    self, dl_manager: tfds.download.DownloadManager
-  ) -> dict[str, Iterator[tuple[str, dict[str, Any]]]]:
+  def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> dict[str, _Examples]:
     del dl_manager  # There is nothing to download.
-    generators, start = {}, 0
-    for split in SPLITS:
-      stop = start + getattr(self.builder_config, f'{split}_sequences')
-      generators[split] = self._generate_examples(range(start, stop))
-      start = stop
-    return generators
+    config = self.builder_config
+    counts = (config.train_sequences, config.validation_sequences, config.test_sequences)
+    ends = list(itertools.accumulate(counts, initial=0))
+    return {
+      split: self._generate_examples(range(*bounds))
+      for split, bounds in zip(SPLITS, itertools.pairwise(ends))
+    }
 
-  def _generate_examples(self, sequences: Collection[int]) -> Iterator[tuple[str, dict[str, Any]]]:
+  def _generate_examples(self, sequences: range) -> _Examples:
     """Yields id and example."""
     config = self.builder_config
     each = config.frames_per_sequence
