@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 import dataclasses
 import hashlib
 import itertools
+import math
 import os
 import pathlib
 import re
@@ -16,20 +17,20 @@ from cyclegan_jax.data import images
 from datasets import partners
 from datasets.folder import layouts, splits
 
-# Files of a domain to look at first. Preparation checks all.
+# So many files of a domain at the most are looked at first. Preparation checks all.
 _SAMPLED = 8
 _MAX_NAMED = 3
 
-# Suffix of the splits -> id -> its RGB and its IR file: either the pairs or the two collections.
-_Groups = dict[str, dict[str, tuple[layouts.ImageFile | None, layouts.ImageFile | None]]]
+# Suffix of the splits -> id -> domain -> file: either the pairs or the two collections.
+_Groups = dict[str, dict[str, dict[str, layouts.ImageFile]]]
 
 
 class Example(NamedTuple):
   """An image or a pair; the path is '' for a domain that it lacks."""
 
   id: str
-  rgb: str
-  ir: str
+  rgb: str = ''
+  ir: str = ''
 
   @property
   def paths(self) -> dict[str, str]:
@@ -104,7 +105,7 @@ def folder_config(
   groups = _groups(layout, aligned)
   method = splits.choose_method(source, itertools.chain(*groups.values()), split_by)
   names = [
-    {id_: [file.relative for file in files if file] for id_, files in group.items()}
+    {id_: [file.relative for file in files.values()] for id_, files in group.items()}
     for group in groups.values()
   ]
   chosen = splits.assign(source, names, method)
@@ -148,28 +149,22 @@ def _match(source: pathlib.Path, layout: layouts.Layout, paired: bool) -> tuple[
     raise errors.UserError(
       f'{source}: {problem}. Rename the files of a pair alike, or train without pairs (--nopaired).'
     )
-  # Unrelated images may both be called 0001.
-  if paired or (enough and all(_size(rgb[id_]) == _size(ir[id_]) for id_ in _sample(shared))):
-    return True, alone
-  return False, []
+  if not paired:  # Unrelated images may both be called 0001, but then differ in size.
+    headers = ([images.image_header(d[id_].path) for d in (rgb, ir)] for id_ in _sample(shared))
+    if not enough or any(rgb_header[:2] != ir_header[:2] for rgb_header, ir_header in headers):
+      return False, []
+  return True, alone
 
 
-def _size(file: layouts.ImageFile) -> tuple[int, int]:
-  return images.image_header(file.path)[:2]
-
-
-def _sample(items: Sequence[str]) -> list[str]:
-  """Returns a few of the items, evenly spaced."""
-  count = min(len(items), _SAMPLED)
-  return [items[i * len(items) // count] for i in range(count)]
+def _sample(ids: Sequence[str]) -> Sequence[str]:
+  """Returns a few of the ids, evenly spaced."""
+  return ids[:: max(1, math.ceil(len(ids) / _SAMPLED))]
 
 
 def _dtype(domain: str, by_id: dict[str, layouts.ImageFile]) -> str:
   """Returns the dtype of a domain, from a few of its files; preparation checks them all."""
-  examples = {}
-  for id_ in _sample(sorted(by_id)):
-    path = by_id[id_].path
-    examples.setdefault(images.image_header(path).dtype.name, path)
+  paths = [by_id[id_].path for id_ in _sample(sorted(by_id))]
+  examples = {images.image_header(path).dtype.name: path for path in paths}
   if len(examples) > 1:
     raise errors.UserError(mixed_message(domain, examples['uint8'], examples['uint16']))
   return next(iter(examples))
@@ -186,12 +181,13 @@ def mixed_message(domain: str, path_8: str, path_16: str) -> str:
 
 def _groups(layout: layouts.Layout, aligned: bool) -> _Groups:
   """Returns what is split by itself: the pairs, or the two collections."""
+  domains = {'rgb': layout.rgb, 'ir': layout.ir}
   if aligned:
-    ids = sorted(layout.rgb.keys() & layout.ir.keys())
-    return {'': {id_: (layout.rgb[id_], layout.ir[id_]) for id_ in ids}}
+    shared = sorted(layout.rgb.keys() & layout.ir.keys())
+    return {'': {id_: {domain: domains[domain][id_] for domain in domains} for id_ in shared}}
   return {
-    '_rgb': {id_: (file, None) for id_, file in sorted(layout.rgb.items())},
-    '_ir': {id_: (None, file) for id_, file in sorted(layout.ir.items())},
+    f'_{domain}': {id_: {domain: file} for id_, file in sorted(by_id.items())}
+    for domain, by_id in domains.items()
   }
 
 
@@ -199,10 +195,10 @@ def _examples(groups: _Groups, chosen: list[dict[str, str]]) -> dict[str, tuple[
   """Returns split -> examples, without empty splits, which TFDS refuses."""
   found = {split + suffix: [] for suffix in groups for split in splits.SPLITS}
   for (suffix, group), split_of in zip(groups.items(), chosen):
-    for id_, (rgb, ir) in group.items():
+    for id_, files in group.items():
       if id_ in split_of:
-        example = Example(id_, rgb.path if rgb else '', ir.path if ir else '')
-        found[split_of[id_] + suffix].append(example)
+        paths = {domain: file.path for domain, file in files.items()}
+        found[split_of[id_] + suffix].append(Example(id_, **paths))
   return {split: tuple(examples) for split, examples in found.items() if examples}
 
 

@@ -1,10 +1,7 @@
 """TFDS builder for a user's own folders of RGB and thermal infrared images.
 
-config = folder_config('/data/my_images')
-builder = Builder(config=config, data_dir='/data/prepared')
+builder = Builder(config=folder_config('/data/my_images'), data_dir='/data/prepared')
 builder.download_and_prepare(file_format='array_record')
-source = builder.as_data_source('train', decoders=SKIP_DECODING)
-rgb = images.read_image(source[0]['rgb'])
 """
 
 from collections.abc import Iterator

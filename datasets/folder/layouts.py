@@ -143,8 +143,7 @@ def _by_id(domain: str, found: Iterable[tuple[_Parts, ImageFile]]) -> dict[str, 
 
 def _identifier(parts: _Parts, domain: str) -> str:
   """'/'-separated id of a relative path: no extension, no domain suffix."""
-  stem, extension = os.path.splitext(parts[-1])
-  stem = stem if extension.lower() in images.EXTENSIONS else parts[-1]
+  stem = os.path.splitext(parts[-1])[0]
   # Systems disagree about whether an accent is a character of its own.
   return unicodedata.normalize('NFC', '/'.join((*parts[:-1], _SUFFIXES[domain].sub('', stem))))
 
@@ -174,7 +173,7 @@ def _folder_rule(rgb: str, ir: str) -> _Rule:
     found = [i for i, part in enumerate(parts[:-1]) if part.lower() in (rgb, ir)]
     if len(found) != 1:  # Neither, or both: the name is not that of a domain here.
       return None
-    (index,) = found
+    index = found[0]
     domain = 'rgb' if parts[index].lower() == rgb else 'ir'
     return domain, parts[:index] + parts[index + 1 :]
 

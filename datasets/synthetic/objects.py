@@ -59,10 +59,6 @@ def _shade(color: Color, factor: float) -> Color:
   return r, g, b
 
 
-def _between(a: Pair, b: Pair, part: float) -> Pair:
-  return a[0] + part * (b[0] - a[0]), a[1] + part * (b[1] - a[1])
-
-
 def _building(painter: Painter, building: scene_lib.Building) -> None:
   (x0, x1), (z0, z1), height = building.x, building.z, building.height
   painter.shadow(box(x0, x1, z0, z1), height + 0.5 * building.roof_height, still=True)
@@ -121,7 +117,8 @@ def _facade(
   for row in range(rows):
     sill = story * (row + 0.55) - tall / 2
     for column in range(columns):
-      left, right = (_between(a, b, (column + 0.5 + end) / columns) for end in (-half, half))
+      parts = [(column + 0.5 + end) / columns for end in (-half, half)]
+      left, right = ((a[0] + p * (b[0] - a[0]), a[1] + p * (b[1] - a[1])) for p in parts)
       if front and row == 0 and column == columns // 2:
         door = surface('door', _shade(building.roof_color, 0.8))
         painter.polygon(wall(left, right, 0.0, min(2.2, 0.85 * story)), door)
@@ -179,10 +176,10 @@ def _person(painter: Painter, person: scene_lib.Person) -> None:
   for side in (-1, 1):
     part([(0.0, 0.5), (0.1, 0.5), (stride + 0.05, 0.0), (stride - 0.035, 0.0)], trousers, side)
     part([(0.09, 0.82), (0.14, 0.8), (0.19, 0.47), (0.13, 0.47)], coat, side)
-    painter.disc(x + side * 0.16 * size, 0.45 * size, z, 0.03 * size, skin)
+    painter.disc((x + side * 0.16 * size, 0.45 * size, z), 0.03 * size, skin)
   part(trapezoid(0.11, 0.46, 0.13, 0.83), coat)
-  painter.disc(x, 0.935 * size, z, 0.075 * size, hair, 0.85)
-  painter.disc(x, 0.91 * size, z, 0.07 * size, skin, 0.8)
+  painter.disc((x, 0.935 * size, z), 0.075 * size, hair, 0.85)
+  painter.disc((x, 0.91 * size, z), 0.07 * size, skin, 0.8)
 
 
 def _lamp(painter: Painter, lamp: scene_lib.Lamp) -> None:
@@ -192,4 +189,4 @@ def _lamp(painter: Painter, lamp: scene_lib.Lamp) -> None:
   if painter.conditions.is_night:
     head = painter.surface('lamp', (0.5, 0.5, 0.5), emission=_shade(_WARM_LIGHT, 3), z=lamp.z)
     painter.lights.append((lamp.x, lamp.height, lamp.z, 1.0, _WARM_LIGHT))
-  painter.disc(lamp.x, lamp.height, lamp.z, 0.18, head, 1.6)
+  painter.disc((lamp.x, lamp.height, lamp.z), 0.18, head, 1.6)

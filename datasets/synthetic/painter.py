@@ -108,26 +108,18 @@ class Painter:
     """Paints a polygon of (x offset, y) points that faces the camera."""
     self.polygon([(x + dx, y, z) for dx, y in outline], surface)
 
-  def disc(
-    self, x: float, y: float, z: float, radius: float, surface: int, squash: float = 1.0
-  ) -> None:
+  def disc(self, center: Point, radius: float, surface: int, squash: float = 1.0) -> None:
     """Paints an ellipse that faces the camera; `squash` is width over height."""
-    if z - self.camera.position[2] < NEAR:
-      return
-    wide = radius * squash
-    corners = self._project([(x - wide, y + radius, z), (x + wide, y - radius, z)], SUPERSAMPLING)
-    self._draw.ellipse(corners, fill=surface)
+    (x, y, z), wide = center, radius * squash
+    if z - self.camera.position[2] >= NEAR:
+      corners = [(x - wide, y + radius, z), (x + wide, y - radius, z)]
+      self._draw.ellipse(self._project(corners, SUPERSAMPLING), fill=surface)
 
-  def shadow(
-    self, footprint: Sequence[Pair], height: float, *, base: float = 0.0, still: bool
-  ) -> None:
+  def shadow(self, footprint: list[Pair], height: float, *, base: float = 0.0, still: bool) -> None:
     """Lays the shadow of an upright prism on the ground.
 
-    Args:
-      footprint: (x, z) corners of a convex polygon.
-      height: top of the prism in meters.
-      base: bottom of the prism in meters.
-      still: whether it stays long enough for the ground to cool.
+    The prism rises from `base` to `height` meters over the (x, z) corners of a convex polygon. If
+    it is `still`, it stays long enough for the ground to cool.
     """
     if self.conditions.sun_strength < 0.02:
       return

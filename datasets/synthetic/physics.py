@@ -1,20 +1,16 @@
 """Thermal radiation in the long-wave infrared band of 8 to 14 micrometers.
 
 A microbolometer camera responds to the radiance inside this band, not to temperature, so the
-renderer adds up radiances (emitted and reflected) and turns them into pixel values. Constants:
-CODATA 2018, exact since the SI of 2019.
+renderer adds up radiances (emitted and reflected) and turns them into pixel values.
 """
 
 import functools
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy import constants
 
-PLANCK = 6.62607015e-34  # J s
-LIGHT_SPEED = 2.99792458e8  # m/s
-BOLTZMANN = 1.380649e-23  # J/K
-ZERO_CELSIUS = 273.15  # K
-
+ZERO_CELSIUS = constants.zero_Celsius  # K
 BAND = (8e-6, 14e-6)  # m
 
 # The lookup table covers more than any surface the renderer can make.
@@ -31,8 +27,9 @@ def planck_radiance(wavelength: ArrayLike, temperature: ArrayLike) -> np.ndarray
     temperature: kelvin; broadcasts with `wavelength`.
   """
   wavelength = np.asarray(wavelength, np.float64)
-  exponent = PLANCK * LIGHT_SPEED / (wavelength * BOLTZMANN * np.asarray(temperature))
-  return 2 * PLANCK * LIGHT_SPEED**2 / wavelength**5 / np.expm1(exponent)
+  h, c, k = constants.h, constants.c, constants.k
+  exponent = h * c / (wavelength * k * np.asarray(temperature))
+  return 2 * h * c**2 / wavelength**5 / np.expm1(exponent)
 
 
 def integrate_band(temperature: ArrayLike) -> np.ndarray:

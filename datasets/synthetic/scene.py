@@ -162,13 +162,11 @@ class Scene:
   def at_frame(self, rng: np.random.Generator) -> 'Scene':
     """Returns the same place a little later: the camera has moved and people have walked on."""
     time = rng.uniform(-2.0, 2.0)
+    center = self.camera.center + rng.uniform(-0.07, 0.07)
+    horizon = self.camera.horizon + rng.uniform(-0.02, 0.02)
     x, y, z = self.camera.position
-    camera = dataclasses.replace(
-      self.camera,
-      center=self.camera.center + rng.uniform(-0.07, 0.07),
-      horizon=self.camera.horizon + rng.uniform(-0.02, 0.02),
-      position=(x + rng.uniform(-0.6, 0.6), y, z + rng.uniform(-0.5, 0.5)),
-    )
+    position = (x + rng.uniform(-0.6, 0.6), y, z + rng.uniform(-0.5, 0.5))
+    camera = Camera(self.camera.focal, horizon, center, position)
     objects = tuple(_moved(thing, time, rng) for thing in self.objects)
     return dataclasses.replace(self, camera=camera, objects=objects)
 

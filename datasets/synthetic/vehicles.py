@@ -30,7 +30,7 @@ def paint(painter: Painter, vehicle: Vehicle) -> None:
     for name, outline in _side_panels(vehicle.is_van, top):
       painter.billboard(x, z, [(way * dx, y) for dx, y in outline], surfaces[name])
     for dx in (-1.3, 1.35):
-      painter.disc(x + way * dx, 0.32, z, 0.33, surfaces['wheel'])
+      painter.disc((x + way * dx, 0.32, z), 0.33, surfaces['wheel'])
   else:
     _flank(painter, vehicle, half, top)
     for name, outline in _end_panels(vehicle.view == 'front', half, top):
