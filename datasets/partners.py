@@ -19,25 +19,25 @@ def listed(files: Iterable[StoredFile]) -> str:
   numbers = [file.number for file in files if file.number is not None]
   if len(numbers) == len(files):
     return frames_lib.ranges(numbers)
-  return some([file.stem for file in files], _MAX_NAMED)
-
-
-def some(names: Sequence[str], most: int) -> str:
-  """Lists the first names for people, such as 'a, b and 7 more'."""
-  more = len(names) - most
-  return ', '.join(names[:most]) + (f' and {more} more' if more > 0 else '')
+  more = len(files) - _MAX_NAMED
+  return ', '.join(file.stem for file in files[:_MAX_NAMED]) + (
+    f' and {more} more' if more > 0 else ''
+  )
 
 
 def check(
   source: pathlib.Path, unmatched: Sequence[StoredFile], matched: int, allow_unmatched: bool
 ) -> None:
-  """Raises UserError, with the frames by folder, if over 1 % of the frames have no partner.
+  """Refuses data of which over 1 % of the frames have no partner.
 
   Args:
     source: the folder of the data set.
     unmatched: the frames without a partner.
     matched: the number of frames in pairs.
     allow_unmatched: accept any number of them, as long as there are pairs.
+
+  Raises:
+    UserError: the message lists the frames by folder.
   """
   total = matched + len(unmatched)
   if matched and (allow_unmatched or len(unmatched) <= _MAX_LOST_SHARE * total):

@@ -1,7 +1,7 @@
 """Steps that the builders share: checking all files, encoding ahead of the writer, checksums."""
 
 import collections
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent import futures
 import hashlib
 import json
@@ -61,6 +61,12 @@ def looked_at(items: Collection[Item], look: Callable[[Item], Made], unit: str) 
   with futures.ThreadPoolExecutor(os.cpu_count()) as pool:
     found = pool.map(look, items)
     return list(tracked(found, len(items), 'Checking images', print, unit=unit))
+
+
+def some(names: Sequence[str], most: int) -> str:
+  """Lists the first names for people, such as 'a, b and 7 more'."""
+  more = len(names) - most
+  return ', '.join(names[:most]) + (f' and {more} more' if more > 0 else '')
 
 
 def refuse(source_dir: str, complaints: list[str]) -> None:

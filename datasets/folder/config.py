@@ -14,7 +14,7 @@ import tensorflow_datasets as tfds
 
 from cyclegan_jax import errors
 from cyclegan_jax.data import images
-from datasets import partners
+from datasets import storing
 from datasets.folder import layouts, splits
 
 # So many files of a domain at the most are looked at first. Preparation checks all.
@@ -139,7 +139,7 @@ def _match(source: pathlib.Path, layout: layouts.Layout, paired: bool) -> tuple[
   if paired and not enough:
     problem = (
       f'{len(alone)} of {len(rgb) + len(ir)} images, more than half, have no partner of the same '
-      f'name in the other domain, such as {partners.some(alone, _MAX_NAMED)}'
+      f'name in the other domain, such as {storing.some(alone, _MAX_NAMED)}'
     )
     if not shared:
       problem = (
@@ -228,7 +228,7 @@ def _notes(
   With `hint`, one of them points to --split_by=sequence if the folder may hold videos.
   """
   if unmatched:
-    named = partners.some(unmatched, _MAX_NAMED)
+    named = storing.some(unmatched, _MAX_NAMED)
     yield f'{len(unmatched)} images have no partner and are left out: {named}.'
   if len(groups) > 1:
     rgb, ir = map(len, groups.values())

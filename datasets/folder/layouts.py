@@ -14,7 +14,7 @@ import unicodedata
 
 from cyclegan_jax.data import images
 from cyclegan_jax.errors import UserError
-from datasets import archives, partners
+from datasets import archives, storing
 
 # Folder names in lower case, and which of them go together in published data sets.
 _RGB_FOLDERS = ('rgb', 'visible', 'vi', 'vis', 'color', 'colour', 'crop_lr_visible')
@@ -240,5 +240,5 @@ def _positions(parts: _Parts, names: _Parts, at_top: bool) -> list[int]:
 def _listing(files: list[ImageFile]) -> str:
   """Names the folders that hold images, with counts."""
   counts = collections.Counter('/'.join(file.parts[:-1]) or '.' for file in files)
-  listed = partners.some([f'{folder} ({n})' for folder, n in sorted(counts.items())], _MAX_LISTED)
+  listed = storing.some([f'{folder} ({n})' for folder, n in sorted(counts.items())], _MAX_LISTED)
   return f'Folders with images: {listed}.'
