@@ -19,6 +19,7 @@ from cyclegan_jax.progress import tracked
 _AHEAD = 32
 _MAX_NAMED = 10
 
+Examples = Iterator[tuple[str, dict[str, Any]]]  # Id and features, as TFDS takes them.
 Item = TypeVar('Item')
 Made = TypeVar('Made')
 

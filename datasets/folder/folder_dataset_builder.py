@@ -4,10 +4,9 @@ builder = Builder(config=folder_config('/data/my_images'), data_dir='/data/prepa
 builder.download_and_prepare(file_format='array_record')
 """
 
-from collections.abc import Iterator
 import io
 import itertools
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import tensorflow_datasets as tfds
@@ -18,10 +17,9 @@ from cyclegan_jax.progress import tracked
 from datasets import storing
 from datasets.folder.config import Example, folder_config, FolderConfig, mixed_message
 from datasets.frames import sequence_of
+from datasets.storing import Examples
 
 __all__ = ['Builder', 'Example', 'FolderConfig', 'folder_config']
-
-_Examples = Iterator[tuple[str, dict[str, Any]]]
 
 
 class Builder(tfds.core.GeneratorBasedBuilder):
@@ -57,7 +55,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
     text = {'id': tfds.features.Text(), 'sequence': tfds.features.Text()}
     return self.dataset_info_from_configs(features=tfds.features.FeaturesDict(features | text))
 
-  def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> dict[str, _Examples]:
+  def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> dict[str, Examples]:
     """Decodes all images first, so that a bad one is named before anything is written."""
     del dl_manager  # The files are the user's.
     config = self.builder_config
@@ -66,7 +64,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
     storing.refuse(config.source_dir, list(itertools.chain(*found)))
     return {split: self._generate_examples(chosen) for split, chosen in config.examples.items()}
 
-  def _generate_examples(self, examples: tuple[Example, ...]) -> _Examples:
+  def _generate_examples(self, examples: tuple[Example, ...]) -> Examples:
     """Yields id and example."""
     config = self.builder_config
     for example in tracked(examples, len(examples), 'Preparing', print, unit='examples'):

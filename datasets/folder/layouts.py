@@ -7,6 +7,7 @@ domain folder, the extension and suffixes such as `_RGB`. Files with the same id
 import collections
 from collections.abc import Callable, Iterable
 import dataclasses
+import functools
 import os
 import pathlib
 import re
@@ -151,13 +152,12 @@ def _identifier(parts: _Parts, domain: str) -> str:
 def _candidate_rules(files: list[ImageFile]) -> dict[str, _Rule]:
   """Description -> rule, for every combination of known names that occurs."""
   names = {part.lower() for file in files for part in file.parts[:-1]}
-  rules: dict[str, _Rule] = {
-    f"RGB in folders '{rgb}', IR in folders '{ir}'{_KNOWN_PAIRS.get((rgb, ir), '')}": _folder_rule(
-      rgb, ir
-    )
-    for rgb in sorted(names.intersection(_RGB_FOLDERS))
-    for ir in sorted(names.intersection(_IR_FOLDERS))
-  }
+  rules: dict[str, _Rule] = {}
+  for rgb in sorted(names.intersection(_RGB_FOLDERS)):
+    for ir in sorted(names.intersection(_IR_FOLDERS)):
+      description = f"RGB in folders '{rgb}', IR in folders '{ir}'"
+      rule = functools.partial(_folder_rule, rgb, ir)
+      rules[description + _KNOWN_PAIRS.get((rgb, ir), '')] = rule
   if any(_AB_FOLDER.fullmatch(name) for name in names):
     rules['A (trainA, testA) taken for RGB, B (trainB, testB) for IR'] = _ab_rule
   return rules or {
@@ -166,18 +166,14 @@ def _candidate_rules(files: list[ImageFile]) -> dict[str, _Rule]:
   }
 
 
-def _folder_rule(rgb: str, ir: str) -> _Rule:
+def _folder_rule(rgb: str, ir: str, parts: _Parts) -> tuple[str, _Parts] | None:
   """A folder's name tells the domain, in upper or lower case, at any depth."""
-
-  def rule(parts: _Parts) -> tuple[str, _Parts] | None:
-    found = [i for i, part in enumerate(parts[:-1]) if part.lower() in (rgb, ir)]
-    if len(found) != 1:  # Neither, or both: the name is not that of a domain here.
-      return None
-    index = found[0]
-    domain = 'rgb' if parts[index].lower() == rgb else 'ir'
-    return domain, parts[:index] + parts[index + 1 :]
-
-  return rule
+  found = [i for i, part in enumerate(parts[:-1]) if part.lower() in (rgb, ir)]
+  if len(found) != 1:  # Neither, or both: the name is not that of a domain here.
+    return None
+  index = found[0]
+  domain = 'rgb' if parts[index].lower() == rgb else 'ir'
+  return domain, parts[:index] + parts[index + 1 :]
 
 
 def _ab_rule(parts: _Parts) -> tuple[str, _Parts] | None:

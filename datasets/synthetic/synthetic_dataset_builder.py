@@ -1,6 +1,5 @@
 """TFDS builder of `synthetic`, a data set that renders itself."""
 
-from collections.abc import Iterator
 import dataclasses
 import functools
 import io
@@ -14,6 +13,7 @@ from cyclegan_jax.data.source import SPLITS
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.progress import tracked
 from datasets import storing
+from datasets.storing import Examples
 from datasets.synthetic import camera, layout, materials, render
 
 _SIDES, _COUNTS = (16, 4096), (1, 10**6)
@@ -25,7 +25,6 @@ _LIMITS = {
   **{f'{split}_sequences': _COUNTS for split in SPLITS},
   'frames_per_sequence': _COUNTS,
 }
-_Examples = Iterator[tuple[str, dict[str, Any]]]
 
 
 @dataclasses.dataclass
@@ -119,17 +118,15 @@ class Builder(tfds.core.GeneratorBasedBuilder):
       metadata=metadata,
     )
 
-  def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> dict[str, _Examples]:
+  def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> dict[str, Examples]:
     del dl_manager  # There is nothing to download.
     config = self.builder_config
     counts = (config.train_sequences, config.validation_sequences, config.test_sequences)
-    ends = list(itertools.accumulate(counts, initial=0))
-    return {
-      split: self._generate_examples(range(*bounds))
-      for split, bounds in zip(SPLITS, itertools.pairwise(ends))
-    }
+    ends = itertools.accumulate(counts, initial=0)
+    ranges = itertools.starmap(range, itertools.pairwise(ends))
+    return {split: self._generate_examples(numbers) for split, numbers in zip(SPLITS, ranges)}
 
-  def _generate_examples(self, sequences: range) -> _Examples:
+  def _generate_examples(self, sequences: range) -> Examples:
     """Yields id and example."""
     config = self.builder_config
     each = config.frames_per_sequence
