@@ -67,14 +67,9 @@ class Domain:
 
 
 def quantize(pixels: Any, max_value: float) -> np.ndarray:
-  """Rounds pixel values to the integers that are written to a file.
+  """Rounds and clips pixel values of any shape to the integers that are written to a file.
 
-  Args:
-    pixels: Floats of any shape. Values outside of [0, max_value] are clipped.
-    max_value: 255 for uint8, 65535 for uint16.
-
-  Returns:
-    A NumPy array of the same shape.
+  They are uint8 in [0, 255] or uint16 in [0, 65535], as `max_value` says.
   """
   dtype = np.uint8 if max_value <= 255 else np.uint16
   return np.clip(np.rint(np.asarray(pixels)), 0, max_value).astype(dtype)
@@ -86,11 +81,7 @@ def make_domains(
   """Returns the domains 'rgb' and 'ir' of a configuration.
 
   This is for opening a data set, for reading a run, and where there is neither; everything else is
-  handed the domains.
-
-  Args:
-    config: The channels, the normalization and `ir_band` are read.
-    max_values: The largest pixel value by domain, 255 or 65535; by default images have 8 bits.
+  handed the domains. `max_values` are the largest pixel values, 255 or 65535.
   """
   domains = {}
   for name, channels in (('rgb', config.rgb_channels), ('ir', config.ir_channels)):
