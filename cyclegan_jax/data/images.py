@@ -163,9 +163,10 @@ def resize(array: np.ndarray, size: tuple[int, int], method: str = 'area') -> np
   return np.stack(planes, axis=-1).astype(array.dtype)
 
 
-def luminance(rgb: np.ndarray) -> np.ndarray:
-  """Computes the Rec. 601 luma of [..., 3]: float32 [..., 1] in the same range."""
-  return rgb.astype(np.float32) @ np.array(LUMA_WEIGHTS, np.float32)[:, None]
+def luminance(array: np.ndarray) -> np.ndarray:
+  """Computes the Rec. 601 luma of [..., 1 or 3]: float32 [..., 1] in the same range."""
+  values = array.astype(np.float32)
+  return values if array.shape[-1] == 1 else values @ np.array(LUMA_WEIGHTS, np.float32)[:, None]
 
 
 def to_channels(array: np.ndarray, channels: int, name: str) -> np.ndarray:

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 import dataclasses
-import types
 from typing import Any, Protocol
 
 import numpy as np
@@ -11,8 +10,6 @@ from cyclegan_jax import normalization
 from cyclegan_jax.settings import DataConfig
 
 SPLITS = ('train', 'validation', 'test')
-
-_EIGHT_BITS: Mapping[str, float] = types.MappingProxyType({'rgb': 255.0, 'ir': 255.0})
 
 
 class Records(Protocol):
@@ -76,16 +73,17 @@ def quantize(pixels: Any, max_value: float) -> np.ndarray:
 
 
 def make_domains(
-  config: DataConfig, max_values: Mapping[str, float] = _EIGHT_BITS
+  config: DataConfig, max_values: Mapping[str, float] | None = None
 ) -> dict[str, Domain]:
   """Returns the domains 'rgb' and 'ir' of a configuration.
 
   This is for opening a data set, for reading a run, and where there is neither; everything else is
-  handed the domains. `max_values` are the largest pixel values, 255 or 65535.
+  handed the domains. `max_values` are the largest pixel values, 255 (the default) or 65535.
   """
   domains = {}
   for name, channels in (('rgb', config.rgb_channels), ('ir', config.ir_channels)):
-    norm = normalization.make(config.normalization, name, float(max_values[name]))
+    max_value = float(max_values[name]) if max_values else 255.0
+    norm = normalization.make(config.normalization, name, max_value)
     constants = ()
     if config.normalization == 'spectral_channels':
       constants = normalization.wavelength_channels(name, channels, config.ir_band)
@@ -139,14 +137,12 @@ class Dataset:
 
   def facts(self) -> dict[str, Any]:
     """Returns what must not change while a run continues, ready for JSON."""
-    return {
-      'fingerprint': self.fingerprint,
-      'domains': {
-        name: {'channels': domain.channels, 'max_value': domain.max_value}
-        for name, domain in self.domains.items()
-      },
-      'splits': {
-        split.name: {'rgb': len(split.rgb), 'ir': len(split.ir), 'aligned': split.aligned}
-        for split in self.splits.values()
-      },
+    domains = {
+      name: {'channels': domain.channels, 'max_value': domain.max_value}
+      for name, domain in self.domains.items()
     }
+    splits = {
+      split.name: {'rgb': len(split.rgb), 'ir': len(split.ir), 'aligned': split.aligned}
+      for split in self.splits.values()
+    }
+    return {'fingerprint': self.fingerprint, 'domains': domains, 'splits': splits}

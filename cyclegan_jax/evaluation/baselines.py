@@ -32,9 +32,8 @@ def baselines(dataset: Dataset, config: DataConfig, log: Log) -> dict[str, Predi
   mean = _mean_image(pipeline.domain_pixels(dataset, 'train', 'ir', config), log)
 
   def luminance(batch: Mapping[str, np.ndarray]) -> np.ndarray:
-    pixels = batch['rgb']
-    luma = images.luminance(pixels) if rgb.channels == 3 else pixels.astype(np.float32)
-    return np.repeat(luma * (ir.max_value / rgb.max_value), ir.channels, axis=-1)
+    luma = images.luminance(batch['rgb']) * (ir.max_value / rgb.max_value)
+    return np.repeat(luma, ir.channels, axis=-1)
 
   def repeated(value: np.ndarray) -> Predictor:
     return lambda batch: np.broadcast_to(value, batch['ir'].shape)

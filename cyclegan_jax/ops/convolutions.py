@@ -53,8 +53,10 @@ def strided(x: jax.Array, kernel: jax.Array, stride: int, padding: int) -> jax.A
       lambda x: winograd.convolution(im2col.pad(x, padding), kernel), x, tiles
     )
   elif _has_few_outputs(x, k, kernel.shape[3], stride):  # A product of each pixel, added up.
-    size = tuple(n + 2 * padding - k + 1 for n in x.shape[1:3])
-    on_cpu = lambda x, kernel: _spread(x, im2col.transpose_kernel(kernel), 1, k - 1 - padding, size)
+    height, width = (n + 2 * padding - k + 1 for n in x.shape[1:3])
+    on_cpu = lambda x, kernel: _spread(
+      x, im2col.transpose_kernel(kernel), 1, k - 1 - padding, (height, width)
+    )
   elif stride == 1 and padding == 0 and k % 2:  # With zero padding, and the border cut off.
     inner = slice(k // 2, -(k // 2) or None)
     on_cpu = lambda x, kernel: _plain(x, kernel, 1, k // 2)[:, inner, inner]
