@@ -90,14 +90,12 @@ class CachedRecords:
     self._locks = [threading.Lock() for _ in range(_LOCKS)]
 
   def __getitem__(self, index: int) -> Images:
-    found = self._images.get(index)
-    if found is not None:
+    if (found := self._images.get(index)) is not None:
       return found
     if self._memory.full:
       return self._decode(self._records[index])
     with self._locks[index % _LOCKS]:
-      found = self._images.get(index)
-      if found is None:
+      if (found := self._images.get(index)) is None:
         found = self._decode(self._records[index])
         if self._memory.take(sum(image.nbytes for image in found)):
           self._images[index] = found

@@ -17,10 +17,6 @@ from cyclegan_jax import errors
 # Changed by limit_megapixels() alone. 67 whole megapixels: 8192 x 8192 is allowed.
 MAX_PIXELS = 67_999_999
 
-# A file may be as large as uncompressed 16-bit RGBA plus metadata.
-_BYTES_PER_PIXEL = 8
-_METADATA_BYTES = 16 * 2**20
-
 EXPECTED = 'expected a PNG, JPEG, BMP or TIFF file with 8 or 16 bits per sample'
 _PNG_SIGNATURE = b'\x89PNG\r\n\x1a\n'
 # Opened without Image.open, whose own size limit holds for the whole process.
@@ -33,10 +29,11 @@ _PLUGINS = {
 _PNG_SAMPLES = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 _PNG_METADATA = frozenset((b'eXIf', b'zTXt', b'tEXt', b'iTXt'))
 _PNG_ODD = frozenset((b'tRNS', b'acTL'))
-# Pillow's modes of one channel and of three, without alpha.
-_GRAY_MODES = frozenset(('1', 'L', 'LA', 'La', 'I;16', 'I;16L', 'I;16B', 'I;16N'))
-_COLOR_MODES = frozenset(('RGB', 'RGBA', 'RGBX', 'RGBa', 'CMYK', 'YCbCr'))
-_ORIENTATIONS = frozenset(range(2, 9))  # 1 is upright.
+# The channels, without alpha, of Pillow's modes.
+_CHANNELS = {
+  **dict.fromkeys(('1', 'L', 'LA', 'La', 'I;16', 'I;16L', 'I;16B', 'I;16N'), 1),
+  **dict.fromkeys(('RGB', 'RGBA', 'RGBX', 'RGBa', 'CMYK', 'YCbCr'), 3),
+}
 
 
 class ImageError(errors.UserError):
@@ -92,7 +89,7 @@ def limit_megapixels(megapixels: int) -> None:
 
 def check_bytes(size: int, name: str) -> None:
   """Raises ImageError for more bytes than a file of an image of the allowed size may have."""
-  allowed = MAX_PIXELS * _BYTES_PER_PIXEL + _METADATA_BYTES
+  allowed = MAX_PIXELS * 8 + 16 * 2**20  # Uncompressed 16-bit RGBA, and metadata.
   if size > allowed:
     raise ImageError(
       f'{name}: {size} bytes, more than the {allowed} that an image may have with '
@@ -192,7 +189,7 @@ def _examine(image: Image.Image, png: _Png | None, name: str) -> Opened:
       stored = _tiff_shape(image, name)
     plain = image.format == 'JPEG' and image.mode in ('L', 'RGB')
   found = exif.get(274)
-  orientation = found if found in _ORIENTATIONS else 1
+  orientation = found if found in range(2, 9) else 1
   channels = (1 if png.samples < 3 else 3) if is_deep and png else _channels(image, name)
   return Opened(image, name, channels, is_deep, orientation, plain and orientation == 1, stored)
 
@@ -222,8 +219,8 @@ def _channels(image: Image.Image, name: str) -> int:
   if mode in ('P', 'PA'):
     palette = np.array(image.getpalette('RGB'), np.uint8).reshape(-1, 3)
     return 1 if (palette == palette[:, :1]).all() else 3
-  if mode in _GRAY_MODES or mode in _COLOR_MODES:
-    return 1 if mode in _GRAY_MODES else 3
+  if mode in _CHANNELS:
+    return _CHANNELS[mode]
   odd = {'F': 'floating-point pixels', 'I': '32-bit or signed pixels'}
   kind = odd.get(mode, f'pixels of mode {mode!r}')
   raise ImageError(f'{name}: a {image.format} file with {kind}; {EXPECTED}, unsigned.')

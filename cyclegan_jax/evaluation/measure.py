@@ -84,7 +84,7 @@ class _Part:
 
   texts: dict[str, np.ndarray]  # 'id' and 'sequence'.
   values: dict[str, dict[str, np.ndarray]]  # Predictor name -> metric name -> float [n].
-  undefined: dict[str, np.ndarray]  # From `_undefined`; {} if there are no masks.
+  undefined: dict[str, np.ndarray]  # Metric name -> bool [n]; {} if there are no masks.
   # Inception's, float [images with valid pixels, features], of the true images (None) and each
   # predictor's; {} if they are not measured.
   features: dict[str | None, np.ndarray]
@@ -102,8 +102,11 @@ def _measure_batch(
   # The images in which anything is valid.
   valid = np.ones(len(truth), bool) if mask is None else mask.any((1, 2, 3))
   part = _Part({key: batch[key][:n] for key in ('id', 'sequence')}, {}, {}, {})
-  if mask is not None:
-    part.undefined = _undefined(truth, ir.max_value, mask, n)
+  if mask is not None:  # What is NaN even for perfect predictions has too few valid pixels.
+    perfect = image_quality.image_metrics(truth, truth, max_value=ir.max_value, mask=mask)
+    part.undefined = {key: np.isnan(np.asarray(value))[:n] for key, value in perfect.items()}
+    del part.undefined['correlation']
+    part.undefined['lpips'] = part.undefined['mse']
   seen = networks.seen(truth, ir.max_value, mask)
   if 'inception' in seen:
     part.features[None] = seen['inception'][:n][valid[:n]]
@@ -120,17 +123,6 @@ def _measure_batch(
       part.features[name] = predicted_seen['inception'][:n][valid[:n]]
     part.values[name] = {key: np.asarray(value)[:n] for key, value in values.items()}
   return part
-
-
-def _undefined(
-  truth: np.ndarray, max_value: float, mask: np.ndarray, n: int
-) -> dict[str, np.ndarray]:
-  """Metric name -> bool [n], where the metric is undefined because too few pixels are valid."""
-  perfect = image_quality.image_metrics(truth, truth, max_value=max_value, mask=mask)
-  found: dict[str, np.ndarray] = {
-    key: np.isnan(np.asarray(value))[:n] for key, value in perfect.items() if key != 'correlation'
-  }
-  return {**found, 'lpips': found['mse']}
 
 
 def _joined(parts: list[dict[Any, np.ndarray]]) -> dict[Any, np.ndarray]:

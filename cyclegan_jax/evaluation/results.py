@@ -45,8 +45,8 @@ def result(
     results: from `measure.measure`, of `MODEL` and the baselines.
     config: of the run.
     ir: the IR domain.
-    split: the split that was measured.
-    step: of the checkpoint that was measured.
+    split: what was measured.
+    step: of the checkpoint.
     networks: what FID, KID and LPIPS were measured with.
   """
   measured = results[MODEL]
@@ -100,10 +100,8 @@ def verdict(content: Mapping[str, Any]) -> str:
   ]
   if not lost:
     return 'The model beats every trivial baseline in PSNR and in SSIM.'
-  return (
-    f'The model does NOT beat {", ".join(lost)}: do not use it yet. More --epochs or more '
-    'data may help.'
-  )
+  names = ', '.join(lost)
+  return f'The model does NOT beat {names}: do not use it yet. More --epochs or more data may help.'
 
 
 def left_out(content: Mapping[str, Any]) -> list[str]:

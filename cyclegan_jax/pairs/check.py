@@ -60,7 +60,7 @@ class Pair:
   index: int  # In the split.
   shift: Shift | None  # Of the whole image; None if an image is constant or tiny.
   part: Shift | None  # The largest shift of a part that is certain enough, if there is one.
-  found: Mapping[str, str]  # Flag, one of FLAGS -> the numbers behind it, for people.
+  found: dict[str, str]  # Flag, one of FLAGS -> the numbers behind it, for people.
 
   @property
   def flags(self) -> tuple[str, ...]:
@@ -87,8 +87,7 @@ def check_pair(
   shift = part = None
   if len(filled) == len(both):
     # The edge of a border is in one image only, or at the same place whatever the shift.
-    top, bottom, left, right = map(max, *widths.values())
-    common = (top, bottom, left, right)
+    common = tuple(map(max, *widths.values()))
     shift, parts = find_shifts(_inside(rgb, common), _inside(ir, common))
     sure = {name: p for name, p in parts.items() if p.score >= DEFAULT.part_score}
     where = max(sure, key=lambda name: sure[name].length, default='')
@@ -107,14 +106,13 @@ def _saturated_share(image: np.ndarray) -> float:
   return float(max(np.mean(image == end) for end in (0, np.iinfo(image.dtype).max)))
 
 
-def borders(image: np.ndarray) -> tuple[int, int, int, int]:
+def borders(image: np.ndarray) -> tuple[int, ...]:
   """Returns widths of constant margins of uint8 or uint16 [height, width, channels] in pixels.
 
   They are top, bottom, left, right; zeros if the whole image is constant.
   """
   turned = image.swapaxes(0, 1)
-  top, bottom, left, right = map(_border, (image, image[::-1], turned, turned[::-1]))
-  return top, bottom, left, right
+  return tuple(map(_border, (image, image[::-1], turned, turned[::-1])))
 
 
 def _border(lines: np.ndarray) -> int:
@@ -131,13 +129,13 @@ def _border(lines: np.ndarray) -> int:
   return width if np.median(following) > _BORDER_JUMP else 0
 
 
-def _inside(image: np.ndarray, widths: tuple[int, int, int, int]) -> np.ndarray:
+def _inside(image: np.ndarray, widths: tuple[int, ...]) -> np.ndarray:
   top, bottom, left, right = widths
   return image[top : image.shape[0] - bottom, left : image.shape[1] - right]
 
 
 def _flaws(
-  both: Mapping[str, np.ndarray], filled: list[str], widths: Mapping[str, tuple[int, int, int, int]]
+  both: Mapping[str, np.ndarray], filled: list[str], widths: Mapping[str, tuple[int, ...]]
 ) -> dict[str, str]:
   """The flags about single images, with details."""
   saturated = {name: _saturated_share(_inside(both[name], widths[name])) for name in filled}

@@ -56,7 +56,8 @@ def check(dataset: Dataset, log: Log) -> list[Pair]:
     pairs.append(check_pair(rgb, ir, identity, name, index))
     both = {'rgb': rgb, 'ir': ir}
     digests.append({k: _digest(image) for k, image in both.items() if not is_constant(image)})
-  return sorted(_with_duplicates(pairs, digests), key=_severity)
+  _flag_duplicates(pairs, digests)
+  return sorted(pairs, key=_severity)
 
 
 def read_pair(dataset: Dataset, split: str, index: int) -> tuple[str, np.ndarray, np.ndarray]:
@@ -117,13 +118,12 @@ def row(pair: Pair) -> list[str]:
   return [pair.id, *whole, ' '.join(pair.flags), pair.split, *part, pair.details]
 
 
-def _with_duplicates(pairs: list[Pair], digests: list[dict[str, str]]) -> list[Pair]:
+def _flag_duplicates(pairs: list[Pair], digests: list[dict[str, str]]) -> None:
   """Flags pairs whose RGB or IR pixels, by their digests, are those of another pair."""
   owners: dict[tuple[str, str], list[Pair]] = {}
   for pair, own in zip(pairs, digests):
     for key in own.items():
       owners.setdefault(key, []).append(pair)
-  marked = []
   for pair, own in zip(pairs, digests):
     # The first two are enough, so that a thousand equal images take no longer.
     others = [
@@ -133,9 +133,7 @@ def _with_duplicates(pairs: list[Pair], digests: list[dict[str, str]]) -> list[P
       if other is not pair
     ]
     if others:
-      pair = dataclasses.replace(pair, found={**pair.found, 'duplicated': ', '.join(others)})
-    marked.append(pair)
-  return marked
+      pair.found['duplicated'] = ', '.join(others)
 
 
 def _digest(image: np.ndarray) -> str:
