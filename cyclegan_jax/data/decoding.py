@@ -188,7 +188,7 @@ def _examine(image: Image.Image, png: _Png | None, name: str) -> Opened:
       is_deep = set(image.tag_v2.get(258, (1,))) == {16}
       stored = _tiff_shape(image, name)
     plain = image.format == 'JPEG' and image.mode in ('L', 'RGB')
-  found = exif.get(274)
+  found = exif.get(274, 1)
   orientation = found if found in range(2, 9) else 1
   channels = (1 if png.samples < 3 else 3) if is_deep and png else _channels(image, name)
   return Opened(image, name, channels, is_deep, orientation, plain and orientation == 1, stored)
