@@ -1,9 +1,8 @@
 """Records -> examples -> batches on the devices, with Grain.
 
 Images stay pixels until they are part of a training batch. Every random choice is a function of the
-seed and the example's place in the endless order. The order therefore depends neither on threads,
-processes or interruptions nor on which decoded images are kept in memory, and the iterator's state
-(a few numbers) is all that a checkpoint needs.
+seed and the example's place in the endless order, whatever the threads, processes, interruptions
+and images kept in memory. The iterator's state (a few numbers) is all that a checkpoint needs.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -110,24 +109,16 @@ def batches(
   threads: int = _THREADS,
   process: tuple[int, int] = (0, 1),
 ) -> grain.IterDataset:
-  """Returns batches of training examples on the devices, read and moved ahead of their use.
+  """Returns batches of training `examples` on the devices, read and moved ahead of their use.
 
-  Each of several processes reads only its own rows. The examples of a batch, their order and their
-  crops do not depend on the number of processes, nor does the iterator's state.
-
-  Args:
-    dataset: Of whose training `examples` these are, like `config` and `seed`.
-    config: See `examples`.
-    batch_size: Examples per batch, over all devices of all processes.
-    sharding: A sharding of the leading axis, one row per device of this process.
-    seed: See `examples`.
-    threads: Threads that read.
-    process: This process's index, and the number of processes.
+  `batch_size` counts all devices of all processes; `sharding` is that of the leading axis, one row
+  per device of this process. Of several processes, `process` = (p, P) reads only its own rows, the
+  p-th of P equal parts of each batch. The examples of a batch, their order and their crops do not
+  depend on the number of processes, nor does the iterator's state.
 
   Returns:
     A dataset of {'rgb', 'ir'}, float32 [devices, rows, height, width, channels] in [-1, 1], and the
-    masks, bool, if there are any. Process p of P has the p-th of P equal parts of each batch.
-    Iterators have get_state() and set_state().
+    masks, bool, if there are any. Iterators have get_state() and set_state().
 
   Raises:
     UserError: See `examples`.

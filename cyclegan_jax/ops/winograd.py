@@ -5,10 +5,8 @@ OUTPUTS x OUTPUTS pixels Y = A' [(G g G') * (B' d B)] A for a kernel g. `*` is e
 over channels it becomes n * n matrix products. A 3x3 kernel takes 16 multiplications a tile instead
 of 36, a 4x4 kernel 25 instead of 64. Rounding errors are about those of the plain sum for 3x3,
 twice those for 4x4. All is written as few operations on large arrays: XLA's time for compiling and
-loading grows faster than their number.
-
-Lavin and Gray 2016, "Fast Algorithms for Convolutional Neural Networks"; the matrices are those of
-Toom and Cook for polynomials, evaluated at 0, 1, -1, 2 and infinity.
+loading grows faster than their number. Lavin and Gray 2016, "Fast Algorithms for Convolutional
+Neural Networks"; the matrices are those of Toom and Cook, evaluated at 0, 1, -1, 2 and infinity.
 
 Images are [batch, height, width, channels], kernels [k, k, in_channels, out_channels].
 """

@@ -1,12 +1,10 @@
 """The shift between the images of a pair, found by correlating the directions of their edges.
 
 A shift (x, y) is what the IR image must be moved by to lie on its RGB image, in pixels of the
-images as they are stored: x to the right, y downwards. If its content lies 5 pixels too far to the
-right, x is -5.
-
-Infrared inverts contrasts and lacks many edges, so edges are compared by direction: gradients with
-doubled angle, which a change of sign does not alter, are correlated over all shifts. A shift's
-score is the height of its peak above the mean of all other shifts, in their standard deviations.
+stored images: x to the right, y downwards. Infrared inverts contrasts and lacks many edges, so
+gradients with doubled angle, which a change of sign does not alter, are correlated over all shifts.
+A shift's score is the height of its peak above the mean of all other shifts, in their standard
+deviations.
 """
 
 import math
