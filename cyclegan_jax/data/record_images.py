@@ -15,20 +15,12 @@ from cyclegan_jax.settings import DataConfig
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Image:
-  """A record's image in one domain, resized but not cropped. Its arrays are read-only.
+  """A record's image in one domain, resized but not cropped. Its arrays are read-only."""
 
-  Attributes:
-    name: 'rgb' or 'ir'.
-    pixels: uint8 or uint16 [height, width, channels]; IR pixels without data are 0.
-    mask: bool [height, width, 1], where the IR image has data; None if masks are not used.
-    id: The record's id.
-    sequence: The record's sequence.
-  """
-
-  name: str
-  pixels: np.ndarray
-  mask: np.ndarray | None
-  id: str
+  name: str  # 'rgb' or 'ir'.
+  pixels: np.ndarray  # uint8 or uint16 [height, width, channels]; IR pixels without data are 0.
+  mask: np.ndarray | None  # bool [height, width, 1], where IR has data; None if masks are not used.
+  id: str  # Of the record, like the sequence.
   sequence: str
 
   @property
@@ -51,9 +43,9 @@ def decode(record: Mapping[str, Any], domain: Domain, config: DataConfig) -> Ima
   name = record_id(record)
   pixels = images.read_image(record[domain.name], name)
   pixels = images.for_domain(pixels, domain.name, domain.channels, name)
-  valid = box(record, config)
-  pixels = pixels[valid] if valid else pixels
-  size, mask = resized(config), None
+  box = _box(record, config)
+  pixels = pixels[box] if box else pixels
+  size, mask = _resized(config), None
   if 'mask' in record and config.mask == 'loss':
     mask = masks.read(record['mask'], size, config.resize)
   if mask is not None and domain.name == 'ir':
@@ -67,24 +59,26 @@ def decode(record: Mapping[str, Any], domain: Domain, config: DataConfig) -> Ima
   return Image(domain.name, pixels, mask, name, _text(record['sequence']))
 
 
-def resized(config: DataConfig) -> tuple[int, int] | None:
-  """Returns the height and width of decoded images; None if they keep their own."""
+def _resized(config: DataConfig) -> tuple[int, int] | None:
+  """The height and width of decoded images; None if they keep their own."""
   if config.resize == 'none':
     return None
   return config.image_size if config.load_size == (0, 0) else config.load_size
 
 
 def size_before_crop(record: Mapping[str, Any], key: str, config: DataConfig) -> tuple[int, int]:
-  """Returns the height and width of a record's image before cropping, if it is not resized."""
-  if valid := box(record, config):
-    rows, columns = valid
+  """Returns the height and width of a record's image before it is cropped."""
+  if size := _resized(config):
+    return size
+  if box := _box(record, config):
+    rows, columns = box
     return rows.stop - rows.start, columns.stop - columns.start
   width, height = PIL.Image.open(io.BytesIO(record[key])).size
   return height, width
 
 
-def box(record: Mapping[str, Any], config: DataConfig) -> tuple[slice, slice] | None:
-  """Returns the rows and columns that --mask=crop leaves; None without that setting."""
+def _box(record: Mapping[str, Any], config: DataConfig) -> tuple[slice, slice] | None:
+  """The rows and columns that --mask=crop leaves; None without that setting."""
   if 'mask' not in record or config.mask != 'crop':
     return None
   return masks.valid_box(record['mask'], record_id(record))
@@ -102,12 +96,11 @@ def draw_crop(image: Image, config: DataConfig, rng: np.random.Generator | None)
 def crop(image: Image, size: tuple[int, int], where: Crop) -> dict[str, np.ndarray]:
   """Crops the image, under its domain's name, and its mask, if any, under `name`_mask."""
   top, left, mirror = where
-  planes = {image.name: image.pixels}
-  if image.mask is not None:
-    planes[f'{image.name}_mask'] = image.mask
-  for key, plane in planes.items():
-    plane = plane[top : top + size[0], left : left + size[1]]
-    planes[key] = _mirrored(plane) if mirror else plane
+  planes = {}
+  for key, plane in ((image.name, image.pixels), (f'{image.name}_mask', image.mask)):
+    if plane is not None:
+      plane = plane[top : top + size[0], left : left + size[1]]
+      planes[key] = _mirrored(plane) if mirror else plane
   return planes
 
 
