@@ -27,9 +27,20 @@ def resize(pixels: np.ndarray, data: bytes, size: tuple[int, int], method: str) 
   share = _share(data, size)
   if method != 'area' or size == pixels.shape[:2] or share.min() == 1:
     return images.resize(pixels, size, method)
-  planes = [_box_filter(plane, size) for plane in np.moveaxis(pixels * _valid(data), -1, 0)]
-  mean = np.stack(planes, -1) / np.maximum(share, np.finfo(np.float32).eps)
-  return np.clip(np.rint(mean), 0, np.iinfo(pixels.dtype).max).astype(pixels.dtype)
+  return _mean_of_valid(pixels, _valid(data), share)
+
+
+def resize_crop(
+  pixels: np.ndarray, mask: np.ndarray, size: tuple[int, int]
+) -> tuple[np.ndarray, np.ndarray]:
+  """Resizes a part of a thermal image and of its mask, bool [height, width, 1], with 'area'.
+
+  As `resize` and `read` do with whole ones. Pixels that are not valid in the result are black.
+  """
+  share = _box_filter(mask[..., 0], size)[..., np.newaxis]
+  valid = share >= 0.5
+  pixels = np.where(valid, _mean_of_valid(pixels, mask, share), pixels.dtype.type(0))
+  return pixels, valid
 
 
 @functools.lru_cache(maxsize=64)
@@ -79,6 +90,14 @@ def _valid(data: bytes) -> np.ndarray:
 def _share(data: bytes, size: tuple[int, int]) -> np.ndarray:
   """The share of valid pixels in each pixel of a resized image, float32 [*size, 1]."""
   return _box_filter(_valid(data)[..., 0], size)[..., np.newaxis]
+
+
+def _mean_of_valid(pixels: np.ndarray, valid: np.ndarray, share: np.ndarray) -> np.ndarray:
+  """Averages the valid pixels that fall into each new one; `share` says how many of them are."""
+  size = share.shape[:2]
+  planes = [_box_filter(plane, size) for plane in np.moveaxis(pixels * valid, -1, 0)]
+  mean = np.stack(planes, -1) / np.maximum(share, np.finfo(np.float32).eps)
+  return np.clip(np.rint(mean), 0, np.iinfo(pixels.dtype).max).astype(pixels.dtype)
 
 
 def _box_filter(plane: np.ndarray, size: tuple[int, int]) -> np.ndarray:

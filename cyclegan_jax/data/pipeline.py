@@ -12,7 +12,7 @@ import grain
 import jax
 import numpy as np
 
-from cyclegan_jax.data import cache, record_images
+from cyclegan_jax.data import cache, jitter, record_images
 from cyclegan_jax.data.source import Dataset, Split
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.settings import DataConfig, format_value
@@ -53,7 +53,7 @@ def domain_pixels(dataset: Dataset, split: str, name: str, config: DataConfig) -
   def view(record: Mapping[str, Any]) -> dict[str, Any]:
     image = record_images.decode(record, domain, config)
     where = record_images.draw_crop(image, config, None)
-    return {**record_images.crop(image, config.image_size, where), 'id': image.id}
+    return {**record_images.crop(image, config, where), 'id': image.id}
 
   return grain.MapDataset.source(getattr(get_split(dataset, split), name)).map(view)
 
@@ -161,7 +161,7 @@ def stream(data: grain.MapDataset, threads: int = _THREADS) -> grain.IterDataset
 
 def decoded_bytes(dataset: Dataset, config: DataConfig) -> int:
   """Returns the memory of all decoded training images, as if all had the size of the first one."""
-  split = get_split(dataset, 'train')
+  split, config = get_split(dataset, 'train'), record_images.for_training(config)
   total = 0
   for name, domain in dataset.domains.items():
     records = getattr(split, name)
@@ -199,6 +199,7 @@ def _crops(
 ) -> grain.MapDataset:
   """The pixels of what `examples` returns."""
   source = get_split(dataset, split)
+  config = record_images.for_training(config) if train else config
   paired = config.paired if train else True
   if paired and not source.aligned:
     raise UserError(
@@ -220,8 +221,9 @@ def _crops(
     # The images of a pair are cropped alike, unrelated ones by a draw each.
     rgb_crop = record_images.draw_crop(rgb, config, rng)
     ir_crop = rgb_crop if paired else record_images.draw_crop(ir, config, rng)
-    found = record_images.crop(rgb, config.image_size, rgb_crop)
-    found |= record_images.crop(ir, config.image_size, ir_crop)
+    found = record_images.crop(rgb, config, rgb_crop) | record_images.crop(ir, config, ir_crop)
+    if rng is not None:
+      found['rgb'] = jitter.jitter(found['rgb'], config, rng)
     texts = {'id': rgb.id, 'sequence': rgb.sequence, 'ir_id': ir.id, 'ir_sequence': ir.sequence}
     return {**found, **texts}
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 import dataclasses
 import io
+import math
 from typing import Any
 
 import numpy as np
@@ -29,8 +30,15 @@ class Image:
     return self.pixels.nbytes + (0 if self.mask is None else self.mask.nbytes)
 
 
-# Top, left, and whether to mirror.
-Crop = tuple[int, int, bool]
+@dataclasses.dataclass(frozen=True)
+class Crop:
+  """A part of an image, perhaps mirrored; it is resized to --image_size if that differs."""
+
+  top: int
+  left: int
+  height: int
+  width: int
+  mirror: bool = False
 
 
 def decode(record: Mapping[str, Any], domain: Domain, config: DataConfig) -> Image:
@@ -84,24 +92,42 @@ def _box(record: Mapping[str, Any], config: DataConfig) -> tuple[slice, slice] |
   return masks.valid_box(record['mask'], record_id(record))
 
 
+def for_training(config: DataConfig) -> DataConfig:
+  """Returns settings that decode training images so large that --zoom need not enlarge crops."""
+  if config.zoom >= 1 or config.load_size != (0, 0):
+    return config
+  height, width = (math.ceil(side / config.zoom) for side in config.image_size)
+  return dataclasses.replace(config, load_size=(height, width))
+
+
 def draw_crop(image: Image, config: DataConfig, rng: np.random.Generator | None) -> Crop:
-  """Draws a crop of --image_size; without a generator it is the center, not mirrored."""
-  room = [have - want for have, want in zip(image.pixels.shape, config.image_size)]
+  """Draws a crop of --image_size, or with --zoom a part of the image of at least that share.
+
+  Without a generator it is the center, of --image_size and not mirrored.
+  """
+  whole, size = image.pixels.shape[:2], config.image_size
   if rng is None:
-    return room[0] // 2, room[1] // 2, False
-  top, left = (int(rng.integers(r + 1)) for r in room)
-  return top, left, config.flip and bool(rng.integers(2))
+    return Crop((whole[0] - size[0]) // 2, (whole[1] - size[1]) // 2, *size)
+  if config.zoom < 1:
+    share = rng.uniform(config.zoom, 1)
+    size = [max(1, round(share * side)) for side in whole]
+  top, left = (int(rng.integers(have - want + 1)) for have, want in zip(whole, size))
+  return Crop(top, left, *size, config.flip and bool(rng.integers(2)))
 
 
-def crop(image: Image, size: tuple[int, int], where: Crop) -> dict[str, np.ndarray]:
+def crop(image: Image, config: DataConfig, part: Crop) -> dict[str, np.ndarray]:
   """Crops the image, under its domain's name, and its mask, if any, under `name`_mask."""
-  top, left, mirror = where
-  planes = {}
-  for key, plane in ((image.name, image.pixels), (f'{image.name}_mask', image.mask)):
-    if plane is not None:
-      plane = plane[top : top + size[0], left : left + size[1]]
-      planes[key] = _mirrored(plane) if mirror else plane
-  return planes
+  rows = slice(part.top, part.top + part.height)
+  columns = slice(part.left, part.left + part.width)
+  pixels = image.pixels[rows, columns]
+  mask = None if image.mask is None else image.mask[rows, columns]
+  if (part.height, part.width) != config.image_size:
+    whole, pixels = pixels, images.resize(pixels, config.image_size, config.resize)
+    if mask is not None:
+      of_valid, mask = masks.resize_crop(whole, mask, config.image_size)
+      pixels = of_valid if image.name == 'ir' else pixels
+  found = {image.name: pixels} if mask is None else {image.name: pixels, f'{image.name}_mask': mask}
+  return {key: _mirrored(x) for key, x in found.items()} if part.mirror else found
 
 
 def _mirrored(plane: np.ndarray) -> np.ndarray:
