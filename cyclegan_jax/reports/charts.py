@@ -1,12 +1,10 @@
 """Charts as SVG within a page: sharp at any size, in the page's colors, light or dark.
 
-The functions here compute where marks lie; templates/macros.html draws them and style.css gives
-them their looks. That takes about a millisecond, so training can redraw its page at each
-checkpoint.
+The functions compute where marks lie; templates/macros.html draws them, style.css gives them their
+looks. That takes about a millisecond, so training can redraw its page at each checkpoint.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-import dataclasses
+from collections.abc import Callable, Collection, Mapping, Sequence
 import math
 from typing import Any, NamedTuple
 
@@ -39,25 +37,24 @@ class Mark(NamedTuple):
   text: str = ''
 
 
-@dataclasses.dataclass(frozen=True)
-class Chart:
+class Chart(NamedTuple):
   """A chart as templates/macros.html draws it.
 
   Attributes:
     title: above the frame.
     description: what the chart shows, for those who cannot see it.
     marks: in the order they are drawn.
+    legend: CSS class of a line and the text beside it.
     width: of the frame, in units of the marks.
     height: likewise.
-    legend: CSS class of a line and the text beside it.
   """
 
   title: str
   description: str
   marks: list[Mark]
+  legend: Sequence[tuple[str, str]] = ()
   width: int = _WIDTH
   height: int = _HEIGHT
-  legend: list[tuple[str, str]] = dataclasses.field(default_factory=list)
 
 
 def lines(
@@ -86,36 +83,28 @@ def lines(
   xs, ys = xs[np.isfinite(ys)], ys[np.isfinite(ys)]
   if not ys.size:
     return None
+  across, x_ticks = _axis(xs, _LEFT, _WIDTH - _RIGHT)
+  down, y_ticks = _axis(ys, _HEIGHT - _BOTTOM, _TOP)
   description = (
     f'{title} over {x_label}s {xs.min():.6g} to {xs.max():.6g}; the last values are in the list.'
   )
-  across, x_ticks = _axis(xs, _LEFT, _WIDTH - _RIGHT)
-  down, y_ticks = _axis(ys, _HEIGHT - _BOTTOM, _TOP)
-  marks = [_text(8, _HEIGHT - 10, x_label)]
+  marks, legend = [_text(8, _HEIGHT - 10, x_label)], []
   for value in y_ticks:
-    y = down(value)
-    marks += [
-      _line('rule', _LEFT, y, _WIDTH - _RIGHT, y),
-      _text(_LEFT - 6, y + 4, f'{value:.6g}', 'end'),
-    ]
+    marks.append(_line('rule', _LEFT, down(value), _WIDTH - _RIGHT, down(value)))
+    marks.append(_text(_LEFT - 6, down(value) + 4, f'{value:.6g}', 'end'))
   marks += [_text(across(value), _HEIGHT - 10, f'{value:.6g}', 'middle') for value in x_ticks]
-  legend = []
   for i, (name, (xs, ys)) in enumerate(series.items()):
     look = i % _LOOKS
-    for seed_xs, seed_ys in thin.get(name, ()):
-      marks.append(_path(f'line thin s{look}', seed_xs, seed_ys, across, down))
+    marks += [_path(f'line thin s{look}', *curve, across, down) for curve in thin.get(name, ())]
     if not len(ys):
       continue
     marks.append(_path(f'line s{look}', xs, ys, across, down))
-    if len(xs) <= _FEW_POINTS:
-      marks += [
-        _dot(f'p{look}', across(x), down(y), f'{name}, {x_label} {x:.6g}: {y:.4g}')
-        for x, y in zip(xs, ys)
-        if math.isfinite(y)
-      ]
+    for x, y in zip(xs, ys) if len(xs) <= _FEW_POINTS else ():
+      if math.isfinite(y):
+        marks.append(_dot(f'p{look}', across(x), down(y), f'{name}, {x_label} {x:.6g}: {y:.4g}'))
     last = f'{ys[-1]:.4g}' if math.isfinite(ys[-1]) else 'undefined'
     legend.append((f's{look}', f'{name}: {last}'))
-  return Chart(_titled(title, unit), description, marks, legend=legend)
+  return Chart(_titled(title, unit), description, marks, legend)
 
 
 def boxes(rows: Mapping[str, np.ndarray], title: str, unit: str = '') -> Chart | None:
@@ -137,7 +126,6 @@ def boxes(rows: Mapping[str, np.ndarray], title: str, unit: str = '') -> Chart |
   if not every.size:
     return None
   chart, across, middles = _rows(finite, every, title, unit)
-  marks = chart.marks
   jitter = np.random.default_rng(0)
   for i, (middle, (label, values)) in enumerate(zip(middles, finite.items())):
     if not values.size:
@@ -146,21 +134,20 @@ def boxes(rows: Mapping[str, np.ndarray], title: str, unit: str = '') -> Chart |
     reach = 1.5 * (high - low)
     inside = values[(values >= low - reach) & (values <= high + reach)]
     text = f'{label}: median {median:.4g}, quartiles {low:.4g} and {high:.4g}'
-    color = f'line s{i % _LOOKS} solid'
-    for ends in ((inside.min(), low), (high, inside.max())):
-      marks.append(_line(color, across(ends[0]), middle, across(ends[1]), middle))
-    few = values.size <= _MOST_DOTS
-    dots = values if few else values[(values < inside.min()) | (values > inside.max())]
-    offsets = jitter.uniform(-6, 6, dots.size) if few else np.zeros(dots.size)
-    marks.extend(
-      _dot(f'faint p{i % _LOOKS}', across(value), middle + offset, f'{label}: {value:.4g}', 1.6)
-      for value, offset in zip(dots, offsets)
-    )
-    marks += [
-      _box(color, across(low), across(high), middle, 18, text),
-      _tick(f'{color} thick', across(median), middle, 9, text),
-      _tick('mean', across(values.mean()), middle, 9, f'{label}: mean {values.mean():.4g}'),
-    ]
+    look = i % _LOOKS
+    color = f'line s{look} solid'
+    for start, end in ((inside.min(), low), (high, inside.max())):
+      chart.marks.append(_line(color, across(start), middle, across(end), middle))
+    dots = values
+    if values.size > _MOST_DOTS:
+      dots = values[(values < inside.min()) | (values > inside.max())]
+    for value, offset in zip(dots, jitter.uniform(-6, 6, dots.size)):
+      place = across(value), middle + offset
+      chart.marks.append(_dot(f'faint p{look}', *place, f'{label}: {value:.4g}', 1.6))
+    mean = values.mean()
+    chart.marks.append(_box(color, across(low), across(high), middle, 18, text))
+    chart.marks.append(_tick(f'{color} thick', across(median), middle, 9, text))
+    chart.marks.append(_tick('mean', across(mean), middle, 9, f'{label}: mean {mean:.4g}'))
   return chart
 
 
@@ -181,46 +168,40 @@ def intervals(
   """
   if not rows:
     return None
-  known = [
-    value
-    for mean, seeds, low, high in rows.values()
-    for value in (0.0, mean, *seeds, low, high)
-    if value is not None
-  ]
+  ends = [value for mean, seeds, *interval in rows.values() for value in (mean, *seeds, *interval)]
+  known = [0.0, *(value for value in ends if value is not None)]
   chart, across, middles = _rows(rows, known, title, unit)
-  marks = chart.marks
   # Below the labels.
-  marks.insert(0, _line('zero', across(0), _TOP, across(0), chart.height - _BOTTOM))
+  chart.marks.insert(0, _line('zero', across(0), _TOP, across(0), chart.height - _BOTTOM))
   for middle, (label, (mean, seeds, low, high)) in zip(middles, rows.items()):
     if low is not None and high is not None:
       text = f'{label}: {low:.3g} to {high:.3g} over images'
-      marks.append(_box('bar p0', across(low), across(high), middle, 8, text))
-    marks += [
-      _dot('ring', across(value), middle, f'{label}: {value:.3g} with one seed', 3.5)
-      for value in seeds
-    ]
+      chart.marks.append(_box('bar p0', across(low), across(high), middle, 8, text))
+    for value in seeds:
+      text = f'{label}: {value:.3g} with one seed'
+      chart.marks.append(_dot('ring', across(value), middle, text, 3.5))
     text = f'{label}: {mean:.3g}, the mean over seeds'
-    marks.append(_tick('tick', across(mean), middle, 10, text))
+    chart.marks.append(_tick('tick', across(mean), middle, 10, text))
   return chart
 
 
 def _rows(
-  labels: Iterable[str], values: Values, title: str, unit: str
-) -> tuple[Chart, Scale, list[float]]:
+  labels: Collection[str], values: Values, title: str, unit: str
+) -> tuple[Chart, Scale, list[int]]:
   """An empty chart with a row for each label, x to its place, and the middles of the rows."""
-  labels = list(labels)
   bottom = _TOP + _ROW_HEIGHT * len(labels)
+  tops = range(_TOP, bottom, _ROW_HEIGHT)
   across, ticks = _axis(values, _RIGHT, _WIDTH - _RIGHT)
   marks = [_line('rule', across(value), _TOP, across(value), bottom) for value in ticks]
   marks += [_text(across(value), bottom + 16, f'{value:.6g}', 'middle') for value in ticks]
-  marks += [_text(_RIGHT, _TOP + _ROW_HEIGHT * i + 12, label) for i, label in enumerate(labels)]
+  marks += [_text(_RIGHT, top + 12, label) for top, label in zip(tops, labels)]
   description = f'{title}: {", ".join(labels)}'
-  frame = Chart(_titled(title, unit), description, marks, height=bottom + _BOTTOM)
-  return frame, across, [_TOP + _ROW_HEIGHT * i + _ROW_MIDDLE for i in range(len(labels))]
+  chart = Chart(_titled(title, unit), description, marks, height=bottom + _BOTTOM)
+  return chart, across, [top + _ROW_MIDDLE for top in tops]
 
 
 def _titled(title: str, unit: str) -> str:
-  return f'{title} ({unit.strip()})' if unit.strip() else title
+  return f'{title} ({unit.strip()})' if unit else title
 
 
 def _axis(values: Values, start: float, end: float) -> tuple[Scale, list[float]]:
@@ -232,12 +213,10 @@ def _axis(values: Values, start: float, end: float) -> tuple[Scale, list[float]]
   rough = (high - low) / _TICKS
   power = 10.0 ** math.floor(math.log10(rough))
   step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= rough * 0.999)
-  first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
-
-  def place(value: float) -> float:
-    return start + (value - low) / (high - low) * (end - start)
-
-  return place, [i * step for i in range(first, last + 1)]
+  ticks = range(math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9) + 1)
+  return lambda value: start + (value - low) / (high - low) * (end - start), [
+    i * step for i in ticks
+  ]
 
 
 def _path(kind: str, xs: Values, ys: Values, across: Scale, down: Scale) -> Mark:
@@ -252,9 +231,12 @@ def _path(kind: str, xs: Values, ys: Values, across: Scale, down: Scale) -> Mark
   return Mark('path', {'class': kind, 'd': ''.join(commands)})
 
 
+def _mark(tag: str, kind: str, text: str, **places: float) -> Mark:
+  return Mark(tag, {'class': kind, **{key: f'{value:.1f}' for key, value in places.items()}}, text)
+
+
 def _line(kind: str, x1: float, y1: float, x2: float, y2: float, text: str = '') -> Mark:
-  places = {name: f'{value:.1f}' for name, value in zip(('x1', 'y1', 'x2', 'y2'), (x1, y1, x2, y2))}
-  return Mark('line', {'class': kind, **places}, text)
+  return _mark('line', kind, text, x1=x1, y1=y1, x2=x2, y2=y2)
 
 
 def _tick(kind: str, x: float, middle: float, half: float, text: str) -> Mark:
@@ -262,15 +244,13 @@ def _tick(kind: str, x: float, middle: float, half: float, text: str) -> Mark:
 
 
 def _dot(kind: str, x: float, y: float, text: str, radius: float = 2.5) -> Mark:
-  return Mark('circle', {'class': kind, 'r': radius, 'cx': f'{x:.1f}', 'cy': f'{y:.1f}'}, text)
+  return _mark('circle', kind, text, r=radius, cx=x, cy=y)
+
+
+def _box(kind: str, low: float, high: float, middle: float, height: float, text: str) -> Mark:
+  y = middle - height / 2
+  return _mark('rect', kind, text, x=low, y=y, width=high - low, height=height)
 
 
 def _text(x: float, y: float, text: str, anchor: str = 'start') -> Mark:
   return Mark('text', {'x': f'{x:.1f}', 'y': f'{y:.1f}', 'text-anchor': anchor}, text)
-
-
-def _box(kind: str, low: float, high: float, middle: float, height: float, text: str) -> Mark:
-  place = {'x': f'{low:.1f}', 'y': f'{middle - height / 2:.1f}'}
-  return Mark(
-    'rect', {'class': kind, **place, 'width': f'{high - low:.1f}', 'height': height}, text
-  )
