@@ -20,23 +20,15 @@ from cyclegan_jax.runs import reader, run_folder
 from cyclegan_jax.runs.reader import Run
 from cyclegan_jax.settings import flatten, format_value
 
-_DISTANCES = ('cycle', 'supervised', 'identity', 'ssim', 'gradient')
+_ADVERSARIAL = ('discriminator_rgb', 'discriminator_ir', 'adversarial_rgb', 'adversarial_ir')
+_KINDS = ('cycle', 'supervised', 'identity', 'ssim', 'gradient')
+_DISTANCES = tuple(f'{kind}_{domain}' for kind in _KINDS for domain in ('rgb', 'ir'))
 # Curves of one run: title, unit, file, columns. For several runs, each column has a chart.
 _CHARTS = (
   ('Validation PSNR', 'dB', 'validation', ('psnr', 'psnr_pooled')),
   ('Validation SSIM and UQI', '', 'validation', ('ssim', 'uqi')),
-  (
-    'Adversarial losses',
-    '',
-    'training',
-    ('discriminator_rgb', 'discriminator_ir', 'adversarial_rgb', 'adversarial_ir'),
-  ),
-  (
-    'Distances',
-    'L1, or 1 - SSIM',
-    'training',
-    tuple(f'{kind}_{domain}' for kind in _DISTANCES for domain in ('rgb', 'ir')),
-  ),
+  ('Adversarial losses', '', 'training', _ADVERSARIAL),
+  ('Distances', 'L1, or 1 - SSIM', 'training', _DISTANCES),
 )
 _SCRIPTS = ('sort.js', 'wipe.js', 'gallery.js')
 
@@ -47,7 +39,7 @@ def write(folders: Sequence[pathlib.Path], output: pathlib.Path, split: str, n_g
   Args:
     folders: of the runs.
     output: the HTML file.
-    split: the split whose measurements are shown.
+    split: whose measurements are shown.
     n_gallery: the most examples shown as pictures.
 
   Returns:
@@ -81,7 +73,7 @@ def render(runs: Sequence[Run], split: str | None, n_gallery: int) -> str:
   measured = [run for run in runs if run.measurements]
   shown = run_sections.examples(measured, n_gallery)
   drawn = _charts(runs)
-  samples = [sample for run in runs for sample in _samples(run)]
+  samples = [sample for run in runs for sample in _latest_sample(run)]
   sections = {
     'results': (f'Measured on the {split} split', split),
     'gallery': ('Gallery', measured),
@@ -136,17 +128,10 @@ def _charts(runs: Sequence[Run]) -> list[charts.Chart]:
   return [chart for chart in drawn if chart]
 
 
-def _samples(run: Run) -> list[dict[str, Any]]:
-  """The latest sample grid, if there is one."""
+def _latest_sample(run: Run) -> list[tuple[str, int, page.Picture]]:
+  """The run's name, the step and the picture of its latest sample grid, if there is one."""
   grids = sorted((run.folder / run_folder.SAMPLES).glob('step_*.png'))[-1:]
-  return [
-    {
-      'run': run.name,
-      'step': int(grid.stem.removeprefix('step_')),
-      'picture': page.picture(images.read_image(grid)),
-    }
-    for grid in grids
-  ]
+  return [(run.name, int(grid.stem[5:]), page.picture(images.read_image(grid))) for grid in grids]
 
 
 def _settings(runs: Sequence[Run]) -> dict[str, Any]:
