@@ -4,9 +4,10 @@ DIR/runs/MODEL/seedK/      the run folder
 DIR/runs/MODEL/seedK.log   the output of the commands
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 import contextlib
 import dataclasses
+import itertools
 import os
 import pathlib
 import shlex
@@ -28,20 +29,15 @@ _POLL_SECONDS = 0.2
 _LOG_LINES = 12
 # The share of a GPU's memory for all workers on it. By default JAX takes 75 % for one process.
 _MEMORY_SHARED = 0.9
+# What a worker has of the machine: the environment and the cores of its commands; no cores: any.
+Share = tuple[dict[str, str], set[int]]
 
 
 @dataclasses.dataclass(frozen=True)
 class Job:
-  """A model to train with a seed, and to evaluate.
+  """A model to train with a seed, and to measure on a split: commands, one after the other.
 
-  Attributes:
-    number: the index among all jobs of the plan.
-    label: the model.
-    seed: the seed.
-    folder: the run folder.
-    config: the configuration to train.
-    split: the split to measure on.
-    commands: the commands, to run one after the other.
+  The number is the index among all jobs of the plan; the folder is the run's.
   """
 
   number: int
@@ -64,10 +60,8 @@ class Job:
 
   @property
   def line(self) -> str:
-    """Returns the job as a line for a shell."""
-    return f'cd {shlex.quote(str(_REPOSITORY))} && ' + ' && '.join(
-      shlex.join(command) for command in self.commands
-    )
+    """The job as a line for a shell."""
+    return ' && '.join(map(shlex.join, [('cd', str(_REPOSITORY)), *self.commands]))
 
   def is_complete(self) -> bool:
     """Returns whether nothing is left to do."""
@@ -85,45 +79,35 @@ def all_jobs(plan: Plan, output: pathlib.Path, shared: Sequence[str] = ()) -> li
     shared: flags for both commands.
   """
   found = []
-  for seed in plan.seeds:
-    for model in plan.models:
-      if plan.trained_as(model.label) != model.label:
-        continue
-      folder = run_folder(output, model.label, seed)
-      config = dataclasses.replace(
-        model.config, train=dataclasses.replace(model.config.train, seed=seed)
-      )
-      python, last = (sys.executable, '-m'), (*shared, f'--workdir={folder}')
-      paths = [flag for flag in model.arguments if flag[2:].partition('=')[0] in PATHS]
-      commands = (
-        (*python, 'experiments.train', *model.arguments, f'--seed={seed}', *last),
-        (*python, 'experiments.evaluate', f'--split={plan.split}', *paths, *last),
-      )
-      found.append(Job(len(found), model.label, seed, folder, config, plan.split, commands))
+  models = [model for model in plan.models if plan.trained_as(model.label) == model.label]
+  for seed, model in itertools.product(plan.seeds, models):
+    folder = output.resolve() / RUNS / model.label / f'seed{seed}'
+    train = dataclasses.replace(model.config.train, seed=seed)
+    config = dataclasses.replace(model.config, train=train)
+    python, last = (sys.executable, '-m'), (*shared, f'--workdir={folder}')
+    paths = [flag for flag in model.arguments if flag[2:].partition('=')[0] in PATHS]
+    commands = (
+      (*python, 'experiments.train', *model.arguments, f'--seed={seed}', *last),
+      (*python, 'experiments.evaluate', f'--split={plan.split}', *paths, *last),
+    )
+    found.append(Job(len(found), model.label, seed, folder, config, plan.split, commands))
   return found
-
-
-def run_folder(output: pathlib.Path, label: str, seed: int) -> pathlib.Path:
-  """Returns the folder of the run of a model and seed."""
-  return output.resolve() / RUNS / label / f'seed{seed}'
 
 
 class _Running:
   """A job in progress: the process of its current command."""
 
-  def __init__(self, job: Job, worker: int, environment: Mapping[str, str], cores: set[int]):
+  def __init__(self, job: Job, share: Share):
     self.job = job
-    self.worker = worker
+    self.share = share
     self.begin = time.monotonic()
-    self._environment = environment
-    self._cores = cores
     self._commands = list(job.commands)
     job.folder.parent.mkdir(parents=True, exist_ok=True)
     self._log = job.log.open('a')
     self._start()
 
   def _start(self) -> None:
-    command = self._commands.pop(0)
+    command, (environment, cores) = self._commands.pop(0), self.share
     self._log.write(f'$ {shlex.join(command)}\n')
     self._log.flush()
     # A process group of its own, so that a terminal's Ctrl-C reaches it once, through this process.
@@ -134,17 +118,13 @@ class _Running:
       stdout=self._log,
       stderr=subprocess.STDOUT,
       cwd=_REPOSITORY,
-      env=self._environment,
+      env=environment,
       process_group=0,
-      preexec_fn=lambda: os.sched_setaffinity(0, self._cores) if self._cores else None,
+      preexec_fn=lambda: os.sched_setaffinity(0, cores) if cores else None,
     )
 
   def status(self, go_on: bool) -> int | None:
-    """Returns the exit status, or None while the job runs.
-
-    Args:
-      go_on: start the next command once one has succeeded.
-    """
+    """Returns the exit status, or None while the job runs; go_on starts its next command."""
     status = self._process.poll()
     if status is None:
       return None
@@ -168,9 +148,8 @@ def run(
   SIGINT and SIGTERM are passed on, so that training saves its state.
 
   Args:
-    jobs: the jobs, in the order in which they start.
-    workers: the number of jobs that run at once. One has the whole machine; several share its GPUs
-      and cores.
+    jobs: in the order in which they start.
+    workers: how many run at once. One has the whole machine; several share its GPUs and cores.
     log: takes a line when a job starts or ends.
     gpus: names for CUDA_VISIBLE_DEVICES, by default those of all visible GPUs.
 
@@ -180,15 +159,15 @@ def run(
   waiting = [job for job in jobs if not job.is_complete()]
   done, total = len(jobs) - len(waiting), len(jobs)
   log(f'{total} jobs, {done} of them done already, {workers} at a time.')
-  shares = list(_shares(workers, visible_gpus() if gpus is None else gpus))
-  free, running, failed, seconds, told = list(range(workers)), [], [], [], False
+  free = list(_shares(workers, visible_gpus() if gpus is None else gpus))
+  running, failed, seconds, told = [], [], [], False
   with interruption.deferred() as signaled:
     try:
       while running or (waiting and not signaled()):
         while free and waiting and not signaled():
-          job, worker = waiting.pop(0), free.pop(0)
+          job = waiting.pop(0)
           log(f'started job {job.number}: {job.name}; {job.log}')
-          running.append(_Running(job, worker, *shares[worker]))
+          running.append(_Running(job, free.pop(0)))
         if signaled() and not told:
           told = True
           log(f'signal {signaled()}: training saves its state and ends.')
@@ -200,20 +179,18 @@ def run(
           if status is None:
             continue
           running.remove(one)
-          free.append(one.worker)
-          taken = time.monotonic() - one.begin
+          free.append(one.share)
           if status and told:
             continue
-          if status or not one.job.is_complete():
-            failed.append(one.job)
-            log(
-              f'FAILED, exit status {status}: {one.job.name} after {duration(taken)}; {one.job.log}'
-            )
+          job, taken = one.job, time.monotonic() - one.begin
+          if status or not job.is_complete():
+            failed.append(job)
+            log(f'FAILED, exit status {status}: {job.name} after {duration(taken)}; {job.log}')
             continue
           done += 1
           seconds.append(taken)
           left = (len(waiting) + len(running)) * sum(seconds) / len(seconds) / workers
-          log(f'{done}/{total} done: {one.job.name} in {duration(taken)}; {duration(left)} left')
+          log(f'{done}/{total} done: {job.name} in {duration(taken)}; {duration(left)} left')
     except KeyboardInterrupt:
       # A second Ctrl-C: the children end at once, too.
       for one in running:
@@ -244,15 +221,13 @@ def visible_gpus() -> list[str]:
   return [str(i) for i in range(len(lines))] if listed.returncode == 0 else []
 
 
-def _shares(workers: int, gpus: Sequence[str]) -> Iterator[tuple[dict[str, str], set[int]]]:
-  """Yields environment and cores of each worker; no cores means any."""
-  environment = dict(os.environ)
+def _shares(workers: int, gpus: Sequence[str]) -> Iterator[Share]:
   if workers == 1:
-    yield environment, set()
+    yield dict(os.environ), set()
     return
   cores = sorted(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else []
   for worker in range(workers):
-    share = dict(environment)
+    share = dict(os.environ)
     # XLA starts a thread per core that it may use, and so does OpenMP unless told otherwise.
     own = cores[worker::workers] or cores[worker % len(cores) :][:1] if cores else []
     if own:

@@ -16,28 +16,24 @@ PLAN, RUNS = 'plan.json', 'runs'
 
 def to_json(plan: Plan) -> str:
   """Returns the plan as JSON text. The settings in it are for people."""
-  return (
-    json.dumps(
-      {
-        'common_flags': list(plan.common),
-        'models': {
-          m.label: {
-            'flags': m.flags,
-            'trained_as': plan.trained_as(m.label),
-            'settings': flatten(m.config),
-          }
-          for m in plan.models
-        },
-        'seeds': list(plan.seeds),
-        'split': plan.split,
-        'comparisons': [list(pair) for pair in plan.comparisons],
-        'primary_metric': plan.primary,
-        'history': list(plan.history),
-      },
-      indent=2,
-    )
-    + '\n'
-  )
+  models = {
+    m.label: {
+      'flags': m.flags,
+      'trained_as': plan.trained_as(m.label),
+      'settings': flatten(m.config),
+    }
+    for m in plan.models
+  }
+  tree = {
+    'common_flags': plan.common,
+    'models': models,
+    'seeds': plan.seeds,
+    'split': plan.split,
+    'comparisons': plan.comparisons,
+    'primary_metric': plan.primary,
+    'history': plan.history,
+  }
+  return json.dumps(tree, indent=2) + '\n'
 
 
 def load(folder: pathlib.Path) -> Plan | None:
@@ -56,7 +52,7 @@ def load(folder: pathlib.Path) -> Plan | None:
       made,
       tuple(tree['seeds']),
       tree['split'],
-      tuple(tuple(pair) for pair in tree['comparisons']),
+      tuple(map(tuple, tree['comparisons'])),
       tree['primary_metric'],
       tuple(tree['history']),
     )
@@ -84,19 +80,14 @@ def record(folder: pathlib.Path, plan: Plan, old: Plan | None) -> Plan:
   Raises:
     UserError: the folder cannot be written.
   """
-  history = list(old.history) if old else []
-  new = {
-    'models': [
-      m.label
-      for m in plan.models
-      if not old or m.label not in [known.label for known in old.models]
-    ],
-    'seeds': [seed for seed in plan.seeds if not old or seed not in old.seeds],
-  }
-  if new['models'] or new['seeds']:
-    now = datetime.datetime.now(datetime.UTC)
-    history.append({'date': now.isoformat(timespec='seconds'), **new})
-  plan = dataclasses.replace(plan, history=tuple(history))
+  labels = [model.label for model in old.models] if old else []
+  models = [model.label for model in plan.models if model.label not in labels]
+  seeds = [seed for seed in plan.seeds if not old or seed not in old.seeds]
+  history = old.history if old else ()
+  if models or seeds:
+    now = datetime.datetime.now(datetime.UTC).isoformat(timespec='seconds')
+    history = (*history, {'date': now, 'models': models, 'seeds': seeds})
+  plan = dataclasses.replace(plan, history=history)
   if old and to_json(old) == to_json(plan):
     return plan
   try:
