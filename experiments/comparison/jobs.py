@@ -4,8 +4,7 @@ DIR/runs/MODEL/seedK/      the run folder
 DIR/runs/MODEL/seedK.log   the output of the commands
 """
 
-from collections.abc import Iterator, Sequence
-import contextlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 import dataclasses
 import itertools
 import os
@@ -94,50 +93,49 @@ def all_jobs(plan: Plan, output: pathlib.Path, shared: Sequence[str] = ()) -> li
   return found
 
 
+@dataclasses.dataclass
 class _Running:
-  """A job in progress: the process of its current command."""
+  """A job in progress: its share of the machine, and the process of its current command."""
 
-  def __init__(self, job: Job, share: Share):
-    self.job = job
-    self.share = share
-    self.begin = time.monotonic()
-    self._commands = list(job.commands)
-    job.folder.parent.mkdir(parents=True, exist_ok=True)
-    self._log = job.log.open('a')
-    self._start()
+  job: Job
+  share: Share
+  begin: float
+  processes: Iterator[subprocess.Popen]
+  process: subprocess.Popen
 
-  def _start(self) -> None:
-    command, (environment, cores) = self._commands.pop(0), self.share
-    self._log.write(f'$ {shlex.join(command)}\n')
-    self._log.flush()
-    # A process group of its own, so that a terminal's Ctrl-C reaches it once, through this process.
-    # preexec_fn is safe because this process has no threads.
-    self._process = subprocess.Popen(
-      command,
-      stdin=subprocess.DEVNULL,
-      stdout=self._log,
-      stderr=subprocess.STDOUT,
-      cwd=_REPOSITORY,
-      env=environment,
-      process_group=0,
-      preexec_fn=lambda: os.sched_setaffinity(0, cores) if cores else None,
-    )
 
-  def status(self, go_on: bool) -> int | None:
-    """Returns the exit status, or None while the job runs; go_on starts its next command."""
-    status = self._process.poll()
-    if status is None:
-      return None
-    if status == 0 and self._commands and go_on:
-      self._start()
-      return None
-    self._log.close()
-    return status or (1 if self._commands else 0)
+def _start(job: Job, share: Share) -> _Running:
+  processes = _processes(job, *share)
+  return _Running(job, share, time.monotonic(), processes, next(processes))
 
-  def interrupt(self) -> None:
-    """Sends SIGINT, whichever signal came here; see training/interruption.py."""
-    with contextlib.suppress(ProcessLookupError):
-      self._process.send_signal(signal.SIGINT)
+
+def _processes(
+  job: Job, environment: Mapping[str, str], cores: Set[int]
+) -> Iterator[subprocess.Popen]:
+  """Starts the job's commands, each when it is asked for."""
+  job.folder.parent.mkdir(parents=True, exist_ok=True)
+  with job.log.open('a') as log:
+    for command in job.commands:
+      log.write(f'$ {shlex.join(command)}\n')
+      log.flush()
+      # A process group of its own, so that a terminal's Ctrl-C reaches it once, through this
+      # process. preexec_fn is safe because this process has no threads.
+      yield subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=log,
+        stderr=subprocess.STDOUT,
+        cwd=_REPOSITORY,
+        env=environment,
+        process_group=0,
+        preexec_fn=lambda: os.sched_setaffinity(0, cores) if cores else None,
+      )
+
+
+def _interrupt(running: Iterable[_Running]) -> None:
+  """Sends SIGINT, whichever signal came here; see training/interruption.py."""
+  for one in running:
+    one.process.send_signal(signal.SIGINT)
 
 
 def run(
@@ -167,34 +165,31 @@ def run(
         while free and waiting and not signaled():
           job = waiting.pop(0)
           log(f'started job {job.number}: {job.name}; {job.log}')
-          running.append(_Running(job, free.pop(0)))
+          running.append(_start(job, free.pop(0)))
         if signaled() and not told:
           told = True
           log(f'signal {signaled()}: training saves its state and ends.')
-          for one in running:
-            one.interrupt()
+          _interrupt(running)
         time.sleep(_POLL_SECONDS)
         for one in list(running):
-          status = one.status(go_on=not signaled())
-          if status is None:
-            continue
-          running.remove(one)
-          free.append(one.share)
-          if status and told:
-            continue
-          job, taken = one.job, time.monotonic() - one.begin
-          if status or not job.is_complete():
-            failed.append(job)
-            log(f'FAILED, exit status {status}: {job.name} after {duration(taken)}; {job.log}')
-            continue
-          done += 1
-          seconds.append(taken)
-          left = (len(waiting) + len(running)) * sum(seconds) / len(seconds) / workers
-          log(f'{done}/{total} done: {job.name} in {duration(taken)}; {duration(left)} left')
+          status = one.process.poll()
+          if status == 0 and not signaled() and (process := next(one.processes, None)):
+            one.process = process
+          elif status is not None:
+            running.remove(one)
+            free.append(one.share)
+            job, taken = one.job, time.monotonic() - one.begin
+            if status == 0 and job.is_complete():
+              done += 1
+              seconds.append(taken)
+              left = (len(waiting) + len(running)) * sum(seconds) / len(seconds) / workers
+              log(f'{done}/{total} done: {job.name} in {duration(taken)}; {duration(left)} left')
+            elif not signaled():
+              failed.append(job)
+              log(f'FAILED, exit status {status}: {job.name} after {duration(taken)}; {job.log}')
     except KeyboardInterrupt:
       # A second Ctrl-C: the children end at once, too.
-      for one in running:
-        one.interrupt()
+      _interrupt(running)
       raise
     return failed, signaled()
 
