@@ -111,17 +111,15 @@ def main() -> int:
 
 def _plan(output: pathlib.Path) -> 'Plan':
   """Returns the plan that the flags and the folder give, and writes it into the folder."""
-  from experiments.comparison import plan as plan_lib, plan_file
+  from experiments.comparison import plan as plan_lib
 
-  known = plan_file.load(output)
-  old = known if plan_file.binding(output) else None
+  known = plan_lib.load(output)
+  old = known if plan_lib.binding(output) else None
   shared = recipes.arguments(flags.FLAGS)
   if flags.FLAGS['seed'].present:
     raise UserError('--seed: give --seeds instead, how many or which, for all models.')
   if known is None and _REPORT_ONLY.value:
-    raise UserError(
-      f'--output={output} has no {plan_file.PLAN}, so there is nothing to report yet.'
-    )
+    raise UserError(f'--output={output} has no {plan_lib.PLAN}, so there is nothing to report yet.')
   comparisons = _comparisons()
   asked = comparisons is not None or _REFERENCE.value or _MODELS.value or _MODEL.value
   if known and not old and not asked:
@@ -139,7 +137,7 @@ def _plan(output: pathlib.Path) -> 'Plan':
   )
   if not plan.models[0].config.data.dataset:
     raise UserError('--dataset is missing: give it, and the other settings that all models share.')
-  return plan if _REPORT_ONLY.value else plan_file.record(output, plan, old)
+  return plan if _REPORT_ONLY.value else plan_lib.record(output, plan, old)
 
 
 def _comparisons() -> Sequence[tuple[str, str]] | None:

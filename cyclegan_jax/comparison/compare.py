@@ -41,10 +41,8 @@ def compare(
 ) -> dict[str, Any]:
   """Returns the content of comparison.json, as far as it comes from runs.
 
-  Args:
-    models: by name, at least one with a run.
-    comparisons: pairs of models; differences are first minus second.
-    primary: the metric that decides the comparisons.
+  At least one model has a run. Differences are the first minus the second model of a comparison, of
+  which the primary metric decides.
 
   Raises:
     UserError: a run was measured on other images than the others, or lacks the primary metric.

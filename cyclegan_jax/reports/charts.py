@@ -40,13 +40,8 @@ class Mark(NamedTuple):
 class Chart(NamedTuple):
   """A chart as templates/macros.html draws it.
 
-  Attributes:
-    title: above the frame.
-    description: what the chart shows, for those who cannot see it.
-    marks: in the order they are drawn.
-    legend: CSS class of a line and the text beside it.
-    width: of the frame, in units of the marks.
-    height: likewise.
+  The description is for those who cannot see it, marks are in the order they are drawn, and a
+  legend has the CSS class of a line and the text beside it. Width and height are in units of marks.
   """
 
   title: str
@@ -64,18 +59,15 @@ def lines(
   x_label: str = 'step',
   thin: Mapping[str, Sequence[Curve]] | None = None,
 ) -> Chart | None:
-  """Draws one line per series; the legend has the last value of each in words.
+  """Draws one line per series; None if no value is finite. The legend has the last values in words.
 
   Args:
     series: name -> (x, y), of equal length; values that are not finite leave gaps, and an empty
       series takes up its color only.
     title: of the chart.
     unit: of y, after the title.
-    x_label: what x counts, such as 'step'.
+    x_label: what x counts.
     thin: name -> curves that are drawn thinly in the color of the series, one per seed.
-
-  Returns:
-    None if no value is finite.
   """
   thin = thin or {}
   curves = [*series.values(), *(curve for curves in thin.values() for curve in curves)]
@@ -90,8 +82,9 @@ def lines(
   )
   marks, legend = [_text(8, _HEIGHT - 10, x_label)], []
   for value in y_ticks:
-    marks.append(_line('rule', _LEFT, down(value), _WIDTH - _RIGHT, down(value)))
-    marks.append(_text(_LEFT - 6, down(value) + 4, f'{value:.6g}', 'end'))
+    y = down(value)
+    marks.append(_mark('line', 'rule', x1=_LEFT, y1=y, x2=_WIDTH - _RIGHT, y2=y))
+    marks.append(_text(_LEFT - 6, y + 4, f'{value:.6g}', 'end'))
   marks += [_text(across(value), _HEIGHT - 10, f'{value:.6g}', 'middle') for value in x_ticks]
   for i, (name, (xs, ys)) in enumerate(series.items()):
     look = i % _LOOKS
@@ -101,25 +94,19 @@ def lines(
     marks.append(_path(f'line s{look}', xs, ys, across, down))
     for x, y in zip(xs, ys) if len(xs) <= _FEW_POINTS else ():
       if math.isfinite(y):
-        marks.append(_dot(f'p{look}', across(x), down(y), f'{name}, {x_label} {x:.6g}: {y:.4g}'))
+        text = f'{name}, {x_label} {x:.6g}: {y:.4g}'
+        marks.append(_mark('circle', f'p{look}', text, r=2.5, cx=across(x), cy=down(y)))
     last = f'{ys[-1]:.4g}' if math.isfinite(ys[-1]) else 'undefined'
     legend.append((f's{look}', f'{name}: {last}'))
   return Chart(_titled(title, unit), description, marks, legend)
 
 
 def boxes(rows: Mapping[str, np.ndarray], title: str, unit: str = '') -> Chart | None:
-  """Draws a box per row: quartiles and median, a dashed mean, whiskers.
+  """Draws a box per row: quartiles and median, a dashed mean, whiskers; None if nothing is finite.
 
   Whiskers reach to the last values within 1.5 times the box's length; values beyond are points,
-  and all are where there are few.
-
-  Args:
-    rows: label -> float [n]; values that are not finite are left out.
-    title: of the chart.
-    unit: of the values, after the title.
-
-  Returns:
-    None if no value is finite.
+  and all are where there are few. Rows are label -> float [n]; values that are not finite are left
+  out. The unit stands after the title.
   """
   finite = {label: values[np.isfinite(values)] for label, values in rows.items()}
   every = np.concatenate([*finite.values(), []])
@@ -133,21 +120,22 @@ def boxes(rows: Mapping[str, np.ndarray], title: str, unit: str = '') -> Chart |
     low, median, high = np.percentile(values, (25, 50, 75))
     reach = 1.5 * (high - low)
     inside = values[(values >= low - reach) & (values <= high + reach)]
+    left, right = across(low), across(high)
     text = f'{label}: median {median:.4g}, quartiles {low:.4g} and {high:.4g}'
-    look = i % _LOOKS
-    color = f'line s{look} solid'
-    for start, end in ((inside.min(), low), (high, inside.max())):
-      chart.marks.append(_line(color, across(start), middle, across(end), middle))
+    look = f'line s{i % _LOOKS} solid'
+    for end, side in ((inside.min(), left), (inside.max(), right)):
+      chart.marks.append(_mark('line', look, x1=across(end), y1=middle, x2=side, y2=middle))
     dots = values
     if values.size > _MOST_DOTS:
       dots = values[(values < inside.min()) | (values > inside.max())]
-    for value, offset in zip(dots, jitter.uniform(-6, 6, dots.size)):
-      place = across(value), middle + offset
-      chart.marks.append(_dot(f'faint p{look}', *place, f'{label}: {value:.4g}', 1.6))
+    for value, y in zip(dots, middle + jitter.uniform(-6, 6, dots.size)):
+      dot = f'faint p{i % _LOOKS}', f'{label}: {value:.4g}'
+      chart.marks.append(_mark('circle', *dot, r=1.6, cx=across(value), cy=y))
+    box = {'x': left, 'y': middle - 9, 'width': right - left, 'height': 18}
+    chart.marks.append(_mark('rect', look, text, **box))
+    chart.marks.append(_tick(f'{look} thick', text, across(median), middle))
     mean = values.mean()
-    chart.marks.append(_box(color, across(low), across(high), middle, 18, text))
-    chart.marks.append(_tick(f'{color} thick', across(median), middle, 9, text))
-    chart.marks.append(_tick('mean', across(mean), middle, 9, f'{label}: mean {mean:.4g}'))
+    chart.marks.append(_tick('mean', f'{label}: mean {mean:.4g}', across(mean), middle))
   return chart
 
 
@@ -158,30 +146,27 @@ def intervals(
 ) -> Chart | None:
   """Draws differences, a row each: the interval as a bar, seeds as circles, the mean as a tick.
 
-  Args:
-    rows: label -> (mean, one value per seed, low and high end of the interval or None).
-    title: of the chart.
-    unit: of the values, after the title.
-
-  Returns:
-    None without rows.
+  Rows are label -> (mean, one value per seed, low and high end of the interval or None); without
+  any, there is no chart. The unit stands after the title.
   """
   if not rows:
     return None
   ends = [value for mean, seeds, *interval in rows.values() for value in (mean, *seeds, *interval)]
   known = [0.0, *(value for value in ends if value is not None)]
   chart, across, middles = _rows(rows, known, title, unit)
-  # Below the labels.
-  chart.marks.insert(0, _line('zero', across(0), _TOP, across(0), chart.height - _BOTTOM))
+  zero = {'x1': across(0), 'y1': _TOP, 'x2': across(0), 'y2': chart.height - _BOTTOM}
+  chart.marks.insert(0, _mark('line', 'zero', **zero))  # Below the labels.
   for middle, (label, (mean, seeds, low, high)) in zip(middles, rows.items()):
     if low is not None and high is not None:
       text = f'{label}: {low:.3g} to {high:.3g} over images'
-      chart.marks.append(_box('bar p0', across(low), across(high), middle, 8, text))
+      bar = {'x': across(low), 'y': middle - 4, 'width': across(high) - across(low), 'height': 8}
+      chart.marks.append(_mark('rect', 'bar p0', text, **bar))
     for value in seeds:
       text = f'{label}: {value:.3g} with one seed'
-      chart.marks.append(_dot('ring', across(value), middle, text, 3.5))
-    text = f'{label}: {mean:.3g}, the mean over seeds'
-    chart.marks.append(_tick('tick', across(mean), middle, 10, text))
+      chart.marks.append(_mark('circle', 'ring', text, r=3.5, cx=across(value), cy=middle))
+    chart.marks.append(
+      _tick('tick', f'{label}: {mean:.3g}, the mean over seeds', across(mean), middle)
+    )
   return chart
 
 
@@ -192,8 +177,11 @@ def _rows(
   bottom = _TOP + _ROW_HEIGHT * len(labels)
   tops = range(_TOP, bottom, _ROW_HEIGHT)
   across, ticks = _axis(values, _RIGHT, _WIDTH - _RIGHT)
-  marks = [_line('rule', across(value), _TOP, across(value), bottom) for value in ticks]
-  marks += [_text(across(value), bottom + 16, f'{value:.6g}', 'middle') for value in ticks]
+  marks = []
+  for value in ticks:
+    x = across(value)
+    marks.append(_mark('line', 'rule', x1=x, y1=_TOP, x2=x, y2=bottom))
+    marks.append(_text(x, bottom + 16, f'{value:.6g}', 'middle'))
   marks += [_text(_RIGHT, top + 12, label) for top, label in zip(tops, labels)]
   description = f'{title}: {", ".join(labels)}'
   chart = Chart(_titled(title, unit), description, marks, height=bottom + _BOTTOM)
@@ -231,25 +219,12 @@ def _path(kind: str, xs: Values, ys: Values, across: Scale, down: Scale) -> Mark
   return Mark('path', {'class': kind, 'd': ''.join(commands)})
 
 
-def _mark(tag: str, kind: str, text: str, **places: float) -> Mark:
+def _mark(tag: str, kind: str, text: str = '', **places: float) -> Mark:
   return Mark(tag, {'class': kind, **{key: f'{value:.1f}' for key, value in places.items()}}, text)
 
 
-def _line(kind: str, x1: float, y1: float, x2: float, y2: float, text: str = '') -> Mark:
-  return _mark('line', kind, text, x1=x1, y1=y1, x2=x2, y2=y2)
-
-
-def _tick(kind: str, x: float, middle: float, half: float, text: str) -> Mark:
-  return _line(kind, x, middle - half, x, middle + half, text)
-
-
-def _dot(kind: str, x: float, y: float, text: str, radius: float = 2.5) -> Mark:
-  return _mark('circle', kind, text, r=radius, cx=x, cy=y)
-
-
-def _box(kind: str, low: float, high: float, middle: float, height: float, text: str) -> Mark:
-  y = middle - height / 2
-  return _mark('rect', kind, text, x=low, y=y, width=high - low, height=height)
+def _tick(kind: str, text: str, x: float, middle: float) -> Mark:
+  return _mark('line', kind, text, x1=x, y1=middle - 9, x2=x, y2=middle + 9)
 
 
 def _text(x: float, y: float, text: str, anchor: str = 'start') -> Mark:

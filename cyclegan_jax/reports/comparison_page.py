@@ -34,10 +34,7 @@ def write(
 ) -> None:
   """Writes the four files into an existing folder, each whole or not at all.
 
-  Args:
-    folder: the folder.
-    content: from `compare.compare`, with what was planned.
-    models: whose runs have the pictures and curves.
+  The content is that from `compare.compare`, with what was planned.
 
   Raises:
     UserError: the folder cannot be written, or a picture is damaged.

@@ -28,11 +28,8 @@ def write(
   examples.png shows images from the best to the worst with their errors; paper_figure.png shows
   real RGB and generated IR in turn, as figures 2 to 5 of the paper.
 
-  Args:
-    folder: made if it does not exist.
-    content: from `results.result`.
-    evaluation: from `evaluate`.
-    n_gallery: about how many examples the gallery has, see `gallery.chosen`.
+  The folder is made if it does not exist. The content is from `results.result`, the evaluation from
+  `evaluate`; the gallery has about n_gallery examples, see `gallery.chosen`.
   """
   folder.mkdir(parents=True, exist_ok=True)
   files.write_text(folder / 'metrics.json', json.dumps(content, indent=2) + '\n')

@@ -34,6 +34,9 @@ def grid(
   square; an image larger than the cell is reduced with antialiasing. It keeps its aspect and is
   centered. Rows may have different lengths.
 
+  Cells are 6 pixels apart and 6 from the border. A row is higher than its cells if its title needs
+  it.
+
   Args:
     rows: images [height, width, 1 or 3], uint8, or uint16 to be shown as value / 257.
     titles: one per column, written above it; broken into lines at spaces, and cut if a word is
@@ -42,13 +45,8 @@ def grid(
     cell_size: height and width of the cells in pixels. By default those of the largest image,
       times the smallest whole factor that makes both at least 96 pixels.
 
-  Returns:
-    uint8 [height, width, 3]. Cells are 6 pixels apart and 6 from the border. A row is higher than
-    its cells if its title needs it.
-
   Raises:
-    ValueError: no image; an image of another shape; the number of titles is not that of columns,
-      or of row titles not that of rows; cell_size is below 1.
+    ValueError: no image, or one of another shape; too few or many titles; cell_size is below 1.
     TypeError: an image that is neither uint8 nor uint16.
   """
   images = [[to_rgb8(image) for image in row] for row in rows]
@@ -85,11 +83,9 @@ def grid(
 
 
 def paper_grid(pairs: Sequence[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
-  """Draws the layout of figures 2 to 5 of the paper: 8 columns, odd real, even generated.
+  """Draws (real, generated) images as figures 2 to 5 of the paper: 8 columns, real ones odd.
 
-  Args:
-    pairs: (real, generated) images as in `grid`, four pairs to a row. Fewer than four give fewer
-      columns; the last row may be incomplete.
+  Fewer than four pairs give fewer columns; the last row may be incomplete.
   """
   images = [image for pair in pairs for image in pair]
   rows = [images[i : i + PAPER_COLUMNS] for i in range(0, len(images), PAPER_COLUMNS)]
@@ -103,10 +99,7 @@ def error_map(reference: np.ndarray, image: np.ndarray, max_value: float) -> np.
   pale yellow from half of max_value on, as larger errors are rare. Lightness rises with the error,
   so the map can be read in gray as well. NaN is green.
 
-  Args:
-    reference: [height, width, 1 or 3] of any real dtype, values 0..max_value.
-    image: likewise.
-    max_value: the largest possible value, 255 or 65535 for instance.
+  Both images are [height, width, 1 or 3] of any real dtype, values 0..max_value, 255 for instance.
 
   Raises:
     ValueError: the shapes differ or are not [height, width, 1 or 3].

@@ -33,12 +33,8 @@ def write(
 ) -> None:
   """Writes the page into an existing folder, whole or not at all; it needs no other file.
 
-  Args:
-    folder: the folder.
-    pairs: from `dataset_check.check`.
-    content: from `dataset_check.summary`.
-    dataset: the source of the pictures.
-    n_worst: number of pairs that the page shows as pictures.
+  Pairs are from `dataset_check.check`, the content is from `dataset_check.summary`. The first
+  n_worst pairs are shown as pictures.
   """
   flagged = [pair for pair in pairs if pair.flags]
   text = page.document(
@@ -58,13 +54,7 @@ def write(
 def picture(pair: Pair, rgb: np.ndarray, ir: np.ndarray) -> np.ndarray:
   """Draws RGB, IR, both blended, as a checkerboard, and edges before and after the pair's shift.
 
-  Args:
-    pair: the pair.
-    rgb: uint8 or uint16 [height, width, 1 or 3].
-    ir: likewise, of the same height and width.
-
-  Returns:
-    uint8 [height, width, 3].
+  Both are uint8 or uint16 [height, width, 1 or 3] of one size; returns uint8 [height, width, 3].
   """
   height, width = rgb.shape[:2]
   scale = min(1, _CELL_WIDTH / width)

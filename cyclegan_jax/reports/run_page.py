@@ -36,11 +36,7 @@ _SCRIPTS = ('sort.js', 'wipe.js', 'gallery.js')
 def write(folders: Sequence[pathlib.Path], output: pathlib.Path, split: str, n_gallery: int) -> str:
   """Writes the page about the runs in folders, whole or not at all.
 
-  Args:
-    folders: of the runs.
-    output: the HTML file.
-    split: whose measurements are shown.
-    n_gallery: the most examples shown as pictures.
+  It shows the measurements on a split, and at most n_gallery examples as pictures.
 
   Returns:
     A line for a person: where the page is, and its size.

@@ -43,10 +43,9 @@ def _table(runs: Sequence[Run], several: bool) -> dict[str, Any]:
 
 
 def examples(measured: Sequence[Run], n: int) -> list[Example]:
-  """Chooses at most n of the examples that have pictures.
+  """Chooses at most n of the examples that have pictures, evenly spread.
 
-  Returns:
-    Examples from the best to the worst PSNR of the first run that has them, evenly spread.
+  They go from the best to the worst PSNR of the first run that has them.
   """
   found: dict[tuple[str, str], list[tuple[Run, int]]] = {}
   for run in measured:
@@ -87,9 +86,7 @@ def gallery_items(shown: Sequence[Example], several: bool) -> list[dict[str, Any
 def single_images(measured: Sequence[Run], shown: Sequence[Example]) -> dict[str, Any]:
   """Returns the table of single images, for the runs measured on those of the first run.
 
-  Args:
-    measured: the runs, at least one.
-    shown: the examples in the gallery, which the table links to.
+  It links to the examples shown in the gallery.
   """
   first, several = measured[0].measured, len(measured) > 1
   columns = {'Image': first.ids}

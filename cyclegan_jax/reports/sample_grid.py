@@ -17,12 +17,7 @@ def grid(both: Mapping[str, Translator], dataset: Dataset, config: Config) -> np
 
   The columns are RGB, the IR generated from it, RGB regained from that; IR, the RGB generated from
   it, IR regained from that. A method with one generator has RGB, generated IR, and IR. The examples
-  are the same each time, evenly spaced over the split.
-
-  Args:
-    both: the generators by name.
-    dataset: the data.
-    config: of the run; `n_samples` and how images are sized are read.
+  are the same each time, `config.train.n_samples` evenly spaced over the split.
 
   Returns:
     uint8 [height, width, 3].

@@ -19,8 +19,7 @@ from cyclegan_jax.comparison import runs
 from cyclegan_jax.progress import duration, Log
 from cyclegan_jax.settings import Config
 from cyclegan_jax.training import interruption
-from experiments.comparison.plan import Plan
-from experiments.comparison.plan_file import RUNS
+from experiments.comparison.plan import Plan, RUNS
 from experiments.flags import PATHS
 
 _REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
@@ -71,11 +70,7 @@ def all_jobs(plan: Plan, output: pathlib.Path, shared: Sequence[str] = ()) -> li
   """Returns the jobs of a plan by number: all models with one seed, then with the next.
 
   So all models have the same seeds if you stop early. Models with the same settings share jobs.
-
-  Args:
-    plan: the plan.
-    output: the comparison's folder.
-    shared: flags for both commands.
+  Shared flags are for both commands.
   """
   found = []
   models = [model for model in plan.models if plan.trained_as(model.label) == model.label]
