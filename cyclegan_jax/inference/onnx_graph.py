@@ -18,44 +18,30 @@ class Graph:
     self._nodes: list[onnx.NodeProto] = []
     self._constants: list[onnx.TensorProto] = []
 
-  def constant(self, value: Any) -> 'Tensor':
+  def add(self, op: str, *inputs: Any, **attributes: Any) -> 'Tensor':
+    """Adds a node with one output. Arrays among its inputs become constants, numbers float32."""
+    names = [(x if isinstance(x, Tensor) else self._constant(x)).name for x in inputs]
+    name = f'{op.lower()}_{len(self._nodes)}'
+    self._nodes.append(helper.make_node(op, names, [name], name=name, **attributes))
+    return Tensor(self, name)
+
+  def _constant(self, value: Any) -> 'Tensor':
     """Adds an array of any dtype and shape that is stored in the file."""
+    value = np.float32(value) if isinstance(value, (int, float)) else value
     name = f'constant_{len(self._constants)}'
     self._constants.append(onnx.numpy_helper.from_array(np.ascontiguousarray(value), name))
     return Tensor(self, name)
 
-  def add(self, op: str, *inputs: 'Tensor', **attributes: Any) -> 'Tensor':
-    """Adds a node with one output."""
-    name = f'{op.lower()}_{len(self._nodes)}'
-    self._nodes.append(
-      helper.make_node(op, [tensor.name for tensor in inputs], [name], name=name, **attributes)
-    )
-    return Tensor(self, name)
-
   def model(
-    self,
-    source: onnx.ValueInfoProto,
-    result: 'Tensor',
-    target: onnx.ValueInfoProto,
-    metadata: dict[str, str],
+    self, source: onnx.ValueInfoProto, result: 'Tensor', target: onnx.ValueInfoProto
   ) -> onnx.ModelProto:
-    """Returns the model of a whole file, checked.
-
-    Args:
-      source: name, type and shape of the input.
-      result: the tensor that becomes the output.
-      target: name, type and shape of the output.
-      metadata: texts by name.
-    """
+    """Returns the model from an input to an output, which has the values of `result`; checked."""
     self._nodes.append(helper.make_node('Identity', [result.name], [target.name]))
     graph = helper.make_graph(self._nodes, 'generator', [source], [target], self._constants)
+    opsets = [helper.make_opsetid('', OPSET)]
     model = helper.make_model(
-      graph,
-      opset_imports=[helper.make_opsetid('', OPSET)],
-      ir_version=_IR_VERSION,
-      producer_name='cyclegan_jax',
+      graph, opset_imports=opsets, ir_version=_IR_VERSION, producer_name='cyclegan_jax'
     )
-    helper.set_model_props(model, metadata)
     onnx.checker.check_model(model, full_check=True)
     return model
 
@@ -64,33 +50,26 @@ class Tensor:
   """A tensor of a graph.
 
   The operators + - * / with float32 tensors and Python numbers add nodes, so that code written for
-  arrays, such as a normalization, works on it. Numbers are float32, as in NumPy.
+  arrays, such as a normalization, works on it.
   """
 
   def __init__(self, graph: Graph, name: str) -> None:
     self.graph, self.name = graph, name
 
   def apply(self, op: str, *others: Any, **attributes: Any) -> 'Tensor':
-    """Adds a node with this tensor as its first input; other arrays become constants."""
-    tensors = [
-      other if isinstance(other, Tensor) else self.graph.constant(other) for other in others
-    ]
-    return self.graph.add(op, self, *tensors, **attributes)
+    """Adds a node with this tensor as its first input; see `Graph.add`."""
+    return self.graph.add(op, self, *others, **attributes)
 
   def __add__(self, other: Any) -> 'Tensor':
-    return self.apply('Add', _float32(other))
+    return self.apply('Add', other)
 
   def __sub__(self, other: Any) -> 'Tensor':
-    return self.apply('Sub', _float32(other))
+    return self.apply('Sub', other)
 
   def __mul__(self, other: Any) -> 'Tensor':
-    return self.apply('Mul', _float32(other))
+    return self.apply('Mul', other)
 
   def __truediv__(self, other: Any) -> 'Tensor':
-    return self.apply('Div', _float32(other))
+    return self.apply('Div', other)
 
   __radd__, __rmul__ = __add__, __mul__
-
-
-def _float32(value: Any) -> Any:
-  return value if isinstance(value, Tensor) else np.float32(value)

@@ -78,7 +78,7 @@ def _pooled(parts: Sequence[_Moments], pixels: Sequence[int]) -> _Moments:
     means, variances = np.stack(moments, axis=1, dtype=np.float64)
     mean = np.average(means, 0, pixels)
     variance = np.average(variances + (means - mean) ** 2, 0, pixels)
-    pooled.append(np.float32([mean, variance]))
+    pooled.append(np.array([mean, variance], np.float32))
   return pooled
 
 
