@@ -83,10 +83,11 @@ def make(
 
 def serve(application: Starlette, listener: socket.socket) -> None:
   """Answers requests until Ctrl-C."""
-  quiet = dict(log_level='warning', access_log=False, server_header=False, lifespan='off')
+  quiet = dict(log_level='warning', access_log=False, server_header=False)
   limits = dict(limit_concurrency=64, timeout_keep_alive=10, timeout_graceful_shutdown=5)
+  config = uvicorn.Config(application, lifespan='off', **quiet, **limits)
   with contextlib.suppress(KeyboardInterrupt):  # uvicorn shuts down first, then raises it again.
-    uvicorn.Server(uvicorn.Config(application, **quiet, **limits)).run(sockets=[listener])
+    uvicorn.Server(config).run(sockets=[listener])
 
 
 def names_of(host: str) -> list[str]:

@@ -31,7 +31,6 @@ _ARRAYS = (
   ('running_mean', 'batch_stats', 'mean'),
   ('running_var', 'batch_stats', 'var'),
 )
-_RUNNING = ('running_mean', 'running_var')
 
 
 class Pair(NamedTuple):
@@ -119,11 +118,8 @@ def to_torch(
 ) -> dict[str, np.ndarray]:
   """Converts a network to a state_dict, the inverse of `from_torch`. The dtype is kept.
 
-  Args:
-    config: the run.
-    name: of the network.
-    params: its parameters, or a tree of the same structure, such as Adam's moments.
-    batch_stats: its batch statistics; None leaves them out.
+  `params` may also be a tree of the same structure, such as Adam's moments. `batch_stats` None
+  leaves the batch statistics out.
   """
   leaves = traverse_util.flatten_dict({'params': params, 'batch_stats': batch_stats or {}})
   return {
@@ -154,7 +150,8 @@ def _to_theirs(array: Any) -> Any:
 
 def _problems(wanted: list[Pair], arrays: Mapping[str, np.ndarray], config: Config) -> list[str]:
   """Returns why arrays cannot be those of a network, a phrase for each reason."""
-  unused = ('num_batches_tracked',) + (_RUNNING if config.model.norm != 'batch' else ())
+  running = () if config.model.norm == 'batch' else ('running_mean', 'running_var')
+  unused = ('num_batches_tracked', *running)
   found = {key: tuple(array.shape) for key, array in arrays.items() if not key.endswith(unused)}
   expected = {pair.key: pair.shape for pair in wanted}
   problems = []

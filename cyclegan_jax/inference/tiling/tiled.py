@@ -32,14 +32,8 @@ def translate(
   more norm exact, so a network needs as many passes as it has norms. Fewer do not suffice: moments
   that are not exact yet can be anything, and small errors grow from layer to layer.
 
-  Args:
-    generator: The generator.
-    image: float32 [height, width, c] in [-1, 1]. The sides are multiples of `tiling.step`.
-    tiling: How the image is cut.
-    channels: The channels of the result.
-
-  Returns:
-    float32 [height, width, channels] in [-1, 1].
+  The image is float32 [height, width, c] in [-1, 1], its sides multiples of `tiling.step`; the
+  result [height, width, channels] likewise.
   """
   net, arrays = generator.net, (generator.params, generator.batch_stats)
   modules = nnx.iter_modules(net.module(*arrays))

@@ -140,14 +140,8 @@ def translate(
 ) -> np.ndarray:
   """Translates an image tile by tile and joins the results.
 
-  Args:
-    apply: maps network values [1, height, width, c] to [1, height, width, channels].
-    image: float32 [height, width, c], sides multiples of `tiling.step`.
-    tiling: how to cut it.
-    channels: of the result.
-
-  Returns:
-    float32 [height, width, channels].
+  `apply` maps network values [1, height, width, c] to [1, height, width, channels], so `translate`
+  maps float32 [height, width, c], sides multiples of `tiling.step`, to [height, width, channels].
   """
   height, width = image.shape[:2]
   total = np.zeros((height, width, channels), np.float32)
