@@ -1,12 +1,10 @@
 """Export of a trained generator to a file that runs without this program.
 
-An exported file maps pixels, uint8 or uint16 [batch, height, width, channels] of any size, to
-pixels, exactly as `Model.translate` does. It contains normalization, mirror padding, the network,
-inverse normalization, rounding and clipping. It computes in float32. A file is kept only if it
-passes the comparison with the model in export_check.py.
+It maps pixels to pixels as `Model.translate` does, and contains normalization, mirror padding, the
+network, inverse normalization, rounding and clipping; see export_program.py.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 import dataclasses
 import importlib
 import importlib.util
@@ -24,12 +22,8 @@ from cyclegan_jax.models import networks
 from cyclegan_jax.progress import Log
 from cyclegan_jax.settings import Config, flatten, PLACES
 
-# The module of each format, and the packages that only it needs. The extra `onnx` installs those of
-# onnx.
-FORMATS: Mapping[str, tuple[str, tuple[str, ...]]] = {
-  'stablehlo': ('export_stablehlo', ('flatbuffers',)),
-  'onnx': ('export_onnx', ('onnx', 'onnxruntime')),
-}
+# The formats, and the packages that only one needs. The extra `onnx` installs those of onnx.
+FORMATS = {'stablehlo': ('flatbuffers',), 'onnx': ('onnx', 'onnxruntime')}
 
 
 def load_format(name: str) -> types.ModuleType:
@@ -37,13 +31,12 @@ def load_format(name: str) -> types.ModuleType:
 
   UserError if a package that it needs is missing.
   """
-  module, packages = FORMATS[name]
-  missing = [package for package in packages if not importlib.util.find_spec(package)]
+  missing = [package for package in FORMATS[name] if not importlib.util.find_spec(package)]
   if missing:
     raise UserError(
       f'--format={name} needs {" and ".join(missing)}: pip install {" ".join(missing)}'
     )
-  return importlib.import_module(f'cyclegan_jax.inference.{module}')
+  return importlib.import_module(f'cyclegan_jax.inference.export_{name}')
 
 
 def check_output(output: pathlib.Path, overwrite: bool) -> None:
@@ -100,7 +93,7 @@ def export(
   try:
     output.parent.mkdir(parents=True, exist_ok=True)
     with files.replacing(output) as temporary:
-      texts = metadata(program, config, format_name, checkpoint)
+      texts = _metadata(program, config, format_name, checkpoint)
       file_format.write(temporary, program, texts)
       log(f'Comparing the file with the model on {len(examples)} images.')
       difference = export_check.compare(file_format.load(temporary), program, examples)
@@ -139,11 +132,10 @@ def in_float32(model: Model) -> Model:
   return dataclasses.replace(model, config=config, translators=translators)
 
 
-def metadata(program: Program, config: Config, format_name: str, checkpoint: str) -> dict[str, str]:
-  """Returns what a file says about itself, texts by name.
-
-  `config` is that of the run, with the precision of its training; see `export` for the others.
-  """
+def _metadata(
+  program: Program, config: Config, format_name: str, checkpoint: str
+) -> dict[str, str]:
+  """Returns what a file says about itself; `config` has the precision of the training."""
   model, data = program.model, config.data
   source, target = program.domains
   facts = {'program': 'cyclegan_jax', 'direction': program.direction}
@@ -169,5 +161,5 @@ def metadata(program: Program, config: Config, format_name: str, checkpoint: str
     'commit': provenance.commit() or '',
     'format': format_name,
     'settings': json.dumps(settings),
-    'versions': json.dumps(provenance.versions(FORMATS[format_name][1])),
+    'versions': json.dumps(provenance.versions(FORMATS[format_name])),
   }

@@ -29,10 +29,8 @@ class Difference:
   """The difference between the pixels of an exported file and those of the model.
 
   Attributes:
-    largest: in gray levels of the output.
-    share: of the values that differ at all, 0 to 1.
-    n: number of values compared.
-    limit: the largest gray level of the output.
+    largest: in gray levels of the output, which end at `limit`.
+    share: of the `n` values that differ at all, 0 to 1.
   """
 
   largest: int

@@ -15,12 +15,9 @@ Run = Callable[[np.ndarray], np.ndarray]
 
 @dataclasses.dataclass(frozen=True)
 class Program:
-  """One direction of a model, from pixels to pixels.
+  """One direction of a model that computes in float32, from pixels to pixels.
 
-  Attributes:
-    model: computes in float32.
-    direction: 'rgb_to_ir' or 'ir_to_rgb'.
-    limit: the largest pixel value of the output, 255 or 65535.
+  `limit` is the largest pixel value of the output, 255 or 65535.
   """
 
   model: Model

@@ -41,8 +41,7 @@ class Plan:
 
   Attributes:
     jobs: sorted by the names of their targets.
-    roots: for each input, the folder that names are relative to, and its place below the output
-      folder.
+    roots: for each input, the folder that names are relative to, and its place below the output.
     left_out: the number of files in folders that are neither images nor videos, by extension.
   """
 

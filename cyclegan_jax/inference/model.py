@@ -72,9 +72,8 @@ class Model:
       name: The image's name in error messages.
       bits: Bit depth of the result, 8 or 16; None for that of the target domain's training images.
         With more bits than these had, the steps between their gray levels are the network's.
-      tile: Size in pixels of the tiles that images are cut into; 0 never cuts; None cuts images
-        that would take more than half of the memory. See docs/how-to/translate.md.
-      overlap: Overlap of the tiles in pixels; None for what the network needs, see `tiles.choose`.
+      tile: Size of the tiles in pixels, see `tiles.choose` and docs/how-to/translate.md.
+      overlap: Overlap of the tiles in pixels, likewise.
 
     Returns:
       uint8 or uint16 [height, width, channels of the target domain], or [n, ...] likewise: gray

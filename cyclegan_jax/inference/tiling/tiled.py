@@ -5,6 +5,7 @@ are parts of one image. So those of the whole image are measured first.
 """
 
 from collections.abc import Iterator, Sequence
+import functools
 from typing import Any
 
 from flax import nnx
@@ -18,7 +19,7 @@ from cyclegan_jax.inference.tiling.tiles import Tiling
 from cyclegan_jax.models.apply import Translator
 from cyclegan_jax.models.networks import Network
 
-# Mean and variance for each norm of a network, in a fixed order: float32 [2, 1, 1, 1, channels].
+# Mean and variance, float32 [2, 1, 1, 1, channels], for each norm of a network in order of use.
 _Moments = Sequence[Any]
 
 
@@ -76,49 +77,42 @@ def _pooled(parts: Sequence[_Moments], pixels: Sequence[int]) -> _Moments:
   return pooled
 
 
-class _MeasuringNorm:
-  """An instance norm with given moments, or its input's own, that measures those of its input."""
+def _apply(
+  net: Network, params: Any, batch_stats: Any, x: jax.Array, counts: jax.Array, given: Any
+) -> tuple[jax.Array, _Moments]:
+  """Applies a generator with given moments, or the tile's own if None.
 
-  measured: jax.Array
+  Returns its output, and the moments of each norm's input over the pixels that count.
+  """
+  measured = []
 
-  def __init__(self, epsilon: float, counts: jax.Array, given: jax.Array | None) -> None:
-    self._epsilon, self._counts, self._given = epsilon, counts, given
-
-  def __call__(self, x: jax.Array) -> jax.Array:
+  def norm(x: jax.Array, epsilon: float) -> jax.Array:
     values = x.astype(jnp.float32)
     # The counts are constant in squares as large as the network's stride.
-    stride = self._counts.shape[1] // x.shape[1]
-    self.measured = _moments(values, self._counts[:, ::stride, ::stride])
-    given = self._given
-    mean, variance = _moments(values, jnp.ones((1, *x.shape[1:3], 1))) if given is None else given
-    return ((values - mean) * lax.rsqrt(variance + self._epsilon)).astype(x.dtype)
+    stride = counts.shape[1] // x.shape[1]
+    own = jnp.ones((1, *x.shape[1:3], 1))
+    mean, variance = given[len(measured)] if given else _moments(values, own)
+    measured.append(_moments(values, counts[:, ::stride, ::stride]))
+    return ((values - mean) * lax.rsqrt(variance + epsilon)).astype(x.dtype)
+
+  module = net.module(params, batch_stats)
+  module.eval()
+  modules: dict[tuple, Any] = dict(nnx.iter_modules(module))
+  for path, part in modules.items():
+    if isinstance(part, nnx.InstanceNorm):
+      owner, name = modules[path[:-1]], path[-1]
+      measuring = functools.partial(norm, epsilon=part.epsilon)
+      if isinstance(owner, nnx.List):
+        owner[name] = measuring
+      else:
+        setattr(owner, name, measuring)
+  return net.apply(module, x), measured
 
 
 def _moments(x: jax.Array, counts: jax.Array) -> jax.Array:
   total, axes = counts.sum(), (0, 1, 2)
   mean = (counts * x).sum(axes, keepdims=True) / total
   return jnp.stack([mean, (counts * (x - mean) ** 2).sum(axes, keepdims=True) / total])
-
-
-def _apply(
-  net: Network, params: Any, batch_stats: Any, x: jax.Array, counts: jax.Array, given: Any
-) -> tuple[jax.Array, _Moments]:
-  """Applies a generator; returns its output and the moments over the pixels that count."""
-  module = net.module(params, batch_stats)
-  module.eval()
-  modules: dict[tuple, Any] = dict(nnx.iter_modules(module))
-  norms = []
-  for path, part in modules.items():
-    if isinstance(part, nnx.InstanceNorm):
-      norm = _MeasuringNorm(part.epsilon, counts, given[len(norms)] if given else None)
-      norms.append(norm)
-      owner, name = modules[path[:-1]], path[-1]
-      if isinstance(owner, nnx.List):
-        owner[name] = norm
-      else:
-        setattr(owner, name, norm)
-  y = net.apply(module, x)
-  return y, [norm.measured for norm in norms]
 
 
 # The compiler drops the half that nobody reads.
