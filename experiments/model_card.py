@@ -18,15 +18,15 @@ flags.adopt_module_key_flags(common)
 _OUTPUT = flags.DEFINE_string('output', None, 'Markdown file to write, such as README.md.')
 _NAME = flags.DEFINE_string('name', None, 'Name of the model. [name of the run folder]')
 # The other fields of `inference.model_card.Given`.
-_GIVEN = {
+_FIELDS = {
   'author': 'Who answers for the model, and how to reach them.',
-  'license': 'License of the model, as a model hub abbreviates it: apache-2.0, cc-by-nc-4.0, other, ...',
+  'license': 'License of the model, as a model hub abbreviates it: apache-2.0, cc-by-nc-4.0, '
+  'other, ...',
   'data_source': 'Where the training images come from.',
   'data_license': 'License of the training images.',
   'hardware': 'What the model was trained on.',
 }
-for _field, _help in _GIVEN.items():
-  flags.DEFINE_string(_field, '', _help)
+_GIVEN = {name: flags.DEFINE_string(name, '', text) for name, text in _FIELDS.items()}
 _OVERWRITE = flags.DEFINE_boolean('overwrite', False, 'Replace an existing file.')
 
 
@@ -43,7 +43,7 @@ def main() -> None:
 
   export.check_output(output, _OVERWRITE.value)
   (run,) = reader.read([workdir], 'test')
-  fields = {name: flags.FLAGS[name].value for name in _GIVEN}
+  fields = {name: flag.value for name, flag in _GIVEN.items()}
   given = model_card.Given(_NAME.value or workdir.resolve().name, **fields)
   card = model_card.text(model_lib.load(workdir, _CHECKPOINT.value), run, given)
   try:

@@ -20,8 +20,7 @@ class OutputOptions:
 
   Attributes:
     output: a folder, or the file of a single result.
-    direction: 'rgb_to_ir' or 'ir_to_rgb'.
-    bits: see `Model.translate`, like `tile` and `overlap`.
+    direction: see `Model.translate`, like `bits`, `tile` and `overlap`.
     format: 'png' or 'tiff'.
     colormap: of previews, a name that Matplotlib knows; '' writes none.
     gray_control: the folder of the gray control set, or None.
