@@ -39,8 +39,7 @@ METRICS: Mapping[str, Metric] = types.MappingProxyType(
     'uqi_sewar': Metric(
       'UQI, sewar',
       1,
-      '',
-      "the formula of the package sewar, as in the paper's Table I; not Wang & Bovik's",
+      definition="the formula of the package sewar, as in the paper's Table I; not Wang & Bovik's",
     ),
     'mse': Metric('MSE', -1),
     'rmse': Metric('RMSE', -1),

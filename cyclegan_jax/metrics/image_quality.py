@@ -179,7 +179,7 @@ def image_metrics(
 
   Sides of at least 11, as for `ssim`; `ms_ssim` is there if they are at least 176.
   """
-  values = {
+  values: dict[str, PerImage] = {
     'ssim': ssim(reference, image, max_value=max_value, mask=mask),
     'psnr': psnr(reference, image, max_value=max_value, mask=mask),
     'mse': mse(reference, image, mask=mask),

@@ -30,7 +30,7 @@ class Interval:
   Attributes:
     mean: over images.
     low: the lower end; None if there is no interval.
-    high: the upper end; None if there is no interval.
+    high: the upper end, alike.
     n: number of images.
     n_clusters: number of clusters that they come from.
     problem: why there is no interval; '' if there is one.
@@ -77,14 +77,11 @@ def clustered_interval(differences: np.ndarray, clusters: Sequence[Any], seed: i
   if np.ptp(sums / counts) <= 1e-12 * np.abs(sums / counts).max():
     return dataclasses.replace(found, problem='all sequences differ by the same amount')
 
-  def mean(sums: np.ndarray, counts: np.ndarray, axis: int = -1) -> np.ndarray:
-    return sums.sum(axis) / counts.sum(axis)
-
   with warnings.catch_warnings():
     warnings.simplefilter('ignore', stats.DegenerateDataWarning)
     ends = stats.bootstrap(
       (sums, counts),
-      mean,
+      lambda sums, counts, axis: sums.sum(axis) / counts.sum(axis),
       paired=True,
       vectorized=True,
       method='BCa',
@@ -98,19 +95,15 @@ def clustered_interval(differences: np.ndarray, clusters: Sequence[Any], seed: i
   return dataclasses.replace(found, low=float(ends.low), high=float(ends.high))
 
 
-def sign_flip_test(differences: Sequence[float], seed: int = 0) -> float | None:
+def sign_flip_test(differences: Sequence[float]) -> float | None:
   """Tests whether the mean difference over seeds is 0, by flipping signs, two-sided.
 
   If the two models are equally good, each seed's difference is as likely with the other sign. p
   is the share of all 2^n choices of signs whose mean is at least as far from 0; exact up to 20
-  seeds, beyond that from 99999 random choices.
-
-  Args:
-    differences: one paired difference per seed, all finite.
-    seed: of the random choices.
+  seeds, beyond that from 99999 random choices, the same in every call.
 
   Returns:
-    p, at least `least_p(n)`; None with fewer than 2 seeds, which say nothing.
+    p, at least `least_p(n)`; None with fewer than 2 differences, which say nothing.
 
   Raises:
     ValueError: a difference is not finite.
@@ -121,17 +114,10 @@ def sign_flip_test(differences: Sequence[float], seed: int = 0) -> float | None:
   if len(values) < 2:
     return None
   if len(values) > MOST_EXACT:
-    return float(
-      stats.permutation_test(
-        (values,),
-        np.mean,
-        permutation_type='samples',
-        vectorized=True,
-        batch=1000,
-        n_resamples=99999,
-        rng=np.random.default_rng(seed),
-      ).pvalue
-    )
+    options = {'permutation_type': 'samples', 'vectorized': True, 'batch': 1000}
+    rng = np.random.default_rng(0)
+    found = stats.permutation_test((values,), np.mean, n_resamples=99999, rng=rng, **options)
+    return float(found.pvalue)
   # SciPy walks through the 2^20 choices in Python. The first sign stays, by symmetry.
   sums = values[:1]
   for value in values[1:]:
