@@ -50,12 +50,12 @@ def of_command(flag_values: flags.FlagValues, program: str) -> str:
   }
   data = [name for name, (section, _) in settings.fields().items() if section == 'data']
   names = [*_MOST_USED, *data, *registry.OPTIONS, *settings.fields(), *defined]
-  width = min(shutil.get_terminal_size().columns, _MAX_WIDTH)
+  has_settings = 'dataset' in defined
   sections: dict[str, list[str]] = {}
-  for name in dict.fromkeys(names if 'dataset' in defined else defined):
+  for name in dict.fromkeys(names if has_settings else defined):
     if name in defined:
-      title = _section(name) if 'dataset' in defined else 'flags'
-      sections.setdefault(title, []).append(_entry(defined[name], width))
+      title = _section(name) if has_settings else 'flags'
+      sections.setdefault(title, []).append(_entry(defined[name]))
   texts = ['\n'.join([f'{title}:', *entries]) for title, entries in sections.items()]
   main = (__main__.__doc__ or '').strip()
   return '\n\n'.join([main, *texts, '--helpfull lists the flags of all modules.'])
@@ -70,7 +70,7 @@ def _section(name: str) -> str:
   return 'options of single data sets' if name in registry.OPTIONS else 'run'
 
 
-def _entry(flag: flags.Flag, width: int) -> str:
+def _entry(flag: flags.Flag) -> str:
   name = f'--[no]{flag.name}' if flag.boolean else f'--{flag.name}'
   text = ' '.join((flag.help or '').split()).removesuffix(_REPEATED)
   if isinstance(flag, flags.EnumFlag):
@@ -83,5 +83,5 @@ def _entry(flag: flags.Flag, width: int) -> str:
     name += '=' + '|'.join(str(choice) for choice in dict.fromkeys(choices))
   if flag.default not in (None, '', [], False) and not text.endswith(']'):
     text += f' [{flag.default}]'
-  lines = textwrap.wrap(text, width, initial_indent=' ' * 6, subsequent_indent=' ' * 6)
-  return '\n'.join([f'  {name}', *lines])
+  width = min(shutil.get_terminal_size().columns, _MAX_WIDTH) - 6
+  return f'  {name}\n' + textwrap.indent(textwrap.fill(text, width), ' ' * 6)

@@ -39,11 +39,8 @@ def default_folder() -> str:
 def enable(folder: str) -> None:
   """Keeps programs compiled from now on in a folder; call it before JAX is imported.
 
-  Does nothing if the environment names a cache for JAX already. If the folder cannot be used, one
-  line says so, and programs are compiled again at each start.
-
-  Args:
-    folder: the folder, in which ~ is expanded; '' for no cache.
+  Does nothing if the environment names a cache for JAX already, or `folder` is ''; ~ is expanded.
+  If the folder cannot be used, one line says so, and programs are compiled again at each start.
   """
   if not folder or _FOLDER_VARIABLE in os.environ:
     return
@@ -70,9 +67,8 @@ def trim(folder: pathlib.Path, max_size: int) -> None:
   with contextlib.suppress(FileNotFoundError):
     entries = [(path.stat(), path) for path in folder.rglob('*-cache')]
     excess = sum(status.st_size for status, _ in entries) - max_size
-    for status, path in sorted(
-      entries, key=lambda entry: max(entry[0].st_atime, entry[0].st_mtime)
-    ):
+    last_use = lambda entry: max(entry[0].st_atime, entry[0].st_mtime)
+    for status, path in sorted(entries, key=last_use):
       if excess <= 0:
         break
       path.unlink()
