@@ -1,9 +1,9 @@
 """Finds and joins the other processes of a run: by flags, Slurm, Open MPI or Kubernetes.
 
-`jax.distributed` finds the coordinator. Three things it does not do are done here: a process that
-was started alone inside a larger job works alone; under Open MPI 5, whose coordinator JAX cannot
-find without mpi4py, --coordinator_address is enough; and a task that sees one GPU takes that one,
-where JAX would take the GPU with the number of the task.
+`jax.distributed` finds the coordinator. What it does not do: a process that was started alone
+inside a larger job works alone; under Open MPI 5, whose coordinator JAX cannot find without mpi4py,
+--coordinator_address is enough; and a task that sees one GPU takes that one, not the one with the
+number of the task.
 """
 
 from collections.abc import Mapping

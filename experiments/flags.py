@@ -116,11 +116,7 @@ def path(value: str | None) -> pathlib.Path | None:
 
 
 def config_from_flags(flag_values: flags.FlagValues = flags.FLAGS) -> Config:
-  """Returns the configuration of --preset with the given flags put over it.
-
-  Raises:
-    UserError: a value is impossible, or the data set does not know it.
-  """
+  """Returns the configuration of --preset with the given flags over it; UserError if impossible."""
   settings = given(fields(), flag_values)
   settings.setdefault('dataset', registry.OF_PRESET.get(flag_values.preset, ''))
   options = given_options(flag_values)
@@ -169,11 +165,7 @@ def default_workdir(config: Config) -> pathlib.Path:
 
 
 def parse(flag_values: flags.FlagValues, argv: Sequence[str]) -> list[str]:
-  """Parses a command line and returns what is no flag.
-
-  Raises:
-    flags.Error: a flag is unknown or has a new name, or its value is of the wrong type.
-  """
+  """Parses a command line and returns what is no flag; flags.Error if a flag or value is wrong."""
   for argument in argv:
     flag = argument.lstrip('-')
     for old in {flag, flag.partition('=')[0]} & _RENAMED.keys():
@@ -201,10 +193,8 @@ def run(
 ) -> None:
   """Runs a command. A user's mistake prints one message, no traceback, and exits with status 2.
 
-  Args:
-    main: the command; it returns the exit status.
-    compiles: whether this process itself runs JAX programs.
-    surrounding: returns what the command runs in, such as `processes.together`.
+  `main` returns the exit status. `compiles`: this process itself runs JAX programs. `surrounding`
+  returns what `main` runs in, such as `processes.together`.
   """
 
   def guarded(argv: list[str]) -> None:

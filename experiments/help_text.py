@@ -27,17 +27,15 @@ def of_setting(name: str) -> str:
     default = field.metadata['follows'] or default
     by_text.setdefault(field.metadata['help'], []).append(dataset)
   texts = [
-    (f'{", ".join(names)}: ' if names != [''] else '') + text for text, names in by_text.items()
+    text if names == [''] else f'{", ".join(names)}: {text}' for text, names in by_text.items()
   ]
-  return ' '.join(texts) + (f' [{default}]' if default else '')
+  return ' '.join([*texts, f'[{default}]'] if default else texts)
 
 
 def of_command(flag_values: flags.FlagValues, program: str) -> str:
-  """Returns the help of the command whose flags are defined.
+  """Returns the help of the command in the file `program`: its text and all flags that it has.
 
-  Args:
-    flag_values: the flags of this process.
-    program: the file of the command; its own flags come first in the last section.
+  Its own flags come first in the last section.
   """
   import __main__
 

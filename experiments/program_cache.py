@@ -1,9 +1,9 @@
 """Keeps compiled programs from one start of a command to the next, in JAX's compilation cache.
 
-JAX reads and writes the entries, one file for each program, under names that include the kind of
-processor. Two things are left to do here. JAX never replaces an entry that a kill or a full disk
-has cut short. And its own limit on the size, `jax_compilation_cache_max_size`, makes every access
-wait for a lock on the folder; in JAX 0.10, one entry that was cut short then stops all writing.
+An entry is one file for each program, under a name that includes the kind of processor. Two things
+are left to do here: JAX never replaces an entry that a kill or a full disk has cut short, and its
+limit on the size, `jax_compilation_cache_max_size`, makes every access wait for a lock on the
+folder; in JAX 0.10, one entry that was cut short then stops all writing.
 """
 
 import contextlib
@@ -92,7 +92,7 @@ def _handle_problems(entries: pathlib.Path) -> None:
         path.unlink(missing_ok=True)
     except OSError:
       kind = 'writing'
-    # An entry that could not be read is gone now, and nobody has to do anything about it.
+    # An entry that could not be read is gone now: nothing to say.
     if kind == 'writing' and not printed:
       printed.append(reason)
       _print_unusable(str(entries), reason)

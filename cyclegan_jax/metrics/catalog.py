@@ -12,7 +12,7 @@ class Metric:
   Attributes:
     title: its name in tables.
     better: 1 if higher is better, -1 if lower is.
-    unit: follows the number, with a leading space; '' if there is none.
+    unit: follows the number, with a leading space.
     definition: one line for reports; '' where the report of the network says more.
   """
 

@@ -15,14 +15,8 @@ def frechet_distance(a: np.ndarray, b: np.ndarray) -> float:
   |m_a - m_b|^2 + tr(C_a + C_b - 2 (C_a C_b)^(1/2)) for means m and covariances C (over n - 1): FID
   if the vectors are Inception features (Heusel et al. 2017). The trace of the root is the sum of
   the singular values of F_a F_b^T for any F with F^T F = C: exact even where covariances are
-  rank-deficient, as they are with no more samples than features.
-
-  Args:
-    a: [n, features].
-    b: [m, features].
-
-  Returns:
-    The distance, at least 0 up to rounding; NaN if a sample has fewer than 2 vectors.
+  rank-deficient, as they are with no more samples than features. The samples are [n, features]; NaN
+  if one has fewer than 2 vectors.
   """
   if min(len(a), len(b)) < 2:
     return float('nan')
@@ -50,10 +44,8 @@ def kernel_distance(a: np.ndarray, b: np.ndarray, seed: int = 0) -> tuple[float,
   """Computes KID, the squared maximum mean discrepancy with the kernel (x.y / features + 1)^3.
 
   It is the unbiased estimate over 100 random subsets of both samples [n, features], drawn without
-  replacement, and may be negative.
-
-  Returns:
-    Mean and standard deviation over the subsets; NaN if a sample has fewer than 4 vectors.
+  replacement, and may be negative. Returns its mean and standard deviation over the subsets; NaN if
+  a sample has fewer than 4 vectors.
   """
   size = subset_size(min(len(a), len(b)))
   if size < 2:
@@ -85,11 +77,9 @@ class NearestRows:
     self._squares = np.einsum('ij,ij->i', self._rows, self._rows)
 
   def find(self, queries: np.ndarray, excluded: np.ndarray | None = None) -> np.ndarray:
-    """Returns the index of the row nearest to each query, int [m].
+    """Returns the index, int [m], of the row nearest to each query, float32 [m, features].
 
-    Args:
-      queries: float32 [m, features].
-      excluded: bool [m, n], rows that are not to be found for a query.
+    `excluded`, bool [m, n], marks rows that are not to be found for a query.
     """
     nearest = np.empty(len(queries), np.intp)
     for start in range(0, len(queries), _CHUNK):

@@ -97,8 +97,7 @@ def ssim(
   """Structural similarity (Wang, Bovik, Sheikh & Simoncelli 2004, equation 13).
 
   Gaussian window 11x11 of sigma 1.5, K1 = 0.01, K2 = 0.03, population covariance, the mean over
-  windows wholly inside the image and over channels. Equals
-  skimage.metrics.structural_similarity(gaussian_weights=True, sigma=1.5,
+  windows and channels: skimage.metrics.structural_similarity(gaussian_weights=True, sigma=1.5,
   use_sample_covariance=False, data_range=max_value, channel_axis=-1). In [-1, 1], exactly 1 for
   identical images. Sides of at least 11.
   """
@@ -157,15 +156,12 @@ def uqi(reference: ArrayLike, image: ArrayLike, *, mask: MaybeMask = None) -> Pe
 def uqi_sewar(reference: ArrayLike, image: ArrayLike, *, mask: MaybeMask = None) -> PerImage:
   """The figure that sewar.full_ref.uqi (window 8) returns, which is not the UQI.
 
-  sewar puts window means where the formula has window sums S: its 64 E[xy] - E[x] E[y] is 64 cov +
-  63 m1 m2, not a covariance. The means outweigh the variances, so contrast and correlation hardly
-  count and almost any two images of like brightness score high. It also leaves out the last window
-  of each row and column. Given for comparison with tables made by sewar.
-
-  sewar converts its input to float64 before it filters, so uint8, uint16 and float images of equal
-  values score alike there and here. Windows that are 0 in both images score 1. (On float images
-  sewar's running sums may leave such windows at 1e-17 instead of 0 and score noise; integers are
-  exact there.) Sides of at least 9.
+  sewar puts window means where the formula has window sums: its 64 E[xy] - E[x] E[y] is 64 cov + 63
+  m1 m2, not a covariance. The means outweigh the variances, so contrast and correlation hardly
+  count. It also leaves out the last window of each row and column. Given for comparison with tables
+  made by sewar, whose figure is the same for integers and for floats of equal values; on floats its
+  running sums may leave noise in windows that are 0 in both images, which score 1. Sides of at
+  least 9.
   """
   x, y, mask = _prepare(reference, image, mask, UNIFORM_SIZE + 1, 'uqi_sewar')
   return _quality_indices(x, y, mask)[1]

@@ -24,13 +24,7 @@ SMALLEST_LPIPS = 16
 
 @dataclasses.dataclass(frozen=True)
 class FeatureNetwork:
-  """A network from a file.
-
-  Attributes:
-    source: The name of the file and its digest, in words.
-    module: The TorchScript module.
-    options: What it is called with, in addition to images.
-  """
+  """A TorchScript module, the options it is called with, and the file it is from, in words."""
 
   source: str
   module: Any

@@ -1,10 +1,8 @@
-"""Differences between models: intervals over images, tests over seeds.
+"""Differences between models: intervals over images, tests over seeds; two questions kept apart.
 
-Pure functions of arrays. They answer two questions, kept apart:
-
-- Would other images of this kind give the same difference between these trained models?
-  `clustered_interval`. Frames of one sequence resemble each other, so it draws whole sequences.
-- Would training again give it? `sign_flip_test`, on one difference per seed.
+`clustered_interval`: would other images of this kind give the same difference between these trained
+models? Frames of one sequence resemble each other, so it draws whole sequences.
+`sign_flip_test`, on one difference per seed: would training again give it?
 """
 
 from collections.abc import Sequence
@@ -25,15 +23,9 @@ _RESAMPLES = 9999
 
 @dataclasses.dataclass(frozen=True)
 class Interval:
-  """A mean with its confidence interval.
+  """The mean over n images from n_clusters clusters, with its confidence interval.
 
-  Attributes:
-    mean: over images.
-    low: the lower end; None if there is no interval.
-    high: the upper end, alike.
-    n: number of images.
-    n_clusters: number of clusters that they come from.
-    problem: why there is no interval; '' if there is one.
+  If there is none, `low` and `high` are None, and `problem` says why; otherwise it is ''.
   """
 
   mean: float
@@ -45,15 +37,15 @@ class Interval:
 
 
 def clustered_interval(differences: np.ndarray, clusters: Sequence[Any], seed: int = 0) -> Interval:
-  """Computes the BCa bootstrap interval of a mean, drawing whole clusters.
+  """Computes the 95 % BCa bootstrap interval of a mean, drawing whole clusters.
 
-  The mean is that over images: a cluster counts by its size. Bias-corrected and accelerated
-  (Efron 1987), 9999 resamples, 95 %.
+  The mean is that over images: a cluster counts by its size. Bias-corrected and accelerated (Efron
+  1987), 9999 resamples. Equal arguments give the equal interval.
 
   Args:
     differences: float [n], a paired difference per image, all finite.
     clusters: [n], what each image belongs to, such as its sequence.
-    seed: of the resampling: equal arguments give the equal interval.
+    seed: of the resampling.
 
   Raises:
     ValueError: the lengths differ or are 0, or a difference is not finite.

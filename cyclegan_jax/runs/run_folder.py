@@ -28,12 +28,9 @@ _OURS = (CONFIG, DATA, METRICS, VALIDATION, SAMPLES, CHECKPOINTS, EVALUATION, TE
 
 
 def check(workdir: pathlib.Path, config: Config) -> None:
-  """Refuses a folder that cannot be written, or that holds another run than this one.
+  """Raises UserError if a folder cannot be written, or holds a run with other settings.
 
   Commands call it before any long work. What counts is the check of `create`, under the lock.
-
-  Raises:
-    UserError: the message shows the settings that differ.
   """
   existing = workdir.absolute()
   while not existing.exists():
@@ -54,11 +51,7 @@ def check(workdir: pathlib.Path, config: Config) -> None:
 
 
 def check_data(workdir: pathlib.Path, dataset: Dataset) -> None:
-  """Refuses data other than the run in the folder was trained on; see `Dataset.facts`.
-
-  Raises:
-    UserError: the message shows the facts that differ.
-  """
+  """Raises UserError if the run in the folder was trained on other data; see `Dataset.facts`."""
   file = workdir / DATA
   if not file.exists():
     return
@@ -103,11 +96,7 @@ def create(workdir: pathlib.Path, config: Config, dataset: Dataset, overwrite: b
 
 
 def load_config(workdir: pathlib.Path) -> Config:
-  """Returns the configuration that a run folder carries.
-
-  Raises:
-    UserError: the folder has no run, or a run of another format.
-  """
+  """Returns the configuration of a run; UserError if there is none, or one of another format."""
   file = workdir / CONFIG
   try:
     text = file.read_text()
@@ -139,7 +128,6 @@ def read_json(file: pathlib.Path) -> dict:
 
 
 def _check_same(file: pathlib.Path, config: Config) -> None:
-  """Refuses a configuration in which a resumed run would take other steps."""
   there = config_lib.from_json(file.read_text(), str(file))
   changed = [
     f'  --{name}: {format_value(old) or "(empty)"} there, {format_value(new) or "(empty)"} now\n'
