@@ -71,6 +71,29 @@ class DataConfig:
     affects='pixels',
   )
   flip: bool = option(False, 'Mirror images left-right at random in training, pairs together.')
+  zoom: float = option(
+    1.0,
+    'Train on random crops whose sides are at least this share of the whole image, resized to '
+    '--image_size, pairs together. 0.5 shows up to a quarter of an image; 1: no zoom. For small '
+    'data sets.',
+    Bounds(0.1, 1.000001),
+  )
+  jitter_brightness: float = option(
+    0.0,
+    'Multiply RGB images in training by a random factor between 1 minus and 1 plus this.',
+    Bounds(0, 1),
+  )
+  jitter_contrast: float = option(
+    0.0, "The same for the differences from an RGB image's mean luminance.", Bounds(0, 1)
+  )
+  jitter_hue: float = option(
+    0.0,
+    'Turn the hue of RGB images in training by up to this share of the color circle, either way.',
+    Bounds(0, 0.500001),
+  )
+  jitter_gray: float = option(
+    0.0, 'Share of the RGB images in training that lose their color.', Bounds(0, 1.000001)
+  )
   rgb_channels: int = option(3, 'Channels of RGB images: 3, or 1 for gray.', (1, 3))
   ir_channels: int = option(
     1, 'Channels of IR images: 1, or 3 to keep their colors.', (1, 3), affects='pixels'

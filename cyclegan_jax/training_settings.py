@@ -90,6 +90,12 @@ class TrainConfig:
   """The optimizers, the length of training, and the checkpoints kept."""
 
   preset: str = option('udacity', 'The preset to start from.')
+  initialize_from: str = option(
+    '',
+    'A run folder: start from the weights of its best checkpoint instead of random ones, with new '
+    'data, a new optimizer, and perhaps other losses. The shapes of the generators must be equal.',
+    place=True,
+  )
   epochs: int = option(
     9, 'Passes over the training split; --steps takes precedence.', Bounds(0), affects='checkpoint'
   )

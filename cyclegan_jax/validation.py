@@ -59,6 +59,10 @@ def validate_data(data: DataConfig) -> None:
   radiometry.parse(data.ir_range)
   if data.load_size != (0, 0) and data.resize == 'none':
     raise UserError('--load_size and --resize=none contradict each other: give only one of them.')
+  if data.zoom < 1 and data.resize == 'none':
+    raise UserError(
+      f'--zoom={data.zoom:g} resizes crops, which --resize=none forbids: give only one of them.'
+    )
   if data.load_size != (0, 0) and any(
     load < crop for load, crop in zip(data.load_size, data.image_size)
   ):

@@ -36,18 +36,14 @@ class TrainedModel(Protocol):
   def step(self) -> int:
     """The step of the checkpoint."""
 
-  @property
-  def trained_steps(self) -> int:
-    """Steps that the run has trained so far."""
-
 
 @dataclasses.dataclass(frozen=True)
 class Evaluation:
   """The result of `evaluate`, and what it takes to draw pictures of it.
 
   Attributes:
-    model: The model that was measured.
-    split: The name of the split that it was measured on.
+    model: What was measured.
+    split: What it was measured on.
     results: Results by predictor name: MODEL, and the baselines.
     examples: The examples that were measured, see `pipeline.pixels`.
     predict: The model as a predictor.
@@ -77,10 +73,9 @@ def evaluate(
 
   Args:
     model: A trained model, such as `cyclegan_jax.load` returns.
-    dataset: The data that the model was trained on, with their test split.
+    dataset: The data that the model was trained on.
     split: 'train', 'validation' or 'test'; it has to consist of pairs.
-    networks: What FID, KID and LPIPS are measured with, see `perceptual.load`; by default they are
-      not measured.
+    networks: See `perceptual.load`; by default FID, KID and LPIPS are not measured.
     log: Takes lines about the progress.
 
   Raises:

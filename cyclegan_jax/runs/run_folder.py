@@ -2,6 +2,7 @@
 
 config.json         the resolved configuration and its format; all later commands read it from here
 data.json           what pixel values mean, and the number of examples
+initialized_from.json  the run whose weights this one started from, if any
 metrics.csv         loss terms, a row per --log_every steps (means over these steps)
 validation.csv      metrics on the validation split, a row per checkpoint
 samples/            an image grid per checkpoint
@@ -24,7 +25,11 @@ from cyclegan_jax.settings import affects, Config, differences, format_value
 CONFIG, DATA, METRICS, VALIDATION = 'config.json', 'data.json', 'metrics.csv', 'validation.csv'
 SAMPLES, CHECKPOINTS, EVALUATION = 'samples', 'checkpoints', 'evaluation'
 TENSORBOARD, PAGE = 'tensorboard', 'report.html'
-_OURS = (CONFIG, DATA, METRICS, VALIDATION, SAMPLES, CHECKPOINTS, EVALUATION, TENSORBOARD, PAGE)
+INITIALIZED_FROM = 'initialized_from.json'
+_OURS = (
+  *(CONFIG, DATA, INITIALIZED_FROM, METRICS, VALIDATION),
+  *(SAMPLES, CHECKPOINTS, EVALUATION, TENSORBOARD, PAGE),
+)
 
 
 def check(workdir: pathlib.Path, config: Config) -> None:
