@@ -26,9 +26,10 @@ def make(preset: str = 'udacity', **overrides: Any) -> Config:
     preset: a name in PRESETS.
     **overrides: values by field name, `options` of the data set among them; they win over the
       preset. None means the default, which for three settings follows others: `supervised_weight`
-      is SUPERVISED_WEIGHTS of the method with `paired` and otherwise 0; `identity_weight` is the
-      preset's, but 0 where the domains differ in channels; `discriminator` is 'none' where
-      `adversarial_weight` is 0. `emsn` works too, see `without_shorthand`.
+      is the preset's if it has one, otherwise SUPERVISED_WEIGHTS of the method with `paired` and 0
+      without; `identity_weight` is the preset's, but 0 where the domains differ in channels;
+      `discriminator` is 'none' where `adversarial_weight` is 0. `emsn` works too, see
+      `without_shorthand`.
 
   Raises:
     UserError: the preset is unknown, or values do not fit (see `validate`).
@@ -42,7 +43,7 @@ def make(preset: str = 'udacity', **overrides: Any) -> Config:
   if unknown := set(given) - set(values):
     raise TypeError(f'make() got unexpected settings: {", ".join(sorted(unknown))}')
   values |= given
-  if 'supervised_weight' not in given:
+  if 'supervised_weight' not in {**PRESETS[preset], **given}:
     # An unknown method is refused below.
     weight = SUPERVISED_WEIGHTS.get(values['method'], 0.0)
     values['supervised_weight'] = weight if values['paired'] else 0.0

@@ -144,8 +144,10 @@ class ModelConfig:
   discriminator: str = option(
     'udacity',
     'udacity: stride 2 throughout; patchgan: one more hidden layer, of stride 1 (70x70 patches '
-    'with --discriminator_layers=3); none: without an adversarial term.',
-    ('udacity', 'patchgan', 'none'),
+    'with --discriminator_layers=3); multiscale: patchgans at several scales (Wang et al. 2018, '
+    'pix2pixHD); unet: a U-Net that judges the image and each pixel (Özkanoğlu & Ozer 2022, '
+    'InfraGAN); none: without an adversarial term.',
+    ('udacity', 'patchgan', 'multiscale', 'unet', 'none'),
     follows='none with --adversarial_weight=0',
   )
   base_width: int = option(
@@ -159,8 +161,20 @@ class ModelConfig:
   )
   n_residual_blocks: int = option(6, 'Residual blocks between them. A unet has none.', Bounds(0))
   discriminator_width: int = option(64, "Channels of the discriminator's first layer.", Bounds(1))
-  discriminator_layers: int = option(4, 'Stride-2 layers of a discriminator.', Bounds(1))
-  norm: str = option('batch', 'Normalization layers.', ('batch', 'instance', 'none'))
+  discriminator_layers: int = option(
+    4, 'Stride-2 layers of a discriminator; of a unet, how often it halves the image.', Bounds(1)
+  )
+  discriminator_scales: int = option(
+    2, 'Scales of a multiscale discriminator, each half as large as the one before.', Bounds(1)
+  )
+  spectral_norm: bool = option(
+    False,
+    'Discriminators divide each kernel by its largest singular value (Miyato et al. 2018), and '
+    'have no normalization layers.',
+  )
+  norm: str = option(
+    'batch', 'Normalization layers. A unet discriminator has none.', ('batch', 'instance', 'none')
+  )
   activation: str = option(
     'relu',
     'Activation of generators; leaky_relu has slope 0.2. A unet has its own.',

@@ -3,7 +3,7 @@
 import dataclasses
 from typing import Any
 
-from cyclegan_jax import normalization, radiometry
+from cyclegan_jax import discriminator_sizes, normalization, radiometry
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.option import Bounds
 from cyclegan_jax.settings import Config, DataConfig, format_value
@@ -80,13 +80,18 @@ def _validate_size(config: Config) -> None:
       f'--image_size={format_value(data.image_size)}: both sides must be multiples of {stride}, '
       f'the total stride of --n_downsampling={model.n_downsampling}.'
     )
-  # Each of PyTorch's 4x4 convolutions of stride 1 and padding 1 removes a row.
-  last = 2 if model.discriminator == 'udacity' else 3
-  smallest = max(last * 2**model.discriminator_layers, SMALLEST_IMAGE)
-  if min(data.image_size) < smallest:
+  sides = discriminator_sizes.SIDES[model.discriminator](model)
+  if any(side % sides.multiple for side in data.image_size):
     raise UserError(
-      f'--image_size={format_value(data.image_size)} is too small for '
-      f'--discriminator_layers={model.discriminator_layers}: at least {smallest} pixels a side.'
+      f'--image_size={format_value(data.image_size)}: both sides must be multiples of '
+      f'{sides.multiple} for {sides.because}.'
+    )
+  smallest = max(sides.smallest, SMALLEST_IMAGE)
+  if min(data.image_size) < smallest:
+    cause = sides.because if smallest == sides.smallest else 'SSIM, which validation measures'
+    raise UserError(
+      f'--image_size={format_value(data.image_size)} is too small for {cause}: at least '
+      f'{smallest} pixels a side.'
     )
   if model.generator == 'unet' and model.n_downsampling < 3:
     raise UserError(f'--n_downsampling={model.n_downsampling}: a unet needs at least 3.')

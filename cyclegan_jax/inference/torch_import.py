@@ -34,7 +34,7 @@ def import_state(
 ) -> state_lib.TrainState:
   """Makes the state of a run before its first step, with the weights of PyTorch checkpoints.
 
-  Discriminators whose file is missing keep their initial weights.
+  Discriminators keep their initial weights if their file is missing or of an unknown layout.
 
   Args:
     config: the run.
@@ -49,15 +49,16 @@ def import_state(
   """
   params, batch_stats = {}, {}
   for name, file in _find(config, folder, a_is, epoch).items():
-    kind = 'Generator' if name in networks.generators(config.model) else 'Discriminator'
-    if file.exists():
+    is_generator = name in networks.generators(config.model)
+    kind = 'Generator' if is_generator else 'Discriminator'
+    if file.exists() and (is_generator or torch_layouts.has_discriminator(config.model)):
       loaded = torch_weights.from_torch(config, name, _read(file), str(file))
       params[name], batch_stats[name] = jax.tree.map(jnp.asarray, loaded)
       log(f'{kind} {name}: {file}')
     else:
       log(
-        f'{kind} {name}: {file.name} is missing, so it keeps its initial weights. You can evaluate '
-        'and translate, but training would begin with an untrained discriminator.'
+        f'{kind} {name}: {_why_not(config, file)}, so it keeps its initial weights. You can '
+        'evaluate and translate, but training would begin with an untrained discriminator.'
       )
   state = state_lib.initialize(config, make_domains(config.data))
   ema = jax.tree.map(jnp.copy, state_lib.select(params, tuple(state.ema)))
@@ -71,7 +72,8 @@ def _find(config: Config, folder: pathlib.Path, a_is: str, epoch: str) -> dict[s
     raise UserError(
       f'--checkpoint_dir={folder} is not a folder. Give the one with the PyTorch files.'
     )
-  endings = _endings(config, a_is)
+  names = (*networks.generators(config.model), *networks.discriminators(config.model))
+  endings = {name: end for name, end in _endings(config, a_is).items() if name in names}
   if any(ending.startswith('_net_') for ending in endings.values()):
     epoch = _choose_epoch(folder, set(endings.values()), epoch)
   elif epoch:
@@ -121,6 +123,14 @@ def _read(file: pathlib.Path) -> dict[str, np.ndarray]:
   return {
     key.removeprefix(prefix): value.to(torch.float32).numpy() for key, value in content.items()
   }
+
+
+def _why_not(config: Config, file: pathlib.Path) -> str:
+  """Returns why a discriminator is not read from its file."""
+  if torch_layouts.has_discriminator(config.model):
+    return f'{file.name} is missing'
+  norm = ' with --spectral_norm' * config.model.spectral_norm
+  return f'weights of --discriminator={config.model.discriminator}{norm} cannot be imported'
 
 
 def _endings(config: Config, a_is: str) -> dict[str, str]:

@@ -3,6 +3,9 @@
 There are two codebases, each with its own names for the arrays of a state_dict:
   udacity: github.com/udacity/deep-learning-v2-pytorch, cycle-gan/, our `udacity` networks
   junyanz: github.com/junyanz/pytorch-CycleGAN-and-pix2pix, our `resnet`, `unet` and `patchgan`
+
+The generators of pix2pixHD and InfraGAN have the names of junyanz. Of their discriminators no
+layout is known here, nor of any with spectral norm.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -91,3 +94,8 @@ DISCRIMINATORS: Mapping[str, _Layout] = {
 }
 # The codebase that a generator was published in, by --generator.
 CODEBASES: Mapping[str, str] = {'udacity': 'udacity', 'resnet': 'junyanz', 'unet': 'junyanz'}
+
+
+def has_discriminator(model: ModelConfig) -> bool:
+  """Returns True if the layout of the discriminators is known."""
+  return model.discriminator in DISCRIMINATORS and not model.spectral_norm

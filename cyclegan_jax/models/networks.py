@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from cyclegan_jax.data.source import Domain
-from cyclegan_jax.models.discriminators import PatchDiscriminator
+from cyclegan_jax.models.discriminators import DISCRIMINATORS
 from cyclegan_jax.models.generators import GENERATORS
 from cyclegan_jax.settings import ModelConfig
 
@@ -151,5 +151,5 @@ def _modules(
     seen = source.channels + len(source.wavelength_channels)
     modules[name] = lambda rngs, a=seen, b=target.channels: generator(config, a, b, rngs)
   for name, seen in discriminator_channels(config, domains).items():
-    modules[name] = lambda rngs, seen=seen: PatchDiscriminator(config, seen, rngs)
+    modules[name] = lambda rngs, seen=seen: DISCRIMINATORS[config.discriminator](config, seen, rngs)
   return modules

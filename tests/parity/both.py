@@ -6,6 +6,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 import torch
 
 from cyclegan_jax import config as config_lib
@@ -14,7 +15,14 @@ from cyclegan_jax.inference import torch_weights
 from cyclegan_jax.models import layers, networks
 from cyclegan_jax.settings import Config
 from cyclegan_jax.training import image_pool, parallel, rng as rng_lib, state as state_lib
-from tests.parity import torch_networks, torch_pix2pix, torch_steps
+from tests.parity import (
+  by_name,
+  torch_discriminators,
+  torch_networks,
+  torch_paired_steps,
+  torch_pix2pix,
+  torch_steps,
+)
 from tests.training import fresh
 
 # Small relatives of the published networks, with every kind of layer: the U-Net has two dropouts.
@@ -46,7 +54,30 @@ TINY = {
     discriminator_width=4,
     discriminator_layers=2,
   ),
+  'pix2pixhd': dict(
+    image_size=(32, 32),
+    base_width=4,
+    n_downsampling=2,
+    n_residual_blocks=1,
+    batch_size=4,
+    discriminator_width=4,
+    discriminator_layers=2,
+  ),
+  'infragan': dict(
+    image_size=(32, 32),
+    base_width=4,
+    n_downsampling=5,
+    batch_size=4,
+    # An eighth of its channels are compared in its attention.
+    discriminator_width=8,
+    discriminator_layers=5,
+  ),
 }
+
+# For tests that compile them: its many layers take long.
+PRESETS = [
+  pytest.param(name, marks=pytest.mark.slow) if name == 'infragan' else name for name in TINY
+]
 
 
 def tiny(preset: str, **overrides: Any) -> Config:
@@ -77,17 +108,21 @@ def torch_nets(config: Config, *, plain: bool = False) -> dict[str, torch.nn.Mod
     }[model.generator]()
   of_judge = dict(width=model.discriminator_width, depth=model.discriminator_layers)
   for name, seen in judged.items():
-    nets[name] = (
-      torch_networks.UdacityDiscriminator(seen, **of_judge)
-      if model.discriminator == 'udacity'
-      else torch_networks.PatchDiscriminator(seen, norm=model.norm, **of_judge)
-    )
+    nets[name] = {
+      'udacity': lambda: torch_networks.UdacityDiscriminator(seen, **of_judge),
+      'patchgan': lambda: torch_networks.PatchDiscriminator(seen, norm=model.norm, **of_judge),
+      'multiscale': lambda: torch_discriminators.MultiscaleDiscriminator(
+        seen, scales=model.discriminator_scales, **of_judge
+      ),
+      'unet': lambda: torch_discriminators.UNetDiscriminator(seen, **of_judge),
+    }[model.discriminator]()
   init = (
     torch_networks.init_normal if model.initializer == 'normal' else torch_networks.init_default
   )
   generator = torch.Generator().manual_seed(0)
   for net in nets.values():
-    init(net, generator)
+    is_unet_judge = isinstance(net, torch_discriminators.UNetDiscriminator)
+    (torch_discriminators.init_unet if is_unet_judge else init)(net, generator)
     if not plain:
       _disturb(net, generator)
   return nets
@@ -96,8 +131,15 @@ def torch_nets(config: Config, *, plain: bool = False) -> dict[str, torch.nn.Mod
 def _disturb(net: torch.nn.Module, generator: torch.Generator) -> None:
   with torch.no_grad():
     for value in net.state_dict().values():
-      if value.ndim == 1:
+      if value.ndim < 2 and value.is_floating_point():
         value += 0.1 * torch.rand(value.shape, generator=generator)
+
+
+def conversion(config: Config, name: str) -> Any:
+  """The module with `from_torch` and `to_torch` of a network."""
+  is_generator = name in networks.generators(config.model)
+  is_new = config.model.discriminator in ('multiscale', 'unet')
+  return by_name if is_new and not is_generator else torch_weights
 
 
 def numpy_dict(arrays: dict[str, torch.Tensor]) -> dict[str, np.ndarray]:
@@ -112,7 +154,7 @@ def state_of(config: Config, nets: dict[str, torch.nn.Module]) -> state_lib.Trai
   """Our state before the first step with PyTorch's weights; float64 if that is enabled."""
   params, stats = {}, {}
   for name, net in nets.items():
-    params[name], stats[name] = torch_weights.from_torch(
+    params[name], stats[name] = conversion(config, name).from_torch(
       config, name, numpy_dict(net.state_dict()), name
     )
   dtype = jax.dtypes.canonicalize_dtype(np.float64)
@@ -165,9 +207,10 @@ def our_steps(
 
 def torch_optimizers(config: Config, nets: dict[str, torch.nn.Module]) -> dict[str, Any]:
   """As the preset's source groups the networks."""
-  make = (
-    torch_steps.udacity_optimizers if config.train.preset == 'udacity' else torch_steps.optimizers
-  )
+  make = {
+    'udacity': torch_steps.udacity_optimizers,
+    'infragan': torch_paired_steps.infragan_optimizers,
+  }.get(config.train.preset, torch_steps.optimizers)
   return make(nets, learning_rate=config.train.learning_rate)
 
 
@@ -178,7 +221,7 @@ def their_steps(
   data: list[dict[str, np.ndarray]],
 ) -> Iterator[dict[str, float]]:
   """PyTorch's terms after each step, with our draws; networks and optimizers change in place."""
-  loss, dtype = config.loss, next(nets['ir'].parameters()).dtype
+  loss, dtype = config.loss, next(nets['rgb_to_ir'].parameters()).dtype
   weights = dict(
     cycle_weight=loss.cycle_weight,
     identity_weight=loss.identity_weight,
@@ -188,6 +231,7 @@ def their_steps(
     name: torch_steps.ImagePool(config.train.pool_size)
     for name in networks.discriminators(config.model)
   }
+  masks = lambda step: [to_torch(mask, dtype) for mask in dropout_masks(config, step)]
   for i, batch in enumerate(data):
     images = {name: to_torch(image, dtype) for name, image in batch.items()}
     if config.train.preset == 'udacity':
@@ -201,10 +245,15 @@ def their_steps(
         pools=pools,
         draws={name: pool_draws(config, name, i) for name in pools},
       )
+    elif config.train.preset == 'pix2pixhd':
+      terms = torch_paired_steps.pix2pixhd_step(nets, optims, images)
+    elif config.train.preset == 'infragan':
+      terms = torch_paired_steps.infragan_step(
+        nets, optims, images, masks=masks(i), ssim_weight=loss.ssim_weight
+      )
     else:
-      masks = [to_torch(mask, dtype) for mask in dropout_masks(config, i)]
       terms = torch_pix2pix.pix2pix_step(
-        nets, optims, images, masks=masks, l1_weight=loss.supervised_weight
+        nets, optims, images, masks=masks(i), l1_weight=loss.supervised_weight
       )
     yield {name: value.item() for name, value in terms.items()}
 

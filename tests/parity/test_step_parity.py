@@ -36,12 +36,16 @@ RUNS = {
   'udacity, supervised': ('udacity', dict(paired=True)),
   'cyclegan, pool, identity': ('cyclegan', dict(ir_channels=3, **CONSTANT)),
   'pix2pix, dropout': ('pix2pix', CONSTANT),
+  'pix2pixhd': ('pix2pixhd', CONSTANT),
+  # SSIM is float32 throughout.
+  'infragan, no SSIM': ('infragan', dict(ssim_weight=0.0, **CONSTANT)),
 }
 LOSSES = (
   'adversarial',
   'cycle',
   'identity',
   'supervised',
+  'feature_matching',
   'ssim',
   'gradient',
   'generator',
@@ -54,13 +58,14 @@ def our_arrays(config, state):
   """Parameters, running statistics and Adam's moments by network, in PyTorch's layout."""
   found = {'weights': {}, 'mu': {}, 'nu': {}}
   for name in state.params:
-    found['weights'][name] = torch_weights.to_torch(
+    convert = both.conversion(config, name)
+    found['weights'][name] = convert.to_torch(
       config, name, state.params[name], state.batch_stats[name]
     )
     group = 'generators' if name in networks.generators(config.model) else 'discriminators'
     for moment in ADAM:
       tree = getattr(state.opt_state[group][0], moment)[name]
-      found[moment][name] = torch_weights.to_torch(config, name, tree)
+      found[moment][name] = convert.to_torch(config, name, tree)
   return found
 
 
@@ -115,13 +120,15 @@ def before_instance_norm(config, key):
   """Whether an array is a bias that an instance norm takes away again."""
   if config.model.norm != 'instance' or not key.endswith('.bias'):
     return False
+  if key.startswith('scales.'):
+    return '.convs.' in key and '.convs.0.' not in key
   # The only biases that no norm follows.
   depth, layers = config.model.n_downsampling, config.model.discriminator_layers
   last = 4 + 6 * depth + config.model.n_residual_blocks + 1
   return key not in (f'model.{last}.bias', 'model.0.bias', f'model.{3 * layers + 2}.bias')
 
 
-@pytest.mark.parametrize('preset', both.TINY)
+@pytest.mark.parametrize('preset', both.PRESETS)
 def test_terms_and_gradients_of_one_step_in_float32(preset):
   config = both.tiny(preset)
   ours, theirs, mine, others, _ = run(config, 1)
