@@ -12,7 +12,7 @@ class Metric:
   Attributes:
     title: its name in tables.
     better: 1 if higher is better, -1 if lower is.
-    unit: follows the number, with a leading space; '' if there is none.
+    unit: follows the number, with a leading space.
     definition: one line for reports; '' where the report of the network says more.
   """
 
@@ -39,8 +39,7 @@ METRICS: Mapping[str, Metric] = types.MappingProxyType(
     'uqi_sewar': Metric(
       'UQI, sewar',
       1,
-      '',
-      "the formula of the package sewar, as in the paper's Table I; not Wang & Bovik's",
+      definition="the formula of the package sewar, as in the paper's Table I; not Wang & Bovik's",
     ),
     'mse': Metric('MSE', -1),
     'rmse': Metric('RMSE', -1),

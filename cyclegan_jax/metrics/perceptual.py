@@ -1,7 +1,6 @@
-"""FID, KID and LPIPS, by published networks in files that the user has.
+"""FID, KID and LPIPS, by published networks in files that the user has; nothing is downloaded.
 
-The files are TorchScript, network and weights in one, and PyTorch runs them on the CPU. Nothing is
-ever downloaded; if a file is missing, the message gives its name and source. Both files are
+The files are TorchScript, network and weights in one; PyTorch runs them on the CPU. Both are
 NVIDIA's, from StyleGAN2-ADA: the Inception network of the original FID (2015-12-05, TensorFlow),
 and VGG-16 with the heads of LPIPS 0.1.
 """
@@ -25,17 +24,9 @@ SMALLEST_LPIPS = 16
 
 @dataclasses.dataclass(frozen=True)
 class FeatureNetwork:
-  """A network from a file.
+  """A TorchScript module, the options it is called with, and the file it is from, in words."""
 
-  Attributes:
-    file: The name of the file.
-    sha256: The file's digest, hexadecimal.
-    module: The TorchScript module.
-    options: What it is called with, in addition to images.
-  """
-
-  file: str
-  sha256: str
+  source: str
   module: Any
   options: Mapping[str, bool]
 
@@ -83,8 +74,9 @@ class Perceptual:
     found = {}
     if self.inception:
       n = int(totals['fid_images'])
-      file = f'file {self.inception.file}, sha256 {self.inception.sha256}'
-      found['fid'] = f'Heusel et al. 2017, squared distance, {n} images each; network: {file}'
+      found['fid'] = (
+        f'Heusel et al. 2017, squared distance, {n} images each; network: {self.inception.source}'
+      )
       if n < 4:
         found['fid'] += '. WARNING: FID needs 2 images and KID 4'
       elif n < FEATURES:
@@ -99,8 +91,7 @@ class Perceptual:
       )
     if self.vgg:
       found['lpips'] = (
-        'Zhang et al. 2018, version 0.1, VGG-16, mean over images; network: file '
-        f'{self.vgg.file}, sha256 {self.vgg.sha256}'
+        'Zhang et al. 2018, version 0.1, VGG-16, mean over images; network: ' + self.vgg.source
       )
     if found:
       found[', '.join(found)] = (
@@ -135,19 +126,17 @@ def load(fid_weights: pathlib.Path | None, lpips_weights: pathlib.Path | None) -
   Raises:
     UserError: PyTorch is missing, or a file is missing or holds another network.
   """
-  inception = vgg = None
-  if fid_weights:
-    options = {'return_features': True}
-    inception = _network('fid_weights', fid_weights, 'inception-2015-12-05.pt', options)
-  if lpips_weights:
-    options = {'resize_images': False, 'return_lpips': True}
-    vgg = _network('lpips_weights', lpips_weights, 'vgg16.pt', options)
-  return Perceptual(inception, vgg)
+  return Perceptual(
+    _network('fid_weights', fid_weights, 'inception-2015-12-05.pt', return_features=True),
+    _network('lpips_weights', lpips_weights, 'vgg16.pt', resize_images=False, return_lpips=True),
+  )
 
 
 def _network(
-  flag: str, file: pathlib.Path, name: str, options: Mapping[str, bool]
-) -> FeatureNetwork:
+  flag: str, file: pathlib.Path | None, name: str, **options: bool
+) -> FeatureNetwork | None:
+  if not file:
+    return None
   advice = f'Download {name} from {_SOURCE}{name} ; this program downloads nothing by itself.'
   if not file.is_file():
     raise UserError(f'--{flag}={file}: there is no such file. {advice}')
@@ -155,12 +144,12 @@ def _network(
     import torch
   except ImportError as error:
     raise UserError(f'--{flag} needs PyTorch: pip install -e ".[perceptual]"') from error
-  content = file.read_bytes()
+  digest = hashlib.sha256(file.read_bytes()).hexdigest()
   try:
     module = torch.jit.load(str(file), map_location='cpu').eval()
   except (RuntimeError, ValueError) as error:
     raise UserError(f'--{flag}={file} is not a TorchScript file. {advice}') from error
-  network = FeatureNetwork(file.name, hashlib.sha256(content).hexdigest(), module, options)
+  network = FeatureNetwork(f'file {file.name}, sha256 {digest}', module, options)
   try:
     shape = network(np.zeros((2, 32, 32, 3), np.uint8)).shape
   except (RuntimeError, AttributeError, torch.jit.Error) as error:
@@ -176,11 +165,7 @@ def _network(
 
 
 def check_size(networks: Perceptual, size: tuple[int, int]) -> None:
-  """Refuses images that are too small for a network.
-
-  Raises:
-    UserError: They are, given their height and width.
-  """
+  """Raises UserError if images of this height and width are too small for a network."""
   if networks.vgg and min(size) < SMALLEST_LPIPS:
     raise UserError(
       f'--lpips_weights: images of {size[0]}x{size[1]} are too small; LPIPS needs '

@@ -14,7 +14,7 @@ from cyclegan_jax.inference import torch_weights
 from cyclegan_jax.models import layers, networks
 from cyclegan_jax.settings import Config
 from cyclegan_jax.training import image_pool, parallel, rng as rng_lib, state as state_lib
-from tests.parity import torch_networks, torch_steps
+from tests.parity import torch_networks, torch_pix2pix, torch_steps
 from tests.training import fresh
 
 # Small relatives of the published networks, with every kind of layer: the U-Net has two dropouts.
@@ -73,7 +73,7 @@ def torch_nets(config: Config, *, plain: bool = False) -> dict[str, torch.nn.Mod
       'resnet': lambda: torch_networks.ResnetGenerator(
         *ends, width=width, blocks=blocks, depth=depth
       ),
-      'unet': lambda: torch_networks.UNetGenerator(*ends, width=width, depth=depth),
+      'unet': lambda: torch_pix2pix.UNetGenerator(*ends, width=width, depth=depth),
     }[model.generator]()
   of_judge = dict(width=model.discriminator_width, depth=model.discriminator_layers)
   for name, seen in judged.items():
@@ -203,7 +203,7 @@ def their_steps(
       )
     else:
       masks = [to_torch(mask, dtype) for mask in dropout_masks(config, i)]
-      terms = torch_steps.pix2pix_step(
+      terms = torch_pix2pix.pix2pix_step(
         nets, optims, images, masks=masks, l1_weight=loss.supervised_weight
       )
     yield {name: value.item() for name, value in terms.items()}
