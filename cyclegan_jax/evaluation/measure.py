@@ -106,7 +106,7 @@ def _measure_batch(
     perfect = image_quality.image_metrics(truth, truth, max_value=ir.max_value, mask=mask)
     part.undefined = {key: np.isnan(np.asarray(value))[:n] for key, value in perfect.items()}
     del part.undefined['correlation']
-    part.undefined['lpips'] = part.undefined['mse']
+    part.undefined['lpips'] = part.undefined['lpips_alex'] = part.undefined['mse']
   seen = networks.seen(truth, ir.max_value, mask)
   if 'inception' in seen:
     part.features[None] = seen['inception'][:n][valid[:n]]
@@ -116,9 +116,8 @@ def _measure_batch(
     if mask is not None:
       values[VALID_SHARE] = mask.mean((1, 2, 3))
     predicted_seen = networks.seen(prediction, ir.max_value, mask)
-    if 'vgg' in seen:
-      distance = perceptual.lpips(seen['vgg'], predicted_seen['vgg'])
-      values['lpips'] = np.where(valid, distance, np.nan)
+    for metric, distance in networks.lpips(seen, predicted_seen).items():
+      values[metric] = np.where(valid, distance, np.nan)
     if 'inception' in seen:
       part.features[name] = predicted_seen['inception'][:n][valid[:n]]
     part.values[name] = {key: np.asarray(value)[:n] for key, value in values.items()}

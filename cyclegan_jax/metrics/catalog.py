@@ -45,7 +45,8 @@ METRICS: Mapping[str, Metric] = types.MappingProxyType(
     'rmse': Metric('RMSE', -1),
     'mae': Metric('MAE', -1),
     'correlation': Metric('correlation', 1, '', "Pearson's, per image, mean over images"),
-    'lpips': Metric('LPIPS', -1),
+    'lpips': Metric('LPIPS, VGG', -1),
+    'lpips_alex': Metric('LPIPS, AlexNet', -1),
     'fid': Metric('FID', -1),
     'kid': Metric('KID', -1),
   }
