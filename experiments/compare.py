@@ -54,7 +54,11 @@ _REFERENCE = flags.DEFINE_string('reference', None, 'Compare every other model w
 _PRIMARY = flags.DEFINE_enum(
   'primary',
   None,
-  ['psnr', 'psnr_pooled', 'ssim', 'uqi', 'uqi_sewar', 'mse', 'rmse', 'mae', 'correlation'],
+  [
+    *('psnr', 'psnr_pooled', 'ssim', 'uqi', 'uqi_sewar', 'mse', 'rmse', 'mae', 'correlation'),
+    *('log_spectral_distance', 'hot_recall', 'hot_mae'),
+    *('psnr_image_gain', 'ssim_image_gain', 'psnr_dataset_gain', 'ssim_dataset_gain'),
+  ],
   'The metric that decides the comparisons. [psnr]',
 )
 _WORKERS = flags.DEFINE_integer(

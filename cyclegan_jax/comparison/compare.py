@@ -10,15 +10,14 @@ import numpy as np
 from cyclegan_jax.comparison.runs import check_alike, SHARED
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.metrics import statistics
+from cyclegan_jax.metrics.catalog import METRICS
 from cyclegan_jax.runs.reader import Run
 
 # The significance level, after the correction for the number of comparisons.
 LEVEL = 0.05
 # The columns of the paper's Table I, then the others.
-_COLUMNS = (
-  *('mse', 'rmse', 'psnr', 'psnr_pooled', 'uqi_sewar'),
-  *('ssim', 'ms_ssim', 'uqi', 'correlation', 'mae', 'lpips', 'fid', 'kid'),
-)
+_TABLE_I = ('mse', 'rmse', 'psnr', 'psnr_pooled', 'uqi_sewar')
+_COLUMNS = (*_TABLE_I, *(name for name in METRICS if name not in _TABLE_I))
 
 
 @dataclasses.dataclass(frozen=True)

@@ -53,7 +53,7 @@ def comparisons_table(content: Mapping[str, Any], primary: bool) -> list[list[st
         str(len(result['seeds'])),
         number(result['difference'], 3, '+'),
         '-' if interval['low'] is None else _ends(interval),
-        f'{better} of {len(result["by_seed"])}',
+        f'{better} of {len(result["by_seed"])}' if metric.better else '-',
         *(number(result[p], 3) for p in ('p', 'p_holm')),
       ]
     )

@@ -36,7 +36,7 @@ _PIXELS = (1, 2, 3)
 @jax.jit
 def mse(reference: ArrayLike, image: ArrayLike, *, mask: MaybeMask = None) -> PerImage:
   """Mean squared error over height, width and channels; equals sewar.full_ref.mse."""
-  x, y, mask = _prepare(reference, image, mask)
+  x, y, mask = prepare(reference, image, mask)
   return jnp.mean(jnp.square(x - y), _PIXELS, where=mask)
 
 
@@ -49,7 +49,7 @@ def rmse(reference: ArrayLike, image: ArrayLike, *, mask: MaybeMask = None) -> P
 @jax.jit
 def mae(reference: ArrayLike, image: ArrayLike, *, mask: MaybeMask = None) -> PerImage:
   """Mean absolute error over height, width and channels."""
-  x, y, mask = _prepare(reference, image, mask)
+  x, y, mask = prepare(reference, image, mask)
   return jnp.mean(jnp.abs(x - y), _PIXELS, where=mask)
 
 
@@ -73,7 +73,7 @@ def correlation(reference: ArrayLike, image: ArrayLike, *, mask: MaybeMask = Non
   The channels are taken together, as numpy.corrcoef does for flattened images. NaN, undefined,
   where one of the two images is constant.
   """
-  x, y, mask = _prepare(reference, image, mask)
+  x, y, mask = prepare(reference, image, mask)
 
   mean = lambda values: jnp.mean(values, _PIXELS, where=mask, keepdims=True)
   # The second centering removes the rounding of the first one's mean.
@@ -101,7 +101,7 @@ def ssim(
   use_sample_covariance=False, data_range=max_value, channel_axis=-1). In [-1, 1], exactly 1 for
   identical images. Sides of at least 11.
   """
-  x, y, mask = _prepare(reference, image, mask, GAUSSIAN_SIZE, 'ssim')
+  x, y, mask = prepare(reference, image, mask, GAUSSIAN_SIZE, 'ssim')
   luminance, structure = _ssim_factors(x, y, max_value)
   return sliding_moments.window_mean(luminance * structure, mask, GAUSSIAN_SIZE)
 
@@ -121,7 +121,7 @@ def ms_ssim(
   With a mask, a pixel of a coarser scale is valid where all its four are. NaN where a scale has no
   window of valid pixels. Sides of at least 176: 11 at the coarsest scale.
   """
-  x, y, mask = _prepare(reference, image, mask, MS_SSIM_MINIMUM_SIZE, 'ms_ssim')
+  x, y, mask = prepare(reference, image, mask, MS_SSIM_MINIMUM_SIZE, 'ms_ssim')
   batch, *size, channels = x.shape
   # Each channel becomes an image of its own.
   x, y = (sliding_moments.to_planes(values).reshape(-1, *size, 1) for values in (x, y))
@@ -148,7 +148,7 @@ def uqi(reference: ArrayLike, image: ArrayLike, *, mask: MaybeMask = None) -> Pe
   published program: both variances 0 gives 2 m1 m2 / (m1^2 + m2^2); both means 0 gives 1. At most
   1. Sides of at least 8.
   """
-  x, y, mask = _prepare(reference, image, mask, UNIFORM_SIZE, 'uqi')
+  x, y, mask = prepare(reference, image, mask, UNIFORM_SIZE, 'uqi')
   return _quality_indices(x, y, mask)[0]
 
 
@@ -163,7 +163,7 @@ def uqi_sewar(reference: ArrayLike, image: ArrayLike, *, mask: MaybeMask = None)
   running sums may leave noise in windows that are 0 in both images, which score 1. Sides of at
   least 9.
   """
-  x, y, mask = _prepare(reference, image, mask, UNIFORM_SIZE + 1, 'uqi_sewar')
+  x, y, mask = prepare(reference, image, mask, UNIFORM_SIZE + 1, 'uqi_sewar')
   return _quality_indices(x, y, mask)[1]
 
 
@@ -185,14 +185,14 @@ def image_metrics(
   }
   if min(jnp.shape(reference)[1:3]) >= MS_SSIM_MINIMUM_SIZE:
     values['ms_ssim'] = ms_ssim(reference, image, max_value=max_value, mask=mask)
-  values['uqi'], values['uqi_sewar'] = _quality_indices(*_prepare(reference, image, mask))
+  values['uqi'], values['uqi_sewar'] = _quality_indices(*prepare(reference, image, mask))
   return values
 
 
-def _prepare(
+def prepare(
   reference: ArrayLike, image: ArrayLike, mask: MaybeMask, smallest: int = 1, name: str = 'metric'
 ) -> tuple[Images, Images, Mask | None]:
-  """Checks the arguments; returns both images as float32, and the mask."""
+  """Checks the arguments of a measure; returns both images as float32, and the mask."""
   shape = jnp.shape(reference)
   if len(shape) != 4 or shape != jnp.shape(image):
     raise ValueError(

@@ -93,6 +93,7 @@ def test_evaluate(walk):
   assert set(content['baselines']) == {'mean_image', 'nearest', 'luminance', 'constant'}
   for totals in [content['model'], *content['baselines'].values()]:
     assert {'psnr', 'psnr_pooled', 'ssim', 'uqi', 'uqi_sewar', 'mse', 'rmse'} <= set(totals)
+    assert {'log_spectral_distance', 'hot_recall', 'psnr_image_gain', 'dataset_gain'} <= set(totals)
   assert content['value_range'] == [0, 255] and content['n'] == 1
   with (folder / 'per_image.csv').open(newline='') as lines:
     rows = list(csv.DictReader(lines))
