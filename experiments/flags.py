@@ -39,6 +39,8 @@ COMPILATION_CACHE = flags.DEFINE_string(
 
 # Settings that name a folder on the machine that a command runs on.
 PATHS = tuple(name for name in fields() if name in named(place=True, per_process=True))
+# These, and another run's.
+FOLDERS = (*PATHS, 'initialize_from')
 # Flags and values by their former names.
 _RENAMED = {
   'normalisation': 'normalization',
@@ -133,7 +135,7 @@ def given(names: Iterable[str], flag_values: flags.FlagValues = flags.FLAGS) -> 
   for name, value in values.items():
     if isinstance(registry.default(name), tuple):
       values[name] = _parse_size(name, value)
-    elif name in PATHS and value:
+    elif name in FOLDERS and value:
       values[name] = str(pathlib.Path(value).expanduser().resolve())
   return values
 

@@ -114,7 +114,7 @@ def arguments(values: flags.FlagValues) -> list[str]:
   given = []
   for name in sorted(known):
     flag = values[name]
-    path = common.path(flag.value) if name in common.PATHS else None
+    path = common.path(flag.value) if name in common.FOLDERS else None
     if flag.present and flag.value is not None:
       given.append(f'--{name}={path.resolve()}' if path else flag.serialize())
   return given
