@@ -74,7 +74,7 @@ class _Down(nnx.Module):
     self.conv2 = _conv(config, channels, channels, 3, rngs)
     self.shortcut = _conv(config, in_channels, channels, 1, rngs)
 
-  def __call__(self, x: jax.Array) -> jax.Array:
+  def __call__(self, x: Images) -> jax.Array:
     y = self.conv1(layers.activate(self.activation, x) if self.activated else x)
     y = self.conv2(layers.activate(self.activation, y))
     return _halved(y) + self.shortcut(_halved(x))
@@ -144,7 +144,7 @@ def _conv(
   )
 
 
-def _halved(x: jax.Array) -> jax.Array:
+def _halved(x: Images) -> jax.Array:
   return nnx.avg_pool(x, (2, 2), (2, 2))
 
 

@@ -6,6 +6,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 import torch
 
 from cyclegan_jax import config as config_lib
@@ -71,6 +72,11 @@ TINY = {
     discriminator_layers=5,
   ),
 }
+
+# For tests that compile them: its many layers take long.
+PRESETS = [
+  pytest.param(name, marks=pytest.mark.slow) if name == 'infragan' else name for name in TINY
+]
 
 
 def tiny(preset: str, **overrides: Any) -> Config:

@@ -21,6 +21,7 @@ from tests.parity import both, torch_paired_steps
 pytestmark = pytest.mark.usefixtures('quickly_compiled')
 
 PRESETS = ('pix2pixhd', 'infragan')
+SLOW = ('pix2pixhd', pytest.param('infragan', marks=pytest.mark.slow))
 
 
 @pytest.fixture(autouse=True)
@@ -148,7 +149,7 @@ def test_feature_matching_and_its_gradient(preset):
   np.testing.assert_allclose(gradient, to_ours(x.grad), atol=1e-10 * np.abs(x.grad.numpy()).max())
 
 
-@pytest.mark.parametrize('preset', PRESETS)
+@pytest.mark.parametrize('preset', SLOW)
 def test_r1_equals_autograd_in_every_kth_step(preset):
   every, weight = 3, 5.0
   config, ours, params, stats, net, batch = judge_of(preset, r1_weight=weight, r1_every=every)

@@ -20,8 +20,6 @@ from cyclegan_jax.models.verdict import Verdict
 from cyclegan_jax.training import losses, rng, state as state_lib
 from tests.parity import both, torch_steps
 
-PRESETS = tuple(both.TINY)
-
 
 def forward(config, name, net, image, training):
   """Our outputs and running statistics, then PyTorch's, from PyTorch's weights."""
@@ -89,13 +87,13 @@ def check_forward(config, record, tolerance):
 
 
 @pytest.mark.parametrize('ir_channels', [1, 3])
-@pytest.mark.parametrize('preset', PRESETS)
+@pytest.mark.parametrize('preset', both.PRESETS)
 def test_small_networks_have_the_same_outputs(preset, ir_channels, record_property):
   check_forward(both.tiny(preset, ir_channels=ir_channels), record_property, 1e-5)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize('preset', PRESETS)
+@pytest.mark.parametrize('preset', both.PRESETS)
 def test_published_networks_have_the_same_outputs(preset, record_property):
   rows = 2 if preset == 'udacity' else 1
   # Sums of up to 9,216 products, each rounded to 6e-8, through up to 24 layers: 8e-6 were seen.
@@ -113,7 +111,7 @@ def test_other_shapes_of_resnet_have_pytorchs_keys(changed):
   }
 
 
-@pytest.mark.parametrize('preset', PRESETS)
+@pytest.mark.parametrize('preset', both.TINY)
 def test_weights_come_back_as_they_were(preset):
   config = both.tiny(preset)
   for name, net in both.torch_nets(config).items():

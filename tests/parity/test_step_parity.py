@@ -128,7 +128,7 @@ def before_instance_norm(config, key):
   return key not in (f'model.{last}.bias', 'model.0.bias', f'model.{3 * layers + 2}.bias')
 
 
-@pytest.mark.parametrize('preset', both.TINY)
+@pytest.mark.parametrize('preset', both.PRESETS)
 def test_terms_and_gradients_of_one_step_in_float32(preset):
   config = both.tiny(preset)
   ours, theirs, mine, others, _ = run(config, 1)
