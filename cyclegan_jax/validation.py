@@ -25,11 +25,7 @@ def validate(config: Config) -> None:
 
 
 def check_values(section: Any) -> None:
-  """Raises UserError, naming the flag, if a value is not among those that its setting allows.
-
-  Args:
-    section: a frozen dataclass whose fields are settings, see `option`.
-  """
+  """Raises UserError, naming the flag, if a value is not among those that its `option` allows."""
   for field in dataclasses.fields(section):
     allowed, value = field.metadata.get('allowed'), getattr(section, field.name)
     if allowed is None:
@@ -55,24 +51,19 @@ def validate_data(data: DataConfig) -> None:
       'free memory.'
     )
   check_values(data)
-  _validate_band(data)
   radiometry.parse(data.ir_range)
-  if data.load_size != (0, 0) and data.resize == 'none':
-    raise UserError('--load_size and --resize=none contradict each other: give only one of them.')
   if data.zoom < 1 and data.resize == 'none':
     raise UserError(
       f'--zoom={data.zoom:g} resizes crops, which --resize=none forbids: give only one of them.'
     )
-  if data.load_size != (0, 0) and any(
-    load < crop for load, crop in zip(data.load_size, data.image_size)
-  ):
-    raise UserError(
-      f'The crop is larger than the image: --image_size={format_value(data.image_size)} does '
-      f'not fit into --load_size={format_value(data.load_size)}.'
-    )
-
-
-def _validate_band(data: DataConfig) -> None:
+  if data.load_size != (0, 0):
+    if data.resize == 'none':
+      raise UserError('--load_size and --resize=none contradict each other: give only one of them.')
+    if any(load < crop for load, crop in zip(data.load_size, data.image_size)):
+      raise UserError(
+        f'The crop is larger than the image: --image_size={format_value(data.image_size)} does '
+        f'not fit into --load_size={format_value(data.load_size)}.'
+      )
   normalization.parse_ir_band(data.ir_band)
   if data.ir_band != 'paper' and data.normalization != 'spectral_channels':
     raise UserError(

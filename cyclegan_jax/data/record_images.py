@@ -105,14 +105,14 @@ def draw_crop(image: Image, config: DataConfig, rng: np.random.Generator | None)
 
   Without a generator it is the center, of --image_size and not mirrored.
   """
-  whole, size = image.pixels.shape[:2], config.image_size
+  whole, (height, width) = image.pixels.shape[:2], config.image_size
   if rng is None:
-    return Crop((whole[0] - size[0]) // 2, (whole[1] - size[1]) // 2, *size)
+    return Crop((whole[0] - height) // 2, (whole[1] - width) // 2, height, width)
   if config.zoom < 1:
     share = rng.uniform(config.zoom, 1)
-    size = [max(1, round(share * side)) for side in whole]
-  top, left = (int(rng.integers(have - want + 1)) for have, want in zip(whole, size))
-  return Crop(top, left, *size, config.flip and bool(rng.integers(2)))
+    height, width = (max(1, round(share * side)) for side in whole)
+  top, left = (int(rng.integers(h + 1)) for h in (whole[0] - height, whole[1] - width))
+  return Crop(top, left, height, width, config.flip and bool(rng.integers(2)))
 
 
 def crop(image: Image, config: DataConfig, part: Crop) -> dict[str, np.ndarray]:

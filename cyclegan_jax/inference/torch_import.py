@@ -44,14 +44,15 @@ def import_state(
     log: receives each line for the user.
 
   Raises:
-    UserError: a generator is missing, or a file cannot be read or does not fit the networks.
+    UserError: a generator is missing, `a_is` or `epoch` does not fit, PyTorch is not installed, or
+      a file cannot be read or does not fit the networks.
   """
   params, batch_stats = {}, {}
-  for name, file in find(config, folder, a_is, epoch).items():
+  for name, file in _find(config, folder, a_is, epoch).items():
     is_generator = name in networks.generators(config.model)
     kind = 'Generator' if is_generator else 'Discriminator'
     if file.exists() and (is_generator or torch_layouts.has_discriminator(config.model)):
-      loaded = torch_weights.from_torch(config, name, read(file), str(file))
+      loaded = torch_weights.from_torch(config, name, _read(file), str(file))
       params[name], batch_stats[name] = jax.tree.map(jnp.asarray, loaded)
       log(f'{kind} {name}: {file}')
     else:
@@ -60,21 +61,13 @@ def import_state(
         'evaluate and translate, but training would begin with an untrained discriminator.'
       )
   state = state_lib.initialize(config, make_domains(config.data))
-  ema = state_lib.select(params, tuple(state.ema))
-  return dataclasses.replace(
-    state,
-    params={**state.params, **params},
-    batch_stats={**state.batch_stats, **batch_stats},
-    ema=jax.tree.map(jnp.copy, ema),
-  )
+  ema = jax.tree.map(jnp.copy, state_lib.select(params, tuple(state.ema)))
+  params, batch_stats = state.params | params, state.batch_stats | batch_stats
+  return dataclasses.replace(state, params=params, batch_stats=batch_stats, ema=ema)
 
 
-def find(config: Config, folder: pathlib.Path, a_is: str, epoch: str) -> dict[str, pathlib.Path]:
-  """Returns the file of every network by its name; those of discriminators may be missing.
-
-  Raises:
-    UserError: the file of a generator is missing, or `a_is` or `epoch` does not fit.
-  """
+def _find(config: Config, folder: pathlib.Path, a_is: str, epoch: str) -> dict[str, pathlib.Path]:
+  """Returns the file of every network by its name; those of discriminators may be missing."""
   if not folder.is_dir():
     raise UserError(
       f'--checkpoint_dir={folder} is not a folder. Give the one with the PyTorch files.'
@@ -86,9 +79,8 @@ def find(config: Config, folder: pathlib.Path, a_is: str, epoch: str) -> dict[st
   elif epoch:
     raise UserError(f'--epoch={epoch}: the names of udacity files have no epoch. Omit the flag.')
   files = {name: folder / (epoch + ending) for name, ending in endings.items()}
-  missing = [
-    files[name].name for name in networks.generators(config.model) if not files[name].is_file()
-  ]
+  needed = [files[name] for name in networks.generators(config.model)]
+  missing = [file.name for file in needed if not file.is_file()]
   if missing:
     found = sorted(file.name for file in folder.iterdir() if file.suffix in ('.pth', '.pkl'))
     raise UserError(
@@ -99,12 +91,8 @@ def find(config: Config, folder: pathlib.Path, a_is: str, epoch: str) -> dict[st
   return files
 
 
-def read(file: pathlib.Path) -> dict[str, np.ndarray]:
-  """Reads the arrays of a saved state_dict by key, float32.
-
-  Raises:
-    UserError: PyTorch is not installed, or the file is damaged or holds anything else.
-  """
+def _read(file: pathlib.Path) -> dict[str, np.ndarray]:
+  """Reads the arrays of a saved state_dict by key, float32."""
   try:
     import torch
   except ImportError as error:
@@ -164,9 +152,8 @@ def _endings(config: Config, a_is: str) -> dict[str, str]:
 
 def _choose_epoch(folder: pathlib.Path, endings: set[str], epoch: str) -> str:
   """Returns the epoch in the names of the files to read."""
-  found = sorted(
-    {file.name.removesuffix(ending) for ending in endings for file in folder.glob(f'*{ending}')}
-  )
+  names = {file.name.removesuffix(end) for end in endings for file in folder.glob(f'*{end}')}
+  found = sorted(names)
   wanted = epoch or (found[0] if len(found) == 1 else _LATEST)
   if found and wanted not in found:
     raise UserError(

@@ -16,6 +16,7 @@ from cyclegan_jax.settings import ModelConfig
 Path = tuple[str | int, ...]
 # For each layer, its key in the state_dict and its path.
 _Layers = Iterator[tuple[str, Path]]
+_Layout = Callable[[ModelConfig], _Layers]
 
 
 def _udacity_generator(model: ModelConfig) -> _Layers:
@@ -42,21 +43,19 @@ def _resnet_generator(model: ModelConfig) -> _Layers:
   # Indices into one Sequential, which also counts padding and activations.
   yield 'model.1', ('first',)
   yield 'model.2', ('first_norm',)
-  index = 4
+  blocks = 4 + 3 * model.n_downsampling
+  ups = blocks + model.n_residual_blocks
   for i in range(model.n_downsampling):
-    yield f'model.{index}', ('down', i)
-    yield f'model.{index + 1}', ('down_norms', i)
-    index += 3
+    yield f'model.{4 + 3 * i}', ('down', i)
+    yield f'model.{5 + 3 * i}', ('down_norms', i)
   for i in range(model.n_residual_blocks):
     for half, inner in ((1, 1), (2, 5)):
-      yield f'model.{index}.conv_block.{inner}', ('blocks', i, f'conv{half}')
-      yield f'model.{index}.conv_block.{inner + 1}', ('blocks', i, f'norm{half}')
-    index += 1
+      yield f'model.{blocks + i}.conv_block.{inner}', ('blocks', i, f'conv{half}')
+      yield f'model.{blocks + i}.conv_block.{inner + 1}', ('blocks', i, f'norm{half}')
   for i in range(model.n_downsampling):
-    yield f'model.{index}', ('up', i)
-    yield f'model.{index + 1}', ('up_norms', i)
-    index += 3
-  yield f'model.{index + 1}', ('last',)
+    yield f'model.{ups + 3 * i}', ('up', i)
+    yield f'model.{ups + 3 * i + 1}', ('up_norms', i)
+  yield f'model.{ups + 3 * model.n_downsampling + 1}', ('last',)
 
 
 def _unet_generator(model: ModelConfig) -> _Layers:
@@ -84,12 +83,12 @@ def _patchgan_discriminator(model: ModelConfig) -> _Layers:
 
 
 # By --generator and --discriminator.
-GENERATORS: Mapping[str, Callable[[ModelConfig], _Layers]] = {
+GENERATORS: Mapping[str, _Layout] = {
   'udacity': _udacity_generator,
   'resnet': _resnet_generator,
   'unet': _unet_generator,
 }
-DISCRIMINATORS: Mapping[str, Callable[[ModelConfig], _Layers]] = {
+DISCRIMINATORS: Mapping[str, _Layout] = {
   'udacity': _udacity_discriminator,
   'patchgan': _patchgan_discriminator,
 }

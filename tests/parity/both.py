@@ -20,6 +20,7 @@ from tests.parity import (
   torch_discriminators,
   torch_networks,
   torch_paired_steps,
+  torch_pix2pix,
   torch_steps,
 )
 from tests.training import fresh
@@ -103,7 +104,7 @@ def torch_nets(config: Config, *, plain: bool = False) -> dict[str, torch.nn.Mod
       'resnet': lambda: torch_networks.ResnetGenerator(
         *ends, width=width, blocks=blocks, depth=depth
       ),
-      'unet': lambda: torch_networks.UNetGenerator(*ends, width=width, depth=depth),
+      'unet': lambda: torch_pix2pix.UNetGenerator(*ends, width=width, depth=depth),
     }[model.generator]()
   of_judge = dict(width=model.discriminator_width, depth=model.discriminator_layers)
   for name, seen in judged.items():
@@ -251,7 +252,7 @@ def their_steps(
         nets, optims, images, masks=masks(i), ssim_weight=loss.ssim_weight
       )
     else:
-      terms = torch_steps.pix2pix_step(
+      terms = torch_pix2pix.pix2pix_step(
         nets, optims, images, masks=masks(i), l1_weight=loss.supervised_weight
       )
     yield {name: value.item() for name, value in terms.items()}

@@ -33,7 +33,7 @@ def pix2pixhd_step(
   the hidden activations, each layer 4 / (layers + 1), each scale 1 / scales of feature_weight.
 
   Returns:
-    As `torch_steps.pix2pix_step`; feature_matching_ir is the mean over layers and scales.
+    As `torch_pix2pix.pix2pix_step`; feature_matching_ir is the mean over layers and scales.
   """
   rgb, ir = batch['rgb'], batch['ir']
   fake = nets['rgb_to_ir'](rgb)
@@ -79,12 +79,12 @@ def infragan_step(
     nets: `rgb_to_ir` and `ir`, in training mode.
     optims: from `infragan_optimizers`.
     batch: `rgb` and `ir`, pairs.
-    masks: of the generator's dropout, see `torch_networks.UNetGenerator.forward`.
+    masks: of the generator's dropout, see `torch_pix2pix.UNetGenerator.forward`.
     weight: of the L1 term.
     ssim_weight: of 1 - SSIM; the same there.
 
   Returns:
-    As `torch_steps.pix2pix_step`.
+    As `torch_pix2pix.pix2pix_step`.
   """
   rgb, ir = batch['rgb'], batch['ir']
   fake = nets['rgb_to_ir'](rgb, masks)

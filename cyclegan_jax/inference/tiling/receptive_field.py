@@ -40,27 +40,20 @@ def _upsampling(config: ModelConfig, kernel: int) -> list[_Layer]:
   return [lambda low, high: (math.ceil((low + 2 - kernel) / 2), (high + 1) // 2)]
 
 
-def _udacity(config: ModelConfig) -> list[_Layer]:
-  down = [_convolution(4, stride=2)] * config.n_downsampling
-  blocks = [_convolution(3)] * (2 * config.n_residual_blocks)
-  return down + blocks + _upsampling(config, 4) * config.n_downsampling
+def _path(config: ModelConfig, kernel: int, n_blocks: int) -> list[_Layer]:
+  """Down, through the residual blocks, and up again, with kernels of this size on the way."""
+  down = [_convolution(kernel, stride=2)] * config.n_downsampling
+  blocks = [_convolution(3)] * (2 * n_blocks)
+  return down + blocks + _upsampling(config, kernel) * config.n_downsampling
 
 
 def _resnet(config: ModelConfig) -> list[_Layer]:
-  down = [_convolution(3, stride=2)] * config.n_downsampling
-  blocks = [_convolution(3)] * (2 * config.n_residual_blocks)
-  up = _upsampling(config, 3) * config.n_downsampling
-  return [_convolution(7), *down, *blocks, *up, _convolution(7)]
-
-
-def _unet(config: ModelConfig) -> list[_Layer]:
-  down = [_convolution(4, stride=2)] * config.n_downsampling
-  return down + _upsampling(config, 4) * config.n_downsampling
+  return [_convolution(7), *_path(config, 3, config.n_residual_blocks), _convolution(7)]
 
 
 # The path with the largest field from input to output, for each of `models.generators.GENERATORS`.
 DEEPEST_PATHS: Mapping[str, Callable[[ModelConfig], list[_Layer]]] = {
-  'udacity': _udacity,
+  'udacity': lambda config: _path(config, 4, config.n_residual_blocks),
   'resnet': _resnet,
-  'unet': _unet,
+  'unet': lambda config: _path(config, 4, 0),
 }
