@@ -183,6 +183,7 @@ _DEMO = dict(
   base_width=32,
   n_downsampling=5,
   dropout=0.0,
+  initializer='uniform',
   intensity_balance=0.5,
   zoom=0.5,
   jitter_hue=0.03,
