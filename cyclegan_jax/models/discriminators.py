@@ -6,7 +6,7 @@ from flax import nnx
 import jax
 
 from cyclegan_jax.arrays import Images
-from cyclegan_jax.models import layers
+from cyclegan_jax.models import antialiasing, layers
 from cyclegan_jax.settings import ModelConfig
 
 # Channels stop doubling at eight times the first layer's.
@@ -38,14 +38,16 @@ class PatchDiscriminator(nnx.Module):
     self.activation = config.discriminator_activation
     is_patchgan = config.discriminator == 'patchgan'
     strides = [2] * config.discriminator_layers + [1] * is_patchgan
-    widths = [config.discriminator_width * min(2**i, _WIDEST) for i in range(len(strides))]
+    halvings = [antialiasing.split(config, stride) for stride in strides]
+    self.pools = nnx.List([pool for _, pool in halvings])
+    widths = [config.discriminator_width * min(2**i, _WIDEST) for i in range(len(halvings))]
     # The first layer has no norm; a patchgan's first and last always have a bias.
-    biases = [layers.use_bias(config)] * len(strides)
+    biases = [layers.use_bias(config)] * len(halvings)
     biases[0] = biases[0] or is_patchgan
     self.convs = nnx.List(
       [
         layers.Conv(config, a, b, 4, stride, use_bias=bias, rngs=rngs)
-        for a, b, stride, bias in zip([in_channels] + widths, widths, strides, biases)
+        for a, b, (stride, _), bias in zip([in_channels] + widths, widths, halvings, biases)
       ]
     )
     self.norms = nnx.List([layers.norm(config, width, rngs) for width in widths[1:]])
@@ -59,7 +61,8 @@ class PatchDiscriminator(nnx.Module):
     h is height / 2 ** discriminator_layers - 1, for a patchgan - 2; likewise w.
     """
     dtype = x.dtype
-    features = [layers.activate(self.activation, self.convs[0](x))]
-    for conv, norm in zip(list(self.convs)[1:], self.norms):
-      features.append(layers.activate(self.activation, norm(conv(features[-1]))))
+    features = []
+    for conv, norm, pool in zip(self.convs, (nnx.identity, *self.norms), self.pools):
+      features.append(pool(layers.activate(self.activation, norm(conv(x)))))
+      x = features[-1]
     return Verdict((self.score(features[-1]).astype(dtype),), (tuple(features),))

@@ -33,9 +33,19 @@ def _convolution(kernel: int, stride: int = 1) -> _Layer:
   return lambda low, high: (stride * low - padding, stride * high - padding + kernel - 1)
 
 
+def _downsampling(config: ModelConfig) -> list[_Layer]:
+  if not config.antialias:
+    return [_convolution(3, stride=2)]
+  # The blur sees as much as a convolution with its filter's size.
+  return [_convolution(3), _convolution(3, stride=2)]
+
+
 def _upsampling(config: ModelConfig, kernel: int) -> list[_Layer]:
   if config.upsampling == 'resize':
     return [lambda low, high: (low // 2, high // 2), _convolution(3)]
+  if config.upsampling == 'bilinear':
+    # Output i lies between the centers of two inputs.
+    return [lambda low, high: ((low - 1) // 2, (high + 1) // 2), _convolution(3)]
   # Input i reaches output 2 * i - 1 and the kernel - 1 outputs after it.
   return [lambda low, high: (math.ceil((low + 2 - kernel) / 2), (high + 1) // 2)]
 
@@ -47,7 +57,7 @@ def _udacity(config: ModelConfig) -> list[_Layer]:
 
 
 def _resnet(config: ModelConfig) -> list[_Layer]:
-  down = [_convolution(3, stride=2)] * config.n_downsampling
+  down = _downsampling(config) * config.n_downsampling
   blocks = [_convolution(3)] * (2 * config.n_residual_blocks)
   up = _upsampling(config, 3) * config.n_downsampling
   return [_convolution(7), *down, *blocks, *up, _convolution(7)]
