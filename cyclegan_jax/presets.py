@@ -9,7 +9,7 @@ from typing import Any
 
 # The weight of the supervised L1 term of paired runs, by method: the cycle weight, and that of
 # Isola et al. 2017.
-SUPERVISED_WEIGHTS = types.MappingProxyType({'cyclegan': 10.0, 'pix2pix': 100.0})
+SUPERVISED_WEIGHTS = types.MappingProxyType({'cyclegan': 10.0, 'pix2pix': 100.0, 'cut': 10.0})
 
 # The code that the paper modified, its reference [1] (the CycleGAN exercise of Udacity's deep
 # learning course), at the paper's 128x128, batch 16 and 9 epochs: the paper's four models. These
@@ -77,6 +77,74 @@ _PIX2PIX = dict(
   decay_epochs=100,
 )
 
+# Park, Efros, Zhang, Zhu 2020, "Contrastive Learning for Unpaired Image-to-Image Translation", as
+# the authors' repository has it (github.com/taesungp/contrastive-unpaired-translation,
+# models/cut_model.py with --CUT_mode=CUT): from RGB to IR only, without a cycle. What the
+# generator's own encoder says of a patch takes the place of cycle consistency. The encoder sees a
+# gray IR image with its channel repeated. One thing differs: the repository stops its random crops
+# once the learning rate falls.
+#   python -m experiments.train --preset=cut --dataset=NAME
+_CUT = dict(
+  method='cut',
+  generator='resnet',
+  n_downsampling=2,
+  n_residual_blocks=9,
+  norm='instance',
+  initializer='xavier',
+  antialias=True,
+  upsampling='bilinear',
+  projection_width=256,
+  discriminator='patchgan',
+  discriminator_layers=3,
+  discriminator_activation='leaky_relu',
+  discriminator_weight=0.5,
+  cycle_weight=0.0,
+  nce_weight=1.0,
+  nce_identity=True,
+  redraw_fakes=False,
+  image_size=(256, 256),
+  load_size=(286, 286),
+  resize='bicubic',
+  flip=True,
+  batch_size=1,
+  epochs=400,
+  decay_start=200,
+  decay_epochs=200,
+)
+
+# Its lighter variant (--CUT_mode=FastCUT): a larger weight, mirrored images, no identity term.
+#   python -m experiments.train --preset=fastcut --dataset=NAME
+_FASTCUT = {
+  **_CUT,
+  **dict(
+    nce_weight=10.0,
+    nce_identity=False,
+    flip_equivariance=True,
+    epochs=200,
+    decay_start=150,
+    decay_epochs=50,
+  ),
+}
+
+# Han, Shoeiby, Petersson, Armin 2021, "Dual Contrastive Learning for Unsupervised Image-to-Image
+# Translation", as the authors' repository has it (github.com/JunlinHan/DCLGAN,
+# models/dcl_model.py): PatchNCE in both directions, with an encoder for each domain, instead of
+# cycle consistency. The identity term is left out as in the preset cyclegan. Beside what is said of
+# cut, one thing differs: the repository's projection networks have an Adam of their own with
+# PyTorch's defaults (rate 1e-3, b1 0.9); here they learn as the generators do.
+#   python -m experiments.train --preset=dclgan --dataset=NAME
+_DCLGAN = {
+  **_CUT,
+  **dict(
+    method='cyclegan',
+    nce_pixels=False,
+    nce_identity=False,
+    identity_weight=0.5,
+    adversarial_loss='hinge',
+    adversarial_weight=0.5,
+  ),
+}
+
 # Narrow, shallow relatives of udacity's networks that learn rendered scenes within minutes on two
 # CPU cores. Not meant for comparison with published results.
 #   python -m experiments.train --preset=demo
@@ -99,5 +167,13 @@ _DEMO = dict(
 )
 
 PRESETS: Mapping[str, Mapping[str, Any]] = types.MappingProxyType(
-  {'udacity': _UDACITY, 'cyclegan': _CYCLEGAN, 'pix2pix': _PIX2PIX, 'demo': _DEMO}
+  {
+    'udacity': _UDACITY,
+    'cyclegan': _CYCLEGAN,
+    'pix2pix': _PIX2PIX,
+    'cut': _CUT,
+    'fastcut': _FASTCUT,
+    'dclgan': _DCLGAN,
+    'demo': _DEMO,
+  }
 )

@@ -28,6 +28,7 @@ _CHARTS = (
     'training',
     ('discriminator_rgb', 'discriminator_ir', 'adversarial_rgb', 'adversarial_ir'),
   ),
+  ('PatchNCE', 'cross entropy', 'training', ('nce_rgb', 'nce_ir', 'nce_identity_ir')),
   (
     'Distances',
     'L1, or 1 - SSIM',
