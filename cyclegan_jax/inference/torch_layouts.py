@@ -2,7 +2,8 @@
 
 There are two codebases, each with its own names for the arrays of a state_dict:
   udacity: github.com/udacity/deep-learning-v2-pytorch, cycle-gan/, our `udacity` networks
-  junyanz: github.com/junyanz/pytorch-CycleGAN-and-pix2pix, our `resnet`, `unet` and `patchgan`
+  junyanz: github.com/junyanz/pytorch-CycleGAN-and-pix2pix, our `resnet`, `unet` and `patchgan`;
+    github.com/taesungp/contrastive-unpaired-translation too, with antialias and bilinear layers
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -43,14 +44,16 @@ def _resnet_generator(model: ModelConfig) -> _Layers:
   for i in range(model.n_downsampling):
     yield f'model.{index}', ('down', i)
     yield f'model.{index + 1}', ('down_norms', i)
-    index += 3
+    index += 3 + model.antialias
   for i in range(model.n_residual_blocks):
     for half, inner in ((1, 1), (2, 5)):
       yield f'model.{index}.conv_block.{inner}', ('blocks', i, f'conv{half}')
       yield f'model.{index}.conv_block.{inner + 1}', ('blocks', i, f'norm{half}')
     index += 1
+  is_resized = model.upsampling == 'bilinear'
   for i in range(model.n_downsampling):
-    yield f'model.{index}', ('up', i)
+    index += is_resized
+    yield f'model.{index}', ('up', i, 'conv') if is_resized else ('up', i)
     yield f'model.{index + 1}', ('up_norms', i)
     index += 3
   yield f'model.{index + 1}', ('last',)
@@ -73,11 +76,20 @@ def _unet_generator(model: ModelConfig) -> _Layers:
 
 def _patchgan_discriminator(model: ModelConfig) -> _Layers:
   yield 'model.0', ('convs', 0)
-  last = model.discriminator_layers + 1
-  for i in range(1, last):
-    yield f'model.{3 * i - 1}', ('convs', i)
-    yield f'model.{3 * i}', ('norms', i - 1)
-  yield f'model.{3 * last - 1}', ('score',)
+  index = 2 + model.antialias
+  for i in range(1, model.discriminator_layers + 1):
+    yield f'model.{index}', ('convs', i)
+    yield f'model.{index + 1}', ('norms', i - 1)
+    # No blur after the last of them.
+    index += 3 + (model.antialias and i < model.discriminator_layers)
+  yield f'model.{index}', ('score',)
+
+
+def projection(layers: int) -> _Layers:
+  """The layers of a projection network for so many layers of an encoder."""
+  for i in range(layers):
+    yield f'mlp_{i}.0', ('hidden', i)
+    yield f'mlp_{i}.2', ('out', i)
 
 
 # By --generator and --discriminator.

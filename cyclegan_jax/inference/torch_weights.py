@@ -3,7 +3,7 @@
 The kernels of both kinds of convolution change their axes in the same way. That of an ordinary one
 is [out, in, k, k] in PyTorch and [k, k, in, out] here. That of a transposed one is [in, out, k, k]
 in PyTorch, the kernel of the strided convolution that it transposes, and likewise [k, k, out, in]
-here; see ops/convolutions.py.
+here; see ops/convolutions.py. Of dense layers it is [out, in] in PyTorch and [in, out] here.
 """
 
 from collections.abc import Iterator, Mapping
@@ -21,8 +21,9 @@ from cyclegan_jax.inference.torch_layouts import Path
 from cyclegan_jax.models import networks
 from cyclegan_jax.settings import Config, differences, format_value
 
-# The axes of a kernel: ours = theirs.transpose(_TO_OURS).
-_TO_OURS, _TO_THEIRS = (2, 3, 1, 0), (3, 2, 0, 1)
+# The axes of an array by their number: ours = theirs.transpose(_TO_OURS[n]).
+_TO_OURS = {1: (0,), 2: (1, 0), 4: (2, 3, 1, 0)}
+_TO_THEIRS = {1: (0,), 2: (1, 0), 4: (3, 2, 0, 1)}
 # PyTorch's names of a layer's arrays, and ours. A layer has those that our tree has.
 _ARRAYS = (
   ('weight', 'params', 'kernel'),
@@ -32,6 +33,8 @@ _ARRAYS = (
   ('running_var', 'batch_stats', 'var'),
 )
 _RUNNING = ('running_mean', 'running_var')
+# The fixed filters of antialiased networks.
+_FILTER = '.filt'
 
 
 class Pair(NamedTuple):
@@ -58,12 +61,15 @@ def pairs(config: Config, name: str) -> list[Pair]:
       '--normalization=plain.'
     )
   if name in networks.generators(model):
-    if model.upsampling != 'transposed':
+    known = ('transposed', 'bilinear') if model.generator == 'resnet' else ('transposed',)
+    if model.upsampling not in known:
       raise UserError(
-        f'--upsampling={model.upsampling}: the published PyTorch networks have '
-        '--upsampling=transposed.'
+        f'--upsampling={model.upsampling}: the published PyTorch networks of --generator='
+        f'{model.generator} have --upsampling={" or ".join(known)}.'
       )
     layers = torch_layouts.GENERATORS[model.generator](model)
+  elif name in networks.projections(model):
+    layers = torch_layouts.projection(len(_shapes(config)[name]['params']['hidden']))
   else:
     layers = torch_layouts.DISCRIMINATORS[model.discriminator](model)
   trees = _shapes(config)[name]
@@ -72,7 +78,7 @@ def pairs(config: Config, name: str) -> list[Pair]:
     for theirs, tree, ours in _ARRAYS:
       leaf = _get(trees, (tree, *path)).get(ours)
       if leaf is not None:
-        shape = leaf.shape if leaf.ndim == 1 else tuple(leaf.shape[i] for i in _TO_THEIRS)
+        shape = tuple(leaf.shape[i] for i in _TO_THEIRS[leaf.ndim])
         found.append(Pair(f'{key}.{theirs}', (tree, *path, ours), shape))
   return found
 
@@ -83,7 +89,7 @@ def from_torch(
   """Converts the arrays of a state_dict to the parameters and batch statistics of a network.
 
   Counts of batches, and running statistics of instance norms, which some published checkpoints
-  carry without using them, are ignored.
+  carry without using them, are ignored; so are the fixed filters of antialiased networks.
 
   Args:
     config: the run.
@@ -114,7 +120,7 @@ def from_torch(
     branch = trees
     for part in pair.path[:-1]:
       branch = branch.setdefault(part, {})
-    branch[pair.path[-1]] = array.transpose(_TO_OURS) if array.ndim == 4 else array
+    branch[pair.path[-1]] = array.transpose(_TO_OURS[array.ndim])
   return trees['params'], trees['batch_stats']
 
 
@@ -137,9 +143,7 @@ def to_torch(
     for pair in pairs(config, name)
     if pair.path[0] in trees
   }
-  return {
-    key: array.transpose(_TO_THEIRS) if array.ndim == 4 else array for key, array in arrays.items()
-  }
+  return {key: array.transpose(_TO_THEIRS[array.ndim]) for key, array in arrays.items()}
 
 
 @functools.cache
@@ -160,7 +164,7 @@ def _get(tree: Any, path: Path) -> Any:
 
 def _problems(wanted: list[Pair], arrays: Mapping[str, np.ndarray], config: Config) -> list[str]:
   """Returns why arrays cannot be those of a network, a phrase for each reason."""
-  unused = ('num_batches_tracked',) + (_RUNNING if config.model.norm != 'batch' else ())
+  unused = ('num_batches_tracked', _FILTER) + (_RUNNING if config.model.norm != 'batch' else ())
   found = {key: tuple(array.shape) for key, array in arrays.items() if not key.endswith(unused)}
   expected = {pair.key: pair.shape for pair in wanted}
   problems = []
@@ -189,8 +193,12 @@ def _advice(config: Config, name: str, arrays: Mapping[str, np.ndarray]) -> str:
 
 def _candidates(config: Config, name: str, arrays: Mapping[str, np.ndarray]) -> Iterator[Config]:
   """Yields configurations that a file may come from, with sizes read off its kernels."""
-  kernels = {key: array.shape for key, array in arrays.items() if array.ndim == 4}
-  if len(kernels) < 2:
+  kernels = {
+    key: array.shape
+    for key, array in arrays.items()
+    if array.ndim == 4 and not key.endswith(_FILTER)
+  }
+  if len(kernels) < 2 or name in networks.projections(config.model):
     return
   has_scales = any(array.ndim == 1 and key.endswith('.weight') for key, array in arrays.items())
   norm = 'batch' if has_scales else 'instance'
@@ -198,8 +206,13 @@ def _candidates(config: Config, name: str, arrays: Mapping[str, np.ndarray]) -> 
     found = _read_generator(name, kernels)
   else:
     found = _read_discriminator(config, name, kernels)
+  antialias = any(key.endswith(_FILTER) for key in arrays)
   for channels, depth, settings in found:
     smallest = 3 if settings.get('generator') == 'unet' else 1
+    settings['antialias'] = antialias
+    if 'generator' in settings:
+      is_cut = antialias and settings['generator'] == 'resnet'
+      settings['upsampling'] = 'bilinear' if is_cut else 'transposed'
     if depth >= smallest and set(channels.values()) <= {1, 3}:
       yield dataclasses.replace(
         config,
