@@ -14,11 +14,23 @@ from cyclegan_jax.inference import torch_weights
 from cyclegan_jax.models import layers, networks
 from cyclegan_jax.settings import Config
 from cyclegan_jax.training import image_pool, parallel, rng as rng_lib, state as state_lib
-from tests.parity import torch_networks, torch_steps
+from tests.parity import both_cut, torch_cut, torch_networks, torch_steps
 from tests.training import fresh
 
 # Small relatives of the published networks, with every kind of layer: the U-Net has two dropouts.
 # The pool is full in the second step.
+_CUT = dict(
+  image_size=(32, 32),
+  base_width=4,
+  n_residual_blocks=2,
+  batch_size=4,
+  discriminator_width=4,
+  discriminator_layers=2,
+  projection_width=8,
+  nce_patches=100,
+  # Glorot's times 0.02 would hide mistakes: with biases disturbed, all patches look alike.
+  initializer='uniform',
+)
 TINY = {
   'udacity': dict(
     image_size=(32, 32),
@@ -46,6 +58,10 @@ TINY = {
     discriminator_width=4,
     discriminator_layers=2,
   ),
+  'cut': _CUT,
+  'fastcut': _CUT,
+  # Three blocks, so that the middle one is not the last.
+  'dclgan': {**_CUT, 'n_residual_blocks': 3},
 }
 
 
@@ -63,6 +79,7 @@ def torch_nets(config: Config, *, plain: bool = False) -> dict[str, torch.nn.Mod
   channels = {'rgb': data.rgb_channels, 'ir': data.ir_channels}
   judged = networks.discriminator_channels(model, make_domains(data))
   width, depth, blocks = model.base_width, model.n_downsampling, model.n_residual_blocks
+  published = torch_cut if model.antialias else torch_networks
   nets = {}
   for name in networks.generators(model):
     ends = [channels[domain] for domain in name.split('_to_')]
@@ -70,21 +87,21 @@ def torch_nets(config: Config, *, plain: bool = False) -> dict[str, torch.nn.Mod
       'udacity': lambda: torch_networks.UdacityGenerator(
         *ends, width=width, blocks=blocks, depth=depth
       ),
-      'resnet': lambda: torch_networks.ResnetGenerator(
-        *ends, width=width, blocks=blocks, depth=depth
-      ),
+      'resnet': lambda: published.ResnetGenerator(*ends, width=width, blocks=blocks, depth=depth),
       'unet': lambda: torch_networks.UNetGenerator(*ends, width=width, depth=depth),
     }[model.generator]()
   of_judge = dict(width=model.discriminator_width, depth=model.discriminator_layers)
+  if model.discriminator == 'patchgan' and not model.antialias:
+    of_judge['norm'] = model.norm
+  kind = 'UdacityDiscriminator' if model.discriminator == 'udacity' else 'PatchDiscriminator'
   for name, seen in judged.items():
-    nets[name] = (
-      torch_networks.UdacityDiscriminator(seen, **of_judge)
-      if model.discriminator == 'udacity'
-      else torch_networks.PatchDiscriminator(seen, norm=model.norm, **of_judge)
-    )
-  init = (
-    torch_networks.init_normal if model.initializer == 'normal' else torch_networks.init_default
-  )
+    nets[name] = getattr(published, kind)(seen, **of_judge)
+  nets |= both_cut.projections(config, nets)
+  init = {
+    'normal': torch_networks.init_normal,
+    'uniform': torch_networks.init_default,
+    'xavier': torch_cut.init_xavier,
+  }[model.initializer]
   generator = torch.Generator().manual_seed(0)
   for net in nets.values():
     init(net, generator)
@@ -165,9 +182,9 @@ def our_steps(
 
 def torch_optimizers(config: Config, nets: dict[str, torch.nn.Module]) -> dict[str, Any]:
   """As the preset's source groups the networks."""
-  make = (
-    torch_steps.udacity_optimizers if config.train.preset == 'udacity' else torch_steps.optimizers
-  )
+  make = torch_cut.optimizers if config.model.projection_width else torch_steps.optimizers
+  if config.train.preset == 'udacity':
+    make = torch_steps.udacity_optimizers
   return make(nets, learning_rate=config.train.learning_rate)
 
 
@@ -190,7 +207,9 @@ def their_steps(
   }
   for i, batch in enumerate(data):
     images = {name: to_torch(image, dtype) for name, image in batch.items()}
-    if config.train.preset == 'udacity':
+    if config.model.projection_width:
+      terms = both_cut.their_step(config, nets, optims, images, i)
+    elif config.train.preset == 'udacity':
       terms = torch_steps.udacity_step(nets, optims, images, **weights)
     elif config.train.preset == 'cyclegan':
       terms = torch_steps.cyclegan_step(

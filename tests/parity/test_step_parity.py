@@ -36,10 +36,15 @@ RUNS = {
   'udacity, supervised': ('udacity', dict(paired=True)),
   'cyclegan, pool, identity': ('cyclegan', dict(ir_channels=3, **CONSTANT)),
   'pix2pix, dropout': ('pix2pix', CONSTANT),
+  'cut': ('cut', CONSTANT),
+  'fastcut': ('fastcut', CONSTANT),
+  'dclgan': ('dclgan', CONSTANT),
+  'dclgan, identity': ('dclgan', dict(ir_channels=3, **CONSTANT)),
 }
 LOSSES = (
   'adversarial',
   'cycle',
+  'nce',
   'identity',
   'supervised',
   'ssim',
@@ -57,7 +62,7 @@ def our_arrays(config, state):
     found['weights'][name] = torch_weights.to_torch(
       config, name, state.params[name], state.batch_stats[name]
     )
-    group = 'generators' if name in networks.generators(config.model) else 'discriminators'
+    group = 'generators' if name in networks.generator_group(config.model) else 'discriminators'
     for moment in ADAM:
       tree = getattr(state.opt_state[group][0], moment)[name]
       found[moment][name] = torch_weights.to_torch(config, name, tree)
@@ -113,12 +118,16 @@ def deviations(ours, theirs, kind, keep=lambda key: True):
 
 def before_instance_norm(config, key):
   """Whether an array is a bias that an instance norm takes away again."""
-  if config.model.norm != 'instance' or not key.endswith('.bias'):
+  model = config.model
+  if model.norm != 'instance' or not key.endswith('.bias') or key.startswith('mlp_'):
     return False
-  # The only biases that no norm follows.
-  depth, layers = config.model.n_downsampling, config.model.discriminator_layers
-  last = 4 + 6 * depth + config.model.n_residual_blocks + 1
-  return key not in (f'model.{last}.bias', 'model.0.bias', f'model.{3 * layers + 2}.bias')
+  # The only biases that no norm follows, and those that PatchNCE sees before one.
+  depth, layers = model.n_downsampling, model.discriminator_layers
+  each = 3 + model.antialias
+  last = 4 + 2 * each * depth + model.n_residual_blocks + 1
+  kept = [last, 0, each * layers + 2]
+  kept += [4 + each * i for i in range(depth)] if model.projection_width else []
+  return key not in [f'model.{i}.bias' for i in kept]
 
 
 @pytest.mark.parametrize('preset', both.TINY)
@@ -135,7 +144,7 @@ def test_terms_and_gradients_of_one_step_in_float32(preset):
     for name, arrays in others['mu'].items()
   }
   for group, names in [
-    ('generator', networks.generators(config.model)),
+    ('generator', networks.generator_group(config.model)),
     ('discriminator', networks.discriminators(config.model)),
   ]:
     norm = sum(squared[name] for name in names) ** 0.5 / (1 - config.train.beta1)
