@@ -15,7 +15,7 @@ import torch
 from torch.utils import flop_counter
 
 from cyclegan_jax.settings import Config
-from tests.parity import both, torch_steps
+from tests.parity import both, torch_pix2pix, torch_steps
 
 
 @dataclasses.dataclass(frozen=True)
@@ -139,7 +139,7 @@ class Torch:
       return lambda: torch_steps.cyclegan_step(
         nets, optims, tensors, identity_weight=self.config.loss.identity_weight
       )
-    return lambda: torch_steps.pix2pix_step(nets, optims, tensors)
+    return lambda: torch_pix2pix.pix2pix_step(nets, optims, tensors)
 
   def _wait(self) -> None:
     if self.device == 'cuda':

@@ -5,7 +5,7 @@ A name stands for the same size in all arguments and results of one call.
 
 from typing import TYPE_CHECKING
 
-from jaxtyping import Array, Bool, Float, Shaped
+from jaxtyping import Array, Bool, Float
 import numpy as np
 
 # Under jit, arrays are JAX's; the tests also give NumPy's.
@@ -23,7 +23,3 @@ Features = tuple[Float[Array, 'batch _ _ _'], ...]
 # One value per image.
 PerImage = Float[Array, ' batch']
 Scalar = Float[Array, '']
-# Channels before rows, for sliding windows.
-Planes = Float[Array, 'batch channels height width']
-# 8-bit or 16-bit pixels of one image.
-Pixels = Shaped[np.ndarray, 'height width channels']

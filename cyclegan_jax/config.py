@@ -28,10 +28,10 @@ def make(preset: str = 'udacity', **overrides: Any) -> Config:
     preset: a name in PRESETS.
     **overrides: values by field name, `options` of the data set among them; they win over the
       preset. None means the default, which for four settings follows others: `supervised_weight`
-      is SUPERVISED_WEIGHTS of the method with `paired` and otherwise 0; `identity_weight` is the
-      preset's, but 0 where the domains differ in channels; `discriminator` is 'none' where
-      `adversarial_weight` is 0; `projection_width` is 0 where `nce_weight` is 0, otherwise the
-      preset's or 256. `emsn` works too, see `without_shorthand`.
+      is the preset's if it has one, otherwise SUPERVISED_WEIGHTS of the method with `paired` and 0
+      without; `identity_weight` is the preset's, but 0 where the domains differ in channels;
+      `discriminator` is 'none' where `adversarial_weight` is 0; `projection_width` is 0 where
+      `nce_weight` is 0, otherwise the preset's or 256. `emsn` works too, see `without_shorthand`.
 
   Raises:
     UserError: the preset is unknown, or values do not fit (see `validate`).
@@ -45,7 +45,7 @@ def make(preset: str = 'udacity', **overrides: Any) -> Config:
   if unknown := set(given) - set(values):
     raise TypeError(f'make() got unexpected settings: {", ".join(sorted(unknown))}')
   values |= given
-  if 'supervised_weight' not in given:
+  if 'supervised_weight' not in {**PRESETS[preset], **given}:
     # An unknown method is refused below.
     weight = SUPERVISED_WEIGHTS.get(values['method'], 0.0)
     values['supervised_weight'] = weight if values['paired'] else 0.0
@@ -75,13 +75,10 @@ def without_shorthand(options: Mapping[str, Any]) -> dict[str, Any]:
     UserError: `emsn` and `normalization` contradict each other.
   """
   options = dict(options)
-  emsn = options.pop('emsn', None)
-  if emsn is None:
-    return options
-  if options.get('normalization') is None:
+  emsn, given = options.pop('emsn', None), options.get('normalization')
+  if emsn is not None and given is None:
     options['normalization'] = 'emsn' if emsn else 'plain'
-  given = options['normalization']
-  if (given == 'emsn') != emsn:
+  elif emsn is not None and (given == 'emsn') != emsn:
     raise UserError(
       f'--{"" if emsn else "no"}emsn and --normalization={given} contradict each other: --emsn '
       'is short for --normalization=emsn. Give only one of them.'
@@ -101,12 +98,12 @@ def changed(config: Config) -> dict[str, tuple[Any, Any]]:
 def describe(config: Config) -> str:
   """Returns the resolved configuration as lines; * marks what differs from the preset."""
   marked = changed(config)
-  lines = [f'Configuration (preset {config.train.preset}; * marks what you changed):']
-  for name, value in flatten(config).items():
-    mark = '*' if name in marked else ' '
-    shown = format_value(value) if value != '' else '-'
-    lines.append(f'  {mark} {name:<25}{shown}')
-  return '\n'.join(lines)
+  head = f'Configuration (preset {config.train.preset}; * marks what you changed):'
+  lines = [
+    f'  {"*" if name in marked else " "} {name:<25}{"-" if value == "" else format_value(value)}'
+    for name, value in flatten(config).items()
+  ]
+  return '\n'.join([head, *lines])
 
 
 def to_json(config: Config) -> str:
@@ -115,27 +112,17 @@ def to_json(config: Config) -> str:
 
 
 def from_json(text: str, name: str) -> Config:
-  """Reads what `to_json` wrote.
-
-  Args:
-    text: the JSON text.
-    name: the file, for messages.
+  """Reads what `to_json` wrote into the file `name`.
 
   Raises:
     UserError: the text is not valid JSON, has another format, or has other settings than this
       version.
   """
+  tuples = lambda tree: {k: tuple(v) if isinstance(v, list) else v for k, v in tree.items()}
   try:
     tree = json.loads(text)
     _check_format(tree.get('format', 1), name)
-    config = Config(
-      **{
-        section: cls(
-          **{k: tuple(v) if isinstance(v, list) else v for k, v in tree[section].items()}
-        )
-        for section, cls in SECTIONS.items()
-      }
-    )
+    config = Config(**{section: cls(**tuples(tree[section])) for section, cls in SECTIONS.items()})
     validate(config)
   except (ValueError, TypeError, KeyError, AttributeError) as error:
     raise UserError(f'{name} is not a configuration that this version can read: {error}') from error
@@ -143,14 +130,9 @@ def from_json(text: str, name: str) -> Config:
 
 
 def _check_format(found: Any, name: str) -> None:
-  if found == FORMAT:
-    return
-  cure = (
-    f'Use this run with commit {_LAST_OF_FORMAT_1}'
-    if found == 1
-    else 'Use this run with the newer version that wrote it'
-  )
-  raise UserError(
-    f'{name} has format {found}, and this version reads format {FORMAT}. {cure}, or train again '
-    'in another --workdir.'
-  )
+  if found != FORMAT:
+    wrote = f'commit {_LAST_OF_FORMAT_1}' if found == 1 else 'the newer version that wrote it'
+    raise UserError(
+      f'{name} has format {found}, and this version reads format {FORMAT}. Use this run with '
+      f'{wrote}, or train again in another --workdir.'
+    )

@@ -78,12 +78,12 @@ def _client() -> Any:
 
 def first_alone(work: Callable[[], T], name: str) -> T:
   """Returns the result of work that the first process does while the others wait, then they too."""
-  if is_first():
-    result = work()
+  if not is_first():
     barrier(name)
-    return result
+    return work()
+  result = work()
   barrier(name)
-  return work()
+  return result
 
 
 def gather(value: Any) -> list[Any]:
@@ -109,24 +109,18 @@ def broadcast(value: T) -> T:
 
 
 def agree(what: str, value: Mapping[str, Any]) -> None:
-  """Refuses a process whose values differ from those of the first.
+  """Raises UserError in a process whose values, {name: value}, differ from those of the first.
 
-  Args:
-    what: the kind of values, for the message.
-    value: the values by name.
-
-  Raises:
-    UserError: in the processes that differ; it lists the differences.
+  The message says `what` they are, and lists the differences.
   """
   first = broadcast(value)
   differing = [
-    f'  {name}: {first.get(name)} there, {value.get(name)} here'
+    f'  {name}: {first.get(name)} there, {value.get(name)} here\n'
     for name in {**first, **value}
     if first.get(name) != value.get(name)
   ]
   if differing:
     raise UserError(
-      f'Process {index_and_count()[0]} has other {what} than process 0:\n'
-      + '\n'.join(differing)
-      + '\nStart all processes of a run with the same.'
+      f'Process {index_and_count()[0]} has other {what} than process 0:\n{"".join(differing)}'
+      'Start all processes of a run with the same.'
     )

@@ -9,12 +9,14 @@ import pathlib
 import secrets
 from typing import Any
 
+Path = str | os.PathLike[str]
+
 
 @contextlib.contextmanager
-def replacing(path: str | os.PathLike[str]) -> Iterator[pathlib.Path]:
-  """Yields the path of a temporary file, which replaces `path` at the end.
+def replacing(path: Path) -> Iterator[pathlib.Path]:
+  """Yields the path of a file beside `path`, which replaces it at the end.
 
-  It lies beside `path`. After an error it is deleted, and `path` is left as it was.
+  After an error it is deleted, and `path` is left as it was.
   """
   path = pathlib.Path(path)
   # Not tempfile: only the owner can read its files, whatever the umask. A long name is cut, because
@@ -27,22 +29,18 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[pathlib.Path]:
     temporary.unlink(missing_ok=True)
 
 
-def write_bytes(path: str | os.PathLike[str], data: bytes) -> None:
-  """Writes a file by `replacing`, so that neither a reader nor a kill meets half of it.
-
-  Raises:
-    OSError: the file cannot be written; it is left as it was.
-  """
+def write_bytes(path: Path, data: bytes) -> None:
+  """Writes a file by `replacing`: neither a reader nor a kill meets half of it. OSError if not."""
   with replacing(path) as temporary:
     temporary.write_bytes(data)
 
 
-def write_text(path: str | os.PathLike[str], text: str) -> None:
+def write_text(path: Path, text: str) -> None:
   """Writes text in UTF-8; see `write_bytes`."""
   write_bytes(path, text.encode())
 
 
-def write_csv(path: str | os.PathLike, rows: Iterable[Iterable[Any]]) -> None:
+def write_csv(path: Path, rows: Iterable[Iterable[Any]]) -> None:
   """As `write_bytes`, rows of cells as CSV."""
   out = io.StringIO()
   csv.writer(out, lineterminator='\n').writerows(rows)

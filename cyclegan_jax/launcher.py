@@ -1,9 +1,9 @@
 """Finds and joins the other processes of a run: by flags, Slurm, Open MPI or Kubernetes.
 
-`jax.distributed` finds the coordinator. Three things it does not do are done here: a process that
-was started alone inside a larger job works alone; under Open MPI 5, whose coordinator JAX cannot
-find without mpi4py, --coordinator_address is enough; and a task that sees one GPU takes that one,
-where JAX would take the GPU with the number of the task.
+`jax.distributed` finds the coordinator. What it does not do: a process that was started alone
+inside a larger job works alone; under Open MPI 5, whose coordinator JAX cannot find without mpi4py,
+--coordinator_address is enough; and a task that sees one GPU takes that one, not the one with the
+number of the task.
 """
 
 from collections.abc import Mapping
@@ -46,11 +46,6 @@ def find_launcher(
   Flags win over the environment. Without flags, only srun and mpirun with several tasks count: a
   pod of a Kubernetes Job may be a run of its own, so there --distributed is needed.
 
-  Args:
-    flags: --coordinator_address, --num_processes and --process_id; None where not given.
-    distributed: --distributed; None if it is not given.
-    environ: environment variables.
-
   Raises:
     UserError: flags contradict each other, or an address is not one.
   """
@@ -90,13 +85,9 @@ def _int(environ: Mapping[str, str], name: str) -> int | None:
 def join(launch: Launch, join_timeout: int, heartbeat_timeout: int) -> None:
   """Waits for the other processes; from then on JAX knows the devices of all.
 
-  Call it before anything that starts JAX's devices. If another process dies or does not come in
-  time, this one ends with a message and `fatal.EXIT_LOST`.
-
-  Args:
-    launch: from `find_launcher`.
-    join_timeout: seconds to wait for the others.
-    heartbeat_timeout: seconds of silence after which a process counts as dead.
+  Call it before anything that starts JAX's devices. If another process does not come within
+  `join_timeout` seconds, or is silent for `heartbeat_timeout` seconds, this one ends with a message
+  and `fatal.EXIT_LOST`.
 
   Raises:
     UserError: process 0 cannot listen, or JAX cannot find the others.

@@ -5,9 +5,6 @@ electromagnetic spectrum, and the band onto [-1, 1]. Written out, equation (1) i
 2 * (((M - m)/255 * x + m) - m) / (M - m) - 1 = x/127.5 - 1: the band cancels. As printed, EMSN
 equals `Plain` up to rounding. It is implemented line by line all the same.
 
-`wavelength_channels` is another reading of the paper's idea: values are scaled plainly, and
-generators also see the wavelength that each channel of an image stands for.
-
 This module imports nothing heavy, because flags are checked with it.
 """
 
@@ -23,12 +20,7 @@ class EMSN:
   """Equations (1) and (2) with the band [minimum, maximum] in nanometers.
 
   `x` is a NumPy or JAX float array of any shape. float32 carries every 8-bit and every 16-bit value
-  exactly through `forward`, `inverse` and rounding.
-
-  Attributes:
-    minimum: The shortest wavelength of the band, in nm.
-    maximum: The longest wavelength of the band, in nm.
-    max_value: The largest pixel value, 255 or 65535.
+  exactly through `forward`, `inverse` and rounding. `max_value` is the largest: 255 or 65535.
   """
 
   minimum: float
@@ -50,11 +42,7 @@ class EMSN:
 
 @dataclasses.dataclass(frozen=True)
 class Plain:
-  """x / (max_value / 2) - 1, as CycleGAN implementations do it; used like `EMSN`.
-
-  Attributes:
-    max_value: The largest pixel value, 255 or 65535.
-  """
+  """x / (max_value / 2) - 1, as CycleGAN implementations do it; used like `EMSN`."""
 
   max_value: float = 255.0
 
@@ -88,24 +76,15 @@ _SHORTEST, _LONGEST = PAPER_BANDS['rgb'][0], PAPER_BANDS['ir'][1]
 
 
 def make(kind: str, domain: str, max_value: float = 255.0) -> Normalization:
-  """Returns the normalization of a domain.
-
-  Args:
-    kind: The setting `normalization`.
-    domain: 'rgb' or 'ir'.
-    max_value: The domain's largest pixel value, 255 or 65535.
-  """
+  """Returns the normalization of a domain, 'rgb' or 'ir'; `kind` is the setting."""
   return EMSN(*PAPER_BANDS[domain], max_value) if kind == 'emsn' else Plain(max_value)
 
 
 def parse_ir_band(text: str) -> tuple[float, float]:
   """Returns the shortest and the longest wavelength, in nm, of the setting `ir_band`.
 
-  Args:
-    text: A name in IR_BANDS, or MIN:MAX.
-
   Raises:
-    UserError: It is neither, or not a band within 380 to 14000 nm.
+    UserError: It is neither a name in IR_BANDS nor MIN:MAX within 380 to 14000 nm.
   """
   if text in IR_BANDS:
     return IR_BANDS[text]
@@ -124,14 +103,10 @@ def parse_ir_band(text: str) -> tuple[float, float]:
 def wavelength_channels(domain: str, channels: int, ir_band: str) -> tuple[float, ...]:
   """Returns the values of the constant channels that say which wavelengths an image shows.
 
-  There is one for each channel of the image: the place of its wavelength on the logarithmic axis on
-  which 380 nm is -1 and 14000 nm is 1. Channels of an RGB image stand for red, green and blue, all
-  others for the middle of their domain's band.
-
-  Args:
-    domain: 'rgb' or 'ir'.
-    channels: The channels of the domain's images, 1 or 3.
-    ir_band: The setting.
+  It is another reading of the paper's idea: values are scaled plainly, and generators also see the
+  wavelength of each of the 1 or 3 channels. A value is a place on the logarithmic axis on which 380
+  nm is -1 and 14000 nm is 1. Channels of a color image of the domain 'rgb' stand for red, green and
+  blue, all others for the middle of their domain's band; `ir_band` is the setting.
   """
   if domain == 'rgb' and channels == 3:
     wavelengths = _RGB_CENTERS

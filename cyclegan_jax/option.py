@@ -12,13 +12,7 @@ from typing import Any, Literal
 
 @dataclasses.dataclass(frozen=True)
 class Bounds:
-  """The numbers that a setting allows.
-
-  Attributes:
-    low: the smallest number.
-    high: all numbers are below this one.
-    above: leave out `low` itself.
-  """
+  """The numbers that a setting allows: from `low`, without itself if `above`, to below `high`."""
 
   low: float = 0
   high: float = math.inf
@@ -58,14 +52,6 @@ def option(
     per_process: processes that train together may differ in it.
     follows: where the default depends on other settings, how, for people. See `config.make`.
   """
-  return dataclasses.field(
-    default=default,
-    metadata={
-      'help': help_text,
-      'allowed': allowed,
-      'affects': affects,
-      'place': place,
-      'per_process': per_process,
-      'follows': follows,
-    },
-  )
+  metadata = {'help': help_text, 'allowed': allowed, 'affects': affects, 'follows': follows}
+  metadata |= {'place': place, 'per_process': per_process}
+  return dataclasses.field(default=default, metadata=metadata)

@@ -77,6 +77,75 @@ _PIX2PIX = dict(
   decay_epochs=100,
 )
 
+# Wang, Liu, Zhu, Tao, Kautz, Catanzaro 2018, "High-Resolution Image Synthesis and Semantic
+# Manipulation with Conditional GANs" (pix2pixHD), as the defaults of the authors' repository
+# (NVIDIA/pix2pixHD) have it for images instead of labels (--label_nc=0 --no_instance): the global
+# generator, two discriminators at two scales, and feature matching, whose weight there is 10 for
+# each of 4 layers. Their images are 1024 pixels wide at any height: set --image_size to the shape
+# of yours, in multiples of 16. Different here: no VGG loss, also of weight 10, whose network does
+# not come with this package; biases begin at 0; images are resized to one shape. Not here: the
+# local enhancer for 2048x1024, label and instance maps.
+#   python -m experiments.train --preset=pix2pixhd --dataset=NAME
+_PIX2PIXHD = dict(
+  method='pix2pix',
+  paired=True,
+  supervised_weight=0.0,
+  generator='resnet',
+  n_downsampling=4,
+  n_residual_blocks=9,
+  norm='instance',
+  initializer='normal',
+  discriminator='multiscale',
+  discriminator_layers=3,
+  discriminator_scales=2,
+  discriminator_activation='leaky_relu',
+  discriminator_weight=0.5,
+  feature_matching_weight=40.0,
+  cycle_weight=0.0,
+  update_order='generators_first',
+  redraw_fakes=False,
+  image_size=(512, 1024),
+  resize='bicubic',
+  flip=True,
+  batch_size=1,
+  epochs=200,
+  decay_start=101,
+  decay_epochs=99,
+)
+
+# Özkanoğlu & Ozer 2022, "InfraGAN: A GAN architecture to transfer visible images to infrared
+# domain", as the commands in the README of the authors' repository (makifozkanoglu/InfraGAN) have
+# it for the data sets VEDAI and KAIST: pix2pix with a U-Net of 9 layers, an SSIM term, and a U-Net
+# discriminator, whose learning rate is a hundredth. Sides are multiples of 512; for 128 give
+# --n_downsampling=7 --discriminator_layers=5. The rate of the 200th epoch would be 0. Different
+# here: SSIM has the constants of a range of 2, which the images have (theirs: of a range of 1);
+# larger images are resized, not cut; translation uses no dropout, as for pix2pix. Not here: their
+# FLIR model, from gray images at 256x256 with twice the generator's width.
+#   python -m experiments.train --preset=infragan --dataset=NAME
+_INFRAGAN = dict(
+  method='pix2pix',
+  paired=True,
+  generator='unet',
+  n_downsampling=9,
+  dropout=0.5,
+  initializer='normal',
+  discriminator='unet',
+  discriminator_layers=7,
+  spectral_norm=True,
+  adversarial_loss='vanilla',
+  discriminator_weight=0.5,
+  discriminator_rate=0.01,
+  ssim_weight=100.0,
+  cycle_weight=0.0,
+  redraw_fakes=False,
+  image_size=(512, 512),
+  resize='bicubic',
+  batch_size=4,
+  epochs=199,
+  decay_start=99,
+  decay_epochs=100,
+)
+
 # Park, Efros, Zhang, Zhu 2020, "Contrastive Learning for Unpaired Image-to-Image Translation", as
 # the authors' repository has it (github.com/taesungp/contrastive-unpaired-translation,
 # models/cut_model.py with --CUT_mode=CUT): from RGB to IR only, without a cycle. What the
@@ -171,6 +240,8 @@ PRESETS: Mapping[str, Mapping[str, Any]] = types.MappingProxyType(
     'udacity': _UDACITY,
     'cyclegan': _CYCLEGAN,
     'pix2pix': _PIX2PIX,
+    'pix2pixhd': _PIX2PIXHD,
+    'infragan': _INFRAGAN,
     'cut': _CUT,
     'fastcut': _FASTCUT,
     'dclgan': _DCLGAN,

@@ -1,8 +1,7 @@
 """Progress lines for long loops: how much is done, at what rate, and the time left.
 
-They are whole lines for terminals and log files alike, and the caller decides where they go. tqdm
-and rich draw bars instead: in a log file, tqdm's is one line of carriage returns, and rich prints
-nothing until the end.
+They are whole lines for terminals and log files alike. tqdm and rich draw bars instead: in a log
+file, tqdm's is one line of carriage returns, and rich prints nothing until the end.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -40,7 +39,7 @@ def tracked(
     total: how much there is to do, in `unit`; None if that is not known.
     what: what is being done, the start of each line.
     log: takes each line.
-    each: how much an item is; the last item may be less.
+    each: how much an item is, in `unit`; the last item may be less.
     unit: what is counted.
   """
   begin = last_line = time.monotonic()

@@ -14,25 +14,14 @@ from cyclegan_jax.errors import UserError
 
 
 class Range(NamedTuple):
-  """The span of IR gray levels.
-
-  Attributes:
-    low: The value of gray level 0, in units.
-    high: The value of the largest gray level, above low.
-    unit: The unit, such as degC, K or W/m2/sr.
-  """
+  """The values of gray level 0 and of the largest one, which is above, in degC, W/m2/sr or so."""
 
   low: float
   high: float
   unit: str
 
   def values(self, gray: Any, max_value: float) -> Any:
-    """Converts gray levels of any shape to units: low + gray / max_value * (high - low).
-
-    Args:
-      gray: A number, or a NumPy or JAX array; integer arrays become float.
-      max_value: The largest gray level, 255 or 65535.
-    """
+    """Converts a number or an array of gray levels 0..max_value to float values in units."""
     return self.low + gray / max_value * (self.high - self.low)
 
 
@@ -49,9 +38,8 @@ def parse(text: str) -> Range | None:
     low, high = (float(part) for part in span.split(':'))
   except ValueError:
     low = high = math.nan
-  if not (
-    -math.inf < low < high < math.inf and unit and unit == unit.strip() and unit.isprintable()
-  ):
+  is_unit = unit and unit == unit.strip() and unit.isprintable()
+  if not (is_unit and -math.inf < low < high < math.inf):
     raise UserError(
       f'--ir_range={text}: expected MIN:MAX,UNIT, the values of the darkest and the brightest '
       'gray level and their unit, such as -20:120,degC.'

@@ -71,6 +71,29 @@ class DataConfig:
     affects='pixels',
   )
   flip: bool = option(False, 'Mirror images left-right at random in training, pairs together.')
+  zoom: float = option(
+    1.0,
+    'Train on random crops whose sides are at least this share of the whole image, resized to '
+    '--image_size, pairs together. 0.5 shows up to a quarter of an image; 1: no zoom. For small '
+    'data sets.',
+    Bounds(0.1, 1.000001),
+  )
+  jitter_brightness: float = option(
+    0.0,
+    'Multiply RGB images in training by a random factor between 1 minus and 1 plus this.',
+    Bounds(0, 1),
+  )
+  jitter_contrast: float = option(
+    0.0, "The same for the differences from an RGB image's mean luminance.", Bounds(0, 1)
+  )
+  jitter_hue: float = option(
+    0.0,
+    'Turn the hue of RGB images in training by up to this share of the color circle, either way.',
+    Bounds(0, 0.500001),
+  )
+  jitter_gray: float = option(
+    0.0, 'Share of the RGB images in training that lose their color.', Bounds(0, 1.000001)
+  )
   rgb_channels: int = option(3, 'Channels of RGB images: 3, or 1 for gray.', (1, 3))
   ir_channels: int = option(
     1, 'Channels of IR images: 1, or 3 to keep their colors.', (1, 3), affects='pixels'
@@ -123,8 +146,10 @@ class ModelConfig:
   discriminator: str = option(
     'udacity',
     'udacity: stride 2 throughout; patchgan: one more hidden layer, of stride 1 (70x70 patches '
-    'with --discriminator_layers=3); none: without an adversarial term.',
-    ('udacity', 'patchgan', 'none'),
+    'with --discriminator_layers=3); multiscale: patchgans at several scales (Wang et al. 2018, '
+    'pix2pixHD); unet: a U-Net that judges the image and each pixel (Özkanoğlu & Ozer 2022, '
+    'InfraGAN); none: without an adversarial term.',
+    ('udacity', 'patchgan', 'multiscale', 'unet', 'none'),
     follows='none with --adversarial_weight=0',
   )
   base_width: int = option(
@@ -138,8 +163,20 @@ class ModelConfig:
   )
   n_residual_blocks: int = option(6, 'Residual blocks between them. A unet has none.', Bounds(0))
   discriminator_width: int = option(64, "Channels of the discriminator's first layer.", Bounds(1))
-  discriminator_layers: int = option(4, 'Stride-2 layers of a discriminator.', Bounds(1))
-  norm: str = option('batch', 'Normalization layers.', ('batch', 'instance', 'none'))
+  discriminator_layers: int = option(
+    4, 'Stride-2 layers of a discriminator; of a unet, how often it halves the image.', Bounds(1)
+  )
+  discriminator_scales: int = option(
+    2, 'Scales of a multiscale discriminator, each half as large as the one before.', Bounds(1)
+  )
+  spectral_norm: bool = option(
+    False,
+    'Discriminators divide each kernel by its largest singular value (Miyato et al. 2018), and '
+    'have no normalization layers.',
+  )
+  norm: str = option(
+    'batch', 'Normalization layers. A unet discriminator has none.', ('batch', 'instance', 'none')
+  )
   activation: str = option(
     'relu',
     'Activation of generators; leaky_relu has slope 0.2. A unet has its own.',

@@ -17,7 +17,7 @@ class LossConfig:
     'Weight of the L1 terms between generated and true images; needs --paired. '
     '--paired --supervised_weight=0 is the literal reading of the paper.',
     Bounds(0),
-    follows='with --paired 10, pix2pix 100; otherwise 0',
+    follows="the preset's, or with --paired 10, pix2pix 100, otherwise 0",
   )
   supervised_loss: str = option(
     'l1',
@@ -113,12 +113,23 @@ class TrainConfig:
   """The optimizers, the length of training, and the checkpoints kept."""
 
   preset: str = option('udacity', 'The preset to start from.')
+  initialize_from: str = option(
+    '',
+    'A run folder: start from the weights of its best checkpoint instead of random ones, with new '
+    'data, a new optimizer, and perhaps other losses. The shapes of the generators must be equal.',
+    place=True,
+  )
   epochs: int = option(
     9, 'Passes over the training split; --steps takes precedence.', Bounds(0), affects='checkpoint'
   )
   steps: int = option(0, 'Training steps. 0: as --epochs says.', Bounds(0), affects='checkpoint')
   batch_size: int = option(16, 'Examples in a step, over all devices.', Bounds(1))
   learning_rate: float = option(2e-4, "Adam's learning rate.", Bounds(0, above=True))
+  discriminator_rate: float = option(
+    1.0,
+    'Learning rate of discriminators in multiples of --learning_rate (Heusel et al. 2017).',
+    Bounds(0, above=True),
+  )
   seed: int = option(
     0,
     'Seed of initial weights, order of examples, augmentation, dropout and image pools.',
@@ -167,7 +178,8 @@ class TrainConfig:
     1,
     'Microbatches in a batch: they are computed one after the other, in the memory of one, and '
     'their gradients are averaged. Results stay the same, except with --norm=batch: each '
-    'microbatch has its own statistics and moves the running ones.',
+    'microbatch has its own statistics and moves the running ones; and with --spectral_norm: each '
+    'improves the estimates of singular values.',
     Bounds(1),
   )
   remat: bool = option(

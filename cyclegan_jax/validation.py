@@ -3,7 +3,7 @@
 import dataclasses
 from typing import Any
 
-from cyclegan_jax import normalization, radiometry
+from cyclegan_jax import discriminator_sizes, normalization, radiometry
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.option import Bounds
 from cyclegan_jax.settings import Config, DataConfig, format_value
@@ -25,11 +25,7 @@ def validate(config: Config) -> None:
 
 
 def check_values(section: Any) -> None:
-  """Raises UserError, naming the flag, if a value is not among those that its setting allows.
-
-  Args:
-    section: a frozen dataclass whose fields are settings, see `option`.
-  """
+  """Raises UserError, naming the flag, if a value is not among those that its `option` allows."""
   for field in dataclasses.fields(section):
     allowed, value = field.metadata.get('allowed'), getattr(section, field.name)
     if allowed is None:
@@ -55,20 +51,19 @@ def validate_data(data: DataConfig) -> None:
       'free memory.'
     )
   check_values(data)
-  _validate_band(data)
   radiometry.parse(data.ir_range)
-  if data.load_size != (0, 0) and data.resize == 'none':
-    raise UserError('--load_size and --resize=none contradict each other: give only one of them.')
-  if data.load_size != (0, 0) and any(
-    load < crop for load, crop in zip(data.load_size, data.image_size)
-  ):
+  if data.zoom < 1 and data.resize == 'none':
     raise UserError(
-      f'The crop is larger than the image: --image_size={format_value(data.image_size)} does '
-      f'not fit into --load_size={format_value(data.load_size)}.'
+      f'--zoom={data.zoom:g} resizes crops, which --resize=none forbids: give only one of them.'
     )
-
-
-def _validate_band(data: DataConfig) -> None:
+  if data.load_size != (0, 0):
+    if data.resize == 'none':
+      raise UserError('--load_size and --resize=none contradict each other: give only one of them.')
+    if any(load < crop for load, crop in zip(data.load_size, data.image_size)):
+      raise UserError(
+        f'The crop is larger than the image: --image_size={format_value(data.image_size)} does '
+        f'not fit into --load_size={format_value(data.load_size)}.'
+      )
   normalization.parse_ir_band(data.ir_band)
   if data.ir_band != 'paper' and data.normalization != 'spectral_channels':
     raise UserError(
@@ -85,13 +80,18 @@ def _validate_size(config: Config) -> None:
       f'--image_size={format_value(data.image_size)}: both sides must be multiples of {stride}, '
       f'the total stride of --n_downsampling={model.n_downsampling}.'
     )
-  # Each of PyTorch's 4x4 convolutions of stride 1 and padding 1 removes a row.
-  last = 2 if model.discriminator == 'udacity' else 3
-  smallest = max(last * 2**model.discriminator_layers, SMALLEST_IMAGE)
-  if min(data.image_size) < smallest:
+  sides = discriminator_sizes.SIDES[model.discriminator](model)
+  if any(side % sides.multiple for side in data.image_size):
     raise UserError(
-      f'--image_size={format_value(data.image_size)} is too small for '
-      f'--discriminator_layers={model.discriminator_layers}: at least {smallest} pixels a side.'
+      f'--image_size={format_value(data.image_size)}: both sides must be multiples of '
+      f'{sides.multiple} for {sides.because}.'
+    )
+  smallest = max(sides.smallest, SMALLEST_IMAGE)
+  if min(data.image_size) < smallest:
+    cause = sides.because if smallest == sides.smallest else 'SSIM, which validation measures'
+    raise UserError(
+      f'--image_size={format_value(data.image_size)} is too small for {cause}: at least '
+      f'{smallest} pixels a side.'
     )
   if model.generator == 'unet' and model.n_downsampling < 3:
     raise UserError(f'--n_downsampling={model.n_downsampling}: a unet needs at least 3.')

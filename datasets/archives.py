@@ -1,6 +1,8 @@
 """Published image files as they lie on disk: in folders, or still in their zips."""
 
+import collections
 from collections.abc import Collection, Iterable, Iterator
+import contextlib
 import os
 import pathlib
 import re
@@ -24,7 +26,6 @@ _MAX_TEXT_BYTES = 256 * 2**20
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
 Frame = TypeVar('Frame', int, str)
-Home = tuple[str, str]
 
 
 class StoredFile(NamedTuple):
@@ -58,6 +59,11 @@ class StoredFile(NamedTuple):
     return os.path.splitext(self.name)[1].lower()
 
   @property
+  def is_image(self) -> bool:
+    """Whether the extension is that of an image."""
+    return self.extension in FRAMES
+
+  @property
   def number(self) -> int | None:
     """The last number in its name, which is a frame's number."""
     match = _NUMBER.search(self.stem)
@@ -65,24 +71,14 @@ class StoredFile(NamedTuple):
 
 
 class Located(NamedTuple):
-  """A file and the folders it was found in.
-
-  Attributes:
-    folders: names of the folders from the source on; a zip counts as a folder of its stem.
-    file: the file.
-  """
+  """A file and the names of its folders from the source on; a zip counts as one of its stem."""
 
   folders: tuple[str, ...]
   file: StoredFile
 
 
 def check_folder(source: pathlib.Path, content: str) -> None:
-  """Raises UserError unless the folder that --source_dir names is there.
-
-  Args:
-    source: the folder.
-    content: the expected content, for the message.
-  """
+  """Raises UserError, naming the expected content, unless --source_dir names a folder."""
   if not source.is_dir():
     found = 'is not a folder' if source.exists() else 'does not exist'
     raise UserError(f'--source_dir={source}: {found}; expected a folder with {content}.')
@@ -93,10 +89,8 @@ def files_below(
 ) -> Iterator[tuple[str, tuple[str, ...], os.stat_result | None]]:
   """Yields (path, parts relative to the first folder, stat or None for a broken link) of files.
 
-  Skips hidden files; follows symbolic links, but not to a folder above.
-
-  Raises:
-    UserError: a folder cannot be read.
+  Skips hidden files; follows symbolic links, but not to a folder above. UserError if a folder
+  cannot be read.
   """
   try:
     info = os.stat(folder)
@@ -120,17 +114,12 @@ def files_below(
 
 
 def walk(source: pathlib.Path, extensions: Collection[str]) -> Iterator[Located]:
-  """Yields the files with certain extensions at any depth, those in zips included.
+  """Yields the files with certain lower-case extensions at any depth, those in zips included.
 
   Skips hidden files. Follows symbolic links, but visits no folder twice.
 
-  Args:
-    source: a folder.
-    extensions: lower case, such as '.png'.
-
   Raises:
-    UserError: a folder cannot be read, a zip is damaged, or something with such an extension is
-      no file.
+    UserError: a folder cannot be read, a zip is damaged, or something else is called like a file.
   """
   seen = set()
   for path, (*folders, name), info in files_below(source):
@@ -145,14 +134,14 @@ def walk(source: pathlib.Path, extensions: Collection[str]) -> Iterator[Located]
       # Opening a FIFO waits for a writer, and a device may have no end.
       raise UserError(f'{path}: not a regular file. Remove it.')
     if extension.lower() == '.zip':
-      yield from _members(path, (*folders, stem), extensions)
+      for parts, file in _members(path):
+        if file.extension in extensions:
+          yield Located((*folders, stem, *parts), file)
     else:
       yield Located(tuple(folders), StoredFile('', path, info.st_size, info.st_mtime_ns))
 
 
-def _members(
-  archive: str, above: tuple[str, ...], extensions: Collection[str]
-) -> Iterator[Located]:
+def _members(archive: str) -> Iterator[Located]:
   try:
     with zipfile.ZipFile(archive) as opened:
       members = sorted(opened.infolist(), key=lambda member: member.filename)
@@ -162,39 +151,63 @@ def _members(
       'Download it again.'
     ) from error
   for member in members:
-    file = StoredFile(archive, member.filename, member.file_size, member.CRC)
     *folders, name = member.filename.split('/')
-    if file.extension in extensions and not any(_hidden(part) for part in (*folders, name)):
-      yield Located((*above, *folders), file)
+    if not any(map(_hidden, (*folders, name))):
+      stored = StoredFile(archive, member.filename, member.file_size, member.CRC)
+      yield Located(tuple(folders), stored)
 
 
 def _hidden(name: str) -> bool:
   return name.startswith('.') or name == '__MACOSX'
 
 
-def choose_copy(name: str, copies: Collection[Home]) -> tuple[Home, list[str]]:
-  """Chooses which copy of a part to read; a zip takes precedence over its unpacked content.
+def find_parts(
+  source: pathlib.Path, extensions: Collection[str], folder: re.Pattern, title: str = ''
+) -> tuple[dict[str, tuple[str, list[Located]]], list[str], int]:
+  """Finds the parts of a published data set, which are folders or zips with certain names.
+
+  Each part is read from one place only; a zip goes before what was unpacked from it.
 
   Args:
-    name: the part, for messages.
-    copies: (zip or '', path of the copy for messages) of each.
+    source: where to look, at any depth.
+    extensions: of the files to find, lower case.
+    folder: matches the names of the parts' folders; its first group is the part.
+    title: is put before the part in messages.
 
   Returns:
-    (the copy, notes on the others)
+    (part in lower case -> (its place for messages, its files with their folders from there on),
+    notes on places that are not read, the number of images outside of all parts)
 
   Raises:
-    UserError: there are several, and not exactly one of them is in a zip.
+    UserError: see `walk`; or it is unclear where a part is to be read.
   """
-  zipped = [copy for copy in copies if copy[0]]
-  if len(copies) == 1:
-    return next(iter(copies)), []
-  if len(zipped) != 1:
-    raise UserError(
-      f'{name} is there {len(copies)} times: {", ".join(shown for _, shown in copies)}; expected '
-      'once. Remove or rename all but one.'
-    )
-  others = ', '.join(shown for archive, shown in copies if not archive)
-  return zipped[0], [f'{name} is read from {zipped[0][1]}; {others} is ignored.']
+  places = collections.defaultdict(lambda: collections.defaultdict(list))
+  outside = 0
+  for folders, file in walk(source, extensions):
+    matches = [(i, match) for i, name in enumerate(folders, 1) if (match := folder.fullmatch(name))]
+    if not matches:
+      outside += file.is_image
+      continue
+    depth, match = matches[-1]
+    home, unpacked = os.path.join(source, *folders[:depth]), os.path.splitext(file.archive)[0]
+    place = '', home
+    # A zip within a part's folder is only a piece of the part.
+    if file.archive and home.startswith(unpacked):
+      place = file.archive, home.replace(unpacked, file.archive, 1)
+    places[match[1].lower()][place].append(Located(folders[depth:], file))
+  parts, notes = {}, []
+  for part, found in sorted(places.items()):
+    zipped = [place for place in found if place[0]]
+    if len(found) > 1 and len(zipped) != 1:
+      raise UserError(
+        f'{title}{part} is there {len(found)} times: {", ".join(home for _, home in found)}; '
+        'expected once. Remove or rename all but one.'
+      )
+    chosen = (zipped or list(found))[0]
+    parts[part] = chosen[1], found[chosen]
+    if others := [home for _, home in found if home != chosen[1]]:
+      notes.append(f'{title}{part} is read from {chosen[1]}; {", ".join(others)} is ignored.')
+  return parts, notes, outside
 
 
 def by_frame(files: Iterable[tuple[Frame, StoredFile]], kind: str = '') -> dict[Frame, StoredFile]:
@@ -210,26 +223,16 @@ def by_frame(files: Iterable[tuple[Frame, StoredFile]], kind: str = '') -> dict[
   return found
 
 
-class Reader:
-  """Reads files, from several threads at once; a context manager that closes the zips."""
+class Reader(contextlib.ExitStack):
+  """Reads files, from several threads at once; as a context manager it closes the zips."""
 
   def __init__(self):
+    super().__init__()
     self._archives: dict[str, zipfile.ZipFile] = {}
     self._lock = threading.Lock()
 
-  def __enter__(self) -> 'Reader':
-    return self
-
-  def __exit__(self, *exception: object) -> None:
-    for archive in self._archives.values():
-      archive.close()
-
   def read(self, file: StoredFile) -> bytes:
-    """Returns the content of a file.
-
-    Raises:
-      ImageError: it cannot be read, or is too large.
-    """
+    """Returns the content of a file; ImageError if it cannot be read or is too large."""
     if file.extension in images.EXTENSIONS:
       decoding.check_bytes(file.size, file.shown)
     elif file.size > _MAX_TEXT_BYTES:
@@ -242,14 +245,14 @@ class Reader:
         return pathlib.Path(file.name).read_bytes()
       with self._lock:
         if file.archive not in self._archives:
-          self._archives[file.archive] = zipfile.ZipFile(file.archive)
+          self._archives[file.archive] = self.enter_context(zipfile.ZipFile(file.archive))
       return _member(self._archives[file.archive], file)
     except (*_BROKEN_ZIP, KeyError) as error:
       raise images.ImageError(f'{file.shown}: cannot be read ({error}).') from error
 
 
 def _member(archive: zipfile.ZipFile, file: StoredFile) -> bytes:
-  """Unpacks a zip's member, but no more of it than its declared size."""
+  """Unpacks a member, but no more of it than its declared size."""
   member = archive.getinfo(file.name)
   if member.compress_type not in _METHODS:
     raise images.ImageError(

@@ -1,14 +1,11 @@
-"""Splits of video frames, and what all splits share.
-
-Ids are 'sequence/frame' with frame numbers padded to one width, so that they sort by time.
-"""
+"""Splits of video frames by ids 'sequence/frame', which sort by time: numbers are padded."""
 
 import collections
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 import hashlib
-from typing import Protocol, TypeVar
 
-from cyclegan_jax.data.source import SPLITS
+import numpy as np
+
 from cyclegan_jax.errors import UserError
 
 # Lower ends of validation and test on the scale of unit_hash.
@@ -16,16 +13,8 @@ _VALIDATION, _TEST = 0.8, 0.9
 # From this many training sequences on, validation is a whole one.
 _MIN_WHOLE = 4
 _VALIDATION_SHARE = 0.1
-# The gap takes no more than this share of a sequence, for short ones.
-_MAX_GAP_SHARE = 0.05
-
-
-class _HasId(Protocol):
-  @property
-  def id(self) -> str: ...
-
-
-Example = TypeVar('Example', bound=_HasId)
+# Frames of the gap, which takes no more than a share of short sequences.
+_GAP, _MAX_GAP_SHARE = 60, 0.05
 
 
 def sequence_of(id_: str) -> str:
@@ -45,66 +34,30 @@ def random_split(text: str) -> str:
   return 'train' if place < _VALIDATION else 'validation' if place < _TEST else 'test'
 
 
-def divide(
-  examples: Sequence[Example], split_by: str, held_out: Mapping[str, Collection[str]]
-) -> tuple[dict[str, tuple[Example, ...]], str]:
-  """Divides a data set's examples by `paper_split` or `sequence_split`.
-
-  Args:
-    examples: with ids 'sequence/frame'.
-    split_by: 'paper', or a key of `held_out`.
-    held_out: way of holding out sequences -> the sequences for testing.
-
-  Returns:
-    (split -> its examples in the order given, splits without any left out because TFDS refuses
-    them; a sentence with the counts)
-
-  Raises:
-    UserError: see `sequence_split`.
-  """
-  ids = [example.id for example in examples]
-  chosen = paper_split(ids) if split_by == 'paper' else sequence_split(ids, held_out[split_by])
-  found = {split: tuple(e for e in examples if chosen.get(e.id) == split) for split in SPLITS}
-  counts = ', '.join(f'{len(members)} {split}' for split, members in found.items())
-  note = f'Split by {split_by}: {counts}'
-  if left_out := len(examples) - len(chosen):
-    note += f'; {left_out} between training and validation are left out'
-  if split_by == 'paper':
-    note += (
-      '. Neighboring video frames are in different splits: results on this test split say little '
-      'about new scenes'
-    )
-  return {split: members for split, members in found.items() if members}, f'{note}.'
-
-
 def paper_split(ids: Iterable[str]) -> dict[str, str]:
-  """Splits frames at random: 80 % train, 10 % validation, 10 % test.
+  """Returns id -> `random_split`.
 
   The choice depends only on the id (its SHA-256), so it is the same on every machine, and adding or
   removing other frames does not change it. The shares are approximate; with very few frames a split
   may get none. Neighboring video frames end up in different splits: results on such a test split
   say little about new scenes.
-
-  Returns:
-    Id -> 'train', 'validation' or 'test'.
   """
   return {id_: random_split(id_) for id_ in ids}
 
 
-def sequence_split(ids: Iterable[str], test: Collection[str], gap: int = 60) -> dict[str, str]:
+def sequence_split(ids: Iterable[str], test: Collection[str]) -> dict[str, str]:
   """Holds out whole sequences for testing, and takes validation from the others.
 
   If four or more sequences are left for training, the shortest of them is the validation split.
-  Otherwise validation is the last tenth of each, and the `gap` frames before it (at most 5 % of a
+  Otherwise validation is the last tenth of each, and the 60 frames before it (at most 5 % of a
   sequence, but at least one frame) are left out, because they look like their neighbors.
 
   Args:
-    ids: 'sequence/frame'; the order of the sorted ids is the order in time.
+    ids: of all frames.
     test: the sequences to hold out; those without frames are ignored.
-    gap: frames between training and validation within a sequence.
 
   Returns:
-    Id -> 'train', 'validation' or 'test', without the frames in gaps.
+    id -> 'train', 'validation' or 'test', without the frames in gaps
 
   Raises:
     UserError: no frames are left for testing, or too few for training and validation.
@@ -119,21 +72,23 @@ def sequence_split(ids: Iterable[str], test: Collection[str], gap: int = 60) -> 
       f'the data have {", ".join(sorted(members)) or "none"}; expected some of them and '
       'others for training. Complete the data, or use --split_by=paper.'
     )
-  chosen = {id_: 'test' for name in members if name in test for id_ in members[name]}
-  if len(others) >= _MIN_WHOLE:
-    shortest = min(others, key=lambda name: (len(members[name]), name))
-    for name in others:
-      chosen |= dict.fromkeys(members[name], 'validation' if name == shortest else 'train')
-  else:
-    for name in others:
-      chosen |= _with_validation_block(name, members[name], gap)
+  whole = len(others) >= _MIN_WHOLE
+  shortest = min(others, key=lambda name: (len(members[name]), name))
+  chosen = {}
+  for name, frames in members.items():
+    if name in test:
+      chosen |= dict.fromkeys(frames, 'test')
+    elif whole:
+      chosen |= dict.fromkeys(frames, 'validation' if name == shortest else 'train')
+    else:
+      chosen |= _with_validation_block(name, frames)
   return chosen
 
 
-def _with_validation_block(name: str, ids: Sequence[str], gap: int) -> dict[str, str]:
+def _with_validation_block(name: str, ids: Sequence[str]) -> dict[str, str]:
   """One sequence's start for training, its end for validation, a gap between them."""
   validation = max(1, round(len(ids) * _VALIDATION_SHARE))
-  gap = min(gap, max(1, round(len(ids) * _MAX_GAP_SHARE)))
+  gap = min(_GAP, max(1, round(len(ids) * _MAX_GAP_SHARE)))
   train = len(ids) - validation - gap
   if train < 1:
     raise UserError(
@@ -144,11 +99,7 @@ def _with_validation_block(name: str, ids: Sequence[str], gap: int) -> dict[str,
 
 
 def ranges(numbers: Iterable[int]) -> str:
-  """Formats numbers of frames for people, such as '3, 7-9'."""
-  runs = []
-  for number in sorted(numbers):
-    if runs and number == runs[-1][1] + 1:
-      runs[-1][1] = number
-    else:
-      runs.append([number, number])
-  return ', '.join(str(first) if first == last else f'{first}-{last}' for first, last in runs)
+  """Formats at least one number of a frame for people, such as '3, 7-9'."""
+  ordered = np.unique([*numbers])
+  runs = np.split(ordered, np.flatnonzero(np.diff(ordered) > 1) + 1)
+  return ', '.join(str(run[0]) if len(run) == 1 else f'{run[0]}-{run[-1]}' for run in runs)

@@ -16,8 +16,9 @@ from cyclegan_jax.metrics.distributions import NearestRows
 from cyclegan_jax.progress import tracked
 
 _FILE = 'leaks.json'
-
 _THUMBNAIL = (32, 32)
+# Below this distance, in gray levels, a frame counts as a near duplicate.
+_NEAR = 2.0
 
 
 class LeakReport(NamedTuple):
@@ -52,22 +53,17 @@ def check(splits: Mapping[str, Split], folder: pathlib.Path) -> str:
     pass  # Not there yet, or damaged.
   ids = {name: [] for name in splits}
   report = leak_report({name: _small_images(split, ids[name]) for name, split in splits.items()})
-  content = {
-    'text': report.text,
-    'nearest': {
-      name: dict(zip(ids[name], np.round(found.astype(float), 2).tolist()))
-      for name, found in report.distances.items()
-    },
+  nearest = {
+    name: dict(zip(ids[name], np.round(found.astype(float), 2).tolist()))
+    for name, found in report.distances.items()
   }
   # A read-only copy is compared again each time.
   with contextlib.suppress(OSError):
-    files.write_text(file, json.dumps(content, indent=1) + '\n')
+    files.write_text(file, json.dumps({'text': report.text, 'nearest': nearest}, indent=1) + '\n')
   return report.text
 
 
-def leak_report(
-  images_by_split: Mapping[str, Iterable[np.ndarray]], threshold: float = 2.0
-) -> LeakReport:
+def leak_report(images_by_split: Mapping[str, Iterable[np.ndarray]]) -> LeakReport:
   """Measures the distance of every validation and test frame to the nearest training frame.
 
   The distance is the root mean square difference of gray thumbnails of 32 x 32 pixels, in gray
@@ -76,7 +72,6 @@ def leak_report(
   Args:
     images_by_split: split -> its images, [height, width, 1 or 3] uint8 or uint16; read one
       at a time. 'train' and at least one other split.
-    threshold: below this distance a frame counts as a near duplicate.
 
   Raises:
     ValueError: there is no split 'train' or it has no images.
@@ -89,22 +84,18 @@ def leak_report(
   for split, frames in thumbnails.items():
     differences = frames - train[known.find(frames)]
     distances[split] = np.sqrt(np.mean(differences**2, axis=1))
-  return LeakReport(
-    distances, ' '.join(_sentence(split, found, threshold) for split, found in distances.items())
-  )
+  return LeakReport(distances, ' '.join(map(_sentence, distances, distances.values())))
 
 
 def _small_images(split: Split, ids: list[str]) -> Iterator[np.ndarray]:
   """Yields a split's RGB images as thumbnails, read by several threads; appends to `ids`."""
 
   def small(record: Mapping[str, Any]) -> tuple[str, np.ndarray]:
-    return record_images.record_id(record), images.resize(
-      images.read_image(record['rgb']), _THUMBNAIL
-    )
+    image = images.read_image(record['rgb'])
+    return record_images.record_id(record), images.resize(image, _THUMBNAIL)
 
   stream = pipeline.stream(grain.MapDataset.source(split.rgb).map(small))
-  what = f'Comparing {split.name} images'
-  for id_, image in tracked(stream, len(split.rgb), what, print):
+  for id_, image in tracked(stream, len(split.rgb), f'Comparing {split.name} images', print):
     ids.append(id_)
     yield image
 
@@ -119,12 +110,12 @@ def _thumbnails(frames: Iterable[np.ndarray]) -> np.ndarray:
   return np.stack(rows) if rows else np.empty((0, _THUMBNAIL[0] * _THUMBNAIL[1]), np.float32)
 
 
-def _sentence(split: str, distances: np.ndarray, threshold: float) -> str:
+def _sentence(split: str, distances: np.ndarray) -> str:
   if not len(distances):
     return f'{split}: no frames.'
-  near = int(np.sum(distances < threshold))
+  near = int(np.sum(distances < _NEAR))
   return (
     f'{split}: the nearest training frame is {np.median(distances):.2f} gray levels away '
     f'(median of {len(distances)}); {near} frames, {100 * near / len(distances):.1f} %, are '
-    f'near duplicates (less than {threshold:g}).'
+    f'near duplicates (less than {_NEAR:g}).'
   )

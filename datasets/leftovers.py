@@ -5,16 +5,8 @@ import pathlib
 import shutil
 import time
 
-import tensorflow_datasets as tfds
-
 # A live process writes far more often than that, even if the clocks of two machines differ.
 _ABANDONED_AFTER = 24 * 60 * 60  # seconds
-
-
-def remove_preparations(builder: tfds.core.DatasetBuilder) -> None:
-  """Removes the abandoned preparations of a data set by TFDS, in all its configurations."""
-  # While a builder prepares, data_dir is <root>/<name>/<configuration>/incomplete.<...>.
-  remove_abandoned(pathlib.Path(builder.data_dir).parents[1].glob('*/incomplete.*'))
 
 
 def remove_abandoned(paths: Iterable[pathlib.Path]) -> None:

@@ -1,27 +1,31 @@
-"""Opens data sets by name, preparing them on disk at the first call."""
+"""Opens data sets by name: prepares them on disk at the first call, then reads what is there."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 import contextlib
 import dataclasses
 import fcntl
+import hashlib
 import os
 import pathlib
 from typing import Any
 
 import grain
+import numpy as np
 import tensorflow_datasets as tfds
 
 from cyclegan_jax import config as config_lib
 from cyclegan_jax.data import pipeline
-from cyclegan_jax.data.source import Dataset
+from cyclegan_jax.data.source import Dataset, make_domains, Records, Split, SPLITS
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.settings import DataConfig
 from cyclegan_jax.validation import validate_data
-from datasets import reading, registry
+from datasets import leaks, registry
 from datasets.aau import aau_dataset_builder as aau
 from datasets.folder import folder_dataset_builder as folder
 from datasets.osu import download, osu_dataset_builder as osu
 from datasets.synthetic import synthetic_dataset_builder as synthetic
+
+_EIGHT_BITS = {'rgb': 255, 'ir': 255}
 
 
 def load(
@@ -44,11 +48,10 @@ def load(
     paired: RGB and IR of one scene together; otherwise two independent orders.
     emsn: True is short for normalization='emsn', the paper's; see `config.without_shorthand`.
     source_dir: the folder with the raw files, where the data set needs one.
-    data_dir: where prepared data sets are kept; TFDS's default if empty. One prepared copy
-      serves paired and unpaired.
-    shuffle: endless, in a new order each epoch, cropped and flipped at random, decoded images
-      kept in memory up to the option cache_gib; always so if not paired. Otherwise one pass in
-      stored order.
+    data_dir: where prepared data sets are kept, TFDS's default if empty; one copy serves
+      paired and unpaired.
+    shuffle: endless, in a new order each epoch, cropped and flipped at random, decoded images kept
+      in memory up to the option cache_gib; always so if not paired. Otherwise one pass as stored.
     seed: drives order, crops and flips.
     **options: further fields of `DataConfig`, such as image_size=(128, 128), and options of the
       data set, such as split_by='sequence'.
@@ -59,20 +62,19 @@ def load(
   Raises:
     UserError: the name, an option or the split is unknown, or files are missing or unusable.
   """
-  own = set(registry.OPTIONS)
-  known = {field.name for field in dataclasses.fields(DataConfig)} | own
-  if unknown := set(options) - known:
+  known = {field.name for field in dataclasses.fields(DataConfig)}.union(registry.OPTIONS)
+  if unknown := options.keys() - known:
     raise UserError(
       f'load() does not know {", ".join(sorted(unknown))}; there are {", ".join(sorted(known))}.'
     )
-  shared = {key: value for key, value in options.items() if key not in own}
+  own = {key: options.pop(key) for key in registry.OPTIONS if key in options}
   config = DataConfig(
     dataset=name,
     paired=paired,
     source_dir=source_dir,
     data_dir=data_dir,
-    options=registry.changed({key: options[key] for key in options if key in own}),
-    **config_lib.without_shorthand({**shared, 'emsn': emsn}),
+    options=registry.changed(own),
+    **config_lib.without_shorthand({**options, 'emsn': emsn}),
   )
   validate_data(config)
   if not 0 <= seed < 2**32:
@@ -96,10 +98,9 @@ def open_dataset(config: DataConfig) -> Dataset:
 def _open_synthetic(config: DataConfig, options: dict[str, Any], data_dir: str | None) -> Dataset:
   del options  # There are none.
   builder = _prepared(lambda: synthetic.Builder(data_dir=data_dir))
-  description = 'synthetic: rendered scenes; whole sequences belong to one split.'
-  parameters = builder.builder_config.parameters()
-  identity = [str(builder.version), str(sorted(parameters.items()))]
-  return reading.dataset(builder, config, description, identity)
+  identity = [str(builder.version), str(sorted(builder.builder_config.parameters().items()))]
+  summary = 'synthetic: rendered scenes; whole sequences belong to one split.'
+  return _read(builder, config, [summary], identity)
 
 
 def _open_osu(config: DataConfig, options: dict[str, Any], data_dir: str | None) -> Dataset:
@@ -126,12 +127,10 @@ def _open_published(
 ) -> Dataset:
   """Opens a data set of the paper, by the configuration that describes the files found."""
   builder = _prepared(lambda: make(config=found, data_dir=data_dir))
-  description = '\n  '.join(
-    [f'{builder.name} {found.source_dir}: {found.description}', *found.notes]
-  )
+  summary = f'{builder.name} {found.source_dir}: {found.description}'
   # The name stands for the options, too, such as how thermal frames are registered.
   identity = [found.name.rpartition('-')[0], *_identity(found.examples)]
-  return reading.dataset(builder, config, description, identity)
+  return _read(builder, config, [summary, *found.notes], identity)
 
 
 def _open_folder(config: DataConfig, options: dict[str, Any], data_dir: str | None) -> Dataset:
@@ -147,17 +146,10 @@ def _open_folder(config: DataConfig, options: dict[str, Any], data_dir: str | No
     **options,
   )
   builder = _prepared(lambda: folder.Builder(config=found, data_dir=data_dir))
-  description = '\n  '.join(
-    [f'folder {config.source_dir}: {found.layout}; split by {found.split_by}.', *found.notes]
-  )
-  return reading.dataset(
-    builder,
-    config,
-    description,
-    _identity(found.examples),
-    aligned=found.aligned,
-    max_values={name: 255 if found.dtype(name) == 'uint8' else 65535 for name in ('rgb', 'ir')},
-  )
+  summary = f'folder {config.source_dir}: {found.layout}; split by {found.split_by}.'
+  notes, identity = [summary, *found.notes], _identity(found.examples)
+  highest = {domain: np.iinfo(found.dtype(domain)).max for domain in ('rgb', 'ir')}
+  return _read(builder, config, notes, identity, highest)
 
 
 _OPENERS: Mapping[str, Callable[[DataConfig, dict[str, Any], str | None], Dataset]] = {
@@ -199,11 +191,15 @@ def _prepared(make: Callable[[], tfds.core.DatasetBuilder]) -> tfds.core.Dataset
   for split in builder.info.splits.values():
     for file in split.filepaths:
       if not file.exists():
-        raise UserError(
-          f'The prepared data set {builder.data_path} is not complete: {file.name} '
-          'is missing. Delete that folder; it is prepared again.'
-        )
+        raise _unusable(builder, f'not complete: {file.name} is missing')
   return builder
+
+
+def _unusable(builder: tfds.core.DatasetBuilder, problem: str) -> UserError:
+  return UserError(
+    f'The prepared data set {builder.data_path} is {problem}. Delete that folder; it is prepared '
+    'again.'
+  )
 
 
 @contextlib.contextmanager
@@ -214,3 +210,57 @@ def _alone(folder: pathlib.Path) -> Iterator[None]:
     with contextlib.suppress(OSError):
       fcntl.flock(file, fcntl.LOCK_EX)
     yield
+
+
+def _read(
+  builder: tfds.core.DatasetBuilder,
+  config: DataConfig,
+  notes: list[str],
+  identity: list[str],
+  max_values: Mapping[str, int] = _EIGHT_BITS,
+) -> Dataset:
+  """Returns a prepared data set as the library takes it, checked for leaks between splits.
+
+  `notes` are the lines of its description, `identity` is what its fingerprint is made of.
+  """
+  domains, splits = make_domains(config, max_values), {}
+  for split in SPLITS:
+    if split in builder.info.splits:
+      records = _records(builder, split)
+      splits[split] = Split(split, records, records, aligned=True)
+    elif {f'{split}_rgb', f'{split}_ir'} <= builder.info.splits.keys():
+      # Collections that are not pairs have splits of their own.
+      rgb, ir = (_Renamed(_records(builder, f'{split}_{key}'), key) for key in domains)
+      splits[split] = Split(split, rgb, ir, aligned=False)
+  fingerprint = hashlib.sha256('\n'.join(identity).encode()).hexdigest()
+  if leak := leaks.check(splits, pathlib.Path(builder.data_path)):
+    notes = [*notes, f'Leak check: {leak}']
+  has_mask = 'mask' in builder.info.features
+  return Dataset(config.dataset, '\n  '.join(notes), fingerprint, domains, splits, has_mask)
+
+
+def _records(builder: tfds.core.DatasetBuilder, split: str) -> Records:
+  """Returns undecoded records; the pipeline decodes what it needs, 16-bit images included."""
+  skip = {feature: tfds.decode.SkipDecoding() for feature in builder.info.features}
+  try:
+    source = builder.as_data_source(split, decoders=skip)
+    if len(source):
+      source[0]  # Opens the files.
+    return source
+  except RuntimeError as error:
+    raise _unusable(builder, f'damaged ({error})') from error
+
+
+@dataclasses.dataclass(frozen=True)
+class _Renamed:
+  """Records of single images as records of one domain."""
+
+  records: Records
+  domain: str
+
+  def __len__(self) -> int:
+    return len(self.records)
+
+  def __getitem__(self, index: int) -> Mapping[str, Any]:
+    record = self.records[index]
+    return {self.domain: record['image'], 'id': record['id'], 'sequence': record['sequence']}

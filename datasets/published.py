@@ -1,140 +1,188 @@
-"""Checks of all frames and a base class for the builders of the published data sets."""
+"""What a prepared copy of a published data set consists of: pairs of frames, and their splits."""
 
 import collections
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+import dataclasses
 import hashlib
-from typing import Any, NamedTuple, Protocol, TypeVar
+import os
+import pathlib
+from typing import Any, NamedTuple, TypeVar
 
-import numpy as np
 import tensorflow_datasets as tfds
 
-from cyclegan_jax.data import images
-from datasets import storing
-from datasets.archives import Reader, StoredFile
+from cyclegan_jax.data.source import SPLITS
+from cyclegan_jax.errors import UserError
+from datasets import frames
+from datasets.archives import Frame, StoredFile
 
-Size = tuple[int, int]
+# The share of the frames that may be without a partner.
+_MAX_LOST_SHARE = 0.01
+_MAX_NAMED = 5
 
 
-class Pair(Protocol):
-  """A pair of frames with an id and the sequence it is from."""
+class Pair(NamedTuple):
+  """Frames of one moment, and masks of people in them; what is missing or not needed is None.
 
-  @property
-  def id(self) -> str:
-    """The id of the example, unique in the data set."""
+  Its id is 'sequence/frame', such as '1/00012'.
+  """
+
+  id: str
+  rgb: StoredFile
+  ir: StoredFile
+  depth: StoredFile | None = None
+  rgb_mask: StoredFile | None = None
+  ir_mask: StoredFile | None = None
 
   @property
   def sequence(self) -> str:
-    """The sequence that the pair is from."""
+    """The sequence."""
+    return frames.sequence_of(self.id)
+
+  @property
+  def files(self) -> dict[str, StoredFile]:
+    """Returns kind, such as 'rgb' -> file."""
+    return {kind: file for kind, file in zip(self._fields[1:], self[1:]) if file}
 
 
-AnyPair = TypeVar('AnyPair', bound=Pair)
-
-
-class Looked(NamedTuple):
-  """Results of checking the files of one pair.
+@dataclasses.dataclass(eq=False)
+class Config(tfds.core.BuilderConfig):
+  """The files of a data set, how they are divided, and the pairs found.
 
   Attributes:
-    pair: the pair.
-    files: kind -> file.
-    complaints: everything that is wrong with these files alone.
-    digests: kind -> SHA-256 of the file.
-    sizes: kind -> (height, width) of the files that can be decoded.
+    source_dir: the folder with the archives or their content; '' means TFDS's own.
+    split_by: how the pairs are divided, such as 'paper'.
+    allow_unmatched: allow missing sequences, and over 1 % of frames without a partner.
+    notes: sentences for people on counts, and on what is left out and why.
+    unmatched: the files of the frames without a partner.
+    pairs: all pairs, sorted by id. Without any, the builder looks for the files when it prepares.
+    examples: split -> its pairs, sorted by id.
   """
 
-  pair: Pair
-  files: Mapping[str, StoredFile]
-  complaints: list[str]
-  digests: dict[str, str]
-  sizes: dict[str, Size]
+  source_dir: str = ''
+  split_by: str = 'paper'
+  allow_unmatched: bool = False
+  # Hidden from repr(), because TFDS logs the whole configuration.
+  notes: tuple[str, ...] = dataclasses.field(default=(), repr=False)
+  unmatched: tuple[str, ...] = dataclasses.field(default=(), repr=False)
+  pairs: tuple[Pair, ...] = dataclasses.field(default=(), repr=False)
+  examples: dict[str, tuple[Pair, ...]] = dataclasses.field(default_factory=dict, repr=False)
 
 
-def look_at(
-  pairs: Collection[AnyPair],
-  files: Callable[[AnyPair], Mapping[str, StoredFile]],
-  load: Callable[[str, bytes, str], np.ndarray],
-  partners: Mapping[str, tuple[str, str]],
-  reader: Reader,
-  remedy: str,
-) -> list[Looked]:
-  """Decodes all files of all pairs.
+AnyConfig = TypeVar('AnyConfig', bound=Config)
 
-  Args:
-    pairs: in the order of the result.
-    files: pair -> kind -> file.
-    load: (kind, content, name for messages) -> image [height, width, channels]; raises ImageError.
-    partners: kind -> (the kind that must have the same size, its name in messages).
-    reader: reads the files.
-    remedy: advice on damaged files.
+
+def check_option(name: str, value: str, allowed: Collection[str]) -> None:
+  """Raises UserError unless an option has an allowed value."""
+  if value not in allowed:
+    raise UserError(f'--{name}={value}: must be one of {", ".join(allowed)}.')
+
+
+def source_folder(source_dir: str | os.PathLike, instructions: str) -> pathlib.Path:
+  """Returns --source_dir with '~' expanded; UserError with the instructions if it is empty."""
+  if not os.fspath(source_dir):
+    raise UserError(f'--source_dir is empty.\n{instructions}')
+  return pathlib.Path(source_dir).expanduser()
+
+
+def partners(
+  sequence: str, kinds: Mapping[str, Mapping[Frame, StoredFile]]
+) -> tuple[list[Frame], list[StoredFile], list[str]]:
+  """Returns the frames that all kinds (title -> frame -> file) have, the other files, and notes."""
+  shared = set.intersection(*(set(by_frame) for by_frame in kinds.values()))
+  alone, notes = [], []
+  for kind, by_frame in kinds.items():
+    rest = [by_frame[frame] for frame in sorted(by_frame.keys() - shared)]
+    alone += rest
+    if rest:
+      notes.append(f'{sequence}: {len(rest)} {kind} frame(s) without partner: {_listed(rest)}.')
+  return sorted(shared), alone, notes
+
+
+def _listed(files: Sequence[StoredFile]) -> str:
+  """Lists frames for people: as numbers if all have one, otherwise a few names."""
+  numbers = [file.number for file in files if file.number is not None]
+  if len(numbers) == len(files):
+    return frames.ranges(numbers)
+  more = len(files) - _MAX_NAMED
+  named = ', '.join(file.stem for file in files[:_MAX_NAMED])
+  return named + (f' and {more} more' if more > 0 else '')
+
+
+def make_config(
+  kind: type[AnyConfig],
+  source: pathlib.Path,
+  pairs: Sequence[Pair],
+  unmatched: Sequence[StoredFile],
+  notes: Iterable[str],
+  held_out: Mapping[str, Collection[str]],
+  **fields: Any,
+) -> AnyConfig:
+  """Divides the pairs and returns a configuration of a kind; see `Config` for the arguments.
+
+  `held_out` has the ways to split besides 'paper' -> the sequences for testing.
+
+  Raises:
+    UserError: over 1 % of the frames have no partner, though this is not allowed; or there are too
+      few sequences for the split.
   """
-
-  def look(pair: AnyPair) -> Looked:
-    looked = Looked(pair, files(pair), [], {}, {})
-    for kind, file in looked.files.items():
-      try:
-        data = reader.read(file)
-        looked.digests[kind] = hashlib.sha256(data).hexdigest()
-        height, width, _ = load(kind, data, file.shown).shape
-        looked.sizes[kind] = height, width
-      except images.ImageError as error:
-        looked.complaints.append(f'{error} {remedy}')
-    for kind, (partner, called) in partners.items():
-      size, expected = looked.sizes.get(kind), looked.sizes.get(partner)
-      if size and expected and size != expected:
-        looked.complaints.append(
-          f'{looked.files[kind].shown} is {size_text(size)} pixels, but its {called} '
-          f'{looked.files[partner].shown} is {size_text(expected)}; expected the same size. Use '
-          'the files as published.'
-        )
-    return looked
-
-  return storing.looked_at(pairs, look, 'pairs')
+  _check_unmatched(source, pairs, unmatched, fields['allow_unmatched'])
+  examples, note = _divide(pairs, fields['split_by'], held_out)
+  return kind(
+    source_dir=str(source),
+    notes=(*notes, note),
+    unmatched=tuple(file.shown for file in unmatched),
+    pairs=tuple(pairs),
+    examples=examples,
+    **fields,
+  )
 
 
-def usual_sizes(
-  all_looked: Sequence[Looked], kinds: Collection[str]
-) -> dict[tuple[str, str], Size]:
-  """Returns (sequence, kind) -> the commonest size, sorted."""
-  counts = collections.defaultdict(collections.Counter)
-  for looked in all_looked:
-    for kind in looked.sizes.keys() & set(kinds):
-      counts[looked.pair.sequence, kind][looked.sizes[kind]] += 1
-  return {key: counter.most_common(1)[0][0] for key, counter in sorted(counts.items())}
+def _check_unmatched(
+  source: pathlib.Path, pairs: Iterable[Pair], unmatched: Sequence[StoredFile], allowed: bool
+) -> None:
+  matched = sum(3 if pair.depth else 2 for pair in pairs)
+  total = matched + len(unmatched)
+  if matched and (allowed or len(unmatched) <= _MAX_LOST_SHARE * total):
+    return
+  by_folder = collections.defaultdict(list)
+  for file in unmatched:
+    by_folder[os.path.dirname(file.shown)].append(file)
+  found = '; '.join(f'{folder}: frames {_listed(files)}' for folder, files in by_folder.items())
+  raise UserError(
+    f'--source_dir={source}: {len(unmatched)} of {total} frames have no partner ({found}), '
+    'expected at most 1 %. Download these files again'
+    + (', or leave those frames out with --allow_unmatched.' if matched else '.')
+  )
 
 
-def unusual(
-  all_looked: Sequence[Looked], sizes: Mapping[tuple[str, str], Size], group: str
-) -> Iterator[str]:
-  """Yields complaints about frames whose size is not that of most frames of their sequence.
-
-  Args:
-    all_looked: what `look_at` returned.
-    sizes: what `usual_sizes` returned.
-    group: the word for a sequence in messages.
-  """
-  for looked in all_looked:
-    for kind, size in looked.sizes.items():
-      expected = sizes.get((looked.pair.sequence, kind), size)
-      if size != expected and not looked.complaints:
-        yield (
-          f'{looked.files[kind].shown} is {size_text(size)} pixels, expected '
-          f'{size_text(expected)} as most frames of its {group}. Use the files as published.'
-        )
-
-
-def size_text(size: Size) -> str:
-  """Formats (height, width) for people: width first."""
-  return f'{size[1]}x{size[0]}'
+def _divide(
+  pairs: Sequence[Pair], split_by: str, held_out: Mapping[str, Collection[str]]
+) -> tuple[dict[str, tuple[Pair, ...]], str]:
+  """Split -> its pairs, without empty splits, which TFDS refuses; a sentence with the counts."""
+  ids = [pair.id for pair in pairs]
+  if split_by == 'paper':
+    chosen = frames.paper_split(ids)
+  else:
+    chosen = frames.sequence_split(ids, held_out[split_by])
+  found = {split: tuple(p for p in pairs if chosen.get(p.id) == split) for split in SPLITS}
+  counts = ', '.join(f'{len(members)} {split}' for split, members in found.items())
+  note = f'Split by {split_by}: {counts}'
+  if left_out := len(pairs) - len(chosen):
+    note += f'; {left_out} between training and validation are left out'
+  if split_by == 'paper':
+    note += (
+      '. Neighboring video frames are in different splits: results on this test split say little '
+      'about new scenes'
+    )
+  return {split: members for split, members in found.items() if members}, f'{note}.'
 
 
-class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
-  """Base class of the builders, whose configurations hold the files that were found."""
-
-  def __init__(self, *, file_format: str | tfds.core.FileFormat | None = None, **kwargs: Any):
-    # TFDS's own default can neither be written nor read without TensorFlow.
-    super().__init__(file_format=file_format or 'array_record', **kwargs)
-
-  def _record(self, config: Any, checksums: dict[str, str], **metadata: Any) -> None:
-    """Stores results of the checks after comparing checksums with other prepared copies."""
-    storing.record_checksums(self, config.source_dir, checksums)
-    assert self.info.metadata is not None
-    self.info.metadata.update(metadata, notes=list(config.notes))
+def config_name(
+  prefix: str, options: Mapping[str, Any], files: Iterable[tuple[str, StoredFile]]
+) -> str:
+  """Returns `<prefix>-<12 hex digits>`; the digits are of the options and of (role, file)."""
+  lines = [f'{option}={value}' for option, value in options.items()]
+  lines += [
+    f'{role}\t{os.path.basename(file.name)}\t{file.size}\t{file.stamp}' for role, file in files
+  ]
+  return f'{prefix}-{hashlib.sha256(chr(10).join(lines).encode()).hexdigest()[:12]}'

@@ -1,10 +1,8 @@
 """The data sets by name, and the options that only some of them have.
 
-A data set's options are a frozen dataclass of settings (cyclegan_jax/option.py). Those that are not
-at their defaults travel in `DataConfig.options`. Where several data sets share an option, the
-allowed values may differ, but not the default.
-
-Flags are made from this module, so it imports nothing heavy.
+A data set's options are a frozen dataclass of settings (cyclegan_jax/option.py). Those not at their
+defaults travel in `DataConfig.options`. Where several data sets share an option, allowed values may
+differ, but not the default. Flags are made from this module, so it imports nothing heavy.
 """
 
 from collections.abc import Mapping
@@ -29,14 +27,10 @@ _PUBLISHED_SPLITS = (
 
 @dataclasses.dataclass(frozen=True)
 class Options:
-  """Options of a data set.
+  """Options of a data set."""
 
-  Attributes:
-    title: what the data set is, for people.
-    uses: the settings of `DataConfig` that only some data sets use, and this one does.
-  """
-
-  title: ClassVar[str] = ''
+  title: ClassVar[str] = ''  # what the data set is, for people
+  # The settings of `DataConfig` that only some data sets use, and this one does.
   uses: ClassVar[frozenset[str]] = frozenset()
 
 
@@ -115,10 +109,7 @@ OF_PRESET: Mapping[str, str] = types.MappingProxyType({'demo': 'synthetic'})
 
 
 def declarations(name: str) -> dict[str, dataclasses.Field]:
-  """Returns the fields of a setting or option by the data sets that have or use it.
-
-  A setting that all data sets use has the key ''.
-  """
+  """Returns the fields of a setting or option by the data sets that use it; '' stands for all."""
   if name not in settings.fields():
     return _OPTIONS.get(name, {})
   users = [dataset for dataset, cls in DATASETS.items() if name in cls.uses]
@@ -153,9 +144,8 @@ def resolve(config: DataConfig) -> Options:
   for setting, value in {**given, **config.options}.items():
     known = declarations(setting)
     if not known.keys() & {'', name}:
-      cure = (
-        f'it is for {" and ".join(known)}. Leave it out.' if known else 'there is no such option.'
-      )
+      owners = f'it is for {" and ".join(known)}. Leave it out.'
+      cure = owners if known else 'there is no such option.'
       raise UserError(f'--{setting}={value} has no effect with --dataset={name}; {cure}')
   options = DATASETS[name](**config.options)
   check_values(options)

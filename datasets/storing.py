@@ -1,7 +1,7 @@
 """Steps that the builders share: checking all files, encoding ahead of the writer, checksums."""
 
 import collections
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent import futures
 import hashlib
 import json
@@ -19,6 +19,7 @@ from cyclegan_jax.progress import tracked
 _AHEAD = 32
 _MAX_NAMED = 10
 
+Examples = Iterator[tuple[str, dict[str, Any]]]  # Id and features, as TFDS takes them.
 Item = TypeVar('Item')
 Made = TypeVar('Made')
 
@@ -35,19 +36,16 @@ def made_ahead(items: Iterable[Item], make: Callable[[Item], Made]) -> Iterator[
       if len(waiting) > _AHEAD:
         item, made = waiting.popleft()
         yield item, made.result()
-    while waiting:
-      item, made = waiting.popleft()
+    for item, made in waiting:
       yield item, made.result()
 
 
 def encode_png(array: np.ndarray) -> bytes:
-  """Encodes PNG in a quarter of the time of images.encode_png, outside the interpreter's lock.
+  """Encodes [height, width, 1 or 3] uint8 or uint16 as PNG, outside the interpreter's lock.
 
-  Most of the time of ordinary PNG goes into a search for repeated strings, which the noise of a
-  camera hardly has. Run lengths and Huffman codes alone give files of about the same size.
-
-  Args:
-    array: uint8 or uint16 [height, width, 1 or 3].
+  It takes a quarter of the time of images.encode_png, most of which goes into a search for repeated
+  strings, which the noise of a camera hardly has. Run lengths and Huffman codes alone give files of
+  about the same size.
   """
   import imagecodecs  # Slow to import.
 
@@ -66,15 +64,19 @@ def looked_at(items: Collection[Item], look: Callable[[Item], Made], unit: str) 
     return list(tracked(found, len(items), 'Checking images', print, unit=unit))
 
 
+def some(names: Sequence[str], most: int) -> str:
+  """Lists the first names for people, such as 'a, b and 7 more'."""
+  more = len(names) - most
+  return ', '.join(names[:most]) + (f' and {more} more' if more > 0 else '')
+
+
 def refuse(source_dir: str, complaints: list[str]) -> None:
   """Raises UserError with the first few complaints, if there are any."""
   if complaints:
     more = len(complaints) - _MAX_NAMED
-    raise errors.UserError(
-      f'{source_dir}: {len(complaints)} problem(s), nothing was prepared:\n  '
-      + '\n  '.join(complaints[:_MAX_NAMED])
-      + (f'\n  and {more} more.' if more > 0 else '')
-    )
+    lines = [*complaints[:_MAX_NAMED], *([f'and {more} more.'] if more > 0 else [])]
+    listed = '\n  '.join([f'{len(complaints)} problem(s), nothing was prepared:', *lines])
+    raise errors.UserError(f'{source_dir}: {listed}')
 
 
 def checksums(digests: Iterable[tuple[str, str, str]]) -> dict[str, str]:
@@ -98,19 +100,14 @@ def checksums(digests: Iterable[tuple[str, str, str]]) -> dict[str, str]:
 def record_checksums(
   builder: tfds.core.DatasetBuilder, source_dir: str, found: dict[str, str]
 ) -> None:
-  """Records checksums, after comparing them with those of other prepared copies.
+  """Records checksums; UserError if a part has changed since another copy was prepared.
 
   Another copy may have another split of the same published files, for example.
-
-  Raises:
-    UserError: the content of a part has changed since another copy was prepared.
   """
   others, changed = [], {}
   for path in sorted(pathlib.Path(builder.data_path).parents[1].glob('*/[0-9]*/metadata.json')):
     recorded = _metadata(path).get('checksums', {})
-    differing = [
-      part for part, checksum in found.items() if _differ(checksum, recorded.get(part, checksum))
-    ]
+    differing = [part for part in found if _differ(found[part], recorded.get(part, found[part]))]
     if differing:
       others.append(str(path.parent))
       changed |= dict.fromkeys(differing)

@@ -14,12 +14,13 @@ Infrared in false color is refused. To list it, give --ir_channels=3.
 from absl import flags
 
 from cyclegan_jax.errors import UserError
-from cyclegan_jax.settings import DataConfig, PLACES
+from cyclegan_jax.settings import DataConfig, fields, PLACES
 from cyclegan_jax.validation import validate_data
 from datasets import registry
 from experiments import flags as common
 
-_DATA_FLAGS = ('dataset', *PLACES, 'rgb_channels', 'ir_channels')
+_PLACES = [name for name in sorted(PLACES) if fields()[name][0] == 'data']
+_DATA_FLAGS = ('dataset', *_PLACES, 'rgb_channels', 'ir_channels')
 
 common.define_fields((*_DATA_FLAGS, *registry.OPTIONS))
 _OUTPUT = flags.DEFINE_string(

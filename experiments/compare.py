@@ -13,6 +13,7 @@ DIR/comparison.md, comparison.json, table.csv and report.html. The same command 
 models and seeds later, and change nothing else. On Ctrl-C or SIGTERM training saves and ends.
 """
 
+from collections.abc import Mapping, Sequence
 import pathlib
 import sys
 from typing import TYPE_CHECKING
@@ -53,7 +54,11 @@ _REFERENCE = flags.DEFINE_string('reference', None, 'Compare every other model w
 _PRIMARY = flags.DEFINE_enum(
   'primary',
   None,
-  ['psnr', 'psnr_pooled', 'ssim', 'uqi', 'uqi_sewar', 'mse', 'rmse', 'mae', 'correlation'],
+  [
+    *('psnr', 'psnr_pooled', 'ssim', 'uqi', 'uqi_sewar', 'mse', 'rmse', 'mae', 'correlation'),
+    *('log_spectral_distance', 'hot_recall', 'hot_mae'),
+    *('psnr_image_gain', 'ssim_image_gain', 'psnr_dataset_gain', 'ssim_dataset_gain'),
+  ],
   'The metric that decides the comparisons. [psnr]',
 )
 _WORKERS = flags.DEFINE_integer(
@@ -84,7 +89,9 @@ def main() -> int:
   from experiments.comparison import jobs as jobs_lib
 
   plan = _plan(output)
-  jobs = jobs_lib.all_jobs(plan, output, _flags_of_commands())
+  of_commands = [flags.FLAGS[name] for name in ('max_megapixels', 'compilation_cache')]
+  shared = [flag.serialize() for flag in of_commands if flag.present]
+  jobs = jobs_lib.all_jobs(plan, output, shared)
   if _PRINT_JOBS.value:
     for job in jobs:
       if not job.is_complete():
@@ -108,38 +115,36 @@ def main() -> int:
 
 def _plan(output: pathlib.Path) -> 'Plan':
   """Returns the plan that the flags and the folder give, and writes it into the folder."""
-  from experiments.comparison import plan as plan_lib, plan_file
+  from experiments.comparison import plan as plan_lib
 
-  known = plan_file.load(output)
-  old = known if known and plan_file.binding(output) else None
+  known = plan_lib.load(output)
+  old = known if plan_lib.binding(output) else None
   shared = recipes.arguments(flags.FLAGS)
   if flags.FLAGS['seed'].present:
     raise UserError('--seed: give --seeds instead, how many or which, for all models.')
   if known is None and _REPORT_ONLY.value:
-    raise UserError(
-      f'--output={output} has no {plan_file.PLAN}, so there is nothing to report yet.'
-    )
-  texts = _models(known)
+    raise UserError(f'--output={output} has no {plan_lib.PLAN}, so there is nothing to report yet.')
   comparisons = _comparisons()
   asked = comparisons is not None or _REFERENCE.value or _MODELS.value or _MODEL.value
   if known and not old and not asked:
-    comparisons = list(known.comparisons)
+    comparisons = known.comparisons
+  before = known or plan_lib.Plan((), (), tuple(range(6)), 'test', (), 'psnr')
   plan = plan_lib.make(
-    shared or (known.common if known else ()),
-    texts,
-    _seeds() or (known.seeds if known else tuple(range(6))),
-    _SPLIT.value or (known.split if known else 'test'),
-    _PRIMARY.value or (known.primary if known else 'psnr'),
+    shared or before.common,
+    _models({recipe.label: recipe.flags for recipe in before.models}),
+    _seeds() or before.seeds,
+    _SPLIT.value or before.split,
+    _PRIMARY.value or before.primary,
     comparisons,
     _REFERENCE.value,
     old,
   )
   if not plan.models[0].config.data.dataset:
     raise UserError('--dataset is missing: give it, and the other settings that all models share.')
-  return plan if _REPORT_ONLY.value else plan_file.record(output, plan, old)
+  return plan if _REPORT_ONLY.value else plan_lib.record(output, plan, old)
 
 
-def _comparisons() -> list[tuple[str, str]] | None:
+def _comparisons() -> Sequence[tuple[str, str]] | None:
   """Returns the pairs of labels of --comparisons; None if the flag is not given."""
   if _COMPARISONS.value is None:
     return None
@@ -156,32 +161,28 @@ def _comparisons() -> list[tuple[str, str]] | None:
   return pairs
 
 
-def _models(known: 'Plan | None') -> dict[str, str]:
-  """Returns label -> own flags of --models and --model, else of the plan, else of the paper."""
+def _models(planned: Mapping[str, str]) -> dict[str, str]:
+  """Returns label -> own flags of --models and --model, else as planned, else of the paper."""
   own = {}
   for text in _MODEL.value:
-    label, colon, arguments = text.partition(':')
+    label, colon, arguments = (part.strip() for part in text.partition(':'))
     if not colon:
       raise UserError(f"--model={text!r}: expected 'LABEL: --flag=value ...'.")
-    if label.strip() in own:
-      raise UserError(f'--model: {label.strip()} is given twice.')
-    own[label.strip()] = arguments.strip()
-  planned = {recipe.label: recipe.flags for recipe in known.models} if known else {}
-  if planned and _MODELS.value is None:
-    return {**planned, **own}
-  names = _MODELS.value
-  if names is None:
-    names = [] if own else list(recipes.PAPERS_FOUR)
-  names = [name.strip() for name in names]
-  if not names and not own:
-    raise UserError('--models is empty: name some models, or leave it out.')
+    if label in own:
+      raise UserError(f'--model: {label} is given twice.')
+    own[label] = arguments
   texts = {**recipes.RECIPES, **planned, **own}
+  names = list(planned) or ([] if own else recipes.PAPERS_FOUR)
+  if _MODELS.value is not None:
+    names = [name.strip() for name in _MODELS.value]
   for name in names:
     if name not in texts:
       raise UserError(
         f'--models={",".join(names)}: {name!r} is unknown; there are '
         f"{', '.join(recipes.RECIPES)}, or --model='{name or 'LABEL'}: --flags'."
       )
+  if not names and not own:
+    raise UserError('--models is empty: name some models, or leave it out.')
   return {name: texts[name] for name in dict.fromkeys([*names, *own])}
 
 
@@ -194,17 +195,7 @@ def _seeds() -> tuple[int, ...] | None:
   counted = ',' not in text
   if not parts or not all(map(str.isdecimal, parts)) or (counted and int(parts[0]) == 0):
     raise UserError(f'--seeds={text}: expected how many, such as 6, or which, such as 0,1,2.')
-  numbers = [int(part) for part in parts]
-  return tuple(range(numbers[0])) if counted else tuple(dict.fromkeys(numbers))
-
-
-def _flags_of_commands() -> list[str]:
-  """Returns the given flags of all commands, except --workdir, for the jobs."""
-  return [
-    flag.serialize()
-    for flag in (flags.FLAGS['max_megapixels'], flags.FLAGS['compilation_cache'])
-    if flag.present
-  ]
+  return tuple(range(int(parts[0])) if counted else dict.fromkeys(map(int, parts)))
 
 
 def _report(output: pathlib.Path, plan: 'Plan', jobs: list['Job']) -> None:
@@ -212,23 +203,18 @@ def _report(output: pathlib.Path, plan: 'Plan', jobs: list['Job']) -> None:
   from cyclegan_jax.comparison import compare, runs
   from cyclegan_jax.reports import comparison_page
 
-  missing = [job for job in jobs if not job.is_complete()]
+  missing = [job.name for job in jobs if not job.is_complete()]
   if missing:
-    print(
-      f'{len(missing)} of {len(jobs)} jobs are missing: ' + '; '.join(job.name for job in missing)
-    )
-  complete = {(job.label, job.seed): job for job in jobs if job not in missing}
+    print(f'{len(missing)} of {len(jobs)} jobs are missing: {"; ".join(missing)}')
+  complete = [job for job in jobs if job.name not in missing]
   if not complete:
     raise UserError(f'--output={output} has no complete run yet, so there is nothing to report.')
-  loaded = {key: runs.load(job.folder, plan.split) for key, job in complete.items()}
+  loaded = {job: runs.load(job.folder, plan.split) for job in complete}
   models = {}
   for model in plan.models:
     trained_as = plan.trained_as(model.label)
-    models[model.label] = compare.ComparedModel(
-      model.flags,
-      trained_as,
-      [loaded[trained_as, seed] for seed in plan.seeds if (trained_as, seed) in loaded],
-    )
+    own = [run for job, run in loaded.items() if job.label == trained_as]
+    models[model.label] = compare.ComparedModel(model.flags, trained_as, own)
   dataset = plan.models[0].config.data.dataset
   content = compare.compare(models, plan.comparisons, plan.primary)
   content |= {
@@ -236,7 +222,7 @@ def _report(output: pathlib.Path, plan: 'Plan', jobs: list['Job']) -> None:
     'common_flags': list(plan.common),
     'planned_seeds': list(plan.seeds),
     'history': list(plan.history),
-    'missing': [job.name for job in missing],
+    'missing': missing,
     'paper': {'rows': recipes.papers_rows(dataset), 'note': recipes.PAPERS_NOTE},
   }
   comparison_page.write(output, content, models)

@@ -29,7 +29,13 @@ _FID_WEIGHTS = flags.DEFINE_string(
 _LPIPS_WEIGHTS = flags.DEFINE_string(
   'lpips_weights',
   None,
-  "NVIDIA's vgg16.pt (StyleGAN2-ADA): measures LPIPS too. Needs the extra "
+  "NVIDIA's vgg16.pt (StyleGAN2-ADA): measures LPIPS of VGG too. Needs the extra "
+  'perceptual; nothing is downloaded.',
+)
+_LPIPS_ALEX_WEIGHTS = flags.DEFINE_string(
+  'lpips_alex_weights',
+  None,
+  'LPIPS of AlexNet as TorchScript, see docs/how-to/measure.md: measures it too. Needs the extra '
   'perceptual; nothing is downloaded.',
 )
 _GALLERY = flags.DEFINE_integer(
@@ -50,7 +56,8 @@ def main() -> None:
   from cyclegan_jax.runs import run_folder
   import datasets
 
-  networks = perceptual.load(common.path(_FID_WEIGHTS.value), common.path(_LPIPS_WEIGHTS.value))
+  weights = (_FID_WEIGHTS, _LPIPS_WEIGHTS, _LPIPS_ALEX_WEIGHTS)
+  networks = perceptual.load(*(common.path(flag.value) for flag in weights))
   model = model_lib.load(workdir, _CHECKPOINT.value)
   # Before data are prepared, which may take long.
   perceptual.check_size(networks, model.config.data.image_size)

@@ -58,8 +58,7 @@ def main() -> None:
   export.check_output(output, _OVERWRITE.value)
   export.load_format(_FORMAT.value)
   model = model_lib.load(workdir, _CHECKPOINT.value)
-  if _CHECK_IMAGES.value:
-    folder = pathlib.Path(_CHECK_IMAGES.value).expanduser()
+  if folder := common.path(_CHECK_IMAGES.value):
     examples = export_check.examples_from_folder(folder)
   else:
     dataset = _dataset(workdir, model.config.data)

@@ -39,6 +39,8 @@ COMPILATION_CACHE = flags.DEFINE_string(
 
 # Settings that name a folder on the machine that a command runs on.
 PATHS = tuple(name for name in fields() if name in named(place=True, per_process=True))
+# These, and another run's.
+FOLDERS = (*PATHS, 'initialize_from')
 # Flags and values by their former names.
 _RENAMED = {
   'normalisation': 'normalization',
@@ -116,16 +118,11 @@ def path(value: str | None) -> pathlib.Path | None:
 
 
 def config_from_flags(flag_values: flags.FlagValues = flags.FLAGS) -> Config:
-  """Returns the configuration of --preset with the given flags put over it.
-
-  Raises:
-    UserError: a value is impossible, or the data set does not know it.
-  """
-  preset = flag_values.preset
-  settings = given((name for name in fields() if name != 'preset'), flag_values)
-  settings.setdefault('dataset', registry.OF_PRESET.get(preset, ''))
+  """Returns the configuration of --preset with the given flags over it; UserError if impossible."""
+  settings = given(fields(), flag_values)
+  settings.setdefault('dataset', registry.OF_PRESET.get(flag_values.preset, ''))
   options = given_options(flag_values)
-  config = config_lib.make(preset, emsn=flag_values.emsn, options=options, **settings)
+  config = config_lib.make(emsn=flag_values.emsn, options=options, **settings)
   if config.data.dataset:  # Commands that need one say so.
     registry.resolve(config.data)
   return config
@@ -137,8 +134,8 @@ def given(names: Iterable[str], flag_values: flags.FlagValues = flags.FLAGS) -> 
   values = {name: value for name, value in values.items() if value is not None}
   for name, value in values.items():
     if isinstance(registry.default(name), tuple):
-      values[name] = parse_size(name, value)
-    elif name in PATHS and value:
+      values[name] = _parse_size(name, value)
+    elif name in FOLDERS and value:
       values[name] = str(pathlib.Path(value).expanduser().resolve())
   return values
 
@@ -148,8 +145,7 @@ def given_options(flag_values: flags.FlagValues = flags.FLAGS) -> dict[str, Any]
   return registry.changed(given(registry.OPTIONS, flag_values))
 
 
-def parse_size(name: str, text: str) -> tuple[int, int]:
-  """Parses a size: 128 is (128, 128), and 96x128 is height 96 and width 128."""
+def _parse_size(name: str, text: str) -> tuple[int, int]:
   parts = text.lower().split('x')
   if len(parts) > 2 or not all(part.isdecimal() for part in parts):
     raise UserError(f'--{name}={text}: expected a number such as 128, or HEIGHTxWIDTH.')
@@ -159,20 +155,19 @@ def parse_size(name: str, text: str) -> tuple[int, int]:
 def default_workdir(config: Config) -> pathlib.Path:
   """Returns a folder such as runs/osu_paired_emsn, after what tells the paper's models apart."""
   data, train = config.data, config.train
-  source = [pathlib.Path(data.source_dir).name] if data.source_dir else []
-  preset = [train.preset] if train.preset != 'udacity' else []
-  seed = [f'seed{train.seed}'] if train.seed else []
-  pairing = ['paired' if data.paired else 'unpaired']
-  pairing += [data.normalization] if data.normalization != 'plain' else []
-  return pathlib.Path('runs', '_'.join([data.dataset] + source + preset + pairing + seed))
+  parts = [
+    data.dataset,
+    pathlib.Path(data.source_dir).name,
+    train.preset if train.preset != 'udacity' else '',
+    'paired' if data.paired else 'unpaired',
+    data.normalization if data.normalization != 'plain' else '',
+    f'seed{train.seed}' if train.seed else '',
+  ]
+  return pathlib.Path('runs', '_'.join(filter(None, parts)))
 
 
 def parse(flag_values: flags.FlagValues, argv: Sequence[str]) -> list[str]:
-  """Parses a command line and returns what is no flag.
-
-  Raises:
-    flags.Error: a flag is unknown or has a new name, or its value is of the wrong type.
-  """
+  """Parses a command line and returns what is no flag; flags.Error if a flag or value is wrong."""
   for argument in argv:
     flag = argument.lstrip('-')
     for old in {flag, flag.partition('=')[0]} & _RENAMED.keys():
@@ -181,7 +176,6 @@ def parse(flag_values: flags.FlagValues, argv: Sequence[str]) -> list[str]:
 
 
 def _parse_or_exit(argv: Sequence[str]) -> list[str]:
-  """Parses the flags of a command. --help prints and ends; a bad flag is a user's mistake."""
   if help_text.WANTED & set(argv[1:]):
     with contextlib.suppress(BrokenPipeError):  # Such as --help | head.
       print(help_text.of_command(flags.FLAGS, argv[0]), flush=True)
@@ -201,10 +195,8 @@ def run(
 ) -> None:
   """Runs a command. A user's mistake prints one message, no traceback, and exits with status 2.
 
-  Args:
-    main: the command; it returns the exit status.
-    compiles: whether this process itself runs JAX programs.
-    surrounding: returns what the command runs in, such as `processes.together`.
+  `main` returns the exit status. `compiles`: this process itself runs JAX programs. `surrounding`
+  returns what `main` runs in, such as `processes.together`.
   """
 
   def guarded(argv: list[str]) -> None:
@@ -217,8 +209,8 @@ def run(
     try:
       if len(argv) > 1:
         raise UserError(f'Unexpected argument {argv[1]!r}: give settings as --name=value.')
-      # Before anything imports JAX, which then reads the environment.
       if compiles:
+        # Before anything imports JAX, which then reads the environment.
         program_cache.enable(COMPILATION_CACHE.value)
       # Late, so that --help and bad flags answer at once.
       from cyclegan_jax.data import decoding

@@ -27,17 +27,15 @@ def of_setting(name: str) -> str:
     default = field.metadata['follows'] or default
     by_text.setdefault(field.metadata['help'], []).append(dataset)
   texts = [
-    (f'{", ".join(names)}: ' if names != [''] else '') + text for text, names in by_text.items()
+    text if names == [''] else f'{", ".join(names)}: {text}' for text, names in by_text.items()
   ]
-  return ' '.join(texts) + (f' [{default}]' if default else '')
+  return ' '.join([*texts, f'[{default}]'] if default else texts)
 
 
 def of_command(flag_values: flags.FlagValues, program: str) -> str:
-  """Returns the help of the command whose flags are defined.
+  """Returns the help of the command in the file `program`: its text and all flags that it has.
 
-  Args:
-    flag_values: the flags of this process.
-    program: the file of the command; its own flags come first in the last section.
+  Its own flags come first in the last section.
   """
   import __main__
 
@@ -50,12 +48,12 @@ def of_command(flag_values: flags.FlagValues, program: str) -> str:
   }
   data = [name for name, (section, _) in settings.fields().items() if section == 'data']
   names = [*_MOST_USED, *data, *registry.OPTIONS, *settings.fields(), *defined]
-  width = min(shutil.get_terminal_size().columns, _MAX_WIDTH)
+  has_settings = 'dataset' in defined
   sections: dict[str, list[str]] = {}
-  for name in dict.fromkeys(names if 'dataset' in defined else defined):
+  for name in dict.fromkeys(names if has_settings else defined):
     if name in defined:
-      title = _section(name) if 'dataset' in defined else 'flags'
-      sections.setdefault(title, []).append(_entry(defined[name], width))
+      title = _section(name) if has_settings else 'flags'
+      sections.setdefault(title, []).append(_entry(defined[name]))
   texts = ['\n'.join([f'{title}:', *entries]) for title, entries in sections.items()]
   main = (__main__.__doc__ or '').strip()
   return '\n\n'.join([main, *texts, '--helpfull lists the flags of all modules.'])
@@ -70,7 +68,7 @@ def _section(name: str) -> str:
   return 'options of single data sets' if name in registry.OPTIONS else 'run'
 
 
-def _entry(flag: flags.Flag, width: int) -> str:
+def _entry(flag: flags.Flag) -> str:
   name = f'--[no]{flag.name}' if flag.boolean else f'--{flag.name}'
   text = ' '.join((flag.help or '').split()).removesuffix(_REPEATED)
   if isinstance(flag, flags.EnumFlag):
@@ -83,5 +81,5 @@ def _entry(flag: flags.Flag, width: int) -> str:
     name += '=' + '|'.join(str(choice) for choice in dict.fromkeys(choices))
   if flag.default not in (None, '', [], False) and not text.endswith(']'):
     text += f' [{flag.default}]'
-  lines = textwrap.wrap(text, width, initial_indent=' ' * 6, subsequent_indent=' ' * 6)
-  return '\n'.join([f'  {name}', *lines])
+  width = min(shutil.get_terminal_size().columns, _MAX_WIDTH) - 6
+  return f'  {name}\n' + textwrap.indent(textwrap.fill(text, width), ' ' * 6)

@@ -17,15 +17,16 @@ _CHECKPOINT = common.define_checkpoint_flag()
 flags.adopt_module_key_flags(common)
 _OUTPUT = flags.DEFINE_string('output', None, 'Markdown file to write, such as README.md.')
 _NAME = flags.DEFINE_string('name', None, 'Name of the model. [name of the run folder]')
-_AUTHOR = flags.DEFINE_string('author', '', 'Who answers for the model, and how to reach them.')
-_LICENSE = flags.DEFINE_string(
-  'license',
-  '',
-  'License of the model, as a model hub abbreviates it: apache-2.0, cc-by-nc-4.0, other, ...',
-)
-_DATA_SOURCE = flags.DEFINE_string('data_source', '', 'Where the training images come from.')
-_DATA_LICENSE = flags.DEFINE_string('data_license', '', 'License of the training images.')
-_HARDWARE = flags.DEFINE_string('hardware', '', 'What the model was trained on.')
+# The other fields of `inference.model_card.Given`.
+_FIELDS = {
+  'author': 'Who answers for the model, and how to reach them.',
+  'license': 'License of the model, as a model hub abbreviates it: apache-2.0, cc-by-nc-4.0, '
+  'other, ...',
+  'data_source': 'Where the training images come from.',
+  'data_license': 'License of the training images.',
+  'hardware': 'What the model was trained on.',
+}
+_GIVEN = {name: flags.DEFINE_string(name, '', text) for name, text in _FIELDS.items()}
 _OVERWRITE = flags.DEFINE_boolean('overwrite', False, 'Replace an existing file.')
 
 
@@ -42,14 +43,8 @@ def main() -> None:
 
   export.check_output(output, _OVERWRITE.value)
   (run,) = reader.read([workdir], 'test')
-  given = model_card.Given(
-    _NAME.value or workdir.resolve().name,
-    _AUTHOR.value,
-    _LICENSE.value,
-    _DATA_SOURCE.value,
-    _DATA_LICENSE.value,
-    _HARDWARE.value,
-  )
+  fields = {name: flag.value for name, flag in _GIVEN.items()}
+  given = model_card.Given(_NAME.value or workdir.resolve().name, **fields)
   card = model_card.text(model_lib.load(workdir, _CHECKPOINT.value), run, given)
   try:
     output.parent.mkdir(parents=True, exist_ok=True)

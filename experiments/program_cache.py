@@ -1,9 +1,9 @@
 """Keeps compiled programs from one start of a command to the next, in JAX's compilation cache.
 
-JAX reads and writes the entries, one file for each program, under names that include the kind of
-processor. Two things are left to do here. JAX never replaces an entry that a kill or a full disk
-has cut short. And its own limit on the size, `jax_compilation_cache_max_size`, makes every access
-wait for a lock on the folder; in JAX 0.10, one entry that was cut short then stops all writing.
+An entry is one file for each program, under a name that includes the kind of processor. Two things
+are left to do here: JAX never replaces an entry that a kill or a full disk has cut short, and its
+limit on the size, `jax_compilation_cache_max_size`, makes every access wait for a lock on the
+folder; in JAX 0.10, one entry that was cut short then stops all writing.
 """
 
 import contextlib
@@ -39,11 +39,8 @@ def default_folder() -> str:
 def enable(folder: str) -> None:
   """Keeps programs compiled from now on in a folder; call it before JAX is imported.
 
-  Does nothing if the environment names a cache for JAX already. If the folder cannot be used, one
-  line says so, and programs are compiled again at each start.
-
-  Args:
-    folder: the folder, in which ~ is expanded; '' for no cache.
+  Does nothing if the environment names a cache for JAX already, or `folder` is ''; ~ is expanded.
+  If the folder cannot be used, one line says so, and programs are compiled again at each start.
   """
   if not folder or _FOLDER_VARIABLE in os.environ:
     return
@@ -70,9 +67,8 @@ def trim(folder: pathlib.Path, max_size: int) -> None:
   with contextlib.suppress(FileNotFoundError):
     entries = [(path.stat(), path) for path in folder.rglob('*-cache')]
     excess = sum(status.st_size for status, _ in entries) - max_size
-    for status, path in sorted(
-      entries, key=lambda entry: max(entry[0].st_atime, entry[0].st_mtime)
-    ):
+    last_use = lambda entry: max(entry[0].st_atime, entry[0].st_mtime)
+    for status, path in sorted(entries, key=last_use):
       if excess <= 0:
         break
       path.unlink()
@@ -96,7 +92,7 @@ def _handle_problems(entries: pathlib.Path) -> None:
         path.unlink(missing_ok=True)
     except OSError:
       kind = 'writing'
-    # An entry that could not be read is gone now, and nobody has to do anything about it.
+    # An entry that could not be read is gone now: nothing to say.
     if kind == 'writing' and not printed:
       printed.append(reason)
       _print_unusable(str(entries), reason)

@@ -46,9 +46,8 @@ def main() -> None:
   from cyclegan_jax.reports import run_page
   from cyclegan_jax.runs import run_folder
 
-  print(
-    run_page.write(folders, output or folders[0] / run_folder.PAGE, _SPLIT.value, _GALLERY.value)
-  )
+  output = output or folders[0] / run_folder.PAGE
+  print(run_page.write(folders, output, _SPLIT.value, _GALLERY.value))
 
 
 if __name__ == '__main__':

@@ -215,7 +215,7 @@ def test_every_setting_is_named_once():
 # Text of any kind, or of a form that validation.py knows.
 FREE_TEXT = {
   *('dataset', 'preset', 'source_dir', 'data_dir', 'rgb_dir', 'ir_dir', 'ir_range'),
-  *('rgb_band', 'ir_band', 'axis_band'),
+  *('ir_band', 'initialize_from'),
 }
 
 
@@ -247,7 +247,9 @@ def test_what_settings_affect():
     *('image_size', 'load_size', 'resize', 'mask'),
   }
   assert settings.affects('an option of a data set') == 'pixels'
-  assert settings.named(place=True) == {'source_dir', 'data_dir', 'rgb_dir', 'ir_dir'}
+  assert settings.named(place=True) == {
+    *('source_dir', 'data_dir', 'rgb_dir', 'ir_dir', 'initialize_from')
+  }
   assert settings.named(per_process=True) == {'source_dir', 'data_dir', 'cache_gib'}
 
 

@@ -2,22 +2,22 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 import dataclasses
+import math
 from typing import Any
 
 import numpy as np
 
-from cyclegan_jax.comparison.runs import check_alike
+from cyclegan_jax.comparison.runs import check_alike, SHARED
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.metrics import statistics
+from cyclegan_jax.metrics.catalog import METRICS
 from cyclegan_jax.runs.reader import Run
 
 # The significance level, after the correction for the number of comparisons.
 LEVEL = 0.05
 # The columns of the paper's Table I, then the others.
-_COLUMNS = (
-  *('mse', 'rmse', 'psnr', 'psnr_pooled', 'uqi_sewar'),
-  *('ssim', 'ms_ssim', 'uqi', 'correlation', 'mae', 'lpips', 'fid', 'kid'),
-)
+_TABLE_I = ('mse', 'rmse', 'psnr', 'psnr_pooled', 'uqi_sewar')
+_COLUMNS = (*_TABLE_I, *(name for name in METRICS if name not in _TABLE_I))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,10 +40,8 @@ def compare(
 ) -> dict[str, Any]:
   """Returns the content of comparison.json, as far as it comes from runs.
 
-  Args:
-    models: by name, at least one with a run.
-    comparisons: pairs of models; differences are first minus second.
-    primary: the metric that decides the comparisons.
+  At least one model has a run. Differences are the first minus the second model of a comparison, of
+  which the primary metric decides.
 
   Raises:
     UserError: a run was measured on other images than the others, or lacks the primary metric.
@@ -57,15 +55,14 @@ def compare(
     raise UserError(
       f'The metric {primary} is not in all evaluations; choose one of {", ".join(names)}.'
     )
-  shared = ('split', 'n', 'split_sha256', 'image_size', 'value_range', 'definitions')
+  baselines = first['baselines'].items()
   return {
     'models': {name: _figures(model, names) for name, model in models.items()},
-    'baselines': {
-      name: {metric: totals.get(metric) for metric in names}
-      for name, totals in first['baselines'].items()
-    },
+    'baselines': {name: {key: totals.get(key) for key in names} for name, totals in baselines},
     'comparisons': [
-      result for name in names for result in _compared(models, comparisons, name, name == primary)
+      {**result, 'primary': name == primary}
+      for name in names
+      for result in _compared(models, comparisons, name)
     ],
     'primary_metric': primary,
     'metrics': names,
@@ -74,7 +71,7 @@ def compare(
       'seeds_needed_for_one': statistics.seeds_needed(1, LEVEL),
       'seeds_needed': statistics.seeds_needed(max(1, len(comparisons)), LEVEL),
     },
-    **{key: first[key] for key in shared},
+    **{key: first[key] for key in (*SHARED, 'definitions')},
     'n_sequences': len(set(runs[0].measured.clusters)),
     'best_metric': sorted({content['settings']['best_metric'] for content in contents}),
     'versions': _distinct(content['versions'] for content in contents),
@@ -85,28 +82,27 @@ def compare(
 def median_run(model: ComparedModel, metric: str) -> Run:
   """Returns the run whose figure is the median over seeds, the lower of two; pictures show it."""
 
-  def figure(run: Run) -> tuple[bool, float, int]:
+  def figure(run: Run) -> tuple[float, int]:
     value = run.measured.content['model'][metric]
-    return (value is not None, value or 0.0, -run.config.train.seed)
+    return -math.inf if value is None else value, -run.config.train.seed
 
   return sorted(model.runs, key=figure)[(len(model.runs) - 1) // 2]
 
 
 def _figures(model: ComparedModel, names: Sequence[str]) -> dict[str, Any]:
   contents = [run.measured.content for run in model.runs]
+  facts = ('seed', 'checkpoint_step', 'trained_steps')
+  runs = [
+    {key: content[key] for key in facts} | {name: content['model'][name] for name in names}
+    for content in contents
+  ]
   return {
     'flags': model.flags,
     'trained_as': model.trained_as,
-    'seeds': [content['seed'] for content in contents],
+    'seeds': [run['seed'] for run in runs],
     'preset': contents[0]['preset'] if contents else None,
-    'metrics': {name: _spread([content['model'][name] for content in contents]) for name in names},
-    'runs': [
-      {
-        **{key: content[key] for key in ('seed', 'checkpoint_step', 'trained_steps')},
-        **{name: content['model'][name] for name in names},
-      }
-      for content in contents
-    ],
+    'metrics': {name: _spread([run[name] for run in runs]) for name in names},
+    'runs': runs,
   }
 
 
@@ -115,19 +111,12 @@ def _spread(values: Sequence[float | None]) -> dict[str, float | None]:
   known = [value for value in values if value is not None]
   if not known or len(known) < len(values):
     return dict.fromkeys(('mean', 'sd', 'min', 'max'))
-  return {
-    'mean': float(np.mean(known)),
-    'sd': float(np.std(known, ddof=1)) if len(known) > 1 else None,
-    'min': min(known),
-    'max': max(known),
-  }
+  sd = float(np.std(known, ddof=1)) if len(known) > 1 else None
+  return {'mean': float(np.mean(known)), 'sd': sd, 'min': min(known), 'max': max(known)}
 
 
 def _compared(
-  models: Mapping[str, ComparedModel],
-  comparisons: Sequence[tuple[str, str]],
-  metric: str,
-  is_primary: bool,
+  models: Mapping[str, ComparedModel], comparisons: Sequence[tuple[str, str]], metric: str
 ) -> list[dict[str, Any]]:
   """All comparisons in one metric, with p-values corrected for their number."""
   results: list[dict[str, Any]] = []
@@ -143,7 +132,6 @@ def _compared(
         'first': names[0],
         'second': names[1],
         'metric': metric,
-        'primary': is_primary,
         'seeds': seeds,
         'difference': float(np.mean(differences)) if defined else None,
         'by_seed': differences,
@@ -169,7 +157,7 @@ def _interval(pairs: Sequence[tuple[Run, Run]], metric: str) -> dict[str, Any]:
   finite = np.isfinite(differences)
   if not finite.any():
     return {'low': None, 'high': None, 'problem': 'it is undefined in every image'}
-  clusters = [name for name, is_finite in zip(pairs[0][0].measured.clusters, finite) if is_finite]
+  clusters = np.array(pairs[0][0].measured.clusters)[finite].tolist()
   found = dataclasses.asdict(statistics.clustered_interval(differences[finite], clusters))
   return {**found, 'left_out': int((~finite).sum()), 'confidence': statistics.CONFIDENCE}
 

@@ -1,6 +1,6 @@
 """Runs fit for a comparison: complete, and measured on the same images."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 import dataclasses
 import json
 import pathlib
@@ -13,7 +13,7 @@ from cyclegan_jax.settings import Config, differences, flatten, named
 # Settings that change no result.
 _IMMATERIAL = named(affects='nothing')
 # Facts of an evaluation in which compared runs must agree.
-_SHARED = {
+SHARED = {
   'split': 'split',
   'split_sha256': "the split's images",
   'n': 'number of images',
@@ -28,12 +28,9 @@ def changes(a: Config, b: Config) -> dict[str, tuple[Any, Any]]:
 
 
 def is_complete(folder: pathlib.Path, config: Config, split: str) -> bool:
-  """Tells whether a run is trained to its end, and then measured with its best checkpoint.
+  """Tells whether a folder has a run of config, finished, and then measured at its best checkpoint.
 
-  Args:
-    folder: the run folder, which need not exist.
-    config: what the run should be.
-    split: what it should be measured on.
+  The folder need not exist.
   """
   try:
     (run,) = reader.read([folder], split)
@@ -42,12 +39,14 @@ def is_complete(folder: pathlib.Path, config: Config, split: str) -> bool:
   if not run.measurements or not run.training or changes(run.config, config):
     return False
   content, train = run.measurements.content, config.train
+  # As JSON holds them.
+  wanted = json.loads(json.dumps(flatten(config)))
   finished = run.step >= train.steps if train.steps else run.training['epoch'][-1] >= train.epochs
   return bool(
     finished
     and content['trained_steps'] == run.step
     and content['checkpoint'] == 'best'
-    and _same_settings(content['settings'], config)
+    and all(content['settings'].get(name) == wanted[name] for name in wanted.keys() - _IMMATERIAL)
   )
 
 
@@ -66,22 +65,15 @@ def check_alike(runs: Sequence[reader.Run]) -> None:
   first = runs[0].measured
   for run in runs[1:]:
     measured = run.measured
-    for key, what in _SHARED.items():
-      if measured.content[key] != first.content[key]:
+    for key, what in SHARED.items():
+      found, wanted = measured.content[key], first.content[key]
+      if found != wanted:
         raise UserError(
-          f'{run.folder} cannot be compared with {runs[0].folder}: {what} is '
-          f'{measured.content[key]}, not {first.content[key]}. Train and measure both on the same '
-          'data.'
+          f'{run.folder} cannot be compared with {runs[0].folder}: {what} is {found}, not '
+          f'{wanted}. Train and measure both on the same data.'
         )
     if measured.ids != first.ids:
       raise UserError(
         f'{measured.folder / "per_image.csv"} lists other images than '
         f'{first.folder / "per_image.csv"}. Measure the run again.'
       )
-
-
-def _same_settings(settings: Mapping[str, Any], config: Config) -> bool:
-  wanted = json.loads(json.dumps(flatten(config)))
-  return all(
-    settings.get(name) == value for name, value in wanted.items() if name not in _IMMATERIAL
-  )

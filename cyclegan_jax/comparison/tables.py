@@ -7,6 +7,7 @@ from cyclegan_jax.comparison.compare import LEVEL
 from cyclegan_jax.evaluation.results import title
 from cyclegan_jax.metrics.catalog import METRICS
 from cyclegan_jax.metrics.statistics import CONFIDENCE
+from cyclegan_jax.settings import format_value
 
 
 def number(value: float | None, digits: int = 4, sign: str = '') -> str:
@@ -14,11 +15,6 @@ def number(value: float | None, digits: int = 4, sign: str = '') -> str:
   if value is None:
     return '-'
   return f'{value:{sign}.0f}' if abs(value) >= 10**digits - 0.5 else f'{value:{sign}.{digits}g}'
-
-
-def signed(value: float | None) -> str:
-  """Returns a number to three digits, with its sign."""
-  return number(value, 3, '+')
 
 
 def models_table(content: Mapping[str, Any]) -> list[list[str]]:
@@ -35,21 +31,16 @@ def models_table(content: Mapping[str, Any]) -> list[list[str]]:
     rows.append([label + alias, str(len(model['seeds'])), *cells])
   for name, totals in content['baselines'].items():
     rows.append([f'baseline: {title(name)}', '', *(number(totals[key]) for key in names)])
-  for name, figures in content['paper']['rows'].items():
-    cells = [number(figures[key]) if key in figures else '' for key in names]
+  for name, totals in content['paper']['rows'].items():
+    cells = [number(totals[key]) if key in totals else '' for key in names]
     rows.append([f'the paper says: {name}', '', *cells])
   return rows
 
 
 def comparisons_table(content: Mapping[str, Any], primary: bool) -> list[list[str]]:
   """Returns a header and the comparisons in the primary metric, or in all the others."""
-  interval_title = f'{100 * CONFIDENCE:g} % over images'
-  rows = [
-    [
-      *('comparison', 'metric', 'seeds', 'difference', interval_title),
-      *('better in', 'p', 'p, Holm'),
-    ]
-  ]
+  header = 'comparison', 'metric', 'seeds', 'difference', f'{100 * CONFIDENCE:g} % over images'
+  rows = [[*header, 'better in', 'p', 'p, Holm']]
   for result in content['comparisons']:
     if result['primary'] != primary:
       continue
@@ -60,11 +51,10 @@ def comparisons_table(content: Mapping[str, Any], primary: bool) -> list[list[st
         f'{result["first"]} - {result["second"]}',
         metric.title,
         str(len(result['seeds'])),
-        signed(result['difference']),
+        number(result['difference'], 3, '+'),
         '-' if interval['low'] is None else _ends(interval),
-        f'{better} of {len(result["by_seed"])}',
-        number(result['p'], 3),
-        number(result['p_holm'], 3),
+        f'{better} of {len(result["by_seed"])}' if metric.better else '-',
+        *(number(result[p], 3) for p in ('p', 'p_holm')),
       ]
     )
   return rows
@@ -73,9 +63,8 @@ def comparisons_table(content: Mapping[str, Any], primary: bool) -> list[list[st
 def sentences(content: Mapping[str, Any]) -> list[str]:
   """Returns a sentence on each comparison in the primary metric, then those on baselines."""
   n_comparisons = content['what_seeds_can_show']['comparisons']
-  return [
-    _sentence(result, n_comparisons) for result in content['comparisons'] if result['primary']
-  ] + _lost(content)
+  primary = [result for result in content['comparisons'] if result['primary']]
+  return [_sentence(result, n_comparisons) for result in primary] + _lost(content)
 
 
 def _sentence(result: Mapping[str, Any], n_comparisons: int) -> str:
@@ -83,12 +72,13 @@ def _sentence(result: Mapping[str, Any], n_comparisons: int) -> str:
   first, second, value = result['first'], result['second'], result['difference']
   if value is None:
     return f'{first} and {second} cannot be compared in {metric.title}: it is undefined.'
-  by_seed = result['by_seed']
-  words = 'worse than' if metric.better * value < 0 else 'better than' if value else 'equal to'
-  amount = f' by {number(abs(value), 3)}{metric.unit}' if value else ''
+  by_seed, words = result['by_seed'], f'equal to {second}'
+  if value:
+    better = 'better' if metric.better * value > 0 else 'worse'
+    words = f'{better} than {second} by {number(abs(value), 3)}{metric.unit}'
   agreeing = sum(value * difference > 0 for difference in by_seed)
   text = (
-    f'{first} is {words} {second}{amount} in {metric.title}, on average over '
+    f'{first} is {words} in {metric.title}, on average over '
     f'{count(len(by_seed), "seed")}; {agreeing} of {len(by_seed)} agree. '
   )
   if interval['low'] is None:
@@ -100,12 +90,14 @@ def _sentence(result: Mapping[str, Any], n_comparisons: int) -> str:
     )
   if result['p'] is None:
     return text + 'One seed says nothing about what training again would give.'
-  shown = result['p_holm'] <= LEVEL
   text += (
     f'Over seeds: p = {result["p"]:.3g}, corrected for {count(n_comparisons, "comparison")} '
-    f'{result["p_holm"]:.3g}: a difference is {"shown" if shown else "NOT shown"}.'
+    f'{result["p_holm"]:.3g}: a difference is '
   )
-  if not shown and result['least_p'] * n_comparisons > LEVEL:
+  if result['p_holm'] <= LEVEL:
+    return text + 'shown.'
+  text += 'NOT shown.'
+  if result['least_p'] * n_comparisons > LEVEL:
     text += (
       f' With {len(by_seed)} seeds it could not be, whatever the models do: the least possible p '
       f'is {result["least_p"]:.3g}.'
@@ -117,12 +109,13 @@ def _lost(content: Mapping[str, Any]) -> list[str]:
   """Sentences on the models that do not beat every baseline in the primary metric."""
   key = content['primary_metric']
   metric, found = METRICS[key], []
+  baselines = {title(name): totals[key] for name, totals in content['baselines'].items()}
   for label, model in content['models'].items():
     mean = model['metrics'][key]['mean']
     lost = [
-      title(name)
-      for name, totals in content['baselines'].items()
-      if mean is not None and totals[key] is not None and metric.better * (mean - totals[key]) <= 0
+      name
+      for name, value in baselines.items()
+      if None not in (mean, value) and metric.better * (mean - value) <= 0
     ]
     if lost:
       found.append(f'{label} does NOT beat {", ".join(lost)} in {metric.title}.')
@@ -131,31 +124,17 @@ def _lost(content: Mapping[str, Any]) -> list[str]:
 
 def protocol(content: Mapping[str, Any]) -> str:
   """Returns one line on what was measured."""
-  height, width = content['image_size']
-  low, high = content['value_range']
+  size, (low, high) = format_value(tuple(content['image_size'])), content['value_range']
   return (
     f'Data set {content["dataset"]}, split {content["split"]} (SHA-256 of its names '
-    f'{content["split_sha256"][:16]}), {content["n"]} images at {height}x{width}, values '
-    f'{low}..{high}.'
+    f'{content["split_sha256"][:16]}), {content["n"]} images at {size}, values {low}..{high}.'
   )
-
-
-def models_lines(content: Mapping[str, Any]) -> list[str]:
-  """Returns each model's own flags and its seeds."""
-  return [
-    f'{label}: {model["flags"] or "no flags of its own"}; seeds '
-    f'{", ".join(map(str, model["seeds"])) or "none"}'
-    for label, model in content['models'].items()
-  ]
 
 
 def made_with(content: Mapping[str, Any]) -> str:
   """Returns commits and versions, which may differ between runs."""
-  versions = ' or '.join(
-    ', '.join(f'{name} {version}' for name, version in found.items())
-    for found in content['versions']
-  )
-  return f'Commit {" or ".join(map(str, content["commits"]))}. {versions}.'
+  versions = (', '.join(map(' '.join, found.items())) for found in content['versions'])
+  return f'Commit {" or ".join(map(str, content["commits"]))}. {" or ".join(versions)}.'
 
 
 def csv_rows(content: Mapping[str, Any]) -> list[list[Any]]:
@@ -179,7 +158,7 @@ def csv_rows(content: Mapping[str, Any]) -> list[list[Any]]:
 
 
 def _ends(interval: Mapping[str, Any]) -> str:
-  return f'{signed(interval["low"])} to {signed(interval["high"])}'
+  return ' to '.join(number(interval[end], 3, '+') for end in ('low', 'high'))
 
 
 def count(n: int, what: str) -> str:

@@ -61,14 +61,9 @@ def _left_in_groups() -> list[int]:
 
 
 class MemoryBudget:
-  """The memory that is left for images. Once an item does not fit, nothing more is kept.
-
-  Attributes:
-    full: Whether an item did not fit.
-  """
+  """The bytes that are left for images. Once an item does not fit, it is `full` for good."""
 
   def __init__(self, size: int):
-    """Starts with `size` bytes."""
     self._left = size
     self._lock = threading.Lock()
     self.full = size <= 0
@@ -90,20 +85,17 @@ class CachedRecords:
   """
 
   def __init__(self, records: Records, decode: Callable[[Any], Images], memory: MemoryBudget):
-    """`decode` returns a record's images. Several collections may share a budget."""
     self._records, self._decode, self._memory = records, decode, memory
     self._images: dict[int, Images] = {}
     self._locks = [threading.Lock() for _ in range(_LOCKS)]
 
   def __getitem__(self, index: int) -> Images:
-    found = self._images.get(index)
-    if found is not None:
+    if (found := self._images.get(index)) is not None:
       return found
     if self._memory.full:
       return self._decode(self._records[index])
     with self._locks[index % _LOCKS]:
-      found = self._images.get(index)
-      if found is None:
+      if (found := self._images.get(index)) is None:
         found = self._decode(self._records[index])
         if self._memory.take(sum(image.nbytes for image in found)):
           self._images[index] = found

@@ -1,7 +1,6 @@
 """The pixels of an opened image file: by Pillow, and by imagecodecs for 16 bits per sample.
 
-Pillow reduces 16-bit color to 8 bits without a word, so whatever has 16 bits per sample goes
-through imagecodecs instead.
+Pillow reduces 16-bit color to 8 bits without a word.
 """
 
 import re
@@ -28,14 +27,9 @@ _ORIENT = {
 
 
 def decode(opened: Opened, data: bytes) -> np.ndarray:
-  """Decodes an opened image, whose file content is `data`.
+  """Decodes an image of the file content `data`: uint8 or uint16 [height, width, channels].
 
-  Returns:
-    uint8 or uint16 [height, width, channels].
-
-  Raises:
-    ImageError: The image is damaged or of an unsupported kind. Decoders may raise anything else,
-      too: call this within `decoding.explained`.
+  On damaged files decoders may raise anything: call this within `decoding.explained`.
   """
   scans = len(_SCAN.findall(data)) if opened.image.format == 'JPEG' else 0
   if scans > _MAX_SCANS:
@@ -44,7 +38,6 @@ def decode(opened: Opened, data: bytes) -> np.ndarray:
 
 
 def _decode_plain(opened: Opened, data: bytes) -> np.ndarray:
-  """Decodes with Pillow."""
   image = opened.image
   image.load()
   if image.format == 'PNG':
@@ -70,7 +63,6 @@ def _check_rows(image: Image.Image, data: bytes) -> None:
 
 
 def _decode_deep(opened: Opened, data: bytes) -> np.ndarray:
-  """Decodes 16-bit samples with imagecodecs."""
   import imagecodecs  # Slow to import, and most data sets have only 8 bits.
 
   # imagecodecs may read a damaged file differently than Pillow; this bounds what it writes.
@@ -81,8 +73,8 @@ def _decode_deep(opened: Opened, data: bytes) -> np.ndarray:
     tags = opened.image.tag_v2
     if tags.get(262) not in (0, 1, 2) or set(tags.get(339, (1,))) != {1}:
       raise ImageError(
-        f'{opened.name}: a 16-bit TIFF that is neither gray nor RGB with '
-        f'unsigned integers; {EXPECTED}.'
+        f'{opened.name}: a 16-bit TIFF that is neither gray nor RGB with unsigned integers; '
+        f'{EXPECTED}.'
       )
     if tags.next == tags._offset:  # Pillow stopped there; the rest may say that there are signs.
       raise ImageError(f'{opened.name}: is damaged: its tags cannot be read.')

@@ -17,10 +17,6 @@ from cyclegan_jax import errors
 # Changed by limit_megapixels() alone. 67 whole megapixels: 8192 x 8192 is allowed.
 MAX_PIXELS = 67_999_999
 
-# A file may be as large as uncompressed 16-bit RGBA plus metadata.
-_BYTES_PER_PIXEL = 8
-_METADATA_BYTES = 16 * 2**20
-
 EXPECTED = 'expected a PNG, JPEG, BMP or TIFF file with 8 or 16 bits per sample'
 _PNG_SIGNATURE = b'\x89PNG\r\n\x1a\n'
 # Opened without Image.open, whose own size limit holds for the whole process.
@@ -33,11 +29,11 @@ _PLUGINS = {
 _PNG_SAMPLES = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 _PNG_METADATA = frozenset((b'eXIf', b'zTXt', b'tEXt', b'iTXt'))
 _PNG_ODD = frozenset((b'tRNS', b'acTL'))
-# Pillow's modes of one channel and of three, without alpha.
-_GRAY_MODES = frozenset(('1', 'L', 'LA', 'La', 'I;16', 'I;16L', 'I;16B', 'I;16N'))
-_COLOR_MODES = frozenset(('RGB', 'RGBA', 'RGBX', 'RGBa', 'CMYK', 'YCbCr'))
-_ORIENTATION_TAG = 274
-_ORIENTATIONS = frozenset(range(2, 9))  # 1 is upright.
+# The channels, without alpha, of Pillow's modes.
+_CHANNELS = {
+  **dict.fromkeys(('1', 'L', 'LA', 'La', 'I;16', 'I;16L', 'I;16B', 'I;16N'), 1),
+  **dict.fromkeys(('RGB', 'RGBA', 'RGBX', 'RGBa', 'CMYK', 'YCbCr'), 3),
+}
 
 
 class ImageError(errors.UserError):
@@ -58,31 +54,21 @@ class _Png(NamedTuple):
 
   bit_depth: int
   samples: int
-  is_plain: bool  # no palette, alpha, animation or odd bit depth
-  has_metadata: bool  # Pillow has to be asked for an orientation
+  is_plain: bool  # No palette, alpha, animation or odd bit depth.
+  has_metadata: bool  # Pillow has to be asked for an orientation.
 
 
 @dataclasses.dataclass(frozen=True)
 class Opened:
-  """An opened but not yet decoded image.
+  """An opened but not yet decoded image."""
 
-  Attributes:
-    image: Pillow's image, not loaded.
-    name: What messages call the image.
-    channels: 1 or 3, of the decoded image.
-    is_deep: Whether it has 16 bits per sample and is for imagecodecs.
-    orientation: The EXIF orientation, 1 to 8.
-    is_plain: See `images.is_plain`.
-    stored_shape: The shape of deep samples in the file.
-  """
-
-  image: Image.Image
-  name: str
-  channels: int
-  is_deep: bool
-  orientation: int
-  is_plain: bool
-  stored_shape: tuple[int, ...]
+  image: Image.Image  # Pillow's, not loaded.
+  name: str  # In messages.
+  channels: int  # 1 or 3, of the decoded image.
+  is_deep: bool  # It has 16 bits per sample and is for imagecodecs.
+  orientation: int  # That of EXIF, 1 to 8.
+  is_plain: bool  # See `images.is_plain`.
+  stored_shape: tuple[int, ...]  # Of deep samples in the file.
 
   @property
   def header(self) -> ImageHeader:
@@ -102,12 +88,8 @@ def limit_megapixels(megapixels: int) -> None:
 
 
 def check_bytes(size: int, name: str) -> None:
-  """Refuses a file of `size` bytes if no image of the allowed size needs that many.
-
-  Raises:
-    ImageError: The file is too large.
-  """
-  allowed = MAX_PIXELS * _BYTES_PER_PIXEL + _METADATA_BYTES
+  """Raises ImageError for more bytes than a file of an image of the allowed size may have."""
+  allowed = MAX_PIXELS * 8 + 16 * 2**20  # Uncompressed 16-bit RGBA, and metadata.
   if size > allowed:
     raise ImageError(
       f'{name}: {size} bytes, more than the {allowed} that an image may have with '
@@ -136,11 +118,7 @@ def explained(name: str) -> Iterator[None]:
 
 @contextlib.contextmanager
 def opened_image(stream: BinaryIO, name: str) -> Iterator[Opened]:
-  """Opens an image without decoding it, and checks that it can be used.
-
-  Raises:
-    ImageError: It cannot be used.
-  """
+  """Opens an image without decoding it. Raises ImageError if it cannot be used."""
   start = stream.read(8)
   if not start:
     raise ImageError(f'{name}: the file is empty (zero bytes); {EXPECTED}.')
@@ -154,15 +132,12 @@ def opened_image(stream: BinaryIO, name: str) -> Iterator[Opened]:
   try:
     image = plugin(stream)
   except SyntaxError as error:
-    kind = (
-      'a TIFF file with a pixel type that cannot be read, or a damaged one'
-      if plugin is TiffImagePlugin.TiffImageFile
-      else f'a damaged {plugin.format} file'
-    )
+    kind = f'a damaged {plugin.format} file'
+    if plugin is TiffImagePlugin.TiffImageFile:
+      kind = 'a TIFF file with a pixel type that cannot be read, or a damaged one'
     raise ImageError(f'{name}: {kind} ({error}); {EXPECTED}.') from error
   with image:
-    width, height = image.size
-    _check_pixels(width, height, 'pixels', name)
+    _check_pixels(*image.size, 'pixels', name)
     yield _examine(image, png, name)
 
 
@@ -213,8 +188,8 @@ def _examine(image: Image.Image, png: _Png | None, name: str) -> Opened:
       is_deep = set(image.tag_v2.get(258, (1,))) == {16}
       stored = _tiff_shape(image, name)
     plain = image.format == 'JPEG' and image.mode in ('L', 'RGB')
-  orientation = exif.get(_ORIENTATION_TAG, 1)
-  orientation = orientation if orientation in _ORIENTATIONS else 1
+  found = exif.get(274, 1)
+  orientation = found if found in range(2, 9) else 1
   channels = (1 if png.samples < 3 else 3) if is_deep and png else _channels(image, name)
   return Opened(image, name, channels, is_deep, orientation, plain and orientation == 1, stored)
 
@@ -244,9 +219,8 @@ def _channels(image: Image.Image, name: str) -> int:
   if mode in ('P', 'PA'):
     palette = np.array(image.getpalette('RGB'), np.uint8).reshape(-1, 3)
     return 1 if (palette == palette[:, :1]).all() else 3
-  if mode in _GRAY_MODES or mode in _COLOR_MODES:
-    return 1 if mode in _GRAY_MODES else 3
-  kind = {'F': 'floating-point pixels', 'I': '32-bit or signed pixels'}.get(
-    mode, f'pixels of mode {mode!r}'
-  )
+  if mode in _CHANNELS:
+    return _CHANNELS[mode]
+  odd = {'F': 'floating-point pixels', 'I': '32-bit or signed pixels'}
+  kind = odd.get(mode, f'pixels of mode {mode!r}')
   raise ImageError(f'{name}: a {image.format} file with {kind}; {EXPECTED}, unsigned.')

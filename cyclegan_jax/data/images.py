@@ -36,25 +36,23 @@ _RESAMPLING = {'area': Image.Resampling.BOX, 'bicubic': Image.Resampling.BICUBIC
 
 
 def read_image(source: Source, name: str | None = None) -> np.ndarray:
-  """Reads an image file.
+  """Reads an image file, given its path or content. `name` is for messages.
 
   Alpha is dropped. Palettes become gray or RGB, CMYK becomes RGB, bilevel images become 0 and 255.
   An EXIF orientation is applied. The first image of an animation or a multi-page file is taken.
 
-  Args:
-    source: The path of the file, or its content.
-    name: What messages call the image; the path by default.
-
   Returns:
-    [height, width, channels] uint8 or uint16 in the file's full range, 1 or 3 channels.
+    [height, width, 1 or 3] uint8 or uint16 in the file's full range.
 
   Raises:
     ImageError: The file is missing, empty, damaged, too large or of an unsupported kind.
   """
   name = _name_of(source, name)
-  data = source if isinstance(source, bytes) else _read_bytes(source, name)
-  with _opened(data, name) as opened:
-    pixels, expected = codecs.decode(opened, data), opened.header
+  if not isinstance(source, bytes):
+    with decoding.explained(name), _open(source, name) as stream:
+      source = stream.read()
+  with _opened(source, name) as opened:
+    pixels, expected = codecs.decode(opened, source), opened.header
   if pixels.shape != expected[:3]:
     raise ImageError(
       f'{name}: is damaged: decoded to shape {pixels.shape}, but its header says {expected[:3]}.'
@@ -63,9 +61,9 @@ def read_image(source: Source, name: str | None = None) -> np.ndarray:
 
 
 def image_header(path: str | os.PathLike[str]) -> ImageHeader:
-  """Returns (height, width, channels, dtype) as `read_image` would return them.
+  """Returns the shape and dtype that `read_image` would return, without decoding.
 
-  Pixels are not decoded, except those of palette images, which are rare.
+  Only palette images, which are rare, are decoded.
 
   Raises:
     ImageError: The file is missing, empty, too large or of an unsupported kind.
@@ -78,10 +76,8 @@ def is_plain(source: Source, name: str | None = None, channels: int | None = Non
   """Returns whether any reader gets the pixels of `read_image` from these very bytes.
 
   That is so for PNG and JPEG files, gray or RGB with 8 or 16 bits, without palette, alpha,
-  animation or EXIF rotation. If `channels` is given, the image has to have as many.
-
-  Raises:
-    ImageError: See `image_header`.
+  animation or EXIF rotation. If `channels` is given, the image has to have as many. Raises as
+  `image_header` does.
   """
   with _opened(source, name) as opened:
     return opened.is_plain and channels in (None, opened.channels)
@@ -90,16 +86,13 @@ def is_plain(source: Source, name: str | None = None, channels: int | None = Non
 def encode_png(array: np.ndarray, texts: Mapping[str, str] | None = None) -> bytes:
   """Encodes [height, width, 1 or 3] uint8 or uint16 losslessly as PNG.
 
-  Args:
-    array: The pixels.
-    texts: Metadata by key (1 to 79 Latin-1 characters), written as text chunks before the pixels.
+  `texts` are metadata by key (1 to 79 Latin-1 characters), text chunks before the pixels.
   """
-  _check_array(array)
-  pixels = np.ascontiguousarray(array.squeeze(-1) if array.shape[-1] == 1 else array)
-  if array.dtype == np.uint16 and array.shape[-1] == 3:
+  pixels = _without_one_channel(array)
+  if array.dtype == np.uint16 and pixels.ndim == 3:
     import imagecodecs  # Slow to import, and only 16-bit color needs it.
 
-    data = bytes(imagecodecs.png_encode(pixels))
+    data = bytes(imagecodecs.png_encode(np.ascontiguousarray(pixels)))
   else:
     buffer = io.BytesIO()
     Image.fromarray(pixels).save(buffer, 'PNG')
@@ -111,29 +104,21 @@ def encode_png(array: np.ndarray, texts: Mapping[str, str] | None = None) -> byt
 def encode_tiff(array: np.ndarray, texts: Mapping[str, str] | None = None) -> bytes:
   """Encodes [height, width, 1] uint8 or uint16, or RGB uint8, losslessly as TIFF.
 
-  Args:
-    array: The pixels.
-    texts: Metadata by key, written as one JSON object in the tag ImageDescription (270).
+  `texts` are metadata by key, one JSON object in the tag ImageDescription.
 
   Raises:
     ImageError: The array is 16-bit color, which Pillow does not write as TIFF.
   """
-  _check_array(array)
-  if array.dtype == np.uint16 and array.shape[-1] == 3:
+  pixels, buffer = _without_one_channel(array), io.BytesIO()
+  if array.dtype == np.uint16 and pixels.ndim == 3:
     raise ImageError('TIFF files with 16-bit color cannot be written. Use PNG, or 8 bits.')
-  buffer = io.BytesIO()
-  Image.fromarray(array.squeeze(-1) if array.shape[-1] == 1 else array).save(
-    buffer, 'TIFF', compression='tiff_adobe_deflate', description=json.dumps(dict(texts or {}))
-  )
+  text = json.dumps(dict(texts or {}))
+  Image.fromarray(pixels).save(buffer, 'TIFF', compression='tiff_adobe_deflate', description=text)
   return buffer.getvalue()
 
 
 def read_texts(path: str | os.PathLike[str]) -> dict[str, str]:
-  """Returns the metadata that `encode_png` or `encode_tiff` wrote; {} if there are none.
-
-  Raises:
-    ImageError: See `image_header`.
-  """
+  """Returns the metadata that the encoders above wrote; raises as `image_header` does."""
   with _opened(path) as opened:
     if opened.image.format == 'PNG':
       return {str(k): text for k, text in opened.image.info.items() if isinstance(text, str)}
@@ -144,11 +129,7 @@ def read_texts(path: str | os.PathLike[str]) -> dict[str, str]:
 
 
 def write_png(path: str | os.PathLike[str], array: np.ndarray) -> None:
-  """Writes [height, width, 1 or 3] uint8 or uint16 as PNG, whole or not at all.
-
-  Raises:
-    ImageError: The file cannot be written.
-  """
+  """Writes [height, width, 1 or 3] uint8 or uint16 as PNG, whole or not at all, or ImageError."""
   try:
     files.write_bytes(path, encode_png(array))
   except OSError as error:
@@ -156,13 +137,10 @@ def write_png(path: str | os.PathLike[str], array: np.ndarray) -> None:
 
 
 def resize(array: np.ndarray, size: tuple[int, int], method: str = 'area') -> np.ndarray:
-  """Resizes [height, width, channels] uint8 or uint16 to `size` = (height, width).
+  """Resizes [height, width, 1 or 3] uint8 or uint16 to `size` = (height, width).
 
-  Args:
-    array: [height, width, 1 or 3] uint8 or uint16.
-    size: The new height and width.
-    method: 'area' averages the pixels that fall into each new one; 'bicubic' is Pillow's, with
-      antialiasing.
+  The method 'area' averages the pixels that fall into each new one; 'bicubic' is Pillow's, with
+  antialiasing.
 
   Returns:
     [*size, channels] of the same dtype, rounded and clipped to its range; the same array if it
@@ -185,11 +163,10 @@ def resize(array: np.ndarray, size: tuple[int, int], method: str = 'area') -> np
   return np.stack(planes, axis=-1).astype(array.dtype)
 
 
-def luminance(rgb: np.ndarray) -> np.ndarray:
-  """Computes the Rec. 601 luma of [..., 3]: float32 [..., 1] in the same range."""
-  if rgb.shape[-1] != 3:
-    raise ValueError(f'rgb must be [..., 3], not {rgb.shape}.')
-  return rgb.astype(np.float32) @ np.array(LUMA_WEIGHTS, np.float32)[:, None]
+def luminance(array: np.ndarray) -> np.ndarray:
+  """Computes the Rec. 601 luma of [..., 1 or 3]: float32 [..., 1] in the same range."""
+  values = array.astype(np.float32)
+  return values if array.shape[-1] == 1 else values @ np.array(LUMA_WEIGHTS, np.float32)[:, None]
 
 
 def to_channels(array: np.ndarray, channels: int, name: str) -> np.ndarray:
@@ -201,8 +178,6 @@ def to_channels(array: np.ndarray, channels: int, name: str) -> np.ndarray:
     ImageError: `array` is in color and one channel is requested.
   """
   _check_array(array)
-  if channels not in (1, 3):
-    raise ValueError(f'channels must be 1 or 3, not {channels}.')
   if array.shape[-1] == channels:
     return array
   if channels == 3:
@@ -220,10 +195,7 @@ def is_gray(array: np.ndarray) -> bool:
 
   The spread of the channels (the largest minus the smallest of the three) is then at most
   GRAY_MEAN_DIFFERENCE of the range on average, and above GRAY_PIXEL_DIFFERENCE in at most
-  GRAY_COLORED_SHARE of the pixels.
-
-  Args:
-    array: [height, width, 1 or 3] uint8 or uint16.
+  GRAY_COLORED_SHARE of the pixels, [height, width, 1 or 3] uint8 or uint16.
   """
   return array.shape[-1] == 1 or not _color(array)
 
@@ -235,10 +207,11 @@ def _color(array: np.ndarray) -> str:
   spread = np.maximum(np.maximum(a, b), c) - np.minimum(np.minimum(a, b), c)
   spread = spread / np.iinfo(array.dtype).max
   colored = np.mean(spread > GRAY_PIXEL_DIFFERENCE)
-  if spread.mean() <= GRAY_MEAN_DIFFERENCE and colored <= GRAY_COLORED_SHARE:
+  mean = spread.mean()
+  if mean <= GRAY_MEAN_DIFFERENCE and colored <= GRAY_COLORED_SHARE:
     return ''
   return (
-    f'its three channels differ by {100 * spread.mean():.1f} % of the range on average, and '
+    f'its three channels differ by {100 * mean:.1f} % of the range on average, and '
     f'{100 * colored:.1f} % of its pixels are colored'
   )
 
@@ -259,6 +232,12 @@ def _text_chunks(texts: Mapping[str, str]) -> bytes:
     struct.pack('>I', len(data)) + kind + data + struct.pack('>I', zlib.crc32(kind + data))
     for kind, data, *_ in info.chunks
   )
+
+
+def _without_one_channel(array: np.ndarray) -> np.ndarray:
+  """A checked image, [height, width] if it has one channel."""
+  _check_array(array)
+  return array[..., 0] if array.shape[-1] == 1 else array
 
 
 def _check_array(array: np.ndarray) -> None:
@@ -291,8 +270,3 @@ def _open(path: str | os.PathLike[str], name: str) -> BinaryIO:
     raise ImageError(f'{name}: cannot be read: it is {kind}.')
   decoding.check_bytes(info.st_size, name)
   return open(path, 'rb')
-
-
-def _read_bytes(path: str | os.PathLike[str], name: str) -> bytes:
-  with decoding.explained(name), _open(path, name) as stream:
-    return stream.read()

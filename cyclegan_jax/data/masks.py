@@ -21,43 +21,44 @@ _BICUBIC_REACH = 1.5
 def resize(pixels: np.ndarray, data: bytes, size: tuple[int, int], method: str) -> np.ndarray:
   """Resizes a thermal image so that pixels without data do not show where `read` says valid.
 
-  Args:
-    pixels: uint8 or uint16 [height, width, channels].
-    data: The content of its mask's file.
-    size: The new height and width.
-    method: As for `images.resize`; 'area' averages only the valid pixels.
-
-  Returns:
-    [*size, channels] of the same dtype.
+  As `images.resize`, but 'area' averages only the pixels that are valid according to `data`, the
+  content of the mask's file.
   """
   share = _share(data, size)
   if method != 'area' or size == pixels.shape[:2] or share.min() == 1:
     return images.resize(pixels, size, method)
-  weighted = np.where(_valid(data)[..., np.newaxis], pixels, 0)
-  planes = [_box_filter(plane, size) for plane in np.moveaxis(weighted, -1, 0)]
-  mean = np.stack(planes, -1) / np.maximum(share, np.finfo(np.float32).eps)
-  return np.clip(np.rint(mean), 0, np.iinfo(pixels.dtype).max).astype(pixels.dtype)
+  return _mean_of_valid(pixels, _valid(data), share)
+
+
+def resize_crop(
+  pixels: np.ndarray, mask: np.ndarray, size: tuple[int, int]
+) -> tuple[np.ndarray, np.ndarray]:
+  """Resizes a part of a thermal image and of its mask, bool [height, width, 1], with 'area'.
+
+  As `resize` and `read` do with whole ones. Pixels that are not valid in the result are black.
+  """
+  share = _box_filter(mask[..., 0], size)[..., np.newaxis]
+  valid = share >= 0.5
+  pixels = np.where(valid, _mean_of_valid(pixels, mask, share), pixels.dtype.type(0))
+  return pixels, valid
 
 
 @functools.lru_cache(maxsize=64)
 def read(data: bytes, size: tuple[int, int] | None, method: str) -> np.ndarray:
-  """Reads a record's mask, resized like its image by `resize`.
+  """Reads a record's mask from its file's content, resized like its image by `resize`.
 
-  Args:
-    data: The content of the mask's file.
-    size: The new height and width; None to keep those of the file.
-    method: The filter. With 'area' a pixel is valid if at least half of what it averages is. With
-      'bicubic', whose weights cannot be redistributed, all of it has to be valid.
+  With 'area' a pixel is valid if at least half of what it averages is. With 'bicubic', whose
+  weights cannot be redistributed, all of it has to be valid. A `size` of None keeps the file's.
 
   Returns:
     bool [height, width, 1], cached and read-only.
   """
   if size is None:
-    valid = _valid(data)[..., np.newaxis]
-  elif method == 'area':
+    return _valid(data)
+  if method == 'area':
     valid = _share(data, size) >= 0.5
   else:
-    mask = np.where(_valid(data), np.uint8(255), np.uint8(0))[..., np.newaxis]
+    mask = np.where(_valid(data), np.uint8(255), np.uint8(0))
     reach = [
       0 if have == want else math.ceil(_BICUBIC_REACH * max(1.0, have / want))
       for have, want in zip(mask.shape, size)
@@ -71,18 +72,16 @@ def read(data: bytes, size: tuple[int, int] | None, method: str) -> np.ndarray:
 @functools.lru_cache(maxsize=64)
 def data_box(data: bytes) -> tuple[slice, slice]:
   """Returns the rows and columns from the first to the last one with a valid pixel."""
-  mask = _valid(data)
-  box = []
-  for axis in (1, 0):
-    (places,) = np.nonzero(mask.any(axis=axis))
-    box.append(slice(places[0], places[-1] + 1) if places.size else slice(None))
-  return box[0], box[1]
+  mask = _valid(data)[..., 0]
+  places = (np.flatnonzero(mask.any(axis)) for axis in (1, 0))
+  rows, columns = (slice(p[0], p[-1] + 1) if p.size else slice(None) for p in places)
+  return rows, columns
 
 
 @functools.lru_cache(maxsize=64)
 def _valid(data: bytes) -> np.ndarray:
-  """The pixels that have data according to a mask's file, bool [height, width], read-only."""
-  valid = images.read_image(data, 'mask')[..., 0] == 255
+  """The pixels that have data, bool [height, width, 1], read-only."""
+  valid = images.read_image(data, 'mask')[..., :1] == 255
   valid.setflags(write=False)
   return valid
 
@@ -90,7 +89,15 @@ def _valid(data: bytes) -> np.ndarray:
 @functools.lru_cache(maxsize=64)
 def _share(data: bytes, size: tuple[int, int]) -> np.ndarray:
   """The share of valid pixels in each pixel of a resized image, float32 [*size, 1]."""
-  return _box_filter(_valid(data), size)[..., np.newaxis]
+  return _box_filter(_valid(data)[..., 0], size)[..., np.newaxis]
+
+
+def _mean_of_valid(pixels: np.ndarray, valid: np.ndarray, share: np.ndarray) -> np.ndarray:
+  """Averages the valid pixels that fall into each new one; `share` says how many of them are."""
+  size = share.shape[:2]
+  planes = [_box_filter(plane, size) for plane in np.moveaxis(pixels * valid, -1, 0)]
+  mean = np.stack(planes, -1) / np.maximum(share, np.finfo(np.float32).eps)
+  return np.clip(np.rint(mean), 0, np.iinfo(pixels.dtype).max).astype(pixels.dtype)
 
 
 def _box_filter(plane: np.ndarray, size: tuple[int, int]) -> np.ndarray:
@@ -104,16 +111,13 @@ def valid_box(data: bytes, name: str) -> tuple[slice, slice]:
   """Returns the rows and columns of a rectangle in which every pixel is valid.
 
   The outermost row or column with the largest share of invalid pixels is removed, until none has
-  any. If the borders are straight, that leaves the largest rectangle.
-
-  Args:
-    data: The content of the mask's file.
-    name: The record's name in messages.
+  any. If the borders are straight, that leaves the largest rectangle. `data` is the content of the
+  mask's file, `name` the record's in messages.
 
   Raises:
     UserError: Less than a quarter of the image would be left.
   """
-  mask = _valid(data)
+  mask = _valid(data)[..., 0]
   top, bottom, left, right = 0, mask.shape[0], 0, mask.shape[1]
   while top < bottom and left < right:
     inner = mask[top:bottom, left:right]

@@ -1,9 +1,8 @@
 """Records -> examples -> batches on the devices, with Grain.
 
 Images stay pixels until they are part of a training batch. Every random choice is a function of the
-seed and the example's place in the endless order. The order therefore depends neither on threads,
-processes or interruptions nor on which decoded images are kept in memory, and the iterator's state
-(a few numbers) is all that a checkpoint needs.
+seed and the example's place in the endless order, whatever the threads, processes, interruptions
+and images kept in memory. The iterator's state (a few numbers) is all that a checkpoint needs.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -13,7 +12,7 @@ import grain
 import jax
 import numpy as np
 
-from cyclegan_jax.data import cache, record_images
+from cyclegan_jax.data import cache, jitter, record_images
 from cyclegan_jax.data.source import Dataset, Split
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.settings import DataConfig, format_value
@@ -32,11 +31,6 @@ BATCH_KEYS = ('rgb', 'ir', 'rgb_mask', 'ir_mask')
 def pixels(dataset: Dataset, split: str, config: DataConfig) -> grain.MapDataset:
   """Returns the pairs of a split as they are measured: in stored order, cropped from the center.
 
-  Args:
-    dataset: A prepared data set.
-    split: 'train', 'validation' or 'test'; it has to be aligned.
-    config: `image_size`, `load_size`, `resize` and `mask` are read.
-
   Returns:
     A dataset of dicts: `rgb` and `ir`, uint8 or uint16 [height, width, channels]; `id`,
     `sequence`, `ir_id` and `ir_sequence`, str (equal in pairs). If `masked`, also `ir_mask`, bool
@@ -52,16 +46,14 @@ def pixels(dataset: Dataset, split: str, config: DataConfig) -> grain.MapDataset
 def domain_pixels(dataset: Dataset, split: str, name: str, config: DataConfig) -> grain.MapDataset:
   """Returns the images of one domain of a split, pairs or not, in stored order.
 
-  Returns:
-    A dataset of dicts with `id`, that of this domain's record, and the fields `name` and, if
-    `masked`, `name`_mask of `pixels`.
+  Elements are dicts with the record's `id` and, as in `pixels`, `name` and perhaps `name`_mask.
   """
   domain = dataset.domains[name]
 
   def view(record: Mapping[str, Any]) -> dict[str, Any]:
     image = record_images.decode(record, domain, config)
     where = record_images.draw_crop(image, config, None)
-    return {**record_images.crop(image, config.image_size, where), 'id': image.id}
+    return {**record_images.crop(image, config, where), 'id': image.id}
 
   return grain.MapDataset.source(getattr(get_split(dataset, split), name)).map(view)
 
@@ -71,14 +63,10 @@ def examples(
 ) -> grain.MapDataset:
   """Returns the examples of a split as network values.
 
-  Args:
-    dataset: A prepared data set.
-    split: 'train', 'validation' or 'test'.
-    config: `paired`, `flip` and `cache_gib` are read, and what `pixels` reads.
-    seed: Drives order and augmentation.
-    train: Examples are endless, shuffled anew in each epoch, randomly cropped and flipped. RGB and
-      IR are aligned if `paired`, otherwise drawn in two independent orders. Decoded images are kept
-      in memory as far as `cache_gib` allows. Otherwise these are the pairs of `pixels`.
+  With `train`, examples are endless, shuffled anew in each epoch, randomly cropped and flipped, all
+  driven by `seed`. RGB and IR are aligned if `config.paired`, otherwise drawn in two independent
+  orders. Decoded images are kept in memory as far as `config.cache_gib` allows. Without `train`,
+  these are the pairs of `pixels`.
 
   Returns:
     A dataset of dicts as `pixels` has them, with `rgb` and `ir` float32 in [-1, 1].
@@ -100,11 +88,7 @@ def masked(dataset: Dataset, config: DataConfig) -> bool:
 
 
 def get_split(dataset: Dataset, name: str) -> Split:
-  """Returns a split.
-
-  Raises:
-    UserError: The split does not exist, or a domain of it is empty.
-  """
+  """Returns a split. Raises UserError if it does not exist, or a domain of it is empty."""
   split = dataset.splits.get(name)
   if split is None or not len(split.rgb) or not len(split.ir):
     found = ', '.join(f'{s.name} ({len(s)})' for s in dataset.splits.values()) or 'none'
@@ -125,24 +109,16 @@ def batches(
   threads: int = _THREADS,
   process: tuple[int, int] = (0, 1),
 ) -> grain.IterDataset:
-  """Returns batches of training examples on the devices, read and moved ahead of their use.
+  """Returns batches of training `examples` on the devices, read and moved ahead of their use.
 
-  Each of several processes reads only its own rows. The examples of a batch, their order and their
-  crops do not depend on the number of processes, nor does the iterator's state.
-
-  Args:
-    dataset: A prepared data set.
-    config: As for `examples`, whose training examples these are.
-    batch_size: Examples per batch, over all devices of all processes.
-    sharding: A sharding of the leading axis, one row per device of this process.
-    seed: As for `examples`.
-    threads: As for `stream`.
-    process: This process's index, and the number of processes.
+  `batch_size` counts all devices of all processes; `sharding` is that of the leading axis, one row
+  per device of this process. Of several processes, `process` = (p, P) reads only its own rows, the
+  p-th of P equal parts of each batch. The examples of a batch, their order and their crops do not
+  depend on the number of processes, nor does the iterator's state.
 
   Returns:
     A dataset of {'rgb', 'ir'}, float32 [devices, rows, height, width, channels] in [-1, 1], and the
-    masks, bool, if there are any. Process p of P has the p-th of P equal parts of each batch.
-    Iterators have get_state() and set_state().
+    masks, bool, if there are any. Iterators have get_state() and set_state().
 
   Raises:
     UserError: See `examples`.
@@ -185,29 +161,24 @@ def stream(data: grain.MapDataset, threads: int = _THREADS) -> grain.IterDataset
 
 def decoded_bytes(dataset: Dataset, config: DataConfig) -> int:
   """Returns the memory of all decoded training images, as if all had the size of the first one."""
-  split = get_split(dataset, 'train')
+  split, config = get_split(dataset, 'train'), record_images.for_training(config)
   total = 0
   for name, domain in dataset.domains.items():
     records = getattr(split, name)
-    height, width = record_images.resized(config) or record_images.size_before_crop(
-      records[0], name, config
-    )
+    height, width = record_images.size_before_crop(records[0], name, config)
     values = domain.channels * (1 if domain.max_value <= 255 else 2)
     total += len(records) * height * width * (values + masked(dataset, config))
   return total
 
 
 def check_crop(dataset: Dataset, config: DataConfig) -> None:
-  """With --resize=none, refuses images that are smaller than the crop.
-
-  Raises:
-    UserError: An image is too small; the message names the first one.
-  """
+  """With --resize=none, raises a UserError that names the first image smaller than the crop."""
   if config.resize != 'none':
     return
   for split in dataset.splits.values():
-    collections = [('rgb', split.rgb)] if split.aligned else [('rgb', split.rgb), ('ir', split.ir)]
-    for key, records in collections:
+    # The images of a pair are of one size.
+    for key in ('rgb',) if split.aligned else ('rgb', 'ir'):
+      records = getattr(split, key)
       for record in (records[i] for i in range(len(records))):
         height, width = record_images.size_before_crop(record, key, config)
         if height < config.image_size[0] or width < config.image_size[1]:
@@ -223,17 +194,12 @@ def _derived(seed: int, stream_index: int) -> int:
   return int(np.random.SeedSequence([seed, stream_index]).generate_state(1)[0])
 
 
-def _ordered(n: int, seed: int, train: bool) -> grain.MapDataset:
-  """The numbers below n, in order or endlessly shuffled."""
-  ordered = grain.MapDataset.range(n).seed(seed)
-  return ordered.shuffle().repeat() if train else ordered
-
-
 def _crops(
   dataset: Dataset, split: str, config: DataConfig, seed: int, train: bool
 ) -> grain.MapDataset:
   """The pixels of what `examples` returns."""
   source = get_split(dataset, split)
+  config = record_images.for_training(config) if train else config
   paired = config.paired if train else True
   if paired and not source.aligned:
     raise UserError(
@@ -247,11 +213,19 @@ def _crops(
   for names, order_seed in zip(groups, (seed, _derived(seed, 1))):
     records = getattr(source, names[0])
     cached.append(cache.CachedRecords(records, _decoder(dataset, names, config), budget))
-    orders.append(_ordered(len(records), order_seed, train))
+    order = grain.MapDataset.range(len(records)).seed(order_seed)
+    orders.append(order.shuffle().repeat() if train else order)
 
   def example(places: Sequence[int], rng: np.random.Generator | None = None) -> dict[str, Any]:
     rgb, ir = (image for part, place in zip(cached, places) for image in part[place])
-    return _example(rgb, ir, config, rng, paired)
+    # The images of a pair are cropped alike, unrelated ones by a draw each.
+    rgb_crop = record_images.draw_crop(rgb, config, rng)
+    ir_crop = rgb_crop if paired else record_images.draw_crop(ir, config, rng)
+    found = record_images.crop(rgb, config, rgb_crop) | record_images.crop(ir, config, ir_crop)
+    if rng is not None:
+      found['rgb'] = jitter.jitter(found['rgb'], config, rng)
+    texts = {'id': rgb.id, 'sequence': rgb.sequence, 'ir_id': ir.id, 'ir_sequence': ir.sequence}
+    return {**found, **texts}
 
   places = grain.experimental.ZipMapDataset(orders)
   return places.seed(_derived(seed, 2)).random_map(example) if train else places.map(example)
@@ -262,26 +236,6 @@ def _decoder(
 ) -> Callable[[Any], cache.Images]:
   domains = [dataset.domains[name] for name in names]
   return lambda record: tuple(record_images.decode(record, domain, config) for domain in domains)
-
-
-def _example(
-  rgb: record_images.Image,
-  ir: record_images.Image,
-  config: DataConfig,
-  rng: np.random.Generator | None,
-  paired: bool,
-) -> dict[str, Any]:
-  """One example. The images of a pair are cropped alike, unrelated ones by a draw each."""
-  rgb_crop = record_images.draw_crop(rgb, config, rng)
-  ir_crop = rgb_crop if paired else record_images.draw_crop(ir, config, rng)
-  return {
-    **record_images.crop(rgb, config.image_size, rgb_crop),
-    **record_images.crop(ir, config.image_size, ir_crop),
-    'id': rgb.id,
-    'sequence': rgb.sequence,
-    'ir_id': ir.id,
-    'ir_sequence': ir.sequence,
-  }
 
 
 def _stacked(crops: Sequence[dict[str, Any]], key: str, dataset: Dataset) -> np.ndarray:

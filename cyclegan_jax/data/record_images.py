@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 import dataclasses
 import io
+import math
 from typing import Any
 
 import numpy as np
@@ -15,20 +16,12 @@ from cyclegan_jax.settings import DataConfig
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Image:
-  """A record's image in one domain, resized but not cropped. Its arrays are read-only.
+  """A record's image in one domain, resized but not cropped. Its arrays are read-only."""
 
-  Attributes:
-    name: 'rgb' or 'ir'.
-    pixels: uint8 or uint16 [height, width, channels]; IR pixels without data are 0.
-    mask: bool [height, width, 1], where the IR image has data; None if masks are not used.
-    id: The record's id.
-    sequence: The record's sequence.
-  """
-
-  name: str
-  pixels: np.ndarray
-  mask: np.ndarray | None
-  id: str
+  name: str  # 'rgb' or 'ir'.
+  pixels: np.ndarray  # uint8 or uint16 [height, width, channels]; IR pixels without data are 0.
+  mask: np.ndarray | None  # bool [height, width, 1], where IR has data; None if masks are not used.
+  id: str  # Of the record, like the sequence.
   sequence: str
 
   @property
@@ -37,8 +30,15 @@ class Image:
     return self.pixels.nbytes + (0 if self.mask is None else self.mask.nbytes)
 
 
-# Top, left, and whether to mirror.
-Crop = tuple[int, int, bool]
+@dataclasses.dataclass(frozen=True)
+class Crop:
+  """A part of an image, perhaps mirrored; it is resized to --image_size if that differs."""
+
+  top: int
+  left: int
+  height: int
+  width: int
+  mirror: bool = False
 
 
 def decode(record: Mapping[str, Any], domain: Domain, config: DataConfig) -> Image:
@@ -51,9 +51,9 @@ def decode(record: Mapping[str, Any], domain: Domain, config: DataConfig) -> Ima
   name = record_id(record)
   pixels = images.read_image(record[domain.name], name)
   pixels = images.for_domain(pixels, domain.name, domain.channels, name)
-  valid = box(record, config)
-  pixels = pixels[valid] if valid else pixels
-  size, mask = resized(config), None
+  box = _box(record, config)
+  pixels = pixels[box] if box else pixels
+  size, mask = _resized(config), None
   if 'mask' in record and config.mask == 'loss':
     mask = masks.read(record['mask'], size, config.resize)
   if mask is not None and domain.name == 'ir':
@@ -67,48 +67,67 @@ def decode(record: Mapping[str, Any], domain: Domain, config: DataConfig) -> Ima
   return Image(domain.name, pixels, mask, name, _text(record['sequence']))
 
 
-def resized(config: DataConfig) -> tuple[int, int] | None:
-  """Returns the height and width of decoded images; None if they keep their own."""
+def _resized(config: DataConfig) -> tuple[int, int] | None:
+  """The height and width of decoded images; None if they keep their own."""
   if config.resize == 'none':
     return None
   return config.image_size if config.load_size == (0, 0) else config.load_size
 
 
 def size_before_crop(record: Mapping[str, Any], key: str, config: DataConfig) -> tuple[int, int]:
-  """Returns the height and width of a record's image before cropping, if it is not resized."""
-  if valid := box(record, config):
-    rows, columns = valid
+  """Returns the height and width of a record's image before it is cropped."""
+  if size := _resized(config):
+    return size
+  if box := _box(record, config):
+    rows, columns = box
     return rows.stop - rows.start, columns.stop - columns.start
   width, height = PIL.Image.open(io.BytesIO(record[key])).size
   return height, width
 
 
-def box(record: Mapping[str, Any], config: DataConfig) -> tuple[slice, slice] | None:
-  """Returns the rows and columns that --mask=crop leaves; None without that setting."""
+def _box(record: Mapping[str, Any], config: DataConfig) -> tuple[slice, slice] | None:
+  """The rows and columns that --mask=crop leaves; None without that setting."""
   if 'mask' not in record or config.mask != 'crop':
     return None
   return masks.valid_box(record['mask'], record_id(record))
 
 
+def for_training(config: DataConfig) -> DataConfig:
+  """Returns settings that decode training images so large that --zoom need not enlarge crops."""
+  if config.zoom >= 1 or config.load_size != (0, 0):
+    return config
+  height, width = (math.ceil(side / config.zoom) for side in config.image_size)
+  return dataclasses.replace(config, load_size=(height, width))
+
+
 def draw_crop(image: Image, config: DataConfig, rng: np.random.Generator | None) -> Crop:
-  """Draws a crop of --image_size; without a generator it is the center, not mirrored."""
-  room = [have - want for have, want in zip(image.pixels.shape, config.image_size)]
+  """Draws a crop of --image_size, or with --zoom a part of the image of at least that share.
+
+  Without a generator it is the center, of --image_size and not mirrored.
+  """
+  whole, (height, width) = image.pixels.shape[:2], config.image_size
   if rng is None:
-    return room[0] // 2, room[1] // 2, False
-  top, left = (int(rng.integers(r + 1)) for r in room)
-  return top, left, config.flip and bool(rng.integers(2))
+    return Crop((whole[0] - height) // 2, (whole[1] - width) // 2, height, width)
+  if config.zoom < 1:
+    share = rng.uniform(config.zoom, 1)
+    height, width = (max(1, round(share * side)) for side in whole)
+  top, left = (int(rng.integers(h + 1)) for h in (whole[0] - height, whole[1] - width))
+  return Crop(top, left, height, width, config.flip and bool(rng.integers(2)))
 
 
-def crop(image: Image, size: tuple[int, int], where: Crop) -> dict[str, np.ndarray]:
+def crop(image: Image, config: DataConfig, part: Crop) -> dict[str, np.ndarray]:
   """Crops the image, under its domain's name, and its mask, if any, under `name`_mask."""
-  top, left, mirror = where
-  planes = {image.name: image.pixels}
-  if image.mask is not None:
-    planes[f'{image.name}_mask'] = image.mask
-  for key, plane in planes.items():
-    plane = plane[top : top + size[0], left : left + size[1]]
-    planes[key] = _mirrored(plane) if mirror else plane
-  return planes
+  rows = slice(part.top, part.top + part.height)
+  columns = slice(part.left, part.left + part.width)
+  pixels = image.pixels[rows, columns]
+  mask = None if image.mask is None else image.mask[rows, columns]
+  if (part.height, part.width) != config.image_size:
+    whole, pixels = pixels, images.resize(pixels, config.image_size, config.resize)
+    if mask is not None:
+      of_valid, mask = masks.resize_crop(whole, mask, config.image_size)
+      pixels = of_valid if image.name == 'ir' else pixels
+  found = {image.name: pixels} if mask is None else {image.name: pixels, f'{image.name}_mask': mask}
+  return {key: _mirrored(x) for key, x in found.items()} if part.mirror else found
 
 
 def _mirrored(plane: np.ndarray) -> np.ndarray:

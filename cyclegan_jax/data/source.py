@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 import dataclasses
-import types
 from typing import Any, Protocol
 
 import numpy as np
@@ -11,8 +10,6 @@ from cyclegan_jax import normalization
 from cyclegan_jax.settings import DataConfig
 
 SPLITS = ('train', 'validation', 'test')
-
-_EIGHT_BITS: Mapping[str, float] = types.MappingProxyType({'rgb': 255.0, 'ir': 255.0})
 
 
 class Records(Protocol):
@@ -67,34 +64,26 @@ class Domain:
 
 
 def quantize(pixels: Any, max_value: float) -> np.ndarray:
-  """Rounds pixel values to the integers that are written to a file.
+  """Rounds and clips pixel values of any shape to the integers that are written to a file.
 
-  Args:
-    pixels: Floats of any shape. Values outside of [0, max_value] are clipped.
-    max_value: 255 for uint8, 65535 for uint16.
-
-  Returns:
-    A NumPy array of the same shape.
+  They are uint8 in [0, 255] or uint16 in [0, 65535], as `max_value` says.
   """
   dtype = np.uint8 if max_value <= 255 else np.uint16
   return np.clip(np.rint(np.asarray(pixels)), 0, max_value).astype(dtype)
 
 
 def make_domains(
-  config: DataConfig, max_values: Mapping[str, float] = _EIGHT_BITS
+  config: DataConfig, max_values: Mapping[str, float] | None = None
 ) -> dict[str, Domain]:
   """Returns the domains 'rgb' and 'ir' of a configuration.
 
   This is for opening a data set, for reading a run, and where there is neither; everything else is
-  handed the domains.
-
-  Args:
-    config: The channels, the normalization and `ir_band` are read.
-    max_values: The largest pixel value by domain, 255 or 65535; by default images have 8 bits.
+  handed the domains. `max_values` are the largest pixel values, 255 (the default) or 65535.
   """
   domains = {}
   for name, channels in (('rgb', config.rgb_channels), ('ir', config.ir_channels)):
-    norm = normalization.make(config.normalization, name, float(max_values[name]))
+    max_value = float(max_values[name]) if max_values else 255.0
+    norm = normalization.make(config.normalization, name, max_value)
     constants = ()
     if config.normalization == 'spectral_channels':
       constants = normalization.wavelength_channels(name, channels, config.ir_band)
@@ -148,14 +137,12 @@ class Dataset:
 
   def facts(self) -> dict[str, Any]:
     """Returns what must not change while a run continues, ready for JSON."""
-    return {
-      'fingerprint': self.fingerprint,
-      'domains': {
-        name: {'channels': domain.channels, 'max_value': domain.max_value}
-        for name, domain in self.domains.items()
-      },
-      'splits': {
-        split.name: {'rgb': len(split.rgb), 'ir': len(split.ir), 'aligned': split.aligned}
-        for split in self.splits.values()
-      },
+    domains = {
+      name: {'channels': domain.channels, 'max_value': domain.max_value}
+      for name, domain in self.domains.items()
     }
+    splits = {
+      split.name: {'rgb': len(split.rgb), 'ir': len(split.ir), 'aligned': split.aligned}
+      for split in self.splits.values()
+    }
+    return {'fingerprint': self.fingerprint, 'domains': domains, 'splits': splits}

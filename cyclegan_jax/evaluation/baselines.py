@@ -21,26 +21,19 @@ BASELINES = ('mean_image', 'nearest', 'luminance', 'constant')
 
 
 def baselines(dataset: Dataset, config: DataConfig, log: Log) -> dict[str, Predictor]:
-  """Makes the trivial predictors; this reads the training images once.
+  """Makes the trivial predictors; this reads the training images once, sized as `config` says.
 
-  Args:
-    dataset: The data.
-    config: How images are sized.
-    log: Takes lines about the progress.
-
-  Returns:
-    `mean_image`: the pixelwise mean of the training IR images; `luminance`: Rec. 601 luma of the
-    RGB image, scaled to the IR range; `constant`: the mean of the mean image; `nearest`: the IR
-    image of the nearest training pair, see `nearest_neighbor.nearest`, unless the training images
-    are not pairs.
+  `mean_image`: the pixelwise mean of the training IR images; `luminance`: Rec. 601 luma of the RGB
+  image, scaled to the IR range; `constant`: the mean of the mean image; `nearest`: the IR image of
+  the nearest training pair, see `nearest_neighbor.nearest`, unless the training images are not
+  pairs.
   """
   rgb, ir = dataset.domains['rgb'], dataset.domains['ir']
   mean = _mean_image(pipeline.domain_pixels(dataset, 'train', 'ir', config), log)
 
   def luminance(batch: Mapping[str, np.ndarray]) -> np.ndarray:
-    pixels = batch['rgb']
-    luma = images.luminance(pixels) if rgb.channels == 3 else pixels.astype(np.float32)
-    return np.repeat(luma * (ir.max_value / rgb.max_value), ir.channels, axis=-1)
+    luma = images.luminance(batch['rgb']) * (ir.max_value / rgb.max_value)
+    return np.repeat(luma, ir.channels, axis=-1)
 
   def repeated(value: np.ndarray) -> Predictor:
     return lambda batch: np.broadcast_to(value, batch['ir'].shape)

@@ -5,6 +5,7 @@ import dataclasses
 from typing import Protocol
 
 import grain
+import numpy as np
 
 from cyclegan_jax import distributed
 from cyclegan_jax.data import pipeline
@@ -36,18 +37,14 @@ class TrainedModel(Protocol):
   def step(self) -> int:
     """The step of the checkpoint."""
 
-  @property
-  def trained_steps(self) -> int:
-    """Steps that the run has trained so far."""
-
 
 @dataclasses.dataclass(frozen=True)
 class Evaluation:
   """The result of `evaluate`, and what it takes to draw pictures of it.
 
   Attributes:
-    model: The model that was measured.
-    split: The name of the split that it was measured on.
+    model: What was measured.
+    split: What it was measured on.
     results: Results by predictor name: MODEL, and the baselines.
     examples: The examples that were measured, see `pipeline.pixels`.
     predict: The model as a predictor.
@@ -70,17 +67,16 @@ def evaluate(
   networks: perceptual.Perceptual = perceptual.NONE,
   log: Log = print,
 ) -> Evaluation:
-  """Measures a model's RGB to IR translation, and the baselines, in one pass over a split.
+  """Measures a model's RGB to IR translation, and the baselines, on a split.
 
   Images are sized as in training. If there are several processes, all call this; each measures its
   share, and all get the whole result.
 
   Args:
     model: A trained model, such as `cyclegan_jax.load` returns.
-    dataset: The data that the model was trained on, with their test split.
+    dataset: The data that the model was trained on.
     split: 'train', 'validation' or 'test'; it has to consist of pairs.
-    networks: What FID, KID and LPIPS are measured with, see `perceptual.load`; by default they are
-      not measured.
+    networks: See `perceptual.load`; by default FID, KID and LPIPS are not measured.
     log: Takes lines about the progress.
 
   Raises:
@@ -92,8 +88,22 @@ def evaluate(
   distributed.agree('checkpoint', {'step': model.step})
   examples = pipeline.pixels(dataset, split, data)
   predict = measure.predictor(model.translators['rgb_to_ir'], model.domains)
-  predictors = {MODEL: predict, **baselines.baselines(dataset, data, log)}
+  ir = model.domains['ir']
+  predictors = {MODEL: _remembered(predict, ir), **baselines.baselines(dataset, data, log)}
   results = measure.measure(
-    predictors, examples, model.domains['ir'], model.config.train.batch_size, log, networks
+    predictors, examples, ir, model.config.train.batch_size, log, networks, detailed=True
   )
   return Evaluation(model, split, results, examples, predict, networks)
+
+
+def _remembered(predict: baselines.Predictor, ir: Domain) -> baselines.Predictor:
+  """Keeps predictions, as integers, so that a second pass does not need the network again."""
+  known: dict[tuple[str, ...], np.ndarray] = {}
+
+  def predict_once(batch: Mapping[str, np.ndarray]) -> np.ndarray:
+    key = tuple(batch['id'])
+    if key not in known:
+      known[key] = ir.quantize(predict(batch))
+    return known[key]
+
+  return predict_once

@@ -1,8 +1,8 @@
 """Metrics of predictors over a split."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 import dataclasses
-from typing import Any
+from typing import Any, TypeVar
 
 import grain
 import numpy as np
@@ -10,10 +10,13 @@ import numpy as np
 from cyclegan_jax import distributed
 from cyclegan_jax.data import pipeline
 from cyclegan_jax.data.source import Domain
+from cyclegan_jax.evaluation import details
 from cyclegan_jax.evaluation.baselines import Predictor
-from cyclegan_jax.metrics import aggregate, image_quality, perceptual
+from cyclegan_jax.metrics import aggregate, gain_offset, image_quality, perceptual
 from cyclegan_jax.models.apply import Translator
 from cyclegan_jax.progress import Log, tracked
+
+T = TypeVar('T')
 
 # The share of an image's pixels that is compared, if some are left out.
 VALID_SHARE = 'valid_share'
@@ -28,7 +31,8 @@ class Measured:
     sequences: The examples' sequences; '' where there is none.
     per_image: Metric name -> float array [n]; VALID_SHARE among them if there are masks.
     totals: Means over images and the pooled metrics, see `aggregate.summarize`; with `networks`
-      also those of `perceptual.collection_figures`.
+      also those of `perceptual.collection_figures`; with `detailed` also dataset_gain and
+      dataset_offset, see `gain_offset.fit`.
   """
 
   ids: list[str]
@@ -50,136 +54,158 @@ def measure(
   batch_size: int,
   log: Log,
   networks: perceptual.Perceptual = perceptual.NONE,
+  detailed: bool = False,
 ) -> dict[str, Measured]:
-  """Measures predictors of IR images in one pass over aligned examples.
+  """Measures predictors of IR images over the examples of `pipeline.pixels`.
 
   True and predicted images are compared as the integers that are written to files: predictions are
   rounded and clipped to 0..max_value. Pixels without thermal data are left out.
 
-  Several processes measure some of the batches each; all get the whole result.
-
-  Args:
-    predictors: Predictors by name.
-    data: Examples from `pipeline.pixels`.
-    ir: The IR domain.
-    batch_size: Images at a time. The last batch is filled up, and its result cut.
-    log: Takes lines about the progress.
-    networks: What FID, KID and LPIPS are measured with; by default they are not measured.
-
-  Returns:
-    Results by predictor name.
+  Several processes measure some of the batches each; all get the whole result, by predictor name.
+  The networks measure FID, KID and LPIPS; by default these are left out. So are sharpness, hot
+  objects, and what is left after the best gain and offset, unless the measurement is to be
+  `detailed`; one gain for all images takes a second pass.
   """
-  parts, size = [], min(batch_size, len(data))
-  together = size * distributed.index_and_count()[1]
-  for batch, n in tracked(_batches(data, size), len(data), 'Measuring', log, together):
-    truth, mask = batch['ir'].astype(np.float32), batch.get('ir_mask')
-    seen = networks.seen(truth, ir.max_value, mask)
-    part = _Part(
-      list(batch['id'][:n]),
-      list(batch['sequence'][:n]),
-      {},
-      {} if mask is None else _undefined(truth, ir.max_value, mask, n),
-      _features(None, seen, mask, n),
-    )
-    for name, predict in predictors.items():
-      prediction = ir.quantize(predict(batch)).astype(np.float32)
-      values = image_quality.image_metrics(truth, prediction, max_value=ir.max_value, mask=mask)
-      if mask is not None:
-        values[VALID_SHARE] = mask.mean((1, 2, 3))
-      predicted_seen = networks.seen(prediction, ir.max_value, mask)
-      if 'vgg' in seen:
-        distance = perceptual.lpips(seen['vgg'], predicted_seen['vgg'])
-        values['lpips'] = distance if mask is None else np.where(_any(mask), distance, np.nan)
-      part.values[name] = {key: np.asarray(value)[:n] for key, value in values.items()}
-      part.features |= _features(name, predicted_seen, mask, n)
-    parts.append(part)
-  parts = distributed.interleave(distributed.gather(parts))
-  ids = [id_ for part in parts for id_ in part.ids]
-  sequences = [sequence for part in parts for sequence in part.sequences]
+  parts = _by_batch(
+    lambda batch, n: _measure_batch(predictors, batch, n, ir, networks, detailed),
+    *(data, batch_size, 'Measuring', log),
+  )
+  texts = _joined([part.texts for part in parts])
+  ids, sequences = texts['id'].tolist(), texts['sequence'].tolist()
   undefined = _joined([part.undefined for part in parts])
+  features = _joined([part.features for part in parts])
+  per_image = {name: _joined([part.values[name] for part in parts]) for name in predictors}
+  # Of the predictors, [2]; there are none if the measurement is not detailed.
+  fits = {
+    name: np.array(gain_offset.fit(sums.sum(0)))
+    for name, sums in _joined([part.sums for part in parts]).items()
+  }
+  if detailed:
+    fitted = _by_batch(
+      lambda batch, n: _measure_fitted(predictors, fits, batch, n, ir),
+      *(data, batch_size, 'Measuring after gain and offset', log),
+    )
+    for name in predictors:
+      per_image[name] |= _joined([part[name] for part in fitted])
   results = {}
   for name in predictors:
-    per_image = _joined([part.values[name] for part in parts])
-    totals = aggregate.summarize(per_image, ir.max_value, undefined) | _collection(parts, name)
-    results[name] = Measured(ids, sequences, per_image, totals)
+    totals = aggregate.summarize(per_image[name], ir.max_value, undefined)
+    if name in fits:
+      totals |= dict(zip(('dataset_gain', 'dataset_offset'), fits[name].tolist()))
+    if features:
+      totals |= perceptual.collection_figures(features[None], features[name])
+    results[name] = Measured(ids, sequences, per_image[name], totals)
   return results
 
 
 @dataclasses.dataclass
 class _Part:
-  """The results for the images of one batch.
+  """The results for the n images of one batch."""
 
-  Attributes:
-    ids: The examples' ids.
-    sequences: The examples' sequences.
-    values: Predictor name -> metric name -> float array [n].
-    undefined: From `_undefined`; {} if there are no masks.
-    features: From `_features`, of the true images (under None) and of each predictor's.
-  """
-
-  ids: list[str]
-  sequences: list[str]
-  values: dict[str, dict[str, np.ndarray]]
-  undefined: dict[str, np.ndarray]
+  texts: dict[str, np.ndarray]  # 'id' and 'sequence'.
+  values: dict[str, dict[str, np.ndarray]]  # Predictor name -> metric name -> float [n].
+  sums: dict[str, np.ndarray]  # Predictor name -> rows of gain_offset.sums; {} if not detailed.
+  undefined: dict[str, np.ndarray]  # Metric name -> bool [n]; {} if there are no masks.
+  # Inception's, float [images with valid pixels, features], of the true images (None) and each
+  # predictor's; {} if they are not measured.
   features: dict[str | None, np.ndarray]
 
 
-def _undefined(
-  truth: np.ndarray, max_value: float, mask: np.ndarray, n: int
+def _measure_batch(
+  predictors: Mapping[str, Predictor],
+  batch: Mapping[str, Any],
+  n: int,
+  ir: Domain,
+  networks: perceptual.Perceptual,
+  detailed: bool,
+) -> _Part:
+  """Measures the first n images of a batch."""
+  truth, mask = batch['ir'], batch.get('ir_mask')
+  # The images in which anything is valid.
+  valid = np.ones(len(truth), bool) if mask is None else mask.any((1, 2, 3))
+  part = _Part({key: batch[key][:n] for key in ('id', 'sequence')}, {}, {}, {}, {})
+  if mask is not None:  # What is NaN even for perfect predictions has too few valid pixels.
+    sums = gain_offset.sums(truth, truth, mask) if detailed else None
+    perfect = _compare(truth, truth, ir, mask, sums)
+    part.undefined = {key: np.isnan(value)[:n] for key, value in perfect.items()}
+    for kind in ('psnr', 'ssim'):
+      part.undefined[f'{kind}_dataset_gain'] = part.undefined[kind]
+    part.undefined['lpips'] = part.undefined['lpips_alex'] = part.undefined['mse']
+  seen = networks.seen(truth, ir.max_value, mask)
+  if 'inception' in seen:
+    part.features[None] = seen['inception'][:n][valid[:n]]
+  for name, predict in predictors.items():
+    prediction = ir.quantize(predict(batch))
+    sums = gain_offset.sums(truth, prediction, mask) if detailed else None
+    values = _compare(truth, prediction, ir, mask, sums)
+    if mask is not None:
+      values[VALID_SHARE] = mask.mean((1, 2, 3))
+    predicted_seen = networks.seen(prediction, ir.max_value, mask)
+    for metric, distance in networks.lpips(seen, predicted_seen).items():
+      values[metric] = np.where(valid, distance, np.nan)
+    if 'inception' in seen:
+      part.features[name] = predicted_seen['inception'][:n][valid[:n]]
+    part.values[name] = {key: value[:n] for key, value in values.items()}
+    if sums is not None:
+      part.sums[name] = sums[:n]
+  return part
+
+
+def _compare(
+  truth: np.ndarray,
+  prediction: np.ndarray,
+  ir: Domain,
+  mask: np.ndarray | None,
+  sums: np.ndarray | None,
 ) -> dict[str, np.ndarray]:
-  """Metric name -> bool [n], where the metric is undefined because too few pixels are valid."""
-  perfect = image_quality.image_metrics(truth, truth, max_value=max_value, mask=mask)
-  found: dict[str, np.ndarray] = {
-    key: np.isnan(np.asarray(value))[:n] for key, value in perfect.items() if key != 'correlation'
-  }
-  return {**found, 'lpips': found['mse']}
+  """The metrics of each image of a batch; with `sums` those of `details` too."""
+  values = image_quality.image_metrics(truth, prediction, max_value=ir.max_value, mask=mask)
+  found: dict[str, np.ndarray] = {name: np.asarray(value) for name, value in values.items()}
+  return found if sums is None else found | details.details(truth, prediction, sums, ir, mask)
 
 
-def _features(
-  name: str | None, seen: Mapping[str, np.ndarray], mask: np.ndarray | None, n: int
-) -> dict[str | None, np.ndarray]:
-  """Inception features, float [n or fewer, features], of a batch's first n images.
-
-  They are those of the images in which anything is valid, by the name of their predictor; {} if
-  they are not measured.
-  """
-  if 'inception' not in seen:
-    return {}
-  rows = seen['inception'][:n]
-  return {name: rows if mask is None else rows[_any(mask[:n])]}
-
-
-def _any(mask: np.ndarray) -> np.ndarray:
-  """The images in which anything is valid, bool [n]."""
-  return np.any(mask, axis=(1, 2, 3))
-
-
-def _collection(parts: Sequence[_Part], name: str) -> dict[str, float]:
-  """FID and KID of a predictor; {} without features."""
-  if name not in parts[0].features:
-    return {}
-  return perceptual.collection_figures(
-    *(np.concatenate([part.features[key] for part in parts]) for key in (None, name))
-  )
+def _measure_fitted(
+  predictors: Mapping[str, Predictor],
+  fits: Mapping[str, np.ndarray],
+  batch: Mapping[str, Any],
+  n: int,
+  ir: Domain,
+) -> dict[str, dict[str, np.ndarray]]:
+  """Measures the first n images of a batch after the gain and offset of all images together."""
+  found = {}
+  for name, predict in predictors.items():
+    prediction = ir.quantize(predict(batch))
+    values = details.after_gain(
+      batch['ir'], prediction, fits[name], 'dataset', ir, batch.get('ir_mask')
+    )
+    found[name] = {key: value[:n] for key, value in values.items()}
+  return found
 
 
-def _joined(parts: Sequence[Mapping[str, np.ndarray]]) -> dict[str, np.ndarray]:
+def _by_batch(
+  work: Callable[[Mapping[str, Any], int], T],
+  data: grain.MapDataset,
+  batch_size: int,
+  title: str,
+  log: Log,
+) -> list[T]:
+  """The results of work on all batches, and the number of images in each, of all processes."""
+  size = min(batch_size, len(data))
+  together = size * distributed.index_and_count()[1]
+  batches = tracked(_batches(data, size), len(data), title, log, together)
+  return distributed.interleave(distributed.gather([work(batch, n) for batch, n in batches]))
+
+
+def _joined(parts: list[dict[Any, np.ndarray]]) -> dict[Any, np.ndarray]:
   return {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
 
 
 def _batches(data: grain.MapDataset, size: int) -> Iterator[tuple[dict[str, Any], int]]:
-  """This process's share of the batches, of equal size, and how many of their rows count.
-
-  The last batch is filled up with its last row.
-  """
+  """This process's share of the batches, filled up with their last row, and their true lengths."""
   # Grain's data sets have all that `share` needs of a sequence.
   batches: Any = data.batch(size)
   own: Any = distributed.share(batches)
   for batch in pipeline.stream(own):
     n = len(batch['id'])
-    if n < size:
-      batch = {
-        key: np.concatenate([value, np.repeat(value[-1:], size - n, axis=0)])
-        for key, value in batch.items()
-      }
-    yield batch, n
+    rows = np.minimum(np.arange(size), n - 1)
+    yield {key: value[rows] for key, value in batch.items()}, n

@@ -27,13 +27,8 @@ def nearest(
   The distance is the Euclidean one between RGB thumbnails of 16x16 pixels, each the mean of the
   area that it covers. Thumbnails are kept in memory, 3 KB for an RGB image; IR images are decoded
   when they are needed. A batch with `id` never gets the training image of the same id, so that the
-  training split itself can be measured too.
-
-  Args:
-    dataset: The data; its training split is aligned.
-    config: How images are sized.
-    mean: [height, width, channels] IR pixel values, used where a retrieved image has no data.
-    log: Takes lines about the progress.
+  training split itself can be measured too. Where an image has no data, it gets those of `mean`,
+  pixel values [height, width, channels].
   """
   data = pipeline.domain_pixels(dataset, 'train', 'rgb', config)
   ids, rows = [], []
@@ -41,19 +36,15 @@ def nearest(
     ids.append(view['id'])
     rows.append(_thumbnail(view['rgb']))
   known, ids = NearestRows(np.stack(rows)), np.array(ids)
-  answers = pipeline.domain_pixels(dataset, 'train', 'ir', config)
+  answers: Any = pipeline.domain_pixels(dataset, 'train', 'ir', config)
 
   def predict(batch: Mapping[str, np.ndarray]) -> np.ndarray:
     same = np.asarray(batch['id'])[:, np.newaxis] == ids if 'id' in batch else None
     found = known.find(np.stack([_thumbnail(image) for image in batch['rgb']]), same)
-    return np.stack([_filled(answers[int(i)], mean) for i in found])
+    views = [answers[int(i)] for i in found]
+    return np.stack([np.where(v.get('ir_mask', True), v['ir'], mean) for v in views])
 
   return predict
-
-
-def _filled(view: Any, mean: np.ndarray) -> np.ndarray:
-  """The pixel values of an IR image, float32, with those of the mean image where it has no data."""
-  return np.where(view.get('ir_mask', True), view['ir'].astype(np.float32), mean)
 
 
 def _thumbnail(pixels: np.ndarray) -> np.ndarray:

@@ -5,8 +5,6 @@ import hashlib
 import math
 from typing import Any
 
-import numpy as np
-
 from cyclegan_jax import provenance
 from cyclegan_jax.data.source import Domain
 from cyclegan_jax.evaluation.baselines import BASELINES
@@ -47,8 +45,8 @@ def result(
     results: from `measure.measure`, of `MODEL` and the baselines.
     config: of the run.
     ir: the IR domain.
-    split: the split that was measured.
-    step: of the checkpoint that was measured.
+    split: what was measured.
+    step: of the checkpoint.
     networks: what FID, KID and LPIPS were measured with.
   """
   measured = results[MODEL]
@@ -90,10 +88,9 @@ def verdict(content: Mapping[str, Any]) -> str:
     return 'Nothing could be measured: too few pixels are valid.'
 
   def score(totals, metric):
-    if totals[metric] is None:
-      # PSNR is infinite if every image is reproduced exactly.
-      return math.inf if totals['mse'] == 0 else -math.inf
-    return totals[metric]
+    # PSNR is infinite if every image is reproduced exactly.
+    missing = math.inf if totals['mse'] == 0 else -math.inf
+    return missing if totals[metric] is None else totals[metric]
 
   lost = [
     f'{title(name)} ({METRICS[metric].title} {score(totals, metric):.4g})'
@@ -103,10 +100,8 @@ def verdict(content: Mapping[str, Any]) -> str:
   ]
   if not lost:
     return 'The model beats every trivial baseline in PSNR and in SSIM.'
-  return (
-    f'The model does NOT beat {", ".join(lost)}: do not use it yet. More --epochs or more '
-    'data may help.'
-  )
+  names = ', '.join(lost)
+  return f'The model does NOT beat {names}: do not use it yet. More --epochs or more data may help.'
 
 
 def left_out(content: Mapping[str, Any]) -> list[str]:
@@ -130,10 +125,10 @@ def _predictors(content: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]
 
 
 def _cell(totals: Mapping[str, Any], column: str) -> str:
-  if totals.get(column) is None:
+  value, deviation = totals.get(column), totals.get(f'{column}_sd')
+  if value is None:
     return '-'
-  deviation = totals.get(f'{column}_sd')
-  return f'{totals[column]:.4g}' + ('' if deviation is None else f' ± {deviation:.2g}')
+  return f'{value:.4g}' + ('' if deviation is None else f' ± {deviation:.2g}')
 
 
 def _definitions(results: Mapping[str, Measured]) -> dict[str, str]:
@@ -150,8 +145,4 @@ def _definitions(results: Mapping[str, Measured]) -> dict[str, str]:
 
 def _plain(totals: Mapping[str, float]) -> dict[str, float | int | None]:
   """The totals as JSON takes them; null stands for NaN and infinity."""
-  return {key: _number(value) if math.isfinite(value) else None for key, value in totals.items()}
-
-
-def _number(value: float) -> float | int:
-  return int(value) if isinstance(value, (int, np.integer)) else float(value)
+  return {key: value if math.isfinite(value) else None for key, value in totals.items()}

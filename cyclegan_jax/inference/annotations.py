@@ -5,7 +5,7 @@ Only names of images and folders are adapted: the extensions of image files, and
 a data.yaml, which would lead a training back to the RGB images.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 import json
 import pathlib
 import re
@@ -25,14 +25,14 @@ _EXTENSIONS = ('.json', '.txt', *_YAML)
 def copy(
   paths: Sequence[str], plan: Plan, folders: Sequence[pathlib.Path], log: Log = print
 ) -> None:
-  """Copies annotation files.
+  """Copies annotation files to the folders of the translated images and of the control set.
 
   Args:
     paths: COCO files (.json), YOLO label files (.txt), lists of images (.txt), data.yaml, or
       folders of these.
     plan: what is translated. Annotations inside one of its inputs keep their place in it; others
       go to the top.
-    folders: the folders of the translated images and of the gray control set.
+    folders: to copy to.
     log: receives each line for the user.
 
   Raises:
@@ -42,7 +42,7 @@ def copy(
   extensions = {job.source.name: job.target.suffix for job in plan.jobs if not job.is_video}
   sources = {job.source.name for job in plan.jobs}
   for path in [pathlib.Path(text).expanduser() for text in paths]:
-    found = list(_files(path))
+    found = _files(path)
     for file in found:
       content, note = _adapted(file, sources, extensions)
       for folder in folders:
@@ -57,8 +57,8 @@ def copy(
       log(f'Copied {len(found)} annotation files of {path}.')
 
 
-def _files(path: pathlib.Path) -> Iterator[pathlib.Path]:
-  """Yields the annotation files of a path; UserError if there are none."""
+def _files(path: pathlib.Path) -> list[pathlib.Path]:
+  """Returns the annotation files of a path; UserError if there are none."""
   candidates = [path] if path.is_file() else sorted(path.rglob('*'))
   found = [file for file in candidates if file.suffix.lower() in _EXTENSIONS]
   if not found:
@@ -66,7 +66,7 @@ def _files(path: pathlib.Path) -> Iterator[pathlib.Path]:
       f'--annotations={path}: expected a COCO file (.json), YOLO labels (.txt), a data.yaml, or a '
       'folder with such files.'
     )
-  yield from found
+  return found
 
 
 def _place(file: pathlib.Path, given: pathlib.Path, plan: Plan) -> pathlib.Path:
@@ -131,6 +131,5 @@ def _adapted_coco(
     return match[0] if new == old else match[1] + json.dumps(new, ensure_ascii=match[2].isascii())
 
   note = f'{file}: {len(listed) - len(missing)} of its {len(listed)} images are translated'
-  return _FILE_NAME.sub(rename, text).encode(), note + (
-    f', {missing[0]} is not.' if missing else '.'
-  )
+  note += f', {missing[0]} is not.' if missing else '.'
+  return _FILE_NAME.sub(rename, text).encode(), note

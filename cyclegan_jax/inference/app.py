@@ -13,12 +13,13 @@ import socket
 import numpy as np
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
+from starlette.middleware.base import BaseHTTPMiddleware, RequestResponseEndpoint
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 import uvicorn
 
 from cyclegan_jax.data import decoding, images
@@ -36,22 +37,14 @@ _POLICY = (
   "default-src 'none'; script-src 'self'; style-src 'self'; img-src blob: data:; "
   "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
-_HEADERS = (
-  (b'content-security-policy', _POLICY.encode()),
-  (b'x-content-type-options', b'nosniff'),
-  (b'referrer-policy', b'no-referrer'),
-  (b'cross-origin-resource-policy', b'same-origin'),
-  (b'cross-origin-opener-policy', b'same-origin'),
-  (b'cache-control', b'no-store'),
-)
-
-
-class _Refused(Exception):
-  """A request to refuse, with a status and a sentence for the visitor."""
-
-  def __init__(self, status: int, text: str) -> None:
-    super().__init__(text)
-    self.status = status
+_HEADERS = {
+  'content-security-policy': _POLICY,
+  'x-content-type-options': 'nosniff',
+  'referrer-policy': 'no-referrer',
+  'cross-origin-resource-policy': 'same-origin',
+  'cross-origin-opener-policy': 'same-origin',
+  'cache-control': 'no-store',
+}
 
 
 def make(
@@ -74,37 +67,25 @@ def make(
     'runs this page.'
   )
   document = page.text('app.html', title=title, about=about, limits=limits, max_bytes=max_bytes)
-  files = {
-    '/': (document, 'text/html'),
-    '/style.css': (page.asset('style.css'), 'text/css'),
-    **{f'/{script}': (page.asset(script), 'text/javascript') for script in ('wipe.js', 'app.js')},
-  }
+  files = [('', document, 'text/html'), ('style.css', page.asset('style.css'), 'text/css')]
+  files += [(name, page.asset(name), 'text/javascript') for name in ('wipe.js', 'app.js')]
   routes = [
-    Route(path, Response(text, media_type=kind), methods=['GET'])
-    for path, (text, kind) in files.items()
+    Route(f'/{name}', Response(text, media_type=kind), methods=['GET'])
+    for name, text, kind in files
   ]
   routes.append(Route('/translate', _Translations(translate, max_bytes).answer, methods=['POST']))
   # Browsers write IPv6 addresses in brackets.
   allowed = [f'[{host}]' if ':' in host else host for host in hosts]
-  middleware = [
-    Middleware(_with_headers),
-    Middleware(TrustedHostMiddleware, allowed_hosts=allowed, www_redirect=False),
-  ]
-  return Starlette(routes=routes, middleware=middleware)
+  headers = Middleware(BaseHTTPMiddleware, dispatch=_with_headers)
+  known = Middleware(TrustedHostMiddleware, allowed_hosts=allowed, www_redirect=False)
+  return Starlette(routes=routes, middleware=[headers, known])
 
 
 def serve(application: Starlette, listener: socket.socket) -> None:
   """Answers requests until Ctrl-C."""
-  config = uvicorn.Config(
-    application,
-    log_level='warning',
-    access_log=False,
-    server_header=False,
-    limit_concurrency=64,
-    timeout_keep_alive=10,
-    timeout_graceful_shutdown=5,
-    lifespan='off',
-  )
+  quiet = dict(log_level='warning', access_log=False, server_header=False)
+  limits = dict(limit_concurrency=64, timeout_keep_alive=10, timeout_graceful_shutdown=5)
+  config = uvicorn.Config(application, lifespan='off', **quiet, **limits)
   with contextlib.suppress(KeyboardInterrupt):  # uvicorn shuts down first, then raises it again.
     uvicorn.Server(config).run(sockets=[listener])
 
@@ -124,9 +105,8 @@ def bound_socket(host: str, port: int) -> socket.socket:
   try:
     family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0][0]
   except OSError as error:
-    raise UserError(
-      f'--host={host} is not an address of this machine: {error.strerror}.'
-    ) from error
+    message = f'--host={host} is not an address of this machine: {error.strerror}.'
+    raise UserError(message) from error
   both = family == socket.AF_INET6 and socket.has_dualstack_ipv6()
   try:
     return socket.create_server((host, port), family=family, dualstack_ipv6=both)
@@ -147,23 +127,21 @@ class _Translations:
     self._one = asyncio.Lock()
 
   async def answer(self, request: Request) -> Response:
-    """Returns the PNG file of a translation, or a sentence on why there is none."""
+    """Returns the PNG file of a translation; HTTPException with a sentence if there is none."""
     if self._waiting > _MOST_WAITING:
-      return PlainTextResponse('Other images are being translated. Try again in a moment.', 503)
+      raise HTTPException(503, 'Other images are being translated. Try again in a moment.')
+    # Pages of other sites cannot send this type without permission.
+    if request.headers.get('content-type') != _BODY_TYPE:
+      raise HTTPException(415, f'Images are sent as {_BODY_TYPE}.')
     self._waiting += 1
     try:
-      # Pages of other sites cannot send this type without permission.
-      if request.headers.get('content-type') != _BODY_TYPE:
-        raise _Refused(415, f'Images are sent as {_BODY_TYPE}.')
       async with asyncio.timeout(_SECONDS_TO_SEND):
         data = b''.join([part async for part in self._body(request)])
       async with self._one:
         png = await run_in_threadpool(self._translated, data)
       return Response(png, media_type='image/png')
-    except _Refused as error:
-      return PlainTextResponse(str(error), error.status)
-    except TimeoutError:
-      return PlainTextResponse('The image took too long to arrive.', 408)
+    except TimeoutError as error:
+      raise HTTPException(408, 'The image took too long to arrive.') from error
     except ClientDisconnect:
       return Response(status_code=400)
     finally:
@@ -171,7 +149,7 @@ class _Translations:
 
   async def _body(self, request: Request) -> AsyncIterator[bytes]:
     """Yields the parts of a body; refuses it as soon as it is too large."""
-    refused = _Refused(413, f'This file is larger than {self._max_bytes / 2**20:g} MiB.')
+    refused = HTTPException(413, f'This file is larger than {self._max_bytes / 2**20:g} MiB.')
     announced = request.headers.get('content-length', '0')
     if announced.isdecimal() and int(announced) > self._max_bytes:
       raise refused
@@ -187,25 +165,17 @@ class _Translations:
     try:
       return images.encode_png(self._translate(images.read_image(data, 'This file')))
     except UserError as error:
-      raise _Refused(422, str(error)) from error
+      raise HTTPException(422, str(error)) from error
     except (MemoryError, RuntimeError) as error:
       # XLA's out-of-memory error is a RuntimeError.
       if not is_out_of_memory(error):
         raise
-      raise _Refused(
-        413, 'There is not enough memory to translate an image as large as this.'
-      ) from error
+      message = 'There is not enough memory to translate an image as large as this.'
+      raise HTTPException(413, message) from error
 
 
-def _with_headers(app: ASGIApp) -> ASGIApp:
-  """Adds _HEADERS to every response of an application."""
-
-  async def call(scope: Scope, receive: Receive, send: Send) -> None:
-    async def send_with_headers(message: Message) -> None:
-      if message['type'] == 'http.response.start':
-        message['headers'] = [*message['headers'], *_HEADERS]
-      await send(message)
-
-    await app(scope, receive, send_with_headers)
-
-  return call
+async def _with_headers(request: Request, answer: RequestResponseEndpoint) -> Response:
+  """Adds _HEADERS to every response."""
+  response = await answer(request)
+  response.headers.update(_HEADERS)
+  return response

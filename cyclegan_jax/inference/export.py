@@ -1,46 +1,42 @@
 """Export of a trained generator to a file that runs without this program.
 
-An exported file maps pixels, uint8 or uint16 [batch, height, width, channels] of any size, to
-pixels, exactly as `Model.translate` does. It contains normalization, mirror padding, the network,
-inverse normalization, rounding and clipping. It computes in float32. A file is kept only if it
-passes the comparison with the model in export_check.py.
+It maps pixels to pixels as `Model.translate` does, and contains normalization, mirror padding, the
+network, inverse normalization, rounding and clipping; see export_program.py.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 import dataclasses
 import importlib
 import importlib.util
 import json
 import pathlib
-from typing import cast
+import types
 
 from cyclegan_jax import files, normalization, provenance
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.inference import export_check
 from cyclegan_jax.inference.export_check import Difference, Example
-from cyclegan_jax.inference.export_program import Format, Program
+from cyclegan_jax.inference.export_program import Program
 from cyclegan_jax.inference.model import Model
 from cyclegan_jax.models import networks
 from cyclegan_jax.progress import Log
 from cyclegan_jax.settings import Config, flatten, PLACES
 
-# The module of each format, and the packages that only it needs. The extra `onnx` installs those of
-# onnx.
-FORMATS: Mapping[str, tuple[str, tuple[str, ...]]] = {
-  'stablehlo': ('export_stablehlo', ('flatbuffers',)),
-  'onnx': ('export_onnx', ('onnx', 'onnxruntime')),
-}
+# The formats, and the packages that only one needs. The extra `onnx` installs those of onnx.
+FORMATS = {'stablehlo': ('flatbuffers',), 'onnx': ('onnx', 'onnxruntime')}
 
 
-def load_format(name: str) -> Format:
-  """Imports the module of a format; UserError if a package that it needs is missing."""
-  module, packages = FORMATS[name]
-  missing = [package for package in packages if not importlib.util.find_spec(package)]
+def load_format(name: str) -> types.ModuleType:
+  """Imports the module of a format: `write(file, program, metadata)` and `load(file)`.
+
+  UserError if a package that it needs is missing.
+  """
+  missing = [package for package in FORMATS[name] if not importlib.util.find_spec(package)]
   if missing:
     raise UserError(
       f'--format={name} needs {" and ".join(missing)}: pip install {" ".join(missing)}'
     )
-  return cast(Format, importlib.import_module(f'cyclegan_jax.inference.{module}'))
+  return importlib.import_module(f'cyclegan_jax.inference.export_{name}')
 
 
 def check_output(output: pathlib.Path, overwrite: bool) -> None:
@@ -65,6 +61,8 @@ def export(
 ) -> Difference:
   """Writes a generator to a file, runs the file, and keeps it only if it agrees with the model.
 
+  Returns how the two differ: within `export_check.TOLERANCES`.
+
   Args:
     model: from `model.load`.
     direction: 'rgb_to_ir' or 'ir_to_rgb'.
@@ -75,9 +73,6 @@ def export(
     checkpoint: the value of --checkpoint, for the metadata.
     overwrite: replace an existing file.
     log: receives each line for the user.
-
-  Returns:
-    The difference, which is within `export_check.TOLERANCES`.
 
   Raises:
     UserError: the model has no such direction, a package is missing, the network is too deep, the
@@ -98,10 +93,16 @@ def export(
   try:
     output.parent.mkdir(parents=True, exist_ok=True)
     with files.replacing(output) as temporary:
-      texts = metadata(program, config, format_name, checkpoint)
+      texts = _metadata(program, config, format_name, checkpoint)
       file_format.write(temporary, program, texts)
       log(f'Comparing the file with the model on {len(examples)} images.')
-      difference = export_check.check(file_format.load(temporary), program, examples)
+      difference = export_check.compare(file_format.load(temporary), program, examples)
+      allowed = export_check.TOLERANCES[program.limit]
+      if difference.largest > allowed:
+        raise UserError(
+          f'The file is not kept, because it does not agree with the model: {difference}, allowed '
+          f'is {allowed}. Please report this with config.json of the run.'
+        )
   except OSError as error:
     raise UserError(
       f'--output={output} cannot be written: {error.strerror or error}. Choose another place.'
@@ -121,29 +122,20 @@ def _check_depth(model: Model) -> None:
 
 def in_float32(model: Model) -> Model:
   """Returns the model with convolutions in float32, as it is exported."""
-  config = dataclasses.replace(
-    model.config, model=dataclasses.replace(model.config.model, precision='float32')
-  )
-  nets = networks.build(config.model, model.domains)
-  return dataclasses.replace(
-    model,
-    config=config,
-    translators={
-      name: dataclasses.replace(generator, net=nets[name])
-      for name, generator in model.translators.items()
-    },
-  )
+  settings = dataclasses.replace(model.config.model, precision='float32')
+  nets = networks.build(settings, model.domains)
+  translators = {
+    name: dataclasses.replace(generator, net=nets[name])
+    for name, generator in model.translators.items()
+  }
+  config = dataclasses.replace(model.config, model=settings)
+  return dataclasses.replace(model, config=config, translators=translators)
 
 
-def metadata(program: Program, config: Config, format_name: str, checkpoint: str) -> dict[str, str]:
-  """Returns what a file says about itself, texts by name.
-
-  Args:
-    program: what it computes.
-    config: of the run, with the precision of its training.
-    format_name: a name in FORMATS.
-    checkpoint: the value of --checkpoint.
-  """
+def _metadata(
+  program: Program, config: Config, format_name: str, checkpoint: str
+) -> dict[str, str]:
+  """Returns what a file says about itself; `config` has the precision of the training."""
   model, data = program.model, config.data
   source, target = program.domains
   facts = {'program': 'cyclegan_jax', 'direction': program.direction}
@@ -169,5 +161,5 @@ def metadata(program: Program, config: Config, format_name: str, checkpoint: str
     'commit': provenance.commit() or '',
     'format': format_name,
     'settings': json.dumps(settings),
-    'versions': json.dumps(provenance.versions(FORMATS[format_name][1])),
+    'versions': json.dumps(provenance.versions(FORMATS[format_name])),
   }

@@ -16,30 +16,96 @@ from onnx import helper
 import onnxruntime
 
 from cyclegan_jax.inference.export_program import Program, Run
-from cyclegan_jax.inference.onnx_graph import Graph, Tensor
 from cyclegan_jax.models import antialiasing, generators, layers, unet
+
+# From March 2022; ONNX Runtime 1.12 and later read it.
+OPSET = 17
+_IR_VERSION = 8
+
+
+class Graph:
+  """Nodes and constants, in the order in which they were added."""
+
+  def __init__(self) -> None:
+    self._nodes: list[onnx.NodeProto] = []
+    self._constants: list[onnx.TensorProto] = []
+
+  def add(self, op: str, *inputs: Any, **attributes: Any) -> 'Tensor':
+    """Adds a node with one output. Arrays among its inputs become constants, numbers float32."""
+    names = [(x if isinstance(x, Tensor) else self._constant(x)).name for x in inputs]
+    name = f'{op.lower()}_{len(self._nodes)}'
+    self._nodes.append(helper.make_node(op, names, [name], name=name, **attributes))
+    return Tensor(self, name)
+
+  def _constant(self, value: Any) -> 'Tensor':
+    """Adds an array of any dtype and shape that is stored in the file."""
+    value = np.float32(value) if isinstance(value, (int, float)) else value
+    name = f'constant_{len(self._constants)}'
+    self._constants.append(onnx.numpy_helper.from_array(np.ascontiguousarray(value), name))
+    return Tensor(self, name)
+
+  def model(
+    self, source: onnx.ValueInfoProto, result: 'Tensor', target: onnx.ValueInfoProto
+  ) -> onnx.ModelProto:
+    """Returns the model from an input to an output, which has the values of `result`; checked."""
+    self._nodes.append(helper.make_node('Identity', [result.name], [target.name]))
+    graph = helper.make_graph(self._nodes, 'generator', [source], [target], self._constants)
+    opsets = [helper.make_opsetid('', OPSET)]
+    model = helper.make_model(
+      graph, opset_imports=opsets, ir_version=_IR_VERSION, producer_name='cyclegan_jax'
+    )
+    onnx.checker.check_model(model, full_check=True)
+    return model
+
+
+class Tensor:
+  """A tensor of a graph.
+
+  The operators + - * / with float32 tensors and Python numbers add nodes, so that code written for
+  arrays, such as a normalization, works on it.
+  """
+
+  def __init__(self, graph: Graph, name: str) -> None:
+    self.graph, self.name = graph, name
+
+  def apply(self, op: str, *others: Any, **attributes: Any) -> 'Tensor':
+    """Adds a node with this tensor as its first input; see `Graph.add`."""
+    return self.graph.add(op, self, *others, **attributes)
+
+  def __add__(self, other: Any) -> 'Tensor':
+    return self.apply('Add', other)
+
+  def __sub__(self, other: Any) -> 'Tensor':
+    return self.apply('Sub', other)
+
+  def __mul__(self, other: Any) -> 'Tensor':
+    return self.apply('Mul', other)
+
+  def __truediv__(self, other: Any) -> 'Tensor':
+    return self.apply('Div', other)
+
+  __radd__, __rmul__ = __add__, __mul__
 
 
 def write(file: pathlib.Path, program: Program, metadata: Mapping[str, str]) -> None:
-  """Writes an ONNX file; the metadata become metadata_props. See `export_program.Format`."""
+  """Writes an ONNX file; the metadata become metadata_props."""
   (source, target), limit, multiple = program.domains, program.limit, program.model.multiple
   types = [helper.np_dtype_to_tensor_dtype(dtype) for dtype in program.dtypes]
-  generator = program.generator
-  net, module = generator.net, generator.net.module(generator.params, generator.batch_stats)
+  net = program.generator.net
+  module = net.module(program.generator.params, program.generator.batch_stats)
   graph = Graph()
   pixels = Tensor(graph, 'pixels')
   height, width = (_size(pixels, axis) for axis in (1, 2))
   x = _mirrored(_mirrored(pixels, height, 1, multiple), width, 2, multiple)
   # A table with the network value of every pixel value, computed by the program itself.
   values = np.arange(source.max_value + 1, dtype=np.float32)
-  x = graph.constant(source.normalization.forward(values)).apply(
-    'Gather', x.apply('Cast', to=onnx.TensorProto.INT32)
-  )
+  indices = x.apply('Cast', to=onnx.TensorProto.INT32)
+  x = graph.add('Gather', source.normalization.forward(values), indices)
   x = x.apply('Transpose', perm=(0, 3, 1, 2))
   y = GENERATORS[type(module)](module, _with_constants(x, net.constants))
   y = target.normalization.inverse(y) * (limit / target.max_value)
   y = y.apply('Round')  # Half to even, like NumPy.
-  y = y.apply('Clip', np.float32(0), np.float32(limit)).apply('Cast', to=types[1])
+  y = y.apply('Clip', 0, limit).apply('Cast', to=types[1])
   y = y.apply('Transpose', perm=(0, 2, 3, 1))
   ends = graph.add('Concat', height, width, axis=0)
   y = y.apply('Slice', _ints(0, 0), ends, _ints(1, 2))
@@ -47,7 +113,9 @@ def write(file: pathlib.Path, program: Program, metadata: Mapping[str, str]) -> 
     helper.make_tensor_value_info(name, kind, ['batch', 'height', 'width', domain.channels])
     for name, kind, domain in zip(('pixels', 'translated'), types, program.domains)
   )
-  onnx.save(graph.model(before, y, after, dict(metadata)), file)
+  model = graph.model(before, y, after)
+  helper.set_model_props(model, dict(metadata))
+  onnx.save(model, file)
 
 
 def load(file: pathlib.Path) -> Run:
@@ -67,28 +135,22 @@ def _size(x: Tensor, axis: int) -> Tensor:
 
 def _mirrored(x: Tensor, size: Tensor, axis: int, multiple: int) -> Tensor:
   """Mirrors an image at the end of an axis, repeatedly, up to a size that is a multiple."""
-  n = size.apply('Squeeze', _ints(0))
-  padded = (
-    n.apply('Add', np.int64(multiple - 1))
-    .apply('Div', np.int64(multiple))
-    .apply('Mul', np.int64(multiple))
-  )
-  counted = n.graph.constant(np.int64(0)).apply('Range', padded, np.int64(1))
+  n, step, one = size.apply('Squeeze', _ints(0)), np.int64(multiple), np.int64(1)
+  padded = n.apply('Add', step - one).apply('Div', step).apply('Mul', step)
   period = n.apply('Mul', np.int64(2))
-  there = counted.apply('Mod', period)
-  back = period.apply('Sub', np.int64(1)).apply('Sub', there)
-  return x.apply('Gather', there.apply('Less', n).apply('Where', there, back), axis=axis)
+  there = x.graph.add('Range', np.int64(0), padded, one).apply('Mod', period)
+  back = period.apply('Sub', one).apply('Sub', there)
+  return x.apply('Gather', there.apply('Min', back), axis=axis)
 
 
 def _with_constants(x: Tensor, constants: tuple[float, ...]) -> Tensor:
   """Appends constant channels, as models/networks.py does."""
   if not constants:
     return x
-  n = x.graph.constant(_ints(len(constants)))
-  shape = x.graph.add('Concat', _size(x, 0), n, x.apply('Shape', start=2), axis=0)
-  values = np.array(constants, np.float32).reshape(1, -1, 1, 1)
-  planes = x.graph.constant(values).apply('Expand', shape)
-  return x.apply('Concat', planes, axis=1)
+  sides = x.apply('Shape', start=2)
+  shape = x.graph.add('Concat', _size(x, 0), _ints(len(constants)), sides, axis=0)
+  planes = np.array(constants, np.float32).reshape(1, -1, 1, 1)
+  return x.apply('Concat', x.graph.add('Expand', planes, shape), axis=1)
 
 
 def _udacity(net: generators.UdacityGenerator, x: Tensor) -> Tensor:
@@ -149,26 +211,20 @@ def _layer(layer: Any, x: Tensor) -> Tensor:
 
 
 def _conv(layer: layers.Conv, x: Tensor) -> Tensor:
-  border = 1
+  border = 0 if layer.width else 1
   if layer.width:
-    border = 0
     x = x.apply('Pad', _ints(*[0, 0, layer.width, layer.width] * 2), mode='reflect')
   return x.apply('Conv', *_weights(layer), strides=[layer.stride] * 2, pads=[border] * 4)
 
 
 def _conv_transpose(layer: layers.ConvTranspose, x: Tensor) -> Tensor:
-  return x.apply(
-    'ConvTranspose',
-    *_weights(layer),
-    strides=[2, 2],
-    pads=[1] * 4,
-    output_padding=[layer.output_padding] * 2,
-  )
+  sizes = dict(strides=[2, 2], pads=[1] * 4, output_padding=[layer.output_padding] * 2)
+  return x.apply('ConvTranspose', *_weights(layer), **sizes)
 
 
 def _resize_conv(layer: layers.ResizeConv, x: Tensor) -> Tensor:
-  x = _doubled(x, mode='nearest', nearest_mode='floor', coordinate_transformation_mode='asymmetric')
-  return _conv(layer.conv, x)
+  repeating = dict(nearest_mode='floor', coordinate_transformation_mode='asymmetric')
+  return _conv(layer.conv, _doubled(x, mode='nearest', **repeating))
 
 
 def _bilinear_conv(layer: layers.BilinearConv, x: Tensor) -> Tensor:

@@ -1,14 +1,13 @@
-"""The function that every exported file computes, and the interface of the file formats."""
+"""The function that every exported file computes."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 import dataclasses
-import pathlib
-from typing import Any, Protocol
 
 import numpy as np
 
 from cyclegan_jax.data.source import Domain
 from cyclegan_jax.inference.model import Model
+from cyclegan_jax.models.apply import Translator
 
 # Pixels in, pixels out: uint8 or uint16 [batch, height, width, channels] of any size.
 Run = Callable[[np.ndarray], np.ndarray]
@@ -16,12 +15,9 @@ Run = Callable[[np.ndarray], np.ndarray]
 
 @dataclasses.dataclass(frozen=True)
 class Program:
-  """One direction of a model, from pixels to pixels.
+  """One direction of a model that computes in float32, from pixels to pixels.
 
-  Attributes:
-    model: computes in float32.
-    direction: 'rgb_to_ir' or 'ir_to_rgb'.
-    limit: the largest pixel value of the output, 255 or 65535.
+  `limit` is the largest pixel value of the output, 255 or 65535.
   """
 
   model: Model
@@ -35,8 +31,8 @@ class Program:
     return self.model.domains[source], self.model.domains[target]
 
   @property
-  def generator(self) -> Any:
-    """The generator with its arrays, `inference.generators.Generator`."""
+  def generator(self) -> Translator:
+    """The generator with its arrays."""
     return self.model.translator(self.direction)
 
   @property
@@ -45,15 +41,3 @@ class Program:
     limits = self.domains[0].max_value, self.limit
     first, second = (np.dtype(np.uint8 if limit <= 255 else np.uint16) for limit in limits)
     return first, second
-
-
-class Format(Protocol):
-  """A module that writes and runs files of one format."""
-
-  def write(self, file: pathlib.Path, program: Program, metadata: Mapping[str, str]) -> None:
-    """Writes a file that computes in float32; `metadata` are texts by name, kept in the file."""
-    ...
-
-  def load(self, file: pathlib.Path) -> Run:
-    """Loads a file to run it here."""
-    ...

@@ -21,7 +21,7 @@ PROGRAM, METADATA = 'program', 'metadata.json'
 
 
 def write(file: pathlib.Path, program: Program, metadata: Mapping[str, str]) -> None:
-  """Writes a StableHLO file for every platform. See `export_program.Format`."""
+  """Writes a StableHLO file for every platform."""
   shape = jax.export.symbolic_shape(f'batch, height, width, {program.domains[0].channels}')
   # GPUs and TPUs would otherwise multiply with fewer bits.
   with jax.default_matmul_precision('highest'):
@@ -64,4 +64,4 @@ def _mirrored(x: jax.Array, axis: int, multiple: int) -> jax.Array:
   """Mirrors an image at the end of an axis, repeatedly, up to a size that is a multiple."""
   n = x.shape[axis]
   there = jnp.arange((n + multiple - 1) // multiple * multiple) % (2 * n)
-  return jnp.take(x, jnp.where(there < n, there, 2 * n - 1 - there), axis=axis)
+  return jnp.take(x, jnp.minimum(there, 2 * n - 1 - there), axis=axis)

@@ -23,13 +23,7 @@ VIDEO_OUTPUT = '.mkv'
 
 @dataclasses.dataclass(frozen=True)
 class Job:
-  """One file to translate.
-
-  Attributes:
-    source: the image or video.
-    target: the file to write.
-    relative: the path of the target below the output folder.
-  """
+  """One image or video to translate, the file to write, and its path below the output folder."""
 
   source: pathlib.Path
   target: pathlib.Path
@@ -38,7 +32,7 @@ class Job:
   @property
   def is_video(self) -> bool:
     """True if the source has the name of a video."""
-    return is_video(self.source)
+    return _is_video(self.source)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,8 +41,7 @@ class Plan:
 
   Attributes:
     jobs: sorted by the names of their targets.
-    roots: for each input, the folder that names are relative to, and its place below the output
-      folder.
+    roots: for each input, the folder that names are relative to, and its place below the output.
     left_out: the number of files in folders that are neither images nor videos, by extension.
   """
 
@@ -63,11 +56,6 @@ class _Group(NamedTuple):
   root: pathlib.Path
   files: list[pathlib.Path]
   is_folder: bool = False
-
-
-def is_video(file: pathlib.Path) -> bool:
-  """True if a file has the name of a video."""
-  return file.suffix.lower() in VIDEOS
 
 
 def plan(
@@ -90,9 +78,10 @@ def plan(
   several = len({group.root for group in groups if group.is_folder}) > 1
   jobs, roots, left_out = [], [], collections.Counter()
   for group in groups:
-    below = pathlib.Path(group.root.resolve().name if group.is_folder and several else '')
+    root = group.root.resolve()
+    below = pathlib.Path(root.name if group.is_folder and several else '')
     roots.append((group.root, below))
-    if group.is_folder and output.resolve().is_relative_to(group.root.resolve()):
+    if group.is_folder and output.resolve().is_relative_to(root):
       raise UserError(
         f'--output={output} lies inside --input={group.root}: the results would be the next '
         'inputs. Choose a folder outside.'
@@ -114,9 +103,13 @@ def plan(
   return Plan(tuple(sorted(jobs, key=lambda job: str(job.relative))), tuple(roots), left_out)
 
 
+def _is_video(file: pathlib.Path) -> bool:
+  return file.suffix.lower() in VIDEOS
+
+
 def _suffix(file: pathlib.Path, suffix: str) -> str:
   """Returns the extension of a file's translation."""
-  return VIDEO_OUTPUT if is_video(file) else suffix
+  return VIDEO_OUTPUT if _is_video(file) else suffix
 
 
 def _groups(text: str, recursive: bool) -> Iterator[_Group]:
@@ -162,7 +155,7 @@ def _is_file_name(
     )
   wanted = _suffix(files[0], suffix)
   if extension != wanted and not (wanted == '.tif' and extension == '.tiff'):
-    kind = 'videos' if is_video(files[0]) else 'images'
+    kind = 'videos' if _is_video(files[0]) else 'images'
     raise UserError(
       f'--output={output}: translated {kind} are {wanted[1:].upper()} files. Give a name that ends '
       f'in {wanted}.'

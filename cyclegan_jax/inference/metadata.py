@@ -25,18 +25,17 @@ def texts(model: Model, workdir: pathlib.Path, direction: str, bits: int | None)
     direction: 'rgb_to_ir' or 'ir_to_rgb'.
     bits: of the results; None means those of the training images.
   """
-  data, train = model.config.data, model.config.train
+  data = model.config.data
   own = model.domains[direction.split('_to_')[1]].max_value
-  bits = bits or (16 if own > 255 else 8)
   found = {
     SOFTWARE: _software(),
     'direction': direction,
     'run': workdir.resolve().name,
-    'preset': train.preset,
+    'preset': model.config.train.preset,
     'step': str(model.step),
-    'weights': weights(model, direction),
+    'weights': _weights(model, direction),
     'normalization': data.normalization,
-    'bits': str(bits),
+    'bits': str(bits or (16 if own > 255 else 8)),
   }
   if direction.endswith('_to_ir'):
     if data.normalization.startswith('spectral_'):
@@ -47,7 +46,7 @@ def texts(model: Model, workdir: pathlib.Path, direction: str, bits: int | None)
   return found
 
 
-def weights(model: Model, direction: str) -> str:
+def _weights(model: Model, direction: str) -> str:
   """Returns the first 16 hexadecimal digits of the SHA-256 of a generator's arrays."""
   generator = model.translator(direction)
   digest = hashlib.sha256()
@@ -61,14 +60,8 @@ def differences(
 ) -> dict[str, tuple[str | None, str | None]]:
   """Returns what tells a file from one made by another model or with other options.
 
-  The version of the program does not count.
-
-  Args:
-    found: the metadata of the file.
-    expected: from `texts`.
-
-  Returns:
-    The value in the file and the expected one, by key; None where a key is absent.
+  That is the value found in the file and the expected one (of `texts`), by key; None where a key is
+  absent. The version of the program does not count.
   """
   return {
     key: (found.get(key), expected.get(key))

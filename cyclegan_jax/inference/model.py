@@ -28,8 +28,7 @@ class Model:
     config: The configuration of the run.
     step: The step of the checkpoint.
     domains: 'rgb' and 'ir', as in training.
-    translators: By direction, 'rgb_to_ir' and, except for pix2pix, 'ir_to_rgb'; network values to
-      network values.
+    translators: By direction, 'rgb_to_ir' and, except for pix2pix, 'ir_to_rgb'.
     trained_steps: The step of the run's latest checkpoint.
   """
 
@@ -45,11 +44,7 @@ class Model:
     return max(_SIZE_STEP, 2**self.config.model.n_downsampling)
 
   def translator(self, direction: str) -> apply.Translator:
-    """Returns the generator of a direction.
-
-    Raises:
-      UserError: The model does not have it.
-    """
+    """Returns the generator of a direction; UserError if the model does not have it."""
     if direction not in self.translators:
       raise UserError(
         f'--direction={direction}: this model ({self.config.train.preset}) has only '
@@ -77,9 +72,8 @@ class Model:
       name: The image's name in error messages.
       bits: Bit depth of the result, 8 or 16; None for that of the target domain's training images.
         With more bits than these had, the steps between their gray levels are the network's.
-      tile: Size in pixels of the tiles that images are cut into; 0 never cuts; None cuts images
-        that would take more than half of the memory. See docs/how-to/translate.md.
-      overlap: Overlap of the tiles in pixels; None for what the network needs, see `tiles.choose`.
+      tile: Size of the tiles in pixels, see `tiles.choose` and docs/how-to/translate.md.
+      overlap: Overlap of the tiles in pixels, likewise.
 
     Returns:
       uint8 or uint16 [height, width, channels of the target domain], or [n, ...] likewise: gray
@@ -116,9 +110,8 @@ class Model:
 
 def _memory() -> int:
   """Bytes of the first device's memory; on a CPU those that are free."""
-  return (jax.local_devices()[0].memory_stats() or {}).get(
-    'bytes_limit'
-  ) or cache.available_memory()
+  statistics = jax.local_devices()[0].memory_stats() or {}
+  return statistics.get('bytes_limit') or cache.available_memory()
 
 
 def _to_pixels(y: np.ndarray, domain: Domain, bits: int | None) -> np.ndarray:
@@ -142,13 +135,11 @@ def load(workdir: str | pathlib.Path, checkpoint: str = 'best') -> Model:
   workdir = pathlib.Path(workdir)
   config = run_folder.load_config(workdir)
   domains = run_folder.load_domains(workdir, config)
-  with Checkpoints(
-    workdir / run_folder.CHECKPOINTS, config, domains, read_only=True
-  ) as checkpoints:
+  folder = workdir / run_folder.CHECKPOINTS
+  with Checkpoints(folder, config, domains, read_only=True) as checkpoints:
     step = checkpoints.resolve(checkpoint)
     state = checkpoints.restore(step)
     trained_steps = checkpoints.latest_step() or step
-  translators = apply.translators(
-    networks.build(config.model, domains), state.inference_params(), state.batch_stats
-  )
+  nets = networks.build(config.model, domains)
+  translators = apply.translators(nets, state.inference_params(), state.batch_stats)
   return Model(config, step, domains, translators, trained_steps)

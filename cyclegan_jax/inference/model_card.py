@@ -26,13 +26,7 @@ _HUB_METRICS = ('psnr', 'ssim', 'rmse')
 class Given:
   """The facts that only a person can know; empty is not known yet.
 
-  Attributes:
-    name: of the model.
-    author: who answers for it.
-    license: of the model, as a model hub abbreviates it, such as apache-2.0.
-    data_source: where the images come from.
-    data_license: their license.
-    hardware: what it was trained on.
+  `license` is as a model hub abbreviates it, such as apache-2.0. `author` answers for the model.
   """
 
   name: str
@@ -48,13 +42,7 @@ class Given:
 
 
 def text(model: Model, run: Run, given: Given) -> str:
-  """Returns the card.
-
-  Args:
-    model: from `model.load`.
-    run: the same run, read with the measurements of its test split.
-    given: what a person has said.
-  """
+  """Returns the card. The run is the model's, read with the measurements of its test split."""
   content = run.measurements.content if run.measurements else None
   figures = content[results.MODEL] if content else {}
   known = [name for name in _HUB_METRICS if figures.get(name) is not None]
@@ -68,7 +56,7 @@ def text(model: Model, run: Run, given: Given) -> str:
       for name, generator in model.translators.items()
     },
     band=_band(model.config.data),
-    ir_range=radiometry.parse(model.config.data.ir_range) if model.config.data.ir_range else None,
+    ir_range=radiometry.parse(model.config.data.ir_range),
     changed=[
       f'`--{name}={format_value(new)}`'
       for name, (_, new) in run.changed.items()

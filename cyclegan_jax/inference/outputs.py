@@ -20,8 +20,7 @@ class OutputOptions:
 
   Attributes:
     output: a folder, or the file of a single result.
-    direction: 'rgb_to_ir' or 'ir_to_rgb'.
-    bits: see `Model.translate`, like `tile` and `overlap`.
+    direction: see `Model.translate`, like `bits`, `tile` and `overlap`.
     format: 'png' or 'tiff'.
     colormap: of previews, a name that Matplotlib knows; '' writes none.
     gray_control: the folder of the gray control set, or None.
@@ -71,14 +70,9 @@ class OutputOptions:
 
 @dataclasses.dataclass(frozen=True)
 class FileTranslator:
-  """A model that translates images to files.
+  """A model that translates images, uint8 or uint16 [height, width, 1 or 3], to files.
 
-  Images are uint8 or uint16 [height, width, 1 or 3].
-
-  Attributes:
-    model: the trained model.
-    options: how to translate, and what to write.
-    texts: metadata of the results, from `metadata.texts`.
+  `texts` are the metadata of the results, from `metadata.texts`.
   """
 
   model: Model
@@ -109,12 +103,7 @@ class FileTranslator:
   def contents(
     self, image: np.ndarray, result: np.ndarray
   ) -> dict[str, tuple[np.ndarray, Mapping[str, str]]]:
-    """Returns pixels and metadata of each of `OutputOptions.targets`.
-
-    Args:
-      image: from `prepare`.
-      result: its translation.
-    """
+    """Returns pixels and metadata of each of `OutputOptions.targets` of a prepared image."""
     found = {'data': (result, self.texts)}
     if self.options.colormap:
       found['preview'] = preview(result, self.options.colormap), {}
@@ -125,11 +114,7 @@ class FileTranslator:
     return found
 
   def write(self, job: Job, image: np.ndarray, result: np.ndarray) -> None:
-    """Writes all files of an image, the data last: if they exist, so do the others.
-
-    Raises:
-      OSError: one cannot be written.
-    """
+    """Writes all files of an image, the data last: if they exist, so do the others."""
     targets = self.options.targets(job)
     for kind, (pixels, texts) in reversed(self.contents(image, result).items()):
       targets[kind].parent.mkdir(parents=True, exist_ok=True)
@@ -138,15 +123,12 @@ class FileTranslator:
 
 
 def preview(array: np.ndarray, colormap: str) -> np.ndarray:
-  """Returns an image in false color, to look at.
+  """Returns an image in false color, to look at: uint8 [height, width, 3].
 
   Args:
     array: uint8 or uint16 [height, width, 1 or 3].
     colormap: a name that Matplotlib knows. It begins at black and ends at the largest value, for
       every image alike.
-
-  Returns:
-    uint8 [height, width, 3].
   """
   import matplotlib
 

@@ -36,7 +36,8 @@ def import_state(
 ) -> state_lib.TrainState:
   """Makes the state of a run before its first step, with the weights of PyTorch checkpoints.
 
-  Discriminators and projection networks whose file is missing keep their initial weights.
+  Discriminators and projection networks keep their initial weights if their file is missing or of
+  an unknown layout.
 
   Args:
     config: the run.
@@ -46,28 +47,26 @@ def import_state(
     log: receives each line for the user.
 
   Raises:
-    UserError: a generator is missing, or a file cannot be read or does not fit the networks.
+    UserError: a generator is missing, `a_is` or `epoch` does not fit, PyTorch is not installed, or
+      a file cannot be read or does not fit the networks.
   """
   params, batch_stats = {}, {}
-  for name, file in find(config, folder, a_is, epoch).items():
+  for name, file in _find(config, folder, a_is, epoch).items():
     kind = _kind(config, name)
-    if file.exists():
-      loaded = torch_weights.from_torch(config, name, read(file), str(file))
+    is_known = kind != 'Discriminator' or torch_layouts.has_discriminator(config.model)
+    if file.exists() and is_known:
+      loaded = torch_weights.from_torch(config, name, _read(file), str(file))
       params[name], batch_stats[name] = jax.tree.map(jnp.asarray, loaded)
       log(f'{kind} {name}: {file}')
     else:
       log(
-        f'{kind} {name}: {file.name} is missing, so it keeps its initial weights. You can evaluate '
-        f'and translate, but training would begin with an untrained {kind.lower()}.'
+        f'{kind} {name}: {_why_not(config, file, is_known)}, so it keeps its initial weights. You '
+        f'can evaluate and translate, but training would begin with an untrained {kind.lower()}.'
       )
   state = state_lib.initialize(config, make_domains(config.data))
-  ema = state_lib.select(params, tuple(state.ema))
-  return dataclasses.replace(
-    state,
-    params={**state.params, **params},
-    batch_stats={**state.batch_stats, **batch_stats},
-    ema=jax.tree.map(jnp.copy, ema),
-  )
+  ema = jax.tree.map(jnp.copy, state_lib.select(params, tuple(state.ema)))
+  params, batch_stats = state.params | params, state.batch_stats | batch_stats
+  return dataclasses.replace(state, params=params, batch_stats=batch_stats, ema=ema)
 
 
 def _kind(config: Config, name: str) -> str:
@@ -76,12 +75,8 @@ def _kind(config: Config, name: str) -> str:
   return 'Projection' if name in networks.projections(config.model) else 'Discriminator'
 
 
-def find(config: Config, folder: pathlib.Path, a_is: str, epoch: str) -> dict[str, pathlib.Path]:
-  """Returns the file of every network by its name; only those of generators must exist.
-
-  Raises:
-    UserError: the file of a generator is missing, or `a_is` or `epoch` does not fit.
-  """
+def _find(config: Config, folder: pathlib.Path, a_is: str, epoch: str) -> dict[str, pathlib.Path]:
+  """Returns the file of every network by its name; only those of generators must exist."""
   if not folder.is_dir():
     raise UserError(
       f'--checkpoint_dir={folder} is not a folder. Give the one with the PyTorch files.'
@@ -93,9 +88,8 @@ def find(config: Config, folder: pathlib.Path, a_is: str, epoch: str) -> dict[st
   elif epoch:
     raise UserError(f'--epoch={epoch}: the names of udacity files have no epoch. Omit the flag.')
   files = {name: folder / (epoch + ending) for name, ending in endings.items()}
-  missing = [
-    files[name].name for name in networks.generators(config.model) if not files[name].is_file()
-  ]
+  needed = [files[name] for name in networks.generators(config.model)]
+  missing = [file.name for file in needed if not file.is_file()]
   if missing:
     found = sorted(file.name for file in folder.iterdir() if file.suffix in ('.pth', '.pkl'))
     raise UserError(
@@ -106,12 +100,8 @@ def find(config: Config, folder: pathlib.Path, a_is: str, epoch: str) -> dict[st
   return files
 
 
-def read(file: pathlib.Path) -> dict[str, np.ndarray]:
-  """Reads the arrays of a saved state_dict by key, float32.
-
-  Raises:
-    UserError: PyTorch is not installed, or the file is damaged or holds anything else.
-  """
+def _read(file: pathlib.Path) -> dict[str, np.ndarray]:
+  """Reads the arrays of a saved state_dict by key, float32."""
   try:
     import torch
   except ImportError as error:
@@ -144,6 +134,14 @@ def read(file: pathlib.Path) -> dict[str, np.ndarray]:
   }
 
 
+def _why_not(config: Config, file: pathlib.Path, is_known: bool) -> str:
+  """Returns why a network is not read from its file."""
+  if is_known:
+    return f'{file.name} is missing'
+  norm = ' with --spectral_norm' * config.model.spectral_norm
+  return f'weights of --discriminator={config.model.discriminator}{norm} cannot be imported'
+
+
 def _endings(config: Config, a_is: str) -> dict[str, str]:
   """Returns how the name of each network's file ends, after the epoch if it has one."""
   method = config.model.method
@@ -159,20 +157,20 @@ def _endings(config: Config, a_is: str) -> dict[str, str]:
   if torch_layouts.CODEBASES[config.model.generator] == 'udacity':
     return {forward: 'G_XtoY.pkl', backward: 'G_YtoX.pkl', a: 'D_X.pkl', b: 'D_Y.pkl'}
   # D_A judges the output of G_A, images of B.
-  endings = {
+  return {
     forward: '_net_G_A.pth',
     backward: '_net_G_B.pth',
     b: '_net_D_A.pth',
     a: '_net_D_B.pth',
+    networks.projection(forward): '_net_F1.pth',
+    networks.projection(backward): '_net_F2.pth',
   }
-  return {**endings, f'projection_{a}': '_net_F1.pth', f'projection_{b}': '_net_F2.pth'}
 
 
 def _choose_epoch(folder: pathlib.Path, endings: set[str], epoch: str) -> str:
   """Returns the epoch in the names of the files to read."""
-  found = sorted(
-    {file.name.removesuffix(ending) for ending in endings for file in folder.glob(f'*{ending}')}
-  )
+  names = {file.name.removesuffix(end) for end in endings for file in folder.glob(f'*{end}')}
+  found = sorted(names)
   wanted = epoch or (found[0] if len(found) == 1 else _LATEST)
   if found and wanted not in found:
     raise UserError(

@@ -4,6 +4,9 @@ There are two codebases, each with its own names for the arrays of a state_dict:
   udacity: github.com/udacity/deep-learning-v2-pytorch, cycle-gan/, our `udacity` networks
   junyanz: github.com/junyanz/pytorch-CycleGAN-and-pix2pix, our `resnet`, `unet` and `patchgan`;
     github.com/taesungp/contrastive-unpaired-translation too, with antialias and bilinear layers
+
+The generators of pix2pixHD and InfraGAN have the names of junyanz. Of their discriminators no
+layout is known here, nor of any with spectral norm.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -14,6 +17,7 @@ from cyclegan_jax.settings import ModelConfig
 Path = tuple[str | int, ...]
 # For each layer, its key in the state_dict and its path.
 _Layers = Iterator[tuple[str, Path]]
+_Layout = Callable[[ModelConfig], _Layers]
 
 
 def _udacity_generator(model: ModelConfig) -> _Layers:
@@ -37,26 +41,24 @@ def _udacity_discriminator(model: ModelConfig) -> _Layers:
 
 
 def _resnet_generator(model: ModelConfig) -> _Layers:
-  # Indices into one Sequential, which also counts padding and activations.
+  # Indices into one Sequential, which also counts padding, activations, blurs and resizes.
+  is_resized = model.upsampling == 'bilinear'
+  halving, doubling = 3 + model.antialias, 3 + is_resized
   yield 'model.1', ('first',)
   yield 'model.2', ('first_norm',)
-  index = 4
+  blocks = 4 + halving * model.n_downsampling
+  ups = blocks + model.n_residual_blocks + is_resized
   for i in range(model.n_downsampling):
-    yield f'model.{index}', ('down', i)
-    yield f'model.{index + 1}', ('down_norms', i)
-    index += 3 + model.antialias
+    yield f'model.{4 + halving * i}', ('down', i)
+    yield f'model.{5 + halving * i}', ('down_norms', i)
   for i in range(model.n_residual_blocks):
     for half, inner in ((1, 1), (2, 5)):
-      yield f'model.{index}.conv_block.{inner}', ('blocks', i, f'conv{half}')
-      yield f'model.{index}.conv_block.{inner + 1}', ('blocks', i, f'norm{half}')
-    index += 1
-  is_resized = model.upsampling == 'bilinear'
+      yield f'model.{blocks + i}.conv_block.{inner}', ('blocks', i, f'conv{half}')
+      yield f'model.{blocks + i}.conv_block.{inner + 1}', ('blocks', i, f'norm{half}')
   for i in range(model.n_downsampling):
-    index += is_resized
-    yield f'model.{index}', ('up', i, 'conv') if is_resized else ('up', i)
-    yield f'model.{index + 1}', ('up_norms', i)
-    index += 3
-  yield f'model.{index + 1}', ('last',)
+    yield f'model.{ups + doubling * i}', ('up', i, 'conv') if is_resized else ('up', i)
+    yield f'model.{ups + doubling * i + 1}', ('up_norms', i)
+  yield f'model.{ups - is_resized + doubling * model.n_downsampling + 1}', ('last',)
 
 
 def _unet_generator(model: ModelConfig) -> _Layers:
@@ -76,13 +78,12 @@ def _unet_generator(model: ModelConfig) -> _Layers:
 
 def _patchgan_discriminator(model: ModelConfig) -> _Layers:
   yield 'model.0', ('convs', 0)
-  index = 2 + model.antialias
-  for i in range(1, model.discriminator_layers + 1):
-    yield f'model.{index}', ('convs', i)
-    yield f'model.{index + 1}', ('norms', i - 1)
-    # No blur after the last of them.
-    index += 3 + (model.antialias and i < model.discriminator_layers)
-  yield f'model.{index}', ('score',)
+  last, halving = model.discriminator_layers, 3 + model.antialias
+  for i in range(1, last + 1):
+    yield f'model.{halving * i - 1}', ('convs', i)
+    yield f'model.{halving * i}', ('norms', i - 1)
+  # No blur follows the last of them.
+  yield f'model.{halving * last + 2}', ('score',)
 
 
 def projection(layers: int) -> _Layers:
@@ -93,14 +94,19 @@ def projection(layers: int) -> _Layers:
 
 
 # By --generator and --discriminator.
-GENERATORS: Mapping[str, Callable[[ModelConfig], _Layers]] = {
+GENERATORS: Mapping[str, _Layout] = {
   'udacity': _udacity_generator,
   'resnet': _resnet_generator,
   'unet': _unet_generator,
 }
-DISCRIMINATORS: Mapping[str, Callable[[ModelConfig], _Layers]] = {
+DISCRIMINATORS: Mapping[str, _Layout] = {
   'udacity': _udacity_discriminator,
   'patchgan': _patchgan_discriminator,
 }
 # The codebase that a generator was published in, by --generator.
 CODEBASES: Mapping[str, str] = {'udacity': 'udacity', 'resnet': 'junyanz', 'unet': 'junyanz'}
+
+
+def has_discriminator(model: ModelConfig) -> bool:
+  """Returns True if the layout of the discriminators is known."""
+  return model.discriminator in DISCRIMINATORS and not model.spectral_norm

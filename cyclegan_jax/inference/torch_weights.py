@@ -1,9 +1,9 @@
 """Conversion of weights between published PyTorch networks and ours.
 
-The kernels of both kinds of convolution change their axes in the same way. That of an ordinary one
-is [out, in, k, k] in PyTorch and [k, k, in, out] here. That of a transposed one is [in, out, k, k]
-in PyTorch, the kernel of the strided convolution that it transposes, and likewise [k, k, out, in]
-here; see ops/convolutions.py. Of dense layers it is [out, in] in PyTorch and [in, out] here.
+All kernels change their axes in the same way. That of an ordinary convolution is [out, in, k, k] in
+PyTorch and [k, k, in, out] here. That of a transposed one is [in, out, k, k] and [k, k, out, in],
+the kernel of the strided convolution that it transposes; see ops/convolutions.py. That of a dense
+layer is [out, in] and [in, out].
 """
 
 from collections.abc import Iterator, Mapping
@@ -11,6 +11,7 @@ import dataclasses
 import functools
 from typing import Any, NamedTuple
 
+from flax import traverse_util
 import jax
 import numpy as np
 
@@ -32,7 +33,6 @@ _ARRAYS = (
   ('running_mean', 'batch_stats', 'mean'),
   ('running_var', 'batch_stats', 'var'),
 )
-_RUNNING = ('running_mean', 'running_var')
 # The fixed filters of antialiased networks.
 _FILTER = '.filt'
 
@@ -60,6 +60,7 @@ def pairs(config: Config, name: str) -> list[Pair]:
       f'--normalization={config.data.normalization}: the published PyTorch networks need '
       '--normalization=plain.'
     )
+  leaves = _leaves(config)[name]
   if name in networks.generators(model):
     known = ('transposed', 'bilinear') if model.generator == 'resnet' else ('transposed',)
     if model.upsampling not in known:
@@ -69,18 +70,15 @@ def pairs(config: Config, name: str) -> list[Pair]:
       )
     layers = torch_layouts.GENERATORS[model.generator](model)
   elif name in networks.projections(model):
-    layers = torch_layouts.projection(len(_shapes(config)[name]['params']['hidden']))
+    layers = torch_layouts.projection(len({path[2] for path in leaves}))
   else:
     layers = torch_layouts.DISCRIMINATORS[model.discriminator](model)
-  trees = _shapes(config)[name]
-  found = []
-  for key, path in layers:
-    for theirs, tree, ours in _ARRAYS:
-      leaf = _get(trees, (tree, *path)).get(ours)
-      if leaf is not None:
-        shape = tuple(leaf.shape[i] for i in _TO_THEIRS[leaf.ndim])
-        found.append(Pair(f'{key}.{theirs}', (tree, *path, ours), shape))
-  return found
+  return [
+    Pair(f'{key}.{theirs}', path, leaves[path].shape)
+    for key, layer in layers
+    for theirs, tree, ours in _ARRAYS
+    if (path := (tree, *layer, ours)) in leaves
+  ]
 
 
 def from_torch(
@@ -112,16 +110,14 @@ def from_torch(
       f'{source} does not fit the network {name}: {problems[0]}{more}. '
       + _advice(config, name, arrays)
     )
-  trees: dict[str | int, Any] = {'params': {}, 'batch_stats': {}}
+  leaves = {}
   for pair in wanted:
     array = np.asarray(arrays[pair.key], np.float32)
     if not np.isfinite(array).all():
       raise UserError(f'{source}: {pair.key} holds values that are not finite. Use another file.')
-    branch = trees
-    for part in pair.path[:-1]:
-      branch = branch.setdefault(part, {})
-    branch[pair.path[-1]] = array.transpose(_TO_OURS[array.ndim])
-  return trees['params'], trees['batch_stats']
+    leaves[pair.path] = array.transpose(_TO_OURS[array.ndim])
+  trees = traverse_util.unflatten_dict(leaves)
+  return trees['params'], trees.get('batch_stats', {})
 
 
 def to_torch(
@@ -129,42 +125,40 @@ def to_torch(
 ) -> dict[str, np.ndarray]:
   """Converts a network to a state_dict, the inverse of `from_torch`. The dtype is kept.
 
-  Args:
-    config: the run.
-    name: of the network.
-    params: its parameters, or a tree of the same structure, such as Adam's moments.
-    batch_stats: its batch statistics; None leaves them out.
+  `params` may also be a tree of the same structure, such as Adam's moments. `batch_stats` None
+  leaves the batch statistics out.
   """
-  trees = {'params': params}
-  if batch_stats is not None:
-    trees['batch_stats'] = batch_stats
-  arrays = {
-    pair.key: np.asarray(_get(trees, pair.path))
+  leaves = traverse_util.flatten_dict({'params': params, 'batch_stats': batch_stats or {}})
+  return {
+    pair.key: _to_theirs(np.asarray(leaves[pair.path]))
     for pair in pairs(config, name)
-    if pair.path[0] in trees
+    if pair.path in leaves
   }
-  return {key: array.transpose(_TO_THEIRS[array.ndim]) for key, array in arrays.items()}
 
 
 @functools.cache
-def _shapes(config: Config) -> dict[str, dict[str, Any]]:
-  """Returns {'params': ..., 'batch_stats': ...} of every network, with shapes for arrays."""
-  params, batch_stats = jax.eval_shape(
-    lambda: networks.initialize(config.model, make_domains(config.data), jax.random.key(0))
-  )
-  return {name: {'params': params[name], 'batch_stats': batch_stats[name]} for name in params}
+def _leaves(config: Config) -> dict[str, dict[Path, Any]]:
+  """Returns each network's arrays by path, as shapes with the axes of PyTorch."""
+
+  def initialize() -> Any:
+    arrays = networks.initialize(config.model, make_domains(config.data), jax.random.key(0))
+    return jax.tree.map(_to_theirs, arrays)
+
+  params, batch_stats = jax.eval_shape(initialize)
+  return {
+    name: traverse_util.flatten_dict({'params': params[name], 'batch_stats': batch_stats[name]})
+    for name in params
+  }
 
 
-def _get(tree: Any, path: Path) -> Any:
-  """Returns what lies at a path; an empty dict where the tree does not reach that far."""
-  for part in path:
-    tree = tree.get(part, {})
-  return tree
+def _to_theirs(array: Any) -> Any:
+  return array.transpose(_TO_THEIRS[array.ndim]) if array.ndim in _TO_THEIRS else array
 
 
 def _problems(wanted: list[Pair], arrays: Mapping[str, np.ndarray], config: Config) -> list[str]:
   """Returns why arrays cannot be those of a network, a phrase for each reason."""
-  unused = ('num_batches_tracked', _FILTER) + (_RUNNING if config.model.norm != 'batch' else ())
+  running = () if config.model.norm == 'batch' else ('running_mean', 'running_var')
+  unused = ('num_batches_tracked', _FILTER, *running)
   found = {key: tuple(array.shape) for key, array in arrays.items() if not key.endswith(unused)}
   expected = {pair.key: pair.shape for pair in wanted}
   problems = []
@@ -193,6 +187,7 @@ def _advice(config: Config, name: str, arrays: Mapping[str, np.ndarray]) -> str:
 
 def _candidates(config: Config, name: str, arrays: Mapping[str, np.ndarray]) -> Iterator[Config]:
   """Yields configurations that a file may come from, with sizes read off its kernels."""
+  antialias = any(key.endswith(_FILTER) for key in arrays)
   kernels = {
     key: array.shape
     for key, array in arrays.items()
@@ -206,24 +201,20 @@ def _candidates(config: Config, name: str, arrays: Mapping[str, np.ndarray]) -> 
     found = _read_generator(name, kernels)
   else:
     found = _read_discriminator(config, name, kernels)
-  antialias = any(key.endswith(_FILTER) for key in arrays)
-  for channels, depth, settings in found:
-    smallest = 3 if settings.get('generator') == 'unet' else 1
+  for channels, settings in found:
     settings['antialias'] = antialias
     if 'generator' in settings:
       is_cut = antialias and settings['generator'] == 'resnet'
       settings['upsampling'] = 'bilinear' if is_cut else 'transposed'
-    if depth >= smallest and set(channels.values()) <= {1, 3}:
-      yield dataclasses.replace(
-        config,
-        data=dataclasses.replace(config.data, **channels),
-        model=dataclasses.replace(config.model, norm=norm, **settings),
-      )
+    if set(channels.values()) <= {1, 3}:
+      data = dataclasses.replace(config.data, **channels)
+      model = dataclasses.replace(config.model, norm=norm, **settings)
+      yield dataclasses.replace(config, data=data, model=model)
 
 
-# Shapes by key; the data settings (channels), the depth and the model settings of a network.
+# Shapes by key; the data settings (channels) and the model settings of a network.
 _Kernels = Mapping[str, tuple[int, ...]]
-_Found = tuple[dict[str, Any], int, dict[str, Any]]
+_Found = tuple[dict[str, Any], dict[str, Any]]
 
 
 def _read_generator(name: str, kernels: _Kernels) -> Iterator[_Found]:
@@ -233,13 +224,14 @@ def _read_generator(name: str, kernels: _Kernels) -> Iterator[_Found]:
   source, target = (f'{domain}_channels' for domain in name.split('_to_'))
   residual = {'n_residual_blocks': in_blocks // 2, 'dropout': 0.0}
   # The last layer of a resnet is an ordinary convolution, on a level of its own.
-  for generator, out_channels, depth, further in (
-    ('udacity', last[1], levels, residual),
-    ('resnet', last[0], levels - 1, residual),
-    ('unet', last[1], levels, {}),
+  for generator, out_channels, depth, smallest, further in (
+    ('udacity', last[1], levels, 1, residual),
+    ('resnet', last[0], levels - 1, 1, residual),
+    ('unet', last[1], levels, 3, {}),
   ):
     settings = {'generator': generator, 'base_width': first[0], 'n_downsampling': depth, **further}
-    yield {source: first[1], target: out_channels}, depth, settings
+    if depth >= smallest:
+      yield {source: first[1], target: out_channels}, settings
 
 
 def _read_discriminator(config: Config, name: str, kernels: _Kernels) -> Iterator[_Found]:
@@ -247,9 +239,6 @@ def _read_discriminator(config: Config, name: str, kernels: _Kernels) -> Iterato
   condition = config.data.rgb_channels if config.model.method == 'pix2pix' else 0
   for discriminator, others in (('udacity', 1), ('patchgan', 2)):
     depth = len(kernels) - others
-    settings = {
-      'discriminator': discriminator,
-      'discriminator_width': width,
-      'discriminator_layers': depth,
-    }
-    yield {f'{name}_channels': seen - condition}, depth, settings
+    settings = {'discriminator_width': width, 'discriminator_layers': depth}
+    if depth >= 1:
+      yield {f'{name}_channels': seen - condition}, {'discriminator': discriminator, **settings}

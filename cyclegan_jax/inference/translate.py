@@ -44,14 +44,8 @@ def run(
 ) -> list[str]:
   """Translates files with the model of a run. Several processes share the files out.
 
-  Args:
-    workdir: the run folder.
-    inputs: folders, files and patterns.
-    options: how to translate, and where to.
-    checkpoint: see `model.load`.
-    recursive: search subfolders.
-    annotations: files and folders to carry over, see annotations.py.
-    log: receives each line for the user, on the first process.
+  See `inputs.plan` for `inputs` and `recursive`, `model.load` for `checkpoint`, and annotations.py
+  for `annotations`. Only the first process logs.
 
   Returns:
     One message per file that could not be translated and, if there are any, their number.
@@ -128,15 +122,7 @@ def check_existing(translator: FileTranslator, jobs: Sequence[Job]) -> list[Job]
 
 
 def translate_files(translator: FileTranslator, jobs: Sequence[Job], log: Log = print) -> list[str]:
-  """Translates files. Those that cannot be read are skipped and reported.
-
-  Args:
-    translator: translates and writes them.
-    jobs: see `inputs.plan` and `check_existing`.
-    log: receives each line for the user.
-
-  Returns:
-    One message per file that could not be translated.
+  """Translates files; returns a message for each that could not be read, and was skipped.
 
   Raises:
     UserError: results cannot be written.
@@ -144,8 +130,8 @@ def translate_files(translator: FileTranslator, jobs: Sequence[Job], log: Log = 
   photos = [job for job in jobs if not job.is_video]
   begin = time.monotonic()
   failures = _translate_images(translator, photos, log)
-  seconds = time.monotonic() - begin
   if photos:
+    seconds = time.monotonic() - begin
     log(
       f'Translated {len(photos) - len(failures)} of {len(photos)} images in {duration(seconds)}, '
       f'{len(photos) / seconds:.1f} images/s.'
@@ -164,7 +150,7 @@ def translate_files(translator: FileTranslator, jobs: Sequence[Job], log: Log = 
 def _translate_images(translator: FileTranslator, jobs: Sequence[Job], log: Log) -> list[str]:
   """Translates images in batches of one size, while others are read and written."""
   failures: list[str] = []
-  writing: collections.deque[tuple[Job, futures.Future[None]]] = collections.deque()
+  writing: collections.deque[futures.Future[None]] = collections.deque()
   with (
     futures.ThreadPoolExecutor(_THREADS) as readers,
     futures.ThreadPoolExecutor(_THREADS) as writers,
@@ -178,9 +164,11 @@ def _translate_images(translator: FileTranslator, jobs: Sequence[Job], log: Log)
         failures += [str(error)] * len(batch)
         continue
       for (job, image), result in zip(batch, results):
-        writing.append((job, writers.submit(translator.write, job, image, result)))
-      _finish(writing, 2 * _THREADS)
-    _finish(writing, 0)
+        writing.append(writers.submit(_write, translator, job, image, result))
+      while len(writing) > 2 * _THREADS:
+        writing.popleft().result()
+    for written in writing:
+      written.result()
   return failures
 
 
@@ -222,14 +210,11 @@ def _batches(
   yield from waiting.values()
 
 
-def _finish(writing: collections.deque[tuple[Job, futures.Future[None]]], most: int) -> None:
-  """Waits until at most this many images are not written yet."""
-  while len(writing) > most:
-    job, written = writing.popleft()
-    try:
-      written.result()
-    except OSError as error:
-      raise _unwritable(job, error) from error
+def _write(translator: FileTranslator, job: Job, image: np.ndarray, result: np.ndarray) -> None:
+  try:
+    translator.write(job, image, result)
+  except OSError as error:
+    raise _unwritable(job, error) from error
 
 
 def _unwritable(job: Job, error: OSError) -> UserError:

@@ -62,7 +62,7 @@ def translate_file(translator: FileTranslator, job: Job, log: Log = print) -> No
       for kind, target in translator.options.targets(job).items()
     }
     frames = _frames(container, stream, rate, job.source)
-    expected = stream.frames or round(_seconds(container) * rate)
+    expected = stream.frames or round((container.duration or 0) * rate / _MICROSECONDS)
     frames = tracked(frames, expected, f'Translating {job.source.name}', log)
     size = min(max(_BATCH_PIXELS // max(width * height, 1), 1), _BATCH_FRAMES)
     while batch := list(itertools.islice(frames, size)):
@@ -116,17 +116,12 @@ def _frames(
     raise UserError(f'{path} contains no frames.')
   if n < stream.frames:
     raise UserError(f'{path} is cut off: it has {n} of {stream.frames} frames.')
-  seconds = _seconds(container)
+  seconds = fractions.Fraction(container.duration or 0, _MICROSECONDS)
   # Sound may be longer than the picture.
   if len(container.streams) == 1 and end + 3 / rate < seconds:
     raise UserError(
       f'{path} is cut off: its frames end at {float(end):.2f} of {float(seconds):.2f} s.'
     )
-
-
-def _seconds(container: Any) -> fractions.Fraction:
-  """Returns the duration that a file announces, 0 if it does not."""
-  return fractions.Fraction(container.duration or 0, _MICROSECONDS)
 
 
 @contextlib.contextmanager

@@ -11,22 +11,28 @@ class Metric:
 
   Attributes:
     title: its name in tables.
-    better: 1 if higher is better, -1 if lower is.
-    unit: follows the number, with a leading space; '' if there is none.
+    better: 1 if higher is better, -1 if lower is, 0 if nearer 1 is.
+    unit: follows the number, with a leading space.
     definition: one line for reports; '' where the report of the network says more.
+    left_out: what a mean over images leaves out and counts: 'infinite' or 'undefined' values.
   """
 
   title: str
   better: int
   unit: str = ''
   definition: str = ''
+  left_out: str = ''
 
 
 # In the order of the columns of an evaluation's tables.
 METRICS: Mapping[str, Metric] = types.MappingProxyType(
   {
     'psnr': Metric(
-      'PSNR', 1, ' dB', 'dB, mean over images; psnr_pooled: from the mean of mse over all images'
+      'PSNR',
+      1,
+      ' dB',
+      'dB, mean over images; psnr_pooled: from the mean of mse over all images',
+      'infinite',
     ),
     'psnr_pooled': Metric('PSNR, pooled', 1, ' dB'),
     'ssim': Metric(
@@ -39,14 +45,66 @@ METRICS: Mapping[str, Metric] = types.MappingProxyType(
     'uqi_sewar': Metric(
       'UQI, sewar',
       1,
-      '',
-      "the formula of the package sewar, as in the paper's Table I; not Wang & Bovik's",
+      definition="the formula of the package sewar, as in the paper's Table I; not Wang & Bovik's",
     ),
     'mse': Metric('MSE', -1),
     'rmse': Metric('RMSE', -1),
     'mae': Metric('MAE', -1),
-    'correlation': Metric('correlation', 1, '', "Pearson's, per image, mean over images"),
-    'lpips': Metric('LPIPS', -1),
+    'correlation': Metric(
+      'correlation', 1, '', "Pearson's, per image, mean over images", 'undefined'
+    ),
+    'log_spectral_distance': Metric(
+      'log-spectral distance',
+      -1,
+      ' dB',
+      'dB, root mean square difference of the radially averaged log power spectra; Hann window, '
+      '1/12 (rounding noise) added to each power',
+    ),
+    'gradient_ratio': Metric(
+      'gradient ratio',
+      0,
+      '',
+      'mean gradient size of the generated image / that of the true one, forward differences; '
+      'below 1 is blurred, above 1 noisy',
+      'undefined',
+    ),
+    'hot_recall': Metric(
+      'hot-pixel recall',
+      1,
+      '',
+      'share of the hottest 2 % of true pixels that are among as many hottest generated ones; '
+      'chance is about 0.02',
+      'undefined',
+    ),
+    'hot_mae': Metric(
+      'MAE, hot pixels',
+      -1,
+      '',
+      'mean absolute error of the hottest 2 % of true pixels',
+      'undefined',
+    ),
+    'psnr_image_gain': Metric(
+      'PSNR, image gain',
+      1,
+      ' dB',
+      'psnr after the least-squares gain and offset of each image, rounded and clipped again; a '
+      'gain may be negative',
+      'infinite',
+    ),
+    'ssim_image_gain': Metric('SSIM, image gain', 1, '', 'ssim of the images of psnr_image_gain'),
+    'psnr_dataset_gain': Metric(
+      'PSNR, data set gain',
+      1,
+      ' dB',
+      'psnr after one least-squares gain and offset for all images, dataset_gain and '
+      'dataset_offset, rounded and clipped again',
+      'infinite',
+    ),
+    'ssim_dataset_gain': Metric(
+      'SSIM, data set gain', 1, '', 'ssim of the images of psnr_dataset_gain'
+    ),
+    'lpips': Metric('LPIPS, VGG', -1),
+    'lpips_alex': Metric('LPIPS, AlexNet', -1),
     'fid': Metric('FID', -1),
     'kid': Metric('KID', -1),
   }

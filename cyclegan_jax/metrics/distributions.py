@@ -2,8 +2,7 @@
 
 import numpy as np
 
-# KID as published (Binkowski et al. 2018): means over subsets of this size, if there are enough
-# samples.
+# KID as published (Binkowski et al. 2018).
 SUBSETS = 100
 LARGEST_SUBSET = 1000
 # Rows of a distance matrix held at once: 256 x 10,000 float32 are 10 MB.
@@ -13,24 +12,18 @@ _CHUNK = 256
 def frechet_distance(a: np.ndarray, b: np.ndarray) -> float:
   """Computes the squared Frechet distance of the Gaussians with two samples' moments.
 
-  |m_a - m_b|^2 + tr(C_a + C_b - 2 (C_a C_b)^(1/2)) for means m and covariances C: FID if the
-  vectors are Inception features (Heusel et al. 2017). Covariances are divided by n - 1. The trace
-  of the root is the sum of the singular values of F_a F_b^T for any F with F^T F = C. That is exact
-  even where covariances are rank-deficient, as they are with no more samples than features.
-
-  Args:
-    a: [n, features], n at least 2.
-    b: [m, features], m at least 2.
-
-  Returns:
-    The distance, at least 0 up to rounding; NaN if a sample has fewer than 2 vectors.
+  |m_a - m_b|^2 + tr(C_a + C_b - 2 (C_a C_b)^(1/2)) for means m and covariances C (over n - 1): FID
+  if the vectors are Inception features (Heusel et al. 2017). The trace of the root is the sum of
+  the singular values of F_a F_b^T for any F with F^T F = C: exact even where covariances are
+  rank-deficient, as they are with no more samples than features. The samples are [n, features]; NaN
+  if one has fewer than 2 vectors.
   """
   if min(len(a), len(b)) < 2:
     return float('nan')
   a, b = a.astype(np.float64), b.astype(np.float64)
-  factors = [_factor(sample) for sample in (a, b)]
-  root = np.linalg.norm(factors[0] @ factors[1].T, 'nuc')
-  spread = sum(np.square(factor).sum() for factor in factors)
+  factor_a, factor_b = _factor(a), _factor(b)
+  root = np.linalg.norm(factor_a @ factor_b.T, 'nuc')
+  spread = np.square(factor_a).sum() + np.square(factor_b).sum()
   return float(np.square(a.mean(0) - b.mean(0)).sum() + spread - 2 * root)
 
 
@@ -50,16 +43,9 @@ def subset_size(n: int) -> int:
 def kernel_distance(a: np.ndarray, b: np.ndarray, seed: int = 0) -> tuple[float, float]:
   """Computes KID, the squared maximum mean discrepancy with the kernel (x.y / features + 1)^3.
 
-  It is the unbiased estimate over 100 random subsets of both samples, drawn without replacement,
-  and may be negative.
-
-  Args:
-    a: [n, features].
-    b: [n, features].
-    seed: The seed of the subsets.
-
-  Returns:
-    Mean and standard deviation over the subsets; NaN if a sample has fewer than 4 vectors.
+  It is the unbiased estimate over 100 random subsets of both samples [n, features], drawn without
+  replacement, and may be negative. Returns its mean and standard deviation over the subsets; NaN if
+  a sample has fewer than 4 vectors.
   """
   size = subset_size(min(len(a), len(b)))
   if size < 2:
@@ -75,11 +61,9 @@ def kernel_distance(a: np.ndarray, b: np.ndarray, seed: int = 0) -> tuple[float,
 
 def _discrepancy(x: np.ndarray, y: np.ndarray) -> float:
   n, features = x.shape
-  within = 0.0
-  for sample in (x, y):
-    kernel = (sample @ sample.T / features + 1) ** 3
-    within += (kernel.sum() - np.trace(kernel)) / (n * (n - 1))
-  return within - 2 * np.mean((x @ y.T / features + 1) ** 3)
+  kernel = lambda a, b: (a @ b.T / features + 1) ** 3
+  within = kernel(x, x) + kernel(y, y)
+  return (within.sum() - np.trace(within)) / (n * (n - 1)) - 2 * kernel(x, y).mean()
 
 
 class NearestRows:
@@ -93,11 +77,9 @@ class NearestRows:
     self._squares = np.einsum('ij,ij->i', self._rows, self._rows)
 
   def find(self, queries: np.ndarray, excluded: np.ndarray | None = None) -> np.ndarray:
-    """Returns the index of the row nearest to each query, int [m].
+    """Returns the index, int [m], of the row nearest to each query, float32 [m, features].
 
-    Args:
-      queries: float32 [m, features].
-      excluded: bool [m, n], rows that are not to be found for a query.
+    `excluded`, bool [m, n], marks rows that are not to be found for a query.
     """
     nearest = np.empty(len(queries), np.intp)
     for start in range(0, len(queries), _CHUNK):

@@ -1,11 +1,8 @@
 """Means and variances over sliding windows, without cancellation in float32.
 
-The textbook route, variance = E[x^2] - E[x]^2, subtracts two nearly equal numbers
-where an image is bright and smooth, which float32 does not survive for 16-bit
-images. Here every variance is a weighted sum of squares of differences between
-neighbors: never negative, exactly 0 in a constant window, and wrong by the
-rounding of the pixels and their means only. Moments are taken along the last two
-axes and in 'valid' windows only, those wholly in the image.
+E[x^2] - E[x]^2 subtracts nearly equal numbers where an image is bright and smooth. Here a variance
+is a weighted sum of squares of differences between neighbors: never negative, exactly 0 in a
+constant window. Windows are those wholly in the image, along the last two axes.
 """
 
 from collections.abc import Callable
@@ -22,15 +19,18 @@ from cyclegan_jax.arrays import Images, Mask, PerImage
 UNIFORM_SIZE = 8  # Wang & Bovik 2002, and sewar's default.
 GAUSSIAN_SIZE = 11  # Wang et al. 2004.
 GAUSSIAN_SIGMA = 1.5
+_GAUSSIAN = np.exp(-0.5 * ((np.arange(GAUSSIAN_SIZE) - GAUSSIAN_SIZE // 2) / GAUSSIAN_SIGMA) ** 2)
+_WEIGHTS = (_GAUSSIAN / _GAUSSIAN.sum()).tolist()
+
+Planes = Float[Array, '*batch height width']
+Windows = Float[Array, '*batch rows columns']
+Moments = Float[Array, '3 batch channels rows columns']
 
 
 def to_planes(
   values: Shaped[Array, 'batch height width channels'],
 ) -> Shaped[Array, 'batch channels height width']:
-  """[batch, height, width, channels] -> [batch, channels, height, width].
-
-  Width last lets the sliding sums run on whole vector registers.
-  """
+  """Moves width to the end, where the sliding sums run on whole vector registers."""
   return jnp.moveaxis(values, 3, 1)
 
 
@@ -38,20 +38,12 @@ def _shifted(values: jax.Array, start: int, length: int, axis: int) -> jax.Array
   return lax.slice_in_dim(values, start, start + length, axis=axis)
 
 
-def uniform_moments(
-  values: Float[Array, '*batch height width'],
-) -> tuple[Float[Array, '*batch rows columns'], Float[Array, '*batch rows columns']]:
-  """Mean and biased variance (divided by n) of every 8x8 window.
+def uniform_moments(values: Planes) -> tuple[Windows, Windows]:
+  """Mean and biased variance (divided by n) of every 8x8 window; rows are height - 7.
 
-  Windows of 1, 2, 4, 8 pixels are made by joining two neighbors of half the size:
-  with h half the difference of their means, mean = mean_1 + h and variance =
-  (variance_1 + variance_2) / 2 + h^2 (Chan, Golub & LeVeque 1983, equal counts).
-
-  Args:
-    values: float32 [..., height, width], both sides at least 8.
-
-  Returns:
-    Two float32 arrays [..., height - 7, width - 7].
+  Windows of 1, 2, 4, 8 pixels are made by joining two neighbors of half the size: with h half the
+  difference of their means, mean = mean_1 + h and variance = (variance_1 + variance_2) / 2 + h^2
+  (Chan, Golub & LeVeque 1983, equal counts).
   """
   mean, variance = values, jnp.zeros_like(values)
   for axis in (values.ndim - 1, values.ndim - 2):
@@ -64,74 +56,38 @@ def uniform_moments(
   return mean, variance
 
 
-def gaussian_moments(
-  values: Float[Array, '*batch height width'],
-) -> tuple[Float[Array, '*batch rows columns'], Float[Array, '*batch rows columns']]:
-  """Weighted mean and variance of every 11x11 window, Gaussian of sigma 1.5.
+def gaussian_moments(values: Planes) -> tuple[Windows, Windows]:
+  """Weighted mean and variance of every 11x11 window, Gaussian of sigma 1.5; rows are height - 10.
 
-  The weights sum to 1 and are separable, so the law of total variance gives the
-  variance of a window from the means and variances of its rows.
-
-  Args:
-    values: float32 [..., height, width], both sides at least 11.
-
-  Returns:
-    Two float32 arrays [..., height - 10, width - 10].
+  The weights sum to 1 and are separable, so the law of total variance gives the variance of a
+  window from the means and variances of its rows.
   """
   mean, variance = values, jnp.zeros_like(values)
   for axis in (values.ndim - 1, values.ndim - 2):
-    mean, variance = _gaussian_along(mean, variance, axis)
+    count = mean.shape[axis] - GAUSSIAN_SIZE + 1
+    taps = [_shifted(mean, start, count, axis) for start in range(GAUSSIAN_SIZE)]
+    # Relative to the central tap, a constant window has a mean without rounding.
+    center = taps[GAUSSIAN_SIZE // 2]
+    offset = sum(w * (tap - center) for w, tap in zip(_WEIGHTS, taps))
+    between = sum(w * jnp.square(tap - center - offset) for w, tap in zip(_WEIGHTS, taps))
+    within = sum(w * _shifted(variance, start, count, axis) for start, w in enumerate(_WEIGHTS))
+    mean, variance = center + offset, jnp.asarray(between + within)
   return mean, variance
-
-
-def _gaussian_along(mean: jax.Array, variance: jax.Array, axis: int) -> tuple[jax.Array, jax.Array]:
-  """Joins the moments of 11 neighbors along one axis."""
-  weights = _gaussian_weights()
-  count = mean.shape[axis] - GAUSSIAN_SIZE + 1
-  taps = [_shifted(mean, start, count, axis) for start in range(GAUSSIAN_SIZE)]
-  # Relative to the central tap, a constant window has a mean without rounding.
-  center = taps[GAUSSIAN_SIZE // 2]
-  offset = sum(w * (tap - center) for w, tap in zip(weights, taps))
-  between = sum(w * jnp.square(tap - center - offset) for w, tap in zip(weights, taps))
-  within = sum(w * _shifted(variance, start, count, axis) for start, w in enumerate(weights))
-  return center + offset, jnp.asarray(between + within)
-
-
-def _gaussian_weights() -> list[float]:
-  position = np.arange(GAUSSIAN_SIZE) - GAUSSIAN_SIZE // 2
-  weights = np.exp(-0.5 * np.square(position / GAUSSIAN_SIGMA))
-  return (weights / weights.sum()).tolist()
 
 
 def pair_moments(
   moments: Callable[[jax.Array], tuple[jax.Array, jax.Array]], x: Images, y: Images
-) -> tuple[
-  Float[Array, '3 batch channels rows columns'], Float[Array, '3 batch channels rows columns']
-]:
-  """Window moments of two images and of their difference.
-
-  Args:
-    moments: `uniform_moments` or `gaussian_moments`.
-    x: float32 [batch, height, width, channels].
-    y: the same shape.
-
-  Returns:
-    Means and variances, float32 [3, batch, channels, rows, columns]: of x, y, x - y.
-  """
+) -> tuple[Moments, Moments]:
+  """Means and variances of the windows of x, y, and x - y, by one of the functions above."""
   # The loop of `map` keeps XLA from fusing window sums into the formulas that use them,
   # with which SSIM takes three times as long on a CPU.
   return lax.map(moments, jnp.stack([to_planes(values) for values in (x, y, x - y)]))
 
 
 def halved(values: jax.Array) -> jax.Array:
-  """Means of 2x2 pixels, or of a mask where all four are valid.
+  """Means of 2x2 pixels [batch, height, width, channels]; of a bool mask, where all four are valid.
 
-  Args:
-    values: float32 or bool [batch, height, width, channels]; of an odd side the last row or
-      column is left out.
-
-  Returns:
-    The same dtype, [batch, height // 2, width // 2, channels].
+  Of an odd side the last row or column is left out.
   """
   batch, height, width, channels = values.shape
   blocks = values[:, : height // 2 * 2, : width // 2 * 2].reshape(
@@ -143,36 +99,23 @@ def halved(values: jax.Array) -> jax.Array:
 def valid_windows(
   mask: Bool[Array, '*batch height width'], size: int
 ) -> Bool[Array, '*batch rows columns']:
-  """Marks the size x size windows that hold valid pixels only.
-
-  Args:
-    mask: bool [..., height, width], both sides at least size.
-    size: side of the window in pixels.
-
-  Returns:
-    bool [..., height - size + 1, width - size + 1].
-  """
+  """Marks the size x size windows that hold valid pixels only; rows are height - size + 1."""
   for axis in (mask.ndim - 1, mask.ndim - 2):
     count = mask.shape[axis] - size + 1
-    mask = functools.reduce(
-      jnp.logical_and, (_shifted(mask, start, count, axis) for start in range(size))
-    )
+    shifted = (_shifted(mask, start, count, axis) for start in range(size))
+    mask = functools.reduce(jnp.logical_and, shifted)
   return mask
 
 
 def window_mean(
   quality: Float[Array, 'batch channels rows columns'], mask: Mask | None, size: int
 ) -> PerImage:
-  """Mean of a quality map over its channels and wholly valid windows.
+  """Mean of a quality map over its channels and wholly valid windows; NaN where there is none.
 
   Args:
-    quality: float32 [batch, channels, rows, columns], a value per window; windows
-      may be missing at the lower and right ends.
-    mask: bool [batch, height, width, 1], or None for all valid.
+    quality: a value per window; windows may be missing at the lower and right ends.
+    mask: None for all valid.
     size: side of the windows in pixels.
-
-  Returns:
-    float32 [batch], NaN where no window is valid.
   """
   if mask is None:
     return jnp.mean(quality, axis=(1, 2, 3))

@@ -1,10 +1,8 @@
-"""Differences between models: intervals over images, tests over seeds.
+"""Differences between models: intervals over images, tests over seeds; two questions kept apart.
 
-Pure functions of arrays. They answer two questions, kept apart:
-
-- Would other images of this kind give the same difference between these trained models?
-  `clustered_interval`. Frames of one sequence resemble each other, so it draws whole sequences.
-- Would training again give it? `sign_flip_test`, on one difference per seed.
+`clustered_interval`: would other images of this kind give the same difference between these trained
+models? Frames of one sequence resemble each other, so it draws whole sequences.
+`sign_flip_test`, on one difference per seed: would training again give it?
 """
 
 from collections.abc import Sequence
@@ -25,15 +23,9 @@ _RESAMPLES = 9999
 
 @dataclasses.dataclass(frozen=True)
 class Interval:
-  """A mean with its confidence interval.
+  """The mean over n images from n_clusters clusters, with its confidence interval.
 
-  Attributes:
-    mean: over images.
-    low: the lower end; None if there is no interval.
-    high: the upper end; None if there is no interval.
-    n: number of images.
-    n_clusters: number of clusters that they come from.
-    problem: why there is no interval; '' if there is one.
+  If there is none, `low` and `high` are None, and `problem` says why; otherwise it is ''.
   """
 
   mean: float
@@ -45,15 +37,15 @@ class Interval:
 
 
 def clustered_interval(differences: np.ndarray, clusters: Sequence[Any], seed: int = 0) -> Interval:
-  """Computes the BCa bootstrap interval of a mean, drawing whole clusters.
+  """Computes the 95 % BCa bootstrap interval of a mean, drawing whole clusters.
 
-  The mean is that over images: a cluster counts by its size. Bias-corrected and accelerated
-  (Efron 1987), 9999 resamples, 95 %.
+  The mean is that over images: a cluster counts by its size. Bias-corrected and accelerated (Efron
+  1987), 9999 resamples. Equal arguments give the equal interval.
 
   Args:
     differences: float [n], a paired difference per image, all finite.
     clusters: [n], what each image belongs to, such as its sequence.
-    seed: of the resampling: equal arguments give the equal interval.
+    seed: of the resampling.
 
   Raises:
     ValueError: the lengths differ or are 0, or a difference is not finite.
@@ -77,14 +69,11 @@ def clustered_interval(differences: np.ndarray, clusters: Sequence[Any], seed: i
   if np.ptp(sums / counts) <= 1e-12 * np.abs(sums / counts).max():
     return dataclasses.replace(found, problem='all sequences differ by the same amount')
 
-  def mean(sums: np.ndarray, counts: np.ndarray, axis: int = -1) -> np.ndarray:
-    return sums.sum(axis) / counts.sum(axis)
-
   with warnings.catch_warnings():
     warnings.simplefilter('ignore', stats.DegenerateDataWarning)
     ends = stats.bootstrap(
       (sums, counts),
-      mean,
+      lambda sums, counts, axis: sums.sum(axis) / counts.sum(axis),
       paired=True,
       vectorized=True,
       method='BCa',
@@ -98,19 +87,15 @@ def clustered_interval(differences: np.ndarray, clusters: Sequence[Any], seed: i
   return dataclasses.replace(found, low=float(ends.low), high=float(ends.high))
 
 
-def sign_flip_test(differences: Sequence[float], seed: int = 0) -> float | None:
+def sign_flip_test(differences: Sequence[float]) -> float | None:
   """Tests whether the mean difference over seeds is 0, by flipping signs, two-sided.
 
   If the two models are equally good, each seed's difference is as likely with the other sign. p
   is the share of all 2^n choices of signs whose mean is at least as far from 0; exact up to 20
-  seeds, beyond that from 99999 random choices.
-
-  Args:
-    differences: one paired difference per seed, all finite.
-    seed: of the random choices.
+  seeds, beyond that from 99999 random choices, the same in every call.
 
   Returns:
-    p, at least `least_p(n)`; None with fewer than 2 seeds, which say nothing.
+    p, at least `least_p(n)`; None with fewer than 2 differences, which say nothing.
 
   Raises:
     ValueError: a difference is not finite.
@@ -121,17 +106,10 @@ def sign_flip_test(differences: Sequence[float], seed: int = 0) -> float | None:
   if len(values) < 2:
     return None
   if len(values) > MOST_EXACT:
-    return float(
-      stats.permutation_test(
-        (values,),
-        np.mean,
-        permutation_type='samples',
-        vectorized=True,
-        batch=1000,
-        n_resamples=99999,
-        rng=np.random.default_rng(seed),
-      ).pvalue
-    )
+    options = {'permutation_type': 'samples', 'vectorized': True, 'batch': 1000}
+    rng = np.random.default_rng(0)
+    found = stats.permutation_test((values,), np.mean, n_resamples=99999, rng=rng, **options)
+    return float(found.pvalue)
   # SciPy walks through the 2^20 choices in Python. The first sign stays, by symmetry.
   sums = values[:1]
   for value in values[1:]:

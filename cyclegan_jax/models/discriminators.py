@@ -1,29 +1,18 @@
-"""Discriminators: an image in, maps of scores out."""
+"""Discriminators: an image in, maps of scores out.
 
-from typing import NamedTuple
+With --spectral_norm they have no normalization layers, which would undo it.
+"""
 
 from flax import nnx
-import jax
 
 from cyclegan_jax.arrays import Images
 from cyclegan_jax.models import antialiasing, layers
+from cyclegan_jax.models.unet_discriminator import UNetDiscriminator
+from cyclegan_jax.models.verdict import Verdict
 from cyclegan_jax.settings import ModelConfig
 
 # Channels stop doubling at eight times the first layer's.
 _WIDEST = 8
-
-
-class Verdict(NamedTuple):
-  """The output of a discriminator.
-
-  Attributes:
-    scores: Maps of raw scores, float32 [batch, rows, columns, 1] each; higher means real.
-    features: For each map the hidden activations before it, from first to last, for feature
-      matching.
-  """
-
-  scores: tuple[jax.Array, ...]
-  features: tuple[tuple[jax.Array, ...], ...]
 
 
 class PatchDiscriminator(nnx.Module):
@@ -34,26 +23,35 @@ class PatchDiscriminator(nnx.Module):
   et al. 2017 and Zhu et al. 2017: 2,764,737 with instance norm, 256x256 in, 30x30 out.
   """
 
-  def __init__(self, config: ModelConfig, in_channels: int, rngs: nnx.Rngs):
+  def __init__(self, config: ModelConfig, in_channels: int, rngs: nnx.Rngs, padding: int = 1):
     self.activation = config.discriminator_activation
-    is_patchgan = config.discriminator == 'patchgan'
-    strides = [2] * config.discriminator_layers + [1] * is_patchgan
-    halvings = [antialiasing.split(config, stride) for stride in strides]
-    self.pools = nnx.List([pool for _, pool in halvings])
-    widths = [config.discriminator_width * min(2**i, _WIDEST) for i in range(len(halvings))]
+    is_patchgan = config.discriminator != 'udacity'
+    normalized = not config.spectral_norm
+    kinds = [2] * config.discriminator_layers + [1] * is_patchgan
+    strides, pools = zip(*(antialiasing.split(config, stride) for stride in kinds))
+    self.pools = nnx.List(pools)
+    widths = [config.discriminator_width * min(2**i, _WIDEST) for i in range(len(strides))]
+    bias = layers.use_bias(config) or not normalized
     # The first layer has no norm; a patchgan's first and last always have a bias.
-    biases = [layers.use_bias(config)] * len(halvings)
-    biases[0] = biases[0] or is_patchgan
+    biases = [bias or is_patchgan] + [bias] * (len(strides) - 1)
+    make = lambda a, b, stride, bias: layers.Conv(
+      config,
+      a,
+      b,
+      4,
+      stride,
+      use_bias=bias,
+      rngs=rngs,
+      padding=padding,
+      spectral_norm=config.spectral_norm,
+    )
     self.convs = nnx.List(
-      [
-        layers.Conv(config, a, b, 4, stride, use_bias=bias, rngs=rngs)
-        for a, b, (stride, _), bias in zip([in_channels] + widths, widths, halvings, biases)
-      ]
+      [make(*layer) for layer in zip([in_channels] + widths, widths, strides, biases)]
     )
-    self.norms = nnx.List([layers.norm(config, width, rngs) for width in widths[1:]])
-    self.score = layers.Conv(
-      config, widths[-1], 1, 4, 1, rngs=rngs, use_bias=layers.use_bias(config) or is_patchgan
+    self.norms = nnx.List(
+      [layers.norm(config, width, rngs) if normalized else nnx.identity for width in widths[1:]]
     )
+    self.score = make(widths[-1], 1, 1, bias or is_patchgan)
 
   def __call__(self, x: Images) -> Verdict:
     """Maps [batch, height, width, in_channels] to one map of scores, [batch, h, w, 1].
@@ -63,6 +61,43 @@ class PatchDiscriminator(nnx.Module):
     dtype = x.dtype
     features = []
     for conv, norm, pool in zip(self.convs, (nnx.identity, *self.norms), self.pools):
-      features.append(pool(layers.activate(self.activation, norm(conv(x)))))
-      x = features[-1]
+      x = pool(layers.activate(self.activation, norm(conv(x))))
+      features.append(x)
     return Verdict((self.score(features[-1]).astype(dtype),), (tuple(features),))
+
+
+class MultiscaleDiscriminator(nnx.Module):
+  """PatchGANs that see the image at several scales (pix2pixHD, Wang et al. 2018).
+
+  Each scale is half as large as the one before. Unlike those of 'patchgan', convolutions have a
+  border of two zeros, as in the authors' program. With 2 scales and 3 layers of stride 2 5,529,474
+  parameters for 3 channels; 256x256 in, 35x35 and 19x19 out.
+  """
+
+  def __init__(self, config: ModelConfig, in_channels: int, rngs: nnx.Rngs):
+    self.scales = nnx.List(
+      [
+        PatchDiscriminator(config, in_channels, rngs, padding=2)
+        for _ in range(config.discriminator_scales)
+      ]
+    )
+
+  def __call__(self, x: Images) -> Verdict:
+    """Maps [batch, height, width, in_channels] to one map of scores for each scale, full first."""
+    verdicts = [self.scales[0](x)]
+    for scale in list(self.scales)[1:]:
+      x = nnx.avg_pool(x, (3, 3), (2, 2), ((1, 1), (1, 1)), count_include_pad=False)
+      verdicts.append(scale(x))
+    return Verdict(
+      tuple(scores for verdict in verdicts for scores in verdict.scores),
+      tuple(features for verdict in verdicts for features in verdict.features),
+    )
+
+
+# By --discriminator; discriminator_sizes.py has the image sizes that each takes.
+DISCRIMINATORS = {
+  'udacity': PatchDiscriminator,
+  'patchgan': PatchDiscriminator,
+  'multiscale': MultiscaleDiscriminator,
+  'unet': UNetDiscriminator,
+}

@@ -11,15 +11,21 @@ from jax import lax
 import jax.numpy as jnp
 
 from cyclegan_jax.devices import DEVICE_AXIS
+from cyclegan_jax.models.spectral_norm import SpectralNorm
 from cyclegan_jax.ops import convolutions
 from cyclegan_jax.settings import ModelConfig
 
 # PyTorch's default, U(+-1/sqrt(fan_in)), for ordinary and transposed convolutions.
 _UNIFORM_FAN_IN = nnx.initializers.variance_scaling(1 / 3, 'fan_in', 'uniform')
 _NORMAL = nnx.initializers.normal(0.02)
-# Glorot's, scaled by 0.02 like the other.
-_XAVIER = nnx.initializers.variance_scaling(0.02**2, 'fan_avg', 'normal')
-_KERNELS = {'uniform': _UNIFORM_FAN_IN, 'normal': _NORMAL, 'xavier': _XAVIER}
+# By --initializer, and what a U-Net discriminator begins with.
+KERNEL_INITS: dict[str, nnx.Initializer] = {
+  'uniform': _UNIFORM_FAN_IN,
+  'normal': _NORMAL,
+  # Glorot's, scaled by 0.02 like the other.
+  'xavier': nnx.initializers.variance_scaling(0.02**2, 'fan_avg', 'normal'),
+  'orthogonal': nnx.initializers.orthogonal(),
+}
 BATCH_NORM_MOMENTUM = 0.9
 # A border of one pixel.
 BORDER = ((0, 0), (1, 1), (1, 1), (0, 0))
@@ -37,15 +43,20 @@ class _Convolution(nnx.Module):
     out_channels: int,
     use_bias: bool,
     rngs: nnx.Rngs,
+    spectral_norm: bool = False,
   ):
-    self.kernel = nnx.Param(kernel_init(config)(rngs.params(), shape))
+    self.kernel = nnx.Param(KERNEL_INITS[config.initializer](rngs.params(), shape))
     bias = bias_init(config, fan_in)
     self.bias = nnx.Param(bias(rngs.params(), (out_channels,))) if use_bias else None
+    self.spectral_norm = SpectralNorm(self.kernel[...], rngs) if spectral_norm else None
     self.dtype = jnp.bfloat16 if config.precision == 'bfloat16' else None
 
   def apply(self, operation: Callable[..., jax.Array], x: jax.Array) -> jax.Array:
     """operation(x, kernel), plus the bias if there is one."""
-    y = operation(*dtypes.promote_dtype((x, self.kernel[...]), dtype=self.dtype))
+    kernel = self.kernel[...]
+    if self.spectral_norm is not None:
+      kernel = self.spectral_norm(kernel)
+    y = operation(*dtypes.promote_dtype((x, kernel), dtype=self.dtype))
     if self.bias is None:
       return y
     # Spread before it is rounded: then its gradient is summed up before it is rounded, too.
@@ -53,7 +64,7 @@ class _Convolution(nnx.Module):
 
 
 class Conv(_Convolution):
-  """A convolution with a border of one zero, as PyTorch does it.
+  """A convolution with a border of `padding` zeros, as PyTorch does it.
 
   With `reflect`, of stride 1 and odd size, the border is the mirrored image, as wide as it takes
   to keep height and width.
@@ -69,7 +80,9 @@ class Conv(_Convolution):
     *,
     use_bias: bool,
     rngs: nnx.Rngs,
+    padding: int = 1,
     reflect: bool = False,
+    spectral_norm: bool = False,
   ):
     super().__init__(
       config,
@@ -78,15 +91,16 @@ class Conv(_Convolution):
       out_channels,
       use_bias,
       rngs,
+      spectral_norm,
     )
     self.stride = stride
     self.width = kernel_size // 2 if reflect else 0
+    self.padding = 0 if reflect else padding
 
   def __call__(self, x: jax.Array) -> jax.Array:
     """Convolves [batch, height, width, in_channels]."""
-    padding = 0 if self.width else 1
     return self.apply(
-      functools.partial(convolutions.strided, stride=self.stride, padding=padding), self.pad(x)
+      functools.partial(convolutions.strided, stride=self.stride, padding=self.padding), self.pad(x)
     )
 
   def pad(self, x: jax.Array) -> jax.Array:
@@ -267,11 +281,6 @@ def use_bias(config: ModelConfig) -> bool:
 def activate(kind: str, x: jax.Array) -> jax.Array:
   """'relu', or 'leaky_relu' of slope 0.2."""
   return nnx.relu(x) if kind == 'relu' else nnx.leaky_relu(x, LEAK)
-
-
-def kernel_init(config: ModelConfig) -> nnx.Initializer:
-  """How weights begin; the last two axes of a kernel are input and output."""
-  return _KERNELS[config.initializer]
 
 
 def bias_init(config: ModelConfig, fan_in: int) -> nnx.Initializer:

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 
 from cyclegan_jax.arrays import Features
 from cyclegan_jax.data.source import Domain
-from cyclegan_jax.models.discriminators import PatchDiscriminator
+from cyclegan_jax.models.discriminators import DISCRIMINATORS
 from cyclegan_jax.models.generators import GENERATORS
 from cyclegan_jax.models.projection import PatchProjection
 from cyclegan_jax.settings import ModelConfig
@@ -206,7 +206,7 @@ def _modules(
     seen = source.channels + len(source.wavelength_channels)
     modules[name] = lambda rngs, a=seen, b=target.channels: generator(config, a, b, rngs)
   for name, seen in discriminator_channels(config, domains).items():
-    modules[name] = lambda rngs, seen=seen: PatchDiscriminator(config, seen, rngs)
+    modules[name] = lambda rngs, seen=seen: DISCRIMINATORS[config.discriminator](config, seen, rngs)
   for name, widths in _compared_widths(config, domains).items() if config.projection_width else ():
     modules[projection(name)] = lambda rngs, widths=widths: PatchProjection(config, widths, rngs)
   return modules

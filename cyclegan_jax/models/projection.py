@@ -36,7 +36,7 @@ class _Dense(nnx.Module):
 
   def __init__(self, config: ModelConfig, in_channels: int, out_channels: int, rngs: nnx.Rngs):
     shape = (in_channels, out_channels)
-    self.kernel = nnx.Param(layers.kernel_init(config)(rngs.params(), shape))
+    self.kernel = nnx.Param(layers.KERNEL_INITS[config.initializer](rngs.params(), shape))
     bias = layers.bias_init(config, in_channels)
     self.bias = nnx.Param(bias(rngs.params(), (out_channels,)))
 

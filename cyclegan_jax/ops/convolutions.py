@@ -1,20 +1,8 @@
 """Convolutions with their own gradients. CPU only: elsewhere they are those of lax.
 
-On a CPU, XLA takes many times too long for some shapes that these networks are made of
-(docs/explanation/performance.md has the times):
-
-- transposed convolutions, and the gradient of a strided one with respect to its input, which is
-  one: here a matrix product whose columns are added up where they overlap, for so many images at a
-  time that these fit into the processor's caches;
-- the weight gradient of a transposed convolution: here that of the strided one, the same sum;
-- convolutions and weight gradients over few positions, as deep in a U-Net: here matrix products;
-- 3x3 and 4x4 convolutions of stride 1: here after Winograd (winograd.py), which takes half as long;
-- those of stride 1 to few channels: here a product of each pixel, added up, or that of the gradient
-  as each tap sees it;
-- other convolutions without zero padding: here with it, and the border cut off.
-
-Which of these a shape needs is not known while its sizes are symbols, as in a program that is
-exported for any size (inference/export.py): then they are lax's on CPUs, too.
+On a CPU, XLA takes many times too long for some shapes that these networks are made of, so each
+shape gets what is faster (docs/explanation/performance.md has the times). Sizes that are symbols,
+in programs exported for any size, do not tell which that is: they get lax's on CPUs, too.
 
 Images are [batch, height, width, channels], kernels [k, k, in_channels, out_channels] of the
 ordinary convolution, in any float dtype.
@@ -22,6 +10,7 @@ ordinary convolution, in any float dtype.
 
 import functools
 import math
+from typing import Any
 
 import jax
 from jax import lax
@@ -54,28 +43,23 @@ def strided(x: jax.Array, kernel: jax.Array, stride: int, padding: int) -> jax.A
   k = kernel.shape[0]
   if _is_symbolic(x):
     return plain(x, kernel)
-  if _are_few(x, kernel, stride, padding):
-
-    def on_cpu(x, kernel):
-      return im2col.im2col(x, k, stride, padding) @ kernel.reshape(-1, kernel.shape[-1])
+  if _are_few(x, kernel, stride, padding):  # As deep in a U-Net.
+    on_cpu = lambda x, kernel: (
+      im2col.im2col(x, k, stride, padding) @ kernel.reshape(-1, kernel.shape[-1])
+    )
   elif _suits_winograd(x, kernel, stride):
-
-    def on_cpu(x, kernel):
-      return im2col.by_groups(
-        lambda x: winograd.convolution(im2col.pad(x, padding), kernel),
-        x,
-        winograd.bytes_of_tiles(x, kernel),
-      )
-  elif _has_few_outputs(x, k, kernel.shape[3], stride):
-
-    def on_cpu(x, kernel):
-      size = tuple(n + 2 * padding - k + 1 for n in x.shape[1:3])
-      return _spread(x, im2col.transpose_kernel(kernel), 1, k - 1 - padding, size)
-  elif stride == 1 and padding == 0 and k % 2:
-
-    def on_cpu(x, kernel):
-      y = _plain(x, kernel, 1, k // 2)
-      return y[:, k // 2 : y.shape[1] - k // 2, k // 2 : y.shape[2] - k // 2]
+    tiles = winograd.bytes_of_tiles(x, kernel)
+    on_cpu = lambda x, kernel: im2col.by_groups(
+      lambda x: winograd.convolution(im2col.pad(x, padding), kernel), x, tiles
+    )
+  elif _has_few_outputs(x, k, kernel.shape[3], stride):  # A product of each pixel, added up.
+    height, width = (n + 2 * padding - k + 1 for n in x.shape[1:3])
+    on_cpu = lambda x, kernel: _spread(
+      x, im2col.transpose_kernel(kernel), 1, k - 1 - padding, (height, width)
+    )
+  elif stride == 1 and padding == 0 and k % 2:  # With zero padding, and the border cut off.
+    inner = slice(k // 2, -(k // 2) or None)
+    on_cpu = lambda x, kernel: _plain(x, kernel, 1, k // 2)[:, inner, inner]
   else:
     return plain(x, kernel)
   return lax.platform_dependent(x, kernel, cpu=on_cpu, default=plain)
@@ -105,66 +89,50 @@ def transposed(
   return _spread(x, kernel, stride, padding, (height, width))
 
 
-def _strided_forward(x, kernel, stride, padding):
-  return strided(x, kernel, stride, padding), (x, kernel)
-
-
 def _strided_backward(stride, padding, residuals, gradient):
   x, kernel = residuals
-  return (
-    _spread(gradient, kernel, stride, padding, x.shape[1:3]),
-    _weight_gradient(x, gradient, kernel, stride, padding),
-  )
-
-
-def _transposed_forward(x, kernel, stride, padding, output_padding):
-  return transposed(x, kernel, stride, padding, output_padding), (x, kernel)
+  to_x = _spread(gradient, kernel, stride, padding, x.shape[1:3])
+  return to_x, _weight_gradient(x, gradient, kernel, stride, padding)
 
 
 def _transposed_backward(stride, padding, output_padding, residuals, gradient):
   del output_padding  # The strided convolution ends before it would need further rows.
   x, kernel = residuals
-  # <gradient, transposed(x, kernel)> = <strided(gradient, kernel), x>
-  return (
-    strided(gradient, kernel, stride, padding),
-    _weight_gradient(gradient, x, kernel, stride, padding),
-  )
+  # <gradient, transposed(x, kernel)> = <strided(gradient, kernel), x>. XLA's own weight gradient is
+  # the same sum, but takes many times as long.
+  to_x = strided(gradient, kernel, stride, padding)
+  return to_x, _weight_gradient(gradient, x, kernel, stride, padding)
 
 
-strided.defvjp(_strided_forward, _strided_backward)
-transposed.defvjp(_transposed_forward, _transposed_backward)
+strided.defvjp(lambda *given: (strided(*given), given[:2]), _strided_backward)
+transposed.defvjp(lambda *given: (transposed(*given), given[:2]), _transposed_backward)
 
 
-def _plain(x: jax.Array, kernel: jax.Array, stride: int, padding: int) -> jax.Array:
+def _plain(x: jax.Array, kernel: jax.Array, stride: int, padding: Any, **dilation) -> jax.Array:
+  """The convolution of lax; `padding` is on every side, or [(above, below), (left, right)]."""
+  border = [(padding, padding)] * 2 if isinstance(padding, int) else padding
   return lax.conv_general_dilated(
-    x, kernel, (stride, stride), [(padding, padding)] * 2, dimension_numbers=_DIMENSIONS
+    x, kernel, (stride, stride), border, dimension_numbers=_DIMENSIONS, **dilation
   )
 
 
 def _spread(
   x: jax.Array, kernel: jax.Array, stride: int, padding: int, size: tuple[int, int]
 ) -> jax.Array:
-  """The transpose of `strided` from x to images of this height and width."""
-  k = kernel.shape[0]
+  """The transpose of `strided` from x to images of this height and width.
+
+  On a CPU a matrix product whose columns are added up where they overlap, if these fit the caches.
+  """
+  k, before = kernel.shape[0], kernel.shape[0] - 1 - padding
 
   def dilated(x, kernel):
     # Above and before the first position k - 1 rows reach in; the last ones fill up the size.
-    before = k - 1 - padding
     border = [
       (before, want - 1 - (have - 1) * stride + k - 1 - before)
       for want, have in zip(size, x.shape[1:3])
     ]
-    return lax.conv_general_dilated(
-      x,
-      im2col.transpose_kernel(kernel),
-      (1, 1),
-      border,
-      lhs_dilation=(stride, stride),
-      dimension_numbers=_DIMENSIONS,
-    )
-
-  if _is_symbolic(x):
-    return dilated(x, kernel)
+    flipped = im2col.transpose_kernel(kernel)
+    return _plain(x, flipped, 1, border, lhs_dilation=(stride, stride))
 
   def product(x, kernel):
     if x.size // x.shape[3] > _FEW_POSITIONS:
@@ -175,44 +143,40 @@ def _spread(
       columns = jnp.moveaxis(columns, (3, 4, 5), (0, 1, 2))
     return im2col.col2im(columns, stride, padding, size)
 
-  def after_winograd(x, kernel):
-    return winograd.transposed(im2col.pad(x, k - 1 - padding), kernel)
-
-  columns = math.prod(x.shape[1:3]) * (kernel.size // x.shape[3]) * x.dtype.itemsize
+  if _is_symbolic(x):
+    return dilated(x, kernel)
+  needed = math.prod(x.shape[1:3]) * (kernel.size // x.shape[3]) * x.dtype.itemsize
   if _suits_winograd(x, kernel, stride):
-    some, needed = after_winograd, winograd.bytes_of_tiles(x, kernel)
+    some = lambda x, kernel: winograd.transposed(im2col.pad(x, before), kernel)
+    needed = winograd.bytes_of_tiles(x, kernel)
   elif stride > 1:
-    some, needed = product if columns <= im2col.CACHE_BYTES else dilated, columns
+    some = product if needed <= im2col.CACHE_BYTES else dilated
   elif _has_few_outputs(x, k, kernel.shape[2], stride):
-    some, needed = product, columns
+    some = product
   else:
     return dilated(x, kernel)
-  return lax.platform_dependent(
-    x,
-    kernel,
-    cpu=lambda x, kernel: im2col.by_groups(lambda x: some(x, kernel), x, needed),
-    default=dilated,
-  )
+  on_cpu = lambda x, kernel: im2col.by_groups(lambda x: some(x, kernel), x, needed)
+  return lax.platform_dependent(x, kernel, cpu=on_cpu, default=dilated)
 
 
 def _weight_gradient(
   x: jax.Array, gradient: jax.Array, kernel: jax.Array, stride: int, padding: int
 ) -> jax.Array:
   """The gradient of `strided` with respect to its kernel."""
+  k = kernel.shape[0]
 
   def plain(x, gradient):
     return jax.vjp(lambda w: _plain(x, w, stride, padding), kernel)[1](gradient)[0]
 
-  k = kernel.shape[0]
+  def product(a, b):  # Summed over all positions.
+    return lax.dot_general(a, b, (((0, 1, 2), (0, 1, 2)), ((), ())))
+
   if _is_symbolic(x):
     return plain(x, gradient)
   if _are_few(x, kernel, stride, padding):
 
     def on_cpu(x, gradient):
-      patches = im2col.im2col(x, k, stride, padding)
-      return lax.dot_general(patches, gradient, (((0, 1, 2), (0, 1, 2)), ((), ()))).reshape(
-        kernel.shape
-      )
+      return product(im2col.im2col(x, k, stride, padding), gradient).reshape(kernel.shape)
   elif _suits_winograd(x, kernel, stride):
 
     def on_cpu(x, gradient):
@@ -223,12 +187,11 @@ def _weight_gradient(
       size = winograd.bytes_of_tiles(x, kernel)
       groups = im2col.grouped(x, size), im2col.grouped(gradient, size)
       return lax.scan(add, jnp.zeros_like(kernel), groups)[0]
-  elif _has_few_outputs(x, k, kernel.shape[3], stride):
+  elif _has_few_outputs(x, k, kernel.shape[3], stride):  # The gradient as each tap sees it.
 
     def on_cpu(x, gradient):
-      seen = im2col.im2col(gradient, k, 1, k - 1)
-      product = lax.dot_general(seen, im2col.pad(x, padding), (((0, 1, 2), (0, 1, 2)), ((), ())))
-      return im2col.transpose_kernel(product.reshape(k, k, -1, x.shape[3]))
+      seen = product(im2col.im2col(gradient, k, 1, k - 1), im2col.pad(x, padding))
+      return im2col.transpose_kernel(seen.reshape(k, k, -1, x.shape[3]))
   else:
     return plain(x, gradient)
   return lax.platform_dependent(x, gradient, cpu=on_cpu, default=plain)

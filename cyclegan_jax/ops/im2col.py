@@ -1,10 +1,10 @@
 """Convolutions as matrix products, as XLA's CPU backend needs them. CPU only.
 
-Names are those of the field: `im2col` lays out what a kernel sees at each position, `col2im` adds
-columns up where they overlap. Images are [batch, height, width, channels], of any float dtype.
+Images are [batch, height, width, channels], of any float dtype.
 """
 
 from collections.abc import Callable
+import itertools
 
 import jax
 from jax import lax
@@ -29,17 +29,10 @@ def grouped(x: jax.Array, size: int) -> jax.Array:
 
 
 def col2im(columns: jax.Array, stride: int, padding: int, size: tuple[int, int]) -> jax.Array:
-  """Adds up what each position gives to its k x k neighbors.
+  """Adds up what each position gives to its k x k neighbors: [batch, *size, channels].
 
-  Args:
-    columns: [batch, height, width, k, k, channels]; [:, a, b, i, j] belongs to row
-      a * stride + i - padding and column b * stride + j - padding of the result.
-    stride: see there.
-    padding: see there.
-    size: height and width of the result.
-
-  Returns:
-    [batch, *size, channels].
+  In `columns`, [batch, height, width, k, k, channels], [:, a, b, i, j] belongs to row
+  a * stride + i - padding and column b * stride + j - padding of the result.
   """
   batch, k, channels = columns.shape[0], columns.shape[3], columns.shape[-1]
   # Row u * stride + v of the result takes tap v_tap + stride * m from position u + v_shift - m.
@@ -48,19 +41,15 @@ def col2im(columns: jax.Array, stride: int, padding: int, size: tuple[int, int])
   edges = [(reach, max(0, u + most - have)) for u, have in zip(units, columns.shape[1:3])]
   columns = jnp.pad(columns, [(0, 0), *edges, (0, 0), (0, 0), (0, 0)])
 
-  def taps(phase):
-    shift, first = divmod(phase + padding, stride)
+  def taps(v):
+    shift, first = divmod(v + padding, stride)
     return [(reach + shift - m, tap) for m, tap in enumerate(range(first, k, stride))]
 
-  phases = [
-    [
-      sum(
-        columns[:, a : a + units[0], b : b + units[1], i, j] for a, i in taps(v) for b, j in taps(w)
-      )
-      for w in range(stride)
-    ]
-    for v in range(stride)
-  ]
+  def phase(v, w):
+    pairs = itertools.product(taps(v), taps(w))
+    return sum(columns[:, a : a + units[0], b : b + units[1], i, j] for (a, i), (b, j) in pairs)
+
+  phases = [[phase(v, w) for w in range(stride)] for v in range(stride)]
   y = jnp.stack([jnp.stack(row, 3) for row in phases], 2)
   return y.reshape(batch, units[0] * stride, units[1] * stride, channels)[:, : size[0], : size[1]]
 
@@ -69,14 +58,9 @@ def im2col(x: jax.Array, k: int, stride: int, padding: int) -> jax.Array:
   """The patch under the kernel at each position, [batch, height, width, k * k * channels]."""
   x = pad(x, padding)
   height, width = ((n - k) // stride + 1 for n in x.shape[1:3])
-  return jnp.concatenate(
-    [
-      x[:, i : i + (height - 1) * stride + 1 : stride, j : j + (width - 1) * stride + 1 : stride]
-      for i in range(k)
-      for j in range(k)
-    ],
-    axis=-1,
-  )
+  rows = [slice(i, i + (height - 1) * stride + 1, stride) for i in range(k)]
+  columns = [slice(j, j + (width - 1) * stride + 1, stride) for j in range(k)]
+  return jnp.concatenate([x[:, row, column] for row in rows for column in columns], axis=-1)
 
 
 def pad(x: jax.Array, padding: int) -> jax.Array:

@@ -1,15 +1,12 @@
 """Convolutions of stride 1 after Winograd: fewer multiplications, as matrix products.
 
-An image is cut into overlapping tiles of n x n pixels, n = OUTPUTS + k - 1, each of which gives
-OUTPUTS x OUTPUTS pixels of the result. With three small matrices, Y = A' [(G g G') * (B' d B)] A
-for a tile d and a kernel g, the product being element by element; over channels it becomes n * n
-matrix products. A 3x3 kernel takes 16 multiplications a tile instead of 36, a 4x4 kernel 25 instead
-of 64. The result differs from the sum as written by roundings, about as large as that sum's own for
-3x3, twice as large for 4x4. All is written as few operations on large arrays, for XLA's time for
-compiling and loading grows faster than their number.
-
-Lavin and Gray 2016, "Fast Algorithms for Convolutional Neural Networks"; the matrices are those of
-Toom and Cook for polynomials, evaluated at 0, 1, -1, 2 and infinity.
+An image is cut into overlapping tiles d of n x n pixels, n = OUTPUTS + k - 1, each of which gives
+OUTPUTS x OUTPUTS pixels Y = A' [(G g G') * (B' d B)] A for a kernel g. `*` is element by element;
+over channels it becomes n * n matrix products. A 3x3 kernel takes 16 multiplications a tile instead
+of 36, a 4x4 kernel 25 instead of 64. Rounding errors are about those of the plain sum for 3x3,
+twice those for 4x4. All is written as few operations on large arrays: XLA's time for compiling and
+loading grows faster than their number. Lavin and Gray 2016, "Fast Algorithms for Convolutional
+Neural Networks"; the matrices are those of Toom and Cook, evaluated at 0, 1, -1, 2 and infinity.
 
 Images are [batch, height, width, channels], kernels [k, k, in_channels, out_channels].
 """
@@ -30,10 +27,9 @@ _POINTS = (0, 1, -1, 2)
 
 
 def _apart(function: Callable[..., jax.Array]) -> Callable[..., jax.Array]:
-  """Has XLA keep a function of arrays as one that is called, and JAX trace it once for a shape.
+  """Has XLA call a function of arrays, not inline it, and JAX trace it once for a shape.
 
-  On a CPU the networks are then quicker, and sooner compiled, than with its operations among
-  theirs (docs/explanation/performance.md).
+  On a CPU that makes networks quicker, and sooner compiled (docs/explanation/performance.md).
   """
   jitted = jax.jit(function)
 
@@ -47,11 +43,7 @@ def _apart(function: Callable[..., jax.Array]) -> Callable[..., jax.Array]:
 
 @_apart
 def convolution(x: jax.Array, kernel: jax.Array) -> jax.Array:
-  """A convolution of stride 1 without padding.
-
-  Args:
-    x: [batch, height, width, in_channels].
-    kernel: [k, k, in_channels, out_channels], k from 2 to 4.
+  """A convolution of stride 1 without padding, for k from 2 to 4.
 
   Returns:
     [batch, height - k + 1, width - k + 1, out_channels].
@@ -61,9 +53,7 @@ def convolution(x: jax.Array, kernel: jax.Array) -> jax.Array:
 
 @_apart
 def transposed(y: jax.Array, kernel: jax.Array) -> jax.Array:
-  """The convolution by the reversed kernel, from its out_channels to its in_channels.
-
-  The transpose of `convolution`, if y has k - 1 zeros on every side.
+  """The transpose of `convolution` by this kernel, if y has k - 1 zeros on every side.
 
   Args:
     y: [batch, height, width, out_channels].
@@ -78,28 +68,18 @@ def transposed(y: jax.Array, kernel: jax.Array) -> jax.Array:
 
 @_apart
 def kernel_gradient(x: jax.Array, gradient: jax.Array) -> jax.Array:
-  """The gradient of `convolution` with respect to its kernel.
-
-  Args:
-    x: as there.
-    gradient: of what it returns.
-
-  Returns:
-    [k, k, in_channels, out_channels].
-  """
+  """The gradient of `convolution` of x with respect to its kernel, given that of its result."""
   batch, height, width, channels = gradient.shape
   k = x.shape[1] - height + 1
   to_outputs, from_kernel, _ = matrices(k)
   gradient = jnp.pad(gradient, ((0, 0), (0, -height % OUTPUTS), (0, -width % OUTPUTS), (0, 0)))
   gradient = gradient.reshape(batch, gradient.shape[1] // OUTPUTS, OUTPUTS, -1, OUTPUTS, channels)
   gradient = gradient.transpose(2, 4, 0, 1, 3, 5).reshape(OUTPUTS, OUTPUTS, -1, channels)
-  products = lax.dot_general(
-    _tiles(x, k), _transformed(to_outputs.T, gradient), (((1,), (1,)), ((0,), (0,)))
-  )
+  tiles, gradients = _tiles(x, k), _transformed(to_outputs.T, gradient)
+  products = lax.dot_general(tiles, gradients, (((1,), (1,)), ((0,), (0,))))
   n = OUTPUTS + k - 1
-  return _transformed(from_kernel.T, products.reshape(n, n, -1, channels)).reshape(
-    k, k, -1, channels
-  )
+  summed = _transformed(from_kernel.T, products.reshape(n, n, -1, channels))
+  return summed.reshape(k, k, -1, channels)
 
 
 def bytes_of_tiles(x: jax.Array, kernel: jax.Array) -> int:
@@ -146,15 +126,8 @@ def _tiles(x: jax.Array, k: int) -> jax.Array:
   n = len(from_image)
   down, right = (-(-(size - k + 1) // OUTPUTS) for size in x.shape[1:3])
   border = (n - 1) // OUTPUTS
-  x = jnp.pad(
-    x,
-    (
-      (0, 0),
-      (0, OUTPUTS * (down + border) - x.shape[1]),
-      (0, OUTPUTS * (right + border) - x.shape[2]),
-      (0, 0),
-    ),
-  )
+  below, beside = OUTPUTS * (down + border), OUTPUTS * (right + border)
+  x = jnp.pad(x, ((0, 0), (0, below - x.shape[1]), (0, beside - x.shape[2]), (0, 0)))
   x = x.reshape(batch, down + border, OUTPUTS, -1, channels)
   rows = [x[:, i // OUTPUTS : i // OUTPUTS + down, i % OUTPUTS] for i in range(n)]
   x = jnp.stack(_sums(from_image, rows)).reshape(n, batch, down, right + border, OUTPUTS, channels)
@@ -170,14 +143,8 @@ def _transformed(matrix: np.ndarray, x: jax.Array) -> jax.Array:
 
 def _sums(matrix: np.ndarray, arrays: Sequence[jax.Array]) -> list[jax.Array]:
   """matrix @ arrays, written out, for its many zeros."""
+  weighted = lambda w, array: array if w == 1 else float(w) * array
   return [
-    functools.reduce(
-      jnp.add,
-      [
-        array if weight == 1 else float(weight) * array
-        for weight, array in zip(row, arrays)
-        if weight
-      ],
-    )
+    functools.reduce(jnp.add, [weighted(w, array) for w, array in zip(row, arrays) if w])
     for row in matrix
   ]

@@ -1,12 +1,10 @@
 """The shift between the images of a pair, found by correlating the directions of their edges.
 
 A shift (x, y) is what the IR image must be moved by to lie on its RGB image, in pixels of the
-images as they are stored: x to the right, y downwards. If its content lies 5 pixels too far to the
-right, x is -5.
-
-Infrared inverts contrasts and lacks many edges, so edges are compared by direction: gradients with
-doubled angle, which a change of sign does not alter, are correlated over all shifts. A shift's
-score is the height of its peak above the mean of all other shifts, in their standard deviations.
+stored images: x to the right, y downwards. Infrared inverts contrasts and lacks many edges, so
+gradients with doubled angle, which a change of sign does not alter, are correlated over all shifts.
+A shift's score is the height of its peak above the mean of all other shifts, in their standard
+deviations.
 """
 
 import math
@@ -55,15 +53,17 @@ def find_shifts(rgb: np.ndarray, ir: np.ndarray) -> tuple[Shift | None, dict[str
     return None, {}
   scale = min(1, _LONGEST / max(rgb.shape[:2]))
   height, width = (max(_SMALLEST, round(side * scale)) for side in rgb.shape[:2])
-  a, b = (_directions(_gray(images.resize(image, (height, width)))) for image in (rgb, ir))
+  a, b = (
+    _directions(images.luminance(images.resize(image, (height, width)))[..., 0])
+    for image in (rgb, ir)
+  )
   reach = min(max(height, width) // _REACH, min(height, width) // 4)
   radius = max(2, _PEAK_RADIUS * max(height, width))
 
   def best(a: np.ndarray, b: np.ndarray, reach: int) -> Shift | None:
-    found = _peak(_correlation(a, b, reach), radius)
-    return found and Shift(
-      found.x * rgb.shape[1] / width, found.y * rgb.shape[0] / height, found.score
-    )
+    if not (found := _peak(_correlation(a, b, reach), radius)):
+      return None
+    return Shift(found.x * rgb.shape[1] / width, found.y * rgb.shape[0] / height, found.score)
 
   whole = best(a, b, reach)
   if min(height // len(_ROWS), width // len(_COLUMNS)) < _SMALLEST_PART:
@@ -74,17 +74,8 @@ def find_shifts(rgb: np.ndarray, ir: np.ndarray) -> tuple[Shift | None, dict[str
 
 
 def _parts(plane: np.ndarray) -> list[np.ndarray]:
-  return [
-    part
-    for row in np.array_split(plane, len(_ROWS))
-    for part in np.array_split(row, len(_COLUMNS), axis=1)
-  ]
-
-
-def _gray(image: np.ndarray) -> np.ndarray:
-  """[height, width, 1 or 3] -> float32 [height, width]."""
-  gray = images.luminance(image) if image.shape[-1] == 3 else image.astype(np.float32)
-  return gray[..., 0]
+  rows = np.array_split(plane, len(_ROWS))
+  return [part for row in rows for part in np.array_split(row, len(_COLUMNS), axis=1)]
 
 
 def _directions(plane: np.ndarray) -> np.ndarray:
@@ -93,9 +84,7 @@ def _directions(plane: np.ndarray) -> np.ndarray:
   Lengths saturate at the mean gradient, so that a lamp does not outweigh a street.
   """
   y, x = (
-    # SciPy's hints do not know an order for each axis.
-    ndimage.gaussian_filter(plane, _SMOOTHING, order, mode='nearest')
-    for order in ((1, 0), (0, 1))
+    ndimage.gaussian_filter(plane, _SMOOTHING, order, mode='nearest') for order in ((1, 0), (0, 1))
   )
   gradient = x + 1j * y
   strength = np.abs(gradient) ** 2
@@ -109,17 +98,12 @@ def _correlation(a: np.ndarray, b: np.ndarray, reach: int) -> np.ndarray:
   Each shift is normalized by what overlaps; otherwise small shifts would be preferred.
   """
   size = [fft.next_fast_len(side + reach) for side in a.shape]
-
-  def transformed(plane: np.ndarray) -> np.ndarray:
-    return np.asarray(fft.fft2(plane, size))
-
-  def correlated(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    return np.real(np.asarray(fft.ifft2(x * np.conj(y))))
-
-  ones = transformed(np.ones(a.shape, np.float32))
-  product = correlated(transformed(a), transformed(b))
-  energy_a = correlated(transformed(np.abs(a) ** 2), ones)
-  energy_b = correlated(ones, transformed(np.abs(b) ** 2))
+  planes = (a, b, np.abs(a) ** 2, np.abs(b) ** 2, np.ones(a.shape, np.float32))
+  a, b, squares_a, squares_b, ones = (np.asarray(fft.fft2(plane, size)) for plane in planes)
+  product, energy_a, energy_b = (
+    np.real(np.asarray(fft.ifft2(x * np.conj(y))))
+    for x, y in ((a, b), (squares_a, ones), (ones, squares_b))
+  )
   least = 1e-3  # Rounding leaves energies around zero where there is no structure.
   result = product / np.sqrt(np.maximum(energy_a, least) * np.maximum(energy_b, least))
   return np.roll(result, (reach, reach), (0, 1))[: 2 * reach + 1, : 2 * reach + 1]

@@ -15,9 +15,10 @@ import numpy as np
 
 from cyclegan_jax import files
 from cyclegan_jax.data import images, masks
+from cyclegan_jax.data.record_images import record_id
 from cyclegan_jax.data.source import Dataset
 from cyclegan_jax.errors import UserError
-from cyclegan_jax.pairs.check import check_pair, DEFAULT, FLAGS, is_constant, Pair, Thresholds
+from cyclegan_jax.pairs.check import check_pair, FLAGS, is_constant, Pair, Thresholds
 from cyclegan_jax.progress import Log, tracked
 
 CSV, JSON = 'pairs.csv', 'pairs.json'
@@ -31,13 +32,8 @@ CONVENTION = (
 )
 
 
-def check(dataset: Dataset, log: Log, thresholds: Thresholds = DEFAULT) -> list[Pair]:
-  """Checks all pairs of all splits.
-
-  Args:
-    dataset: its splits are aligned.
-    log: takes progress lines.
-    thresholds: when a pair is flagged.
+def check(dataset: Dataset, log: Log) -> list[Pair]:
+  """Checks all pairs of all splits, which are aligned.
 
   Returns:
     The pairs, the most suspicious first: by worst flag, then by shift.
@@ -57,15 +53,11 @@ def check(dataset: Dataset, log: Log, thresholds: Thresholds = DEFAULT) -> list[
   pairs, digests = [], []
   for name, index in tracked(places, len(places), 'Checking pairs', log):
     identity, rgb, ir = read_pair(dataset, name, index)
-    pairs.append(check_pair(rgb, ir, identity, name, index, thresholds))
-    digests.append(
-      {
-        key: _digest(image)
-        for key, image in (('rgb', rgb), ('ir', ir))
-        if not is_constant(image, thresholds.constant)
-      }
-    )
-  return sorted(_with_duplicates(pairs, digests), key=_severity)
+    pairs.append(check_pair(rgb, ir, identity, name, index))
+    both = {'rgb': rgb, 'ir': ir}
+    digests.append({k: _digest(image) for k, image in both.items() if not is_constant(image)})
+  _flag_duplicates(pairs, digests)
+  return sorted(pairs, key=_severity)
 
 
 def read_pair(dataset: Dataset, split: str, index: int) -> tuple[str, np.ndarray, np.ndarray]:
@@ -79,7 +71,7 @@ def read_pair(dataset: Dataset, split: str, index: int) -> tuple[str, np.ndarray
     UserError: an image cannot be read, or their sizes differ.
   """
   record = dataset.splits[split].rgb[index]
-  identity = record['id'].decode() if isinstance(record['id'], bytes) else str(record['id'])
+  identity = record_id(record)
   rgb, ir = (images.read_image(record[key], f'{identity} ({key})') for key in ('rgb', 'ir'))
   if rgb.shape[:2] != ir.shape[:2]:
     sizes = ['x'.join(map(str, image.shape[:2])) for image in (rgb, ir)]
@@ -112,13 +104,7 @@ def summary(pairs: list[Pair], dataset: Dataset, thresholds: Thresholds) -> dict
 
 
 def write(folder: pathlib.Path, pairs: list[Pair], content: Mapping[str, Any]) -> None:
-  """Writes both files, each whole or not at all.
-
-  Args:
-    folder: made if it does not exist.
-    pairs: from `check`.
-    content: from `summary`.
-  """
+  """Writes what `check` and `summary` return, each file whole or not at all."""
   folder.mkdir(parents=True, exist_ok=True)
   files.write_csv(folder / CSV, [COLUMNS, *map(row, pairs)])
   files.write_text(folder / JSON, json.dumps(content, indent=2) + '\n')
@@ -132,18 +118,12 @@ def row(pair: Pair) -> list[str]:
   return [pair.id, *whole, ' '.join(pair.flags), pair.split, *part, pair.details]
 
 
-def _with_duplicates(pairs: list[Pair], digests: list[dict[str, str]]) -> list[Pair]:
-  """Flags pairs whose RGB or IR pixels are those of another pair; keeps the order.
-
-  Args:
-    pairs: from `check_pair`.
-    digests: of each pair, of the pixels by domain; a domain may be left out.
-  """
+def _flag_duplicates(pairs: list[Pair], digests: list[dict[str, str]]) -> None:
+  """Flags pairs whose RGB or IR pixels, by their digests, are those of another pair."""
   owners: dict[tuple[str, str], list[Pair]] = {}
   for pair, own in zip(pairs, digests):
     for key in own.items():
       owners.setdefault(key, []).append(pair)
-  marked = []
   for pair, own in zip(pairs, digests):
     # The first two are enough, so that a thousand equal images take no longer.
     others = [
@@ -153,11 +133,7 @@ def _with_duplicates(pairs: list[Pair], digests: list[dict[str, str]]) -> list[P
       if other is not pair
     ]
     if others:
-      flags = tuple(flag for flag in FLAGS if flag in (*pair.flags, 'duplicated'))
-      details = [*filter(None, [pair.details]), f'duplicated: {", ".join(others)}']
-      pair = dataclasses.replace(pair, flags=flags, details='; '.join(details))
-    marked.append(pair)
-  return marked
+      pair.found['duplicated'] = ', '.join(others)
 
 
 def _digest(image: np.ndarray) -> str:

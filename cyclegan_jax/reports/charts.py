@@ -1,12 +1,10 @@
 """Charts as SVG within a page: sharp at any size, in the page's colors, light or dark.
 
-The functions here compute where marks lie; templates/macros.html draws them and style.css gives
-them their looks. That takes about a millisecond, so training can redraw its page at each
-checkpoint.
+The functions compute where marks lie; templates/macros.html draws them, style.css gives them their
+looks. That takes about a millisecond, so training can redraw its page at each checkpoint.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-import dataclasses
+from collections.abc import Callable, Collection, Mapping, Sequence
 import math
 from typing import Any, NamedTuple
 
@@ -39,25 +37,19 @@ class Mark(NamedTuple):
   text: str = ''
 
 
-@dataclasses.dataclass(frozen=True)
-class Chart:
+class Chart(NamedTuple):
   """A chart as templates/macros.html draws it.
 
-  Attributes:
-    title: above the frame.
-    description: what the chart shows, for those who cannot see it.
-    marks: in the order they are drawn.
-    width: of the frame, in units of the marks.
-    height: likewise.
-    legend: CSS class of a line and the text beside it.
+  The description is for those who cannot see it, marks are in the order they are drawn, and a
+  legend has the CSS class of a line and the text beside it. Width and height are in units of marks.
   """
 
   title: str
   description: str
   marks: list[Mark]
+  legend: Sequence[tuple[str, str]] = ()
   width: int = _WIDTH
   height: int = _HEIGHT
-  legend: list[tuple[str, str]] = dataclasses.field(default_factory=list)
 
 
 def lines(
@@ -67,18 +59,15 @@ def lines(
   x_label: str = 'step',
   thin: Mapping[str, Sequence[Curve]] | None = None,
 ) -> Chart | None:
-  """Draws one line per series; the legend has the last value of each in words.
+  """Draws one line per series; None if no value is finite. The legend has the last values in words.
 
   Args:
     series: name -> (x, y), of equal length; values that are not finite leave gaps, and an empty
       series takes up its color only.
     title: of the chart.
     unit: of y, after the title.
-    x_label: what x counts, such as 'step'.
+    x_label: what x counts.
     thin: name -> curves that are drawn thinly in the color of the series, one per seed.
-
-  Returns:
-    None if no value is finite.
   """
   thin = thin or {}
   curves = [*series.values(), *(curve for curves in thin.values() for curve in curves)]
@@ -86,58 +75,44 @@ def lines(
   xs, ys = xs[np.isfinite(ys)], ys[np.isfinite(ys)]
   if not ys.size:
     return None
+  across, x_ticks = _axis(xs, _LEFT, _WIDTH - _RIGHT)
+  down, y_ticks = _axis(ys, _HEIGHT - _BOTTOM, _TOP)
   description = (
     f'{title} over {x_label}s {xs.min():.6g} to {xs.max():.6g}; the last values are in the list.'
   )
-  across, x_ticks = _axis(xs, _LEFT, _WIDTH - _RIGHT)
-  down, y_ticks = _axis(ys, _HEIGHT - _BOTTOM, _TOP)
-  marks = [_text(8, _HEIGHT - 10, x_label)]
+  marks, legend = [_text(8, _HEIGHT - 10, x_label)], []
   for value in y_ticks:
     y = down(value)
-    marks += [
-      _line('rule', _LEFT, y, _WIDTH - _RIGHT, y),
-      _text(_LEFT - 6, y + 4, f'{value:.6g}', 'end'),
-    ]
+    marks.append(_mark('line', 'rule', x1=_LEFT, y1=y, x2=_WIDTH - _RIGHT, y2=y))
+    marks.append(_text(_LEFT - 6, y + 4, f'{value:.6g}', 'end'))
   marks += [_text(across(value), _HEIGHT - 10, f'{value:.6g}', 'middle') for value in x_ticks]
-  legend = []
   for i, (name, (xs, ys)) in enumerate(series.items()):
     look = i % _LOOKS
-    for seed_xs, seed_ys in thin.get(name, ()):
-      marks.append(_path(f'line thin s{look}', seed_xs, seed_ys, across, down))
+    marks += [_path(f'line thin s{look}', *curve, across, down) for curve in thin.get(name, ())]
     if not len(ys):
       continue
     marks.append(_path(f'line s{look}', xs, ys, across, down))
-    if len(xs) <= _FEW_POINTS:
-      marks += [
-        _dot(f'p{look}', across(x), down(y), f'{name}, {x_label} {x:.6g}: {y:.4g}')
-        for x, y in zip(xs, ys)
-        if math.isfinite(y)
-      ]
+    for x, y in zip(xs, ys) if len(xs) <= _FEW_POINTS else ():
+      if math.isfinite(y):
+        text = f'{name}, {x_label} {x:.6g}: {y:.4g}'
+        marks.append(_mark('circle', f'p{look}', text, r=2.5, cx=across(x), cy=down(y)))
     last = f'{ys[-1]:.4g}' if math.isfinite(ys[-1]) else 'undefined'
     legend.append((f's{look}', f'{name}: {last}'))
-  return Chart(_titled(title, unit), description, marks, legend=legend)
+  return Chart(_titled(title, unit), description, marks, legend)
 
 
 def boxes(rows: Mapping[str, np.ndarray], title: str, unit: str = '') -> Chart | None:
-  """Draws a box per row: quartiles and median, a dashed mean, whiskers.
+  """Draws a box per row: quartiles and median, a dashed mean, whiskers; None if nothing is finite.
 
   Whiskers reach to the last values within 1.5 times the box's length; values beyond are points,
-  and all are where there are few.
-
-  Args:
-    rows: label -> float [n]; values that are not finite are left out.
-    title: of the chart.
-    unit: of the values, after the title.
-
-  Returns:
-    None if no value is finite.
+  and all are where there are few. Rows are label -> float [n]; values that are not finite are left
+  out. The unit stands after the title.
   """
   finite = {label: values[np.isfinite(values)] for label, values in rows.items()}
   every = np.concatenate([*finite.values(), []])
   if not every.size:
     return None
   chart, across, middles = _rows(finite, every, title, unit)
-  marks = chart.marks
   jitter = np.random.default_rng(0)
   for i, (middle, (label, values)) in enumerate(zip(middles, finite.items())):
     if not values.size:
@@ -145,22 +120,22 @@ def boxes(rows: Mapping[str, np.ndarray], title: str, unit: str = '') -> Chart |
     low, median, high = np.percentile(values, (25, 50, 75))
     reach = 1.5 * (high - low)
     inside = values[(values >= low - reach) & (values <= high + reach)]
+    left, right = across(low), across(high)
     text = f'{label}: median {median:.4g}, quartiles {low:.4g} and {high:.4g}'
-    color = f'line s{i % _LOOKS} solid'
-    for ends in ((inside.min(), low), (high, inside.max())):
-      marks.append(_line(color, across(ends[0]), middle, across(ends[1]), middle))
-    few = values.size <= _MOST_DOTS
-    dots = values if few else values[(values < inside.min()) | (values > inside.max())]
-    offsets = jitter.uniform(-6, 6, dots.size) if few else np.zeros(dots.size)
-    marks.extend(
-      _dot(f'faint p{i % _LOOKS}', across(value), middle + offset, f'{label}: {value:.4g}', 1.6)
-      for value, offset in zip(dots, offsets)
-    )
-    marks += [
-      _box(color, across(low), across(high), middle, 18, text),
-      _tick(f'{color} thick', across(median), middle, 9, text),
-      _tick('mean', across(values.mean()), middle, 9, f'{label}: mean {values.mean():.4g}'),
-    ]
+    look = f'line s{i % _LOOKS} solid'
+    for end, side in ((inside.min(), left), (inside.max(), right)):
+      chart.marks.append(_mark('line', look, x1=across(end), y1=middle, x2=side, y2=middle))
+    dots = values
+    if values.size > _MOST_DOTS:
+      dots = values[(values < inside.min()) | (values > inside.max())]
+    for value, y in zip(dots, middle + jitter.uniform(-6, 6, dots.size)):
+      dot = f'faint p{i % _LOOKS}', f'{label}: {value:.4g}'
+      chart.marks.append(_mark('circle', *dot, r=1.6, cx=across(value), cy=y))
+    box = {'x': left, 'y': middle - 9, 'width': right - left, 'height': 18}
+    chart.marks.append(_mark('rect', look, text, **box))
+    chart.marks.append(_tick(f'{look} thick', text, across(median), middle))
+    mean = values.mean()
+    chart.marks.append(_tick('mean', f'{label}: mean {mean:.4g}', across(mean), middle))
   return chart
 
 
@@ -171,56 +146,50 @@ def intervals(
 ) -> Chart | None:
   """Draws differences, a row each: the interval as a bar, seeds as circles, the mean as a tick.
 
-  Args:
-    rows: label -> (mean, one value per seed, low and high end of the interval or None).
-    title: of the chart.
-    unit: of the values, after the title.
-
-  Returns:
-    None without rows.
+  Rows are label -> (mean, one value per seed, low and high end of the interval or None); without
+  any, there is no chart. The unit stands after the title.
   """
   if not rows:
     return None
-  known = [
-    value
-    for mean, seeds, low, high in rows.values()
-    for value in (0.0, mean, *seeds, low, high)
-    if value is not None
-  ]
+  ends = [value for mean, seeds, *interval in rows.values() for value in (mean, *seeds, *interval)]
+  known = [0.0, *(value for value in ends if value is not None)]
   chart, across, middles = _rows(rows, known, title, unit)
-  marks = chart.marks
-  # Below the labels.
-  marks.insert(0, _line('zero', across(0), _TOP, across(0), chart.height - _BOTTOM))
+  zero = {'x1': across(0), 'y1': _TOP, 'x2': across(0), 'y2': chart.height - _BOTTOM}
+  chart.marks.insert(0, _mark('line', 'zero', **zero))  # Below the labels.
   for middle, (label, (mean, seeds, low, high)) in zip(middles, rows.items()):
     if low is not None and high is not None:
       text = f'{label}: {low:.3g} to {high:.3g} over images'
-      marks.append(_box('bar p0', across(low), across(high), middle, 8, text))
-    marks += [
-      _dot('ring', across(value), middle, f'{label}: {value:.3g} with one seed', 3.5)
-      for value in seeds
-    ]
-    text = f'{label}: {mean:.3g}, the mean over seeds'
-    marks.append(_tick('tick', across(mean), middle, 10, text))
+      bar = {'x': across(low), 'y': middle - 4, 'width': across(high) - across(low), 'height': 8}
+      chart.marks.append(_mark('rect', 'bar p0', text, **bar))
+    for value in seeds:
+      text = f'{label}: {value:.3g} with one seed'
+      chart.marks.append(_mark('circle', 'ring', text, r=3.5, cx=across(value), cy=middle))
+    chart.marks.append(
+      _tick('tick', f'{label}: {mean:.3g}, the mean over seeds', across(mean), middle)
+    )
   return chart
 
 
 def _rows(
-  labels: Iterable[str], values: Values, title: str, unit: str
-) -> tuple[Chart, Scale, list[float]]:
+  labels: Collection[str], values: Values, title: str, unit: str
+) -> tuple[Chart, Scale, list[int]]:
   """An empty chart with a row for each label, x to its place, and the middles of the rows."""
-  labels = list(labels)
   bottom = _TOP + _ROW_HEIGHT * len(labels)
+  tops = range(_TOP, bottom, _ROW_HEIGHT)
   across, ticks = _axis(values, _RIGHT, _WIDTH - _RIGHT)
-  marks = [_line('rule', across(value), _TOP, across(value), bottom) for value in ticks]
-  marks += [_text(across(value), bottom + 16, f'{value:.6g}', 'middle') for value in ticks]
-  marks += [_text(_RIGHT, _TOP + _ROW_HEIGHT * i + 12, label) for i, label in enumerate(labels)]
+  marks = []
+  for value in ticks:
+    x = across(value)
+    marks.append(_mark('line', 'rule', x1=x, y1=_TOP, x2=x, y2=bottom))
+    marks.append(_text(x, bottom + 16, f'{value:.6g}', 'middle'))
+  marks += [_text(_RIGHT, top + 12, label) for top, label in zip(tops, labels)]
   description = f'{title}: {", ".join(labels)}'
-  frame = Chart(_titled(title, unit), description, marks, height=bottom + _BOTTOM)
-  return frame, across, [_TOP + _ROW_HEIGHT * i + _ROW_MIDDLE for i in range(len(labels))]
+  chart = Chart(_titled(title, unit), description, marks, height=bottom + _BOTTOM)
+  return chart, across, [top + _ROW_MIDDLE for top in tops]
 
 
 def _titled(title: str, unit: str) -> str:
-  return f'{title} ({unit.strip()})' if unit.strip() else title
+  return f'{title} ({unit.strip()})' if unit else title
 
 
 def _axis(values: Values, start: float, end: float) -> tuple[Scale, list[float]]:
@@ -232,12 +201,10 @@ def _axis(values: Values, start: float, end: float) -> tuple[Scale, list[float]]
   rough = (high - low) / _TICKS
   power = 10.0 ** math.floor(math.log10(rough))
   step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= rough * 0.999)
-  first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
-
-  def place(value: float) -> float:
-    return start + (value - low) / (high - low) * (end - start)
-
-  return place, [i * step for i in range(first, last + 1)]
+  ticks = range(math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9) + 1)
+  return lambda value: start + (value - low) / (high - low) * (end - start), [
+    i * step for i in ticks
+  ]
 
 
 def _path(kind: str, xs: Values, ys: Values, across: Scale, down: Scale) -> Mark:
@@ -252,25 +219,13 @@ def _path(kind: str, xs: Values, ys: Values, across: Scale, down: Scale) -> Mark
   return Mark('path', {'class': kind, 'd': ''.join(commands)})
 
 
-def _line(kind: str, x1: float, y1: float, x2: float, y2: float, text: str = '') -> Mark:
-  places = {name: f'{value:.1f}' for name, value in zip(('x1', 'y1', 'x2', 'y2'), (x1, y1, x2, y2))}
-  return Mark('line', {'class': kind, **places}, text)
+def _mark(tag: str, kind: str, text: str = '', **places: float) -> Mark:
+  return Mark(tag, {'class': kind, **{key: f'{value:.1f}' for key, value in places.items()}}, text)
 
 
-def _tick(kind: str, x: float, middle: float, half: float, text: str) -> Mark:
-  return _line(kind, x, middle - half, x, middle + half, text)
-
-
-def _dot(kind: str, x: float, y: float, text: str, radius: float = 2.5) -> Mark:
-  return Mark('circle', {'class': kind, 'r': radius, 'cx': f'{x:.1f}', 'cy': f'{y:.1f}'}, text)
+def _tick(kind: str, text: str, x: float, middle: float) -> Mark:
+  return _mark('line', kind, text, x1=x, y1=middle - 9, x2=x, y2=middle + 9)
 
 
 def _text(x: float, y: float, text: str, anchor: str = 'start') -> Mark:
   return Mark('text', {'x': f'{x:.1f}', 'y': f'{y:.1f}', 'text-anchor': anchor}, text)
-
-
-def _box(kind: str, low: float, high: float, middle: float, height: float, text: str) -> Mark:
-  place = {'x': f'{low:.1f}', 'y': f'{middle - height / 2:.1f}'}
-  return Mark(
-    'rect', {'class': kind, **place, 'width': f'{high - low:.1f}', 'height': height}, text
-  )

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 
 from cyclegan_jax import files
-from cyclegan_jax.comparison import compare, tables
-from cyclegan_jax.comparison.compare import ComparedModel, median_run
+from cyclegan_jax.comparison import tables
+from cyclegan_jax.comparison.compare import ComparedModel, LEVEL, median_run
 from cyclegan_jax.data import images
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.metrics import statistics
@@ -32,12 +32,9 @@ _PICTURES = ('paper_figure.png', 'examples.png')
 def write(
   folder: pathlib.Path, content: Mapping[str, Any], models: Mapping[str, ComparedModel]
 ) -> None:
-  """Writes the four files, each whole or not at all.
+  """Writes the four files into an existing folder, each whole or not at all.
 
-  Args:
-    folder: exists.
-    content: from `compare.compare`, with what was planned.
-    models: whose runs have the pictures and curves.
+  The content is that from `compare.compare`, with what was planned.
 
   Raises:
     UserError: the folder cannot be written, or a picture is damaged.
@@ -69,7 +66,9 @@ def render(content: Mapping[str, Any], models: Mapping[str, ComparedModel]) -> s
   """Returns the page as text; see `write`."""
   kinds = ['model'] * len(content['models']) + ['baseline'] * len(content['baselines'])
   # Models that are trained as another one would repeat its charts and pictures.
-  trained = {name: model for name, model in models.items() if model.trained_as == name}
+  trained = {
+    name: model for name, model in models.items() if model.trained_as == name and model.runs
+  }
   return page.document(
     'comparison_page.html',
     title=f'Comparison on {content["dataset"]}',
@@ -81,24 +80,15 @@ def render(content: Mapping[str, Any], models: Mapping[str, ComparedModel]) -> s
     differences=_differences(content),
     curves=[chart for metric in _CHARTED if (chart := _curves(trained, metric))],
     boxes=[chart for metric in _CHARTED if (chart := _boxes(trained, metric))],
-    pictures=[
-      _pictures(name, model, content['primary_metric'])
-      for name, model in trained.items()
-      if model.runs
-    ],
+    pictures=[_pictures(name, model, content['primary_metric']) for name, model in trained.items()],
   )
 
 
 def _notes(content: Mapping[str, Any]) -> list[str]:
   """Sentences on how to read the figures."""
-  text = page.text(
-    'comparison_notes.md',
-    content=content,
-    primary=METRICS[content['primary_metric']].title,
-    level=compare.LEVEL,
-    count=tables.count,
-    least_p=statistics.least_p,
-  )
+  primary = METRICS[content['primary_metric']].title
+  shared = {'count': tables.count, 'least_p': statistics.least_p, 'level': LEVEL}
+  text = page.text('comparison_notes.md', content=content, primary=primary, **shared)
   return [line for line in text.splitlines() if line]
 
 
@@ -112,12 +102,11 @@ def _curves(models: Mapping[str, ComparedModel], metric: str) -> charts.Chart | 
     ]
     for name, model in models.items()
   }
-  means: dict[str, tuple[charts.Values, charts.Values]] = {}
+  means: dict[str, charts.Curve] = {}
   for name, seeds in thin.items():
     shortest = min((len(epochs) for epochs, _ in seeds), default=0)
     cut = [(epochs[:shortest], values[:shortest]) for epochs, values in seeds]
-    epochs, values = np.mean(cut, axis=0) if cut else ((), ())
-    means[name] = epochs, values
+    means[name] = tuple(np.mean(cut, axis=0)) if cut else ((), ())
   title = f'Validation {METRICS[metric].title}'
   return charts.lines(means, title, METRICS[metric].unit, 'epoch', thin)
 
@@ -127,7 +116,6 @@ def _boxes(models: Mapping[str, ComparedModel], metric: str) -> charts.Chart | N
   rows = {
     name: np.mean([run.measured.per_image[metric] for run in model.runs], axis=0)
     for name, model in models.items()
-    if model.runs
   }
   return charts.boxes(rows, f'{METRICS[metric].title} of single images', METRICS[metric].unit)
 
@@ -137,10 +125,8 @@ def _differences(content: Mapping[str, Any]) -> charts.Chart | None:
   metric = METRICS[content['primary_metric']]
   rows = {
     f'{found["first"]} - {found["second"]}': (
-      found['difference'],
-      found['by_seed'],
-      found['interval']['low'],
-      found['interval']['high'],
+      *(found[key] for key in ('difference', 'by_seed')),
+      *(found['interval'][end] for end in ('low', 'high')),
     )
     for found in content['comparisons']
     if found['primary'] and found['difference'] is not None
@@ -153,15 +139,8 @@ def _differences(content: Mapping[str, Any]) -> charts.Chart | None:
 def _pictures(name: str, model: ComparedModel, metric: str) -> dict[str, Any]:
   """The pictures of the run that is the median over seeds; None for a missing file."""
   run = median_run(model, metric)
-  folder = run.measured.folder
-  return {
-    'name': name,
-    'seed': run.config.train.seed,
-    'n_seeds': len(model.runs),
-    'figure': tables.number(run.measured.content['model'][metric]),
-    'folder': folder,
-    'files': {
-      file: page.picture(images.read_image(folder / file)) if (folder / file).exists() else None
-      for file in _PICTURES
-    },
+  pictures = {
+    file.name: page.picture(images.read_image(file)) if file.exists() else None
+    for file in map(run.measured.folder.joinpath, _PICTURES)
   }
+  return {'name': name, 'run': run, 'n_seeds': len(model.runs), 'pictures': pictures}

@@ -22,21 +22,15 @@ def chosen(order: np.ndarray, n: int) -> list[int]:
   """Chooses the examples that are kept: evenly spread over the split, the best and the worst.
 
   The evenly spread ones are the same for all runs that are measured on a split, so that runs can
-  be compared.
-
-  Args:
-    order: indices from the best to the worst example.
-    n: about how many; 0: none.
+  be compared. The order is from the best to the worst example; n is about how many, 0: none.
   """
   return sorted({*evenly_spaced(len(order), n), *(int(order[i]) for i in (0, -1)[:n])})
 
 
 def write(folder: pathlib.Path, strips: Mapping[int, Callable[[], Sequence[np.ndarray]]]) -> None:
-  """Replaces the gallery of an evaluation.
+  """Replaces the gallery in an evaluation's folder.
 
-  Args:
-    folder: of the evaluation.
-    strips: row of per_image.csv -> makes its four pictures, uint8 [height, width, 3].
+  A strip is the row of per_image.csv -> what makes its four pictures, uint8 [height, width, 3].
   """
   target = folder / FOLDER
   shutil.rmtree(target, ignore_errors=True)

@@ -34,6 +34,9 @@ def grid(
   square; an image larger than the cell is reduced with antialiasing. It keeps its aspect and is
   centered. Rows may have different lengths.
 
+  Cells are 6 pixels apart and 6 from the border. A row is higher than its cells if its title needs
+  it.
+
   Args:
     rows: images [height, width, 1 or 3], uint8, or uint16 to be shown as value / 257.
     titles: one per column, written above it; broken into lines at spaces, and cut if a word is
@@ -42,13 +45,8 @@ def grid(
     cell_size: height and width of the cells in pixels. By default those of the largest image,
       times the smallest whole factor that makes both at least 96 pixels.
 
-  Returns:
-    uint8 [height, width, 3]. Cells are 6 pixels apart and 6 from the border. A row is higher than
-    its cells if its title needs it.
-
   Raises:
-    ValueError: no image; an image of another shape; the number of titles is not that of columns,
-      or of row titles not that of rows; cell_size is below 1.
+    ValueError: no image, or one of another shape; too few or many titles; cell_size is below 1.
     TypeError: an image that is neither uint8 nor uint16.
   """
   images = [[to_rgb8(image) for image in row] for row in rows]
@@ -66,7 +64,7 @@ def grid(
   row_lines = [_wrapped(text, ROW_TITLE_WIDTH) for text in row_titles or [''] * len(rows)]
   widths = [_text_width(text) for lines in row_lines for text in lines]
   left = GAP + (max(widths) + GAP if widths else 0)
-  n_title_lines = max((len(lines) for lines in title_lines), default=0)
+  n_title_lines = max(map(len, title_lines), default=0)
   top = GAP + (n_title_lines * line + GAP if n_title_lines else 0)
   heights = [max(height, line * len(lines)) for lines in row_lines]
   tops = top + np.cumsum([0] + [h + GAP for h in heights])
@@ -78,27 +76,20 @@ def grid(
   for y, row_height, lines, row in zip(tops, heights, row_lines, images):
     _draw_lines(picture, lines, GAP, y + (row_height - line * len(lines)) / 2, 'la')
     for x, image in zip(lefts, row):
-      fitted = _fit(image, height, width)
-      below = (row_height - fitted.shape[0]) // 2
-      right = (width - fitted.shape[1]) // 2
-      picture.paste(Image.fromarray(fitted), (int(x) + right, int(y) + below))
+      fitted = Image.fromarray(_fit(image, height, width))
+      right, below = (width - fitted.width) // 2, (row_height - fitted.height) // 2
+      picture.paste(fitted, (int(x) + right, int(y) + below))
   return np.array(picture)
 
 
 def paper_grid(pairs: Sequence[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
-  """Draws the layout of figures 2 to 5 of the paper: 8 columns, odd real, even generated.
+  """Draws (real, generated) images as figures 2 to 5 of the paper: 8 columns, real ones odd.
 
-  Args:
-    pairs: (real, generated) images as in `grid`, four pairs to a row. Fewer than four give fewer
-      columns; the last row may be incomplete.
-
-  Returns:
-    uint8 [height, width, 3].
+  Fewer than four pairs give fewer columns; the last row may be incomplete.
   """
   images = [image for pair in pairs for image in pair]
   rows = [images[i : i + PAPER_COLUMNS] for i in range(0, len(images), PAPER_COLUMNS)]
-  n_pairs = min(len(pairs), PAPER_COLUMNS // 2)
-  return grid(rows, titles=['Real', 'Generated'] * n_pairs)
+  return grid(rows, titles=['Real', 'Generated'] * (len(rows[0]) // 2))
 
 
 def error_map(reference: np.ndarray, image: np.ndarray, max_value: float) -> np.ndarray:
@@ -108,13 +99,7 @@ def error_map(reference: np.ndarray, image: np.ndarray, max_value: float) -> np.
   pale yellow from half of max_value on, as larger errors are rare. Lightness rises with the error,
   so the map can be read in gray as well. NaN is green.
 
-  Args:
-    reference: [height, width, 1 or 3] of any real dtype, values 0..max_value.
-    image: the same shape.
-    max_value: the largest possible value, 255 or 65535 for instance.
-
-  Returns:
-    uint8 [height, width, 3].
+  Both images are [height, width, 1 or 3] of any real dtype, values 0..max_value, 255 for instance.
 
   Raises:
     ValueError: the shapes differ or are not [height, width, 1 or 3].
@@ -125,11 +110,9 @@ def error_map(reference: np.ndarray, image: np.ndarray, max_value: float) -> np.
   _check_shape(x)
   with np.errstate(invalid='ignore'):
     error = np.abs(x - y).mean(axis=2) / max_value
-  position = np.clip(error / ERROR_FULL_SCALE, 0, 1)
-  anchors = np.linspace(0, 1, len(ERROR_COLORS))
-  colors = np.stack(
-    [np.interp(position, anchors, channel) for channel in zip(*ERROR_COLORS)], axis=-1
-  )
+  anchors = np.linspace(0, ERROR_FULL_SCALE, len(ERROR_COLORS))
+  channels = [np.interp(error, anchors, channel) for channel in zip(*ERROR_COLORS)]
+  colors = np.stack(channels, axis=-1)
   colors[np.isnan(error)] = UNDEFINED_COLOR
   return np.round(colors).astype(np.uint8)
 
@@ -158,10 +141,9 @@ def _default_cell_size(images: list[list[np.ndarray]]) -> tuple[int, int]:
 
 def _fit(image: np.ndarray, height: int, width: int) -> np.ndarray:
   """Enlarges by a whole factor or reduces so that the image fits into the cell."""
-  factor = min(height // image.shape[0], width // image.shape[1])
-  if factor >= 1:
-    return image.repeat(factor, axis=0).repeat(factor, axis=1)
   ratio = min(height / image.shape[0], width / image.shape[1])
+  if ratio >= 1:
+    return image.repeat(int(ratio), axis=0).repeat(int(ratio), axis=1)
   size = max(1, round(image.shape[1] * ratio)), max(1, round(image.shape[0] * ratio))
   return np.asarray(Image.fromarray(image).resize(size, Image.Resampling.LANCZOS))
 

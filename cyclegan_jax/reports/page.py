@@ -23,13 +23,7 @@ _FOLDER = pathlib.Path(__file__).parent
 
 
 class Picture(NamedTuple):
-  """A picture within a page.
-
-  Attributes:
-    width: in pixels.
-    height: in pixels.
-    source: a data URL.
-  """
+  """A picture within a page: its size in pixels, and a data URL."""
 
   width: int
   height: int
@@ -62,26 +56,20 @@ def text(template: str, **values: Any) -> str:
 
 
 def document(template: str, scripts: Sequence[str] = (), **values: Any) -> str:
-  """Renders a template that extends base.html.
+  """Renders a template that extends base.html to HTML that cannot request any other file.
 
   Args:
     template: of templates/.
     scripts: files in assets/ that run in this order once the page is read.
     **values: what the template shows, `title` among them.
-
-  Returns:
-    HTML that requests no other file, and could not: see the policy in its head.
   """
   return text(template, style=asset('style.css'), scripts=[*map(asset, scripts)], **values)
 
 
 def picture(pixels: np.ndarray, *, width: int = 1100, quality: int = 88) -> Picture:
-  """Encodes pixels as JPEG.
+  """Encodes uint8 [height, width, 1 or 3] as JPEG of a quality from 1 to 95.
 
-  Args:
-    pixels: uint8 [height, width, 3], or [height, width, 1].
-    width: largest width in pixels; wider pictures are reduced to it.
-    quality: of the JPEG file, 1 to 95.
+  Pictures wider than `width` pixels are reduced to it.
   """
   image = Image.fromarray(np.squeeze(pixels, -1) if pixels.shape[-1] == 1 else pixels)
   if image.width > width:

@@ -16,12 +16,8 @@ from cyclegan_jax.reports import image_grid, page
 
 PAGE = 'report.html'
 _TITLES = (
-  'RGB',
-  'IR',
-  'blended',
-  'checkerboard',
-  'edges: RGB red, IR cyan',
-  'edges, IR moved by the shift',
+  *('RGB', 'IR', 'blended', 'checkerboard'),
+  *('edges: RGB red, IR cyan', 'edges, IR moved by the shift'),
 )
 _CELL_WIDTH = 256
 _TILES = 8  # Of the checkerboard, along the longer side.
@@ -35,14 +31,10 @@ def write(
   dataset: Dataset,
   n_worst: int,
 ) -> None:
-  """Writes the page, whole or not at all; it needs no other file.
+  """Writes the page into an existing folder, whole or not at all; it needs no other file.
 
-  Args:
-    folder: where to; exists.
-    pairs: from `dataset_check.check`.
-    content: from `dataset_check.summary`.
-    dataset: the source of the pictures.
-    n_worst: number of pairs that the page shows as pictures.
+  Pairs are from `dataset_check.check`, the content is from `dataset_check.summary`. The first
+  n_worst pairs are shown as pictures.
   """
   flagged = [pair for pair in pairs if pair.flags]
   text = page.document(
@@ -60,15 +52,9 @@ def write(
 
 
 def picture(pair: Pair, rgb: np.ndarray, ir: np.ndarray) -> np.ndarray:
-  """Draws RGB, IR, both blended, as a checkerboard, and edges before and after the shift.
+  """Draws RGB, IR, both blended, as a checkerboard, and edges before and after the pair's shift.
 
-  Args:
-    pair: the pair whose shift is shown.
-    rgb: uint8 or uint16 [height, width, 1 or 3].
-    ir: the same height and width.
-
-  Returns:
-    uint8 [height, width, 3].
+  Both are uint8 or uint16 [height, width, 1 or 3] of one size; returns uint8 [height, width, 3].
   """
   height, width = rgb.shape[:2]
   scale = min(1, _CELL_WIDTH / width)
@@ -82,9 +68,8 @@ def picture(pair: Pair, rgb: np.ndarray, ir: np.ndarray) -> np.ndarray:
   board = np.where(((x + y) % 2 == 0)[..., None], color, heat)
   offset = (pair.shift.y * scale, pair.shift.x * scale) if pair.shift else (0, 0)
   moved = ndimage.shift(gray[1], offset, order=1, mode='nearest')
-  overlays = [
-    np.stack([_edges(gray[0]), _edges(plane), _edges(plane)], axis=-1) for plane in (gray[1], moved)
-  ]
+  red, *cyans = map(_edges, (*gray, moved))
+  overlays = [np.stack([red, cyan, cyan], axis=-1) for cyan in cyans]
   cell = max(size[0], 64), max(size[1], _CELL_WIDTH)
   return image_grid.grid([[color, heat, blended, board, *overlays]], _TITLES, cell_size=cell)
 

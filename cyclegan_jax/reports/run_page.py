@@ -4,53 +4,40 @@
 light version for training itself, without the parts that come from an evaluation.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Sequence
 import contextlib
 import datetime
+import itertools
 import pathlib
 from typing import Any
 
 from cyclegan_jax import files
 from cyclegan_jax.data import images
 from cyclegan_jax.errors import UserError
+from cyclegan_jax.evaluation import results as results_lib
 from cyclegan_jax.reports import charts, page, run_sections
 from cyclegan_jax.runs import reader, run_folder
 from cyclegan_jax.runs.reader import Run
 from cyclegan_jax.settings import flatten, format_value
 
+_ADVERSARIAL = ('discriminator_rgb', 'discriminator_ir', 'adversarial_rgb', 'adversarial_ir')
+_KINDS = ('cycle', 'supervised', 'identity', 'ssim', 'gradient')
+_DISTANCES = tuple(f'{kind}_{domain}' for kind in _KINDS for domain in ('rgb', 'ir'))
 # Curves of one run: title, unit, file, columns. For several runs, each column has a chart.
 _CHARTS = (
   ('Validation PSNR', 'dB', 'validation', ('psnr', 'psnr_pooled')),
   ('Validation SSIM and UQI', '', 'validation', ('ssim', 'uqi')),
-  (
-    'Adversarial losses',
-    '',
-    'training',
-    ('discriminator_rgb', 'discriminator_ir', 'adversarial_rgb', 'adversarial_ir'),
-  ),
+  ('Adversarial losses', '', 'training', _ADVERSARIAL),
   ('PatchNCE', 'cross entropy', 'training', ('nce_rgb', 'nce_ir', 'nce_identity_ir')),
-  (
-    'Distances',
-    'L1, or 1 - SSIM',
-    'training',
-    tuple(
-      f'{kind}_{domain}'
-      for kind in ('cycle', 'supervised', 'identity', 'ssim', 'gradient')
-      for domain in ('rgb', 'ir')
-    ),
-  ),
+  ('Distances', 'L1, or 1 - SSIM', 'training', _DISTANCES),
 )
 _SCRIPTS = ('sort.js', 'wipe.js', 'gallery.js')
 
 
 def write(folders: Sequence[pathlib.Path], output: pathlib.Path, split: str, n_gallery: int) -> str:
-  """Writes the page about runs, whole or not at all.
+  """Writes the page about the runs in folders, whole or not at all.
 
-  Args:
-    folders: of the runs.
-    output: the HTML file.
-    split: the split whose measurements are shown.
-    n_gallery: the most examples shown as pictures.
+  It shows the measurements on a split, and at most n_gallery examples as pictures.
 
   Returns:
     A line for a person: where the page is, and its size.
@@ -80,11 +67,10 @@ def refresh(folder: pathlib.Path) -> None:
 
 def render(runs: Sequence[Run], split: str | None, n_gallery: int) -> str:
   """Returns the page as text; see `write`. Without a split it is the light one."""
-  several = len(runs) > 1
   measured = [run for run in runs if run.measurements]
   shown = run_sections.examples(measured, n_gallery)
   drawn = _charts(runs)
-  samples = [sample for run in runs for sample in _samples(run)]
+  samples = [sample for run in runs for sample in _latest_sample(run)]
   sections = {
     'results': (f'Measured on the {split} split', split),
     'gallery': ('Gallery', measured),
@@ -94,19 +80,21 @@ def render(runs: Sequence[Run], split: str | None, n_gallery: int) -> str:
     'settings': ('Settings', True),
     'about': ('About this page', True),
   }
+  definitions: dict[str, str] = {}
+  for run in measured:
+    definitions |= run.measured.content['definitions']
+  names = ', '.join(run.name for run in runs)
   return page.document(
     'run_page.html',
     _SCRIPTS if split else (),
-    title='Runs: ' + ', '.join(run.name for run in runs) if several else f'Run {runs[0].name}',
+    title=f'Runs: {names}' if len(runs) > 1 else f'Run {names}',
     sections={name: title for name, (title, there) in sections.items() if there},
     runs=runs,
-    several=several,
     split=split,
     measured=measured,
     results=run_sections.results(measured),
-    definitions={
-      name: text for run in measured for name, text in run.measured.content['definitions'].items()
-    },
+    figures=results_lib,
+    definitions=definitions,
     gallery=run_sections.gallery_items(shown, several=len(measured) > 1),
     images=run_sections.single_images(measured, shown) if measured else None,
     charts=drawn,
@@ -122,60 +110,54 @@ def _charts(runs: Sequence[Run]) -> list[charts.Chart]:
     logs = {run.name: getattr(run, log) for run in runs}
     if len(runs) == 1:
       (found,) = logs.values()
-      lines = {name: (found['step'], found[name]) for name in columns if name in found}
-      drawn.append(charts.lines(lines, title, unit))
+      curves = {name: (found['step'], found[name]) for name in columns if name in found}
+      drawn.append(charts.lines(curves, title, unit))
       continue
     for column in columns:
       if column == 'psnr_pooled':
         continue
       # A run that lacks a column keeps its color for the others.
-      lines = {
+      curves = {
         name: (found['step'], found[column]) if column in found else ((), ())
         for name, found in logs.items()
       }
-      drawn.append(charts.lines(lines, f'{log.capitalize()}: {column}', unit))
+      drawn.append(charts.lines(curves, f'{log.capitalize()}: {column}', unit))
   return [chart for chart in drawn if chart]
 
 
-def _samples(run: Run) -> list[dict[str, Any]]:
-  """The latest sample grid, if there is one."""
-  grids = sorted((run.folder / run_folder.SAMPLES).glob('step_*.png'))
-  return [
-    {
-      'run': run,
-      'step': int(grid.stem.removeprefix('step_')),
-      'picture': page.picture(images.read_image(grid)),
-    }
-    for grid in grids[-1:]
-  ]
+def _latest_sample(run: Run) -> list[tuple[str, int, page.Picture]]:
+  """The run's name, the step and the picture of its latest sample grid, if there is one."""
+  grids = sorted((run.folder / run_folder.SAMPLES).glob('step_*.png'))[-1:]
+  return [(run.name, int(grid.stem[5:]), page.picture(images.read_image(grid))) for grid in grids]
 
 
 def _settings(runs: Sequence[Run]) -> dict[str, Any]:
-  """Tables of settings, each with the classes of its rows; tables without rows are empty."""
+  """Tables of settings, each with the classes of its rows."""
   several = len(runs) > 1
-  values = [flatten(run.config) for run in runs]
+  values, changed = [flatten(run.config) for run in runs], [run.changed for run in runs]
+  header = ['Setting', *([run.name for run in runs] if several else ['Value', 'Preset'])]
+  rows, kinds = {}, {}
   # Data sets differ in their options.
-  all_names = dict.fromkeys(name for found in values for name in found)
-  values = [{name: found.get(name) for name in all_names} for found in values]
-  changed = [run.changed for run in runs]
-
-  def cells(name: str) -> list[str]:
-    shown = [
-      ('-' if own[name] == '' else format_value(own[name])) + ' *' * (name in found)
-      for own, found in zip(values, changed)
+  for name in dict.fromkeys(itertools.chain(*values)):
+    own = [found.get(name) for found in values]
+    rows[name] = [name] + [
+      ('-' if value == '' else format_value(value)) + ' *' * (name in found)
+      for value, found in zip(own, changed)
     ]
-    of_preset = changed[0].get(name, [values[0][name]])[0]
-    return [name, *shown, *([] if several else [format_value(of_preset)])]
+    if not several:
+      rows[name].append(format_value(changed[0].get(name, own)[0]))
+    kinds[name] = 'marked' if any(name in found for found in changed) else ''
 
-  def table(names: Iterable[str]) -> dict[str, Any]:
-    names = list(names)
-    header = ['Setting', *([run.name for run in runs] if several else ['Value', 'Preset'])]
-    kinds = ['marked' if any(name in found for found in changed) else '' for name in names]
-    return {'rows': [header, *map(cells, names)] if names else [], 'kinds': kinds}
+  def table(names: Collection[str]) -> dict[str, Any]:
+    return {
+      'rows': [header, *(rows[name] for name in names)],
+      'kinds': [kinds[name] for name in names],
+    }
 
+  first = values[0]
   return {
     'presets': sorted({run.config.train.preset for run in runs}),
-    'different': table(n for n in values[0] if any(own[n] != values[0][n] for own in values)),
-    'changed': table(n for n in values[0] if any(n in found for found in changed)),
-    'all': table(values[0]),
+    'different': table([n for n in rows if any(own.get(n) != first.get(n) for own in values)]),
+    'changed': table([name for name, kind in kinds.items() if kind]),
+    'all': table(rows),
   }

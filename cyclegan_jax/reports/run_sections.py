@@ -32,35 +32,20 @@ def results(measured: Sequence[Run]) -> list[dict[str, Any]]:
   return [_table(group, several=len(measured) > 1) for group in groups.values()]
 
 
-def _table(group: Sequence[Run], several: bool) -> dict[str, Any]:
-  contents = [run.measured.content for run in group]
-  tables = [results_lib.rows(content) for content in contents]
-  rows = [tables[0][0]]
-  for run, (_, model, *_) in zip(group, tables):
-    rows.append([run.name, *model[1:]] if several else model)
-  for table in tables:
-    # Equal baselines stand there once.
-    rows += [row for row in table[2:] if row not in rows]
-  return {
-    'content': contents[0],
-    'rows': rows,
-    'kinds': ['model'] * len(group),
-    'runs': [
-      {
-        'run': run,
-        'verdict': results_lib.verdict(content),
-        'left_out': results_lib.left_out(content),
-      }
-      for run, content in zip(group, contents)
-    ],
-  }
+def _table(runs: Sequence[Run], several: bool) -> dict[str, Any]:
+  tables = [results_lib.rows(run.measured.content) for run in runs]
+  rows = [
+    [run.name if several else model, *cells] for run, (_, (model, *cells), *_) in zip(runs, tables)
+  ]
+  # Equal baselines stand there once.
+  baselines = dict.fromkeys(tuple(row) for table in tables for row in table[2:])
+  return {'runs': runs, 'rows': [tables[0][0], *rows, *baselines]}
 
 
 def examples(measured: Sequence[Run], n: int) -> list[Example]:
-  """Chooses at most n of the examples that have pictures.
+  """Chooses at most n of the examples that have pictures, evenly spread.
 
-  Returns:
-    Examples from the best to the worst PSNR of the first run that has them, evenly spread.
+  They go from the best to the worst PSNR of the first run that has them.
   """
   found: dict[tuple[str, str], list[tuple[Run, int]]] = {}
   for run in measured:
@@ -83,12 +68,13 @@ def gallery_items(shown: Sequence[Example], several: bool) -> list[dict[str, Any
       of = f', {run.name}' if several else ''
       layers = {'RGB': rgb, 'true IR': truth, **layers}
       layers |= {f'generated IR{of}': generated, f'error{of}': error}
+      values = run.measured.per_image
       figures = ', '.join(
-        f'{METRICS[metric].title} {_number(run.measured.per_image[metric][index])}'
+        f'{METRICS[metric].title} {_number(values[metric][index])}'
         for metric in _IN_GALLERY
-        if metric in run.measured.per_image
+        if metric in values
       )
-      texts.append((f'{run.name}: ' if several else '') + figures)
+      texts.append(f'{run.name}: {figures}' if several else figures)
     pictures = {
       layer: page.picture(pixels, width=_WIDTH, quality=_QUALITY)
       for layer, pixels in layers.items()
@@ -100,29 +86,24 @@ def gallery_items(shown: Sequence[Example], several: bool) -> list[dict[str, Any
 def single_images(measured: Sequence[Run], shown: Sequence[Example]) -> dict[str, Any]:
   """Returns the table of single images, for the runs measured on those of the first run.
 
-  Args:
-    measured: the runs, at least one.
-    shown: the examples in the gallery, which the table links to.
+  It links to the examples shown in the gallery.
   """
   first, several = measured[0].measured, len(measured) > 1
-  header, columns = ['Image'], []
+  columns = {'Image': first.ids}
   if any(first.sequences):
-    header.append('Sequence')
-    columns.append(first.sequences)
+    columns['Sequence'] = first.sequences
   sha256 = first.content['split_sha256']
   alike = [run for run in measured if run.measured.content['split_sha256'] == sha256]
   for run in alike:
     rows = {name: i for i, name in enumerate(run.measured.ids)}
-    for metric in METRICS:
+    for metric in _OF_SEVERAL if several else METRICS:
       values = run.measured.per_image.get(metric)
-      if values is None or (several and metric not in _OF_SEVERAL):
-        continue
-      header.append(METRICS[metric].title + (f', {run.name}' if several else ''))
-      columns.append([_number(values[rows[name]]) if name in rows else '-' for name in first.ids])
-  body = list(zip(first.ids, *columns))
+      if values is not None:
+        title = METRICS[metric].title + (f', {run.name}' if several else '')
+        columns[title] = [_number(values[rows[id_]]) if id_ in rows else '-' for id_ in first.ids]
   return {
-    'rows': [header, *body[:_MOST_ROWS]],
-    'n': len(body),
+    'rows': [[*columns], *list(zip(*columns.values()))[:_MOST_ROWS]],
+    'n': len(first.ids),
     'file': first.folder / 'per_image.csv',
     'links': {
       name: f'#example-{i}'
@@ -139,8 +120,6 @@ def _psnr(run: Run, index: int) -> float:
 
 
 def _number(value: float) -> str:
-  if math.isnan(value):
-    return '-'
-  if math.isinf(value):
-    return '∞' if value > 0 else '-∞'
+  if not math.isfinite(value):
+    return {math.inf: '∞', -math.inf: '-∞'}.get(value, '-')
   return f'{value:.4g}' if abs(value) < 1e4 else f'{value:.0f}'

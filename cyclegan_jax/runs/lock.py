@@ -51,6 +51,5 @@ def _owner(file: TextIO) -> str:
   try:
     owner = json.load(file)
     return f'process {owner["pid"]} on {owner["host"]} (since {owner["since"]})'
-  except (ValueError, KeyError, TypeError):
-    # It has only just begun.
+  except (ValueError, KeyError, TypeError):  # It has only just begun.
     return 'another process'

@@ -1,6 +1,6 @@
 """Reads run folders: settings, curves, progress, measurements."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 import csv
 import dataclasses
 import json
@@ -14,6 +14,7 @@ import numpy as np
 from cyclegan_jax import config as config_lib
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.runs import run_folder
+from cyclegan_jax.runs.run_folder import DATA, EVALUATION, METRICS, VALIDATION
 from cyclegan_jax.settings import Config
 
 # Entries of metrics.json that its readers rely on.
@@ -27,10 +28,9 @@ _ENTRIES = (
 # Compared by identity: arrays have no single answer.
 @dataclasses.dataclass(frozen=True, eq=False)
 class Measurements:
-  """The measurements of a run on one split, as experiments.evaluate wrote them.
+  """The measurements of a run on one split, as experiments.evaluate wrote them into `folder`.
 
   Attributes:
-    folder: where it is.
     content: of metrics.json.
     ids: [n], of the images.
     sequences: [n], of the images; '' for an image without one.
@@ -50,7 +50,7 @@ class Measurements:
 
   def by_id(self) -> 'Measurements':
     """Returns the same measurements with their images sorted by id."""
-    order = np.argsort(np.array(self.ids), kind='stable')
+    order = np.argsort(self.ids, kind='stable')
     return dataclasses.replace(
       self,
       ids=[self.ids[i] for i in order],
@@ -65,11 +65,9 @@ class Run:
 
   Attributes:
     name: the shortest path suffix that is unique among the runs read together.
-    folder: of the run.
-    config: of the run.
     training: columns of metrics.csv, float64; {} before the first row.
     validation: columns of validation.csv, float64; {} before the first row.
-    total_steps: number of steps it is to have; None if that is not known.
+    total_steps: it is to have; None if that is not known.
     measurements: None if the run has not been measured.
   """
 
@@ -99,14 +97,11 @@ class Run:
 
 
 def read(folders: Sequence[pathlib.Path], split: str | None) -> list[Run]:
-  """Reads runs.
-
-  Args:
-    folders: of the runs, all different.
-    split: the split whose measurements are read; None to read none.
+  """Reads runs, and their measurements on a split, if one is given.
 
   Raises:
-    UserError: a folder holds no run, or one of its files is damaged; the message names it.
+    UserError: a folder holds no run or is named twice, or one of its files is damaged; the message
+      names it.
   """
   resolved = [folder.resolve() for folder in folders]
   twice = [folder for i, folder in enumerate(folders) if resolved[i] in resolved[:i]]
@@ -117,31 +112,25 @@ def read(folders: Sequence[pathlib.Path], split: str | None) -> list[Run]:
 
 def _read(folder: pathlib.Path, name: str, split: str | None) -> Run:
   config = run_folder.load_config(folder)
-  return Run(
-    name,
-    folder,
-    config,
-    _columns(folder / run_folder.METRICS),
-    _columns(folder / run_folder.VALIDATION),
-    _total_steps(folder, config),
-    _measurements(folder / run_folder.EVALUATION / split) if split else None,
-  )
+  training, validation = (_columns(folder / file) for file in (METRICS, VALIDATION))
+  measurements = _measurements(folder / EVALUATION / split) if split else None
+  total_steps = _total_steps(folder, config)
+  return Run(name, folder, config, training, validation, total_steps, measurements)
 
 
 def _names(folders: Sequence[pathlib.Path]) -> list[str]:
-  """The last parts of paths, as many as tell them apart."""
-  for length in range(1, max(len(folder.parts) for folder in folders) + 1):
-    names = [os.sep.join(folder.parts[-length:]) for folder in folders]
-    if len(set(names)) == len(names):
-      return names
-  raise ValueError('equal paths')
+  """The last parts of different paths, as many as tell them apart."""
+  n = 1
+  while len(set(names := [os.sep.join(folder.parts[-n:]) for folder in folders])) < len(folders):
+    n += 1
+  return names
 
 
 def _total_steps(folder: pathlib.Path, config: Config) -> int | None:
   if config.train.steps:
     return config.train.steps
   try:
-    train = json.loads((folder / run_folder.DATA).read_text())['splits']['train']
+    train = json.loads((folder / DATA).read_text())['splits']['train']
     # An epoch is a pass over the larger domain.
     per_epoch = math.ceil(max(train['rgb'], train['ir']) / config.train.batch_size)
   except (OSError, ValueError, KeyError, TypeError):
@@ -156,7 +145,7 @@ def _columns(file: pathlib.Path) -> dict[str, np.ndarray]:
   try:
     # A kill may have cut the last row short.
     rows = [row for row in _rows(file) if None not in row.values()]
-    return {name: np.array([float(row[name]) for row in rows]) for name in rows[0]} if rows else {}
+    return _numbers(rows, rows[0]) if rows else {}
   except (OSError, ValueError, TypeError) as error:
     raise UserError(
       f'{file} cannot be read: {error}. It should hold numbers below a line of names, as '
@@ -173,14 +162,9 @@ def _measurements(folder: pathlib.Path) -> Measurements | None:
     content = {entry: loaded[entry] for entry in _ENTRIES}
     file = folder / 'per_image.csv'
     rows = _rows(file)
+    ids, sequences = ([row[name] for row in rows] for name in ('id', 'sequence'))
     metrics = [name for name in rows[0] if name not in ('id', 'sequence')]
-    return Measurements(
-      folder,
-      content,
-      [row['id'] for row in rows],
-      [row['sequence'] for row in rows],
-      {name: np.array([float(row[name]) for row in rows]) for name in metrics},
-    )
+    return Measurements(folder, content, ids, sequences, _numbers(rows, metrics))
   except (OSError, ValueError, KeyError, IndexError, TypeError) as error:
     raise UserError(
       f'{file} cannot be read ({type(error).__name__}: {error}): it is damaged or of another '
@@ -192,3 +176,7 @@ def _measurements(folder: pathlib.Path) -> Measurements | None:
 def _rows(file: pathlib.Path) -> list[dict[str, str]]:
   with file.open(newline='', encoding='utf-8') as lines:
     return list(csv.DictReader(lines))
+
+
+def _numbers(rows: list[dict[str, str]], names: Iterable[str]) -> dict[str, np.ndarray]:
+  return {name: np.array([float(row[name]) for row in rows]) for name in names}

@@ -2,6 +2,7 @@
 
 config.json         the resolved configuration and its format; all later commands read it from here
 data.json           what pixel values mean, and the number of examples
+initialized_from.json  the run whose weights this one started from, if any
 metrics.csv         loss terms, a row per --log_every steps (means over these steps)
 validation.csv      metrics on the validation split, a row per checkpoint
 samples/            an image grid per checkpoint
@@ -24,16 +25,17 @@ from cyclegan_jax.settings import affects, Config, differences, format_value
 CONFIG, DATA, METRICS, VALIDATION = 'config.json', 'data.json', 'metrics.csv', 'validation.csv'
 SAMPLES, CHECKPOINTS, EVALUATION = 'samples', 'checkpoints', 'evaluation'
 TENSORBOARD, PAGE = 'tensorboard', 'report.html'
-_OURS = (CONFIG, DATA, METRICS, VALIDATION, SAMPLES, CHECKPOINTS, EVALUATION, TENSORBOARD, PAGE)
+INITIALIZED_FROM = 'initialized_from.json'
+_OURS = (
+  *(CONFIG, DATA, INITIALIZED_FROM, METRICS, VALIDATION),
+  *(SAMPLES, CHECKPOINTS, EVALUATION, TENSORBOARD, PAGE),
+)
 
 
 def check(workdir: pathlib.Path, config: Config) -> None:
-  """Refuses a folder that cannot be written, or that holds another run than this one.
+  """Raises UserError if a folder cannot be written, or holds a run with other settings.
 
   Commands call it before any long work. What counts is the check of `create`, under the lock.
-
-  Raises:
-    UserError: the message shows the settings that differ.
   """
   existing = workdir.absolute()
   while not existing.exists():
@@ -54,44 +56,38 @@ def check(workdir: pathlib.Path, config: Config) -> None:
 
 
 def check_data(workdir: pathlib.Path, dataset: Dataset) -> None:
-  """Refuses data other than the run in the folder was trained on; see `Dataset.facts`.
-
-  Raises:
-    UserError: the message shows the facts that differ.
-  """
+  """Raises UserError if the run in the folder was trained on other data; see `Dataset.facts`."""
   file = workdir / DATA
   if not file.exists():
     return
-  then, now = read_json(file), dataset.facts()
+  then = read_json(file)
   changed = [
-    f'  {name}: was {then.get(name)}, is now {now[name]}'
-    for name in now
-    if then.get(name) != now[name]
+    f'  {name}: was {then.get(name)}, is now {value}\n'
+    for name, value in dataset.facts().items()
+    if then.get(name) != value
   ]
   if changed:
     raise UserError(
       f'{dataset.name}: these are other data than --workdir={workdir} was trained on:\n'
-      + '\n'.join(changed)
-      + '\nRestore the images and their splits, or train again in another --workdir.'
+      f'{"".join(changed)}Restore the images and their splits, or train again in another --workdir.'
     )
 
 
 def create(workdir: pathlib.Path, config: Config, dataset: Dataset, overwrite: bool) -> None:
   """Writes the configuration of a run and the facts of its data into its folder.
 
-  Args:
-    workdir: the run folder, which exists, and whose lock this process holds. The run in it is
-      resumed.
-    config: the run.
-    dataset: its data.
-    overwrite: first delete the files of an earlier run, and only these.
+  The folder exists, and this process holds its lock. A run in it is resumed; with `overwrite` its
+  files, and only these, are deleted first.
 
   Raises:
     UserError: see `check` and `check_data`; or the folder cannot be written.
   """
   if overwrite:
-    for name in _OURS:
-      _remove(workdir / name)
+    for path in (workdir / name for name in _OURS):
+      if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+      else:
+        path.unlink(missing_ok=True)
   check(workdir, config)
   check_data(workdir, dataset)
   try:
@@ -105,11 +101,7 @@ def create(workdir: pathlib.Path, config: Config, dataset: Dataset, overwrite: b
 
 
 def load_config(workdir: pathlib.Path) -> Config:
-  """Returns the configuration that a run folder carries.
-
-  Raises:
-    UserError: the folder has no run, or a run of another format.
-  """
+  """Returns the configuration of a run; UserError if there is none, or one of another format."""
   file = workdir / CONFIG
   try:
     text = file.read_text()
@@ -141,28 +133,15 @@ def read_json(file: pathlib.Path) -> dict:
 
 
 def _check_same(file: pathlib.Path, config: Config) -> None:
-  """Refuses a configuration in which a resumed run would take other steps."""
   there = config_lib.from_json(file.read_text(), str(file))
-  changed = {
-    name: values
-    for name, values in differences(there, config).items()
+  changed = [
+    f'  --{name}: {format_value(old) or "(empty)"} there, {format_value(new) or "(empty)"} now\n'
+    for name, (old, new) in differences(there, config).items()
     if affects(name) in ('pixels', 'training')
-  }
+  ]
   if changed:
-    lines = [
-      f'  --{name}: {format_value(old) or "(empty)"} there, {format_value(new) or "(empty)"} now'
-      for name, (old, new) in changed.items()
-    ]
     raise UserError(
-      f'--workdir={file.parent} holds a run with another configuration:\n'
-      + '\n'.join(lines)
-      + '\nGive the same flags to resume it, another --workdir to keep it, or --overwrite to '
-      'delete it and start over.'
+      f'--workdir={file.parent} holds a run with another configuration:\n{"".join(changed)}'
+      'Give the same flags to resume it, another --workdir to keep it, or --overwrite to delete it '
+      'and start over.'
     )
-
-
-def _remove(path: pathlib.Path) -> None:
-  if path.is_dir() and not path.is_symlink():
-    shutil.rmtree(path)
-  else:
-    path.unlink(missing_ok=True)

@@ -27,6 +27,7 @@ from cyclegan_jax.training import (
   run_start,
   run_summary,
   state as state_lib,
+  warm_start,
 )
 from cyclegan_jax.training.checkpoint import Checkpoints, Saved
 from cyclegan_jax.training.step_metrics import StepMetrics
@@ -101,6 +102,7 @@ class _Loop:
     log: Log,
   ):
     self.config, self.dataset, self.checkpoints, self.log = config, dataset, checkpoints, log
+    self.workdir = workdir
     self.steps_per_epoch = run_start.steps_per_epoch(config, dataset)
     self.total = config.train.steps or config.train.epochs * self.steps_per_epoch
     self.nets = networks.build(config.model, dataset.domains)
@@ -118,7 +120,8 @@ class _Loop:
     saved = None
     if self.checkpoints:
       saved = self.checkpoints.restore_latest(self.log) or Saved(
-        state_lib.initialize(self.config, self.dataset.domains), self.iterator.get_state()
+        warm_start.initialize(self.config, self.dataset.domains, self.workdir, self.log),
+        self.iterator.get_state(),
       )
     saved = distributed.broadcast(jax.device_get(saved))
     self.iterator.set_state(saved.position)

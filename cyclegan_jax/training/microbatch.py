@@ -151,7 +151,8 @@ class Microbatch:
       return jnp.mean(jnp.sum(jax.grad(score)(real) ** 2, (1, 2, 3))) / 2
 
     every = self.config.loss.r1_every
-    return lax.cond(self.step % every == 0, lambda: every * penalty(), lambda: jnp.float32(0))
+    none = lambda: jnp.zeros((), real.dtype)
+    return lax.cond(self.step % every == 0, lambda: every * penalty(), none)
 
   def _judge(
     self, domain: str, params: Tree, stats: Tree, x: jax.Array, shown: int

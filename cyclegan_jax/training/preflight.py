@@ -9,6 +9,7 @@ from cyclegan_jax.data.source import Dataset
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.runs import run_folder
 from cyclegan_jax.settings import Config, flatten, named
+from cyclegan_jax.training import warm_start
 from cyclegan_jax.training.hooks import tensorboard
 
 # Each process may have the data in another place, and keep more or fewer images in memory.
@@ -25,7 +26,11 @@ def check(config: Config, workdir: pathlib.Path, *, overwrite: bool = False) -> 
   check_batch_size(config.train.batch_size, config.train.accumulate)
   if config.train.tensorboard:
     tensorboard.summary_writer()
-  if not overwrite and distributed.is_first():
+  if not distributed.is_first():
+    return
+  if config.train.initialize_from and (overwrite or not (workdir / run_folder.CONFIG).exists()):
+    warm_start.check(config)
+  if not overwrite:
     run_folder.check(workdir, config)
 
 

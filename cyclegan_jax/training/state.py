@@ -46,6 +46,7 @@ class TrainState:
     gradients: dict[str, Any],
     optimizer: optax.GradientTransformation,
     batch_stats: dict[str, Any],
+    rate: float = 1.0,
   ) -> 'TrainState':
     """Updates a group of networks.
 
@@ -54,9 +55,11 @@ class TrainState:
       gradients: By network name, like their parameters.
       optimizer: From `make_optimizer`.
       batch_stats: The new statistics of all networks.
+      rate: Factor of the optimizer's learning rate.
     """
     params = select(self.params, tuple(gradients))
     updates, opt_state = optimizer.update(gradients, self.opt_state[group], params)
+    updates = optax.tree.scale(rate, updates)
     updated: Any = optax.apply_updates(params, updates)
     return dataclasses.replace(
       self,

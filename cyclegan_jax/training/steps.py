@@ -121,5 +121,6 @@ def _update_discriminators(
   n, stats = config.train.accumulate, state.batch_stats
   grads, stats, terms, _ = gradients.accumulate(gradient, n, (batch.images, inputs), stats)
   state = dataclasses.replace(state, pools=pools)
-  state = state.apply_gradients('discriminators', grads, optimizer, stats)
+  rate = config.train.discriminator_rate
+  state = state.apply_gradients('discriminators', grads, optimizer, stats, rate)
   return state, {**terms, 'discriminator_gradient_norm': gradients.norm(grads)}

@@ -6,26 +6,26 @@ builder.download_and_prepare()
 """
 
 from collections.abc import Iterator
-import io
+import functools
+import hashlib
 from typing import Any, ClassVar
 
 import numpy as np
 import tensorflow_datasets as tfds
 
-from cyclegan_jax.progress import tracked
-from datasets import leftovers, published
-from datasets.aau import checks, encoding
-from datasets.aau.config import aau_config, AauConfig, Example, MANUAL_INSTRUCTIONS
+from cyclegan_jax.data import images
+from datasets import published_builder, storing
+from datasets.aau import files, registration
+from datasets.aau.config import aau_config, AauConfig, MANUAL_INSTRUCTIONS, TITLES
+from datasets.archives import Reader
+from datasets.published import Pair
 
 
-class Builder(published.Builder):
+class Builder(published_builder.Builder):
   """Pairs of RGB and thermal frames with masks of valid thermal pixels and of people.
 
   The configurations 'paper' and 'sequence' are ways to split; their files are looked for in TFDS's
-  manual_dir when they are prepared. The format is array_record unless another one is asked for.
-
-  `info.metadata` has 'checksums' (part, such as '1/SyncRGB' -> number and SHA-256 of its files) and
-  'notes'.
+  manual_dir when they are prepared.
   """
 
   VERSION = tfds.core.Version('1.1.0')
@@ -39,67 +39,107 @@ class Builder(published.Builder):
     for method, how in (('paper', 'Frames divided at random'), ('sequence', 'Scene 3 for testing'))
   ]
 
-  # TFDS's property returns what the builder was made with.
+  partners: ClassVar = {'rgb_mask': ('rgb', 'frame'), 'ir_mask': ('ir', 'frame')}
+  constant: ClassVar = TITLES
   builder_config: AauConfig
 
   def _info(self) -> tfds.core.DatasetInfo:
-    def image(channels: int, doc: str, encoding_format: str | None = None) -> tfds.features.Image:
-      return tfds.features.Image(
-        shape=(None, None, channels), encoding_format=encoding_format, doc=doc
-      )
-
-    features = {
-      'rgb': image(3, 'Color frame.'),
-      'ir': image(1, 'Thermal frame, 8 bits, of the size of rgb; registered to it or not.'),
-      'mask': image(1, '255 where ir has data that are registered, else 0.', 'png'),
-      'rgb_people': image(1, 'Labels of people in rgb, 0 for none.', 'png'),
-      'ir_people': image(1, 'Labels of people in ir, 0 for none.', 'png'),
-      'annotated': tfds.features.Scalar(
-        np.bool_, doc='Whether there are labels; without, they are all 0.'
-      ),
-      'id': tfds.features.Text(doc='scene/frame.'),
-      'sequence': tfds.features.Text(doc='The scene, 1 to 3.'),
-    }
-    return self.dataset_info_from_configs(
-      features=tfds.features.FeaturesDict(features),
-      supervised_keys=('rgb', 'ir'),
-      homepage='https://www.kaggle.com/datasets/aalborguniversity/trimodal-people-segmentation',
-      metadata=tfds.core.MetadataDict(),
+    return self._described(
+      'https://www.kaggle.com/datasets/aalborguniversity/trimodal-people-segmentation',
+      {
+        'rgb': (3, 'Color frame.'),
+        'ir': (1, 'Thermal frame, 8 bits, of the size of rgb; registered to it or not.'),
+        'mask': (1, '255 where ir has data that are registered, else 0.'),
+        'rgb_people': (1, 'Labels of people in rgb, 0 for none.'),
+        'ir_people': (1, 'Labels of people in ir, 0 for none.'),
+      },
+      {
+        'annotated': tfds.features.Scalar(
+          np.bool_, doc='Whether there are labels; without, they are all 0.'
+        ),
+        'id': tfds.features.Text(doc='scene/frame.'),
+        'sequence': tfds.features.Text(doc='The scene, 1 to 3.'),
+      },
     )
 
-  def _split_generators(
-    self, dl_manager: tfds.download.DownloadManager
-  ) -> dict[str, Iterator[tuple[str, dict[str, Any]]]]:
-    """Checks all files first, so that a bad one is named before anything is written."""
-    leftovers.remove_preparations(self)
+  def _find(self, dl_manager: tfds.download.DownloadManager) -> AauConfig:
     config = self.builder_config
-    if not config.pairs:
-      config = aau_config(
-        config.source_dir or dl_manager.manual_dir,
-        config.split_by,
-        config.registration,
-        config.plane_depth,
-        config.skip_scenes,
-        config.allow_unmatched,
+    return aau_config(
+      config.source_dir or dl_manager.manual_dir,
+      config.split_by,
+      config.registration,
+      config.plane_depth,
+      config.skip_scenes,
+      config.allow_unmatched,
+    )
+
+  def _check(self, config: AauConfig, reader: Reader) -> tuple[dict[str, str], dict[str, Any]]:
+    complaints, found, sizes = self._look_at(config.pairs, reader)
+    storing.refuse(config.source_dir, [*complaints, *_uncalibrated(config, sizes)])
+    digests = [
+      (f'{pair.sequence}/{files.FOLDERS[kind]}', pair.id, sha) for pair, kind, sha in found
+    ]
+    for scene, file in config.tables.items():
+      sha = hashlib.sha256(reader.read(file)).hexdigest()
+      digests.append((f'{scene}/{files.CALIBRATION}', files.CALIBRATION, sha))
+    return storing.checksums(digests), {}
+
+  def _load(self, kind: str, data: bytes, name: str) -> np.ndarray:
+    """Decodes a file; depth as raw values, uint16 [height, width, 1]."""
+    array = images.read_image(data, name)
+    if kind == 'depth':
+      if array.dtype != np.uint16 or array.shape[-1] != 1:
+        raise images.ImageError(
+          f'{name}: {array.shape[-1]} channel(s) of {8 * array.itemsize} bits, expected a depth '
+          'image: one channel of 16 bits.'
+        )
+      return array
+    if kind in self.partners and not published_builder.equal_channels(array):
+      raise images.ImageError(
+        f'{name}: a mask in color, expected labels in gray; without the folder '
+        f'{files.FOLDERS[kind]} frames are prepared as not annotated.'
       )
-    self._record(config, checks.check(config))
+    return published_builder.frame(kind, array, name)
+
+  def _features(
+    self, config: AauConfig, pair: Pair, arrays: dict[str, np.ndarray]
+  ) -> dict[str, Any]:
+    """All images have the size of the RGB frame."""
+    height, width = arrays['rgb'].shape[:2]
+    found = registration.register(
+      arrays['ir'],
+      config.calibrations.get(pair.sequence),
+      config.registration,
+      arrays.get('depth'),
+      labels=arrays.get('ir_mask'),
+      size=(height, width),
+      depth_mm=config.plane_depth,
+    )
+    nobody = _constant(0, height, width)
+    valid = np.where(found.mask, np.uint8(255), np.uint8(0))
     return {
-      split: self._generate_examples(config, examples)
-      for split, examples in config.examples.items()
+      'rgb': arrays['rgb'],
+      'ir': found.image,
+      'mask': _constant(255, height, width) if valid.all() else valid,
+      'rgb_people': arrays.get('rgb_mask', nobody),
+      'ir_people': nobody if found.labels is None else found.labels,
+      'annotated': pair.rgb_mask is not None,
     }
 
-  def _generate_examples(
-    self, config: AauConfig, examples: tuple[Example, ...]
-  ) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yields id and example."""
-    pairs = encoding.encoded_pairs(config, examples)
-    for example, encoded in tracked(pairs, len(examples), 'Preparing', print, unit='pairs'):
+
+def _uncalibrated(config: AauConfig, sizes: published_builder.Sizes) -> Iterator[str]:
+  """Scenes whose frames do not have the size that their calibration holds for."""
+  for (scene, kind), size in sizes.items():
+    calibration = config.calibrations.get(scene)
+    if calibration and size != (calibration.height, calibration.width):
       yield (
-        example.id,
-        {
-          **{feature: io.BytesIO(data) for feature, data in encoded.items()},
-          'annotated': example.rgb_mask is not None,
-          'id': example.id,
-          'sequence': example.sequence,
-        },
+        f'Scene {scene}: the {TITLES[kind]} frames are {published_builder.size_text(size)} '
+        f'pixels, but {config.tables[scene].shown} holds for '
+        f'{calibration.width}x{calibration.height}. Use the files as published, or '
+        '--registration=none.'
       )
+
+
+@functools.lru_cache(maxsize=16)
+def _constant(value: int, height: int, width: int) -> bytes:
+  return storing.encode_png(np.full((height, width, 1), value, np.uint8))

@@ -1,7 +1,6 @@
 """Finds the masks of people that belong to a frame: by annotations.csv, otherwise by name."""
 
 import csv
-from typing import NamedTuple
 
 from cyclegan_jax.errors import UserError
 from datasets.aau import files
@@ -11,40 +10,27 @@ _WHAT_TO_DO = (
   'Restore the published file, or remove it: masks are then found by the names of their files '
   'alone.'
 )
-# Modality -> the folder of its masks.
-_MASKS = {'rgb': files.RGB_MASKS, 'thermal': files.THERMAL_MASKS}
+# Modality -> the kind of its masks.
+_MASKS = {'rgb': 'rgb_mask', 'thermal': 'ir_mask'}
 
 
-class Masks(NamedTuple):
-  """The annotated frames of a scene.
-
-  Attributes:
-    rgb, thermal: frame -> mask; the same frames.
-    notes: sentences on what is missing.
-  """
-
-  rgb: dict[str, StoredFile]
-  thermal: dict[str, StoredFile]
-  notes: tuple[str, ...]
-
-
-def find_masks(name: str, scene: files.Scene, reader: Reader) -> Masks:
-  """Finds the masks of a scene's frames.
+def find_masks(
+  name: str, scene: files.Scene, reader: Reader
+) -> tuple[dict[str, dict[str, StoredFile]], list[str]]:
+  """Finds the masks of the frames of a scene, whose name is for notes.
 
   A frame's mask is the one that annotations.csv names for it, otherwise the one with the name of
   the frame. A frame is annotated if it has one for RGB and one for thermal.
 
-  Args:
-    name: the scene's, for notes.
-    scene: its files.
-    reader: reads annotations.csv.
+  Returns:
+    ('rgb_mask' and 'ir_mask' -> annotated frame -> mask, notes on what is missing)
 
   Raises:
     UserError: annotations.csv is malformed; the message names file and line.
   """
   notes, named = [], {modality: {} for modality in _MASKS}
   if files.ANNOTATIONS in scene.tables:
-    named = _read(scene, scene.tables[files.ANNOTATIONS], reader)
+    named = _read(scene.digits, scene.tables[files.ANNOTATIONS], reader)
   else:
     notes.append(
       f'Scene {name}: no {files.ANNOTATIONS}; masks of people are found by the names of their '
@@ -52,24 +38,24 @@ def find_masks(name: str, scene: files.Scene, reader: Reader) -> Masks:
     )
   found = {}
   for modality, kind in _MASKS.items():
-    masks, frames = scene.images[kind], scene.images[files.THERMAL]
-    wanted = {frame: named[modality].get(frame, frame) for frame in frames}
-    found[modality] = {frame: masks[mask] for frame, mask in wanted.items() if mask in masks}
-    if lost := named[modality].keys() - found[modality].keys():
+    masks, mask_of = scene.images[kind], named[modality]
+    wanted = {frame: mask_of.get(frame, frame) for frame in scene.images['ir']}
+    found[kind] = {frame: masks[mask] for frame, mask in wanted.items() if mask in masks}
+    if lost := mask_of.keys() - found[kind].keys():
       notes.append(
         f'Scene {name}: {len(lost)} {modality} frames of {files.ANNOTATIONS} are not there, or '
-        f'their masks are not in {kind}, such as {min(lost)}.'
+        f'their masks are not in {files.FOLDERS[kind]}, such as {min(lost)}.'
       )
-  both = found['rgb'].keys() & found['thermal'].keys()
-  if half := len(found['rgb'].keys() ^ found['thermal'].keys()):
+  rgb, thermal = (masks.keys() for masks in found.values())
+  if half := len(rgb ^ thermal):
     notes.append(
       f'Scene {name}: {half} frame(s) with a mask for RGB or thermal only count as not annotated.'
     )
-  rgb, thermal = ({frame: masks[frame] for frame in both} for masks in found.values())
-  return Masks(rgb, thermal, tuple(notes))
+  both = rgb & thermal
+  return {kind: {f: masks[f] for f in both} for kind, masks in found.items()}, notes
 
 
-def _read(scene: files.Scene, file: StoredFile, reader: Reader) -> dict[str, dict[str, str]]:
+def _read(digits: int, file: StoredFile, reader: Reader) -> dict[str, dict[str, str]]:
   """Modality -> frame -> mask, both without folders and extensions, as annotations.csv has them.
 
   A row is an object, so a frame may have several.
@@ -93,7 +79,7 @@ def _read(scene: files.Scene, file: StoredFile, reader: Reader) -> dict[str, dic
           f'{file.shown}, line {line}: {len(row)} cells, expected at least {max(pair) + 1} as in '
           f'the first line. {_WHAT_TO_DO}'
         )
-      frame, mask = (scene.frame(row[column].strip()) for column in pair)
+      frame, mask = (files.frame_of(row[column].strip(), digits) for column in pair)
       if frame and mask and (other := named[modality].setdefault(frame, mask)) != mask:
         raise UserError(
           f'{file.shown}, line {line}: {modality} frame {frame} has mask {mask}, but {other} '

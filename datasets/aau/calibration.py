@@ -1,30 +1,24 @@
-"""Reads calibVars.yml, the calibration that AAU VAP Trimodal ships with each scene.
-
-The layout is the one that the publishers' own registration program (registrator.cpp) reads:
-planarHom is a list of 3x3 matrices from undistorted RGB to undistorted thermal points and
-planarHomInv one of the way back, the planes' centers are lists of x, y, z in mm, and
-discardedHomographies counts from 0. rgbToDCalX and Y are indexed by the pixels of the original,
-distorted RGB image, count pixels from 1, and have 0 where there is no counterpart.
-
-Unsure, and nothing in the file can tell: that the camera matrices and homographies, unlike the
-tables, count pixels from 0, and that all images have the size WIDTH x HEIGHT.
-"""
+"""Reads calibVars.yml, the calibration that AAU VAP Trimodal ships with each scene."""
 
 import dataclasses
-import os
 
 import numpy as np
 
 from datasets.aau.opencv_yaml import Fields
 
-_KEYS = frozenset(
-  (
-    *('rgbCamMat', 'rgbDistCoeff', 'tCamMat', 'tDistCoeff', 'WIDTH', 'HEIGHT'),
-    *('rgbToDCalX', 'rgbToDCalY', 'dToRgbCalX', 'dToRgbCalY'),
-    *('planarHom', 'planarHomInv', 'homDepthCentersRgb', 'homDepthCentersT'),
-    *('discardedHomographies', 'depthCoeffA', 'depthCoeffB', 'defaultDepth', 'UNDISTORT_IMAGES'),
-    *('depthProximityThreshold', 'nbrClustersForDepthOutlierRemoval'),
-  )
+# The layout is the one that the publishers' own registration program (registrator.cpp) reads:
+# planarHom is a list of 3x3 matrices from undistorted RGB to undistorted thermal points and
+# planarHomInv one of the way back, the planes' centers are lists of x, y, z in mm, and
+# discardedHomographies counts from 0. rgbToDCalX and Y are indexed by the pixels of the original,
+# distorted RGB image, count pixels from 1, and have 0 where there is no counterpart.
+# Unsure, and nothing in the file can tell: that the camera matrices and homographies, unlike the
+# tables, count pixels from 0, and that all images have the size WIDTH x HEIGHT.
+_KEYS = (
+  *('rgbCamMat', 'rgbDistCoeff', 'tCamMat', 'tDistCoeff', 'WIDTH', 'HEIGHT'),
+  *('rgbToDCalX', 'rgbToDCalY', 'dToRgbCalX', 'dToRgbCalY'),
+  *('planarHom', 'planarHomInv', 'homDepthCentersRgb', 'homDepthCentersT'),
+  *('discardedHomographies', 'depthCoeffA', 'depthCoeffB', 'defaultDepth', 'UNDISTORT_IMAGES'),
+  *('depthProximityThreshold', 'nbrClustersForDepthOutlierRemoval'),
 )
 _MAX_SIDE = 10000
 # Where a camera matrix has numbers.
@@ -36,11 +30,9 @@ _ROOM = (200, 50_000)
 _ROUND_TRIP_SHARE, _CONFIRMED_SHARE = 0.1, 0.05
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
+@dataclasses.dataclass(frozen=True, eq=False)  # Hashed by identity, as the key of caches.
 class Calibration:
   """A scene's calibration. Points are (x, y) in pixels, pixel centers at integers from 0.
-
-  Compared and hashed by identity, so that it can be the key of a cache.
 
   Attributes:
     width, height: size in pixels of the RGB, thermal and depth images it holds for.
@@ -74,27 +66,29 @@ class Calibration:
   notes: tuple[str, ...]
 
 
-def read_calibration(path: str | os.PathLike, content: bytes | None = None) -> Calibration:
-  """Reads a calibVars.yml.
-
-  Args:
-    path: the file; with `content`, only its name in messages.
-    content: the file's content, if it is in an archive.
+def read_calibration(path: str, content: bytes) -> Calibration:
+  """Reads the content of a calibVars.yml, whose path is for messages.
 
   Raises:
-    UserError: the file cannot be read, is no calibration, lacks a key or has one twice, or a value
-      has the wrong shape or is not finite; or OpenCV is missing. The message names file and key.
+    UserError: the file is no calibration, lacks a key or has one twice, or a value has the wrong
+      shape or is not finite; or OpenCV is missing. The message names file and key.
   """
   fields = Fields(path, content, _KEYS)
   width, height = (fields.integer(key, 2, _MAX_SIDE) for key in ('WIDTH', 'HEIGHT'))
   cameras = [_camera(fields, key) for key in ('rgbCamMat', 'tCamMat')]
   centers = [_centers(fields, key) for key in ('homDepthCentersRgb', 'homDepthCentersT')]
-  if len(centers[0]) != len(centers[1]):
-    found, expected = f'{len(centers[1])} centers', f'{len(centers[0])}, as in homDepthCentersRgb'
-    raise fields.error('homDepthCentersT', found, expected)
-  homographies = _homographies(fields, len(centers[0]), width, height)
+  planes, others = map(len, centers)
+  if planes != others:
+    raise fields.error('homDepthCentersT', f'{others} centers', f'{planes}, as homDepthCentersRgb')
+  homographies = _homographies(fields, planes, width, height)
   discarded = _discarded(fields, centers[0][:, 2] > 0)
-  notes = _unconfirmed(fields, homographies, cameras, centers, ~discarded, width)
+  miss = _center_miss(homographies, cameras, centers, ~discarded)
+  notes = []
+  if miss >= _CONFIRMED_SHARE * width:
+    notes.append(
+      f'{path}: the depth centers do not confirm planarHom: mapped to the thermal image they are '
+      f'{miss:.1f} pixels off in the median. Look whether registered pairs fit.'
+    )
   if fields.unknown:
     notes.append(f'{path}: unknown keys, not used: {", ".join(fields.unknown)}.')
   scale, default_depth = fields.number('depthCoeffA'), fields.number('defaultDepth')
@@ -125,9 +119,7 @@ def read_calibration(path: str | os.PathLike, content: bytes | None = None) -> C
 
 
 def _camera(fields: Fields, key: str) -> np.ndarray:
-  value = fields.array(key)
-  if value.shape != (3, 3):
-    raise fields.wrong_shape(key, value, '3x3')
+  value = fields.array(key, (3, 3))
   if value.diagonal().min() <= 0 or value[2, 2] != 1 or value[~_CAMERA].any():
     raise fields.error(key, str(value.tolist()), 'a camera matrix: [fx 0 cx; 0 fy cy; 0 0 1]')
   return value
@@ -143,7 +135,7 @@ def _distortion(fields: Fields, key: str) -> np.ndarray:
 def _centers(fields: Fields, key: str) -> np.ndarray:
   """x, y, z of each plane, [planes, 3]; z is negative for planes that are not valid."""
   value = fields.array(key)
-  if value.size % 3 or (value.ndim > 1 and value.shape[-1] != 3):
+  if not value.size or value.size % 3 or (value.ndim > 1 and value.shape[-1] != 3):
     raise fields.wrong_shape(key, value, 'x, y, z in mm of each plane')
   value = value.reshape(-1, 3)
   valid = value[:, 2] > 0
@@ -161,10 +153,7 @@ def _homographies(fields: Fields, planes: int, width: int, height: int) -> np.nd
   """planarHom as [planes, 3, 3], lower right element 1; planarHomInv has to undo it."""
   stacks = []
   for key in ('planarHom', 'planarHomInv'):
-    value = fields.array(key)
-    if value.shape != (planes, 3, 3):
-      expected = f'a list of {planes} 3x3 matrices, as many as homDepthCentersRgb has'
-      raise fields.wrong_shape(key, value, expected)
+    value = fields.array(key, (planes, 3, 3), 'a 3x3 matrix for each of homDepthCentersRgb')
     if np.abs(value[:, 2, 2]).min() < 1e-12:
       raise fields.error(key, 'a lower right element of 0', 'homographies')
     stacks.append(value / value[:, 2:, 2:])
@@ -180,7 +169,7 @@ def _homographies(fields: Fields, planes: int, width: int, height: int) -> np.nd
 def _discarded(fields: Fields, valid: np.ndarray) -> np.ndarray:
   """Planes that the file lists by their indices from 0, maybe none, or that are not valid."""
   key, indices = 'discardedHomographies', np.arange(len(valid))
-  value = fields.array(key, empty=True).ravel()
+  value = fields.array(key).ravel()
   if not np.isin(value, indices).all():
     raise fields.error(key, str(value[:8].tolist()), f'indices from 0 to {indices[-1]}')
   discarded = np.isin(indices, value) | ~valid
@@ -189,27 +178,16 @@ def _discarded(fields: Fields, valid: np.ndarray) -> np.ndarray:
   return discarded
 
 
-def _unconfirmed(
-  fields: Fields,
-  homographies: np.ndarray,
-  cameras: list[np.ndarray],
-  centers: list[np.ndarray],
-  used: np.ndarray,
-  width: int,
-) -> list[str]:
-  """A note unless the planes' centers seen by the RGB camera map to those of the thermal one."""
+def _center_miss(
+  homographies: np.ndarray, cameras: list[np.ndarray], centers: list[np.ndarray], used: np.ndarray
+) -> float:
+  """How far the centers that the RGB camera sees are from the thermal ones when mapped, pixels."""
   with np.errstate(divide='ignore', invalid='ignore'):
     rgb, thermal = (
       ((center @ camera.T)[:, :2] / center[:, 2:])[used, None]
       for camera, center in zip(cameras, centers)
     )
-  miss = _miss(_project(homographies[used], rgb), thermal)
-  if miss < _CONFIRMED_SHARE * width:
-    return []
-  return [
-    f'{fields.path}: the depth centers do not confirm planarHom: mapped to the thermal image they '
-    f'are {miss:.1f} pixels off in the median. Look whether registered pairs fit.'
-  ]
+  return _miss(_project(homographies[used], rgb), thermal)
 
 
 def _project(homographies: np.ndarray, points: np.ndarray) -> np.ndarray:
@@ -229,9 +207,7 @@ def _tables(fields: Fields, prefix: str, height: int, width: int) -> np.ndarray:
   """The lookup tables of x and y as one, from 0, float32 [height, width, 2]; -1 for none."""
   tables = []
   for key, axis, size in ((prefix + 'X', 1, width), (prefix + 'Y', 0, height)):
-    table = fields.array(key)
-    if table.shape != (height, width):
-      raise fields.wrong_shape(key, table, f'{height}x{width}')
+    table = fields.array(key, (height, width))
     low, high = table.take((size // 4, 3 * size // 4), axis).swapaxes(0, axis)
     slope = np.median(high - low) / (3 * size // 4 - size // 4)
     if not 0.3 < slope < 3:

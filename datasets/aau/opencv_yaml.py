@@ -1,7 +1,6 @@
 """Reads OpenCV's YAML files, refusing what makes OpenCV's parser crash or hang."""
 
 from collections.abc import Collection
-import os
 import re
 from typing import Any
 
@@ -10,7 +9,6 @@ import numpy as np
 from cyclegan_jax.errors import UserError
 from datasets.aau.points import opencv
 
-_MAX_BYTES = 256 * 2**20
 _MAX_OPENED = 4000
 
 
@@ -18,23 +16,16 @@ class Fields:
   """The values of a file by key, checked.
 
   Attributes:
-    path: the file's name in messages.
     unknown: keys that were not expected.
   """
 
-  def __init__(self, path: str | os.PathLike, content: bytes | None, keys: Collection[str]):
-    """Opens a file.
-
-    Args:
-      path: the file; with `content`, only its name in messages.
-      content: the file's content, if it is in an archive.
-      keys: the keys it must have.
+  def __init__(self, path: str, content: bytes, keys: Collection[str]):
+    """Opens the content of a file, whose path is for messages.
 
     Raises:
-      UserError: the file cannot be read, is not OpenCV YAML, lacks a key or has one twice; or
-        OpenCV is missing.
+      UserError: it is not OpenCV YAML, lacks a key or has one twice; or OpenCV is missing.
     """
-    self.path = path
+    self._path = path
     self._storage = _open(path, content)
     names = self._storage.root().keys()
     if missing := sorted(set(keys).difference(names)):
@@ -46,17 +37,16 @@ class Fields:
 
   def error(self, key: str, found: str, expected: str) -> UserError:
     """Returns an error that names the file and the key."""
-    return UserError(f'{self.path}: {key}: {found}; expected {expected}.')
+    return UserError(f'{self._path}: {key}: {found}; expected {expected}.')
 
   def wrong_shape(self, key: str, value: np.ndarray, expected: str) -> UserError:
     """Returns an error that shows a value's shape."""
     return self.error(key, f'shape {"x".join(map(str, value.shape)) or 1}', expected)
 
-  def array(self, key: str, empty: bool = False) -> np.ndarray:
+  def array(self, key: str, shape: tuple[int, ...] | None = None, expected: str = '') -> np.ndarray:
     """Returns a number, matrix, list of numbers or list of equal matrices as a float64 array.
 
-    Raises:
-      UserError: the value is none of these, not finite, or empty although `empty` is not allowed.
+    UserError if the value is none of these, not finite, or of another shape than expected.
     """
     try:
       value = np.asarray(_node_value(self._storage.getNode(key)), np.float64)
@@ -64,8 +54,8 @@ class Fields:
       raise self.error(key, 'not readable', 'a number or a matrix, complete') from error
     if not np.isfinite(value).all():
       raise self.error(key, 'holds values that are not finite', 'finite numbers')
-    if not value.size and not empty:
-      raise self.error(key, 'empty', 'numbers')
+    if shape is not None and value.shape != shape:
+      raise self.wrong_shape(key, value, expected or 'x'.join(map(str, shape)))
     return value
 
   def number(self, key: str) -> float:
@@ -83,30 +73,21 @@ class Fields:
     return int(value)
 
 
-def _open(path: str | os.PathLike, content: bytes | None) -> Any:
+def _open(path: str, content: bytes) -> Any:
   """The file as a cv2.FileStorage."""
   cv2 = opencv()
   try:
-    if content is None:
-      with open(path, 'rb') as file:
-        content = file.read(_MAX_BYTES + 1)
     text = content.decode('utf-8-sig')
-  except OSError as error:
-    raise UserError(f'{path}: cannot be read: {error.strerror}.') from error
   except UnicodeDecodeError as error:
     raise UserError(f'{path}: not a text file; expected OpenCV YAML.') from error
   if not text.startswith('%YAML'):
     raise UserError(f'{path}: expected OpenCV YAML, which starts with "%YAML".')
   # Deep nesting overflows the parser's stack and !!binary can make it loop forever. Counting what
   # opens anything bounds the nesting, whatever the quoting.
-  if (
-    len(content) > _MAX_BYTES
-    or text.count('[') + text.count('{') > _MAX_OPENED
-    or re.search(r'[\0-\10\13\14\16-\37]|!!binary|-[ \t]+-[ \t]+-|\n[ \t]{200}', text)
+  if text.count('[') + text.count('{') > _MAX_OPENED or re.search(
+    r'[\0-\10\13\14\16-\37]|!!binary|-[ \t]+-[ \t]+-|\n[ \t]{200}', text
   ):
-    raise UserError(
-      f'{path}: not a calibration: too large, too deeply nested, or with binary parts.'
-    )
+    raise UserError(f'{path}: not a calibration: too deeply nested, or with binary parts.')
   try:
     storage = cv2.FileStorage(text, cv2.FILE_STORAGE_READ | cv2.FILE_STORAGE_MEMORY)
     if not storage.root().isMap():

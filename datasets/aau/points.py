@@ -15,11 +15,7 @@ _CHUNK = 2**17  # distances at a time while blending: what a processor's cache h
 
 
 def opencv() -> Any:
-  """Returns the module cv2.
-
-  Raises:
-    UserError: it is not installed.
-  """
+  """Returns the module cv2; UserError if it is not installed."""
   try:
     import cv2
   except ImportError as error:
@@ -40,8 +36,7 @@ def distort_points(points: np.ndarray, matrix: np.ndarray, coefficients: np.ndar
     coefficients: k1 k2 p1 p2 [k3 [k4 k5 k6]].
 
   Returns:
-    [..., 2], pixels, dtype of `points`; NaN where the model folds back on itself, so far outside
-    the image that it no longer holds.
+    As `points`; NaN where the model folds back on itself, too far outside the image to hold.
   """
   x, y = _normalized(points, matrix)
   squared = x * x + y * y
@@ -76,9 +71,9 @@ def back_project(points: np.ndarray, depth: np.ndarray, matrix: np.ndarray) -> n
 def blend_homographies(
   points: np.ndarray, centers: np.ndarray, homographies: np.ndarray
 ) -> np.ndarray:
-  """Mixes, for each point, the nearest homography of each octant around it.
+  """Mixes the nearest homography of each octant around each point, weighted by 1 / distance.
 
-  Their weights are one over the distance. The homographies need a common scale.
+  The homographies need a common scale.
 
   Args:
     points: [..., 3], mm.

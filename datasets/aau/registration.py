@@ -12,7 +12,6 @@ import numpy as np
 from PIL import Image
 
 from cyclegan_jax.data import images
-from cyclegan_jax.errors import UserError
 from datasets.aau import points as points_lib
 from datasets.aau.calibration import Calibration
 
@@ -57,46 +56,30 @@ def register(
 
   Args:
     ir: uint8 or uint16 [height, width, 1].
-    calibration: the scene's; mode 'none' with a size needs none.
+    calibration: the scene's, for images of this size; mode 'none' needs none.
     mode: 'none' only resizes, without OpenCV. 'plane' assumes that everything lies on one
       calibrated plane, the one whose center is nearest to `depth_mm`. 'depth' takes each pixel's
       depth from `depth_image` and blends the planes around that point.
-    depth_image: raw values, 0 where missing, uint16 [height, width] or [height, width, 1]; used by
-      mode 'depth' only.
+    depth_image: raw values, 0 where missing, uint16 [height, width(, 1)]; for mode 'depth'.
     labels: of the thermal image's pixels, same shape, uint8 or uint16.
-    size: (height, width) of the RGB image; the calibration's if not given. With another size, the
-      RGB image is assumed to be the calibrated one resized.
-    depth_mm: distance from the RGB camera along its axis, mm.
+    size: (height, width) to resize to in mode 'none'; others keep the calibrated size.
+    depth_mm: distance from the RGB camera along its axis for mode 'plane', mm.
 
   Raises:
-    UserError: an image does not have the size of the calibration, the depth image does not have 16
-      bits, or OpenCV is missing.
+    UserError: OpenCV is missing.
   """
-  if mode not in MODES:
-    raise ValueError(f'mode {mode!r}, expected one of {MODES}')
-  for image in (ir, ir if labels is None else labels):
-    if image.ndim != 3 or image.shape[2] != 1 or image.dtype not in (np.uint8, np.uint16):
-      raise ValueError(
-        f'image is {image.dtype} {image.shape}, expected uint8 or uint16 [height, width, 1]'
-      )
-  if calibration is None:
-    if mode != 'none' or size is None:
-      raise ValueError(f'mode {mode!r} with size {size} needs a calibration')
-    return _resized(ir, labels, size)
-  size = size or (calibration.height, calibration.width)
   if mode == 'none':
-    return _resized(ir, labels, size)
-  _check_size('thermal image', ir, calibration)
+    return _resized(ir, labels, size or ir.shape[:2])
+  assert calibration is not None
   if mode == 'plane':
-    points, known = _plane_map(calibration, nearest_plane(calibration, depth_mm), size), True
+    points, known = _plane_map(calibration, nearest_plane(calibration, depth_mm)), True
   else:
-    points, known = _depth_map(calibration, depth_image, size)
+    assert depth_image is not None
+    points, known = _depth_map(calibration, depth_image)
   inside = points_lib.is_inside(points, calibration.height, calibration.width, _ROUNDING)
-  return Registered(
-    _sample(ir, points, inside, nearest=False),
-    (inside & known)[..., None],
-    None if labels is None else _sample(labels, points, inside, nearest=True),
-  )
+  image = _sample(ir, points, inside, nearest=False)
+  labels = None if labels is None else _sample(labels, points, inside, nearest=True)
+  return Registered(image, (inside & known)[..., None], labels)
 
 
 def _resized(ir: np.ndarray, labels: np.ndarray | None, size: tuple[int, int]) -> Registered:
@@ -110,39 +93,23 @@ def _resized(ir: np.ndarray, labels: np.ndarray | None, size: tuple[int, int]) -
 
 
 def nearest_plane(calibration: Calibration, depth_mm: float) -> int:
-  """Returns the index of the plane, not discarded, whose center's depth is nearest to a depth.
-
-  Of several that are equally near, the one nearest to the camera's axis.
-  """
+  """Returns the plane, not discarded, whose center is nearest to a depth, then to the axis."""
   x, y, z = calibration.centers_rgb.T
   distance = np.where(calibration.discarded, np.inf, np.abs(z - depth_mm))
   return int(np.lexsort((np.hypot(x, y), distance))[0])
 
 
-@functools.lru_cache(maxsize=4)
-def _plane_map(calibration: Calibration, plane: int, size: tuple[int, int]) -> np.ndarray:
-  """Thermal coordinates of RGB pixels, float32 [height, width, 2], if all lie on one plane.
-
-  NaN where there are none. Cached: do not write to it.
-  """
-  points = _rgb_points(calibration, size)
-  return _to_thermal(calibration, points, calibration.homographies[plane].astype(np.float32))
+@functools.lru_cache(maxsize=4)  # Do not write to it.
+def _plane_map(calibration: Calibration, plane: int) -> np.ndarray:
+  """Thermal coordinates of RGB pixels on one plane, float32 [height, width, 2]; NaN for none."""
+  homography = calibration.homographies[plane].astype(np.float32)
+  return _to_thermal(calibration, _rgb_points(calibration), homography)
 
 
-def _depth_map(
-  calibration: Calibration, depth_image: np.ndarray | None, size: tuple[int, int]
-) -> tuple[np.ndarray, np.ndarray]:
+def _depth_map(calibration: Calibration, depth_image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
   """Thermal coordinates as in `_plane_map`, but by depth; and whether depth is known."""
-  if depth_image is None:
-    raise ValueError("mode 'depth' needs depth_image")
-  _check_size('depth image', depth_image, calibration)
-  if depth_image.dtype != np.uint16 or depth_image.size != calibration.height * calibration.width:
-    raise UserError(
-      f'depth image: {depth_image.dtype} {depth_image.shape}; expected one '
-      'channel of 16 bits: a depth image as the data set has it in SyncD.'
-    )
-  points = _rgb_points(calibration, size)
-  depth, known = _look_up_depth(_depth_index(calibration, size), depth_image.ravel(), calibration)
+  points = _rgb_points(calibration)
+  depth, known = _look_up_depth(_depth_index(calibration), depth_image.ravel(), calibration)
   chosen, shared = _alike(depth, np.isfinite(points[..., 0]))
   seen = points_lib.back_project(
     points.reshape(-1, 2)[chosen], depth.ravel()[chosen], calibration.rgb_matrix
@@ -155,9 +122,7 @@ def _depth_map(
 
 
 def _alike(depth: np.ndarray, finite: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-  """Groups pixels of a small block at about the same depth, which share a blend.
-
-  Blending takes most of the time.
+  """Groups pixels of a small block at about the same depth: blending takes most of the time.
 
   Returns:
     (one pixel of each group, flat indices [groups]; the group of each pixel, int [height, width])
@@ -173,16 +138,15 @@ def _alike(depth: np.ndarray, finite: np.ndarray) -> tuple[np.ndarray, np.ndarra
 def _look_up_depth(
   index: np.ndarray, raw: np.ndarray, calibration: Calibration
 ) -> tuple[np.ndarray, np.ndarray]:
-  """Depth of points in mm, float32: the default where it is not known; and whether it is known.
-
-  The publishers' program takes raw values for tenths of a millimeter, descriptions of the data set
-  call them millimeters; their range tells.
+  """Depth in mm, float32, and whether it is known: otherwise it is the default.
 
   Args:
     index: of each point in the flat depth image, int [...]; -1 outside it.
     raw: the flat depth image, uint16, 0 where missing.
     calibration: gives the coefficients and the default.
   """
+  # The publishers' program takes raw values for tenths of a millimeter, descriptions of the data
+  # set call them millimeters; their range tells.
   is_tenths = raw.max(where=raw < _NO_DEPTH, initial=0) > _FARTHEST
   scale = calibration.depth_scale * (0.1 if is_tenths else 1.0)
   values = raw[index]
@@ -191,28 +155,19 @@ def _look_up_depth(
   return np.where(known, depth, np.float32(calibration.default_depth)), known
 
 
-def _grid(calibration: Calibration, size: tuple[int, int]) -> np.ndarray:
-  """The pixels of an RGB image of any size as points of the calibrated one, [height, width, 2]."""
-  y, x = (
-    (np.arange(side) + 0.5) * (calibrated / side) - 0.5
-    for side, calibrated in zip(size, (calibration.height, calibration.width))
-  )
-  return np.stack(np.meshgrid(x, y), -1)
+@functools.lru_cache(maxsize=4)
+def _rgb_points(calibration: Calibration) -> np.ndarray:
+  """The pixels of the RGB image as undistorted points, float32 [height, width, 2]."""
+  x, y = np.arange(float(calibration.width)), np.arange(float(calibration.height))
+  pixels = np.stack(np.meshgrid(x, y), -1)
+  matrix, distortion = calibration.rgb_matrix, calibration.rgb_distortion
+  return points_lib.undistort_points(pixels, matrix, distortion).astype(np.float32)
 
 
 @functools.lru_cache(maxsize=4)
-def _rgb_points(calibration: Calibration, size: tuple[int, int]) -> np.ndarray:
-  """The pixels of an RGB image as undistorted points, float32 [height, width, 2]."""
-  return points_lib.undistort_points(
-    _grid(calibration, size), calibration.rgb_matrix, calibration.rgb_distortion
-  ).astype(np.float32)
-
-
-@functools.lru_cache(maxsize=4)
-def _depth_index(calibration: Calibration, size: tuple[int, int]) -> np.ndarray:
+def _depth_index(calibration: Calibration) -> np.ndarray:
   """Each RGB pixel's index in the flat depth image, int [height, width]; -1 outside."""
-  x, y = np.moveaxis(np.rint(_grid(calibration, size)).astype(np.intp), -1, 0)
-  points = np.rint(calibration.rgb_to_depth[y, x])
+  points = np.rint(calibration.rgb_to_depth)
   inside = points_lib.is_inside(points, calibration.height, calibration.width, 0)
   index = points[..., 1] * calibration.width + points[..., 0]
   return np.where(inside, index, -1).astype(np.intp)
@@ -240,13 +195,3 @@ def _sample(image: np.ndarray, points: np.ndarray, inside: np.ndarray, nearest: 
   method = cv2.INTER_NEAREST if nearest else cv2.INTER_LINEAR
   found = cv2.remap(np.ascontiguousarray(image), points.astype(np.float32), None, method)
   return found.reshape(*inside.shape, 1)
-
-
-def _check_size(name: str, image: np.ndarray, calibration: Calibration) -> None:
-  expected = (calibration.height, calibration.width)
-  if image.shape[:2] != expected:
-    raise UserError(
-      f'{name}: {image.shape[1]}x{image.shape[0]} pixels, but the calibration is for '
-      f'{expected[1]}x{expected[0]} (WIDTH, HEIGHT in calibVars.yml); use the original images '
-      'or --registration=none.'
-    )

@@ -1,8 +1,10 @@
 """What a prepared copy of your own folder consists of, found by looking through it."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 import dataclasses
 import hashlib
+import itertools
+import math
 import os
 import pathlib
 import re
@@ -12,64 +14,57 @@ import tensorflow_datasets as tfds
 
 from cyclegan_jax import errors
 from cyclegan_jax.data import images
+from datasets import storing
 from datasets.folder import layouts, splits
 
-# Files of a domain to look at first. Preparation checks all.
+# So many files of a domain at the most are looked at first. Preparation checks all.
 _SAMPLED = 8
 _MAX_NAMED = 3
+
+# Suffix of the splits -> id -> domain -> file: either the pairs or the two collections.
+_Groups = dict[str, dict[str, dict[str, layouts.ImageFile]]]
 
 
 class Example(NamedTuple):
   """An image or a pair; the path is '' for a domain that it lacks."""
 
   id: str
-  rgb: str
-  ir: str
+  rgb: str = ''
+  ir: str = ''
+
+  @property
+  def paths(self) -> dict[str, str]:
+    """Domain -> path, of the domains that it has."""
+    return {domain: path for domain, path in zip(('rgb', 'ir'), self[1:]) if path}
 
 
 @dataclasses.dataclass(eq=False)
 class FolderConfig(tfds.core.BuilderConfig):
-  """A source folder, how it is read, and the examples found in it; see folder_config().
-
-  Attributes:
-    source_dir: the source folder.
-    rgb_dir: the subfolder with the RGB images; '' if it was found by looking.
-    ir_dir: the subfolder with the IR images; '' if it was found by looking.
-    split_by: 'folder', 'list', 'hash' or 'sequence'.
-    aligned: True if examples are pairs (splits train, validation, test), False if each is one
-      image of a domain (splits train_rgb, train_ir, ...).
-    rgb_channels: 1 or 3.
-    ir_channels: 1 or 3.
-    rgb_dtype: 'uint8' or 'uint16'.
-    ir_dtype: 'uint8' or 'uint16'.
-    layout: text for people: the folders taken for each domain.
-    notes: sentences for people on what is left out and why.
-    unmatched: relative paths of the images without a partner.
-    examples: split -> its examples, sorted by id.
-  """
+  """A source folder, how it is read, and the examples found in it; see folder_config()."""
 
   source_dir: str = ''
-  rgb_dir: str = ''
-  ir_dir: str = ''
-  split_by: str = 'hash'
+  split_by: str = 'hash'  # 'folder', 'list', 'hash' or 'sequence'
+  # Whether examples are pairs (splits train, validation, test) or each is one image of a domain
+  # (splits train_rgb, train_ir, ...).
   aligned: bool = True
-  rgb_channels: int = 3
+  rgb_channels: int = 3  # 1 or 3
   ir_channels: int = 1
-  rgb_dtype: str = 'uint8'
+  rgb_dtype: str = 'uint8'  # or 'uint16'
   ir_dtype: str = 'uint8'
-  layout: str = ''
-  # Hidden from repr(), because TFDS logs the whole configuration.
+  layout: str = ''  # for people: the folders taken for each domain
+  # Sentences on what is left out and why, the images without a partner, and split -> its examples,
+  # sorted by id. They are hidden from repr(), because TFDS logs the whole configuration.
   notes: tuple[str, ...] = dataclasses.field(default=(), repr=False)
   unmatched: tuple[str, ...] = dataclasses.field(default=(), repr=False)
   examples: dict[str, tuple[Example, ...]] = dataclasses.field(default_factory=dict, repr=False)
 
   def channels(self, domain: str) -> int:
     """The number of channels of a domain, 'rgb' or 'ir'."""
-    return self.rgb_channels if domain == 'rgb' else self.ir_channels
+    return {'rgb': self.rgb_channels, 'ir': self.ir_channels}[domain]
 
   def dtype(self, domain: str) -> str:
     """The type of a domain's pixels, 'uint8' or 'uint16'."""
-    return self.rgb_dtype if domain == 'rgb' else self.ir_dtype
+    return {'rgb': self.rgb_dtype, 'ir': self.ir_dtype}[domain]
 
 
 def folder_config(
@@ -85,19 +80,16 @@ def folder_config(
 
   Args:
     source_dir: the folder; '~' is expanded.
-    rgb_dir: the folder of the RGB images, relative to source_dir, or a name that occurs at any
-      depth below it; '' means: recognize the layout.
-    ir_dir: the same for the IR images. Give both or none.
+    rgb_dir, ir_dir: see `layouts.find_layout`.
     split_by: 'auto', 'folder', 'list', 'hash' or 'sequence'; see README.md.
     rgb_channels: 3, or 1 for luminance.
     ir_channels: 1, or 3 for images kept in color or gray repeated.
-    paired: require pairs. Otherwise images that do not match are read as two unrelated
-      collections. Images that match are read as pairs in any case, so that one prepared copy
-      serves both.
+    paired: require pairs. Otherwise images that do not match are read as two unrelated collections.
+      Images that match are pairs in any case, so that one prepared copy serves both.
 
   Returns:
-    The configuration for `Builder(config=...)`. Its name changes with the names, sizes and
-    times of the files, and with the options.
+    The configuration for `Builder(config=...)`; its name changes with the names, sizes and times of
+    the files, and with the options.
 
   Raises:
     UserError: nothing usable is found; the message names the folder, file or flag.
@@ -108,9 +100,16 @@ def folder_config(
   if not os.fspath(source_dir):
     raise errors.UserError('--source_dir is empty; expected a folder with RGB and IR images.')
   source = pathlib.Path(source_dir).expanduser()
-  layout = layouts.find_layout(source, layouts.scan(source), rgb_dir, ir_dir)
+  layout = layouts.find_layout(source, rgb_dir, ir_dir)
   aligned, unmatched = _match(source, layout, paired)
-  method, chosen = _split(source, layout, aligned, split_by)
+  groups = _groups(layout, aligned)
+  method = splits.choose_method(source, itertools.chain(*groups.values()), split_by)
+  names = [
+    {id_: [file.relative for file in files.values()] for id_, files in group.items()}
+    for group in groups.values()
+  ]
+  chosen = splits.assign(source, names, method)
+  hint = split_by == 'auto' and method == 'hash'
   options: dict[str, Any] = dict(
     split_by=method,
     aligned=aligned,
@@ -122,64 +121,50 @@ def folder_config(
   return FolderConfig(
     name=_name(source, layout, options),
     source_dir=str(source),
-    rgb_dir=rgb_dir,
-    ir_dir=ir_dir,
     layout=layout.description,
     description=layout.description,
-    notes=_notes(layout, aligned, unmatched, method, split_by, chosen),
+    notes=tuple(_notes(layout.ignored, unmatched, groups, chosen, hint)),
     unmatched=tuple(unmatched),
-    examples=_examples(layout, aligned, chosen),
+    examples=_examples(groups, chosen),
     **options,
   )
 
 
 def _match(source: pathlib.Path, layout: layouts.Layout, paired: bool) -> tuple[bool, list[str]]:
   """Returns whether the layout is read as pairs, and the files without a partner."""
-  shared = layout.rgb.keys() & layout.ir.keys()
-  alone = [
-    by_id[id_].relative
-    for by_id in (layout.rgb, layout.ir)
-    for id_ in sorted(by_id.keys() - shared)
-  ]
+  rgb, ir = layout.rgb, layout.ir
+  shared = sorted(rgb.keys() & ir.keys())
+  alone = [by_id[id_].relative for by_id in (rgb, ir) for id_ in sorted(by_id.keys() - shared)]
   enough = len(alone) <= 2 * len(shared)  # at most half of all files
-  if not paired:
-    aligned = enough and _same_sizes(layout, sorted(shared))
-    return aligned, alone if aligned else []
-  if not shared:
-    raise errors.UserError(
-      f'{source}: no matching stems: {layout.description}, but no RGB image has the name of '
-      f'an IR image, such as {_first(layout.rgb)} and {_first(layout.ir)}. Rename the files '
-      'of a pair alike, or train without pairs (--nopaired).'
+  if paired and not enough:
+    problem = (
+      f'{len(alone)} of {len(rgb) + len(ir)} images, more than half, have no partner of the same '
+      f'name in the other domain, such as {storing.some(alone, _MAX_NAMED)}'
     )
-  if not enough:
+    if not shared:
+      problem = (
+        f'no matching stems: {layout.description}, but no RGB image has the name of an IR image, '
+        f'such as {min(rgb)!r} and {min(ir)!r}'
+      )
     raise errors.UserError(
-      f'{source}: {len(alone)} of {len(layout.rgb) + len(layout.ir)} images, more than half, '
-      f'have no partner of the same name in the other domain, such as {_some(alone)}. Rename '
-      'the files of a pair alike, or train without pairs (--nopaired).'
+      f'{source}: {problem}. Rename the files of a pair alike, or train without pairs (--nopaired).'
     )
+  if not paired:  # Unrelated images may both be called 0001, but then differ in size.
+    headers = ([images.image_header(d[id_].path) for d in (rgb, ir)] for id_ in _sample(shared))
+    if not enough or any(rgb_header[:2] != ir_header[:2] for rgb_header, ir_header in headers):
+      return False, []
   return True, alone
 
 
-def _same_sizes(layout: layouts.Layout, ids: Sequence[str]) -> bool:
-  """Returns whether some pairs agree in size: unrelated images may both be called 0001."""
-  return all(
-    images.image_header(layout.rgb[id_].path)[:2] == images.image_header(layout.ir[id_].path)[:2]
-    for id_ in _sample(ids)
-  )
-
-
-def _sample(items: Sequence[str]) -> list[str]:
-  """Returns a few of the items, evenly spaced."""
-  count = min(len(items), _SAMPLED)
-  return [items[i * len(items) // count] for i in range(count)]
+def _sample(ids: Sequence[str]) -> Sequence[str]:
+  """Returns a few of the ids, evenly spaced."""
+  return ids[:: max(1, math.ceil(len(ids) / _SAMPLED))]
 
 
 def _dtype(domain: str, by_id: dict[str, layouts.ImageFile]) -> str:
   """Returns the dtype of a domain, from a few of its files; preparation checks them all."""
-  examples = {}
-  for id_ in _sample(sorted(by_id)):
-    path = by_id[id_].path
-    examples.setdefault(images.image_header(path).dtype.name, path)
+  paths = [by_id[id_].path for id_ in _sample(sorted(by_id))]
+  examples = {images.image_header(path).dtype.name: path for path in paths}
   if len(examples) > 1:
     raise errors.UserError(mixed_message(domain, examples['uint8'], examples['uint16']))
   return next(iter(examples))
@@ -194,40 +179,27 @@ def mixed_message(domain: str, path_8: str, path_16: str) -> str:
   )
 
 
-def _split(
-  source: pathlib.Path, layout: layouts.Layout, aligned: bool, split_by: str
-) -> tuple[str, list[dict[str, str]]]:
-  """Returns the method, and id -> split for the pairs or for each of the two collections."""
+def _groups(layout: layouts.Layout, aligned: bool) -> _Groups:
+  """Returns what is split by itself: the pairs, or the two collections."""
+  domains = {'rgb': layout.rgb, 'ir': layout.ir}
   if aligned:
-    ids = layout.rgb.keys() & layout.ir.keys()
-    groups = [{id_: (layout.rgb[id_].relative, layout.ir[id_].relative) for id_ in ids}]
-  else:
-    groups = [
-      {id_: (file.relative,) for id_, file in by_id.items()} for by_id in (layout.rgb, layout.ir)
-    ]
-  method = splits.choose_method(source, [id_ for group in groups for id_ in group], split_by)
-  return method, splits.assign(source, groups, method)
-
-
-def _examples(
-  layout: layouts.Layout, aligned: bool, chosen: list[dict[str, str]]
-) -> dict[str, tuple[Example, ...]]:
-  """Returns split -> examples, without empty splits, which TFDS refuses."""
-  if aligned:
-    groups = [
-      ('', [Example(id_, layout.rgb[id_].path, layout.ir[id_].path) for id_ in sorted(chosen[0])])
-    ]
-  else:
-    groups = [
-      ('_rgb', [Example(id_, layout.rgb[id_].path, '') for id_ in sorted(chosen[0])]),
-      ('_ir', [Example(id_, '', layout.ir[id_].path) for id_ in sorted(chosen[1])]),
-    ]
-  found = {
-    split + suffix: tuple(e for e in examples if split_of[e.id] == split)
-    for (suffix, examples), split_of in zip(groups, chosen)
-    for split in splits.SPLITS
+    shared = sorted(layout.rgb.keys() & layout.ir.keys())
+    return {'': {id_: {domain: domains[domain][id_] for domain in domains} for id_ in shared}}
+  return {
+    f'_{domain}': {id_: {domain: file} for id_, file in sorted(by_id.items())}
+    for domain, by_id in domains.items()
   }
-  return {split: examples for split, examples in found.items() if examples}
+
+
+def _examples(groups: _Groups, chosen: list[dict[str, str]]) -> dict[str, tuple[Example, ...]]:
+  """Returns split -> examples, without empty splits, which TFDS refuses."""
+  found = {split + suffix: [] for suffix in groups for split in splits.SPLITS}
+  for (suffix, group), split_of in zip(groups.items(), chosen):
+    for id_, files in group.items():
+      if id_ in split_of:
+        paths = {domain: file.path for domain, file in files.items()}
+        found[split_of[id_] + suffix].append(Example(id_, **paths))
+  return {split: tuple(examples) for split, examples in found.items() if examples}
 
 
 def _name(source: pathlib.Path, layout: layouts.Layout, options: dict[str, Any]) -> str:
@@ -249,42 +221,26 @@ def _name(source: pathlib.Path, layout: layouts.Layout, options: dict[str, Any])
 
 
 def _notes(
-  layout: layouts.Layout,
-  aligned: bool,
-  unmatched: list[str],
-  method: str,
-  split_by: str,
-  chosen: list[dict[str, str]],
-) -> tuple[str, ...]:
-  """Returns sentences on everything in the folder that is not used as you might expect."""
-  notes = []
+  ignored: int, unmatched: list[str], groups: _Groups, chosen: list[dict[str, str]], hint: bool
+) -> Iterator[str]:
+  """Yields sentences on everything in the folder that is not used as you might expect.
+
+  With `hint`, one of them points to --split_by=sequence if the folder may hold videos.
+  """
   if unmatched:
-    notes.append(f'{len(unmatched)} images have no partner and are left out: {_some(unmatched)}.')
-  if not aligned:
-    notes.append(
-      f'RGB and IR are read as two collections of {len(layout.rgb)} and '
-      f'{len(layout.ir)} images, not as pairs.'
-    )
-  if layout.ignored:
-    notes.append(f'{layout.ignored} other images belong to neither domain and are ignored.')
-  total = (
-    len(layout.rgb.keys() & layout.ir.keys()) if aligned else (len(layout.rgb) + len(layout.ir))
-  )
+    named = storing.some(unmatched, _MAX_NAMED)
+    yield f'{len(unmatched)} images have no partner and are left out: {named}.'
+  if len(groups) > 1:
+    rgb, ir = map(len, groups.values())
+    yield f'RGB and IR are read as two collections of {rgb} and {ir} images, not as pairs.'
+  if ignored:
+    yield f'{ignored} other images belong to neither domain and are ignored.'
+  total = sum(map(len, groups.values()))
   if unlisted := total - sum(map(len, chosen)):
-    notes.append(f'{unlisted} of {total} examples are in none of the lists and are left out.')
+    yield f'{unlisted} of {total} examples are in none of the lists and are left out.'
   sequences = {splits.sequence_of(id_) for group in chosen for id_ in group}
-  if split_by == 'auto' and method == 'hash' and len(sequences) >= splits.MIN_SEQUENCES:
-    notes.append(
+  if hint and len(sequences) >= splits.MIN_SEQUENCES:
+    yield (
       f'There are {len(sequences)} sub-folders; if they are video sequences, '
       '--split_by=sequence keeps neighboring frames out of different splits.'
     )
-  return tuple(notes)
-
-
-def _some(names: Sequence[str]) -> str:
-  more = len(names) - _MAX_NAMED
-  return ', '.join(names[:_MAX_NAMED]) + (f' and {more} more' if more > 0 else '')
-
-
-def _first(by_id: Iterable[str]) -> str:
-  return repr(min(by_id))

@@ -1,23 +1,23 @@
 """TFDS builder for a user's own folders of RGB and thermal infrared images.
 
-config = folder_config('/data/my_images')
-builder = Builder(config=config, data_dir='/data/prepared')
+builder = Builder(config=folder_config('/data/my_images'), data_dir='/data/prepared')
 builder.download_and_prepare(file_format='array_record')
-source = builder.as_data_source('train', decoders=SKIP_DECODING)
-rgb = images.read_image(source[0]['rgb'])
 """
 
-from collections.abc import Iterator
-from typing import Any, ClassVar
+import io
+import itertools
+from typing import ClassVar
 
 import numpy as np
 import tensorflow_datasets as tfds
 
+from cyclegan_jax.data import images
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.progress import tracked
-from datasets.folder import checks
-from datasets.folder.config import Example, folder_config, FolderConfig
+from datasets import storing
+from datasets.folder.config import Example, folder_config, FolderConfig, mixed_message
 from datasets.frames import sequence_of
+from datasets.storing import Examples
 
 __all__ = ['Builder', 'Example', 'FolderConfig', 'folder_config']
 
@@ -55,26 +55,61 @@ class Builder(tfds.core.GeneratorBasedBuilder):
     text = {'id': tfds.features.Text(), 'sequence': tfds.features.Text()}
     return self.dataset_info_from_configs(features=tfds.features.FeaturesDict(features | text))
 
-  def _split_generators(
-    self, dl_manager: tfds.download.DownloadManager
-  ) -> dict[str, Iterator[tuple[str, dict[str, Any]]]]:
-    """Checks all images first, so that a bad one is named before anything is written."""
+  def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> dict[str, Examples]:
+    """Decodes all images first, so that a bad one is named before anything is written."""
     del dl_manager  # The files are the user's.
-    checks.check(self.builder_config)
-    return {
-      split: self._generate_examples(examples)
-      for split, examples in self.builder_config.examples.items()
-    }
+    config = self.builder_config
+    examples = list(itertools.chain(*config.examples.values()))
+    found = storing.looked_at(examples, lambda example: _complaints(example, config), 'examples')
+    storing.refuse(config.source_dir, list(itertools.chain(*found)))
+    return {split: self._generate_examples(chosen) for split, chosen in config.examples.items()}
 
-  def _generate_examples(
-    self, examples: tuple[Example, ...]
-  ) -> Iterator[tuple[str, dict[str, Any]]]:
+  def _generate_examples(self, examples: tuple[Example, ...]) -> Examples:
     """Yields id and example."""
     config = self.builder_config
     for example in tracked(examples, len(examples), 'Preparing', print, unit='examples'):
       features = {
-        domain if config.aligned else 'image': checks.encoded(path, domain, config)
-        for domain, path in (('rgb', example.rgb), ('ir', example.ir))
-        if path
+        domain if config.aligned else 'image': _encoded(path, domain, config)
+        for domain, path in example.paths.items()
       }
       yield example.id, {**features, 'id': example.id, 'sequence': sequence_of(example.id)}
+
+
+def _load(path: str, domain: str, config: FolderConfig) -> np.ndarray:
+  """Reads an image as it is to be stored, [height, width, channels] uint8 or uint16."""
+  return images.for_domain(images.read_image(path), domain, config.channels(domain), path)
+
+
+def _encoded(path: str, domain: str, config: FolderConfig) -> str | io.BytesIO:
+  """Returns what TFDS is to store: the file itself if possible, otherwise a lossless PNG."""
+  if images.is_plain(path, channels=config.channels(domain)):
+    return path
+  return io.BytesIO(images.encode_png(_load(path, domain, config)))
+
+
+def _complaints(example: Example, config: FolderConfig) -> list[str]:
+  """Everything that is wrong with one example."""
+  complaints, sizes = [], []
+  for domain, path in example.paths.items():
+    try:
+      array = _load(path, domain, config)
+    except images.ImageError as error:
+      complaints.append(f'{error} (taken for an {domain.upper()} image: {config.layout})')
+      continue
+    height, width, _ = array.shape
+    sizes.append(f'{width}x{height}')
+    if array.dtype != config.dtype(domain):
+      complaints.append(_mixed(domain, path, array.dtype, config))
+  if len(set(sizes)) > 1:
+    complaints.append(
+      f'{example.rgb} is {sizes[0]} pixels, but its partner {example.ir} is {sizes[1]}; expected '
+      'the same size: register or crop the images of a pair first.'
+    )
+  return complaints
+
+
+def _mixed(domain: str, path: str, dtype: np.dtype, config: FolderConfig) -> str:
+  """Names this image and one of the domain's usual dtype."""
+  usual = (e.paths.get(domain) for split in config.examples.values() for e in split)
+  other = next((p for p in usual if p and images.image_header(p).dtype != dtype), path)
+  return mixed_message(domain, *((path, other) if dtype == np.uint8 else (other, path)))

@@ -1,13 +1,13 @@
 """Finds the RGB and the IR images in a user's folder by their names.
 
-A layout is a rule that maps a file's path relative to the source folder to its domain and its id:
-the path without the domain folder, the extension and suffixes such as `_RGB`. Files of the two
-domains with the same id are a pair.
+A layout maps a file's path below the source folder to its domain and its id: the path without the
+domain folder, the extension and suffixes such as `_RGB`. Files with the same id are a pair.
 """
 
 import collections
 from collections.abc import Callable, Iterable
 import dataclasses
+import functools
 import os
 import pathlib
 import re
@@ -15,7 +15,7 @@ import unicodedata
 
 from cyclegan_jax.data import images
 from cyclegan_jax.errors import UserError
-from datasets import archives
+from datasets import archives, storing
 
 # Folder names in lower case, and which of them go together in published data sets.
 _RGB_FOLDERS = ('rgb', 'visible', 'vi', 'vis', 'color', 'colour', 'crop_lr_visible')
@@ -49,7 +49,7 @@ class ImageFile:
   """A file with an image's extension below the source folder."""
 
   path: str  # absolute, or as the source folder was given
-  parts: tuple[str, ...]  # relative to the source folder
+  parts: _Parts  # relative to the source folder
   size: int
   mtime_ns: int
 
@@ -61,19 +61,12 @@ class ImageFile:
 
 @dataclasses.dataclass(frozen=True)
 class Layout:
-  """The images found in a source folder.
+  """The images found in a source folder."""
 
-  Attributes:
-    description: a sentence on which folders were taken for which domain.
-    rgb: id -> file of the RGB images.
-    ir: id -> file of the IR images.
-    ignored: the number of image files that belong to neither domain.
-  """
-
-  description: str
-  rgb: dict[str, ImageFile]
+  description: str  # a sentence on which folders were taken for which domain
+  rgb: dict[str, ImageFile]  # by id
   ir: dict[str, ImageFile]
-  ignored: int
+  ignored: int  # how many image files belong to neither domain
 
 
 def scan(source: pathlib.Path) -> list[ImageFile]:
@@ -99,25 +92,21 @@ def scan(source: pathlib.Path) -> list[ImageFile]:
   return sorted(files, key=lambda file: file.parts)
 
 
-def find_layout(
-  source: pathlib.Path, files: list[ImageFile], rgb_dir: str = '', ir_dir: str = ''
-) -> Layout:
-  """Decides which files are RGB and which are IR.
+def find_layout(source: pathlib.Path, rgb_dir: str, ir_dir: str) -> Layout:
+  """Decides which files of a folder are RGB and which are IR.
 
   Args:
-    source: the source folder, for messages.
-    files: what `scan` found in it.
+    source: the folder.
     rgb_dir: folder of the RGB images, relative to the source folder, or a folder name (or several,
       joined by '/') that occurs at any depth; '' to look for known names.
     ir_dir: the same for the IR images; both or none.
 
   Raises:
-    UserError: no layout or more than one fits, or two files of a domain share an id.
+    UserError: see `scan`; no layout or more than one fits, or two files of a domain share an id.
   """
-  if rgb_dir or ir_dir:
-    rules = _explicit_rule(source, files, rgb_dir, ir_dir)
-  else:
-    rules = _candidate_rules(files)
+  files = scan(source)
+  by_flags = rgb_dir or ir_dir
+  rules = _explicit_rule(source, files, rgb_dir, ir_dir) if by_flags else _candidate_rules(files)
   fitting: dict[str, dict[str, list[tuple[_Parts, ImageFile]]]] = {}
   for description, rule in rules.items():
     found = {'rgb': [], 'ir': []}
@@ -127,9 +116,8 @@ def find_layout(
     if all(found.values()):
       fitting[description] = found
   if len(fitting) != 1:
-    problem = 'no known layout of RGB and IR images was recognized'
-    if fitting:
-      problem = f'more than one layout fits: {"; ".join(fitting)}'
+    several = f'more than one layout fits: {"; ".join(fitting)}'
+    problem = several if fitting else 'no known layout of RGB and IR images was recognized'
     raise UserError(f'{source}: {problem}. {_listing(files)} {_USE_FLAGS}')
   description, found = fitting.popitem()
   rgb, ir = (_by_id(domain, found[domain]) for domain in ('rgb', 'ir'))
@@ -156,8 +144,7 @@ def _by_id(domain: str, found: Iterable[tuple[_Parts, ImageFile]]) -> dict[str, 
 
 def _identifier(parts: _Parts, domain: str) -> str:
   """'/'-separated id of a relative path: no extension, no domain suffix."""
-  stem, extension = os.path.splitext(parts[-1])
-  stem = stem if extension.lower() in images.EXTENSIONS else parts[-1]
+  stem = os.path.splitext(parts[-1])[0]
   # Systems disagree about whether an accent is a character of its own.
   return unicodedata.normalize('NFC', '/'.join((*parts[:-1], _SUFFIXES[domain].sub('', stem))))
 
@@ -165,13 +152,12 @@ def _identifier(parts: _Parts, domain: str) -> str:
 def _candidate_rules(files: list[ImageFile]) -> dict[str, _Rule]:
   """Description -> rule, for every combination of known names that occurs."""
   names = {part.lower() for file in files for part in file.parts[:-1]}
-  rules: dict[str, _Rule] = {
-    f"RGB in folders '{rgb}', IR in folders '{ir}'{_KNOWN_PAIRS.get((rgb, ir), '')}": _folder_rule(
-      rgb, ir
-    )
-    for rgb in sorted(names.intersection(_RGB_FOLDERS))
-    for ir in sorted(names.intersection(_IR_FOLDERS))
-  }
+  rules: dict[str, _Rule] = {}
+  for rgb in sorted(names.intersection(_RGB_FOLDERS)):
+    for ir in sorted(names.intersection(_IR_FOLDERS)):
+      description = f"RGB in folders '{rgb}', IR in folders '{ir}'"
+      rule = functools.partial(_folder_rule, rgb, ir)
+      rules[description + _KNOWN_PAIRS.get((rgb, ir), '')] = rule
   if any(_AB_FOLDER.fullmatch(name) for name in names):
     rules['A (trainA, testA) taken for RGB, B (trainB, testB) for IR'] = _ab_rule
   return rules or {
@@ -180,18 +166,14 @@ def _candidate_rules(files: list[ImageFile]) -> dict[str, _Rule]:
   }
 
 
-def _folder_rule(rgb: str, ir: str) -> _Rule:
+def _folder_rule(rgb: str, ir: str, parts: _Parts) -> tuple[str, _Parts] | None:
   """A folder's name tells the domain, in upper or lower case, at any depth."""
-
-  def rule(parts: _Parts) -> tuple[str, _Parts] | None:
-    found = [i for i, part in enumerate(parts[:-1]) if part.lower() in (rgb, ir)]
-    if len(found) != 1:  # Neither, or both: the name is not that of a domain here.
-      return None
-    index = found[0]
-    domain = 'rgb' if parts[index].lower() == rgb else 'ir'
-    return domain, parts[:index] + parts[index + 1 :]
-
-  return rule
+  found = [i for i, part in enumerate(parts[:-1]) if part.lower() in (rgb, ir)]
+  if len(found) != 1:  # Neither, or both: the name is not that of a domain here.
+    return None
+  index = found[0]
+  domain = 'rgb' if parts[index].lower() == rgb else 'ir'
+  return domain, parts[:index] + parts[index + 1 :]
 
 
 def _ab_rule(parts: _Parts) -> tuple[str, _Parts] | None:
@@ -254,6 +236,5 @@ def _positions(parts: _Parts, names: _Parts, at_top: bool) -> list[int]:
 def _listing(files: list[ImageFile]) -> str:
   """Names the folders that hold images, with counts."""
   counts = collections.Counter('/'.join(file.parts[:-1]) or '.' for file in files)
-  listed = ', '.join(f'{folder} ({n})' for folder, n in sorted(counts.items())[:_MAX_LISTED])
-  more = len(counts) - _MAX_LISTED
-  return f'Folders with images: {listed}' + (f' and {more} more.' if more > 0 else '.')
+  listed = storing.some([f'{folder} ({n})' for folder, n in sorted(counts.items())], _MAX_LISTED)
+  return f'Folders with images: {listed}.'

@@ -58,8 +58,7 @@ def assign(
     method: 'folder', 'list', 'hash' or 'sequence'.
 
   Returns:
-    For each group, id -> 'train', 'validation' or 'test'. Ids that the lists leave out are not in
-    it.
+    For each group, id -> 'train', 'validation' or 'test', without ids that the lists leave out.
 
   Raises:
     UserError: a list names something unknown, a file is in no split's folder, or there are too few
@@ -75,17 +74,12 @@ def assign(
   for names in groups:
     for id_, files in names.items():
       paths[id_].extend(files)
-  chosen = _by_list(source, paths)
-  return [
-    _with_validation({id_: chosen[id_] for id_ in names if id_ in chosen}) for names in groups
-  ]
+  listed = _by_list(source, paths)
+  return [_with_validation({i: listed[i] for i in names if i in listed}) for names in groups]
 
 
 def _by_hash(names: Iterable[str]) -> dict[str, str]:
-  """80/10/10 by each name's own hash; three names or more fill all three splits.
-
-  Fewer than three names are all for training.
-  """
+  """80/10/10 by each name's own hash; no split is empty, but fewer than 3 names only train."""
   ordered = sorted(names, key=lambda name: (unit_hash(name), name))
   if len(ordered) < len(SPLITS):
     return dict.fromkeys(ordered, 'train')
@@ -112,24 +106,19 @@ def _by_sequence(source: pathlib.Path, names: Iterable[str]) -> dict[str, str]:
   return {id_: chosen[sequence_of(id_)] for id_ in names}
 
 
-def _split_folder(id_: str) -> str | None:
-  """The split named by the first of an id's folders that is a split's name."""
+def _split_folder(id_: str) -> str:
+  """The split named by the first of an id's folders that is a split's name, else ''."""
   folders = id_.lower().split('/')[:-1]
-  return next((_FOLDERS[folder] for folder in folders if folder in _FOLDERS), None)
+  return next((_FOLDERS[folder] for folder in folders if folder in _FOLDERS), '')
 
 
 def _by_folder(source: pathlib.Path, names: Iterable[str]) -> dict[str, str]:
-  chosen, outside = {}, []
-  for id_ in sorted(names):
-    if split := _split_folder(id_):
-      chosen[id_] = split
-    else:
-      outside.append(id_)
-  if outside:
+  chosen = {id_: _split_folder(id_) for id_ in sorted(names)}
+  if outside := [id_ for id_, split in chosen.items() if not split]:
     raise UserError(
-      f'--split_by=folder: {len(outside)} of {len(chosen) + len(outside)} images of {source} are '
-      f'in no folder named train, val, validation or test, such as {outside[0]!r}. Move them, or '
-      'use --split_by=hash.'
+      f'--split_by=folder: {len(outside)} of {len(chosen)} images of {source} are in no folder '
+      f'named train, val, validation or test, such as {outside[0]!r}. Move them, or use '
+      '--split_by=hash.'
     )
   return chosen
 
@@ -158,11 +147,10 @@ def _by_list(source: pathlib.Path, names: Mapping[str, Iterable[str]]) -> dict[s
         continue
       ids = known.get(_clean(name), set())
       if len(ids) != 1:
-        reason = 'is no (pair of) images in the source folder'
-        if ids:
-          reason = f'fits {len(ids)} images; write it with its folders'
+        several = f'fits {len(ids)} images; write it with its folders'
+        reason = several if ids else 'is no (pair of) images in the source folder'
         raise UserError(f'{path}, line {number}: {name!r} {reason}.')
-      id_ = next(iter(ids))
+      (id_,) = ids
       if chosen.setdefault(id_, split) != split:
         raise UserError(f'{path}, line {number}: {name!r} is in the list of {chosen[id_]} too.')
   return chosen

@@ -9,8 +9,8 @@ import numpy as np
 _BLACK = 4
 # A row or column belongs to the border if this share of it is black: warping leaves wedges.
 _BORDER_SHARE = 0.1
-# The widest border that is masked, as a share of the image's side: about 19 pixels of 240 are
-# known, and what is wider may be a cold sky.
+# The widest masked border, as a share of the side: some 19 pixels of 240 are known, and what is
+# wider may be a cold sky.
 _MAX_SHARE = 0.2
 
 
@@ -26,9 +26,8 @@ class Borders(NamedTuple):
 def find_borders(frames: Iterable[np.ndarray]) -> Borders:
   """Finds rows and columns at the sides that are black in all frames.
 
-  A pixel is black if it is in all frames. From the outside, the row or column with the largest
-  share of black pixels is taken away, until no outermost one has a tenth. No border is wider than a
-  fifth of the image.
+  From the outside, the row or column with the largest share of pixels that are black in all frames
+  is taken away, until no outermost one has a tenth. No border is wider than a fifth of the image.
 
   Args:
     frames: thermal frames of one camera position, [height, width, 1] uint8 of one size.

@@ -39,14 +39,7 @@ class _BrokenOff(Exception):
 
 
 def default_source(data_dir: str | os.PathLike[str] | None = None) -> pathlib.Path:
-  """Returns the folder `<data_dir>/downloads/osu`, after downloading what it lacks.
-
-  Args:
-    data_dir: where prepared data sets are kept; TFDS's default if None or empty.
-
-  Raises:
-    UserError: see `fetch`.
-  """
+  """Returns `<data_dir>/downloads/osu`, or that of TFDS's default folder, after a `fetch`."""
   root = pathlib.Path(data_dir or constants.DATA_DIR).expanduser()
   return fetch(root / 'downloads' / 'osu')
 
@@ -58,11 +51,8 @@ def fetch(folder: pathlib.Path) -> pathlib.Path:
   interrupted download continues with the first zip that is missing. The first one that cannot be
   had ends it.
 
-  Args:
-    folder: made if it is missing.
-
   Returns:
-    The folder.
+    The folder, which is made if it is missing.
 
   Raises:
     UserError: the files cannot be downloaded or stored; the message says why, and how to get them
@@ -72,8 +62,7 @@ def fetch(folder: pathlib.Path) -> pathlib.Path:
     folder.mkdir(parents=True, exist_ok=True)
     leftovers.remove_abandoned(folder.glob(f'*{_PARTIAL}'))
     found = files.scan(folder).parts
-    parts = [s + letter for s in files.SEQUENCES for letter in files.LETTERS]
-    targets = [folder / f'{part}.zip' for part in parts if part not in found]
+    targets = (folder / f'{part}.zip' for part in files.PARTS if part not in found)
     # A zip without frames would come without them again.
     missing = [target for target in targets if not target.exists()]
     for number, target in enumerate(missing, 1):
@@ -117,10 +106,9 @@ def _transfer(url: str, partial: pathlib.Path, shown: str) -> str:
   with _opened(url) as response, open(partial, 'xb') as file:
     expected = response.length
     print(shown)
-    mib = None if expected is None else expected / 2**20
     pieces = iter(lambda: _read(response, url), b'')
-    for piece in tracked(pieces, mib, shown, print, _PIECE / 2**20, 'MiB'):
-      file.write(piece)
+    mib = None if expected is None else expected / 2**20
+    file.writelines(tracked(pieces, mib, shown, print, _PIECE / 2**20, 'MiB'))
     if expected is not None and file.tell() != expected:
       raise _BrokenOff(f'{url}: broke off twice, at last after {file.tell()} of {expected} bytes')
     return response.headers.get_content_type()

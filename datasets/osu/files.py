@@ -1,7 +1,6 @@
 """Finds the frames of OSU Color-Thermal, in zips or unpacked."""
 
-import collections
-import os
+from collections.abc import Sequence
 import pathlib
 import re
 from typing import NamedTuple
@@ -11,8 +10,9 @@ from datasets.archives import StoredFile
 
 SEQUENCES = ('1', '2', '3', '4', '5', '6')
 LETTERS = ('a', 'b')
+PARTS = tuple(sequence + letter for sequence in SEQUENCES for letter in LETTERS)
 
-_PART = re.compile(r'[1-6][ab]', re.IGNORECASE)
+_PART = re.compile('([1-6][ab])', re.IGNORECASE)
 
 
 class Found(NamedTuple):
@@ -24,7 +24,7 @@ class Found(NamedTuple):
   """
 
   parts: dict[str, dict[int, StoredFile]]
-  notes: tuple[str, ...]
+  notes: list[str]
 
 
 def scan(source: pathlib.Path) -> Found:
@@ -38,23 +38,22 @@ def scan(source: pathlib.Path) -> Found:
       folder without useful files gives no parts, but no error.
   """
   archives.check_folder(source, '1a.zip to 6b.zip or their content')
-  copies = collections.defaultdict(lambda: collections.defaultdict(list))
-  ignored = 0
-  for folders, file in archives.walk(source, archives.FRAMES):
-    depth = max((i for i, name in enumerate(folders, 1) if _PART.fullmatch(name)), default=0)
-    if not depth or file.number is None:
-      ignored += 1
-      continue
-    home = file.archive or os.path.join(source, *folders[:depth])
-    copies[folders[depth - 1].lower()][file.archive, home].append((file.number, file))
-  parts, notes = {}, []
-  for part, homes in sorted(copies.items()):
-    home, note = archives.choose_copy(part, homes)
-    parts[part] = archives.by_frame(homes[home])
-    notes += note
+  found, notes, ignored = archives.find_parts(source, archives.FRAMES, _PART)
+  parts = {}
+  for part, (_, located) in found.items():
+    numbered = [(file.number, file) for _, file in located if file.number is not None]
+    ignored += len(located) - len(numbered)
+    if numbered:
+      parts[part] = archives.by_frame(numbered)
   if ignored:
     notes.append(
       f'{ignored} other images (outside of 1a to 6b, or without a number in their names) are '
       'ignored.'
     )
-  return Found(parts, tuple(notes))
+  return Found(parts, notes)
+
+
+def sample(frames: Sequence[StoredFile], most: int) -> list[StoredFile]:
+  """Returns at most so many of the frames, evenly spread."""
+  count = min(len(frames), most)
+  return [frames[i * len(frames) // count] for i in range(count)]

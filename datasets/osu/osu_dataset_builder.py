@@ -10,34 +10,31 @@ Or by name, from TFDS's manual folder or else downloaded:
     train = tfds.data_source('osu/sequence', split='train', data_dir='/data/prepared')
 """
 
-from collections.abc import Iterator
-import io
+import functools
 import pathlib
 from typing import Any, ClassVar
 
+import numpy as np
 import tensorflow_datasets as tfds
 
-from cyclegan_jax.progress import tracked
-from datasets import leftovers, published
-from datasets.osu import checks, download, files
-from datasets.osu.config import (
-  Example,
-  LOCATIONS,
-  MANUAL_INSTRUCTIONS,
-  METHODS,
-  osu_config,
-  OsuConfig,
-)
+from cyclegan_jax.data import images
+from datasets import published_builder, storing
+from datasets.archives import Reader
+from datasets.osu import borders as borders_lib, download, files
+from datasets.osu.config import MANUAL_INSTRUCTIONS, METHODS, osu_config, OsuConfig, other
+from datasets.published import Pair
+
+# The number of frames from which a sequence's borders are found.
+_BORDER_FRAMES = 32
 
 
-class Builder(published.Builder):
+class Builder(published_builder.Builder):
   """Registered pairs of color and thermal frames with masks of valid thermal pixels.
 
   The configurations 'paper', 'sequence' and 'location' are ways to split; their files are looked
-  for when they are prepared. The format is array_record unless another one is asked for.
+  for when they are prepared.
 
-  `info.metadata` has 'checksums' (part -> number and SHA-256 of its frames), 'borders' (sequence ->
-  top, bottom, left, right) and 'notes'.
+  `info.metadata` also has 'borders' (sequence -> top, bottom, left, right).
   """
 
   VERSION = tfds.core.Version('1.0.0')
@@ -48,62 +45,60 @@ class Builder(published.Builder):
     for method in METHODS
   ]
 
-  # TFDS's property returns what the builder was made with.
-  builder_config: OsuConfig
+  partners: ClassVar = {'rgb': ('ir', 'partner')}
+  constant: ClassVar = ('rgb',)
 
   def _info(self) -> tfds.core.DatasetInfo:
-    features = {
-      'rgb': tfds.features.Image(shape=(None, None, 3), doc='Color frame.'),
-      'ir': tfds.features.Image(shape=(None, None, 1), doc='Thermal frame, 8 bits.'),
-      'mask': tfds.features.Image(
-        shape=(None, None, 1),
-        encoding_format='png',
-        doc='255 where the thermal frame has data, 0 in the black borders.',
-      ),
-      'id': tfds.features.Text(doc='sequence/frame.'),
-      'sequence': tfds.features.Text(doc='1 to 6.'),
-      'location': tfds.features.Text(doc='Position of the cameras, 1 or 2.'),
-    }
-    return self.dataset_info_from_configs(
-      features=tfds.features.FeaturesDict(features),
-      supervised_keys=('rgb', 'ir'),
-      homepage='http://vcipl-okstate.org/pbvs/bench/',
-      metadata=tfds.core.MetadataDict(),
+    return self._described(
+      'http://vcipl-okstate.org/pbvs/bench/',
+      {
+        'rgb': (3, 'Color frame.'),
+        'ir': (1, 'Thermal frame, 8 bits.'),
+        'mask': (1, '255 where the thermal frame has data, 0 in the black borders.'),
+      },
+      {
+        'id': tfds.features.Text(doc='sequence/frame.'),
+        'sequence': tfds.features.Text(doc='1 to 6.'),
+        'location': tfds.features.Text(doc='Position of the cameras, 1 or 2.'),
+      },
     )
 
-  def _split_generators(
-    self, dl_manager: tfds.download.DownloadManager
-  ) -> dict[str, Iterator[tuple[str, dict[str, Any]]]]:
-    """Checks all frames first, so that a bad one is named before anything is written."""
-    leftovers.remove_preparations(self)
+  def _find(self, dl_manager: tfds.download.DownloadManager) -> OsuConfig:
     config = self.builder_config
-    if not config.pairs:
-      source = config.source_dir or _source(dl_manager)
-      config = osu_config(source, config.split_by, config.allow_unmatched)
-    checked = checks.check(config)
-    borders = {sequence: list(found) for sequence, found in checked.borders.items()}
-    self._record(config, checked.checksums, borders=borders)
-    return {
-      split: self._generate_examples(examples, checked.masks)
-      for split, examples in config.examples.items()
-    }
+    source = config.source_dir or _source(dl_manager)
+    return osu_config(source, config.split_by, config.allow_unmatched)
 
-  def _generate_examples(
-    self, examples: tuple[Example, ...], masks: dict[str, bytes]
-  ) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yields id and example."""
-    pairs = checks.encoded_pairs(examples)
-    for example, encoded in tracked(pairs, len(examples), 'Preparing', print, unit='pairs'):
-      yield (
-        example.id,
-        {
-          **{domain: io.BytesIO(data) for domain, data in encoded.items()},
-          'mask': io.BytesIO(masks[example.sequence]),
-          'id': example.id,
-          'sequence': example.sequence,
-          'location': LOCATIONS[example.sequence],
-        },
-      )
+  def _check(self, config: OsuConfig, reader: Reader) -> tuple[dict[str, str], dict[str, Any]]:
+    complaints, digests, _ = self._look_at(config.pairs, reader)
+    storing.refuse(config.source_dir, complaints)
+    letters = {s: {'ir': letter, 'rgb': other(letter)} for s, letter in config.thermal.items()}
+    checksums = storing.checksums(
+      (pair.sequence + letters[pair.sequence][domain], pair.id, digest)
+      for pair, domain, digest in digests
+    )
+    borders = {}
+    for sequence in sorted({pair.sequence for pair in config.pairs}):
+      thermal = [pair.ir for pair in config.pairs if pair.sequence == sequence]
+      sample = files.sample(thermal, _BORDER_FRAMES)
+      arrays = [self._load('ir', reader.read(frame), frame.shown) for frame in sample]
+      borders[sequence] = list(borders_lib.find_borders(arrays))
+    return checksums, {'borders': borders}
+
+  def _load(self, kind: str, data: bytes, name: str) -> np.ndarray:
+    return published_builder.frame(kind, images.read_image(data, name), name)
+
+  def _features(
+    self, config: OsuConfig, pair: Pair, arrays: dict[str, np.ndarray]
+  ) -> dict[str, Any]:
+    assert self.info.metadata is not None
+    borders = borders_lib.Borders(*self.info.metadata['borders'][pair.sequence])
+    mask = _mask_file(arrays['ir'].shape[:2], borders)
+    return {**arrays, 'mask': mask, 'location': '1' if pair.sequence in '123' else '2'}
+
+
+@functools.lru_cache(maxsize=16)
+def _mask_file(size: published_builder.Size, borders: borders_lib.Borders) -> bytes:
+  return storing.encode_png(borders_lib.valid_mask(size, borders))
 
 
 def _source(dl_manager: tfds.download.DownloadManager) -> pathlib.Path:

@@ -18,6 +18,7 @@ _IR_BLUR = 0.006  # standard deviation in image heights
 _IR_NOISE = 0.12  # K near 300 K, standard deviation
 _IR_PATTERN = 0.15  # K near 300 K, standard deviation of columns
 _IR_VIGNETTE = 0.025
+_GAMMA = (255 * np.linspace(0, 1, 2**16) ** (1 / 2.2) + 0.5).astype(np.uint8)
 _NIGHT_AMBIENT = np.array((0.030, 0.036, 0.050), np.float32)
 
 
@@ -48,22 +49,16 @@ class Frame:
     self.y = camera.position[1] + up * depth
     self.z = camera.position[2] + depth
     self.upward = np.clip(up / np.sqrt(1 + up**2), 0.0, 1.0)
-    self.cloud = _clouds(scene, right, up)
-    self.visible_texture, self.thermal_texture = self._textures(scene.noise, depth)
-
-  def _textures(self, tiles: np.ndarray, depth: np.ndarray) -> np.ndarray:
-    """Noise of unit deviation that sticks to the surfaces, [2, height, width]."""
+    distance = 1.0 / (np.maximum(up, 0.0) + 0.12)
+    cloud = _sample(scene.clouds, 30 * distance, 30 * right * distance)
+    # From -3 to 3: cover 0 leaves no cloud and cover 1 no gap.
+    cloud = 0.5 + 0.6 * (cloud + 8.0 * (scene.conditions.cloud_cover - 0.5))
+    self.cloud = np.clip(cloud, 0.0, 1.0)
     across, along = self.x + 0.37 * self.z, self.y + self.z
-    coarse, grain = (_sample(tiles, scale * along, scale * across) for scale in (4, 25))
+    coarse, grain = (_sample(scene.noise, scale * along, scale * across) for scale in (4, 25))
     # Fine grain fades with distance, as it does in a real lens.
-    return 0.7 * coarse + 0.7 * np.clip(7.0 / depth, 0.0, 1.0) * grain
-
-
-def _clouds(scene: Scene, right: np.ndarray, up: np.ndarray) -> np.ndarray:
-  distance = 1.0 / (np.maximum(up, 0.0) + 0.12)
-  noise = _sample(scene.clouds, 30 * distance, 30 * right * distance)
-  # From -3 to 3: cover 0 leaves no cloud and cover 1 no gap.
-  return np.clip(0.5 + 0.6 * (noise + 8.0 * (scene.conditions.cloud_cover - 0.5)), 0.0, 1.0)
+    textures = 0.7 * coarse + 0.7 * np.clip(7.0 / depth, 0.0, 1.0) * grain
+    self.visible_texture, self.thermal_texture = textures
 
 
 def _sample(tiles: np.ndarray, row: np.ndarray, column: np.ndarray) -> np.ndarray:
@@ -78,10 +73,7 @@ def render_rgb(frame: Frame, scene: Scene, rng: np.random.Generator) -> np.ndarr
   conditions, visible = scene.conditions, frame.visible
   grain = 1.0 + visible[..., columns.TEXTURE] * frame.visible_texture
   albedo = visible[..., columns.ALBEDO] * np.clip(grain, 0.25, 2.0)[..., None]
-  if conditions.is_night:
-    light, sky, noise = _lamp_light(frame), _night_sky(frame), 0.011
-  else:
-    light, sky, noise = _day_light(frame, conditions), _day_sky(frame, conditions), 0.004
+  light, sky, noise = _night(frame) if conditions.is_night else _day(frame, conditions)
   is_sky = visible[..., columns.IS_SKY, None]
   linear = albedo * light + visible[..., columns.EMISSION] + is_sky * sky
   linear *= (scene.exposure * scene.tint).astype(np.float32)
@@ -90,58 +82,47 @@ def render_rgb(frame: Frame, scene: Scene, rng: np.random.Generator) -> np.ndarr
   # A soft shoulder keeps lamps and white walls from clipping hard.
   linear = np.maximum(linear, 0.0)
   bright = linear / (1.0 + 0.25 * linear)
-  return _gamma_table()[(65535 * np.minimum(bright, 1.0)).astype(np.uint16)]
+  return _GAMMA[(65535 * np.minimum(bright, 1.0)).astype(np.uint16)]
 
 
-@functools.cache
-def _gamma_table() -> np.ndarray:
-  return (255 * np.linspace(0, 1, 2**16) ** (1 / 2.2) + 0.5).astype(np.uint8)
-
-
-def _day_light(frame: Frame, conditions: Conditions) -> np.ndarray:
+def _day(frame: Frame, conditions: Conditions) -> tuple[np.ndarray, np.ndarray, float]:
+  """Light on the surfaces and of the sky, linear RGB [height, width, 3], and noise."""
   warmth = np.clip((conditions.sun_elevation - 10.0) / 40.0, 0.0, 1.0)
   sun = np.array((1.0, 0.80 + 0.15 * warmth, 0.58 + 0.30 * warmth), np.float32)
   overcast = conditions.cloud_cover
-  sky = np.array((0.75 + 0.25 * overcast, 0.88 + 0.12 * overcast, 1.0), np.float32)
+  above = np.array((0.75 + 0.25 * overcast, 0.88 + 0.12 * overcast, 1.0), np.float32)
   shadow = np.maximum(frame.still_shadow, frame.moving_shadow)
   shadow = shadow * frame.visible[..., columns.IS_GROUND]
   direct = 1.5 * conditions.sun_strength * frame.visible[..., columns.FACING]
   diffuse = (0.34 + 0.50 * overcast) * (0.6 + 0.4 * conditions.daylight)
-  return (direct * (1.0 - 0.92 * shadow))[..., None] * sun + diffuse * sky
-
-
-def _day_sky(frame: Frame, conditions: Conditions) -> np.ndarray:
+  light = (direct * (1.0 - 0.92 * shadow))[..., None] * sun + diffuse * above
   height = np.sqrt(frame.upward)[..., None]
   zenith = np.array((0.03, 0.09, 0.27), np.float32)
   horizon = np.array((0.16, 0.24, 0.37), np.float32)
   clear = (horizon + (zenith - horizon) * height) * (0.6 + 0.5 * conditions.daylight)
   # Broken clouds are bright, a closed cover is gray.
-  gray = 0.62 - 0.40 * conditions.cloud_cover
-  cloud = gray * np.array((0.97, 0.98, 1.0), np.float32)
-  return clear + frame.cloud[..., None] * (cloud - clear)
+  cloud = (0.62 - 0.40 * overcast) * np.array((0.97, 0.98, 1.0), np.float32)
+  return light, clear + frame.cloud[..., None] * (cloud - clear), 0.004
 
 
-def _night_sky(frame: Frame) -> np.ndarray:
-  # Towns light the haze above the horizon, and clouds more than clear air.
+def _night(frame: Frame) -> tuple[np.ndarray, np.ndarray, float]:
+  """As `_day`; towns light the haze above the horizon, and clouds more than clear air."""
   glow = (0.4 + 1.6 * frame.cloud) * (1.0 - 0.6 * np.sqrt(frame.upward))
-  return _NIGHT_AMBIENT * 0.35 + glow[..., None] * np.array((0.06, 0.05, 0.045), np.float32)
-
-
-def _lamp_light(frame: Frame) -> np.ndarray:
+  sky = _NIGHT_AMBIENT * 0.35 + glow[..., None] * np.array((0.06, 0.05, 0.045), np.float32)
   light = np.zeros((*frame.x.shape, 3), np.float32) + 1.2 * _NIGHT_AMBIENT
   for x, y, z, strength, color in frame.lights:
     squared = (frame.x - x) ** 2 + (frame.y - y) ** 2 + (frame.z - z) ** 2
     light += (9.0 * strength / (4.0 + squared))[..., None] * np.array(color, np.float32)
-  return light
+  return light, sky, 0.011
 
 
 def surface_temperatures(frame: Frame, scene: Scene) -> np.ndarray:
   """Returns the kinetic temperature of every pixel's surface, float32 [height, width], kelvin.
 
-  The sky has none; it gets its brightness temperature: cold and clear overhead, nearly as warm as
-  the air at the horizon and where clouds are.
+  The sky gets its brightness temperature: cold and clear overhead, nearly as warm as the air at the
+  horizon and where clouds are.
   """
-  surfaces = frame.surfaces
+  surfaces, air = frame.surfaces, scene.conditions.air_temperature
   # Ground in a passing car's shadow has had no time to cool.
   shadow = frame.still_shadow * surfaces[..., columns.IS_GROUND]
   solid = (
@@ -149,7 +130,6 @@ def surface_temperatures(frame: Frame, scene: Scene) -> np.ndarray:
     + surfaces[..., columns.HEATING] * (1.0 - _SHADOW_COOLING * shadow)
     + surfaces[..., columns.THERMAL_TEXTURE] * frame.thermal_texture
   )
-  air = scene.conditions.air_temperature
   clear = _sky_temperature(air, frame.upward)
   sky = clear + frame.cloud * (air - 12.0 - clear)
   return np.where(surfaces[..., columns.IS_SKY] > 0, sky, solid).astype(np.float32)
@@ -171,18 +151,10 @@ def _sensor_pattern(seed: int, height: int, width: int) -> tuple[np.ndarray, np.
 def render_ir(
   frame: Frame, scene: Scene, temperature: np.ndarray, rng: np.random.Generator, seed: int
 ) -> np.ndarray:
-  """Returns what the thermal camera records.
+  """Returns what the thermal camera records: uint8 [height, width, 1], linear in radiance.
 
-  Args:
-    frame: what the cameras see.
-    scene: the scene behind it.
-    temperature: what `surface_temperatures` returned.
-    rng: generator for the noise.
-    seed: the data set's seed; the sensor's fixed faults depend on it alone.
-
-  Returns:
-    uint8 [height, width, 1]; radiance, scaled linearly so that `IR_SPAN` is 0 to 255, the same for
-    every image.
+  `IR_SPAN` is 0 to 255 in every image. `temperature` is what `surface_temperatures` returned. The
+  sensor's fixed faults depend on the data set's `seed` alone, the noise on `rng`.
   """
   air, cover = scene.conditions.air_temperature, scene.conditions.cloud_cover
   overhead = (1.0 - cover) * _sky_temperature(air, np.array(0.5)) + cover * (air - 12.0)

@@ -34,26 +34,16 @@ def random_scene(seed: int, sequence: int) -> scene_lib.Scene:
   rng = np.random.default_rng([seed, scene_lib.LAYOUT_STREAM, sequence])
   conditions = scene_lib.random_conditions(rng, seed, sequence)
   style = (_street, _houses, _park, _yard)[rng.choice(4, p=[0.3, 0.3, 0.2, 0.2])]
-  camera = scene_lib.Camera(
-    focal=rng.uniform(0.8, 1.25),
-    horizon=rng.uniform(0.34, 0.68),
-    center=rng.uniform(0.3, 0.7),
-    position=(0.0, rng.uniform(1.6, 3.6), 0.0),
-  )
+  focal, horizon, center = rng.uniform(0.8, 1.25), rng.uniform(0.34, 0.68), rng.uniform(0.3, 0.7)
+  camera = scene_lib.Camera(focal, horizon, center, (0.0, rng.uniform(1.6, 3.6), 0.0))
   place = _Place(rng, conditions.autumn)
   style(place, rng)
   noise = np.stack([_noise_tile(rng, _TEXTURE_OCTAVES) for _ in range(2)])
   _skyline(place, rng)
-  return scene_lib.Scene(
-    conditions=conditions,
-    camera=camera,
-    ground=tuple(place.ground),
-    objects=tuple(place.things),
-    noise=noise,
-    clouds=_noise_tile(rng, _CLOUD_OCTAVES),
-    exposure=rng.uniform(0.85, 1.3),
-    tint=rng.normal(1.0, 0.03, 3),
-  )
+  clouds = _noise_tile(rng, _CLOUD_OCTAVES)
+  exposure, tint = rng.uniform(0.85, 1.3), rng.normal(1.0, 0.03, 3)
+  ground, things = tuple(place.ground), tuple(place.things)
+  return scene_lib.Scene(conditions, camera, ground, things, noise, clouds, exposure, tint)
 
 
 def _noise_tile(rng: np.random.Generator, octaves: tuple[tuple[int, float], ...]) -> np.ndarray:
@@ -111,20 +101,14 @@ class _Place:
     lit = rng.random((2, floors, columns)) < rng.uniform(0.1, 0.6)
     if gable is None:
       gable = height < 8 and rng.random() < 0.7
-    self.things.append(
-      scene_lib.Building(
-        x=x,
-        z=z,
-        height=height,
-        roof_height=rng.uniform(1.8, 3.8) if gable else 0.0,
-        material=material,
-        color=color,
-        roof_color=self._color(*_COLORS['roof']),
-        window_size=(rng.uniform(0.3, 0.65), rng.uniform(0.4, 0.65)),
-        lit=lit,
-        chimney=bool(rng.random() < 0.6),
-      )
+    roof_height = rng.uniform(1.8, 3.8) if gable else 0.0
+    roof_color = self._color(*_COLORS['roof'])
+    window = (rng.uniform(0.3, 0.65), rng.uniform(0.4, 0.65))
+    chimney = bool(rng.random() < 0.6)
+    thing = scene_lib.Building(
+      x, z, height, roof_height, material, color, roof_color, window, lit, chimney
     )
+    self.things.append(thing)
 
   def tree(self, x: float, z: float, kind: str = '') -> None:
     """Adds a tree of a kind, or of any kind."""
@@ -154,18 +138,12 @@ class _Place:
     rng = self._rng
     for _ in range(rng.integers(low, high)):
       tone = rng.uniform(0.25, 0.85)
-      self.things.append(
-        scene_lib.Person(
-          x=rng.uniform(*x),
-          z=rng.uniform(*z),
-          height=rng.uniform(1.5, 1.95),
-          coat=self._any_color(),
-          trousers=self._color(*_COLORS['trousers']),
-          skin=(tone**1.6, 0.72 * tone**2.0, 0.6 * tone**2.2),
-          hair=self._color(*_COLORS['hair']),
-          velocity=(rng.uniform(-1, 1), rng.uniform(-0.5, 0.5)),
-        )
-      )
+      skin = (tone**1.6, 0.72 * tone**2.0, 0.6 * tone**2.2)
+      at, height = (rng.uniform(*x), rng.uniform(*z)), rng.uniform(1.5, 1.95)
+      coat, trousers = self._any_color(), self._color(*_COLORS['trousers'])
+      hair = self._color(*_COLORS['hair'])
+      velocity = (rng.uniform(-1, 1), rng.uniform(-0.5, 0.5))
+      self.things.append(scene_lib.Person(*at, height, coat, trousers, skin, hair, velocity))
 
   def lamp(self, x: float, z: float, height: float) -> None:
     self.things.append(scene_lib.Lamp(x, z, height))

@@ -1,10 +1,11 @@
 """Painting of the ground, buildings, trees, people and lamps: polygons, materials, shadows."""
 
+import functools
 import math
 
 from datasets.synthetic import scene as scene_lib, vehicles
-from datasets.synthetic.painter import box, circle, Painter, Plane, trapezoid, wall
-from datasets.synthetic.scene import Color, Pair
+from datasets.synthetic.painter import box, circle, Painter, trapezoid, wall
+from datasets.synthetic.scene import Color, NEAR, Pair
 
 _WARM_LIGHT = (1.0, 0.72, 0.38)
 _GLASS = (0.06, 0.08, 0.09)
@@ -58,10 +59,6 @@ def _shade(color: Color, factor: float) -> Color:
   return r, g, b
 
 
-def _between(a: Pair, b: Pair, part: float) -> Pair:
-  return a[0] + part * (b[0] - a[0]), a[1] + part * (b[1] - a[1])
-
-
 def _building(painter: Painter, building: scene_lib.Building) -> None:
   (x0, x1), (z0, z1), height = building.x, building.z, building.height
   painter.shadow(box(x0, x1, z0, z1), height + 0.5 * building.roof_height, still=True)
@@ -70,11 +67,9 @@ def _building(painter: Painter, building: scene_lib.Building) -> None:
     _gable_roof(painter, building)
   if camera_x < x0 or camera_x > x1:
     side, normal = (x0, -1) if camera_x < x0 else (x1, 1)
-    plane: Plane = {'side_x': side, 'facing': painter.facing(normal, 0, 0)}
-    _facade(painter, building, (side, z0), (side, z1), 1, plane)
-  if z0 > camera_z + scene_lib.NEAR:
-    plane = {'z': z0, 'facing': painter.facing(0, 0, -1)}
-    _facade(painter, building, (x0, z0), (x1, z0), 0, plane)
+    _facade(painter, building, side, painter.facing(normal, 0, 0))
+  if z0 > camera_z + NEAR:
+    _facade(painter, building, None, painter.facing(0, 0, -1))
 
 
 def _gable_roof(painter: Painter, building: scene_lib.Building) -> None:
@@ -94,36 +89,41 @@ def _gable_roof(painter: Painter, building: scene_lib.Building) -> None:
 
 
 def _facade(
-  painter: Painter, building: scene_lib.Building, a: Pair, b: Pair, face: int, plane: Plane
+  painter: Painter, building: scene_lib.Building, side: float | None, facing: float
 ) -> None:
-  """Paints the front (face 0) or side (1) from a to b: wall, windows and, in front, a door."""
-  height = building.height
-  surface = painter.surface(building.material, building.color, **plane)
-  painter.polygon(wall(a, b, 0.0, height), surface)
-  if face == 1 and building.roof_height:
+  """Paints the wall at x = `side`, else the front: the wall, windows and, in front, a door."""
+  (x0, x1), (z0, z1), height = building.x, building.z, building.height
+  front = side is None
+  a, b = ((x0, z0), (x1, z0)) if side is None else ((side, z0), (side, z1))
+  surface = functools.partial(painter.surface, facing=facing, z=z0, side_x=side)
+  outside = surface(building.material, building.color)
+  painter.polygon(wall(a, b, 0.0, height), outside)
+  if building.roof_height and not front:
     ridge = (a[0], height + building.roof_height, (a[1] + b[1]) / 2)
-    painter.polygon([(a[0], height, a[1]), (b[0], height, b[1]), ridge], surface)
-  if building.z[0] >= _FAR_WINDOWS:
+    painter.polygon([(a[0], height, a[1]), (b[0], height, b[1]), ridge], outside)
+  if z0 >= _FAR_WINDOWS:
     return
-  _, rows, columns = building.lit.shape
+  lights = building.lit[0 if front else 1]
+  rows, columns = lights.shape
   columns = min(columns, max(1, round(math.dist(a, b) / 2.5)))
   story = height / rows
   # Seen from the street a pane mirrors the sky or the other side.
   mirrored = 0.5 * painter.conditions.daylight
-  lit = glass = painter.surface('window', _shade(_GLASS, 1 + 2 * mirrored), **plane)
+  lit = glass = surface('window', _shade(_GLASS, 1 + 2 * mirrored))
   if painter.conditions.is_night:
-    lit = painter.surface('window_lit', _GLASS, emission=_shade(_WARM_LIGHT, 0.6), **plane)
+    lit = surface('window_lit', _GLASS, emission=_shade(_WARM_LIGHT, 0.6))
   half = building.window_size[0] / 2
   tall = building.window_size[1] * story
   for row in range(rows):
     sill = story * (row + 0.55) - tall / 2
     for column in range(columns):
-      left, right = (_between(a, b, (column + 0.5 + end) / columns) for end in (-half, half))
-      if row == 0 and face == 0 and column == columns // 2:
-        door = painter.surface('door', _shade(building.roof_color, 0.8), **plane)
+      parts = [(column + 0.5 + end) / columns for end in (-half, half)]
+      left, right = ((a[0] + p * (b[0] - a[0]), a[1] + p * (b[1] - a[1])) for p in parts)
+      if front and row == 0 and column == columns // 2:
+        door = surface('door', _shade(building.roof_color, 0.8))
         painter.polygon(wall(left, right, 0.0, min(2.2, 0.85 * story)), door)
       else:
-        pane = lit if building.lit[face, row, column] else glass
+        pane = lit if lights[row, column] else glass
         painter.polygon(wall(left, right, sill, sill + tall), pane)
 
 
@@ -176,10 +176,10 @@ def _person(painter: Painter, person: scene_lib.Person) -> None:
   for side in (-1, 1):
     part([(0.0, 0.5), (0.1, 0.5), (stride + 0.05, 0.0), (stride - 0.035, 0.0)], trousers, side)
     part([(0.09, 0.82), (0.14, 0.8), (0.19, 0.47), (0.13, 0.47)], coat, side)
-    painter.disc(x + side * 0.16 * size, 0.45 * size, z, 0.03 * size, skin)
+    painter.disc((x + side * 0.16 * size, 0.45 * size, z), 0.03 * size, skin)
   part(trapezoid(0.11, 0.46, 0.13, 0.83), coat)
-  painter.disc(x, 0.935 * size, z, 0.075 * size, hair, 0.85)
-  painter.disc(x, 0.91 * size, z, 0.07 * size, skin, 0.8)
+  painter.disc((x, 0.935 * size, z), 0.075 * size, hair, 0.85)
+  painter.disc((x, 0.91 * size, z), 0.07 * size, skin, 0.8)
 
 
 def _lamp(painter: Painter, lamp: scene_lib.Lamp) -> None:
@@ -189,4 +189,4 @@ def _lamp(painter: Painter, lamp: scene_lib.Lamp) -> None:
   if painter.conditions.is_night:
     head = painter.surface('lamp', (0.5, 0.5, 0.5), emission=_shade(_WARM_LIGHT, 3), z=lamp.z)
     painter.lights.append((lamp.x, lamp.height, lamp.z, 1.0, _WARM_LIGHT))
-  painter.disc(lamp.x, lamp.height, lamp.z, 0.18, head, 1.6)
+  painter.disc((lamp.x, lamp.height, lamp.z), 0.18, head, 1.6)

@@ -1,21 +1,17 @@
 """Paints a scene far to near onto a map of surface numbers.
 
-Every polygon belongs to a surface, a row of properties (color, temperature, ...). Pillow draws
-the rows' numbers; looking the properties up per pixel then takes one numpy indexing operation,
-whatever the number of polygons.
+Every polygon belongs to a surface, a row of properties (color, temperature, ...). Pillow draws the
+rows' numbers; one numpy indexing operation then looks the properties up, however many the polygons.
 """
 
 from collections.abc import Sequence
 import math
-from typing import TypedDict, Unpack
 
 import numpy as np
 from PIL import Image, ImageDraw
 
 from datasets.synthetic import materials
-from datasets.synthetic.scene import Color, NEAR, Pair, Scene
-
-Point = tuple[float, float, float]
+from datasets.synthetic.scene import Color, NEAR, Pair, Point, Scene
 
 # Visible edges are anti-aliased by painting at twice the resolution.
 SUPERSAMPLING = 2
@@ -28,22 +24,6 @@ VISIBLE = slice(0, 10)  # what the anti-aliased buffers hold
 SHADE_TEMPERATURE, HEATING, EMISSIVITY, SKY_VIEW, THERMAL_TEXTURE = 10, 11, 12, 13, 14
 INVERSE_DEPTH = slice(15, 18)  # 1 / z = a * column + b * row + c, unit: image heights
 LABEL = 18
-
-
-class Plane(TypedDict, total=False):
-  """Position of a surface; without `z`, `side_x` and `ground` it is far away.
-
-  Attributes:
-    facing: cosine between its normal and the sun, 0 to 1.
-    z: depth in meters, for surfaces that face the camera.
-    side_x: x in meters, for walls that run along z.
-    ground: whether it lies on the ground, where shadows fall.
-  """
-
-  facing: float
-  z: float
-  side_x: float
-  ground: bool
 
 
 class Painter:
@@ -67,46 +47,44 @@ class Painter:
     self.surface('sky', (0, 0, 0))
 
   def surface(
-    self, material_name: str, albedo: Color, *, emission: Color = (0, 0, 0), **plane: Unpack[Plane]
+    self,
+    material_name: str,
+    albedo: Color,
+    *,
+    emission: Color = (0, 0, 0),
+    facing: float = 0.0,
+    z: float | None = None,
+    side_x: float | None = None,
+    ground: bool = False,
   ) -> int:
-    """Adds a surface and returns its number.
+    """Adds a surface and returns its number; without `z`, `side_x` and `ground` it is far away.
 
     Args:
       material_name: a key of `materials.MATERIALS`.
       albedo: linear RGB reflectance.
       emission: linear RGB light of its own.
-      **plane: see `Plane`.
+      facing: cosine between its normal and the sun, 0 to 1.
+      z: depth in meters, for surfaces that face the camera.
+      side_x: x in meters, for walls that run along z; it takes precedence over `z`.
+      ground: whether it lies on the ground, where shadows fall.
     """
     material = materials.MATERIALS[material_name]
-    facing = plane.get('facing', 0.0)
-    self._rows.append(
-      (
-        *albedo,
-        *emission,
-        facing,
-        material.texture,
-        material.label == materials.SKY,
-        plane.get('ground', False),
-        *materials.surface_temperature(material, self.conditions, facing, sum(albedo) / 3),
-        material.emissivity,
-        material.sky_view,
-        material.thermal_texture,
-        *self._inverse_depth(plane),
-        material.label,
-      )
-    )
+    visible = (*albedo, *emission, facing, material.texture, material.class_name == 'sky', ground)
+    temperatures = materials.surface_temperature(material, self.conditions, facing, sum(albedo) / 3)
+    thermal = (*temperatures, material.emissivity, material.sky_view, material.thermal_texture)
+    self._rows.append((*visible, *thermal, *self._inverse_depth(z, side_x, ground), material.label))
     return len(self._rows) - 1
 
-  def _inverse_depth(self, plane: Plane) -> Point:
+  def _inverse_depth(self, z: float | None, side_x: float | None, ground: bool) -> Point:
     camera = self.camera
-    x, y, z = camera.position
-    if plane.get('ground'):
-      slope = 1.0 / (camera.focal * y)
+    camera_x, camera_y, camera_z = camera.position
+    if ground:
+      slope = 1.0 / (camera.focal * camera_y)
       return 0.0, slope, -slope * camera.horizon
-    if 'side_x' in plane:
-      slope = 1.0 / (camera.focal * (plane['side_x'] - x))
+    if side_x is not None:
+      slope = 1.0 / (camera.focal * (side_x - camera_x))
       return slope, 0.0, -slope * camera.center * self._width / self._height
-    return 0.0, 0.0, 1.0 / max(plane['z'] - z, NEAR) if 'z' in plane else 1e-3
+    return 0.0, 0.0, 1e-3 if z is None else 1.0 / max(z - camera_z, NEAR)
 
   def _project(self, points: Sequence[Point], scale: int) -> list[Pair]:
     """Pixel coordinates of points after cutting at the near plane."""
@@ -130,26 +108,18 @@ class Painter:
     """Paints a polygon of (x offset, y) points that faces the camera."""
     self.polygon([(x + dx, y, z) for dx, y in outline], surface)
 
-  def disc(
-    self, x: float, y: float, z: float, radius: float, surface: int, squash: float = 1.0
-  ) -> None:
+  def disc(self, center: Point, radius: float, surface: int, squash: float = 1.0) -> None:
     """Paints an ellipse that faces the camera; `squash` is width over height."""
-    if z - self.camera.position[2] < NEAR:
-      return
-    wide = radius * squash
-    corners = self._project([(x - wide, y + radius, z), (x + wide, y - radius, z)], SUPERSAMPLING)
-    self._draw.ellipse(corners, fill=surface)
+    (x, y, z), wide = center, radius * squash
+    if z - self.camera.position[2] >= NEAR:
+      corners = [(x - wide, y + radius, z), (x + wide, y - radius, z)]
+      self._draw.ellipse(self._project(corners, SUPERSAMPLING), fill=surface)
 
-  def shadow(
-    self, footprint: Sequence[Pair], height: float, *, base: float = 0.0, still: bool
-  ) -> None:
+  def shadow(self, footprint: list[Pair], height: float, *, base: float = 0.0, still: bool) -> None:
     """Lays the shadow of an upright prism on the ground.
 
-    Args:
-      footprint: (x, z) corners of a convex polygon.
-      height: top of the prism in meters.
-      base: bottom of the prism in meters.
-      still: whether it stays long enough for the ground to cool.
+    The prism rises from `base` to `height` meters over the (x, z) corners of a convex polygon. If
+    it is `still`, it stays long enough for the ground to cool.
     """
     if self.conditions.sun_strength < 0.02:
       return
@@ -168,23 +138,18 @@ class Painter:
     return max(0.0, x * sun[0] + y * sun[1] + z * sun[2])
 
   def finish(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Returns the painted buffers.
+    """Returns (visible, surfaces, still_shadow, moving_shadow), float32.
 
-    Returns:
-      (visible, surfaces, still_shadow, moving_shadow): anti-aliased float32 [height, width, 10]
-      with the columns of `VISIBLE`; float32 [height, width, columns] with all the columns of the
-      surface at the middle of each pixel; and two float32 shadow masks [height, width] in [0, 1].
+    The first is anti-aliased, [height, width, 10], the columns of `VISIBLE`. The second has all
+    columns of the surface at the middle of each pixel. Shadows are [height, width] in [0, 1].
     """
     table = np.array(self._rows, np.float32)
     numbers = np.asarray(self._map)
     visible = np.ascontiguousarray(table[:, VISIBLE])
     step = SUPERSAMPLING
-    total = np.zeros((self._height, self._width, visible.shape[1]), np.float32)
-    for i, j in np.ndindex(step, step):
-      total += visible[numbers[i::step, j::step]]
-    surfaces = table[numbers[::step, ::step]]
+    parts = [visible[numbers[i::step, j::step]] for i, j in np.ndindex(step, step)]
     still, moving = (np.asarray(self._shadows[still], np.float32) / 255 for still in (True, False))
-    return total / step**2, surfaces, still, moving
+    return np.mean(parts, axis=0), table[numbers[::step, ::step]], still, moving
 
 
 def _cut(points: Sequence[Point], near: float) -> list[Point]:

@@ -9,19 +9,12 @@ from datasets.synthetic import camera, objects, painter as painter_lib, scene as
 
 @dataclasses.dataclass(frozen=True)
 class Rendering:
-  """One image pair and its ground truth.
+  """One image pair and its ground truth."""
 
-  Attributes:
-    rgb: uint8 [height, width, 3].
-    ir: uint8 [height, width, 1]; see `camera.render_ir` for its scale.
-    temperature: float32 [height, width], kelvin; see `camera.surface_temperatures`.
-    labels: uint8 [height, width], indices into `materials.CLASS_NAMES`.
-  """
-
-  rgb: np.ndarray
-  ir: np.ndarray
-  temperature: np.ndarray
-  labels: np.ndarray
+  rgb: np.ndarray  # uint8 [height, width, 3]
+  ir: np.ndarray  # uint8 [height, width, 1]; see `camera.render_ir` for its scale
+  temperature: np.ndarray  # float32 [height, width], kelvin; see `camera.surface_temperatures`
+  labels: np.ndarray  # uint8 [height, width], indices into `materials.CLASS_NAMES`
 
 
 def render(
@@ -29,12 +22,8 @@ def render(
 ) -> Rendering:
   """Renders a frame of a sequence, always the same for the same arguments.
 
-  Args:
-    scene: what `layout.random_scene(seed, sequence)` returned.
-    seed: the data set's.
-    sequence: its number.
-    frame_number: counted within the sequence.
-    height, width: pixels.
+  The scene is what `layout.random_scene(seed, sequence)` returned, `seed` the data set's; frames
+  are counted within a sequence; height and width are in pixels.
   """
   rng = np.random.default_rng([seed, scene_lib.FRAME_STREAM, sequence, frame_number])
   scene = scene.at_frame(rng)

@@ -12,6 +12,7 @@ import numpy as np
 
 Color = tuple[float, float, float]
 Pair = tuple[float, float]
+Point = tuple[float, float, float]  # (x, y, z)
 
 # Things nearer to the camera than this are cut off.
 NEAR = 0.7
@@ -26,26 +27,17 @@ _GOLDEN_RATIO = (math.sqrt(5) - 1) / 2
 
 @dataclasses.dataclass(frozen=True)
 class Conditions:
-  """Weather and time of one sequence.
+  """Weather and time of one sequence."""
 
-  Attributes:
-    is_night: whether the sun is down and the lamps are lit.
-    air_temperature: kelvin.
-    cloud_cover: 0 (clear) to 1 (overcast).
-    sun_elevation: degrees above the horizon; negative at night.
-    sun_azimuth: degrees from straight ahead, positive to the right.
-    autumn: 0 (summer, green leaves, warm) to 1 (autumn, brown leaves, cool).
-  """
-
-  is_night: bool
-  air_temperature: float
-  cloud_cover: float
-  sun_elevation: float
-  sun_azimuth: float
-  autumn: float
+  is_night: bool  # the sun is down and the lamps are lit
+  air_temperature: float  # kelvin
+  cloud_cover: float  # 0 (clear) to 1 (overcast)
+  sun_elevation: float  # degrees above the horizon; negative at night
+  sun_azimuth: float  # degrees from straight ahead, positive to the right
+  autumn: float  # 0 (summer, green leaves, warm) to 1 (autumn, brown leaves, cool)
 
   @functools.cached_property
-  def sun_direction(self) -> tuple[float, float, float]:
+  def sun_direction(self) -> Point:
     """Unit vector (x, y, z) toward the sun."""
     elevation, azimuth = math.radians(self.sun_elevation), math.radians(self.sun_azimuth)
     level = math.cos(elevation)
@@ -66,19 +58,12 @@ class Conditions:
 
 @dataclasses.dataclass(frozen=True)
 class Camera:
-  """A level pinhole camera that carries both sensors.
+  """A level pinhole camera that carries both sensors."""
 
-  Attributes:
-    focal: focal length in image heights.
-    horizon: row of the horizon as a fraction of the height.
-    center: column of the vanishing point as a fraction of the width.
-    position: (x, y, z) of the camera in meters.
-  """
-
-  focal: float
-  horizon: float
-  center: float
-  position: tuple[float, float, float]
+  focal: float  # focal length in image heights
+  horizon: float  # row of the horizon as a fraction of the height
+  center: float  # column of the vanishing point as a fraction of the width
+  position: Point
 
 
 @dataclasses.dataclass(frozen=True)
@@ -162,37 +147,26 @@ Thing = Building | Tree | Vehicle | Person | Lamp
 class Scene:
   """One place at one moment.
 
-  Attributes:
-    conditions: weather and time.
-    camera: the camera of the first instant.
-    ground: strips, painted in this order.
-    objects: everything that stands on the ground, in any order.
-    noise: float32 [2, 256, 256], tiles of zero mean and unit deviation: one for visible
-      textures, one for thermal ones.
-    clouds: float32 [256, 256], a smoother tile of the same kind.
-    exposure: relative RGB exposure.
-    tint: linear RGB white-balance error, [3].
+  Tiles of noise are float32 [..., 256, 256] of zero mean and unit deviation.
   """
 
   conditions: Conditions
-  camera: Camera
-  ground: tuple[Strip, ...]
-  objects: tuple[Thing, ...]
-  noise: np.ndarray
-  clouds: np.ndarray
-  exposure: float
-  tint: np.ndarray
+  camera: Camera  # of the first instant
+  ground: tuple[Strip, ...]  # painted in this order
+  objects: tuple[Thing, ...]  # all that stands on the ground, in any order
+  noise: np.ndarray  # two tiles: for visible textures and for thermal ones
+  clouds: np.ndarray  # a smoother tile
+  exposure: float  # relative RGB exposure
+  tint: np.ndarray  # linear RGB white-balance error, [3]
 
   def at_frame(self, rng: np.random.Generator) -> 'Scene':
     """Returns the same place a little later: the camera has moved and people have walked on."""
     time = rng.uniform(-2.0, 2.0)
+    center = self.camera.center + rng.uniform(-0.07, 0.07)
+    horizon = self.camera.horizon + rng.uniform(-0.02, 0.02)
     x, y, z = self.camera.position
-    camera = dataclasses.replace(
-      self.camera,
-      center=self.camera.center + rng.uniform(-0.07, 0.07),
-      horizon=self.camera.horizon + rng.uniform(-0.02, 0.02),
-      position=(x + rng.uniform(-0.6, 0.6), y, z + rng.uniform(-0.5, 0.5)),
-    )
+    position = (x + rng.uniform(-0.6, 0.6), y, z + rng.uniform(-0.5, 0.5))
+    camera = Camera(self.camera.focal, horizon, center, position)
     objects = tuple(_moved(thing, time, rng) for thing in self.objects)
     return dataclasses.replace(self, camera=camera, objects=objects)
 
@@ -214,11 +188,5 @@ def random_conditions(rng: np.random.Generator, seed: int, sequence: int) -> Con
   cloud_cover = rng.beta(0.4, 0.75)
   elevation = -20.0 if is_night else rng.uniform(18.0, 58.0)
   air = 13.0 - 7.0 * autumn if is_night else 21.0 - 8.0 * autumn
-  return Conditions(
-    is_night=is_night,
-    air_temperature=273.15 + air + rng.normal(0, 1.0),
-    cloud_cover=cloud_cover,
-    sun_elevation=elevation,
-    sun_azimuth=rng.uniform(-180, 180),
-    autumn=autumn,
-  )
+  air = 273.15 + air + rng.normal(0, 1.0)
+  return Conditions(is_night, air, cloud_cover, elevation, rng.uniform(-180, 180), autumn)

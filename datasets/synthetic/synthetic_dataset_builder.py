@@ -1,27 +1,28 @@
 """TFDS builder of `synthetic`, a data set that renders itself."""
 
-from collections.abc import Collection, Iterator
 import dataclasses
+import functools
 import io
+import itertools
 from typing import Any, ClassVar
 
 import numpy as np
-from PIL import Image
 import tensorflow_datasets as tfds
 
+from cyclegan_jax.data.source import SPLITS
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.progress import tracked
+from datasets import storing
+from datasets.storing import Examples
 from datasets.synthetic import camera, layout, materials, render
 
-_SIDES = (16, 4096)
-_COUNTS = (1, 10**6)
+_SIDES, _COUNTS = (16, 4096), (1, 10**6)
+# The numbers of a configuration, and what they may be.
 _LIMITS = {
   'seed': (0, 2**32 - 1),
   'height': _SIDES,
   'width': _SIDES,
-  'train_sequences': _COUNTS,
-  'validation_sequences': _COUNTS,
-  'test_sequences': _COUNTS,
+  **{f'{split}_sequences': _COUNTS for split in SPLITS},
   'frames_per_sequence': _COUNTS,
 }
 
@@ -32,14 +33,12 @@ class SyntheticConfig(tfds.core.BuilderConfig):
 
   A sequence is one place at one moment, seen in a few frames. It depends only on `seed` and its
   number: changing the sizes of splits or the number of frames does not change the other frames.
+  Sequences are numbered from 0, on from train to validation to test.
 
   Attributes:
     seed: 0 to 2**32 - 1.
-    height: image height in pixels, 16 to 4096.
-    width: image width in pixels, 16 to 4096.
-    train_sequences: sequences in the split `train`, numbered from 0.
-    validation_sequences: sequences in `validation`, numbered on from `train`.
-    test_sequences: sequences in `test`, numbered on from `validation`.
+    height, width: of the images in pixels, 16 to 4096.
+    train_sequences, validation_sequences, test_sequences: sequences in each split.
     frames_per_sequence: image pairs of each sequence.
   """
 
@@ -91,28 +90,22 @@ class Builder(tfds.core.GeneratorBasedBuilder):
 
   def _info(self) -> tfds.core.DatasetInfo:
     size = (self.builder_config.height, self.builder_config.width)
-
-    def image(channels: int, doc: str) -> tfds.features.Image:
-      return tfds.features.Image(shape=(None, None, channels), encoding_format='png', doc=doc)
-
-    def pixels(dtype: Any, doc: str) -> tfds.features.Tensor:
-      return tfds.features.Tensor(shape=size, dtype=dtype, encoding='zlib', doc=doc)
-
-    def number(doc: str) -> tfds.features.Scalar:
-      return tfds.features.Scalar(np.float32, doc=doc)
-
+    image = functools.partial(tfds.features.Image, encoding_format='png')
+    pixels = functools.partial(tfds.features.Tensor, shape=size, encoding='zlib')
+    number = functools.partial(tfds.features.Scalar, np.float32)
+    ir_doc = 'Radiance from 8 to 14 micrometers on one scale for all images.'
     classes = ', '.join(f'{index} {name}' for index, name in enumerate(materials.CLASS_NAMES))
     features = {
-      'rgb': image(3, 'Color image.'),
-      'ir': image(1, 'Radiance from 8 to 14 micrometers on one scale for all images.'),
+      'rgb': image(shape=(None, None, 3), doc='Color image.'),
+      'ir': image(shape=(None, None, 1), doc=ir_doc),
       'id': tfds.features.Text(doc='Unique name of the pair.'),
       'sequence': tfds.features.Text(doc='Name of the place, within one split.'),
-      'temperature': pixels(np.uint16, 'Temperature in hundredths of a kelvin.'),
-      'labels': pixels(np.uint8, f'Class of each pixel: {classes}'),
+      'temperature': pixels(dtype=np.uint16, doc='Temperature in hundredths of a kelvin.'),
+      'labels': pixels(dtype=np.uint8, doc=f'Class of each pixel: {classes}'),
       'is_night': tfds.features.Scalar(np.bool_, doc='Whether the sun is down.'),
-      'air_temperature': number('Kelvin.'),
-      'cloud_cover': number('0 (clear) to 1 (overcast).'),
-      'sun_elevation': number('Degrees above the horizon, negative at night.'),
+      'air_temperature': number(doc='Kelvin.'),
+      'cloud_cover': number(doc='0 (clear) to 1 (overcast).'),
+      'sun_elevation': number(doc='Degrees above the horizon, negative at night.'),
     }
     metadata = tfds.core.MetadataDict(
       config=self.builder_config.parameters(),
@@ -125,46 +118,33 @@ class Builder(tfds.core.GeneratorBasedBuilder):
       metadata=metadata,
     )
 
-  def _split_generators(
-    self, dl_manager: tfds.download.DownloadManager
-  ) -> dict[str, Iterator[tuple[str, dict[str, Any]]]]:
+  def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> dict[str, Examples]:
     del dl_manager  # There is nothing to download.
-    generators, start = {}, 0
-    for split in ('train', 'validation', 'test'):
-      stop = start + getattr(self.builder_config, f'{split}_sequences')
-      generators[split] = self._generate_examples(range(start, stop))
-      start = stop
-    return generators
+    config = self.builder_config
+    counts = (config.train_sequences, config.validation_sequences, config.test_sequences)
+    ends = itertools.accumulate(counts, initial=0)
+    ranges = itertools.starmap(range, itertools.pairwise(ends))
+    return {split: self._generate_examples(numbers) for split, numbers in zip(SPLITS, ranges)}
 
-  def _generate_examples(self, sequences: Collection[int]) -> Iterator[tuple[str, dict[str, Any]]]:
+  def _generate_examples(self, sequences: range) -> Examples:
     """Yields id and example."""
     config = self.builder_config
     each = config.frames_per_sequence
     for sequence in tracked(sequences, each * len(sequences), 'Rendering', print, each, 'pairs'):
       scene = layout.random_scene(config.seed, sequence)
-      for frame in range(config.frames_per_sequence):
+      for frame in range(each):
         rendering = render.render(scene, config.seed, sequence, frame, config.height, config.width)
         id_ = f'synthetic_{sequence:04d}_{frame:02d}'
-        yield (
-          id_,
-          {
-            'rgb': _png(rendering.rgb),
-            'ir': _png(rendering.ir[..., 0]),
-            'id': id_,
-            'sequence': f'synthetic_{sequence:04d}',
-            'temperature': np.round(100 * rendering.temperature).astype(np.uint16),
-            'labels': rendering.labels,
-            'is_night': scene.conditions.is_night,
-            'air_temperature': scene.conditions.air_temperature,
-            'cloud_cover': scene.conditions.cloud_cover,
-            'sun_elevation': scene.conditions.sun_elevation,
-          },
-        )
-
-
-def _png(image: np.ndarray) -> io.BytesIO:
-  # TFDS encodes arrays with TensorFlow, which this project does without.
-  buffer = io.BytesIO()
-  Image.fromarray(image).save(buffer, format='PNG', compress_level=1)
-  buffer.seek(0)
-  return buffer
+        example = {
+          'rgb': io.BytesIO(storing.encode_png(rendering.rgb)),
+          'ir': io.BytesIO(storing.encode_png(rendering.ir)),
+          'id': id_,
+          'sequence': f'synthetic_{sequence:04d}',
+          'temperature': np.round(100 * rendering.temperature).astype(np.uint16),
+          'labels': rendering.labels,
+          'is_night': scene.conditions.is_night,
+          'air_temperature': scene.conditions.air_temperature,
+          'cloud_cover': scene.conditions.cloud_cover,
+          'sun_elevation': scene.conditions.sun_elevation,
+        }
+        yield id_, example

@@ -1,10 +1,15 @@
 """Painting of cars and vans: polygons, materials, shadow and lights."""
 
+import functools
+
 from datasets.synthetic.painter import box, Painter, trapezoid, wall
 from datasets.synthetic.scene import Pair, Vehicle
 
 _HEADLIGHT = (1.0, 0.97, 0.88)
-_TAIL_LIGHT = (1.0, 0.06, 0.04)
+# What lit lamps add to their surfaces.
+_HEAD_GLOW = (1.5, 1.5 * 0.97, 1.5 * 0.88)
+_TAIL_GLOW = (1.5, 1.5 * 0.06, 1.5 * 0.04)
+_DARK = (0.0, 0.0, 0.0)
 _GLASS = (0.06, 0.08, 0.09)
 _RUBBER = (0.02, 0.02, 0.022)
 
@@ -25,7 +30,7 @@ def paint(painter: Painter, vehicle: Vehicle) -> None:
     for name, outline in _side_panels(vehicle.is_van, top):
       painter.billboard(x, z, [(way * dx, y) for dx, y in outline], surfaces[name])
     for dx in (-1.3, 1.35):
-      painter.disc(x + way * dx, 0.32, z, 0.33, surfaces['wheel'])
+      painter.disc((x + way * dx, 0.32, z), 0.33, surfaces['wheel'])
   else:
     _flank(painter, vehicle, half, top)
     for name, outline in _end_panels(vehicle.view == 'front', half, top):
@@ -38,25 +43,17 @@ def paint(painter: Painter, vehicle: Vehicle) -> None:
 def _surfaces(painter: Painter, vehicle: Vehicle) -> dict[str, int]:
   """Surfaces by name; a running engine shows as warm parts and lit lamps."""
   running, paint = vehicle.running, vehicle.color
+  add = functools.partial(painter.surface, facing=painter.facing(0, 0, -1), z=vehicle.z)
   wheel, lens = ('warm_tire', 'warm_lens') if running else ('tire', 'lens')
-  # name: material, albedo, color of its own light
-  parts = {
-    'body': ('paint', paint, (0, 0, 0)),
-    'engine': ('engine' if running else 'paint', paint, (0, 0, 0)),
-    'glass': ('glazing', _GLASS, (0, 0, 0)),
-    'wheel': (wheel, _RUBBER, (0, 0, 0)),
-    'under': (wheel, _RUBBER, (0, 0, 0)),
-    'exhaust': ('exhaust' if running else 'tire', _RUBBER, (0, 0, 0)),
-    'head': (lens, (0.6, 0.6, 0.6), _HEADLIGHT),
-    'tail': (lens, (0.35, 0.02, 0.02), _TAIL_LIGHT),
-  }
-  facing = painter.facing(0, 0, -1)
-  glow = 1.5 if running else 0.0
+  head, tail = (_HEAD_GLOW, _TAIL_GLOW) if running else (_DARK, _DARK)
   return {
-    name: painter.surface(
-      material, albedo, facing=facing, z=vehicle.z, emission=(glow * r, glow * g, glow * b)
-    )
-    for name, (material, albedo, (r, g, b)) in parts.items()
+    'body': add('paint', paint),
+    'engine': add('engine' if running else 'paint', paint),
+    'glass': add('glazing', _GLASS),
+    'wheel': add(wheel, _RUBBER),
+    'exhaust': add('exhaust' if running else 'tire', _RUBBER),
+    'head': add(lens, (0.6, 0.6, 0.6), emission=head),
+    'tail': add(lens, (0.35, 0.02, 0.02), emission=tail),
   }
 
 
@@ -65,7 +62,7 @@ def _side_panels(is_van: bool, top: float) -> list[tuple[str, list[Pair]]]:
   rear = -2.1 if is_van else -1.6
   rear_glass = [(-1.4, 0.93), (-0.2, 0.93), (-0.2, top - 0.12), (-1.1, top - 0.12)]
   return [
-    ('under', box(-2.0, 2.0, 0.08, 0.3)),
+    ('wheel', box(-2.0, 2.0, 0.08, 0.3)),
     ('body', [(-2.1, 0.25), (2.1, 0.25), (2.1, 0.75), (1.2, 0.9), (-2.1, 0.9)]),
     ('body', [(rear, 0.9), (1.2, 0.9), (0.6, top), (rear + 0.3, top)]),
     ('engine', [(1.15, 0.45), (2.1, 0.42), (2.1, 0.75), (1.15, 0.9)]),
@@ -81,7 +78,7 @@ def _end_panels(is_front: bool, half: float, top: float) -> list[tuple[str, list
   """Names of surfaces and outlines of a vehicle seen from its front or rear."""
   lamp = 'head' if is_front else 'tail'
   return [
-    ('under', box(-half + 0.1, half - 0.1, 0.1, 0.32)),
+    ('wheel', box(-half + 0.1, half - 0.1, 0.1, 0.32)),
     ('wheel', box(-half, -(half - 0.22), 0.0, 0.4)),
     ('wheel', box(half - 0.22, half, 0.0, 0.4)),
     ('body', trapezoid(half, 0.85, 0.8 * half, top)),

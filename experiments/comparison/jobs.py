@@ -4,9 +4,9 @@ DIR/runs/MODEL/seedK/      the run folder
 DIR/runs/MODEL/seedK.log   the output of the commands
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-import contextlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 import dataclasses
+import itertools
 import os
 import pathlib
 import shlex
@@ -19,8 +19,7 @@ from cyclegan_jax.comparison import runs
 from cyclegan_jax.progress import duration, Log
 from cyclegan_jax.settings import Config
 from cyclegan_jax.training import interruption
-from experiments.comparison.plan import Plan
-from experiments.comparison.plan_file import RUNS
+from experiments.comparison.plan import Plan, RUNS
 from experiments.flags import PATHS
 
 _REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
@@ -28,20 +27,15 @@ _POLL_SECONDS = 0.2
 _LOG_LINES = 12
 # The share of a GPU's memory for all workers on it. By default JAX takes 75 % for one process.
 _MEMORY_SHARED = 0.9
+# What a worker has of the machine: the environment and the cores of its commands; no cores: any.
+Share = tuple[dict[str, str], set[int]]
 
 
 @dataclasses.dataclass(frozen=True)
 class Job:
-  """A model to train with a seed, and to evaluate.
+  """A model to train with a seed, and to measure on a split: commands, one after the other.
 
-  Attributes:
-    number: the index among all jobs of the plan.
-    label: the model.
-    seed: the seed.
-    folder: the run folder.
-    config: the configuration to train.
-    split: the split to measure on.
-    commands: the commands, to run one after the other.
+  The number is the index among all jobs of the plan; the folder is the run's.
   """
 
   number: int
@@ -64,10 +58,8 @@ class Job:
 
   @property
   def line(self) -> str:
-    """Returns the job as a line for a shell."""
-    return f'cd {shlex.quote(str(_REPOSITORY))} && ' + ' && '.join(
-      shlex.join(command) for command in self.commands
-    )
+    """The job as a line for a shell."""
+    return ' && '.join(map(shlex.join, [('cd', str(_REPOSITORY)), *self.commands]))
 
   def is_complete(self) -> bool:
     """Returns whether nothing is left to do."""
@@ -78,86 +70,67 @@ def all_jobs(plan: Plan, output: pathlib.Path, shared: Sequence[str] = ()) -> li
   """Returns the jobs of a plan by number: all models with one seed, then with the next.
 
   So all models have the same seeds if you stop early. Models with the same settings share jobs.
-
-  Args:
-    plan: the plan.
-    output: the comparison's folder.
-    shared: flags for both commands.
+  Shared flags are for both commands.
   """
   found = []
-  for seed in plan.seeds:
-    for model in plan.models:
-      if plan.trained_as(model.label) != model.label:
-        continue
-      folder = run_folder(output, model.label, seed)
-      config = dataclasses.replace(
-        model.config, train=dataclasses.replace(model.config.train, seed=seed)
-      )
-      python, last = (sys.executable, '-m'), (*shared, f'--workdir={folder}')
-      paths = [flag for flag in model.arguments if flag[2:].partition('=')[0] in PATHS]
-      commands = (
-        (*python, 'experiments.train', *model.arguments, f'--seed={seed}', *last),
-        (*python, 'experiments.evaluate', f'--split={plan.split}', *paths, *last),
-      )
-      found.append(Job(len(found), model.label, seed, folder, config, plan.split, commands))
+  models = [model for model in plan.models if plan.trained_as(model.label) == model.label]
+  for seed, model in itertools.product(plan.seeds, models):
+    folder = output.resolve() / RUNS / model.label / f'seed{seed}'
+    train = dataclasses.replace(model.config.train, seed=seed)
+    config = dataclasses.replace(model.config, train=train)
+    python, last = (sys.executable, '-m'), (*shared, f'--workdir={folder}')
+    paths = [flag for flag in model.arguments if flag[2:].partition('=')[0] in PATHS]
+    commands = (
+      (*python, 'experiments.train', *model.arguments, f'--seed={seed}', *last),
+      (*python, 'experiments.evaluate', f'--split={plan.split}', *paths, *last),
+    )
+    found.append(Job(len(found), model.label, seed, folder, config, plan.split, commands))
   return found
 
 
-def run_folder(output: pathlib.Path, label: str, seed: int) -> pathlib.Path:
-  """Returns the folder of the run of a model and seed."""
-  return output.resolve() / RUNS / label / f'seed{seed}'
-
-
+@dataclasses.dataclass
 class _Running:
-  """A job in progress: the process of its current command."""
+  """A job in progress: its share of the machine, and the process of its current command."""
 
-  def __init__(self, job: Job, worker: int, environment: Mapping[str, str], cores: set[int]):
-    self.job = job
-    self.worker = worker
-    self.begin = time.monotonic()
-    self._environment = environment
-    self._cores = cores
-    self._commands = list(job.commands)
-    job.folder.parent.mkdir(parents=True, exist_ok=True)
-    self._log = job.log.open('a')
-    self._start()
+  job: Job
+  share: Share
+  begin: float
+  processes: Iterator[subprocess.Popen]
+  process: subprocess.Popen
 
-  def _start(self) -> None:
-    command = self._commands.pop(0)
-    self._log.write(f'$ {shlex.join(command)}\n')
-    self._log.flush()
-    # A process group of its own, so that a terminal's Ctrl-C reaches it once, through this process.
-    # preexec_fn is safe because this process has no threads.
-    self._process = subprocess.Popen(
-      command,
-      stdin=subprocess.DEVNULL,
-      stdout=self._log,
-      stderr=subprocess.STDOUT,
-      cwd=_REPOSITORY,
-      env=self._environment,
-      process_group=0,
-      preexec_fn=lambda: os.sched_setaffinity(0, self._cores) if self._cores else None,
-    )
 
-  def status(self, go_on: bool) -> int | None:
-    """Returns the exit status, or None while the job runs.
+def _start(job: Job, share: Share) -> _Running:
+  processes = _processes(job, *share)
+  return _Running(job, share, time.monotonic(), processes, next(processes))
 
-    Args:
-      go_on: start the next command once one has succeeded.
-    """
-    status = self._process.poll()
-    if status is None:
-      return None
-    if status == 0 and self._commands and go_on:
-      self._start()
-      return None
-    self._log.close()
-    return status or (1 if self._commands else 0)
 
-  def interrupt(self) -> None:
-    """Sends SIGINT, whichever signal came here; see training/interruption.py."""
-    with contextlib.suppress(ProcessLookupError):
-      self._process.send_signal(signal.SIGINT)
+def _processes(
+  job: Job, environment: Mapping[str, str], cores: Set[int]
+) -> Iterator[subprocess.Popen]:
+  """Starts the job's commands, each when it is asked for."""
+  job.folder.parent.mkdir(parents=True, exist_ok=True)
+  with job.log.open('a') as log:
+    for command in job.commands:
+      log.write(f'$ {shlex.join(command)}\n')
+      log.flush()
+      # A process group of its own, so that a terminal's Ctrl-C reaches it once, through this
+      # process. preexec_fn is safe because this process has no threads.
+      yield subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=log,
+        stderr=subprocess.STDOUT,
+        cwd=_REPOSITORY,
+        env=environment,
+        process_group=0,
+        preexec_fn=lambda: os.sched_setaffinity(0, cores) if cores else None,
+      )
+
+
+def _interrupt(running: Iterable[_Running]) -> None:
+  """Sends SIGINT, whichever signal came here; see training/interruption.py."""
+  for one in running:
+    one.process.send_signal(signal.SIGINT)
 
 
 def run(
@@ -168,9 +141,8 @@ def run(
   SIGINT and SIGTERM are passed on, so that training saves its state.
 
   Args:
-    jobs: the jobs, in the order in which they start.
-    workers: the number of jobs that run at once. One has the whole machine; several share its GPUs
-      and cores.
+    jobs: in the order in which they start.
+    workers: how many run at once. One has the whole machine; several share its GPUs and cores.
     log: takes a line when a job starts or ends.
     gpus: names for CUDA_VISIBLE_DEVICES, by default those of all visible GPUs.
 
@@ -180,44 +152,39 @@ def run(
   waiting = [job for job in jobs if not job.is_complete()]
   done, total = len(jobs) - len(waiting), len(jobs)
   log(f'{total} jobs, {done} of them done already, {workers} at a time.')
-  shares = list(_shares(workers, visible_gpus() if gpus is None else gpus))
-  free, running, failed, seconds, told = list(range(workers)), [], [], [], False
+  free = list(_shares(workers, visible_gpus() if gpus is None else gpus))
+  running, failed, seconds, told = [], [], [], False
   with interruption.deferred() as signaled:
     try:
       while running or (waiting and not signaled()):
         while free and waiting and not signaled():
-          job, worker = waiting.pop(0), free.pop(0)
+          job = waiting.pop(0)
           log(f'started job {job.number}: {job.name}; {job.log}')
-          running.append(_Running(job, worker, *shares[worker]))
+          running.append(_start(job, free.pop(0)))
         if signaled() and not told:
           told = True
           log(f'signal {signaled()}: training saves its state and ends.')
-          for one in running:
-            one.interrupt()
+          _interrupt(running)
         time.sleep(_POLL_SECONDS)
         for one in list(running):
-          status = one.status(go_on=not signaled())
-          if status is None:
-            continue
-          running.remove(one)
-          free.append(one.worker)
-          taken = time.monotonic() - one.begin
-          if status and told:
-            continue
-          if status or not one.job.is_complete():
-            failed.append(one.job)
-            log(
-              f'FAILED, exit status {status}: {one.job.name} after {duration(taken)}; {one.job.log}'
-            )
-            continue
-          done += 1
-          seconds.append(taken)
-          left = (len(waiting) + len(running)) * sum(seconds) / len(seconds) / workers
-          log(f'{done}/{total} done: {one.job.name} in {duration(taken)}; {duration(left)} left')
+          status = one.process.poll()
+          if status == 0 and not signaled() and (process := next(one.processes, None)):
+            one.process = process
+          elif status is not None:
+            running.remove(one)
+            free.append(one.share)
+            job, taken = one.job, time.monotonic() - one.begin
+            if status == 0 and job.is_complete():
+              done += 1
+              seconds.append(taken)
+              left = (len(waiting) + len(running)) * sum(seconds) / len(seconds) / workers
+              log(f'{done}/{total} done: {job.name} in {duration(taken)}; {duration(left)} left')
+            elif not signaled():
+              failed.append(job)
+              log(f'FAILED, exit status {status}: {job.name} after {duration(taken)}; {job.log}')
     except KeyboardInterrupt:
       # A second Ctrl-C: the children end at once, too.
-      for one in running:
-        one.interrupt()
+      _interrupt(running)
       raise
     return failed, signaled()
 
@@ -244,15 +211,13 @@ def visible_gpus() -> list[str]:
   return [str(i) for i in range(len(lines))] if listed.returncode == 0 else []
 
 
-def _shares(workers: int, gpus: Sequence[str]) -> Iterator[tuple[dict[str, str], set[int]]]:
-  """Yields environment and cores of each worker; no cores means any."""
-  environment = dict(os.environ)
+def _shares(workers: int, gpus: Sequence[str]) -> Iterator[Share]:
   if workers == 1:
-    yield environment, set()
+    yield dict(os.environ), set()
     return
   cores = sorted(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else []
   for worker in range(workers):
-    share = dict(environment)
+    share = dict(os.environ)
     # XLA starts a thread per core that it may use, and so does OpenMP unless told otherwise.
     own = cores[worker::workers] or cores[worker % len(cores) :][:1] if cores else []
     if own:

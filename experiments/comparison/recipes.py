@@ -113,12 +113,10 @@ def arguments(values: flags.FlagValues) -> list[str]:
   common.define_config_flags(known)
   given = []
   for name in sorted(known):
-    if not values[name].present or values[name].value is None:
-      continue
-    if name in common.PATHS and (path := common.path(values[name].value)):
-      given.append(f'--{name}={path.resolve()}')
-    else:
-      given.append(values[name].serialize())
+    flag = values[name]
+    path = common.path(flag.value) if name in common.FOLDERS else None
+    if flag.present and flag.value is not None:
+      given.append(f'--{name}={path.resolve()}' if path else flag.serialize())
   return given
 
 

@@ -5,6 +5,7 @@ import functools
 import numpy as np
 import pytest
 
+from datasets.aau.calibration import read_calibration
 from tests.datasets.test_osu import encoded
 
 HEADER = '%YAML:1.0\n---\n'
@@ -164,6 +165,10 @@ def calibration_text(changes=None, without=(), tail='', size=(240, 320)):
 def write(path, *args, **kwargs):
   path.write_text(calibration_text(*args, **kwargs))
   return path
+
+
+def read(path):
+  return read_calibration(str(path), path.read_bytes())
 
 
 def picture(seed, channels, size=SIZE):

@@ -56,11 +56,6 @@ def test_few_sequences_give_blocks_with_a_gap(length, train, validation):
   assert sum(split == 'test' for split in chosen.values()) == 5
 
 
-def test_gap_is_as_asked():
-  chosen = frames.sequence_split(ids(a=1000, b=1), test=['b'], gap=7)
-  assert len(chosen) == 1001 - 7
-
-
 @pytest.mark.parametrize(
   'counts, message',
   [

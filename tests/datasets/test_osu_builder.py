@@ -14,7 +14,7 @@ import tensorflow_datasets as tfds
 
 from cyclegan_jax import errors, progress
 from cyclegan_jax.data import images
-from datasets.osu import checks, osu_dataset_builder as osu
+from datasets.osu import osu_dataset_builder as osu
 from tests.conftest import REPOSITORY
 from tests.datasets.test_osu import encoded, picture, put, tree, unpacked
 
@@ -232,18 +232,17 @@ def written(data_dir):
 
 KILLED = """
 import itertools, os, signal, sys
-from datasets.osu import checks
 from datasets.osu import osu_dataset_builder as osu
 
-encoded_pairs, counter = checks.encoded_pairs, itertools.count()
+generate_examples, counter = osu.Builder._generate_examples, itertools.count()
 
-def killing(examples):
-  for pair in encoded_pairs(examples):
+def killing(*arguments):
+  for example in generate_examples(*arguments):
     if next(counter) == 20:  # 18 of training are written.
       os.kill(os.getpid(), signal.SIGKILL)
-    yield pair
+    yield example
 
-checks.encoded_pairs = killing
+osu.Builder._generate_examples = killing
 source, data_dir = sys.argv[1:]
 osu.Builder(config=osu.osu_config(source, 'sequence'), data_dir=data_dir).download_and_prepare()
 """
@@ -272,14 +271,14 @@ def test_killed_preparation_is_made_anew(tmp_path):
 
 def test_failed_preparation_leaves_nothing(tmp_path, monkeypatch):
   source, data_dir = put(tmp_path / 'source', tree()), tmp_path / 'failed'
-  encoded_pairs = checks.encoded_pairs
+  generate_examples = osu.Builder._generate_examples
 
-  def failing(examples):
-    yield from itertools.islice(encoded_pairs(examples), 5)
+  def failing(*arguments):
+    yield from itertools.islice(generate_examples(*arguments), 5)
     raise OSError('No space left on device')
 
   with monkeypatch.context() as context:
-    context.setattr(checks, 'encoded_pairs', failing)
+    context.setattr(osu.Builder, '_generate_examples', failing)
     with pytest.raises(OSError, match='No space left'):
       prepare(source, data_dir)
   assert not written(data_dir)

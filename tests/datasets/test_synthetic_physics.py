@@ -46,10 +46,9 @@ def test_spectral_radiance_integrates_to_stefan_boltzmann():
 
 
 @given(st.floats(*physics.TABLE_RANGE))
-def test_table_and_its_inverse(temperature):
+def test_table_equals_the_quadrature(temperature):
   radiance = physics.temperature_to_radiance(temperature)
   assert radiance == pytest.approx(physics.integrate_band(temperature), rel=1e-5)
-  assert physics.radiance_to_temperature(radiance) == pytest.approx(temperature, abs=1e-6)
 
 
 def test_table_keeps_the_shape_of_arrays_and_rises():

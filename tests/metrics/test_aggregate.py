@@ -31,6 +31,16 @@ def test_summarize_where_values_are_undefined():
   assert summary['psnr'] == summary['psnr_pooled'] == np.inf
   assert summary['psnr_infinite'] == summary['correlation_undefined'] == 2
   assert np.isnan(summary['correlation'])
+  # So for every other kind of PSNR, and whatever is undefined for constant images.
+  values = {'mse': [1, 2, 3], 'psnr_image_gain': [30, np.inf, 20], 'hot_mae': [np.nan, 4, 6]}
+  left_out = {
+    'mse': np.array([False, False, True]),
+    'psnr_image_gain': np.array([True, False, False]),
+  }
+  summary = aggregate.summarize(values, 255, left_out)
+  assert (summary['mse'], summary['psnr_image_gain'], summary['hot_mae']) == (1.5, 20, 5)
+  assert (summary['psnr_image_gain_infinite'], summary['hot_mae_undefined']) == (1, 1)
+  assert summary['psnr_image_gain_undefined'] == 1
   diverged = aggregate.summarize({'mse': [1, np.nan], 'psnr': [np.inf, np.nan]}, 255)
   assert all(np.isnan(diverged[name]) for name in ('mse', 'psnr', 'psnr_pooled'))
 

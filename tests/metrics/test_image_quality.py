@@ -11,16 +11,15 @@ import jax
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 import pytest
-from scipy import ndimage
 import sewar.full_ref
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from cyclegan_jax.metrics import image_quality
+from tests.metrics.made_up import image_pair, NAMES
 
 RELATIVE = 1e-6
 DECIBEL = 2e-5
 INDEX = 2e-6
-NAMES = ('mse', 'rmse', 'mae', 'psnr', 'ssim', 'uqi', 'uqi_sewar', 'correlation')
 IMAGE = np.zeros((2, 12, 12, 1), np.float32)
 
 
@@ -55,15 +54,6 @@ def expected(reference, image, max_value):
     'uqi_sewar': sewar.full_ref.uqi(reference, image),
     'correlation': np.corrcoef(x.ravel(), y.ravel())[0, 1],
   }
-
-
-def image_pair(dtype, low, high, channels, shape=(3, 37, 45)):
-  """Two related batches: smooth structure, and its mixture with noise."""
-  rng = np.random.default_rng(0)
-  smooth = ndimage.gaussian_filter(rng.uniform(size=(*shape, channels)), (0, 2, 2, 0))
-  smooth = (smooth - smooth.min()) / np.ptp(smooth)
-  noisy = 0.6 * smooth + 0.4 * rng.uniform(size=smooth.shape)
-  return tuple((low + (high - low) * v).astype(dtype) for v in (smooth, noisy))
 
 
 def check(actual, reference, image, max_value):
@@ -167,12 +157,6 @@ def test_wrong_arguments_are_refused(reference, image, mask, error, message):
     image_quality.correlation(reference, image, mask=mask)
 
 
-@pytest.mark.parametrize('name', NAMES + ('ms_ssim', 'image_metrics'))
-def test_a_mask_cannot_be_taken_for_the_maximum(name):
-  with pytest.raises(TypeError, match='positional'):
-    getattr(image_quality, name)(IMAGE, IMAGE, np.ones((2, 12, 12, 1), bool))
-
-
 @pytest.mark.parametrize('dtype', [np.uint8, np.uint16, np.float32])
 def test_identical_images(dtype):
   reference, _ = image_pair(dtype, 0, 255, 3)
@@ -209,54 +193,6 @@ def test_black_windows_score_one():
   assert float(image_quality.uqi_sewar(half, other)[0]) == pytest.approx(target, abs=INDEX)
   rest = float(image_quality.uqi(half[:, :, 1:], other[:, :, 1:])[0])
   assert float(image_quality.uqi(half, other)[0]) == pytest.approx((9 + 72 * rest) / 81, abs=INDEX)
-
-
-def test_mask_of_all_true_equals_none():
-  reference, image = image_pair(np.uint16, 0, 65535, 3)
-  unmasked = image_quality.image_metrics(reference, image, max_value=65535)
-  masked = image_quality.image_metrics(
-    reference, image, max_value=65535, mask=np.ones((3, 37, 45, 1), bool)
-  )
-  for name in NAMES:
-    np.testing.assert_allclose(masked[name], unmasked[name], rtol=2e-6)
-
-
-@pytest.mark.parametrize('garbage', [1e9, np.nan, np.inf])
-def test_masked_garbage_has_no_effect(garbage):
-  reference, image = image_pair(np.float32, 0, 255, 3)
-  mask = np.ones((3, 37, 45, 1), bool)
-  mask[0, 3:6, 7:30] = False
-  mask[1, :, -4:] = False
-  clean = image_quality.image_metrics(reference, image, mask=mask)
-  dirty = image_quality.image_metrics(
-    np.where(mask, reference, garbage).astype(np.float32),
-    np.where(mask, image, -garbage).astype(np.float32),
-    mask=mask,
-  )
-  unmasked = image_quality.image_metrics(reference, image)
-  for name in NAMES:
-    np.testing.assert_array_equal(dirty[name], clean[name])
-    assert np.all(np.isfinite(clean[name]))
-    assert clean[name][0] != unmasked[name][0]  # The mask does something.
-    np.testing.assert_allclose(clean[name][2], unmasked[name][2], rtol=2e-6)
-
-
-def test_mask_of_a_border_equals_cropping():
-  reference, image = image_pair(np.uint8, 0, 255, 3)
-  mask = np.zeros((3, 37, 45, 1), bool)
-  mask[:, 4:30, 5:40] = True
-  masked = image_quality.image_metrics(reference, image, mask=mask)
-  cropped = image_quality.image_metrics(reference[:, 4:30, 5:40], image[:, 4:30, 5:40])
-  for name in NAMES:
-    if name != 'uqi_sewar':  # Its missing last windows depend on the image's border.
-      np.testing.assert_allclose(masked[name], cropped[name], rtol=3e-6, atol=1e-6)
-
-
-def test_nothing_valid_gives_nan():
-  reference, image = image_pair(np.uint8, 0, 255, 1)
-  mask = np.ones_like(image, bool) & (np.arange(3) != 1)[:, None, None, None]
-  for values in image_quality.image_metrics(reference, image, mask=mask).values():
-    assert np.isnan(values).tolist() == [False, True, False]
 
 
 def test_inside_jit_with_traced_maximum_and_under_vmap():

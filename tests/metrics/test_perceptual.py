@@ -52,22 +52,38 @@ class Vgg(torch.nn.Module):
     return self.convolution(images.to(torch.float32) / 255).flatten(1)
 
 
+class Distance(torch.nn.Module):
+  """Called as the LPIPS of the package lpips, with a first layer of AlexNet's shape."""
+
+  def __init__(self, channels: int = 64):
+    super().__init__()
+    self.first = torch.nn.Conv2d(3, channels, 11, stride=4, padding=2)
+
+  def forward(self, a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+    return (self.first(a) - self.first(b)).square().mean([1, 2, 3], keepdim=True)
+
+
 @pytest.fixture(scope='module')
 def files(tmp_path_factory):
-  """The two files, and the modules that they hold."""
+  """The folder of the files, and the modules that they hold."""
   folder = tmp_path_factory.mktemp('weights')
   torch.manual_seed(0)
   modules = {'inception-2015-12-05.pt': Inception(), 'vgg16.pt': Vgg()}
   for name, module in modules.items():
     torch.jit.script(module).save(str(folder / name))
+  distance = Distance()
+  x = torch.zeros(1, 3, 48, 48)
+  torch.jit.trace(distance, (x, x)).save(str(folder / 'lpips_alex.pt'))
+  torch.jit.trace(Distance(63), (x, x)).save(str(folder / 'lpips_other.pt'))
   torch.save(modules['vgg16.pt'].state_dict(), folder / 'weights.pth')
   (folder / 'text.pt').write_text('hello')
-  return folder, *modules.values()
+  return folder, *modules.values(), distance
 
 
 @pytest.fixture(scope='module')
 def networks(files):
-  return perceptual.load(files[0] / 'inception-2015-12-05.pt', files[0] / 'vgg16.pt')
+  names = 'inception-2015-12-05.pt', 'vgg16.pt', 'lpips_alex.pt'
+  return perceptual.load(*(files[0] / name for name in names))
 
 
 @pytest.fixture(autouse=True)
@@ -107,17 +123,20 @@ def test_figures_equal_those_of_the_networks_outputs(files, networks, masked):
     as_rgb(pixels, stack.get('ir_mask', True))
     for pixels in (stack['ir'], IR.quantize(predict(stack)))
   ]
-  _, inception, vgg = files
+  _, inception, vgg, distance = files
   with torch.no_grad():
+    alex = distance(*(x.float() / 127.5 - 1 for x in images)).numpy().reshape(-1)
     seen = [vgg(x, resize_images=False, return_lpips=True).numpy() for x in images]
     features = [inception(x, return_features=True).numpy() for x in images]
   expected = np.sum((seen[0] - seen[1]) ** 2, 1)
   if masked:
-    expected[3] = np.nan
+    expected[3] = alex[3] = np.nan
     features = [np.delete(x, 3, 0) for x in features]
-    assert found.totals['lpips_undefined'] == 1
+    assert found.totals['lpips_undefined'] == found.totals['lpips_alex_undefined'] == 1
   np.testing.assert_allclose(found.per_image['lpips'], expected, rtol=1e-4)
   assert found.totals['lpips'] == pytest.approx(np.nanmean(expected), rel=1e-4)
+  np.testing.assert_allclose(found.per_image['lpips_alex'], alex, rtol=1e-4)
+  assert found.totals['lpips_alex'] == pytest.approx(np.nanmean(alex), rel=1e-4)
   assert found.totals['fid'] == pytest.approx(distributions.frechet_distance(*features), rel=1e-3)
   mean, deviation = distributions.kernel_distance(*features)
   assert found.totals['kid'] == pytest.approx(mean, rel=1e-2)
@@ -128,7 +147,7 @@ def test_figures_equal_those_of_the_networks_outputs(files, networks, masked):
 def test_sixteen_bits_are_scaled_to_eight(networks):
   pixels = np.random.default_rng(0).integers(0, 256, (2, 24, 32, 1)).astype(np.float32)
   eight, sixteen = (networks.seen(pixels * scale, 255 * scale, None) for scale in (1, 257))
-  for name in ('inception', 'vgg'):
+  for name in ('images', 'inception', 'vgg'):
     np.testing.assert_array_equal(eight[name], sixteen[name])
 
 
@@ -139,10 +158,10 @@ def test_report_says_what_was_measured(files, networks, tmp_path):
   config = config_lib.make(dataset='osu', paired=True)
   content = results_lib.result(results, config, IR, 'test', 1, networks)
   text = evaluation_files.markdown(content)
-  for name in ('inception-2015-12-05.pt', 'vgg16.pt'):
+  for name in ('inception-2015-12-05.pt', 'vgg16.pt', 'lpips_alex.pt'):
     assert hashlib.sha256((files[0] / name).read_bytes()).hexdigest() in text
   for words in (
-    '| LPIPS | FID | KID |',
+    '| LPIPS, VGG | LPIPS, AlexNet | FID | KID |',
     ' ± ',
     '5 images each',
     'subsets of 2 images',
@@ -152,7 +171,7 @@ def test_report_says_what_was_measured(files, networks, tmp_path):
   ):
     assert words in text
   assert content['versions']['torch'] == torch.__version__
-  assert {'fid', 'kid', 'kid_sd', 'lpips'} <= set(content['model'])
+  assert {'fid', 'kid', 'kid_sd', 'lpips', 'lpips_alex'} <= set(content['model'])
   assert content['baselines']['constant']['fid'] == pytest.approx(content['model']['fid'])
 
 
@@ -165,6 +184,10 @@ def test_report_says_what_was_measured(files, networks, tmp_path):
     ('lpips_weights', 'text.pt', ['not a TorchScript file', 'vgg16.pt']),
     ('fid_weights', 'vgg16.pt', ['another network']),
     ('lpips_weights', 'inception-2015-12-05.pt', ['another network', 'return_lpips']),
+    ('lpips_alex_weights', 'nosuch.pt', ['no such file', 'docs/how-to/measure.md']),
+    ('lpips_alex_weights', 'text.pt', ['not a TorchScript file']),
+    ('lpips_alex_weights', 'inception-2015-12-05.pt', ['another network', 'pairs of images']),
+    ('lpips_alex_weights', 'lpips_other.pt', ['another network', 'AlexNet']),
   ],
 )
 def test_other_files_are_refused(files, flag, name, words):
@@ -175,8 +198,12 @@ def test_other_files_are_refused(files, flag, name, words):
     assert word in str(error.value)
 
 
-def test_images_that_vgg_cannot_take_are_refused(networks):
-  perceptual.check_size(networks, (16, 20))
+def test_images_that_a_network_cannot_take_are_refused(networks):
+  perceptual.check_size(networks, (31, 33))
+  vgg = perceptual.Perceptual(networks.inception, networks.vgg)
+  perceptual.check_size(vgg, (16, 20))
   perceptual.check_size(perceptual.Perceptual(networks.inception), (12, 12))
-  with pytest.raises(UserError, match='12x20'):
-    perceptual.check_size(networks, (12, 20))
+  with pytest.raises(UserError, match='--lpips_weights: images of 12x20'):
+    perceptual.check_size(vgg, (12, 20))
+  with pytest.raises(UserError, match='--lpips_alex_weights: images of 30x64 .* 31 pixels'):
+    perceptual.check_size(networks, (30, 64))

@@ -6,31 +6,30 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 import torch
 
 from cyclegan_jax import config as config_lib
 from cyclegan_jax.data.source import make_domains
 from cyclegan_jax.inference import torch_weights
-from cyclegan_jax.models import layers, networks
+from cyclegan_jax.models import networks
 from cyclegan_jax.settings import Config
-from cyclegan_jax.training import image_pool, parallel, rng as rng_lib, state as state_lib
-from tests.parity import both_cut, torch_cut, torch_networks, torch_steps
+from cyclegan_jax.training import parallel, state as state_lib
+from tests.parity import (
+  both_cut,
+  by_name,
+  draws,
+  torch_cut,
+  torch_discriminators,
+  torch_networks,
+  torch_paired_steps,
+  torch_pix2pix,
+  torch_steps,
+)
 from tests.training import fresh
 
 # Small relatives of the published networks, with every kind of layer: the U-Net has two dropouts.
 # The pool is full in the second step.
-_CUT = dict(
-  image_size=(32, 32),
-  base_width=4,
-  n_residual_blocks=2,
-  batch_size=4,
-  discriminator_width=4,
-  discriminator_layers=2,
-  projection_width=8,
-  nce_patches=100,
-  # Glorot's times 0.02 would hide mistakes: with biases disturbed, all patches look alike.
-  initializer='uniform',
-)
 TINY = {
   'udacity': dict(
     image_size=(32, 32),
@@ -58,11 +57,31 @@ TINY = {
     discriminator_width=4,
     discriminator_layers=2,
   ),
-  'cut': _CUT,
-  'fastcut': _CUT,
-  # Three blocks, so that the middle one is not the last.
-  'dclgan': {**_CUT, 'n_residual_blocks': 3},
+  'pix2pixhd': dict(
+    image_size=(32, 32),
+    base_width=4,
+    n_downsampling=2,
+    n_residual_blocks=1,
+    batch_size=4,
+    discriminator_width=4,
+    discriminator_layers=2,
+  ),
+  'infragan': dict(
+    image_size=(32, 32),
+    base_width=4,
+    n_downsampling=5,
+    batch_size=4,
+    # An eighth of its channels are compared in its attention.
+    discriminator_width=8,
+    discriminator_layers=5,
+  ),
 }
+
+# For tests that compile them: its many layers take long.
+PRESETS = [
+  pytest.param(name, marks=pytest.mark.slow) if name == 'infragan' else name for name in TINY
+]
+TINY |= both_cut.TINY
 
 
 def tiny(preset: str, **overrides: Any) -> Config:
@@ -79,7 +98,6 @@ def torch_nets(config: Config, *, plain: bool = False) -> dict[str, torch.nn.Mod
   channels = {'rgb': data.rgb_channels, 'ir': data.ir_channels}
   judged = networks.discriminator_channels(model, make_domains(data))
   width, depth, blocks = model.base_width, model.n_downsampling, model.n_residual_blocks
-  published = torch_cut if model.antialias else torch_networks
   nets = {}
   for name in networks.generators(model):
     ends = [channels[domain] for domain in name.split('_to_')]
@@ -87,15 +105,25 @@ def torch_nets(config: Config, *, plain: bool = False) -> dict[str, torch.nn.Mod
       'udacity': lambda: torch_networks.UdacityGenerator(
         *ends, width=width, blocks=blocks, depth=depth
       ),
-      'resnet': lambda: published.ResnetGenerator(*ends, width=width, blocks=blocks, depth=depth),
-      'unet': lambda: torch_networks.UNetGenerator(*ends, width=width, depth=depth),
+      'resnet': lambda: (torch_cut if model.antialias else torch_networks).ResnetGenerator(
+        *ends, width=width, blocks=blocks, depth=depth
+      ),
+      'unet': lambda: torch_pix2pix.UNetGenerator(*ends, width=width, depth=depth),
     }[model.generator]()
   of_judge = dict(width=model.discriminator_width, depth=model.discriminator_layers)
-  if model.discriminator == 'patchgan' and not model.antialias:
-    of_judge['norm'] = model.norm
-  kind = 'UdacityDiscriminator' if model.discriminator == 'udacity' else 'PatchDiscriminator'
   for name, seen in judged.items():
-    nets[name] = getattr(published, kind)(seen, **of_judge)
+    nets[name] = (
+      torch_cut.PatchDiscriminator(seen, **of_judge)
+      if model.antialias
+      else {
+        'udacity': lambda: torch_networks.UdacityDiscriminator(seen, **of_judge),
+        'patchgan': lambda: torch_networks.PatchDiscriminator(seen, norm=model.norm, **of_judge),
+        'multiscale': lambda: torch_discriminators.MultiscaleDiscriminator(
+          seen, scales=model.discriminator_scales, **of_judge
+        ),
+        'unet': lambda: torch_discriminators.UNetDiscriminator(seen, **of_judge),
+      }[model.discriminator]()
+    )
   nets |= both_cut.projections(config, nets)
   init = {
     'normal': torch_networks.init_normal,
@@ -104,7 +132,8 @@ def torch_nets(config: Config, *, plain: bool = False) -> dict[str, torch.nn.Mod
   }[model.initializer]
   generator = torch.Generator().manual_seed(0)
   for net in nets.values():
-    init(net, generator)
+    is_unet_judge = isinstance(net, torch_discriminators.UNetDiscriminator)
+    (torch_discriminators.init_unet if is_unet_judge else init)(net, generator)
     if not plain:
       _disturb(net, generator)
   return nets
@@ -113,8 +142,15 @@ def torch_nets(config: Config, *, plain: bool = False) -> dict[str, torch.nn.Mod
 def _disturb(net: torch.nn.Module, generator: torch.Generator) -> None:
   with torch.no_grad():
     for value in net.state_dict().values():
-      if value.ndim == 1:
+      if value.ndim < 2 and value.is_floating_point():
         value += 0.1 * torch.rand(value.shape, generator=generator)
+
+
+def conversion(config: Config, name: str) -> Any:
+  """The module with `from_torch` and `to_torch` of a network."""
+  is_generator = name in networks.generators(config.model)
+  is_new = config.model.discriminator in ('multiscale', 'unet')
+  return by_name if is_new and not is_generator else torch_weights
 
 
 def numpy_dict(arrays: dict[str, torch.Tensor]) -> dict[str, np.ndarray]:
@@ -129,7 +165,7 @@ def state_of(config: Config, nets: dict[str, torch.nn.Module]) -> state_lib.Trai
   """Our state before the first step with PyTorch's weights; float64 if that is enabled."""
   params, stats = {}, {}
   for name, net in nets.items():
-    params[name], stats[name] = torch_weights.from_torch(
+    params[name], stats[name] = conversion(config, name).from_torch(
       config, name, numpy_dict(net.state_dict()), name
     )
   dtype = jax.dtypes.canonicalize_dtype(np.float64)
@@ -182,9 +218,11 @@ def our_steps(
 
 def torch_optimizers(config: Config, nets: dict[str, torch.nn.Module]) -> dict[str, Any]:
   """As the preset's source groups the networks."""
-  make = torch_cut.optimizers if config.model.projection_width else torch_steps.optimizers
-  if config.train.preset == 'udacity':
-    make = torch_steps.udacity_optimizers
+  make = {
+    'udacity': torch_steps.udacity_optimizers,
+    'infragan': torch_paired_steps.infragan_optimizers,
+    **dict.fromkeys(both_cut.TINY, torch_cut.optimizers),
+  }.get(config.train.preset, torch_steps.optimizers)
   return make(nets, learning_rate=config.train.learning_rate)
 
 
@@ -195,7 +233,7 @@ def their_steps(
   data: list[dict[str, np.ndarray]],
 ) -> Iterator[dict[str, float]]:
   """PyTorch's terms after each step, with our draws; networks and optimizers change in place."""
-  loss, dtype = config.loss, next(nets['ir'].parameters()).dtype
+  loss, dtype = config.loss, next(nets['rgb_to_ir'].parameters()).dtype
   weights = dict(
     cycle_weight=loss.cycle_weight,
     identity_weight=loss.identity_weight,
@@ -205,11 +243,10 @@ def their_steps(
     name: torch_steps.ImagePool(config.train.pool_size)
     for name in networks.discriminators(config.model)
   }
+  masks = lambda step: [to_torch(mask, dtype) for mask in draws.dropout_masks(config, step)]
   for i, batch in enumerate(data):
     images = {name: to_torch(image, dtype) for name, image in batch.items()}
-    if config.model.projection_width:
-      terms = both_cut.their_step(config, nets, optims, images, i)
-    elif config.train.preset == 'udacity':
+    if config.train.preset == 'udacity':
       terms = torch_steps.udacity_step(nets, optims, images, **weights)
     elif config.train.preset == 'cyclegan':
       terms = torch_steps.cyclegan_step(
@@ -218,38 +255,21 @@ def their_steps(
         images,
         **weights,
         pools=pools,
-        draws={name: pool_draws(config, name, i) for name in pools},
+        draws={name: draws.pool_draws(config, name, i) for name in pools},
+      )
+    elif config.train.preset in both_cut.TINY:
+      terms = both_cut.their_step(config, nets, optims, images, i)
+    elif config.train.preset == 'pix2pixhd':
+      terms = torch_paired_steps.pix2pixhd_step(nets, optims, images)
+    elif config.train.preset == 'infragan':
+      terms = torch_paired_steps.infragan_step(
+        nets, optims, images, masks=masks(i), ssim_weight=loss.ssim_weight
       )
     else:
-      masks = [to_torch(mask, dtype) for mask in dropout_masks(config, i)]
-      terms = torch_steps.pix2pix_step(
-        nets, optims, images, masks=masks, l1_weight=loss.supervised_weight
+      terms = torch_pix2pix.pix2pix_step(
+        nets, optims, images, masks=masks(i), l1_weight=loss.supervised_weight
       )
     yield {name: value.item() for name, value in terms.items()}
-
-
-def pool_draws(config: Config, domain: str, step: int) -> list[int]:
-  """Our draws of a step as the PyTorch pool takes them."""
-  draws = image_pool.draw(
-    rng_lib.pool(config, domain, step), config.train.batch_size, config.train.pool_size
-  )
-  return np.where(draws.swap, draws.place, torch_steps.FRESH).tolist()
-
-
-def dropout_masks(config: Config, step: int) -> list[np.ndarray]:
-  """What our U-Net keeps in a step, float64 [batch, height, width, channels], the deepest first."""
-  model, rows = config.model, config.train.batch_size
-  keys = rng_lib.dropout(config, step, jnp.arange(rows))
-  masks = []
-  for layer in range(1, model.n_downsampling - 4):
-    inside = model.n_downsampling - 1 - layer
-    shape = (
-      rows,
-      *(side // 2**inside for side in config.data.image_size),
-      model.base_width * min(2 ** (inside - 1), 8),
-    )
-    masks.append(np.asarray(layers.dropout(jnp.ones(shape), model.dropout, keys, layer) != 0))
-  return [mask.astype(np.float64) for mask in masks]
 
 
 def moments(

@@ -1,13 +1,28 @@
-"""What both.py needs for CUT, FastCUT and DCLGAN: projections, our draws, and their step."""
+"""What both.py needs for CUT, FastCUT and DCLGAN: small relatives, projections, their step."""
 
-import jax.numpy as jnp
-import numpy as np
 import torch
 
 from cyclegan_jax.models import networks
 from cyclegan_jax.settings import Config
-from cyclegan_jax.training import patch_nce, rng
-from tests.parity import torch_cut, torch_steps
+from cyclegan_jax.training import rng
+from tests.parity import draws, torch_cut, torch_steps
+
+# Small relatives. Glorot's weights times 0.02 would hide mistakes: beside disturbed biases they
+# make all patches look alike.
+
+_CUT = dict(
+  image_size=(32, 32),
+  base_width=4,
+  n_residual_blocks=2,
+  batch_size=4,
+  discriminator_width=4,
+  discriminator_layers=2,
+  projection_width=8,
+  nce_patches=100,
+  initializer='uniform',
+)
+# With three blocks the middle one is not the last.
+TINY = {'cut': _CUT, 'fastcut': _CUT, 'dclgan': {**_CUT, 'n_residual_blocks': 3}}
 
 
 def projections(config: Config, nets: torch_steps.Networks) -> torch_steps.Networks:
@@ -23,23 +38,6 @@ def projections(config: Config, nets: torch_steps.Networks) -> torch_steps.Netwo
   return found
 
 
-def places(
-  config: Config, step: int, domain: str, generator_pass: int, sizes: list[tuple[int, int]]
-) -> torch_cut.Places:
-  """The positions that we draw for the images of a domain, in layers of these sizes."""
-  rows = jnp.arange(config.train.batch_size)
-  keys = rng.patches(config, step, rows, domain, generator_pass)
-  drawn = patch_nce.places(keys, sizes, config.loss.nce_patches)
-  return [torch.from_numpy(np.array(place.index, np.int64)) for place in drawn]
-
-
-def mirrored(config: Config, step: int) -> torch.Tensor | None:
-  """Which images our networks see mirrored in a step."""
-  if not config.loss.flip_equivariance:
-    return None
-  return torch.from_numpy(np.array(rng.mirrored(config, step, jnp.arange(config.train.batch_size))))
-
-
 def their_step(
   config: Config,
   nets: torch_steps.Networks,
@@ -50,7 +48,7 @@ def their_step(
   """PyTorch's step with our draws."""
   features = nets['rgb_to_ir'].encode(images['rgb'])[not config.model.nce_pixels :]
   sizes = [tuple(feature.shape[2:]) for feature in features]
-  draw = lambda domain, which=rng.FAKE: places(config, step, domain, which, sizes)
+  draw = lambda domain, which=rng.FAKE: draws.places(config, step, domain, which, sizes)
   if config.model.method == 'cyclegan':
     return torch_cut.dclgan_step(
       nets,
@@ -66,5 +64,5 @@ def their_step(
     places={'nce_rgb': draw('rgb'), 'nce_identity_ir': draw('ir', rng.IDENTITY)},
     nce_weight=config.loss.nce_weight,
     nce_identity=config.loss.nce_identity,
-    mirrored=mirrored(config, step),
+    mirrored=draws.mirrored(config, step),
   )

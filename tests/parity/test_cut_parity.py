@@ -11,7 +11,6 @@ torch = pytest.importorskip('torch', reason='needs the extra parity: pip install
 from cyclegan_jax import config as config_lib
 from cyclegan_jax.data.source import make_domains
 from cyclegan_jax.errors import UserError
-from cyclegan_jax.inference import torch_weights
 from cyclegan_jax.models import networks
 from cyclegan_jax.training import patch_nce
 from tests.inference import test_torch_import
@@ -24,7 +23,7 @@ def check_forward(config, tolerance):
   nets, batch = both.torch_nets(config), both.batches(config, 1)[0]
   for name in (*networks.generators(config.model), *networks.discriminators(config.model)):
     image = batch[name.split('_to_')[0]].astype(np.float32)
-    y, _, want, _ = test_parity.forward(config, name, nets[name], image, training=True)
+    (y,), _, (want,), _ = test_parity.forward(config, name, nets[name], image, training=True)
     assert y.shape == want.shape
     assert np.abs(y - want).max() / np.ptp(want) < tolerance, name
 
@@ -86,18 +85,6 @@ def test_loss_and_its_gradient(temperature):
     )
   assert float(got) == pytest.approx(want.item(), rel=1e-12)
   np.testing.assert_allclose(gradient, their_queries.grad, rtol=1e-9, atol=1e-14)
-
-
-def test_weights_come_back_as_they_were():
-  config = both.tiny('dclgan')
-  for name, net in both.torch_nets(config).items():
-    arrays = both.numpy_dict(net.state_dict())
-    back = torch_weights.to_torch(
-      config, name, *torch_weights.from_torch(config, name, arrays, name)
-    )
-    assert set(back) == set(arrays)
-    for key, array in arrays.items():
-      np.testing.assert_array_equal(back[key], array, err_msg=key)
 
 
 def test_fixed_filters_are_left_out_and_say_which_networks_they_are_of(tmp_path):

@@ -16,35 +16,43 @@ from cyclegan_jax import config as config_lib
 from cyclegan_jax.data.source import make_domains
 from cyclegan_jax.inference import torch_weights
 from cyclegan_jax.models import layers, networks
+from cyclegan_jax.models.verdict import Verdict
 from cyclegan_jax.training import losses, rng, state as state_lib
-from tests.parity import both, torch_steps
-
-PRESETS = ('udacity', 'cyclegan', 'pix2pix')
+from tests.parity import both, draws, torch_steps
 
 
 def forward(config, name, net, image, training):
-  """Our output and running statistics, then PyTorch's, from PyTorch's weights."""
+  """Our outputs and running statistics, then PyTorch's, from PyTorch's weights."""
+  convert = both.conversion(config, name)
   model = dataclasses.replace(config.model, sync_batch_norm=False)
   ours = networks.build(model, make_domains(config.data))[name]
-  params, stats = torch_weights.from_torch(config, name, both.numpy_dict(net.state_dict()), name)
+  params, stats = convert.from_torch(config, name, both.numpy_dict(net.state_dict()), name)
   with_dropout = training and model.dropout and name in networks.generators(model)
   keys = masks = None
   if with_dropout:
     keys = rng.dropout(config, 0, jnp.arange(len(image)))
-    masks = [both.to_torch(mask, torch.float32) for mask in both.dropout_masks(config, 0)]
+    masks = [both.to_torch(mask, torch.float32) for mask in draws.dropout_masks(config, 0)]
   apply = jax.jit(lambda params, stats, x: ours(params, stats, x, training=training, keys=keys))
   y, stats = apply(params, stats, image)
-  y = y if '_to_' in name else y.scores[0]
   net.train(training)
   x = both.to_torch(image, torch.float32)
   with torch.no_grad():
     want = net(x, masks) if with_dropout else net(x)
   return (
-    np.asarray(y),
-    torch_weights.to_torch(config, name, params, stats),
-    want.numpy().transpose(0, 2, 3, 1),
+    [np.asarray(part) for part in our_parts(y)],
+    convert.to_torch(config, name, params, stats),
+    [part.numpy().transpose(0, 2, 3, 1) for part in their_parts(want)],
     both.numpy_dict(net.state_dict()),
   )
+
+
+def our_parts(y):
+  """Images, or all maps of scores; test_discriminator_parity.py has the activations."""
+  return y.scores if isinstance(y, Verdict) else [y]
+
+
+def their_parts(y):
+  return [y] if isinstance(y, torch.Tensor) else [scores for scores, _ in y]
 
 
 def check_forward(config, record, tolerance):
@@ -57,11 +65,14 @@ def check_forward(config, record, tolerance):
     image = seen[name.split('_to_')[0]].astype(np.float32)
     # The second pass uses the running statistics that the first has moved.
     for training in (True, False):
-      y, arrays, want, their_arrays = forward(config, name, net, image, training)
-      assert y.shape == want.shape
-      deviation = np.abs(y - want).max() / np.ptp(want)
-      assert deviation < tolerance, (name, training)
-      worst = max(worst, deviation)
+      ours, arrays, theirs, their_arrays = forward(config, name, net, image, training)
+      for y, want in zip(ours, theirs, strict=True):
+        assert y.shape == want.shape
+        # A verdict on the whole image is a single number.
+        scale = np.ptp(want) if want[0].size > 1 else np.abs(want).max()
+        deviation = np.abs(y - want).max() / scale
+        assert deviation < tolerance, (name, training)
+        worst = max(worst, deviation)
       assert set(arrays) == set(their_arrays)
       for key, array in arrays.items():
         np.testing.assert_allclose(
@@ -76,13 +87,13 @@ def check_forward(config, record, tolerance):
 
 
 @pytest.mark.parametrize('ir_channels', [1, 3])
-@pytest.mark.parametrize('preset', PRESETS)
+@pytest.mark.parametrize('preset', both.PRESETS)
 def test_small_networks_have_the_same_outputs(preset, ir_channels, record_property):
   check_forward(both.tiny(preset, ir_channels=ir_channels), record_property, 1e-5)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize('preset', PRESETS)
+@pytest.mark.parametrize('preset', both.PRESETS)
 def test_published_networks_have_the_same_outputs(preset, record_property):
   rows = 2 if preset == 'udacity' else 1
   # Sums of up to 9,216 products, each rounded to 6e-8, through up to 24 layers: 8e-6 were seen.
@@ -100,14 +111,12 @@ def test_other_shapes_of_resnet_have_pytorchs_keys(changed):
   }
 
 
-@pytest.mark.parametrize('preset', PRESETS)
+@pytest.mark.parametrize('preset', both.TINY)
 def test_weights_come_back_as_they_were(preset):
   config = both.tiny(preset)
   for name, net in both.torch_nets(config).items():
-    arrays = both.numpy_dict(net.state_dict())
-    back = torch_weights.to_torch(
-      config, name, *torch_weights.from_torch(config, name, arrays, name)
-    )
+    arrays, convert = both.numpy_dict(net.state_dict()), both.conversion(config, name)
+    back = convert.to_torch(config, name, *convert.from_torch(config, name, arrays, name))
     assert set(back) == set(arrays)
     for key, array in arrays.items():
       np.testing.assert_array_equal(back[key], array, err_msg=key)

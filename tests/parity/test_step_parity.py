@@ -25,7 +25,7 @@ torch = pytest.importorskip('torch', reason='needs the extra parity: pip install
 from cyclegan_jax.data.source import make_domains
 from cyclegan_jax.inference import torch_weights
 from cyclegan_jax.models import networks
-from tests.parity import both
+from tests.parity import both, both_cut
 
 STEPS = 10
 # A learning rate with a schedule is a float32 number, 1e-8 beside PyTorch's: schedules are compared
@@ -36,6 +36,9 @@ RUNS = {
   'udacity, supervised': ('udacity', dict(paired=True)),
   'cyclegan, pool, identity': ('cyclegan', dict(ir_channels=3, **CONSTANT)),
   'pix2pix, dropout': ('pix2pix', CONSTANT),
+  'pix2pixhd': ('pix2pixhd', CONSTANT),
+  # SSIM is float32 throughout.
+  'infragan, no SSIM': ('infragan', dict(ssim_weight=0.0, **CONSTANT)),
   'cut': ('cut', CONSTANT),
   'fastcut': ('fastcut', CONSTANT),
   'dclgan': ('dclgan', CONSTANT),
@@ -47,6 +50,7 @@ LOSSES = (
   'nce',
   'identity',
   'supervised',
+  'feature_matching',
   'ssim',
   'gradient',
   'generator',
@@ -59,13 +63,14 @@ def our_arrays(config, state):
   """Parameters, running statistics and Adam's moments by network, in PyTorch's layout."""
   found = {'weights': {}, 'mu': {}, 'nu': {}}
   for name in state.params:
-    found['weights'][name] = torch_weights.to_torch(
+    convert = both.conversion(config, name)
+    found['weights'][name] = convert.to_torch(
       config, name, state.params[name], state.batch_stats[name]
     )
     group = 'generators' if name in networks.generator_group(config.model) else 'discriminators'
     for moment in ADAM:
       tree = getattr(state.opt_state[group][0], moment)[name]
-      found[moment][name] = torch_weights.to_torch(config, name, tree)
+      found[moment][name] = convert.to_torch(config, name, tree)
   return found
 
 
@@ -121,16 +126,17 @@ def before_instance_norm(config, key):
   model = config.model
   if model.norm != 'instance' or not key.endswith('.bias') or key.startswith('mlp_'):
     return False
+  if key.startswith('scales.'):
+    return '.convs.' in key and '.convs.0.' not in key
   # The only biases that no norm follows, and those that PatchNCE sees before one.
-  depth, layers = model.n_downsampling, model.discriminator_layers
-  each = 3 + model.antialias
+  depth, layers, each = model.n_downsampling, model.discriminator_layers, 3 + model.antialias
   last = 4 + 2 * each * depth + model.n_residual_blocks + 1
   kept = [last, 0, each * layers + 2]
   kept += [4 + each * i for i in range(depth)] if model.projection_width else []
   return key not in [f'model.{i}.bias' for i in kept]
 
 
-@pytest.mark.parametrize('preset', both.TINY)
+@pytest.mark.parametrize('preset', [*both.PRESETS, *both_cut.TINY])
 def test_terms_and_gradients_of_one_step_in_float32(preset):
   config = both.tiny(preset)
   ours, theirs, mine, others, _ = run(config, 1)

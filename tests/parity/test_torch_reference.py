@@ -5,7 +5,7 @@ import pytest
 torch = pytest.importorskip('torch', reason='needs the extra parity: pip install ".[parity]"')
 F = torch.nn.functional
 
-from tests.parity import torch_networks as networks
+from tests.parity import torch_networks as networks, torch_pix2pix
 
 
 def on_paper(make, *args, **kwargs):
@@ -24,9 +24,9 @@ def on_paper(make, *args, **kwargs):
     (networks.ResnetGenerator, (3, 3), {'blocks': 6}, 7_837_699),
     (networks.PatchDiscriminator, (3,), {}, 2_764_737),
     (networks.PatchDiscriminator, (6,), {'norm': 'batch'}, 2_768_705),
-    (networks.UNetGenerator, (3, 3), {}, 54_413_955),
+    (torch_pix2pix.UNetGenerator, (3, 3), {}, 54_413_955),
     # A block less: two 4x4 convolutions 512-512 and 1024-512 and two norms.
-    (networks.UNetGenerator, (3, 3), {'depth': 7}, 54_413_955 - 16 * 512 * 1536 - 4 * 512),
+    (torch_pix2pix.UNetGenerator, (3, 3), {'depth': 7}, 54_413_955 - 16 * 512 * 1536 - 4 * 512),
   ],
 )
 def test_parameter_counts(make, args, kwargs, count):
@@ -42,8 +42,8 @@ def test_parameter_counts(make, args, kwargs, count):
     (networks.ResnetGenerator, {'blocks': 6}, 128, (3, 128)),
     (networks.PatchDiscriminator, {}, 256, (1, 30)),
     (networks.PatchDiscriminator, {'norm': 'batch'}, 128, (1, 14)),
-    (networks.UNetGenerator, {}, 256, (3, 256)),
-    (networks.UNetGenerator, {'depth': 7}, 128, (3, 128)),
+    (torch_pix2pix.UNetGenerator, {}, 256, (3, 256)),
+    (torch_pix2pix.UNetGenerator, {'depth': 7}, 128, (3, 128)),
   ],
 )
 def test_shapes(make, kwargs, size, want):
@@ -88,7 +88,7 @@ def test_keys_of_cyclegan():
 
 
 def test_layers_and_keys_of_pix2pix():
-  net = on_paper(networks.UNetGenerator)
+  net = on_paper(torch_pix2pix.UNetGenerator)
   assert shapes(net)['model.model.0.weight'] == (64, 3, 4, 4)
   assert shapes(net)['model.model.3.weight'] == (128, 3, 4, 4)
   assert shapes(net)['model.model.1.model.3.model.5.weight'] == (512, 128, 4, 4)
@@ -113,14 +113,14 @@ def test_layers_and_keys_of_pix2pix():
   ]
   assert found == [middle] * 3 + [middle + ['MaskedDropout']] * 3
   assert names(block) == ['LeakyReLU', 'Conv2d', 'ReLU', 'ConvTranspose2d', 'BatchNorm2d']
-  assert len(on_paper(networks.UNetGenerator, depth=7).dropouts()) == 2
-  assert list(shapes(on_paper(networks.UNetGenerator, dropout=False))) == list(shapes(net))
+  assert len(on_paper(torch_pix2pix.UNetGenerator, depth=7).dropouts()) == 2
+  assert list(shapes(on_paper(torch_pix2pix.UNetGenerator, dropout=False))) == list(shapes(net))
 
 
 def test_constants_of_the_layers():
   nets = [
     on_paper(make)
-    for make in (networks.UdacityGenerator, networks.ResnetGenerator, networks.UNetGenerator)
+    for make in (networks.UdacityGenerator, networks.ResnetGenerator, torch_pix2pix.UNetGenerator)
   ]
   nets += [on_paper(networks.PatchDiscriminator, norm=norm) for norm in ('batch', 'instance')]
   found = {}
@@ -182,7 +182,7 @@ def test_resnet_generator_written_out():
 
 
 def test_unet_written_out():
-  net = networks.UNetGenerator(3, 1, width=4, depth=3)
+  net = torch_pix2pix.UNetGenerator(3, 1, width=4, depth=3)
   weights = [value for key, value in net.state_dict().items() if value.ndim == 4]
   down1, down2, down3, up3, up2, up1 = weights
   x = torch.rand(2, 3, 16, 16)
@@ -208,7 +208,7 @@ def test_a_patch_is_70x70():
 
 
 def test_given_dropout_masks():
-  net = networks.UNetGenerator(3, 1, width=2, depth=7)
+  net = torch_pix2pix.UNetGenerator(3, 1, width=2, depth=7)
   x = torch.rand(2, 3, 128, 128)
   torch.manual_seed(1)
   want = net(x)

@@ -9,7 +9,7 @@ import pytest
 torch = pytest.importorskip('torch', reason='needs the extra parity: pip install ".[parity]"')
 F = torch.nn.functional
 
-from tests.parity import torch_networks as networks, torch_steps as steps
+from tests.parity import torch_networks as networks, torch_pix2pix, torch_steps as steps
 
 SIZE = 64
 
@@ -54,7 +54,7 @@ def tiny(preset):
   batch = {name: torch.rand(2, 3, SIZE, SIZE) * 2 - 1 for name in steps.DISCRIMINATORS}
   if preset == 'pix2pix':
     nets = {
-      'rgb_to_ir': networks.UNetGenerator(width=4, depth=6),
+      'rgb_to_ir': torch_pix2pix.UNetGenerator(width=4, depth=6),
       'ir': networks.PatchDiscriminator(6, width=4, depth=2, norm='batch'),
     }
   elif preset == 'cyclegan':
@@ -139,7 +139,7 @@ def test_order_and_terms_of_a_pix2pix_step():
   nets, optims, batch = tiny('pix2pix')
   old = copy.deepcopy(nets)
   masks = [(torch.rand(2, 32, 4, 4) > 0.5).float()]
-  terms = steps.pix2pix_step(nets, optims, batch, masks=masks)
+  terms = torch_pix2pix.pix2pix_step(nets, optims, batch, masks=masks)
 
   fake = old['rgb_to_ir'](batch['rgb'], masks)
   pair = torch.cat([batch['rgb'], fake], 1)
@@ -163,7 +163,7 @@ def test_running_statistics_of_a_pix2pix_step():
   nets, optims, batch = tiny('pix2pix')
   masks = [torch.ones(2, 32, 4, 4)]
   generator, judge = copy.deepcopy(nets['rgb_to_ir']), copy.deepcopy(nets['ir'])
-  steps.pix2pix_step(nets, optims, batch, masks=masks)
+  torch_pix2pix.pix2pix_step(nets, optims, batch, masks=masks)
   fake = torch.cat([batch['rgb'], generator(batch['rgb'], masks)], 1)
   for images in (fake, torch.cat([batch['rgb'], batch['ir']], 1)):
     judge(images)

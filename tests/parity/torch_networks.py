@@ -1,25 +1,22 @@
 """The published networks in PyTorch, in our own words: what the JAX networks are compared with.
 
-Three sources, each cited at the classes:
+Two sources, each cited at the classes (torch_pix2pix.py has a third):
   udacity: github.com/udacity/deep-learning-v2-pytorch, cycle-gan/, which the paper modified.
   cyclegan: Zhu et al. 2017 (arXiv 1703.10593), github.com/junyanz/pytorch-CycleGAN-and-pix2pix.
-  pix2pix: Isola et al. 2017 (arXiv 1611.07004), same repository.
 Keys of the state_dict are those of the sources, so that their checkpoints load (some published
 ones carry running statistics of instance norms, which the repository too drops). Images are
 float32 [batch, channels, height, width] in [-1, 1].
 """
 
-import collections
-from collections.abc import Sequence
 import itertools
 
 import torch
 from torch import nn
 import torch.nn.functional as F
 
-_LEAK = 0.2
+LEAK = 0.2
 # Channels stop doubling at eight times the first layer's, in PatchGAN and U-Net.
-_WIDEST = 8
+WIDEST = 8
 
 
 def count_parameters(module: nn.Module) -> int:
@@ -214,112 +211,16 @@ class PatchDiscriminator(nn.Module):
   ):
     super().__init__()
     norm_layer = {'instance': nn.InstanceNorm2d, 'batch': nn.BatchNorm2d}[norm]
-    widths = [width * min(2**i, _WIDEST) for i in range(depth + 1)]
-    layers = [nn.Conv2d(in_channels, width, 4, 2, 1), nn.LeakyReLU(_LEAK)]
+    widths = [width * min(2**i, WIDEST) for i in range(depth + 1)]
+    layers = [nn.Conv2d(in_channels, width, 4, 2, 1), nn.LeakyReLU(LEAK)]
     for i, (a, b) in enumerate(itertools.pairwise(widths), 1):
       stride = 2 if i < depth else 1
       layers += [
         nn.Conv2d(a, b, 4, stride, 1, bias=norm == 'instance'),
         norm_layer(b),
-        nn.LeakyReLU(_LEAK),
+        nn.LeakyReLU(LEAK),
       ]
     self.model = nn.Sequential(*layers, nn.Conv2d(widths[-1], 1, 4, 1, 1))
 
   def forward(self, x: torch.Tensor) -> torch.Tensor:
-    return self.model(x)
-
-
-# --- pix2pix ---------------------------------------------------------------------------------
-
-
-class MaskedDropout(nn.Dropout):
-  """Dropout of single elements; while `mask` is set, it says which ones are kept in training."""
-
-  mask: torch.Tensor | None = None
-
-  def forward(self, x: torch.Tensor) -> torch.Tensor:
-    if self.mask is None or not self.training:
-      return super().forward(x)
-    if self.mask.shape != x.shape:
-      raise ValueError(f'mask {tuple(self.mask.shape)} for values {tuple(x.shape)}')
-    return x * self.mask / (1 - self.p)
-
-
-class UNetBlock(nn.Module):
-  """Halves the image, applies what is inside, doubles it; x is prepended to the channels.
-
-  The repository's leaky ReLU overwrites x before it is prepended. That changes nothing, since
-  the next layer up is a ReLU: relu(leaky(x)) = relu(x), gradients too.
-  """
-
-  def __init__(self, outer: int, inner: int, inside: nn.Module | None, dropout: bool):
-    super().__init__()
-    layers = [nn.LeakyReLU(_LEAK), nn.Conv2d(outer, inner, 4, 2, 1, bias=False)]
-    if inside is not None:
-      layers += [nn.BatchNorm2d(inner), inside]
-    channels = inner if inside is None else 2 * inner
-    layers += [
-      nn.ReLU(),
-      nn.ConvTranspose2d(channels, outer, 4, 2, 1, bias=False),
-      nn.BatchNorm2d(outer),
-      *[MaskedDropout(0.5)] * dropout,
-    ]
-    self.model = nn.Sequential(*layers)
-
-  def forward(self, x: torch.Tensor) -> torch.Tensor:
-    return torch.cat([x, self.model(x)], 1)
-
-
-class UNetGenerator(nn.Module):
-  """The U-Net of Isola section 3.2.1 and appendix 6.1.1: 54,413,955 parameters from 3 to 3.
-
-  depth 8 is unet_256, depth 7 unet_128, depth 5 the smallest the repository can build; sides
-  have to be multiples of 2^depth. Widths 64, 128, 256, then 512. No norm in the first
-  convolution and at the bottleneck; dropout 0.5 on the way up in the depth - 5 blocks of
-  constant width outside the bottleneck; only the last convolution has a bias.
-  """
-
-  def __init__(
-    self,
-    in_channels: int = 3,
-    out_channels: int = 3,
-    *,
-    width: int = 64,
-    depth: int = 8,
-    dropout: bool = True,
-  ):
-    super().__init__()
-    widths = [width * min(2**i, _WIDEST) for i in range(depth)]
-    block = None
-    for i in reversed(range(1, depth)):
-      block = UNetBlock(widths[i - 1], widths[i], block, dropout and 4 <= i < depth - 1)
-    outermost = nn.Sequential(
-      nn.Conv2d(in_channels, width, 4, 2, 1, bias=False),
-      block,
-      nn.ReLU(),
-      nn.ConvTranspose2d(2 * width, out_channels, 4, 2, 1),
-      nn.Tanh(),
-    )
-    # The published keys begin with model.model.
-    self.model = nn.Sequential(collections.OrderedDict(model=outermost))
-
-  def dropouts(self) -> list[MaskedDropout]:
-    """The dropout layers in the order in which they are applied, the deepest first."""
-    return [m for m in self.modules() if isinstance(m, MaskedDropout)]
-
-  def forward(self, x: torch.Tensor, masks: Sequence[torch.Tensor] | None = None) -> torch.Tensor:
-    """Applies the network.
-
-    Args:
-      x: images.
-      masks: for every one of `dropouts()` 1 where an element is kept, 0 where not; the first is
-        [batch, channels, height / 2^(depth - 2), width / 2^(depth - 2)], each next twice as
-        large. Without them PyTorch draws its own.
-
-    Returns:
-      Images of the same height and width.
-    """
-    layers = self.dropouts()
-    for layer, mask in zip(layers, [None] * len(layers) if masks is None else masks, strict=True):
-      layer.mask = mask
     return self.model(x)

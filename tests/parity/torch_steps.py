@@ -1,4 +1,6 @@
-"""One training step of each published model in PyTorch, as its source takes it.
+"""A training step of udacity and of cyclegan in PyTorch, as its source takes it, and its parts.
+
+torch_pix2pix.py has that of pix2pix.
 
 Networks go by the names of the JAX code: generators `rgb_to_ir` and `ir_to_rgb`, discriminators
 `rgb` and `ir` (the domain that they judge). So do the terms: adversarial_ir is what the score of
@@ -148,7 +150,7 @@ def udacity_step(
     on_real = lsgan(nets[domain](batch[domain]), True)
     fake = nets[generator](source)
     on_fake = lsgan(nets[domain](fake.detach() if detach_fakes else fake), False)
-    terms |= _minimize_discriminator(domain, on_real, on_fake, 1.0)
+    terms |= minimize_discriminator(domain, on_real, on_fake, 1.0)
     optims[domain].step()
 
   optims['generators'].zero_grad()
@@ -164,7 +166,7 @@ def udacity_step(
   if identity_weight:
     terms['identity_rgb'] = F.l1_loss(nets['ir_to_rgb'](rgb), rgb)
     terms['identity_ir'] = F.l1_loss(nets['rgb_to_ir'](ir), ir)
-  terms['generator'] = _weighted(
+  terms['generator'] = weighted(
     terms,
     adversarial=1.0,
     cycle=cycle_weight,
@@ -173,7 +175,7 @@ def udacity_step(
   )
   terms['generator'].backward()
   optims['generators'].step()
-  return _detached(terms)
+  return detached(terms)
 
 
 def cyclegan_step(
@@ -213,7 +215,7 @@ def cyclegan_step(
   fake_rgb = nets['ir_to_rgb'](ir)
   cycled_ir = nets['rgb_to_ir'](fake_rgb)
 
-  _freeze(nets, True)
+  freeze(nets, True)
   optims['generators'].zero_grad()
   terms = {}
   if identity_weight:
@@ -226,7 +228,7 @@ def cyclegan_step(
   if supervised_weight:
     terms['supervised_rgb'] = F.l1_loss(fake_rgb, rgb)
     terms['supervised_ir'] = F.l1_loss(fake_ir, ir)
-  terms['generator'] = _weighted(
+  terms['generator'] = weighted(
     terms,
     adversarial=1.0,
     cycle=cycle_weight,
@@ -236,62 +238,18 @@ def cyclegan_step(
   terms['generator'].backward()
   optims['generators'].step()
 
-  _freeze(nets, False)
+  freeze(nets, False)
   optims['discriminators'].zero_grad()
   for domain, fake in (('ir', fake_ir), ('rgb', fake_rgb)):
     shown = fake if pools is None else pools[domain].query(fake, draws[domain])
     on_real = lsgan(nets[domain](batch[domain]), True)
     on_fake = lsgan(nets[domain](shown.detach()), False)
-    terms |= _minimize_discriminator(domain, on_real, on_fake, 0.5)
+    terms |= minimize_discriminator(domain, on_real, on_fake, 0.5)
   optims['discriminators'].step()
-  return _detached(terms)
+  return detached(terms)
 
 
-def pix2pix_step(
-  nets: Networks,
-  optims: Optimizers,
-  batch: Images,
-  *,
-  l1_weight: float = 100.0,
-  masks: Sequence[torch.Tensor] | None = None,
-) -> Terms:
-  """Repository, models/pix2pix_model.py: the discriminator, then the generator against it.
-
-  From RGB to IR; the discriminator sees the RGB image's channels first, then the IR ones'. The
-  fake is generated once. The discriminator minimizes 0.5 * (fake + real) (Isola section 3.3),
-  fake first: with batch norm that is the order in which the running statistics move. No pool.
-
-  Args:
-    nets: `rgb_to_ir` and `ir`, in training mode.
-    optims: from `optimizers`.
-    batch: `rgb` and `ir`, pairs.
-    l1_weight: of the L1 term (Isola section 4.2; lambda in equation 4).
-    masks: of the generator's dropout, see `UNetGenerator.forward`.
-
-  Returns:
-    Detached scalars: unweighted means, `discriminator_ir` and `generator` as minimized.
-  """
-  rgb, ir = batch['rgb'], batch['ir']
-  fake = nets['rgb_to_ir'](rgb) if masks is None else nets['rgb_to_ir'](rgb, masks)
-
-  _freeze(nets, False)
-  optims['discriminators'].zero_grad()
-  on_fake = cross_entropy(nets['ir'](torch.cat([rgb, fake.detach()], 1)), False)
-  on_real = cross_entropy(nets['ir'](torch.cat([rgb, ir], 1)), True)
-  terms = _minimize_discriminator('ir', on_real, on_fake, 0.5)
-  optims['discriminators'].step()
-
-  _freeze(nets, True)
-  optims['generators'].zero_grad()
-  terms['adversarial_ir'] = cross_entropy(nets['ir'](torch.cat([rgb, fake], 1)), True)
-  terms['supervised_ir'] = F.l1_loss(fake, ir)
-  terms['generator'] = _weighted(terms, adversarial=1.0, supervised=l1_weight)
-  terms['generator'].backward()
-  optims['generators'].step()
-  return _detached(terms)
-
-
-def _minimize_discriminator(
+def minimize_discriminator(
   domain: str, on_real: torch.Tensor, on_fake: torch.Tensor, factor: float
 ) -> Terms:
   """Leaves the gradients of factor * (real + fake) in the discriminator."""
@@ -304,7 +262,8 @@ def _minimize_discriminator(
   }
 
 
-def _weighted(terms: Terms, **weights: float) -> torch.Tensor:
+def weighted(terms: Terms, **weights: float) -> torch.Tensor:
+  """The sum of the terms that there are, each kind with its weight."""
   return sum(
     weight * terms[f'{kind}_{domain}']
     for kind, weight in weights.items()
@@ -313,12 +272,13 @@ def _weighted(terms: Terms, **weights: float) -> torch.Tensor:
   )
 
 
-def _freeze(nets: Networks, frozen: bool) -> None:
+def freeze(nets: Networks, frozen: bool) -> None:
   """While the generators are updated, no gradients of discriminator weights are computed."""
   for name in DISCRIMINATORS:
     if name in nets:
       nets[name].requires_grad_(not frozen)
 
 
-def _detached(terms: Terms) -> Terms:
+def detached(terms: Terms) -> Terms:
+  """The terms without their gradients."""
   return {name: term.detach() for name, term in terms.items()}

@@ -110,6 +110,24 @@ def test_words_of_a_shown_difference_and_of_a_lost_one(two):
   assert 'MSE' in worse and ('equal to' in worse)
 
 
+def test_a_lower_distance_is_better_and_a_ratio_has_no_direction(tmp_path):
+  models = {}
+  for label, distance, ratio in (('sharp', 3.0, 1.5), ('blurred', 9.0, 0.4)):
+    per_image = made_up.values(0, 20)
+    per_image['log_spectral_distance'] = distance + np.linspace(0, 1, made_up.N) ** distance
+    per_image['gradient_ratio'] = np.full(made_up.N, ratio)
+    models[label] = model(tmp_path, label, 20, range(2), per_image=per_image)
+  content = compared(models, [('sharp', 'blurred')], primary='log_spectral_distance')
+  assert 'sharp is better than blurred by' in tables.sentences(content)[0]
+  header, row = tables.comparisons_table(content, primary=True)
+  assert dict(zip(header, row))['better in'] == '2 of 2'
+  rows = {row[1]: dict(zip(header, row)) for row in tables.comparisons_table(content, False)}
+  assert rows['gradient ratio']['better in'] == '-'
+  assert rows['gradient ratio']['difference'] == '+1.1'
+  assert rows['PSNR']['better in'] == '0 of 2'
+  comparison_page.render(content, models)
+
+
 def test_interval_over_sequences(tmp_path):
   rng = np.random.default_rng(0)
   models = {}

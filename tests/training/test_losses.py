@@ -102,3 +102,31 @@ def test_masked_pixels_have_no_gradient_and_an_empty_mask_harms_nothing(term):
   value, gradient = jax.value_and_grad(lambda b: term(a, b, mask))(b)
   assert np.isfinite(value) and np.isfinite(gradient).all()
   assert not np.any(np.where(mask, 0, gradient)) and np.any(gradient[0]) and np.any(gradient[1])
+
+
+@pytest.mark.parametrize('kind', ['l1', 'smooth_l1'])
+def test_balance_weighs_pixels_by_the_rarity_of_their_gray_level(kind):
+  a, b = RNG.uniform(-1, 1, (2, 3, 12, 10, 1)).astype(np.float32)
+  # Mostly cold, with a few hot pixels.
+  a = np.where(RNG.random(a.shape) < 0.9, -0.9, a).astype(np.float32)
+  mask = RNG.random(a.shape) < 0.8
+  power, expected = 0.7, []
+  for image, other, valid in zip(a, b, mask):
+    levels = np.minimum(((image[valid] + 1) * 16).astype(int), 31)
+    weights = (np.bincount(levels, minlength=32)[levels] / len(levels)) ** -power
+    d = np.abs(image[valid] - other[valid])
+    if kind == 'smooth_l1':
+      d = np.where(d < 1, d**2 / 2, d - 0.5)
+    expected.append(np.sum(weights * d) / np.sum(weights))
+  loss = getattr(losses, kind)
+  assert loss(a, b, mask, power) == pytest.approx(np.mean(expected), rel=1e-4)
+  everywhere = np.ones_like(mask)
+  assert loss(a, b, None, power) == pytest.approx(float(loss(a, b, everywhere, power)), rel=1e-5)
+
+
+def test_an_image_without_a_valid_pixel_counts_as_0_with_balance():
+  a, b = RNG.uniform(-1, 1, (2, 2, 8, 8, 1)).astype(np.float32)
+  mask = np.zeros(a.shape, bool)
+  mask[0] = True
+  half = losses.l1(a[:1], b[:1], None, 0.5) / 2
+  assert losses.l1(a, b, mask, 0.5) == pytest.approx(float(half), rel=1e-5)

@@ -11,7 +11,7 @@ import pytest
 from cyclegan_jax import config as config_lib
 from cyclegan_jax.data.source import make_domains
 from cyclegan_jax.models import networks
-from cyclegan_jax.training import rng as rng_lib, state as state_lib
+from cyclegan_jax.training import losses, rng as rng_lib, state as state_lib
 from tests.training import fresh
 from tests.training.test_steps import assert_close, batches, first, run, SIZE, tiny, trajectory
 
@@ -175,3 +175,46 @@ def test_the_rate_changes_at_an_epochs_end():
     update, state = adam.update(jnp.float32(1), state)
     moved.append(float(-update / config.learning_rate))
   np.testing.assert_allclose(moved, [1] * 4 + [2 / 3] * 4 + [1 / 3] * 4 + [0] * 2, atol=1e-4)
+
+
+REGRESSION = dict(
+  method='pix2pix',
+  adversarial_weight=0.0,
+  supervised_weight=10.0,
+  supervised_loss='smooth_l1',
+  ssim_weight=0.2,
+  cycle_weight=0.0,
+  redraw_fakes=False,
+  norm='none',
+  activation='relu',
+)
+
+
+def test_without_an_adversarial_term_there_are_no_discriminators():
+  config = tiny(**REGRESSION)
+  (batch,) = batches(1)
+  state, terms, _ = run(config, 1, [batch])
+  assert set(state.params) == {'rgb_to_ir'} and not state.opt_state['discriminators'][0].mu
+  assert not any('discriminator' in name or 'adversarial' in name for name in terms)
+  net = networks.build(config.model, make_domains(config.data))['rgb_to_ir']
+
+  def loss(params):
+    true, (fake, _) = batch['ir'], net(params, {}, batch['rgb'], training=True)
+    return 10 * losses.smooth_l1(true, fake) + 0.2 * losses.dissimilarity(true, fake)
+
+  gradient = jax.jit(jax.grad(loss))(fresh.state(config).params['rgb_to_ir'])
+  moments = state.opt_state['generators'][0].mu['rgb_to_ir']
+  jax.tree.map(lambda g, m: np.testing.assert_allclose(0.5 * g, m, atol=1e-6), gradient, moments)
+
+
+def test_what_discriminators_are_shown_does_not_depend_on_the_number_of_devices():
+  config = tiny(norm='none', diff_augment='translation+cutout', r1_weight=1.0, r1_every=2)
+  data = batches(1)
+  one, terms_one, _ = run(config, 1, data)
+  four, terms_four, _ = run(config, 4, data)
+  assert_close(terms_four, terms_one, atol=1e-4)
+  assert terms_one['r1_ir'] > 0
+  for group in ('generators', 'discriminators'):
+    assert_close(four.opt_state[group][0].mu, one.opt_state[group][0].mu, atol=1e-5)
+  _, terms_plain, _ = run(tiny(norm='none'), 1, data)
+  assert abs(terms_plain['discriminator_ir'] - terms_one['discriminator_ir']) > 1e-3

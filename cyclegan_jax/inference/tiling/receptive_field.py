@@ -33,13 +33,6 @@ def _convolution(kernel: int, stride: int = 1) -> _Layer:
   return lambda low, high: (stride * low - padding, stride * high - padding + kernel - 1)
 
 
-def _downsampling(config: ModelConfig) -> list[_Layer]:
-  if not config.antialias:
-    return [_convolution(3, stride=2)]
-  # The blur sees as much as a convolution with its filter's size.
-  return [_convolution(3), _convolution(3, stride=2)]
-
-
 def _upsampling(config: ModelConfig, kernel: int) -> list[_Layer]:
   if config.upsampling == 'resize':
     return [lambda low, high: (low // 2, high // 2), _convolution(3)]
@@ -50,27 +43,23 @@ def _upsampling(config: ModelConfig, kernel: int) -> list[_Layer]:
   return [lambda low, high: (math.ceil((low + 2 - kernel) / 2), (high + 1) // 2)]
 
 
-def _udacity(config: ModelConfig) -> list[_Layer]:
-  down = [_convolution(4, stride=2)] * config.n_downsampling
-  blocks = [_convolution(3)] * (2 * config.n_residual_blocks)
-  return down + blocks + _upsampling(config, 4) * config.n_downsampling
+def _path(config: ModelConfig, kernel: int, n_blocks: int, antialias: bool = False) -> list[_Layer]:
+  """Down, through the residual blocks, and up again, with kernels of this size on the way."""
+  # A blur sees as much as a convolution with its filter's size.
+  halved = [_convolution(kernel), _convolution(3, stride=2)]
+  down = (halved if antialias else [_convolution(kernel, stride=2)]) * config.n_downsampling
+  blocks = [_convolution(3)] * (2 * n_blocks)
+  return down + blocks + _upsampling(config, kernel) * config.n_downsampling
 
 
 def _resnet(config: ModelConfig) -> list[_Layer]:
-  down = _downsampling(config) * config.n_downsampling
-  blocks = [_convolution(3)] * (2 * config.n_residual_blocks)
-  up = _upsampling(config, 3) * config.n_downsampling
-  return [_convolution(7), *down, *blocks, *up, _convolution(7)]
-
-
-def _unet(config: ModelConfig) -> list[_Layer]:
-  down = [_convolution(4, stride=2)] * config.n_downsampling
-  return down + _upsampling(config, 4) * config.n_downsampling
+  path = _path(config, 3, config.n_residual_blocks, config.antialias)
+  return [_convolution(7), *path, _convolution(7)]
 
 
 # The path with the largest field from input to output, for each of `models.generators.GENERATORS`.
 DEEPEST_PATHS: Mapping[str, Callable[[ModelConfig], list[_Layer]]] = {
-  'udacity': _udacity,
+  'udacity': lambda config: _path(config, 4, config.n_residual_blocks),
   'resnet': _resnet,
-  'unet': _unet,
+  'unet': lambda config: _path(config, 4, 0),
 }

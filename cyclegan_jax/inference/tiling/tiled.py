@@ -1,55 +1,61 @@
-"""Applies a trained generator to one large image, tile by tile."""
+"""Applies a trained generator to one large image, tile by tile.
 
-from collections.abc import Iterator
+With given means and variances, an instance norm is a function of each pixel alone, and all tiles
+are parts of one image. So those of the whole image are measured first.
+"""
+
+from collections.abc import Iterator, Sequence
+import functools
+from typing import Any
 
 from flax import nnx
+import jax
+from jax import lax
+import jax.numpy as jnp
 import numpy as np
 
-from cyclegan_jax.inference.tiling import instance_norm, tiles
+from cyclegan_jax.inference.tiling import tiles
 from cyclegan_jax.inference.tiling.tiles import Tiling
 from cyclegan_jax.models.apply import Translator
+from cyclegan_jax.models.networks import Network
+
+# Mean and variance, float32 [2, 1, 1, 1, channels], for each norm of a network in order of use.
+_Moments = Sequence[Any]
 
 
 def translate(
   generator: Translator, image: np.ndarray, tiling: Tiling, channels: int
 ) -> np.ndarray:
-  """Translates a large image. With instance norm, the moments of the whole image are found first.
+  """Translates a large image.
 
-  Args:
-    generator: The generator.
-    image: float32 [height, width, c] in [-1, 1]. The sides are multiples of `tiling.step`.
-    tiling: How the image is cut.
-    channels: The channels of the result.
+  The moments of instance norms are found norm by norm: those of the first depend on no other, those
+  of the second on the first, and so on. Each pass over all tiles with the latest moments makes one
+  more norm exact, so a network needs as many passes as it has norms. Fewer do not suffice: moments
+  that are not exact yet can be anything, and small errors grow from layer to layer.
 
-  Returns:
-    float32 [height, width, channels] in [-1, 1].
+  The image is float32 [height, width, c] in [-1, 1], its sides multiples of `tiling.step`; the
+  result [height, width, channels] likewise.
   """
-  arrays = generator.params, generator.batch_stats
-  modules = nnx.iter_modules(generator.net.module(*arrays))
+  net, arrays = generator.net, (generator.params, generator.batch_stats)
+  modules = nnx.iter_modules(net.module(*arrays))
   norms = sum(isinstance(module, nnx.InstanceNorm) for _, module in modules)
   if not norms:
     return tiles.translate(generator, image, tiling, channels)
   moments = None
   for _ in range(norms):
-    parts, pixels = [], []
+    measured, pixels = [], []
     for part, counts in _parts(image, tiling):
-      parts.append(instance_norm.measure(generator.net, *arrays, part, counts, moments))
+      measured.append(_measure(net, *arrays, part, counts, moments))
       pixels.append(counts.sum(dtype=np.int64))
-    moments = instance_norm.pooled(parts, pixels)
-  return tiles.translate(
-    lambda part: instance_norm.translate(generator.net, *arrays, part, moments),
-    image,
-    tiling,
-    channels,
-  )
+    moments = _pooled(measured, pixels)
+  apply = lambda part: _translate(net, *arrays, part, np.ones((1, *part.shape[1:3], 1)), moments)
+  return tiles.translate(apply, image, tiling, channels)
 
 
 def _parts(image: np.ndarray, tiling: Tiling) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-  """The tiles of an image, each pixel of which counts in one of them.
+  """Yields tiles [1, height, width, c], and float32 [1, height, width, 1]: 1 where a pixel counts.
 
-  Yields:
-    A tile [1, height, width, c], and float32 [1, height, width, 1]: 1 where its pixels count,
-    otherwise 0.
+  Each pixel of the image counts in one tile.
   """
   sides = [tiles.own_parts(side, tiling) for side in image.shape[:2]]
   for top, rows in sides[0]:
@@ -58,3 +64,57 @@ def _parts(image: np.ndarray, tiling: Tiling) -> Iterator[tuple[np.ndarray, np.n
       counts = np.zeros((1, *part.shape[1:3], 1), np.float32)
       counts[:, rows, columns] = 1
       yield part, counts
+
+
+def _pooled(parts: Sequence[_Moments], pixels: Sequence[int]) -> _Moments:
+  """Combines the moments of the parts of an image, in each of which so many pixels counted."""
+  pooled = []
+  for moments in zip(*parts):
+    means, variances = np.stack(moments, axis=1, dtype=np.float64)
+    mean = np.average(means, 0, pixels)
+    variance = np.average(variances + (means - mean) ** 2, 0, pixels)
+    pooled.append(np.array([mean, variance], np.float32))
+  return pooled
+
+
+def _apply(
+  net: Network, params: Any, batch_stats: Any, x: jax.Array, counts: jax.Array, given: Any
+) -> tuple[jax.Array, _Moments]:
+  """Applies a generator with given moments, or the tile's own if None.
+
+  Returns its output, and the moments of each norm's input over the pixels that count.
+  """
+  measured = []
+
+  def norm(x: jax.Array, epsilon: float) -> jax.Array:
+    values = x.astype(jnp.float32)
+    # The counts are constant in squares as large as the network's stride.
+    stride = counts.shape[1] // x.shape[1]
+    own = jnp.ones((1, *x.shape[1:3], 1))
+    mean, variance = given[len(measured)] if given else _moments(values, own)
+    measured.append(_moments(values, counts[:, ::stride, ::stride]))
+    return ((values - mean) * lax.rsqrt(variance + epsilon)).astype(x.dtype)
+
+  module = net.module(params, batch_stats)
+  module.eval()
+  modules: dict[tuple, Any] = dict(nnx.iter_modules(module))
+  for path, part in modules.items():
+    if isinstance(part, nnx.InstanceNorm):
+      owner, name = modules[path[:-1]], path[-1]
+      measuring = functools.partial(norm, epsilon=part.epsilon)
+      if isinstance(owner, nnx.List):
+        owner[name] = measuring
+      else:
+        setattr(owner, name, measuring)
+  return net.apply(module, x), measured
+
+
+def _moments(x: jax.Array, counts: jax.Array) -> jax.Array:
+  total, axes = counts.sum(), (0, 1, 2)
+  mean = (counts * x).sum(axes, keepdims=True) / total
+  return jnp.stack([mean, (counts * (x - mean) ** 2).sum(axes, keepdims=True) / total])
+
+
+# The compiler drops the half that nobody reads.
+_measure = jax.jit(lambda *args: _apply(*args)[1], static_argnums=0)
+_translate = jax.jit(lambda *args: _apply(*args)[0], static_argnums=0)

@@ -50,13 +50,13 @@ def choose(
   tile: int | None = None,
   overlap: int | None = None,
 ) -> Tiling | None:
-  """Chooses how to cut an image; None means in one piece.
+  """Chooses how to cut an image of `height` x `width` pixels; None means in one piece.
 
   Args:
     config: the generator's settings.
-    height: of the image in pixels.
-    width: likewise.
-    step: tiles begin at multiples of it, and their size is a multiple of it.
+    height: of the image.
+    width: of the image.
+    step: see `Tiling`.
     memory: of the device, in bytes.
     tile: size of a tile in pixels, rounded up to a multiple of `step`; 0 never cuts; None cuts an
       image that would take more than half of the memory.
@@ -73,8 +73,7 @@ def choose(
     tile = _AUTOMATIC_TILE if needed > _SHARE_OF_MEMORY * memory else 0
   if not tile:
     return None
-  tile = _rounded_up(tile, step)
-  radius = receptive_field.radius(config)
+  tile, radius = _rounded_up(tile, step), receptive_field.radius(config)
   if overlap is None:
     overlap = min(2 * radius, tile // 2 // step * step)
   overlap = _rounded_up(overlap, step)
@@ -102,9 +101,9 @@ def window(size: int, start: int, whole: int, tiling: Tiling) -> np.ndarray:
   of the image itself they are 1. The weights of two neighbors with exactly this overlap sum to 1.
   """
   ramp = tiling.overlap - 2 * tiling.margin
+  # The centers of pixels, so that half a pixel is a ramp without a slope.
   inwards = np.arange(size) - tiling.margin + 0.5
-  rising = np.clip(inwards / ramp, 0, 1) if ramp else (inwards > 0).astype(np.float64)
-  rising = 0.5 - 0.5 * np.cos(np.pi * rising)
+  rising = 0.5 - 0.5 * np.cos(np.pi * np.clip(inwards / max(ramp, 0.5), 0, 1))
   weights = np.ones(size)
   if start > 0:
     weights *= rising
@@ -114,18 +113,13 @@ def window(size: int, start: int, whole: int, tiling: Tiling) -> np.ndarray:
 
 
 def own_parts(size: int, tiling: Tiling) -> list[tuple[int, slice]]:
-  """Divides an axis among its tiles, so that each pixel belongs to exactly one of them.
+  """Divides an axis among its tiles: where each begins, and the slice of it that is its own.
 
-  The border between two tiles lies in the middle of their overlap, at a multiple of the step.
-
-  Returns:
-    For each tile, where it begins and the slice of it that is its own, counted from its beginning.
+  Each pixel belongs to exactly one tile. The border between two lies in the middle of their
+  overlap, at a multiple of the step.
   """
-  begins = starts(size, tiling)
-  middles = [
-    (last + tiling.tile + first) // 2 // tiling.step * tiling.step
-    for last, first in itertools.pairwise(begins)
-  ]
+  begins, step = starts(size, tiling), tiling.step
+  middles = [(a + tiling.tile + b) // 2 // step * step for a, b in itertools.pairwise(begins)]
   edges = [0, *middles, size]
   return [
     (begin, slice(low - begin, high - begin)) for begin, low, high in zip(begins, edges, edges[1:])
@@ -134,12 +128,11 @@ def own_parts(size: int, tiling: Tiling) -> list[tuple[int, slice]]:
 
 def boxes(height: int, width: int, tiling: Tiling) -> Iterator[tuple[slice, slice]]:
   """Yields the rows and columns of all tiles, row by row. All tiles have the same size."""
-  for top in starts(height, tiling):
-    for left in starts(width, tiling):
-      yield (
-        slice(top, min(top + tiling.tile, height)),
-        slice(left, min(left + tiling.tile, width)),
-      )
+  rows, columns = (
+    [slice(start, min(start + tiling.tile, size)) for start in starts(size, tiling)]
+    for size in (height, width)
+  )
+  yield from itertools.product(rows, columns)
 
 
 def translate(
@@ -147,23 +140,16 @@ def translate(
 ) -> np.ndarray:
   """Translates an image tile by tile and joins the results.
 
-  Args:
-    apply: maps network values [1, height, width, c] to [1, height, width, channels].
-    image: float32 [height, width, c], sides multiples of `tiling.step`.
-    tiling: how to cut it.
-    channels: of the result.
-
-  Returns:
-    float32 [height, width, channels].
+  `apply` maps network values [1, height, width, c] to [1, height, width, channels], so `translate`
+  maps float32 [height, width, c], sides multiples of `tiling.step`, to [height, width, channels].
   """
   height, width = image.shape[:2]
   total = np.zeros((height, width, channels), np.float32)
   weight = np.zeros((height, width, 1), np.float32)
   for rows, columns in boxes(height, width, tiling):
-    weights = (
-      window(rows.stop - rows.start, rows.start, height, tiling)[:, None, None]
-      * window(columns.stop - columns.start, columns.start, width, tiling)[:, None]
-    )
+    down = window(rows.stop - rows.start, rows.start, height, tiling)
+    across = window(columns.stop - columns.start, columns.start, width, tiling)
+    weights = np.outer(down, across)[..., None]
     total[rows, columns] += weights * np.asarray(apply(image[None, rows, columns]))[0]
     weight[rows, columns] += weights
   return total / weight

@@ -8,7 +8,7 @@ import pytest
 
 from cyclegan_jax import config as config_lib
 from cyclegan_jax.errors import UserError
-from experiments.comparison import jobs, plan as plan_lib, plan_file, recipes
+from experiments.comparison import jobs, plan as plan_lib, recipes
 
 DATA = ('--dataset=synthetic', '--image_size=64')
 
@@ -32,7 +32,7 @@ def make(
 
 def started(folder, plan):
   """Records a plan and begins its first run."""
-  plan = plan_file.record(folder, plan, None)
+  plan = plan_lib.record(folder, plan, None)
   run = jobs.all_jobs(plan, folder)[0].folder
   run.mkdir(parents=True)
   (run / 'config.json').write_text('{}')
@@ -127,14 +127,14 @@ def test_jobs_are_what_a_person_would_type(tmp_path):
 
 
 def test_written_before_anything_is_trained_and_read_again(tmp_path):
-  plan = plan_file.record(tmp_path / 'new', make('unpaired,paired_literal,udacity'), None)
+  plan = plan_lib.record(tmp_path / 'new', make('unpaired,paired_literal,udacity'), None)
   tree = json.loads((tmp_path / 'new' / 'plan.json').read_text())
   assert tree['models']['udacity']['trained_as'] == 'unpaired'
   assert tree['models']['paired_literal']['settings']['supervised_weight'] == 0
   assert tree['comparisons'] == [['paired_literal', 'unpaired']]
   assert tree['seeds'] == [0, 1] and tree['primary_metric'] == 'psnr'
-  assert plan_file.load(tmp_path / 'new') == plan
-  assert plan_file.load(tmp_path) is None
+  assert plan_lib.load(tmp_path / 'new') == plan
+  assert plan_lib.load(tmp_path) is None
 
 
 def test_models_and_seeds_can_be_added(tmp_path):
@@ -144,23 +144,23 @@ def test_models_and_seeds_can_be_added(tmp_path):
   assert [m.label for m in new.models] == ['unpaired', 'paired', 'paired_literal']
   assert new.seeds == (0, 1, 2)
   assert new.comparisons == (('paired', 'unpaired'), ('paired_literal', 'unpaired'))
-  new = plan_file.record(tmp_path, new, old)
+  new = plan_lib.record(tmp_path, new, old)
   assert new.history[1]['models'] == ['paired_literal'] and new.history[1]['seeds'] == [2]
   assert set(before) < {job.folder for job in jobs.all_jobs(new, tmp_path)}
-  assert plan_file.load(tmp_path) == new
+  assert plan_lib.load(tmp_path) == new
 
 
 def test_an_unchanged_plan_is_not_written_again(tmp_path):
   old = started(tmp_path, make())
   stamp = (tmp_path / 'plan.json').stat()
-  assert plan_file.record(tmp_path, make(old=old), old) == old
+  assert plan_lib.record(tmp_path, make(old=old), old) == old
   assert (tmp_path / 'plan.json').stat() == stamp
 
 
 def test_moved_data_are_no_other_plan(tmp_path):
   old = started(tmp_path, make())
-  new = plan_file.record(tmp_path, make(old=old, shared=(*DATA, '--data_dir=/moved')), old)
-  assert '--data_dir=/moved' in plan_file.load(tmp_path).models[0].arguments
+  new = plan_lib.record(tmp_path, make(old=old, shared=(*DATA, '--data_dir=/moved')), old)
+  assert '--data_dir=/moved' in plan_lib.load(tmp_path).models[0].arguments
   assert len(new.history) == 1
 
 
@@ -180,7 +180,7 @@ def test_moved_data_are_no_other_plan(tmp_path):
 )
 def test_another_plan_is_refused_once_there_are_runs(tmp_path, change, words):
   old = started(tmp_path, make())
-  assert plan_file.binding(tmp_path)
+  assert plan_lib.binding(tmp_path)
   with pytest.raises(UserError) as error:
     make(old=old, **change)
   for word in words:
@@ -246,13 +246,13 @@ def test_what_cannot_be_planned(change, words):
 def test_a_damaged_plan_is_named(tmp_path, text):
   (tmp_path / 'plan.json').write_text(text)
   with pytest.raises(UserError, match='plan.json'):
-    plan_file.load(tmp_path)
+    plan_lib.load(tmp_path)
 
 
 def test_a_folder_that_cannot_be_written(tmp_path):
   (tmp_path / 'file').write_text('')
   with pytest.raises(UserError, match='--output'):
-    plan_file.record(pathlib.Path(tmp_path / 'file' / 'new'), make(), None)
+    plan_lib.record(pathlib.Path(tmp_path / 'file' / 'new'), make(), None)
 
 
 def test_the_papers_figures():

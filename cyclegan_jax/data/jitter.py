@@ -1,0 +1,46 @@
+"""Random changes of the colors of RGB images in training, so that few images show many lights.
+
+IR images stay as they are: their gray levels are what a model has to learn.
+"""
+
+import math
+
+import numpy as np
+
+from cyclegan_jax.data.images import LUMA_WEIGHTS, luminance
+from cyclegan_jax.settings import DataConfig
+
+# Chrominance, the I and Q of NTSC's YIQ (Rec. 601 luma), from RGB.
+_CHROMA = np.array([[0.5959, -0.2746, -0.3213], [0.2115, -0.5227, 0.3112]])
+_YIQ = np.vstack([LUMA_WEIGHTS, _CHROMA])
+
+
+def jitter(pixels: np.ndarray, config: DataConfig, rng: np.random.Generator) -> np.ndarray:
+  """Changes an RGB image's brightness, contrast, hue, and saturation at random.
+
+  Args:
+    pixels: uint8 or uint16 [height, width, 1 or 3]; hue and gray change only three channels.
+    config: The settings jitter_* are read; if all are 0, the image is returned as it is.
+    rng: Draws the changes.
+
+  Returns:
+    An image of the same shape and dtype, clipped to its range.
+  """
+  spans = (config.jitter_brightness, config.jitter_contrast, config.jitter_hue)
+  if not (any(spans) or config.jitter_gray):
+    return pixels
+  brightness, contrast, hue = (span * rng.uniform(-1, 1) for span in spans)
+  values = pixels.astype(np.float32) * (1 + brightness)
+  values += contrast * (values - luminance(values).mean())
+  if pixels.shape[-1] == 3:
+    values = values @ _hue_matrix(hue).T
+    if rng.random() < config.jitter_gray:
+      values = np.repeat(luminance(values), 3, axis=-1)
+  return np.clip(np.rint(values), 0, np.iinfo(pixels.dtype).max).astype(pixels.dtype)
+
+
+def _hue_matrix(turn: float) -> np.ndarray:
+  """The matrix that turns colors around the gray axis by a share of the circle, float32 [3, 3]."""
+  cos, sin = math.cos(2 * math.pi * turn), math.sin(2 * math.pi * turn)
+  rotation = np.array([[1, 0, 0], [0, cos, -sin], [0, sin, cos]])
+  return (np.linalg.inv(_YIQ) @ rotation @ _YIQ).astype(np.float32)

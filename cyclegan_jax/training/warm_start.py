@@ -1,0 +1,131 @@
+"""The state that a run starts from: drawn, or the weights of another run (--initialize_from)."""
+
+from collections.abc import Mapping
+import dataclasses
+import json
+import pathlib
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from cyclegan_jax import files
+from cyclegan_jax.data.source import Domain
+from cyclegan_jax.errors import UserError
+from cyclegan_jax.models import networks
+from cyclegan_jax.progress import Log
+from cyclegan_jax.runs import run_folder
+from cyclegan_jax.settings import Config, differences, format_value, SECTIONS
+from cyclegan_jax.training import state as state_lib
+from cyclegan_jax.training.checkpoint import Checkpoints
+from cyclegan_jax.training.state import TrainState
+
+_MODEL = frozenset(field.name for field in dataclasses.fields(SECTIONS['model']))
+
+
+def check(config: Config) -> None:
+  """Raises UserError if --initialize_from names no run."""
+  source = config.train.initialize_from
+  try:
+    run_folder.load_config(pathlib.Path(source))
+  except UserError as error:
+    raise UserError(f'--initialize_from={source}: {error}') from error
+
+
+def initialize(
+  config: Config, domains: Mapping[str, Domain], workdir: pathlib.Path, log: Log
+) -> TrainState:
+  """Returns the state before the first step.
+
+  With --initialize_from, generators start from the weights that the other run's best checkpoint
+  translates with, and from its running statistics; so do other networks of the same name and shape.
+  Optimizers and pools start anew. `workdir` gets a file that says where the weights are from.
+
+  Args:
+    config: The run.
+    domains: Of its data.
+    workdir: Its folder.
+    log: Takes a line about what was taken over.
+
+  Raises:
+    UserError: There is no such run, or its generators have other shapes.
+  """
+  state = state_lib.initialize(config, domains)
+  if not config.train.initialize_from:
+    return state
+  source = pathlib.Path(config.train.initialize_from)
+  theirs, step, given = _read(source)
+  params, stats, taken = dict(state.params), dict(state.batch_stats), []
+  for name in params:
+    if name not in given.params:
+      continue
+    before = given.inference_params()[name]
+    if other := _other_shapes(before, params[name]):
+      if name in networks.generators(config.model):
+        raise UserError(_explain(source, name, other, theirs, config))
+      continue
+    params[name], stats[name] = before, given.batch_stats[name]
+    taken.append(name)
+  if not set(taken) & set(networks.generators(config.model)):
+    raise UserError(
+      f'--initialize_from={source}: that run has no generator '
+      f'{" or ".join(networks.generators(config.model))}. Choose another run.'
+    )
+  drawn = [name for name in params if name not in taken]
+  log(
+    f'Weights of {", ".join(taken)} are from {source}, step {step} '
+    f'({theirs.data.dataset}, preset {theirs.train.preset}).'
+    + (f' Drawn anew: {", ".join(drawn)}.' if drawn else '')
+  )
+  _record(workdir, source, theirs, step, taken)
+  ema = {name: jax.tree.map(jnp.copy, params[name]) for name in state.ema}
+  return dataclasses.replace(state, params=params, batch_stats=stats, ema=ema)
+
+
+def _read(source: pathlib.Path) -> tuple[Config, int, TrainState]:
+  """Returns a run's configuration, and the step and state of its best checkpoint."""
+  try:
+    config = run_folder.load_config(source)
+    domains = run_folder.load_domains(source, config)
+    with Checkpoints(
+      source / run_folder.CHECKPOINTS, config, domains, read_only=True
+    ) as checkpoints:
+      step = checkpoints.resolve('best')
+      return config, step, checkpoints.restore(step)
+  except UserError as error:
+    raise UserError(f'--initialize_from={source}: {error}') from error
+
+
+def _other_shapes(theirs: Any, ours: Any) -> str:
+  """Describes the first array that differs in shape or is only in one of two trees; '' if none."""
+  a, b = (
+    {jax.tree_util.keystr(path, simple=True, separator='/'): leaf.shape for path, leaf in leaves}
+    for leaves in (jax.tree.leaves_with_path(tree) for tree in (theirs, ours))
+  )
+  for name in a | b:
+    if a.get(name) != b.get(name):
+      return f'{name} is {a.get(name, "missing")} there and {b.get(name, "missing")} here'
+  return ''
+
+
+def _explain(source: pathlib.Path, name: str, other: str, theirs: Config, config: Config) -> str:
+  changed = differences(theirs, config)
+  flags = ' '.join(
+    f'--{key}={format_value(values[0])}' for key, values in changed.items() if key in _MODEL
+  )
+  cure = f"Train with that run's settings: {flags}." if flags else 'Choose another run.'
+  return f'--initialize_from={source}: {name} has other shapes: {other}. {cure}'
+
+
+def _record(
+  workdir: pathlib.Path, source: pathlib.Path, theirs: Config, step: int, taken: list[str]
+) -> None:
+  facts = {
+    'run': source.resolve().name,
+    'dataset': theirs.data.dataset,
+    'preset': theirs.train.preset,
+    'seed': theirs.train.seed,
+    'checkpoint_step': step,
+    'networks': taken,
+  }
+  files.write_text(workdir / run_folder.INITIALIZED_FROM, json.dumps(facts, indent=2) + '\n')

@@ -1,0 +1,92 @@
+"""Runs that start from the weights of another one."""
+
+import dataclasses
+import json
+import shutil
+
+import jax
+import numpy as np
+import pytest
+
+from cyclegan_jax.errors import UserError
+from cyclegan_jax.runs import run_folder
+from cyclegan_jax.training import loop, preflight, run_start, state as state_lib, warm_start
+from cyclegan_jax.training.checkpoint import Checkpoints
+import datasets
+
+REGRESSION = dict(adversarial_weight=0.0, method='pix2pix', cycle_weight=0.0, redraw_fakes=False)
+
+
+@pytest.fixture(scope='module')
+def source(tiny, tmp_path_factory):
+  """A run with moving averages that differ from its parameters, and that state."""
+  workdir, config = tmp_path_factory.mktemp('source'), tiny(ema_decay=0.9, seed=7)
+  dataset = datasets.open_dataset(config.data)
+  state = state_lib.initialize(config, dataset.domains)
+  state = dataclasses.replace(state, ema=jax.tree.map(lambda x: x + 1, state.ema))
+  run_start.write(config, dataset, workdir, state)
+  return workdir, state
+
+
+def start(config, workdir):
+  """The first state, and what is said about it."""
+  lines = []
+  domains = datasets.open_dataset(config.data).domains
+  workdir.mkdir()
+  return warm_start.initialize(config, domains, workdir, lines.append), '\n'.join(lines)
+
+
+def equal(a, b):
+  jax.tree.map(np.testing.assert_array_equal, a, b)
+
+
+def test_generators_start_from_what_the_other_run_translates_with(tiny, source, tmp_path):
+  folder, theirs = source
+  config = tiny(**REGRESSION, initialize_from=str(folder), ema_decay=0.5)
+  ours, said = start(config, tmp_path / 'run')
+  assert said == f'Weights of rgb_to_ir are from {folder}, step 0 (folder, preset udacity).'
+  assert set(ours.params) == {'rgb_to_ir'} and ours.step == 0
+  equal(ours.params['rgb_to_ir'], theirs.ema['rgb_to_ir'])
+  equal(ours.ema['rgb_to_ir'], theirs.ema['rgb_to_ir'])
+  equal(ours.batch_stats['rgb_to_ir'], theirs.batch_stats['rgb_to_ir'])
+  record = json.loads((tmp_path / 'run' / 'initialized_from.json').read_text())
+  assert record['run'] == folder.name and record['networks'] == ['rgb_to_ir']
+
+
+def test_other_networks_follow_where_shapes_allow_and_the_rest_is_drawn(tiny, source, tmp_path):
+  folder, theirs = source
+  ours, said = start(tiny(initialize_from=str(folder)), tmp_path / 'same')
+  equal(ours.params['ir'], theirs.params['ir'])
+  assert 'Drawn anew' not in said
+  wide = tiny(initialize_from=str(folder), discriminator_width=8)
+  ours, said = start(wide, tmp_path / 'wide')
+  assert 'Drawn anew: ' in said.splitlines()[-1]
+  fresh = state_lib.initialize(wide, datasets.open_dataset(wide.data).domains)
+  equal(ours.params['ir'], fresh.params['ir'])
+
+
+def test_generators_of_another_shape_are_named_with_the_settings_that_fit(tiny, source, tmp_path):
+  with pytest.raises(UserError) as refused:
+    start(tiny(initialize_from=str(source[0]), base_width=8), tmp_path / 'run')
+  message = str(refused.value)
+  assert '_to_' in message and '(3, 3, 8, 8) there and (3, 3, 16, 16) here' in message
+  assert message.endswith("Train with that run's settings: --base_width=4.")
+
+
+def test_a_folder_without_a_run_is_refused_before_any_work(tiny, tmp_path):
+  config = tiny(initialize_from=str(tmp_path / 'nothing'))
+  with pytest.raises(UserError, match='--initialize_from=.*nothing'):
+    preflight.check(config, tmp_path / 'run')
+
+
+def test_a_run_goes_on_when_its_source_is_gone(tiny, source, tmp_path):
+  copy, workdir = tmp_path / 'copy', tmp_path / 'run'
+  shutil.copytree(source[0], copy)
+  for steps in (1, 2):
+    config = tiny(**REGRESSION, initialize_from=str(copy), checkpoint_every=1, steps=steps)
+    loop.train(config, datasets.open_dataset(config.data), workdir, log=lambda line: None)
+    shutil.rmtree(copy, ignore_errors=True)
+  config = run_folder.load_config(workdir)
+  domains = run_folder.load_domains(workdir, config)
+  with Checkpoints(workdir / 'checkpoints', config, domains, read_only=True) as checkpoints:
+    assert checkpoints.latest_step() == 2
