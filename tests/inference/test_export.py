@@ -22,6 +22,7 @@ CASES = {
   'pix2pix': ('pix2pix', {'n_downsampling': 3, 'image_size': (256, 256)}),
   'emsn': ('udacity', {'normalization': 'emsn', 'norm': 'none', 'activation': 'leaky_relu'}),
   'channels': ('udacity', {'normalization': 'spectral_channels', 'rgb_channels': 1}),
+  'cut': ('cut', {}),
   'deep': ('pix2pix', {'n_downsampling': 6, 'norm': 'instance', 'upsampling': 'resize'}),
 }
 
