@@ -252,6 +252,7 @@ _DEMO = dict(
   n_downsampling=5,
   dropout=0.0,
   initializer='uniform',
+  ssim_weight=30.0,
   intensity_balance=0.5,
   zoom=0.5,
   jitter_hue=0.03,
