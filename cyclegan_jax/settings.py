@@ -195,7 +195,7 @@ class ModelConfig:
   antialias: bool = option(
     False,
     'Blur before each halving (Zhang 2019): a convolution of stride 1, then a filter of stride 2. '
-    'For resnet generators and for discriminators; the other generators keep their strides.',
+    'udacity and unet generators and unet discriminators keep their strides.',
   )
   dropout: float = option(
     0.0, 'Dropout rate of a unet in training. Translation uses no dropout.', Bounds(0, 1)

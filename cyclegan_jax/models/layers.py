@@ -26,6 +26,8 @@ KERNEL_INITS: dict[str, nnx.Initializer] = {
   'xavier': nnx.initializers.variance_scaling(0.02**2, 'fan_avg', 'normal'),
   'orthogonal': nnx.initializers.orthogonal(),
 }
+# With these, biases begin at 0 and scales near 1.
+_AROUND = ('normal', 'xavier')
 BATCH_NORM_MOMENTUM = 0.9
 # A border of one pixel.
 BORDER = ((0, 0), (1, 1), (1, 1), (0, 0))
@@ -249,7 +251,7 @@ def norm(config: ModelConfig, channels: int, rngs: nnx.Rngs) -> Callable[[jax.Ar
       momentum=BATCH_NORM_MOMENTUM,
       epsilon=1e-5,
       rngs=rngs,
-      scale_init=nnx.initializers.ones if config.initializer == 'uniform' else _near_one,
+      scale_init=_near_one if config.initializer in _AROUND else nnx.initializers.ones,
       axis_name=DEVICE_AXIS if config.sync_batch_norm else None,
     )
   if config.norm == 'instance':
@@ -285,7 +287,7 @@ def activate(kind: str, x: jax.Array) -> jax.Array:
 
 def bias_init(config: ModelConfig, fan_in: int) -> nnx.Initializer:
   """How biases begin."""
-  if config.initializer != 'uniform':
+  if config.initializer in _AROUND:
     return nnx.initializers.zeros
   return lambda key, shape, *rest: jax.random.uniform(
     key, shape, *rest, minval=-(fan_in**-0.5), maxval=fan_in**-0.5

@@ -9,7 +9,6 @@ from tests.parity import draws, torch_cut, torch_steps
 
 # Small relatives. Glorot's weights times 0.02 would hide mistakes: beside disturbed biases they
 # make all patches look alike.
-
 _CUT = dict(
   image_size=(32, 32),
   base_width=4,
