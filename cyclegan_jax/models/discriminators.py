@@ -99,11 +99,11 @@ def _halved(x: Images) -> jax.Array:
   As torch.nn.AvgPool2d(3, 2, 1, count_include_pad=False). With that option of Flax, XLA takes
   seconds to count the pixels of a large image.
   """
-  counts = [
-    [min(2 * i + 2, side) - max(2 * i - 1, 0) for i in range(-(-side // 2))]
+  rows, columns = (
+    np.array([min(2 * i + 2, side) - max(2 * i - 1, 0) for i in range(-(-side // 2))])
     for side in x.shape[1:3]
-  ]
-  share = 9 / np.outer(*counts)[..., np.newaxis]
+  )
+  share = 9 / (rows[:, np.newaxis] * columns)[..., np.newaxis]
   return nnx.avg_pool(x, (3, 3), (2, 2), ((1, 1), (1, 1))) * share.astype(x.dtype)
 
 
