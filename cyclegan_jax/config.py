@@ -17,6 +17,8 @@ from cyclegan_jax.validation import validate
 FORMAT = 2
 # The last commit that reads format 1.
 _LAST_OF_FORMAT_1 = '665ee7a'
+# Of Park et al. 2020.
+_PROJECTION_WIDTH = 256
 
 
 def make(preset: str = 'udacity', **overrides: Any) -> Config:
@@ -25,11 +27,11 @@ def make(preset: str = 'udacity', **overrides: Any) -> Config:
   Args:
     preset: a name in PRESETS.
     **overrides: values by field name, `options` of the data set among them; they win over the
-      preset. None means the default, which for three settings follows others: `supervised_weight`
+      preset. None means the default, which for four settings follows others: `supervised_weight`
       is the preset's if it has one, otherwise SUPERVISED_WEIGHTS of the method with `paired` and 0
       without; `identity_weight` is the preset's, but 0 where the domains differ in channels;
-      `discriminator` is 'none' where `adversarial_weight` is 0. `emsn` works too, see
-      `without_shorthand`.
+      `discriminator` is 'none' where `adversarial_weight` is 0; `projection_width` is 0 where
+      `nce_weight` is 0, otherwise the preset's or 256. `emsn` works too, see `without_shorthand`.
 
   Raises:
     UserError: the preset is unknown, or values do not fit (see `validate`).
@@ -51,6 +53,9 @@ def make(preset: str = 'udacity', **overrides: Any) -> Config:
     values['identity_weight'] = 0.0
   if values['adversarial_weight'] == 0 and 'discriminator' not in given:
     values['discriminator'] = 'none'
+  if 'projection_width' not in given:
+    width = values['projection_width'] or _PROJECTION_WIDTH
+    values['projection_width'] = width if values['nce_weight'] else 0
   config = Config(
     **{
       section: cls(**{field.name: values[field.name] for field in dataclasses.fields(cls)})

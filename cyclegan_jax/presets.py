@@ -9,7 +9,7 @@ from typing import Any
 
 # The weight of the supervised L1 term of paired runs, by method: the cycle weight, and that of
 # Isola et al. 2017.
-SUPERVISED_WEIGHTS = types.MappingProxyType({'cyclegan': 10.0, 'pix2pix': 100.0})
+SUPERVISED_WEIGHTS = types.MappingProxyType({'cyclegan': 10.0, 'pix2pix': 100.0, 'cut': 10.0})
 
 # The code that the paper modified, its reference [1] (the CycleGAN exercise of Udacity's deep
 # learning course), at the paper's 128x128, batch 16 and 9 epochs: the paper's four models. These
@@ -146,10 +146,127 @@ _INFRAGAN = dict(
   decay_epochs=100,
 )
 
-# Narrow, shallow relatives of udacity's networks that learn rendered scenes within minutes on two
-# CPU cores. Not meant for comparison with published results.
+# Park, Efros, Zhang, Zhu 2020, "Contrastive Learning for Unpaired Image-to-Image Translation", as
+# the authors' repository has it (github.com/taesungp/contrastive-unpaired-translation,
+# models/cut_model.py with --CUT_mode=CUT): from RGB to IR only, without a cycle. What the
+# generator's own encoder says of a patch takes the place of cycle consistency. The encoder sees a
+# gray IR image with its channel repeated. One thing differs: the repository stops its random crops
+# once the learning rate falls.
+#   python -m experiments.train --preset=cut --dataset=NAME
+_CUT = dict(
+  method='cut',
+  generator='resnet',
+  n_downsampling=2,
+  n_residual_blocks=9,
+  norm='instance',
+  initializer='xavier',
+  antialias=True,
+  upsampling='bilinear',
+  projection_width=256,
+  discriminator='patchgan',
+  discriminator_layers=3,
+  discriminator_activation='leaky_relu',
+  discriminator_weight=0.5,
+  cycle_weight=0.0,
+  nce_weight=1.0,
+  nce_identity=True,
+  redraw_fakes=False,
+  image_size=(256, 256),
+  load_size=(286, 286),
+  resize='bicubic',
+  flip=True,
+  batch_size=1,
+  epochs=400,
+  decay_start=200,
+  decay_epochs=200,
+)
+
+# Its lighter variant (--CUT_mode=FastCUT): a larger weight, mirrored images, no identity term.
+#   python -m experiments.train --preset=fastcut --dataset=NAME
+_FASTCUT = {
+  **_CUT,
+  **dict(
+    nce_weight=10.0,
+    nce_identity=False,
+    flip_equivariance=True,
+    epochs=200,
+    decay_start=150,
+    decay_epochs=50,
+  ),
+}
+
+# Han, Shoeiby, Petersson, Armin 2021, "Dual Contrastive Learning for Unsupervised Image-to-Image
+# Translation", as the authors' repository has it (github.com/JunlinHan/DCLGAN,
+# models/dcl_model.py): PatchNCE in both directions, with an encoder for each domain, instead of
+# cycle consistency. The identity term is left out as in the preset cyclegan. Beside what is said of
+# cut, one thing differs: the repository's projection networks have an Adam of their own with
+# PyTorch's defaults (rate 1e-3, b1 0.9); here they learn as the generators do.
+#   python -m experiments.train --preset=dclgan --dataset=NAME
+_DCLGAN = {
+  **_CUT,
+  **dict(
+    method='cyclegan',
+    nce_pixels=False,
+    nce_identity=False,
+    identity_weight=0.5,
+    adversarial_loss='hinge',
+    adversarial_weight=0.5,
+  ),
+}
+
+# Direct comparison with the true images instead of an adversarial term, for small paired data sets:
+# pix2pix's U-Net, L1 and SSIM terms in the proportion of IRFormer (Chen et al. 2024: 1 to 0.2), a
+# moving average of the weights, and training images in many sizes, crops, and colors. The
+# augmentation was chosen on RoadScene's validation split. Sides are multiples of 64.
+#   python -m experiments.train --preset=regression --dataset=NAME
+_REGRESSION = dict(
+  method='pix2pix',
+  paired=True,
+  adversarial_weight=0.0,
+  ssim_weight=20.0,
+  cycle_weight=0.0,
+  generator='unet',
+  n_downsampling=6,
+  dropout=0.5,
+  initializer='normal',
+  redraw_fakes=False,
+  flip=True,
+  zoom=0.8,
+  jitter_brightness=0.3,
+  jitter_contrast=0.3,
+  jitter_hue=0.05,
+  jitter_gray=0.1,
+  batch_size=8,
+  learning_rate=1e-3,
+  ema_decay=0.99,
+  epochs=200,
+)
+
+# A small relative of it that learns rendered scenes within minutes on two CPU cores, people and
+# vehicles among them: rare gray levels count more. Not meant for comparison with published results.
 #   python -m experiments.train --preset=demo
 _DEMO = dict(
+  _REGRESSION,
+  image_size=(64, 64),
+  base_width=32,
+  n_downsampling=5,
+  dropout=0.0,
+  initializer='uniform',
+  ssim_weight=30.0,
+  intensity_balance=0.5,
+  zoom=0.5,
+  jitter_hue=0.03,
+  jitter_gray=0.0,
+  learning_rate=2e-3,
+  decay_start=10,
+  decay_epochs=20,
+  epochs=30,
+  checkpoint_every=250,
+)
+
+# The same for the paper's way: narrow, shallow relatives of udacity's networks.
+#   python -m experiments.train --preset=demo_cyclegan
+_DEMO_CYCLEGAN = dict(
   paired=True,
   normalization='emsn',
   image_size=(64, 64),
@@ -174,6 +291,11 @@ PRESETS: Mapping[str, Mapping[str, Any]] = types.MappingProxyType(
     'pix2pix': _PIX2PIX,
     'pix2pixhd': _PIX2PIXHD,
     'infragan': _INFRAGAN,
+    'cut': _CUT,
+    'fastcut': _FASTCUT,
+    'dclgan': _DCLGAN,
+    'regression': _REGRESSION,
     'demo': _DEMO,
+    'demo_cyclegan': _DEMO_CYCLEGAN,
   }
 )

@@ -131,8 +131,10 @@ class ModelConfig:
   method: str = option(
     'cyclegan',
     'cyclegan: two generators and two discriminators, with cycle consistency; '
-    'pix2pix: one generator, rgb_to_ir, and one discriminator that sees the RGB image, too.',
-    ('cyclegan', 'pix2pix'),
+    'pix2pix: one generator, rgb_to_ir, and one discriminator that sees the RGB image, too; '
+    'cut: one generator, rgb_to_ir, and one discriminator, with PatchNCE instead of cycle '
+    'consistency.',
+    ('cyclegan', 'pix2pix', 'cut'),
   )
   generator: str = option(
     'udacity',
@@ -186,8 +188,14 @@ class ModelConfig:
   upsampling: str = option(
     'transposed',
     'transposed: transposed convolutions; resize: nearest-neighbor resize, then a 3x3 convolution '
-    '(fewer checkerboard artifacts).',
-    ('transposed', 'resize'),
+    '(fewer checkerboard artifacts); bilinear: bilinear resize, then a 3x3 convolution (Park et '
+    'al. 2020).',
+    ('transposed', 'resize', 'bilinear'),
+  )
+  antialias: bool = option(
+    False,
+    'Blur before each halving (Zhang 2019): a convolution of stride 1, then a filter of stride 2. '
+    'For resnet generators and for discriminators; the other generators keep their strides.',
   )
   dropout: float = option(
     0.0, 'Dropout rate of a unet in training. Translation uses no dropout.', Bounds(0, 1)
@@ -195,8 +203,21 @@ class ModelConfig:
   initializer: str = option(
     'uniform',
     "Initial weights. uniform: PyTorch's default, U(+-1/sqrt(fan in)), biases alike; "
-    'normal: N(0, 0.02), biases 0, scales of batch norm N(1, 0.02).',
-    ('uniform', 'normal'),
+    'normal: N(0, 0.02), biases 0, scales of batch norm N(1, 0.02); xavier: as normal, but '
+    'N(0, 0.02 * sqrt(2 / (fan in + fan out))) (Glorot & Bengio 2010, times 0.02).',
+    ('uniform', 'normal', 'xavier'),
+  )
+  projection_width: int = option(
+    0,
+    'Channels of the projection networks, which learn with the generators what PatchNCE compares. '
+    '0: none.',
+    Bounds(0),
+    follows='256 with --nce_weight, otherwise 0',
+  )
+  nce_pixels: bool = option(
+    True,
+    'PatchNCE also compares the pixels themselves, before the first layer of the generator, as '
+    'Park et al. 2020 do.',
   )
   precision: str = option(
     'float32',

@@ -39,6 +39,29 @@ class LossConfig:
     Bounds(0),
     follows="the preset's where channel counts are equal, otherwise 0",
   )
+  nce_weight: float = option(
+    0.0,
+    'Weight of PatchNCE (Park et al. 2020): each patch of a generated image has to resemble the '
+    'patch of its source at the same place more than the patches at others. With cyclegan for both '
+    'directions (DCLGAN, Han et al. 2021).',
+    Bounds(0),
+  )
+  nce_identity: bool = option(
+    False,
+    'Also PatchNCE between IR images and what rgb_to_ir makes of them; then both count half. Not '
+    'with cyclegan.',
+  )
+  nce_patches: int = option(256, 'Patches of an image in each layer.', Bounds(1))
+  nce_temperature: float = option(
+    0.07,
+    'Divides the similarities of patches. The lower it is, the more the closest ones count.',
+    Bounds(0, above=True),
+  )
+  flip_equivariance: bool = option(
+    False,
+    'Generators and discriminators see half of the source images and fakes mirrored left-right, '
+    'and PatchNCE compares with the image that is not (FastCUT).',
+  )
   adversarial_loss: str = option(
     'lsgan',
     'lsgan: squared distance (Mao et al. 2017); vanilla: cross entropy (Goodfellow '

@@ -125,16 +125,50 @@ def _validate_losses(config: Config) -> None:
       f'output domain, so channel counts must be equal; found --rgb_channels={data.rgb_channels} '
       f'and --ir_channels={data.ir_channels}. Give --ir_channels=3, or --identity_weight=0.'
     )
-  if config.model.method != 'pix2pix':
+  _validate_patch_nce(config)
+  method = config.model.method
+  if method == 'cyclegan':
     return
-  if not data.paired:
+  if method == 'pix2pix' and not data.paired:
     raise UserError('--method=pix2pix learns from pairs only, so it needs --paired.')
   for name in ('cycle_weight', 'identity_weight'):
     if getattr(loss, name):
       raise UserError(
-        f'--{name}={getattr(loss, name):g}: pix2pix has one generator and no such '
-        f'term. Give --{name}=0, or start from --preset=pix2pix.'
+        f'--{name}={getattr(loss, name):g}: {method} has one generator and no such '
+        f'term. Give --{name}=0, or start from --preset={method}.'
       )
+
+
+def _validate_patch_nce(config: Config) -> None:
+  data, model, loss = config.data, config.model, config.loss
+  if bool(loss.nce_weight) != bool(model.projection_width):
+    raise UserError(
+      f'--nce_weight={loss.nce_weight:g} and --projection_width={model.projection_width} '
+      'contradict each other: PatchNCE, and nothing else, needs projection networks. Give only '
+      '--nce_weight, 0 for none.'
+    )
+  if not loss.nce_weight:
+    if model.method == 'cut':
+      raise UserError(
+        '--method=cut has only PatchNCE to keep what an image shows, so --nce_weight must be above '
+        '0. Give --nce_weight=1, or start from --preset=cut.'
+      )
+    for name in ('nce_identity', 'flip_equivariance'):
+      if getattr(loss, name):
+        raise UserError(f'--{name} is a part of PatchNCE: give an --nce_weight, too.')
+    return
+  if model.method == 'cyclegan':
+    if loss.nce_identity:
+      raise UserError(
+        '--nce_identity is for methods with one generator. With --method=cyclegan give '
+        '--identity_weight, which needs equal channel counts.'
+      )
+  elif data.ir_channels not in (1, data.rgb_channels):
+    raise UserError(
+      f'--ir_channels={data.ir_channels}: PatchNCE of --method={model.method} shows IR images to '
+      f'the encoder of RGB ones, which takes --rgb_channels={data.rgb_channels}. Give '
+      '--ir_channels=1, or equal numbers.'
+    )
 
 
 def _validate_schedule(config: Config) -> None:

@@ -105,7 +105,9 @@ for _name, _cls in DATASETS.items():
     _OPTIONS.setdefault(_field.name, {})[_name] = _field
 OPTIONS = tuple(_OPTIONS)
 # What a preset trains on if no data set is given.
-OF_PRESET: Mapping[str, str] = types.MappingProxyType({'demo': 'synthetic'})
+OF_PRESET: Mapping[str, str] = types.MappingProxyType(
+  dict.fromkeys(('demo', 'demo_cyclegan'), 'synthetic')
+)
 
 
 def declarations(name: str) -> dict[str, dataclasses.Field]:

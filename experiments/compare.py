@@ -1,6 +1,6 @@
 """Trains and measures several models with several seeds, and tests their differences.
 
-  python -m experiments.compare --output=DIR --dataset=synthetic --preset=demo --seeds=6
+  python -m experiments.compare --output=DIR --dataset=synthetic --preset=demo_cyclegan --seeds=6
   python -m experiments.compare --output=DIR --dataset=osu --models=unpaired,paired,pix2pix \\
       --model='wide: --paired --base_width=96' --comparisons=paired-unpaired,wide-paired
   python -m experiments.compare --output=DIR --workers=4     continues the plan there

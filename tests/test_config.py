@@ -39,8 +39,8 @@ def test_paired_switches_the_supervised_term_on(overrides, weight):
     (dict(emsn=True), 'emsn'),
     (dict(emsn=False), 'plain'),
     (dict(emsn=None), 'plain'),
-    (dict(preset='demo'), 'emsn'),
-    (dict(preset='demo', emsn=False), 'plain'),
+    (dict(preset='demo_cyclegan'), 'emsn'),
+    (dict(preset='demo_cyclegan', emsn=False), 'plain'),
     (dict(preset='demo', normalization='spectral_channels'), 'spectral_channels'),
     (dict(emsn=False, normalization='spectral_channels'), 'spectral_channels'),
     (dict(emsn=True, normalization='emsn'), 'emsn'),
@@ -59,7 +59,7 @@ def test_bfloat16_is_accepted_with_every_normalization(normalization):
 
 
 def test_unpaired_demo_has_no_supervised_term():
-  assert config_lib.make('demo', paired=False).loss.supervised_weight == 0.0
+  assert config_lib.make('demo_cyclegan', paired=False).loss.supervised_weight == 0.0
 
 
 @pytest.mark.parametrize(

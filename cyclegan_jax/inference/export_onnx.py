@@ -16,7 +16,7 @@ from onnx import helper
 import onnxruntime
 
 from cyclegan_jax.inference.export_program import Program, Run
-from cyclegan_jax.models import generators, layers, unet
+from cyclegan_jax.models import antialiasing, generators, layers, unet
 
 # From March 2022; ONNX Runtime 1.12 and later read it.
 OPSET = 17
@@ -160,10 +160,10 @@ def _udacity(net: generators.UdacityGenerator, x: Tensor) -> Tensor:
 
 
 def _resnet(net: generators.ResnetGenerator, x: Tensor) -> Tensor:
-  x = _layer(net.first_norm, _layer(net.first, x))
+  x = _activation(net.activation, _layer(net.first_norm, _layer(net.first, x)))
   for conv, norm in zip(net.down, net.down_norms):
-    x = _layer(norm, _layer(conv, _activation(net.activation, x)))
-  return _layer(net.last, _blocks_and_up(net, _activation(net.activation, x))).apply('Tanh')
+    x = _layer(net.pool, _activation(net.activation, _layer(norm, _layer(conv, x))))
+  return _layer(net.last, _blocks_and_up(net, x)).apply('Tanh')
 
 
 def _blocks_and_up(
@@ -223,11 +223,25 @@ def _conv_transpose(layer: layers.ConvTranspose, x: Tensor) -> Tensor:
 
 
 def _resize_conv(layer: layers.ResizeConv, x: Tensor) -> Tensor:
-  region = np.zeros(0, np.float32)  # Only a resize that crops reads it.
-  scales = np.array([1, 1, 2, 2], np.float32)
   repeating = dict(nearest_mode='floor', coordinate_transformation_mode='asymmetric')
-  x = x.apply('Resize', region, scales, mode='nearest', **repeating)
-  return _conv(layer.conv, x)
+  return _conv(layer.conv, _doubled(x, mode='nearest', **repeating))
+
+
+def _bilinear_conv(layer: layers.BilinearConv, x: Tensor) -> Tensor:
+  return _conv(layer.conv, _doubled(x, mode='linear', coordinate_transformation_mode='half_pixel'))
+
+
+def _doubled(x: Tensor, **how: str) -> Tensor:
+  region = np.zeros(0, np.float32)  # Only a resize that crops reads it.
+  return x.apply('Resize', region, np.array([1, 1, 2, 2], np.float32), **how)
+
+
+def _blur_pool(layer: antialiasing.BlurPool, x: Tensor) -> Tensor:
+  del layer  # It has no weights.
+  x = x.apply('Pad', _ints(*[0, 0, 1, 1] * 2), mode='reflect')
+  # [1, 1] / 2 twice is [1, 2, 1] / 4.
+  x = x.apply('AveragePool', kernel_shape=[2, 2])
+  return x.apply('AveragePool', kernel_shape=[2, 2], strides=[2, 2])
 
 
 def _batch_norm(layer: layers.BatchNorm, x: Tensor) -> Tensor:
@@ -251,6 +265,8 @@ _LAYERS: Mapping[type, Callable[[Any, Tensor], Tensor]] = {
   layers.Conv: _conv,
   layers.ConvTranspose: _conv_transpose,
   layers.ResizeConv: _resize_conv,
+  layers.BilinearConv: _bilinear_conv,
+  antialiasing.BlurPool: _blur_pool,
   layers.BatchNorm: _batch_norm,
   nnx.InstanceNorm: _instance_norm,
 }

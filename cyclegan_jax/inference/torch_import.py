@@ -3,6 +3,8 @@
   udacity            G_XtoY.pkl, G_YtoX.pkl, D_X.pkl, D_Y.pkl
   junyanz, CycleGAN  EPOCH_net_G_A.pth, ..._G_B.pth, ..._D_A.pth, ..._D_B.pth
   junyanz, pix2pix   EPOCH_net_G.pth, EPOCH_net_D.pth
+  taesungp, CUT      EPOCH_net_G.pth, EPOCH_net_D.pth, EPOCH_net_F.pth
+  JunlinHan, DCLGAN  as CycleGAN, and EPOCH_net_F1.pth, EPOCH_net_F2.pth
 
 Only arrays are read: other pickled objects could run code.
 """
@@ -34,7 +36,8 @@ def import_state(
 ) -> state_lib.TrainState:
   """Makes the state of a run before its first step, with the weights of PyTorch checkpoints.
 
-  Discriminators keep their initial weights if their file is missing or of an unknown layout.
+  Discriminators and projection networks keep their initial weights if their file is missing or of
+  an unknown layout.
 
   Args:
     config: the run.
@@ -49,16 +52,16 @@ def import_state(
   """
   params, batch_stats = {}, {}
   for name, file in _find(config, folder, a_is, epoch).items():
-    is_generator = name in networks.generators(config.model)
-    kind = 'Generator' if is_generator else 'Discriminator'
-    if file.exists() and (is_generator or torch_layouts.has_discriminator(config.model)):
+    kind = _kind(config, name)
+    is_known = kind != 'Discriminator' or torch_layouts.has_discriminator(config.model)
+    if file.exists() and is_known:
       loaded = torch_weights.from_torch(config, name, _read(file), str(file))
       params[name], batch_stats[name] = jax.tree.map(jnp.asarray, loaded)
       log(f'{kind} {name}: {file}')
     else:
       log(
-        f'{kind} {name}: {_why_not(config, file)}, so it keeps its initial weights. You can '
-        'evaluate and translate, but training would begin with an untrained discriminator.'
+        f'{kind} {name}: {_why_not(config, file, is_known)}, so it keeps its initial weights. You '
+        f'can evaluate and translate, but training would begin with an untrained {kind.lower()}.'
       )
   state = state_lib.initialize(config, make_domains(config.data))
   ema = jax.tree.map(jnp.copy, state_lib.select(params, tuple(state.ema)))
@@ -66,13 +69,19 @@ def import_state(
   return dataclasses.replace(state, params=params, batch_stats=batch_stats, ema=ema)
 
 
+def _kind(config: Config, name: str) -> str:
+  if name in networks.generators(config.model):
+    return 'Generator'
+  return 'Projection' if name in networks.projections(config.model) else 'Discriminator'
+
+
 def _find(config: Config, folder: pathlib.Path, a_is: str, epoch: str) -> dict[str, pathlib.Path]:
-  """Returns the file of every network by its name; those of discriminators may be missing."""
+  """Returns the file of every network by its name; only those of generators must exist."""
   if not folder.is_dir():
     raise UserError(
       f'--checkpoint_dir={folder} is not a folder. Give the one with the PyTorch files.'
     )
-  names = (*networks.generators(config.model), *networks.discriminators(config.model))
+  names = networks.names(config.model)
   endings = {name: end for name, end in _endings(config, a_is).items() if name in names}
   if any(ending.startswith('_net_') for ending in endings.values()):
     epoch = _choose_epoch(folder, set(endings.values()), epoch)
@@ -125,9 +134,9 @@ def _read(file: pathlib.Path) -> dict[str, np.ndarray]:
   }
 
 
-def _why_not(config: Config, file: pathlib.Path) -> str:
-  """Returns why a discriminator is not read from its file."""
-  if torch_layouts.has_discriminator(config.model):
+def _why_not(config: Config, file: pathlib.Path, is_known: bool) -> str:
+  """Returns why a network is not read from its file."""
+  if is_known:
     return f'{file.name} is missing'
   norm = ' with --spectral_norm' * config.model.spectral_norm
   return f'weights of --discriminator={config.model.discriminator}{norm} cannot be imported'
@@ -135,19 +144,27 @@ def _why_not(config: Config, file: pathlib.Path) -> str:
 
 def _endings(config: Config, a_is: str) -> dict[str, str]:
   """Returns how the name of each network's file ends, after the epoch if it has one."""
-  if config.model.method == 'pix2pix':
+  method = config.model.method
+  if method != 'cyclegan':
     if a_is != 'rgb':
       raise UserError(
-        f'--a_is={a_is}: here pix2pix translates from RGB to IR. A model from IR to RGB cannot be '
+        f'--a_is={a_is}: here {method} translates from RGB to IR. A model from IR to RGB cannot be '
         'imported.'
       )
-    return {'rgb_to_ir': '_net_G.pth', 'ir': '_net_D.pth'}
+    return {'rgb_to_ir': '_net_G.pth', 'ir': '_net_D.pth', 'projection_rgb': '_net_F.pth'}
   a, b = a_is, {'rgb': 'ir', 'ir': 'rgb'}[a_is]
   forward, backward = f'{a}_to_{b}', f'{b}_to_{a}'
   if torch_layouts.CODEBASES[config.model.generator] == 'udacity':
     return {forward: 'G_XtoY.pkl', backward: 'G_YtoX.pkl', a: 'D_X.pkl', b: 'D_Y.pkl'}
   # D_A judges the output of G_A, images of B.
-  return {forward: '_net_G_A.pth', backward: '_net_G_B.pth', b: '_net_D_A.pth', a: '_net_D_B.pth'}
+  return {
+    forward: '_net_G_A.pth',
+    backward: '_net_G_B.pth',
+    b: '_net_D_A.pth',
+    a: '_net_D_B.pth',
+    networks.projection(forward): '_net_F1.pth',
+    networks.projection(backward): '_net_F2.pth',
+  }
 
 
 def _choose_epoch(folder: pathlib.Path, endings: set[str], epoch: str) -> str:

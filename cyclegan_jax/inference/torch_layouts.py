@@ -2,7 +2,8 @@
 
 There are two codebases, each with its own names for the arrays of a state_dict:
   udacity: github.com/udacity/deep-learning-v2-pytorch, cycle-gan/, our `udacity` networks
-  junyanz: github.com/junyanz/pytorch-CycleGAN-and-pix2pix, our `resnet`, `unet` and `patchgan`
+  junyanz: github.com/junyanz/pytorch-CycleGAN-and-pix2pix, our `resnet`, `unet` and `patchgan`;
+    github.com/taesungp/contrastive-unpaired-translation too, with antialias and bilinear layers
 
 The generators of pix2pixHD and InfraGAN have the names of junyanz. Of their discriminators no
 layout is known here, nor of any with spectral norm.
@@ -40,22 +41,24 @@ def _udacity_discriminator(model: ModelConfig) -> _Layers:
 
 
 def _resnet_generator(model: ModelConfig) -> _Layers:
-  # Indices into one Sequential, which also counts padding and activations.
+  # Indices into one Sequential, which also counts padding, activations, blurs and resizes.
+  is_resized = model.upsampling == 'bilinear'
+  halving, doubling = 3 + model.antialias, 3 + is_resized
   yield 'model.1', ('first',)
   yield 'model.2', ('first_norm',)
-  blocks = 4 + 3 * model.n_downsampling
-  ups = blocks + model.n_residual_blocks
+  blocks = 4 + halving * model.n_downsampling
+  ups = blocks + model.n_residual_blocks + is_resized
   for i in range(model.n_downsampling):
-    yield f'model.{4 + 3 * i}', ('down', i)
-    yield f'model.{5 + 3 * i}', ('down_norms', i)
+    yield f'model.{4 + halving * i}', ('down', i)
+    yield f'model.{5 + halving * i}', ('down_norms', i)
   for i in range(model.n_residual_blocks):
     for half, inner in ((1, 1), (2, 5)):
       yield f'model.{blocks + i}.conv_block.{inner}', ('blocks', i, f'conv{half}')
       yield f'model.{blocks + i}.conv_block.{inner + 1}', ('blocks', i, f'norm{half}')
   for i in range(model.n_downsampling):
-    yield f'model.{ups + 3 * i}', ('up', i)
-    yield f'model.{ups + 3 * i + 1}', ('up_norms', i)
-  yield f'model.{ups + 3 * model.n_downsampling + 1}', ('last',)
+    yield f'model.{ups + doubling * i}', ('up', i, 'conv') if is_resized else ('up', i)
+    yield f'model.{ups + doubling * i + 1}', ('up_norms', i)
+  yield f'model.{ups - is_resized + doubling * model.n_downsampling + 1}', ('last',)
 
 
 def _unet_generator(model: ModelConfig) -> _Layers:
@@ -75,11 +78,19 @@ def _unet_generator(model: ModelConfig) -> _Layers:
 
 def _patchgan_discriminator(model: ModelConfig) -> _Layers:
   yield 'model.0', ('convs', 0)
-  last = model.discriminator_layers + 1
-  for i in range(1, last):
-    yield f'model.{3 * i - 1}', ('convs', i)
-    yield f'model.{3 * i}', ('norms', i - 1)
-  yield f'model.{3 * last - 1}', ('score',)
+  last, halving = model.discriminator_layers, 3 + model.antialias
+  for i in range(1, last + 1):
+    yield f'model.{halving * i - 1}', ('convs', i)
+    yield f'model.{halving * i}', ('norms', i - 1)
+  # No blur follows the last of them.
+  yield f'model.{halving * last + 2}', ('score',)
+
+
+def projection(layers: int) -> _Layers:
+  """The layers of a projection network for so many layers of an encoder."""
+  for i in range(layers):
+    yield f'mlp_{i}.0', ('hidden', i)
+    yield f'mlp_{i}.2', ('out', i)
 
 
 # By --generator and --discriminator.

@@ -2,7 +2,8 @@
 
 All kernels change their axes in the same way. That of an ordinary convolution is [out, in, k, k] in
 PyTorch and [k, k, in, out] here. That of a transposed one is [in, out, k, k] and [k, k, out, in],
-the kernel of the strided convolution that it transposes; see ops/convolutions.py.
+the kernel of the strided convolution that it transposes; see ops/convolutions.py. That of a dense
+layer is [out, in] and [in, out].
 """
 
 from collections.abc import Iterator, Mapping
@@ -21,8 +22,9 @@ from cyclegan_jax.inference.torch_layouts import Path
 from cyclegan_jax.models import networks
 from cyclegan_jax.settings import Config, differences, format_value
 
-# The axes of a kernel: ours = theirs.transpose(_TO_OURS).
-_TO_OURS, _TO_THEIRS = (2, 3, 1, 0), (3, 2, 0, 1)
+# The axes of an array by their number: ours = theirs.transpose(_TO_OURS[n]).
+_TO_OURS = {1: (0,), 2: (1, 0), 4: (2, 3, 1, 0)}
+_TO_THEIRS = {1: (0,), 2: (1, 0), 4: (3, 2, 0, 1)}
 # PyTorch's names of a layer's arrays, and ours. A layer has those that our tree has.
 _ARRAYS = (
   ('weight', 'params', 'kernel'),
@@ -31,6 +33,8 @@ _ARRAYS = (
   ('running_mean', 'batch_stats', 'mean'),
   ('running_var', 'batch_stats', 'var'),
 )
+# The fixed filters of antialiased networks.
+_FILTER = '.filt'
 
 
 class Pair(NamedTuple):
@@ -56,16 +60,19 @@ def pairs(config: Config, name: str) -> list[Pair]:
       f'--normalization={config.data.normalization}: the published PyTorch networks need '
       '--normalization=plain.'
     )
+  leaves = _leaves(config)[name]
   if name in networks.generators(model):
-    if model.upsampling != 'transposed':
+    known = ('transposed', 'bilinear') if model.generator == 'resnet' else ('transposed',)
+    if model.upsampling not in known:
       raise UserError(
-        f'--upsampling={model.upsampling}: the published PyTorch networks have '
-        '--upsampling=transposed.'
+        f'--upsampling={model.upsampling}: the published PyTorch networks of --generator='
+        f'{model.generator} have --upsampling={" or ".join(known)}.'
       )
     layers = torch_layouts.GENERATORS[model.generator](model)
+  elif name in networks.projections(model):
+    layers = torch_layouts.projection(len({path[2] for path in leaves}))
   else:
     layers = torch_layouts.DISCRIMINATORS[model.discriminator](model)
-  leaves = _leaves(config)[name]
   return [
     Pair(f'{key}.{theirs}', path, leaves[path].shape)
     for key, layer in layers
@@ -80,7 +87,7 @@ def from_torch(
   """Converts the arrays of a state_dict to the parameters and batch statistics of a network.
 
   Counts of batches, and running statistics of instance norms, which some published checkpoints
-  carry without using them, are ignored.
+  carry without using them, are ignored; so are the fixed filters of antialiased networks.
 
   Args:
     config: the run.
@@ -108,7 +115,7 @@ def from_torch(
     array = np.asarray(arrays[pair.key], np.float32)
     if not np.isfinite(array).all():
       raise UserError(f'{source}: {pair.key} holds values that are not finite. Use another file.')
-    leaves[pair.path] = array.transpose(_TO_OURS) if array.ndim == 4 else array
+    leaves[pair.path] = array.transpose(_TO_OURS[array.ndim])
   trees = traverse_util.unflatten_dict(leaves)
   return trees['params'], trees.get('batch_stats', {})
 
@@ -145,13 +152,13 @@ def _leaves(config: Config) -> dict[str, dict[Path, Any]]:
 
 
 def _to_theirs(array: Any) -> Any:
-  return array.transpose(_TO_THEIRS) if array.ndim == 4 else array
+  return array.transpose(_TO_THEIRS[array.ndim]) if array.ndim in _TO_THEIRS else array
 
 
 def _problems(wanted: list[Pair], arrays: Mapping[str, np.ndarray], config: Config) -> list[str]:
   """Returns why arrays cannot be those of a network, a phrase for each reason."""
   running = () if config.model.norm == 'batch' else ('running_mean', 'running_var')
-  unused = ('num_batches_tracked', *running)
+  unused = ('num_batches_tracked', _FILTER, *running)
   found = {key: tuple(array.shape) for key, array in arrays.items() if not key.endswith(unused)}
   expected = {pair.key: pair.shape for pair in wanted}
   problems = []
@@ -180,8 +187,13 @@ def _advice(config: Config, name: str, arrays: Mapping[str, np.ndarray]) -> str:
 
 def _candidates(config: Config, name: str, arrays: Mapping[str, np.ndarray]) -> Iterator[Config]:
   """Yields configurations that a file may come from, with sizes read off its kernels."""
-  kernels = {key: array.shape for key, array in arrays.items() if array.ndim == 4}
-  if len(kernels) < 2:
+  antialias = any(key.endswith(_FILTER) for key in arrays)
+  kernels = {
+    key: array.shape
+    for key, array in arrays.items()
+    if array.ndim == 4 and not key.endswith(_FILTER)
+  }
+  if len(kernels) < 2 or name in networks.projections(config.model):
     return
   has_scales = any(array.ndim == 1 and key.endswith('.weight') for key, array in arrays.items())
   norm = 'batch' if has_scales else 'instance'
@@ -190,6 +202,10 @@ def _candidates(config: Config, name: str, arrays: Mapping[str, np.ndarray]) -> 
   else:
     found = _read_discriminator(config, name, kernels)
   for channels, settings in found:
+    settings['antialias'] = antialias
+    if 'generator' in settings:
+      is_cut = antialias and settings['generator'] == 'resnet'
+      settings['upsampling'] = 'bilinear' if is_cut else 'transposed'
     if set(channels.values()) <= {1, 3}:
       data = dataclasses.replace(config.data, **channels)
       model = dataclasses.replace(config.model, norm=norm, **settings)

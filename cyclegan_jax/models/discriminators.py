@@ -8,7 +8,7 @@ import jax
 import numpy as np
 
 from cyclegan_jax.arrays import Images
-from cyclegan_jax.models import layers
+from cyclegan_jax.models import antialiasing, layers
 from cyclegan_jax.models.unet_discriminator import UNetDiscriminator
 from cyclegan_jax.models.verdict import Verdict
 from cyclegan_jax.settings import ModelConfig
@@ -29,7 +29,9 @@ class PatchDiscriminator(nnx.Module):
     self.activation = config.discriminator_activation
     is_patchgan = config.discriminator != 'udacity'
     normalized = not config.spectral_norm
-    strides = [2] * config.discriminator_layers + [1] * is_patchgan
+    kinds = [2] * config.discriminator_layers + [1] * is_patchgan
+    strides, pools = zip(*(antialiasing.split(config, stride) for stride in kinds))
+    self.pools = nnx.List(pools)
     widths = [config.discriminator_width * min(2**i, _WIDEST) for i in range(len(strides))]
     bias = layers.use_bias(config) or not normalized
     # The first layer has no norm; a patchgan's first and last always have a bias.
@@ -59,9 +61,10 @@ class PatchDiscriminator(nnx.Module):
     h is height / 2 ** discriminator_layers - 1, for a patchgan - 2; likewise w.
     """
     dtype = x.dtype
-    features = [layers.activate(self.activation, self.convs[0](x))]
-    for conv, norm in zip(list(self.convs)[1:], self.norms):
-      features.append(layers.activate(self.activation, norm(conv(features[-1]))))
+    features = []
+    for conv, norm, pool in zip(self.convs, (nnx.identity, *self.norms), self.pools):
+      x = pool(layers.activate(self.activation, norm(conv(x))))
+      features.append(x)
     return Verdict((self.score(features[-1]).astype(dtype),), (tuple(features),))
 
 
@@ -99,11 +102,11 @@ def _halved(x: Images) -> jax.Array:
   As torch.nn.AvgPool2d(3, 2, 1, count_include_pad=False). With that option of Flax, XLA takes
   seconds to count the pixels of a large image.
   """
-  rows, columns = (
-    np.array([min(2 * i + 2, side) - max(2 * i - 1, 0) for i in range(-(-side // 2))])
+  counts = [
+    [min(2 * i + 2, side) - max(2 * i - 1, 0) for i in range(-(-side // 2))]
     for side in x.shape[1:3]
-  )
-  share = 9 / (rows[:, np.newaxis] * columns)[..., np.newaxis]
+  ]
+  share = 9 / np.outer(counts[0], counts[1])[..., np.newaxis]
   return nnx.avg_pool(x, (3, 3), (2, 2), ((1, 1), (1, 1))) * share.astype(x.dtype)
 
 

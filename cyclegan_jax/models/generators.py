@@ -4,8 +4,13 @@ All map float32 [batch, height, width, in_channels] of network values to [batch,
 out_channels] within [-1, 1], which networks.py spreads onto a domain's interval if that is another;
 height and width are multiples of 2 ** n_downsampling. `keys`, one random key for each image,
 switches dropout on where there is any.
+
+Each is an encoder, `encode`, and the layers that enlarge what it makes. On the way the encoder
+collects what PatchNCE compares, as Park et al. 2020 do with the resnet: the image itself, the
+convolution of each downsampling layer, and the first and the middle residual block.
 """
 
+from collections.abc import Sequence
 import itertools
 
 from flax import nnx
@@ -13,8 +18,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from cyclegan_jax.arrays import Images
-from cyclegan_jax.models import layers
+from cyclegan_jax.arrays import Features, Images
+from cyclegan_jax.models import antialiasing, layers
 from cyclegan_jax.models.unet import UNetGenerator
 from cyclegan_jax.settings import ModelConfig
 
@@ -36,6 +41,17 @@ class ResidualBlock(nnx.Module):
     """Returns features of the same shape and dtype."""
     y = layers.activate(self.activation, self.norm1(self.conv1(x)))
     return x + self.norm2(self.conv2(y))
+
+
+def _through(
+  blocks: Sequence[ResidualBlock], x: jax.Array, features: Features
+) -> tuple[Features, jax.Array]:
+  """Applies residual blocks; the outputs of the first and the middle one join the features."""
+  for i, block in enumerate(blocks):
+    x = block(x)
+    if i in (0, len(blocks) // 2):
+      features = (*features, x)
+  return features, x
 
 
 class UdacityGenerator(nnx.Module):
@@ -76,13 +92,19 @@ class UdacityGenerator(nnx.Module):
   ) -> Float[Array, 'batch height width out_channels']:
     """Translates images; it has no dropout, so `keys` are not used."""
     dtype = x.dtype
-    for conv, norm in zip(self.down, self.down_norms):
-      x = layers.activate(self.activation, norm(conv(x)))
-    for block in self.blocks:
-      x = block(x)
+    _, x = self.encode(x)
     for up, norm in zip(self.up, self.up_norms):
       x = layers.activate(self.activation, norm(up(x)))
     return jnp.tanh(self.up[-1](x).astype(dtype))
+
+  def encode(self, x: Images) -> tuple[Features, jax.Array]:
+    """Returns what PatchNCE compares, and the input of the layers that enlarge."""
+    features: Features = (x,)
+    for conv, norm in zip(self.down, self.down_norms):
+      y = conv(x)
+      features = (*features, y)
+      x = layers.activate(self.activation, norm(y))
+    return _through(self.blocks, x, features)
 
 
 class ResnetGenerator(nnx.Module):
@@ -90,20 +112,22 @@ class ResnetGenerator(nnx.Module):
 
   Reflection padding around the 7x7 convolutions and in the blocks. With n_downsampling=2,
   n_residual_blocks=9 and instance norm it is the generator of Zhu et al. 2017: 11,378,179
-  parameters from 3 to 3 channels.
+  parameters from 3 to 3 channels. With antialias and upsampling='bilinear' as well it is that of
+  Park et al. 2020, of as many parameters.
   """
 
   def __init__(self, config: ModelConfig, in_channels: int, out_channels: int, rngs: nnx.Rngs):
     self.activation = config.activation
     bias = layers.use_bias(config)
     widths = [config.base_width * 2**i for i in range(config.n_downsampling + 1)]
+    stride, self.pool = antialiasing.split(config)
     self.first = layers.Conv(
       config, in_channels, widths[0], 7, 1, reflect=True, use_bias=bias, rngs=rngs
     )
     self.first_norm = layers.norm(config, widths[0], rngs)
     self.down = nnx.List(
       [
-        layers.Conv(config, a, b, 3, 2, use_bias=bias, rngs=rngs)
+        layers.Conv(config, a, b, 3, stride, use_bias=bias, rngs=rngs)
         for a, b in itertools.pairwise(widths)
       ]
     )
@@ -131,15 +155,21 @@ class ResnetGenerator(nnx.Module):
   ) -> Float[Array, 'batch height width out_channels']:
     """Translates images; it has no dropout, so `keys` are not used."""
     dtype = x.dtype
-    x = self.first_norm(self.first(x))
-    for conv, norm in zip(self.down, self.down_norms):
-      x = norm(conv(layers.activate(self.activation, x)))
-    x = layers.activate(self.activation, x)
-    for block in self.blocks:
-      x = block(x)
+    _, x = self.encode(x)
     for up, norm in zip(self.up, self.up_norms):
       x = layers.activate(self.activation, norm(up(x)))
     return jnp.tanh(self.last(x).astype(dtype))
+
+  def encode(self, x: Images) -> tuple[Features, jax.Array]:
+    """Returns what PatchNCE compares, and the input of the layers that enlarge."""
+    # As published, the image with its mirrored border.
+    features: Features = (self.first.pad(x),)
+    x = layers.activate(self.activation, self.first_norm(self.first(x)))
+    for conv, norm in zip(self.down, self.down_norms):
+      y = conv(x)
+      features = (*features, y)
+      x = self.pool(layers.activate(self.activation, norm(y)))
+    return _through(self.blocks, x, features)
 
 
 GENERATORS = {'udacity': UdacityGenerator, 'resnet': ResnetGenerator, 'unet': UNetGenerator}

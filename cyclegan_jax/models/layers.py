@@ -19,12 +19,16 @@ from cyclegan_jax.settings import ModelConfig
 _UNIFORM_FAN_IN = nnx.initializers.variance_scaling(1 / 3, 'fan_in', 'uniform')
 _NORMAL = nnx.initializers.normal(0.02)
 # By --initializer, and what a U-Net discriminator begins with.
-_KERNEL_INITS: dict[str, nnx.Initializer] = {
+KERNEL_INITS: dict[str, nnx.Initializer] = {
   'uniform': _UNIFORM_FAN_IN,
   'normal': _NORMAL,
+  # Glorot's, scaled by 0.02 like the other.
+  'xavier': nnx.initializers.variance_scaling(0.02**2, 'fan_avg', 'normal'),
   'orthogonal': nnx.initializers.orthogonal(),
 }
 BATCH_NORM_MOMENTUM = 0.9
+# A border of one pixel.
+BORDER = ((0, 0), (1, 1), (1, 1), (0, 0))
 LEAK = 0.2
 
 
@@ -41,8 +45,8 @@ class _Convolution(nnx.Module):
     rngs: nnx.Rngs,
     spectral_norm: bool = False,
   ):
-    self.kernel = nnx.Param(_KERNEL_INITS[config.initializer](rngs.params(), shape))
-    bias = _bias_init(config, fan_in)
+    self.kernel = nnx.Param(KERNEL_INITS[config.initializer](rngs.params(), shape))
+    bias = bias_init(config, fan_in)
     self.bias = nnx.Param(bias(rngs.params(), (out_channels,))) if use_bias else None
     self.spectral_norm = SpectralNorm(self.kernel[...], rngs) if spectral_norm else None
     self.dtype = jnp.bfloat16 if config.precision == 'bfloat16' else None
@@ -95,12 +99,14 @@ class Conv(_Convolution):
 
   def __call__(self, x: jax.Array) -> jax.Array:
     """Convolves [batch, height, width, in_channels]."""
-    if self.width:
-      border = ((0, 0), (self.width, self.width), (self.width, self.width), (0, 0))
-      x = jnp.pad(x, border, 'reflect')
     return self.apply(
-      functools.partial(convolutions.strided, stride=self.stride, padding=self.padding), x
+      functools.partial(convolutions.strided, stride=self.stride, padding=self.padding), self.pad(x)
     )
+
+  def pad(self, x: jax.Array) -> jax.Array:
+    """An image with the border that it mirrors, as `reflect` says."""
+    border = ((0, 0), (self.width, self.width), (self.width, self.width), (0, 0))
+    return jnp.pad(x, border, 'reflect') if self.width else x
 
 
 class ConvTranspose(_Convolution):
@@ -154,6 +160,24 @@ class ResizeConv(nnx.Module):
   def __call__(self, x: jax.Array) -> jax.Array:
     """Convolves [batch, height, width, in_channels] to twice the height and width."""
     return self.conv(x.repeat(2, axis=1).repeat(2, axis=2))
+
+
+class BilinearConv(ResizeConv):
+  """Bilinear enlargement by two, then a 3x3 convolution.
+
+  The enlargement is the filter [1, 3, 3, 1] / 4 of stride 1/2 on an image whose border is repeated.
+  """
+
+  def __call__(self, x: jax.Array) -> jax.Array:
+    """Convolves [batch, height, width, in_channels] to twice the height and width."""
+    x = jnp.pad(x, BORDER, 'edge')
+    for axis in (1, 2):
+      n = x.shape[axis] - 2
+      before, here, after = (lax.slice_in_dim(x, i, n + i, axis=axis) for i in range(3))
+      # What lies a quarter of a pixel before its center, and after it.
+      pair = jnp.stack([0.25 * before + 0.75 * here, 0.75 * here + 0.25 * after], axis + 1)
+      x = pair.reshape(*x.shape[:axis], 2 * n, *x.shape[axis + 1 :])
+    return self.conv(x)
 
 
 class _Statistic(nnx.BatchStat):
@@ -211,8 +235,9 @@ def upsample(
   rngs: nnx.Rngs,
 ) -> nnx.Module:
   """A layer that doubles height and width, of the kind that the configuration names."""
-  if config.upsampling == 'resize':
-    return ResizeConv(config, in_channels, out_channels, use_bias=use_bias, rngs=rngs)
+  if config.upsampling != 'transposed':
+    layer = {'resize': ResizeConv, 'bilinear': BilinearConv}[config.upsampling]
+    return layer(config, in_channels, out_channels, use_bias=use_bias, rngs=rngs)
   return ConvTranspose(config, in_channels, out_channels, kernel_size, use_bias=use_bias, rngs=rngs)
 
 
@@ -224,7 +249,7 @@ def norm(config: ModelConfig, channels: int, rngs: nnx.Rngs) -> Callable[[jax.Ar
       momentum=BATCH_NORM_MOMENTUM,
       epsilon=1e-5,
       rngs=rngs,
-      scale_init=_near_one if config.initializer == 'normal' else nnx.initializers.ones,
+      scale_init=nnx.initializers.ones if config.initializer == 'uniform' else _near_one,
       axis_name=DEVICE_AXIS if config.sync_batch_norm else None,
     )
   if config.norm == 'instance':
@@ -258,8 +283,9 @@ def activate(kind: str, x: jax.Array) -> jax.Array:
   return nnx.relu(x) if kind == 'relu' else nnx.leaky_relu(x, LEAK)
 
 
-def _bias_init(config: ModelConfig, fan_in: int) -> nnx.Initializer:
-  if config.initializer == 'normal':
+def bias_init(config: ModelConfig, fan_in: int) -> nnx.Initializer:
+  """How biases begin."""
+  if config.initializer != 'uniform':
     return nnx.initializers.zeros
   return lambda key, shape, *rest: jax.random.uniform(
     key, shape, *rest, minval=-(fan_in**-0.5), maxval=fan_in**-0.5

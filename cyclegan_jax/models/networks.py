@@ -8,16 +8,21 @@ from flax import nnx
 import jax
 import jax.numpy as jnp
 
+from cyclegan_jax.arrays import Features
 from cyclegan_jax.data.source import Domain
 from cyclegan_jax.models.discriminators import DISCRIMINATORS
 from cyclegan_jax.models.generators import GENERATORS
+from cyclegan_jax.models.projection import PatchProjection
 from cyclegan_jax.settings import ModelConfig
 
 # The generators and the discriminators of each method.
 _NAMES = {
   'cyclegan': (('rgb_to_ir', 'ir_to_rgb'), ('rgb', 'ir')),
   'pix2pix': (('rgb_to_ir',), ('ir',)),
+  'cut': (('rgb_to_ir',), ('ir',)),
 }
+# The side of an image that every encoder can take, over its total stride.
+_ENCODED = 4
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,26 +32,25 @@ class Network:
   Attributes:
     graph: The module's graph definition.
     constants: Values of constant channels that the module sees after those of its input.
+    target_constants: Of a generator, those for an image of its target domain.
+    with_pixels: The activations that a generator's `encode` returns begin with the image itself.
   """
 
   graph: nnx.GraphDef
   constants: tuple[float, ...] = ()
+  target_constants: tuple[float, ...] = ()
+  with_pixels: bool = True
 
   def __call__(
-    self,
-    params: Any,
-    batch_stats: Any,
-    x: jax.Array,
-    *,
-    training: bool,
-    keys: jax.Array | None = None,
-  ) -> tuple[jax.Array, Any]:
+    self, params: Any, batch_stats: Any, x: Any, *, training: bool, keys: jax.Array | None = None
+  ) -> tuple[Any, Any]:
     """Applies the module.
 
     Args:
       params: Trainable arrays, nested dicts.
       batch_stats: Running batch statistics, nested dicts; empty without batch norm.
-      x: Images, float32 [batch, height, width, channels] in [-1, 1].
+      x: Images, float32 [batch, height, width, channels] in [-1, 1]. A projection network takes a
+        list of patches instead, see projection.py.
       training: Use the batch's own statistics and update the running ones; otherwise use the
         running ones.
       keys: One random key for each image, for a generator's dropout. Without keys there is none.
@@ -63,19 +67,52 @@ class Network:
     """Returns the module with its arrays; each call makes a new one."""
     return nnx.merge(self.graph, params, batch_stats, copy=True)
 
-  def apply(self, module: Any, x: jax.Array, keys: jax.Array | None = None) -> jax.Array:
+  def apply(self, module: Any, x: Any, keys: jax.Array | None = None) -> Any:
     """Applies what `module` returned; for x and keys see `__call__`."""
-    if self.constants:
-      constants = jnp.broadcast_to(
-        jnp.asarray(self.constants, x.dtype), (*x.shape[:-1], len(self.constants))
-      )
-      x = jnp.concatenate([x, constants], axis=-1)
+    x = self._with_constants(x)
     return module(x) if keys is None else module(x, keys)
+
+  def encode(self, params: Any, batch_stats: Any, x: jax.Array) -> Features:
+    """Returns the activations of a generator that PatchNCE compares, see generators.py.
+
+    The batch's own statistics are used, and the running ones stay as they are.
+    """
+    module = self.module(params, batch_stats)
+    module.train()
+    features, _ = module.encode(self._with_constants(x))
+    return features if self.with_pixels else features[1:]
+
+  def _with_constants(self, x: Any) -> Any:
+    if not self.constants:
+      return x
+    constants = jnp.broadcast_to(
+      jnp.asarray(self.constants, x.dtype), (*x.shape[:-1], len(self.constants))
+    )
+    return jnp.concatenate([x, constants], axis=-1)
 
 
 def generators(config: ModelConfig) -> tuple[str, ...]:
   """Returns the names of the generators: `rgb_to_ir` and, for CycleGAN, `ir_to_rgb`."""
   return _NAMES[config.method][0]
+
+
+def projections(config: ModelConfig) -> tuple[str, ...]:
+  """Returns the names of the projection networks of PatchNCE, those of their generators' sources.
+
+  There are none with --nce_weight=0.
+  """
+  names = tuple(projection(name) for name in generators(config))
+  return names if config.projection_width else ()
+
+
+def projection(generator: str) -> str:
+  """Returns the name of the network that projects what the encoder of a generator makes."""
+  return f'projection_{generator.split("_to_")[0]}'
+
+
+def generator_group(config: ModelConfig) -> tuple[str, ...]:
+  """Returns the names of all networks that are updated with the generators."""
+  return generators(config) + projections(config)
 
 
 def discriminators(config: ModelConfig) -> tuple[str, ...]:
@@ -84,6 +121,11 @@ def discriminators(config: ModelConfig) -> tuple[str, ...]:
   There are none with --discriminator=none, which --adversarial_weight=0 means.
   """
   return () if config.discriminator == 'none' else _NAMES[config.method][1]
+
+
+def names(config: ModelConfig) -> tuple[str, ...]:
+  """Returns the names of all networks."""
+  return generator_group(config) + discriminators(config)
 
 
 def discriminator_channels(config: ModelConfig, domains: Mapping[str, Domain]) -> dict[str, int]:
@@ -107,11 +149,7 @@ def build(config: ModelConfig, domains: Mapping[str, Domain]) -> dict[str, Netwo
     The networks by name.
   """
   return {
-    name: Network(
-      nnx.split(nnx.eval_shape(lambda make=make: make(nnx.Rngs(0))))[0],
-      domains[name.split('_to_')[0]].wavelength_channels if '_to_' in name else (),
-    )
-    for name, make in _modules(config, domains).items()
+    name: _network(config, domains, name, make) for name, make in _modules(config, domains).items()
   }
 
 
@@ -141,6 +179,23 @@ def count_parameters(params: Any) -> int:
   return sum(leaf.size for leaf in jax.tree.leaves(params))
 
 
+def _network(
+  config: ModelConfig,
+  domains: Mapping[str, Domain],
+  name: str,
+  make: Callable[[nnx.Rngs], nnx.Module],
+) -> Network:
+  graph = nnx.split(nnx.eval_shape(lambda: make(nnx.Rngs(0))))[0]
+  if '_to_' not in name:
+    return Network(graph)
+  source, target = (domains[domain] for domain in name.split('_to_'))
+  # A gray image is repeated to the channels of a color one.
+  repeats = source.channels // target.channels
+  return Network(
+    graph, source.wavelength_channels, target.wavelength_channels * repeats, config.nce_pixels
+  )
+
+
 def _modules(
   config: ModelConfig, domains: Mapping[str, Domain]
 ) -> dict[str, Callable[[nnx.Rngs], nnx.Module]]:
@@ -152,4 +207,22 @@ def _modules(
     modules[name] = lambda rngs, a=seen, b=target.channels: generator(config, a, b, rngs)
   for name, seen in discriminator_channels(config, domains).items():
     modules[name] = lambda rngs, seen=seen: DISCRIMINATORS[config.discriminator](config, seen, rngs)
+  for name, widths in _compared_widths(config, domains).items() if config.projection_width else ():
+    modules[projection(name)] = lambda rngs, widths=widths: PatchProjection(config, widths, rngs)
   return modules
+
+
+def _compared_widths(config: ModelConfig, domains: Mapping[str, Domain]) -> dict[str, list[int]]:
+  """The channels of all that each generator's `encode` returns."""
+  # Without another device to agree on statistics with.
+  config = dataclasses.replace(config, projection_width=0, sync_batch_norm=False)
+  nets, side = build(config, domains), _ENCODED * 2**config.n_downsampling
+  params, stats = jax.eval_shape(lambda: initialize(config, domains, jax.random.key(0)))
+  widths = {}
+  for name in generators(config):
+    shape = (1, side, side, domains[name.split('_to_')[0]].channels)
+    features = jax.eval_shape(
+      nets[name].encode, params[name], stats[name], jax.ShapeDtypeStruct(shape, jnp.float32)
+    )
+    widths[name] = [feature.shape[-1] for feature in features]
+  return widths

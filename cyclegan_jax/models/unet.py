@@ -5,12 +5,14 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from cyclegan_jax.arrays import Images
+from cyclegan_jax.arrays import Features, Images
 from cyclegan_jax.models import layers
 from cyclegan_jax.settings import ModelConfig
 
 # Channels stop doubling at eight times the first layer's.
 _WIDEST = 8
+# PatchNCE compares so many downsampling layers: the deeper ones have few patches.
+_COMPARED = 4
 
 
 class UNetGenerator(nnx.Module):
@@ -52,16 +54,18 @@ class UNetGenerator(nnx.Module):
   ) -> Float[Array, 'batch height width out_channels']:
     """Translates images, with dropout if there are `keys`."""
     dtype = x.dtype
-    x = self.down[0](x)
-    skips = []
-    for i, conv in enumerate(list(self.down)[1:]):
-      skips.append(x)
-      x = conv(nnx.leaky_relu(x, layers.LEAK))
-      if i < len(self.down_norms):
-        x = self.down_norms[i](x)
+    _, (*skips, x) = self.encode(x)
     for i, (up, norm) in enumerate(zip(self.up, self.up_norms)):
       x = norm(up(nnx.relu(x)))
       if self.rate and keys is not None and 0 < i < self.depth - 4:
         x = layers.dropout(x, self.rate, keys, i)
       x = jnp.concatenate([skips.pop(), x], axis=-1)
     return jnp.tanh(self.up[-1](nnx.relu(x)).astype(dtype))
+
+  def encode(self, x: Images) -> tuple[Features, list[jax.Array]]:
+    """Returns what PatchNCE compares, see generators.py, and the output of every layer down."""
+    outputs = [self.down[0](x)]
+    for i, conv in enumerate(list(self.down)[1:]):
+      y = conv(nnx.leaky_relu(outputs[-1], layers.LEAK))
+      outputs.append(self.down_norms[i](y) if i < len(self.down_norms) else y)
+    return (x, *outputs[:_COMPARED]), outputs

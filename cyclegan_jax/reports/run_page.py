@@ -28,6 +28,7 @@ _CHARTS = (
   ('Validation PSNR', 'dB', 'validation', ('psnr', 'psnr_pooled')),
   ('Validation SSIM and UQI', '', 'validation', ('ssim', 'uqi')),
   ('Adversarial losses', '', 'training', _ADVERSARIAL),
+  ('PatchNCE', 'cross entropy', 'training', ('nce_rgb', 'nce_ir', 'nce_identity_ir')),
   ('Distances', 'L1, or 1 - SSIM', 'training', _DISTANCES),
 )
 _SCRIPTS = ('sort.js', 'wipe.js', 'gallery.js')

@@ -2,15 +2,17 @@
 
 from collections.abc import Mapping
 import dataclasses
+import functools
 from typing import Any
 
 import jax
 from jax import lax
 import jax.numpy as jnp
 
+from cyclegan_jax.arrays import Features
 from cyclegan_jax.models import discriminators, layers, networks
 from cyclegan_jax.settings import Config
-from cyclegan_jax.training import diff_augment, losses, rng
+from cyclegan_jax.training import diff_augment, losses, patch_nce, rng
 
 # Arrays by name: a batch's images and masks, or images by domain.
 Images = Mapping[str, jax.Array]
@@ -23,13 +25,16 @@ _BLACK = -1.0
 
 @dataclasses.dataclass(frozen=True)
 class Microbatch:
-  """Rows that pass the networks together, number `index` of the device, `step` steps done."""
+  """Rows that pass the networks together, number `index` of the device, `step` steps done.
+
+  An index of None means all rows of the device.
+  """
 
   nets: Mapping[str, networks.Network]
   config: Config
   step: jax.Array
   images: Images
-  index: jax.Array | int
+  index: jax.Array | int | None
 
   def directions(self) -> list[tuple[str, str, str]]:
     """Generator, source and target, in udacity's order, which the running statistics show."""
@@ -40,7 +45,8 @@ class Microbatch:
     """The fakes by domain, and the statistics that the pass moves."""
     fakes = {}
     for name, source, target in self.directions():
-      fakes[target], stats = self._apply(name, params, stats, self.images[source])
+      fake, stats = self._apply(name, params, stats, self._mirror(self.images[source]))
+      fakes[target] = self._mirror(fake)
     return fakes, stats
 
   def generator_loss(
@@ -49,7 +55,7 @@ class Microbatch:
     """The weighted sum of all generator terms; the statistics after it, and the terms.
 
     Args:
-      params: Of the generators.
+      params: Of the generators and their projection networks.
       fakes: From `generate`.
       others: Parameters that hold those of the discriminators.
       before: Statistics before `generate`, current for the discriminators.
@@ -68,7 +74,8 @@ class Microbatch:
         weighted[f'adversarial_{target}'] = loss.adversarial_weight, fooled
         if loss.feature_matching_weight:
           real = self.discriminator_input(target, self.images[target], target)
-          # Augmented alike.
+          # Augmented and mirrored alike.
+          real = self._mirror(real)
           true, stats = self._judge(target, params, stats, real, rng.GENERATED)
           matched = losses.feature_matching(true.features, verdict.features)
           weighted[f'feature_matching_{target}'] = loss.feature_matching_weight, matched
@@ -76,11 +83,21 @@ class Microbatch:
         back = f'{target}_to_{source}'
         cycled, stats = self._apply(back, params, stats, fakes[target], rng.CYCLE)
         weighted[f'cycle_{source}'] = loss.cycle_weight, self._compare(losses.l1, source, cycled)
+      if loss.nce_weight:
+        weight = loss.nce_weight / (2 if loss.nce_identity else 1)
+        patches = self._patch_nce(params, stats, source, target, fakes[target], rng.FAKE)
+        weighted[f'nce_{source}'] = weight, patches
     for name, _, target in self.directions():
-      if loss.identity_weight:
-        same, stats = self._apply(name, params, stats, self.images[target], rng.IDENTITY)
-        same = self._compare(losses.l1, target, same)
-        weighted[f'identity_{target}'] = loss.identity_weight, same
+      if loss.identity_weight or loss.nce_identity:
+        seen = self._mirror(self.images[target])
+        same, stats = self._apply(name, params, stats, seen, rng.IDENTITY)
+        same = self._mirror(same)
+        if loss.identity_weight:
+          l1 = self._compare(losses.l1, target, same)
+          weighted[f'identity_{target}'] = loss.identity_weight, l1
+        if loss.nce_identity:
+          patches = self._patch_nce(params, stats, target, target, same, rng.IDENTITY)
+          weighted[f'nce_identity_{target}'] = loss.nce_weight / 2, patches
       for kind, (weight, distance) in losses.supervised(loss).items():
         weighted[f'{kind}_{target}'] = weight, self._compare(distance, target, fakes[target])
     total = jnp.asarray(sum(weight * value for weight, value in weighted.values()))
@@ -96,7 +113,7 @@ class Microbatch:
     """
     loss, terms = self.config.loss, {}
     # The sources' orders, which the running statistics show.
-    order = (False, True) if self.config.model.method == 'pix2pix' else (True, False)
+    order = (True, False) if self.config.model.method == 'cyclegan' else (False, True)
     total = jnp.float32(0)
     for domain in networks.discriminators(self.config.model):
       real = self.discriminator_input(domain, self.images[domain], domain)
@@ -117,7 +134,7 @@ class Microbatch:
     image = image if mask is None else jnp.where(mask, image, _BLACK)
     if self.config.model.method == 'pix2pix':
       image = jnp.concatenate([self.images['rgb'], image], axis=-1)
-    return image
+    return image if source == domain else self._mirror(image)
 
   def _gradient_penalty(self, domain: str, params: Tree, stats: Tree, real: jax.Array) -> jax.Array:
     """Half the squared gradient of real images' scores (R1, Mescheder et al. 2018).
@@ -154,9 +171,7 @@ class Microbatch:
     """Applies a network in training mode; returns its output and all statistics after it."""
     net, keys = self.nets[name], None
     if generator_pass == rng.IDENTITY:
-      # It sees an image of its target, which the generator of the other direction always does.
-      source, target = name.split('_to_')
-      net = dataclasses.replace(net, constants=self.nets[f'{target}_to_{source}'].constants)
+      net, x = self._seeing_target(name, x)
     if self.config.model.dropout and name in networks.generators(self.config.model):
       rows = rng.places(self.config, x.shape[0], self.index)
       keys = rng.dropout(self.config, self.step, rows, generator_pass)
@@ -169,3 +184,59 @@ class Microbatch:
   def _compare(self, distance: losses.Distance, domain: str, image: jax.Array) -> jax.Array:
     """A distance between this batch's image of a domain and another one."""
     return distance(self.images[domain], image, self.images.get(f'{domain}_mask'))
+
+  def _patch_nce(
+    self,
+    params: Tree,
+    stats: Tree,
+    source: str,
+    target: str,
+    generated: jax.Array,
+    generator_pass: int,
+  ) -> jax.Array:
+    """PatchNCE between this batch's `source` images and `target` ones generated from them."""
+    loss, rows = self.config.loss, rng.places(self.config, generated.shape[0], self.index)
+    # Only the generated images are moved.
+    fixed = lax.stop_gradient(params)
+    true, project_true = self._encode(source, fixed, stats, self.images[source])
+    fake, project_fake = self._encode(target, params, stats, self._mirror(generated))
+    return patch_nce.loss(
+      true,
+      tuple(self._mirror(feature) for feature in fake),
+      (project_true, project_fake),
+      rng.patches(self.config, self.step, rows, source, generator_pass),
+      patches=loss.nce_patches,
+      temperature=loss.nce_temperature,
+      mask=self.images.get(f'{source}_mask'),
+    )
+
+  def _encode(
+    self, domain: str, params: Tree, stats: Tree, image: jax.Array
+  ) -> tuple[Features, patch_nce.Project]:
+    """What the encoder of a domain makes of an image of it, and the projection of that."""
+    names = networks.generators(self.config.model)
+    # Where there is one generator, its encoder sees images of both domains.
+    name = next((name for name in names if name.startswith(f'{domain}_to_')), names[0])
+    net = self.nets[name]
+    if not name.startswith(domain):
+      net, image = self._seeing_target(name, image)
+    encode = jax.checkpoint(net.encode) if self.config.train.remat else net.encode
+    projection = networks.projection(name)
+    project = functools.partial(
+      self.nets[projection], params[projection], stats[projection], training=True
+    )
+    return encode(params[name], stats[name], image), project
+
+  def _seeing_target(self, name: str, image: jax.Array) -> tuple[networks.Network, jax.Array]:
+    """A generator, and an image of its target as it can see it: with its source's channels."""
+    net, channels = self.nets[name], self.images[name.split('_to_')[0]].shape[-1]
+    image = jnp.broadcast_to(image, (*image.shape[:-1], channels))
+    return dataclasses.replace(net, constants=net.target_constants), image
+
+  def _mirror(self, x: jax.Array) -> jax.Array:
+    """Mirrors those rows that networks see mirrored; twice is not at all."""
+    if not self.config.loss.flip_equivariance:
+      return x
+    rows = rng.places(self.config, x.shape[0], self.index)
+    mirrored = rng.mirrored(self.config, self.step, rows)[:, None, None, None]
+    return jnp.where(mirrored, jnp.flip(x, 2), x)

@@ -9,7 +9,7 @@ from cyclegan_jax.models import networks
 from cyclegan_jax.settings import Config
 
 # Random streams beside that of the initial weights.
-_DROPOUT, _POOLS, _AUGMENTATION = 1, 2, 3
+_DROPOUT, _POOLS, _AUGMENTATION, _PATCHES, _MIRRORED = 1, 2, 3, 4, 5
 # The passes of a generator in a step, which drop out different elements.
 FAKE, CYCLE, IDENTITY = 0, 1, 2
 # What a discriminator is shown in a step: fakes and real images for its own update, and fakes for
@@ -27,9 +27,16 @@ def pool(config: Config, domain: str, step: jax.Array) -> jax.Array:
   return _of_domain(of_stream(config.train.seed, _POOLS, step), config, domain)
 
 
-def places(config: Config, rows: int, microbatch: jax.Array | int) -> jax.Array:
-  """The places of a microbatch's rows in the whole batch of all devices, int32 [rows]."""
-  before = lax.axis_index(DEVICE_AXIS) * config.train.accumulate + microbatch
+def places(config: Config, rows: int, microbatch: jax.Array | int | None) -> jax.Array:
+  """The places of rows in the whole batch of all devices, int32 [rows].
+
+  Args:
+    config: The run.
+    rows: Their number.
+    microbatch: The number of the microbatch that they are; None: they are all of the device's.
+  """
+  device = lax.axis_index(DEVICE_AXIS)
+  before = device if microbatch is None else device * config.train.accumulate + microbatch
   return before * rows + jnp.arange(rows)
 
 
@@ -58,6 +65,28 @@ def augmentation(
   """
   key = _of_domain(of_stream(config.train.seed, _AUGMENTATION, step), config, domain)
   return _of_rows(jax.random.fold_in(key, shown), rows)
+
+
+def patches(
+  config: Config, step: jax.Array, rows: jax.Array, domain: str, generator_pass: int
+) -> jax.Array:
+  """A key for each of these rows of the whole batch, int32 [rows], for the patches of PatchNCE.
+
+  Args:
+    config: The run.
+    step: Steps done.
+    rows: As for `dropout`.
+    domain: The source's.
+    generator_pass: FAKE or IDENTITY.
+  """
+  key = jax.random.fold_in(of_stream(config.train.seed, _PATCHES, step), generator_pass)
+  return _of_rows(jax.random.fold_in(key, ('rgb', 'ir').index(domain)), rows)
+
+
+def mirrored(config: Config, step: jax.Array, rows: jax.Array) -> jax.Array:
+  """Which of these rows of the whole batch, int32 [rows], are seen mirrored; bool [rows]."""
+  keys = _of_rows(of_stream(config.train.seed, _MIRRORED, step), rows)
+  return jax.vmap(jax.random.bernoulli)(keys)
 
 
 def _of_domain(key: jax.Array, config: Config, domain: str) -> jax.Array:

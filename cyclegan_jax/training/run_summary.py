@@ -69,6 +69,7 @@ def _parameters(config: Config, state: TrainState) -> str:
   parts += [
     f'discriminator {name} {count[name]:,}' for name in networks.discriminators(config.model)
   ]
+  parts += [f'{name} {count[name]:,}' for name in networks.projections(config.model)]
   return f'Parameters: {sum(count.values()):,} ({", ".join(parts)}).'
 
 
@@ -145,6 +146,6 @@ def _sampling(config: Config) -> str:
     directions = ' in both directions' if config.model.method == 'cyclegan' else ''
     return f'Sampling: pairs, with a supervised L1 term of weight {weight:g}{directions}.'
   return (
-    'Sampling: pairs, without a supervised term. Each CycleGAN term depends on one domain '
+    'Sampling: pairs, without a supervised term. Each other term depends on one domain '
     'only, so the expected gradient is that of unpaired sampling.'
   )

@@ -136,7 +136,7 @@ def _initialize(
     params=params,
     batch_stats=batch_stats,
     opt_state={
-      'generators': optimizer.init(select(params, generators)),
+      'generators': optimizer.init(select(params, networks.generator_group(model))),
       'discriminators': optimizer.init(select(params, discriminators)),
     },
     ema=jax.tree.map(jnp.copy, select(params, generators)) if train.ema_decay else {},

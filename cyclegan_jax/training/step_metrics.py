@@ -17,6 +17,7 @@ _SHOWN = {
   'D': 'discriminator',
   'G': 'adversarial',
   'cycle': 'cycle',
+  'NCE': 'nce',
   'identity': 'identity',
   'supervised': 'supervised',
   'ssim': 'ssim',

@@ -56,7 +56,7 @@ def train_step(
   adversarial = bool(networks.discriminators(config.model))
   discriminators_first = config.train.update_order == 'discriminators_first'
   microbatch = functools.partial(Microbatch, nets, config, state.step)
-  generators, terms = select(state.params, networks.generators(config.model)), {}
+  generators, terms = select(state.params, networks.generator_group(config.model)), {}
 
   def forward(images: Images, index: Any, stats: Tree) -> Any:
     generate = microbatch(images, index).generate
@@ -72,7 +72,7 @@ def train_step(
     fakes = gradients.map_microbatches(generate, n, batch)
 
   if adversarial and discriminators_first:
-    state, terms = _update_discriminators(state, microbatch(batch, 0), fakes, optimizer)
+    state, terms = _update_discriminators(state, microbatch(batch, None), fakes, optimizer)
 
   # The generators' gradient: directly by their parameters, and through the fakes.
   def gradient(images: Images, index: Any, stats: Tree) -> Any:
@@ -88,7 +88,7 @@ def train_step(
   terms |= {**found, 'generator_gradient_norm': gradients.norm(grads)}
 
   if adversarial and not discriminators_first:
-    state, found = _update_discriminators(state, microbatch(batch, 0), fakes, optimizer)
+    state, found = _update_discriminators(state, microbatch(batch, None), fakes, optimizer)
     terms |= found
 
   terms |= diagnostics.observe(batch, fakes['ir'], paired=config.data.paired)

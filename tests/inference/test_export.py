@@ -17,11 +17,12 @@ from tests.inference.made_up import model, picture
 RUNTIMES = {'stablehlo': 'flatbuffers', 'onnx': 'onnxruntime'}
 CASES = {
   'udacity': ('udacity', {}),
-  'demo': ('demo', {}),
+  'demo': ('demo_cyclegan', {}),
   'cyclegan': ('cyclegan', {'ir_channels': 3}),
   'pix2pix': ('pix2pix', {'n_downsampling': 3, 'image_size': (256, 256)}),
   'emsn': ('udacity', {'normalization': 'emsn', 'norm': 'none', 'activation': 'leaky_relu'}),
   'channels': ('udacity', {'normalization': 'spectral_channels', 'rgb_channels': 1}),
+  'cut': ('cut', {}),
   'deep': ('pix2pix', {'n_downsampling': 6, 'norm': 'instance', 'upsampling': 'resize'}),
 }
 

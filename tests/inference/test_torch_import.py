@@ -29,6 +29,11 @@ NAMES = {
     'rgb': 'latest_net_D_B.pth',
   },
   'pix2pix': {'rgb_to_ir': 'latest_net_G.pth', 'ir': 'latest_net_D.pth'},
+  'cut': {
+    'rgb_to_ir': 'latest_net_G.pth',
+    'ir': 'latest_net_D.pth',
+    'projection_rgb': 'latest_net_F.pth',
+  },
 }
 NAMES |= {'pix2pixhd': NAMES['pix2pix'], 'infragan': NAMES['pix2pix']}
 
@@ -64,7 +69,8 @@ def same_weights(config, state, nets, names):
 
 
 @pytest.mark.parametrize(
-  'preset, ir_channels', [('udacity', 3), ('cyclegan', 1), ('cyclegan', 3), ('pix2pix', 1)]
+  'preset, ir_channels',
+  [('udacity', 3), ('cyclegan', 1), ('cyclegan', 3), ('pix2pix', 1), ('cut', 1)],
 )
 def test_all_files_of_a_preset(tmp_path, preset, ir_channels):
   config = tiny(preset, ir_channels=ir_channels, ema_decay=0.9)

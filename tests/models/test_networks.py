@@ -134,10 +134,12 @@ def test_generators_see_the_wavelengths_of_their_source_and_discriminators_none(
     ('norm', 'instance'),
     ('norm', 'none'),
     ('upsampling', 'resize'),
+    ('upsampling', 'bilinear'),
     ('n_downsampling', 1),
     ('n_residual_blocks', 0),
     ('generator', 'resnet'),
     ('initializer', 'normal'),
+    ('initializer', 'xavier'),
   ],
 )
 def test_every_knob_gives_another_working_network(field, value):

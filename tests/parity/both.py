@@ -12,11 +12,14 @@ import torch
 from cyclegan_jax import config as config_lib
 from cyclegan_jax.data.source import make_domains
 from cyclegan_jax.inference import torch_weights
-from cyclegan_jax.models import layers, networks
+from cyclegan_jax.models import networks
 from cyclegan_jax.settings import Config
-from cyclegan_jax.training import image_pool, parallel, rng as rng_lib, state as state_lib
+from cyclegan_jax.training import parallel, state as state_lib
 from tests.parity import (
+  both_cut,
   by_name,
+  draws,
+  torch_cut,
   torch_discriminators,
   torch_networks,
   torch_paired_steps,
@@ -78,6 +81,7 @@ TINY = {
 PRESETS = [
   pytest.param(name, marks=pytest.mark.slow) if name == 'infragan' else name for name in TINY
 ]
+TINY |= both_cut.TINY
 
 
 def tiny(preset: str, **overrides: Any) -> Config:
@@ -101,24 +105,31 @@ def torch_nets(config: Config, *, plain: bool = False) -> dict[str, torch.nn.Mod
       'udacity': lambda: torch_networks.UdacityGenerator(
         *ends, width=width, blocks=blocks, depth=depth
       ),
-      'resnet': lambda: torch_networks.ResnetGenerator(
+      'resnet': lambda: (torch_cut if model.antialias else torch_networks).ResnetGenerator(
         *ends, width=width, blocks=blocks, depth=depth
       ),
       'unet': lambda: torch_pix2pix.UNetGenerator(*ends, width=width, depth=depth),
     }[model.generator]()
   of_judge = dict(width=model.discriminator_width, depth=model.discriminator_layers)
   for name, seen in judged.items():
-    nets[name] = {
-      'udacity': lambda: torch_networks.UdacityDiscriminator(seen, **of_judge),
-      'patchgan': lambda: torch_networks.PatchDiscriminator(seen, norm=model.norm, **of_judge),
-      'multiscale': lambda: torch_discriminators.MultiscaleDiscriminator(
-        seen, scales=model.discriminator_scales, **of_judge
-      ),
-      'unet': lambda: torch_discriminators.UNetDiscriminator(seen, **of_judge),
-    }[model.discriminator]()
-  init = (
-    torch_networks.init_normal if model.initializer == 'normal' else torch_networks.init_default
-  )
+    nets[name] = (
+      torch_cut.PatchDiscriminator(seen, **of_judge)
+      if model.antialias
+      else {
+        'udacity': lambda: torch_networks.UdacityDiscriminator(seen, **of_judge),
+        'patchgan': lambda: torch_networks.PatchDiscriminator(seen, norm=model.norm, **of_judge),
+        'multiscale': lambda: torch_discriminators.MultiscaleDiscriminator(
+          seen, scales=model.discriminator_scales, **of_judge
+        ),
+        'unet': lambda: torch_discriminators.UNetDiscriminator(seen, **of_judge),
+      }[model.discriminator]()
+    )
+  nets |= both_cut.projections(config, nets)
+  init = {
+    'normal': torch_networks.init_normal,
+    'uniform': torch_networks.init_default,
+    'xavier': torch_cut.init_xavier,
+  }[model.initializer]
   generator = torch.Generator().manual_seed(0)
   for net in nets.values():
     is_unet_judge = isinstance(net, torch_discriminators.UNetDiscriminator)
@@ -210,6 +221,7 @@ def torch_optimizers(config: Config, nets: dict[str, torch.nn.Module]) -> dict[s
   make = {
     'udacity': torch_steps.udacity_optimizers,
     'infragan': torch_paired_steps.infragan_optimizers,
+    **dict.fromkeys(both_cut.TINY, torch_cut.optimizers),
   }.get(config.train.preset, torch_steps.optimizers)
   return make(nets, learning_rate=config.train.learning_rate)
 
@@ -231,7 +243,7 @@ def their_steps(
     name: torch_steps.ImagePool(config.train.pool_size)
     for name in networks.discriminators(config.model)
   }
-  masks = lambda step: [to_torch(mask, dtype) for mask in dropout_masks(config, step)]
+  masks = lambda step: [to_torch(mask, dtype) for mask in draws.dropout_masks(config, step)]
   for i, batch in enumerate(data):
     images = {name: to_torch(image, dtype) for name, image in batch.items()}
     if config.train.preset == 'udacity':
@@ -243,8 +255,10 @@ def their_steps(
         images,
         **weights,
         pools=pools,
-        draws={name: pool_draws(config, name, i) for name in pools},
+        draws={name: draws.pool_draws(config, name, i) for name in pools},
       )
+    elif config.train.preset in both_cut.TINY:
+      terms = both_cut.their_step(config, nets, optims, images, i)
     elif config.train.preset == 'pix2pixhd':
       terms = torch_paired_steps.pix2pixhd_step(nets, optims, images)
     elif config.train.preset == 'infragan':
@@ -256,30 +270,6 @@ def their_steps(
         nets, optims, images, masks=masks(i), l1_weight=loss.supervised_weight
       )
     yield {name: value.item() for name, value in terms.items()}
-
-
-def pool_draws(config: Config, domain: str, step: int) -> list[int]:
-  """Our draws of a step as the PyTorch pool takes them."""
-  draws = image_pool.draw(
-    rng_lib.pool(config, domain, step), config.train.batch_size, config.train.pool_size
-  )
-  return np.where(draws.swap, draws.place, torch_steps.FRESH).tolist()
-
-
-def dropout_masks(config: Config, step: int) -> list[np.ndarray]:
-  """What our U-Net keeps in a step, float64 [batch, height, width, channels], the deepest first."""
-  model, rows = config.model, config.train.batch_size
-  keys = rng_lib.dropout(config, step, jnp.arange(rows))
-  masks = []
-  for layer in range(1, model.n_downsampling - 4):
-    inside = model.n_downsampling - 1 - layer
-    shape = (
-      rows,
-      *(side // 2**inside for side in config.data.image_size),
-      model.base_width * min(2 ** (inside - 1), 8),
-    )
-    masks.append(np.asarray(layers.dropout(jnp.ones(shape), model.dropout, keys, layer) != 0))
-  return [mask.astype(np.float64) for mask in masks]
 
 
 def moments(

@@ -18,7 +18,7 @@ from cyclegan_jax.inference import torch_weights
 from cyclegan_jax.models import layers, networks
 from cyclegan_jax.models.verdict import Verdict
 from cyclegan_jax.training import losses, rng, state as state_lib
-from tests.parity import both, torch_steps
+from tests.parity import both, draws, torch_steps
 
 
 def forward(config, name, net, image, training):
@@ -31,7 +31,7 @@ def forward(config, name, net, image, training):
   keys = masks = None
   if with_dropout:
     keys = rng.dropout(config, 0, jnp.arange(len(image)))
-    masks = [both.to_torch(mask, torch.float32) for mask in both.dropout_masks(config, 0)]
+    masks = [both.to_torch(mask, torch.float32) for mask in draws.dropout_masks(config, 0)]
   apply = jax.jit(lambda params, stats, x: ours(params, stats, x, training=training, keys=keys))
   y, stats = apply(params, stats, image)
   net.train(training)

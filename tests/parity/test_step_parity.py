@@ -25,7 +25,7 @@ torch = pytest.importorskip('torch', reason='needs the extra parity: pip install
 from cyclegan_jax.data.source import make_domains
 from cyclegan_jax.inference import torch_weights
 from cyclegan_jax.models import networks
-from tests.parity import both
+from tests.parity import both, both_cut
 
 STEPS = 10
 # A learning rate with a schedule is a float32 number, 1e-8 beside PyTorch's: schedules are compared
@@ -39,10 +39,15 @@ RUNS = {
   'pix2pixhd': ('pix2pixhd', CONSTANT),
   # SSIM is float32 throughout.
   'infragan, no SSIM': ('infragan', dict(ssim_weight=0.0, **CONSTANT)),
+  'cut': ('cut', CONSTANT),
+  'fastcut': ('fastcut', CONSTANT),
+  'dclgan': ('dclgan', CONSTANT),
+  'dclgan, identity': ('dclgan', dict(ir_channels=3, **CONSTANT)),
 }
 LOSSES = (
   'adversarial',
   'cycle',
+  'nce',
   'identity',
   'supervised',
   'feature_matching',
@@ -62,7 +67,7 @@ def our_arrays(config, state):
     found['weights'][name] = convert.to_torch(
       config, name, state.params[name], state.batch_stats[name]
     )
-    group = 'generators' if name in networks.generators(config.model) else 'discriminators'
+    group = 'generators' if name in networks.generator_group(config.model) else 'discriminators'
     for moment in ADAM:
       tree = getattr(state.opt_state[group][0], moment)[name]
       found[moment][name] = convert.to_torch(config, name, tree)
@@ -118,17 +123,20 @@ def deviations(ours, theirs, kind, keep=lambda key: True):
 
 def before_instance_norm(config, key):
   """Whether an array is a bias that an instance norm takes away again."""
-  if config.model.norm != 'instance' or not key.endswith('.bias'):
+  model = config.model
+  if model.norm != 'instance' or not key.endswith('.bias') or key.startswith('mlp_'):
     return False
   if key.startswith('scales.'):
     return '.convs.' in key and '.convs.0.' not in key
-  # The only biases that no norm follows.
-  depth, layers = config.model.n_downsampling, config.model.discriminator_layers
-  last = 4 + 6 * depth + config.model.n_residual_blocks + 1
-  return key not in (f'model.{last}.bias', 'model.0.bias', f'model.{3 * layers + 2}.bias')
+  # The only biases that no norm follows, and those that PatchNCE sees before one.
+  depth, layers, each = model.n_downsampling, model.discriminator_layers, 3 + model.antialias
+  last = 4 + 2 * each * depth + model.n_residual_blocks + 1
+  kept = [last, 0, each * layers + 2]
+  kept += [4 + each * i for i in range(depth)] if model.projection_width else []
+  return key not in [f'model.{i}.bias' for i in kept]
 
 
-@pytest.mark.parametrize('preset', both.PRESETS)
+@pytest.mark.parametrize('preset', [*both.PRESETS, *both_cut.TINY])
 def test_terms_and_gradients_of_one_step_in_float32(preset):
   config = both.tiny(preset)
   ours, theirs, mine, others, _ = run(config, 1)
@@ -142,7 +150,7 @@ def test_terms_and_gradients_of_one_step_in_float32(preset):
     for name, arrays in others['mu'].items()
   }
   for group, names in [
-    ('generator', networks.generators(config.model)),
+    ('generator', networks.generator_group(config.model)),
     ('discriminator', networks.discriminators(config.model)),
   ]:
     norm = sum(squared[name] for name in names) ** 0.5 / (1 - config.train.beta1)

@@ -32,7 +32,7 @@ def init_default(module: nn.Module, generator: torch.Generator | None = None) ->
   (torch.nn.init counts the weight's second axis). Batch norm: scale 1, offset 0.
   """
   for m in module.modules():
-    if isinstance(m, (nn.Conv2d, nn.ConvTranspose2d)):
+    if isinstance(m, (nn.Conv2d, nn.ConvTranspose2d, nn.Linear)):
       bound = m.weight[0].numel() ** -0.5
       for p in m.parameters():
         nn.init.uniform_(p, -bound, bound, generator=generator)

@@ -33,6 +33,20 @@ EVERYTHING = dict(
   ema_decay=0.9,
   adversarial_loss='hinge',
 )
+CUT = dict(
+  dataset='x',
+  image_size=(SIZE, SIZE),
+  load_size=(0, 0),
+  base_width=4,
+  n_residual_blocks=1,
+  discriminator_width=4,
+  discriminator_layers=2,
+  projection_width=8,
+  nce_patches=40,
+  initializer='uniform',
+  batch_size=8,
+  learning_rate=1e-3,
+)
 # More steps than the pool has room for half of: earlier fakes are shown in the second.
 SETTINGS = {
   'discriminators first': {**EVERYTHING, 'norm': 'instance'},
@@ -44,6 +58,8 @@ SETTINGS = {
   },
   'pools': CYCLEGAN,
   'pools, discriminators first': {**CYCLEGAN, 'update_order': 'discriminators_first'},
+  'cut': {**CUT, 'preset': 'cut'},
+  'fastcut': {**CUT, 'preset': 'fastcut'},
   # A batch norm's statistics are those of a part.
   'pix2pix, dropout': {**PIX2PIX, 'norm': 'instance'},
 }

@@ -36,19 +36,25 @@ def _convolution(kernel: int, stride: int = 1) -> _Layer:
 def _upsampling(config: ModelConfig, kernel: int) -> list[_Layer]:
   if config.upsampling == 'resize':
     return [lambda low, high: (low // 2, high // 2), _convolution(3)]
+  if config.upsampling == 'bilinear':
+    # Output i lies between the centers of two inputs.
+    return [lambda low, high: ((low - 1) // 2, (high + 1) // 2), _convolution(3)]
   # Input i reaches output 2 * i - 1 and the kernel - 1 outputs after it.
   return [lambda low, high: (math.ceil((low + 2 - kernel) / 2), (high + 1) // 2)]
 
 
-def _path(config: ModelConfig, kernel: int, n_blocks: int) -> list[_Layer]:
+def _path(config: ModelConfig, kernel: int, n_blocks: int, antialias: bool = False) -> list[_Layer]:
   """Down, through the residual blocks, and up again, with kernels of this size on the way."""
-  down = [_convolution(kernel, stride=2)] * config.n_downsampling
+  # A blur sees as much as a convolution with its filter's size.
+  halved = [_convolution(kernel), _convolution(3, stride=2)]
+  down = (halved if antialias else [_convolution(kernel, stride=2)]) * config.n_downsampling
   blocks = [_convolution(3)] * (2 * n_blocks)
   return down + blocks + _upsampling(config, kernel) * config.n_downsampling
 
 
 def _resnet(config: ModelConfig) -> list[_Layer]:
-  return [_convolution(7), *_path(config, 3, config.n_residual_blocks), _convolution(7)]
+  path = _path(config, 3, config.n_residual_blocks, config.antialias)
+  return [_convolution(7), *path, _convolution(7)]
 
 
 # The path with the largest field from input to output, for each of `models.generators.GENERATORS`.

@@ -41,13 +41,13 @@ def started(folder, plan):
 
 def test_the_papers_four_are_the_same_with_every_preset():
   names = ','.join(recipes.PAPERS_FOUR)
-  for preset in ('udacity', 'demo'):
+  for preset in ('udacity', 'demo_cyclegan'):
     plan = make(names, shared=(*DATA, f'--preset={preset}'))
     weights = [m.config.loss.supervised_weight for m in plan.models]
     assert weights == [0, 0, 10, 10]
     assert [m.config.data.paired for m in plan.models] == [False, False, True, True]
   expected = config_lib.make(
-    'demo', dataset='synthetic', image_size=(64, 64), paired=True, emsn=False
+    'demo_cyclegan', dataset='synthetic', image_size=(64, 64), paired=True, emsn=False
   )
   assert plan.models[2].config == expected
 

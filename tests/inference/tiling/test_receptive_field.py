@@ -39,7 +39,7 @@ def reach_by_gradient(config, size):
   return max(reaches)
 
 
-@pytest.mark.parametrize('upsampling', ['transposed', 'resize'])
+@pytest.mark.parametrize('upsampling', ['transposed', 'resize', 'bilinear'])
 @pytest.mark.parametrize(
   'generator, downsampling, blocks, size',
   [
@@ -59,6 +59,8 @@ def test_radius(generator, downsampling, blocks, size, upsampling):
     base_width=1,
     norm='none',
     upsampling=upsampling,
+    # Of resnets alone.
+    antialias=upsampling == 'bilinear',
   )
   assert receptive_field.radius(config) == reach_by_gradient(config, size)
 

@@ -32,7 +32,9 @@ def image(height, width, channels=3, seed=0):
 
 def generator(norm, kind='resnet'):
   """One with random weights, and running variances that keep its values alive."""
-  config = ModelConfig(**TINY, norm=norm, generator=kind, sync_batch_norm=False)
+  kind, _, blurred = kind.partition(', ')
+  smooth = dict(antialias=True, upsampling='bilinear') if blurred else {}
+  config = ModelConfig(**TINY, norm=norm, generator=kind, sync_batch_norm=False, **smooth)
   domains = make_domains(DataConfig())
   params, stats = networks.initialize(config, domains, jax.random.key(0))
   stats = jax.tree.map(lambda x: x * 0.1, stats)  # means stay 0
@@ -75,7 +77,7 @@ def test_every_pixel_counts_once(size):
   assert (seen == 1).all()
 
 
-@pytest.mark.parametrize('kind', ['udacity', 'resnet'])
+@pytest.mark.parametrize('kind', ['udacity', 'resnet', 'resnet, antialiased'])
 @pytest.mark.parametrize('norm', ['batch', 'instance', 'none'])
 def test_tiled_equals_whole(norm, kind):
   """With an overlap of twice the network's reach, up to the image's border; instance norm too."""
