@@ -96,7 +96,7 @@ class LossConfig:
   )
   ssim_weight: float = option(
     0.0,
-    'Weight of 1 - SSIM between generated and true images, as in InfraGAN (Özkanoğlu & Özer '
+    'Weight of 1 - SSIM between generated and true images, as in InfraGAN (Özkanoğlu & Ozer '
     '2022); needs --paired.',
     Bounds(0),
   )

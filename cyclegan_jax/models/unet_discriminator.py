@@ -54,7 +54,7 @@ class UNetDiscriminator(nnx.Module):
       if self.attention is not None and i == self.attended:
         x = self.attention(x)
       skips.append(x)
-    total = jnp.sum(layers.activate(self.activation, x), (1, 2), keepdims=True)
+    total = jnp.sum(layers.activate(self.activation, x), (1, 2), keepdims=True, dtype=dtype)
     image_score = self.image_score(total).astype(dtype)
     for i, block in enumerate(self.up):
       x = block(jnp.concatenate([x, skips[-1 - i]], -1) if i else x)
@@ -110,7 +110,9 @@ class _Attention(nnx.Module):
     flat = lambda y: y.reshape(batch, -1, y.shape[-1])
     largest = lambda y: flat(nnx.max_pool(y, (2, 2), (2, 2)))
     query, key, value = flat(self.query(x)), largest(self.key(x)), largest(self.value(x))
-    weights = jax.nn.softmax(query @ key.swapaxes(1, 2))
+    exact = jnp.promote_types(x.dtype, jnp.float32)
+    products = jnp.matmul(query, key.swapaxes(1, 2), preferred_element_type=exact)
+    weights = jax.nn.softmax(products).astype(x.dtype)
     seen = (weights @ value).reshape(batch, height, width, -1)
     return self.share[...].astype(x.dtype) * self.output(seen) + x
 

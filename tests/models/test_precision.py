@@ -1,5 +1,6 @@
 """--precision=bfloat16: which operations compute in it, and how far results move."""
 
+import itertools
 import re
 
 import jax
@@ -36,19 +37,26 @@ def made(preset, precision):
 
 
 @pytest.mark.parametrize('training', (True, False))
-@pytest.mark.parametrize('preset', ('udacity', 'cyclegan', 'pix2pix'))
-@pytest.mark.parametrize('name', ('rgb_to_ir', 'ir'))
+@pytest.mark.parametrize(
+  'preset, name',
+  [
+    *itertools.product(('udacity', 'cyclegan', 'pix2pix'), ('rgb_to_ir', 'ir')),
+    ('pix2pixhd', 'ir'),
+    ('infragan', 'ir'),
+  ],
+)
 def test_outputs_are_float32_and_near_those_of_float32(preset, name, training):
   outputs = {}
   for precision in ('float32', 'bfloat16'):
     nets, params, stats, channels = made(preset, precision)
     x = jax.random.uniform(jax.random.key(1), (2, 32, 32, channels[name]), minval=-1)
     y, new_stats = nets[name](params[name], stats[name], x, training=training)
-    outputs[precision] = np.asarray(y)
-    assert {leaf.dtype for leaf in jax.tree.leaves((params, new_stats, y))} == {np.dtype('float32')}
-  exact, rounded = outputs['float32'], outputs['bfloat16']
-  assert not np.array_equal(exact, rounded)
-  np.testing.assert_allclose(rounded, exact, atol=TOLERANCE * np.abs(exact).max())
+    outputs[precision] = y.scores if name == 'ir' else [y]
+    found = jax.tree.leaves((params, new_stats, outputs[precision]))
+    assert {leaf.dtype for leaf in found} == {np.dtype('float32')}
+  for exact, rounded in zip(outputs['float32'], outputs['bfloat16'], strict=True):
+    assert not np.array_equal(exact, rounded)
+    np.testing.assert_allclose(rounded, exact, atol=TOLERANCE * np.abs(exact).max())
 
 
 @pytest.mark.parametrize('preset', ('udacity', 'cyclegan', 'pix2pix'))

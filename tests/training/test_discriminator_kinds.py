@@ -41,6 +41,15 @@ def tiny(kind, **overrides):
   )
 
 
+def assert_same_gradients(state, expected):
+  """By Adam's first moments, but for rounding."""
+  for group in ('generators', 'discriminators'):
+    moments = expected.opt_state[group][0].mu
+    # R1 of a U-Net, which adds up pixels, has slopes of up to 30.
+    largest = max(np.abs(leaf).max() for leaf in jax.tree.leaves(moments))
+    assert_close(state.opt_state[group][0].mu, moments, atol=1e-5 * max(1, largest))
+
+
 @pytest.mark.parametrize('kind', KINDS)
 def test_four_devices_equal_one(kind):
   config, data = tiny(kind, r1_weight=1.0), batches(1)
@@ -50,8 +59,7 @@ def test_four_devices_equal_one(kind):
   assert terms_one['r1_ir'] > 0
   # Vectors of spectral norms depend on kernels alone, those of before the step.
   assert_close(four.batch_stats, one.batch_stats, atol=1e-6)
-  for group in ('generators', 'discriminators'):
-    assert_close(four.opt_state[group][0].mu, one.opt_state[group][0].mu, atol=1e-5)
+  assert_same_gradients(four, one)
   for leaf in jax.tree.leaves(replicas):
     np.testing.assert_array_equal(leaf[0], leaf[3])
 
@@ -61,10 +69,10 @@ def test_recomputed_activations_change_nothing():
   config, data = tiny('unet', r1_weight=1.0), batches(1)
   again = dataclasses.replace(config, train=dataclasses.replace(config.train, remat=True))
   (one, terms_one, _), (other, terms, _) = run(config, 1, data), run(again, 1, data)
-  assert_close(terms, terms_one, atol=1e-5)
+  for name, value in terms_one.items():
+    assert terms[name] == pytest.approx(value, rel=1e-5, abs=1e-6), name
   assert_close(other.batch_stats, one.batch_stats, atol=1e-6)
-  for group in ('generators', 'discriminators'):
-    assert_close(other.opt_state[group][0].mu, one.opt_state[group][0].mu, atol=1e-6)
+  assert_same_gradients(other, one)
 
 
 def test_discriminators_learn_at_their_own_rate():
