@@ -285,7 +285,7 @@ def activate(kind: str, x: jax.Array) -> jax.Array:
 
 def bias_init(config: ModelConfig, fan_in: int) -> nnx.Initializer:
   """How biases begin."""
-  if config.initializer != 'uniform':
+  if config.initializer in ('normal', 'xavier'):
     return nnx.initializers.zeros
   return lambda key, shape, *rest: jax.random.uniform(
     key, shape, *rest, minval=-(fan_in**-0.5), maxval=fan_in**-0.5
