@@ -1,5 +1,6 @@
 """Images in tiles: equal to the whole where that is possible, and without seams where it is not."""
 
+import dataclasses
 import functools
 
 import jax
@@ -121,6 +122,10 @@ def test_choice():
   # 4000 x 3008 x 512 bytes are 5.7 GiB.
   assert choose(3008, 4000, memory=8 * GIB) == Tiling(1024, 192, 84, 32)
   assert choose(3008, 4000, memory=8 * GIB, tile=0) is None
+  # Twice as many with blurs.
+  blurred = dataclasses.replace(resnet, antialias=True)
+  assert choose(3008, 4000, memory=16 * GIB) is None
+  assert tiles.choose(blurred, 3008, 4000, 32, 16 * GIB) is not None
   assert choose(3008, 4000, memory=64 * GIB, tile=500, overlap=100) == Tiling(512, 128, 32, 32)
   assert choose(256, 512, memory=64 * GIB, tile=512) is None
   unet = ModelConfig(generator='unet', n_downsampling=8)
