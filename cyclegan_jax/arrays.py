@@ -19,7 +19,7 @@ Images = Float[AnyArray, 'batch height width channels']
 # True where a pixel counts.
 Mask = Bool[AnyArray, 'batch height width 1']
 # Activations of several layers, each of its own height, width and channels.
-Features = tuple[Float[Array, 'batch _ _ _'], ...]
+Features = tuple[Float[AnyArray, 'batch _ _ _'], ...]
 # One value per image.
 PerImage = Float[Array, ' batch']
 Scalar = Float[Array, '']

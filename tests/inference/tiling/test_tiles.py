@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import itertools
 
 import jax
 import numpy as np
@@ -78,8 +79,14 @@ def test_every_pixel_counts_once(size):
   assert (seen == 1).all()
 
 
-@pytest.mark.parametrize('kind', ['udacity', 'resnet', 'resnet, antialiased'])
-@pytest.mark.parametrize('norm', ['batch', 'instance', 'none'])
+@pytest.mark.parametrize(
+  'norm, kind',
+  [
+    *itertools.product(['batch', 'instance', 'none'], ['udacity', 'resnet']),
+    # Without a norm, random weights and blurs leave too little of the image to compare.
+    *itertools.product(['batch', 'instance'], ['resnet, antialiased']),
+  ],
+)
 def test_tiled_equals_whole(norm, kind):
   """With an overlap of twice the network's reach, up to the image's border; instance norm too."""
   config, apply = generator(norm, kind)
