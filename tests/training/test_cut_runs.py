@@ -16,6 +16,8 @@ import datasets
 from tests.inference.made_up import picture
 from tests.training.test_loop import rows, state, train
 
+pytestmark = pytest.mark.slow
+
 SETTINGS = dict(
   preset='cut',
   paired=False,

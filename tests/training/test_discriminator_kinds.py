@@ -50,6 +50,7 @@ def assert_same_gradients(state, expected):
     assert_close(state.opt_state[group][0].mu, moments, atol=1e-5 * max(1, largest))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('kind', KINDS)
 def test_four_devices_equal_one(kind):
   config, data = tiny(kind, r1_weight=1.0), batches(1)
@@ -75,6 +76,7 @@ def test_recomputed_activations_change_nothing():
   assert_same_gradients(other, one)
 
 
+@pytest.mark.slow
 def test_discriminators_learn_at_their_own_rate():
   moved = {}
   for rate in (1.0, 0.1):

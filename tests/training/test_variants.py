@@ -207,6 +207,7 @@ def test_without_an_adversarial_term_there_are_no_discriminators():
   jax.tree.map(lambda g, m: np.testing.assert_allclose(0.5 * g, m, atol=1e-6), gradient, moments)
 
 
+@pytest.mark.slow
 def test_what_discriminators_are_shown_does_not_depend_on_the_number_of_devices():
   config = tiny(norm='none', diff_augment='translation+cutout', r1_weight=1.0, r1_every=2)
   data = batches(1)
