@@ -266,9 +266,7 @@ def _content(workdir: pathlib.Path) -> dict[str, Any]:
   """What two equal runs have in common, by name."""
   step = latest(workdir)
   folder = workdir / run_folder.CHECKPOINTS
-  config = run_folder.load_config(workdir)
-  domains = run_folder.load_domains(workdir, config)
-  with checkpoint.Checkpoints(folder, config, domains, read_only=True) as checkpoints:
+  with checkpoint.of_run(workdir) as (_, _, checkpoints):
     arrays = jax.tree.leaves_with_path(checkpoints.restore(step))
   return {
     **{jax.tree_util.keystr(path): np.asarray(leaf).tobytes() for path, leaf in arrays},

@@ -11,9 +11,8 @@ from cyclegan_jax.data.source import Domain, quantize
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.inference.tiling import tiled, tiles
 from cyclegan_jax.models import apply, networks
-from cyclegan_jax.runs import run_folder
 from cyclegan_jax.settings import Config
-from cyclegan_jax.training.checkpoint import Checkpoints
+from cyclegan_jax.training.checkpoint import of_run
 
 # Padded sizes are multiples of this (or of the generator's stride), so that images of many
 # different sizes need few compilations.
@@ -132,11 +131,7 @@ def load(workdir: str | pathlib.Path, checkpoint: str = 'best') -> Model:
   Raises:
     UserError: There is no run, there is no such checkpoint, or it is damaged.
   """
-  workdir = pathlib.Path(workdir)
-  config = run_folder.load_config(workdir)
-  domains = run_folder.load_domains(workdir, config)
-  folder = workdir / run_folder.CHECKPOINTS
-  with Checkpoints(folder, config, domains, read_only=True) as checkpoints:
+  with of_run(pathlib.Path(workdir)) as (config, domains, checkpoints):
     step = checkpoints.resolve(checkpoint)
     state = checkpoints.restore(step)
     trained_steps = checkpoints.latest_step() or step

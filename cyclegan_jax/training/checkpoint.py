@@ -22,6 +22,7 @@ from cyclegan_jax import distributed
 from cyclegan_jax.data.source import Domain
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.progress import Log
+from cyclegan_jax.runs import run_folder
 from cyclegan_jax.settings import Config
 from cyclegan_jax.training import state as state_lib
 from cyclegan_jax.training.state import TrainState
@@ -238,6 +239,20 @@ class Checkpoints:
     if not self._read_only:
       self._manager.wait_until_finished()
       shutil.rmtree(self._folder / _TRASH, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def of_run(workdir: pathlib.Path) -> Iterator[tuple[Config, dict[str, Domain], Checkpoints]]:
+  """Opens the checkpoints of a run to read them; gives its configuration and domains, too.
+
+  Raises:
+    UserError: there is no run in the folder, or its files cannot be read.
+  """
+  config = run_folder.load_config(workdir)
+  domains = run_folder.load_domains(workdir, config)
+  folder = workdir / run_folder.CHECKPOINTS
+  with Checkpoints(folder, config, domains, read_only=True) as checkpoints:
+    yield config, domains, checkpoints
 
 
 def _alone() -> ocp.options.MultiprocessingOptions:

@@ -1,6 +1,7 @@
 """The state that a run starts from: drawn, or the weights of another run (--initialize_from)."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+import contextlib
 import dataclasses
 import json
 import pathlib
@@ -17,7 +18,7 @@ from cyclegan_jax.progress import Log
 from cyclegan_jax.runs import run_folder
 from cyclegan_jax.settings import Config, differences, format_value, SECTIONS
 from cyclegan_jax.training import state as state_lib
-from cyclegan_jax.training.checkpoint import Checkpoints
+from cyclegan_jax.training.checkpoint import of_run
 from cyclegan_jax.training.state import TrainState
 
 _MODEL = frozenset(field.name for field in dataclasses.fields(SECTIONS['model']))
@@ -25,11 +26,9 @@ _MODEL = frozenset(field.name for field in dataclasses.fields(SECTIONS['model'])
 
 def check(config: Config) -> None:
   """Raises UserError if --initialize_from names no run."""
-  source = config.train.initialize_from
-  try:
-    run_folder.load_config(pathlib.Path(source))
-  except UserError as error:
-    raise UserError(f'--initialize_from={source}: {error}') from error
+  source = pathlib.Path(config.train.initialize_from)
+  with _named(source):
+    run_folder.load_config(source)
 
 
 def initialize(
@@ -54,7 +53,9 @@ def initialize(
   if not config.train.initialize_from:
     return state
   source = pathlib.Path(config.train.initialize_from)
-  theirs, step, given = _read(source)
+  with _named(source), of_run(source) as (theirs, _, checkpoints):
+    step = checkpoints.resolve('best')
+    given = checkpoints.restore(step)
   params, stats, taken = dict(state.params), dict(state.batch_stats), []
   for name in params:
     if name not in given.params:
@@ -82,16 +83,11 @@ def initialize(
   return dataclasses.replace(state, params=params, batch_stats=stats, ema=ema)
 
 
-def _read(source: pathlib.Path) -> tuple[Config, int, TrainState]:
-  """Returns a run's configuration, and the step and state of its best checkpoint."""
+@contextlib.contextmanager
+def _named(source: pathlib.Path) -> Iterator[None]:
+  """Names the flag in errors about the other run."""
   try:
-    config = run_folder.load_config(source)
-    domains = run_folder.load_domains(source, config)
-    with Checkpoints(
-      source / run_folder.CHECKPOINTS, config, domains, read_only=True
-    ) as checkpoints:
-      step = checkpoints.resolve('best')
-      return config, step, checkpoints.restore(step)
+    yield
   except UserError as error:
     raise UserError(f'--initialize_from={source}: {error}') from error
 

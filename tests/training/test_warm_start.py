@@ -9,9 +9,8 @@ import numpy as np
 import pytest
 
 from cyclegan_jax.errors import UserError
-from cyclegan_jax.runs import run_folder
 from cyclegan_jax.training import loop, preflight, run_start, state as state_lib, warm_start
-from cyclegan_jax.training.checkpoint import Checkpoints
+from cyclegan_jax.training.checkpoint import of_run
 import datasets
 
 REGRESSION = dict(adversarial_weight=0.0, method='pix2pix', cycle_weight=0.0, redraw_fakes=False)
@@ -86,7 +85,5 @@ def test_a_run_goes_on_when_its_source_is_gone(tiny, source, tmp_path):
     config = tiny(**REGRESSION, initialize_from=str(copy), checkpoint_every=1, steps=steps)
     loop.train(config, datasets.open_dataset(config.data), workdir, log=lambda line: None)
     shutil.rmtree(copy, ignore_errors=True)
-  config = run_folder.load_config(workdir)
-  domains = run_folder.load_domains(workdir, config)
-  with Checkpoints(workdir / 'checkpoints', config, domains, read_only=True) as checkpoints:
+  with of_run(workdir) as (_, _, checkpoints):
     assert checkpoints.latest_step() == 2

@@ -13,8 +13,7 @@ import jax
 import numpy as np
 
 from benchmarks import stops
-from cyclegan_jax.runs import run_folder
-from cyclegan_jax.training.checkpoint import Checkpoints
+from cyclegan_jax.training.checkpoint import of_run
 from tests.conftest import REPOSITORY
 
 # Seconds; generous, for a machine that does other things too.
@@ -125,10 +124,7 @@ def train(layout: tuple[int, int], workdir: pathlib.Path, flags: Sequence[str]) 
 
 def state(workdir: pathlib.Path) -> dict[str, np.ndarray]:
   """All arrays of the newest checkpoint by name."""
-  config = run_folder.load_config(workdir)
-  domains = run_folder.load_domains(workdir, config)
-  folder = workdir / run_folder.CHECKPOINTS
-  with Checkpoints(folder, config, domains, read_only=True) as checkpoints:
+  with of_run(workdir) as (_, _, checkpoints):
     found = checkpoints.restore(stops.latest(workdir))
   return {
     jax.tree_util.keystr(path): np.asarray(leaf) for path, leaf in jax.tree.leaves_with_path(found)
