@@ -123,27 +123,20 @@ _PIX2PIXHD = dict(
 # FLIR model, from gray images at 256x256 with twice the generator's width.
 #   python -m experiments.train --preset=infragan --dataset=NAME
 _INFRAGAN = dict(
-  method='pix2pix',
-  paired=True,
-  generator='unet',
+  _PIX2PIX,
   n_downsampling=9,
-  dropout=0.5,
-  initializer='normal',
   discriminator='unet',
   discriminator_layers=7,
+  discriminator_activation='relu',
   spectral_norm=True,
-  adversarial_loss='vanilla',
-  discriminator_weight=0.5,
   discriminator_rate=0.01,
   ssim_weight=100.0,
-  cycle_weight=0.0,
-  redraw_fakes=False,
   image_size=(512, 512),
-  resize='bicubic',
+  load_size=(0, 0),
+  flip=False,
   batch_size=4,
   epochs=199,
   decay_start=99,
-  decay_epochs=100,
 )
 
 # Park, Efros, Zhang, Zhu 2020, "Contrastive Learning for Unpaired Image-to-Image Translation", as
@@ -183,17 +176,15 @@ _CUT = dict(
 
 # Its lighter variant (--CUT_mode=FastCUT): a larger weight, mirrored images, no identity term.
 #   python -m experiments.train --preset=fastcut --dataset=NAME
-_FASTCUT = {
-  **_CUT,
-  **dict(
-    nce_weight=10.0,
-    nce_identity=False,
-    flip_equivariance=True,
-    epochs=200,
-    decay_start=150,
-    decay_epochs=50,
-  ),
-}
+_FASTCUT = dict(
+  _CUT,
+  nce_weight=10.0,
+  nce_identity=False,
+  flip_equivariance=True,
+  epochs=200,
+  decay_start=150,
+  decay_epochs=50,
+)
 
 # Han, Shoeiby, Petersson, Armin 2021, "Dual Contrastive Learning for Unsupervised Image-to-Image
 # Translation", as the authors' repository has it (github.com/JunlinHan/DCLGAN,
@@ -202,17 +193,15 @@ _FASTCUT = {
 # cut, one thing differs: the repository's projection networks have an Adam of their own with
 # PyTorch's defaults (rate 1e-3, b1 0.9); here they learn as the generators do.
 #   python -m experiments.train --preset=dclgan --dataset=NAME
-_DCLGAN = {
-  **_CUT,
-  **dict(
-    method='cyclegan',
-    nce_pixels=False,
-    nce_identity=False,
-    identity_weight=0.5,
-    adversarial_loss='hinge',
-    adversarial_weight=0.5,
-  ),
-}
+_DCLGAN = dict(
+  _CUT,
+  method='cyclegan',
+  nce_pixels=False,
+  nce_identity=False,
+  identity_weight=0.5,
+  adversarial_loss='hinge',
+  adversarial_weight=0.5,
+)
 
 # Direct comparison with the true images instead of an adversarial term, for small paired data sets:
 # pix2pix's U-Net, L1 and SSIM terms in the proportion of IRFormer (Chen et al. 2024: 1 to 0.2), a
