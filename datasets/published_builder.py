@@ -1,5 +1,6 @@
 """The base class of the builders of published data sets: checks, encodes and stores all pairs."""
 
+import abc
 import collections
 from collections.abc import Collection, Iterator, Mapping, Sequence
 import functools
@@ -41,21 +42,21 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
     # TFDS's own default can neither be written nor read without TensorFlow.
     super().__init__(file_format=file_format or 'array_record', **kwargs)
 
+  @abc.abstractmethod
   def _find(self, dl_manager: tfds.download.DownloadManager) -> Any:
     """Looks for the files; returns a configuration with pairs."""
-    raise NotImplementedError
 
+  @abc.abstractmethod
   def _check(self, config: Any, reader: Reader) -> tuple[dict[str, str], dict[str, Any]]:
     """Decodes all files; returns their checksums, and what else the metadata are to have."""
-    raise NotImplementedError
 
+  @abc.abstractmethod
   def _load(self, kind: str, data: bytes, name: str) -> np.ndarray:
     """Decodes a file to [height, width, channels]; ImageError if it is not what it should be."""
-    raise NotImplementedError
 
+  @abc.abstractmethod
   def _features(self, config: Any, pair: Pair, arrays: dict[str, np.ndarray]) -> dict[str, Any]:
     """Returns what is stored besides id and sequence; images as arrays or PNG files."""
-    raise NotImplementedError
 
   def _described(
     self, homepage: str, docs: Mapping[str, tuple[int, str]], features: Mapping[str, Any]
