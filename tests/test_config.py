@@ -1,6 +1,5 @@
 """Presets, overrides, validation messages and JSON."""
 
-import dataclasses
 import json
 
 from hypothesis import given, strategies as st
@@ -204,53 +203,6 @@ def test_changed_values_are_marked():
   lines = config_lib.describe(config_lib.make('demo', batch_size=4)).splitlines()
   assert any(line.split() == ['*', 'batch_size', '4'] for line in lines)
   assert sum(line.startswith('  *') for line in lines) == 1
-
-
-def test_every_setting_is_named_once():
-  names = [f.name for cls in settings.SECTIONS.values() for f in dataclasses.fields(cls)]
-  assert len(names) == len(set(names))
-  assert set(names) == set(settings.fields()) | {'options'}
-
-
-# Text of any kind, or of a form that validation.py knows.
-FREE_TEXT = {
-  *('dataset', 'preset', 'source_dir', 'data_dir', 'rgb_dir', 'ir_dir', 'ir_range'),
-  *('ir_band', 'initialize_from'),
-}
-
-
-@pytest.mark.parametrize('name', settings.fields())
-def test_every_setting_knows_itself(name):
-  _, field = settings.fields()[name]
-  metadata = field.metadata
-  assert metadata['help'].endswith('.')
-  assert metadata['affects'] in ('pixels', 'training', 'checkpoint', 'nothing')
-  if isinstance(field.default, bool) or name in FREE_TEXT:
-    assert metadata['allowed'] is None
-  elif isinstance(field.default, str):
-    assert isinstance(metadata['allowed'], tuple) and field.default in metadata['allowed']
-  else:
-    numbers = field.default if isinstance(field.default, tuple) else (field.default,)
-    assert all(number in metadata['allowed'] for number in numbers)
-
-
-def test_what_settings_affect():
-  assert settings.named(affects='nothing') == {
-    *('source_dir', 'data_dir', 'cache_gib', 'ir_range'),
-    *('log_every', 'keep_checkpoints', 'n_samples', 'tensorboard'),
-  }
-  assert settings.named(affects='checkpoint') == {
-    *('epochs', 'steps', 'checkpoint_every', 'best_metric')
-  }
-  assert settings.named(affects='pixels') == {
-    *('dataset', 'rgb_dir', 'ir_dir', 'ir_channels'),
-    *('image_size', 'load_size', 'resize', 'mask'),
-  }
-  assert settings.affects('an option of a data set') == 'pixels'
-  assert settings.named(place=True) == {
-    *('source_dir', 'data_dir', 'rgb_dir', 'ir_dir', 'initialize_from')
-  }
-  assert settings.named(per_process=True) == {'source_dir', 'data_dir', 'cache_gib'}
 
 
 def test_options_of_the_data_set_are_settings_like_others():

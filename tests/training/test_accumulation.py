@@ -12,7 +12,7 @@ from cyclegan_jax.models import networks
 from cyclegan_jax.training import state as state_lib, steps
 from tests.training import fresh
 from tests.training.test_steps import assert_close, first, SIZE, tiny
-from tests.training.test_variants import CYCLEGAN, PIX2PIX
+from tests.training.test_variants import CUT, CYCLEGAN, PIX2PIX
 
 # Pairs, all terms, both masks, a moving average; discriminators first.
 EVERYTHING = dict(
@@ -32,20 +32,6 @@ EVERYTHING = dict(
   identity_weight=3.0,
   ema_decay=0.9,
   adversarial_loss='hinge',
-)
-CUT = dict(
-  dataset='x',
-  image_size=(SIZE, SIZE),
-  load_size=(0, 0),
-  base_width=4,
-  n_residual_blocks=1,
-  discriminator_width=4,
-  discriminator_layers=2,
-  projection_width=8,
-  nce_patches=40,
-  initializer='uniform',
-  batch_size=8,
-  learning_rate=1e-3,
 )
 # More steps than the pool has room for half of: earlier fakes are shown in the second.
 SETTINGS = {

@@ -9,7 +9,8 @@ import pytest
 
 from cyclegan_jax import config as config_lib
 from cyclegan_jax.training import patch_nce, rng
-from tests.training.test_steps import assert_close, run
+from tests.training.test_steps import assert_close, run, SIZE
+from tests.training.test_variants import CUT
 
 SIZES = [(10, 10), (8, 8), (4, 4), (2, 2)]
 
@@ -114,22 +115,7 @@ def test_an_image_resembles_itself_most_and_its_source_gets_no_gradient():
   assert not np.any(of_source) and np.any(of_generated)
 
 
-SIZE = 16
-TINY = dict(
-  dataset='x',
-  image_size=(SIZE, SIZE),
-  load_size=(0, 0),
-  base_width=4,
-  n_residual_blocks=1,
-  discriminator_width=4,
-  discriminator_layers=2,
-  projection_width=8,
-  nce_patches=40,
-  # Glorot's times 0.02 in layers so narrow: embeddings about as small as what is added to norms.
-  initializer='uniform',
-  batch_size=4,
-  learning_rate=1e-3,
-)
+TINY = dict(CUT, batch_size=4)
 
 
 def batch(masked=False):

@@ -15,8 +15,7 @@ from cyclegan_jax.training import losses, rng as rng_lib, state as state_lib
 from tests.training import fresh
 from tests.training.test_steps import assert_close, batches, first, run, SIZE, tiny, trajectory
 
-CYCLEGAN = dict(
-  preset='cyclegan',
+_SMALL = dict(
   dataset='x',
   image_size=(SIZE, SIZE),
   load_size=(0, 0),
@@ -26,8 +25,10 @@ CYCLEGAN = dict(
   discriminator_layers=2,
   batch_size=8,
   learning_rate=1e-3,
-  pool_size=6,
 )
+CYCLEGAN = dict(_SMALL, preset='cyclegan', pool_size=6)
+# Glorot's times 0.02 in layers so narrow: embeddings about as small as what is added to norms.
+CUT = dict(_SMALL, projection_width=8, nce_patches=40, initializer='uniform')
 PIX2PIX = dict(
   preset='pix2pix',
   dataset='x',
