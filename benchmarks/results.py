@@ -1,24 +1,29 @@
-"""Trains the comparisons of docs/explanation/results.md and writes their tables.
+"""Trains the comparisons of docs/explanation/results.md and images.md, and writes their tables.
 
   python -m benchmarks.results --roadscene=ROADSCENE --runs=runs/results --workers=2
+  python -m benchmarks.results --only=roadscene_images64 --roadscene=ROADSCENE
   python -m benchmarks.results --runs=runs/results --report_only
 
-Two questions and two data sets: experiments.compare runs four times, each in its own folder of
---runs, with the flags below. Tables and figures are then copied to results/comparisons/, and the
-tables of docs/explanation/results.md are rewritten. The pages with curves and pictures stay in
---runs. Complete runs are not trained again, so the same command resumes after an interruption.
+experiments.compare runs once for each of COMPARISONS, each in its own folder of --runs. Tables and
+figures are then copied to results/comparisons/, and the tables of the pages are rewritten. The
+pages with curves and pictures stay in --runs. Complete runs are not trained again, so the same
+command resumes after an interruption.
 """
 
 from collections.abc import Mapping
+import dataclasses
 import json
 import pathlib
 import re
+import shlex
 import shutil
 import subprocess
 import sys
 from typing import Any
 
 from absl import app, flags
+
+from cyclegan_jax.metrics.catalog import METRICS
 
 _ROADSCENE = flags.DEFINE_string(
   'roadscene', None, 'Folder with the RoadScene pairs, rgb/ and ir/; needed to train on them.'
@@ -29,7 +34,14 @@ _ONLY = flags.DEFINE_list('only', None, 'Only these comparisons, such as roadsce
 _REPORT_ONLY = flags.DEFINE_boolean('report_only', False, 'Train nothing.')
 
 _REPOSITORY = pathlib.Path(__file__).resolve().parent.parent
-_PAGE = _REPOSITORY / 'docs' / 'explanation' / 'results.md'
+_PAGES = _REPOSITORY / 'docs' / 'explanation'
+_COLUMNS = {
+  'psnr': '.2f',
+  'ssim': '.3f',
+  'correlation': '.2f',
+  'gradient_ratio': '.2f',
+  'hot_recall': '.2f',
+}
 _COPIED = {'comparison.md': '.md', 'comparison.json': '.json', 'table.csv': '.csv'}
 _BASELINES = {
   'mean_image': 'mean training IR image',
@@ -38,36 +50,64 @@ _BASELINES = {
   'constant': 'constant',
 }
 # Small and narrow, so that all of it takes about two hours on two CPU cores.
-COMMON = (
-  '--image_size=64',
-  '--load_size=0',
-  '--resize=area',
-  '--flip',
-  '--base_width=16',
-  '--discriminator_width=16',
-  '--batch_size=4',
-  '--learning_rate=5e-4',
-  '--steps=250',
-  '--checkpoint_every=50',
-  '--log_every=50',
+_SMALL = (
+  '--image_size=64 --load_size=0 --resize=area --flip --base_width=16 --discriminator_width=16 '
+  '--batch_size=4 --learning_rate=5e-4 --steps=250 --checkpoint_every=50 --log_every=50'
 )
 # The paper's questions: do pairs help, and does EMSN? paired_literal has pairs and no loss that
 # could tell. Four comparisons need eight seeds to reach p = 0.05 after Holm's correction.
-PAPER = (
-  '--models=unpaired,unpaired_emsn,paired,paired_emsn,paired_literal',
-  '--seeds=8',
-  '--comparisons=paired-unpaired,paired_emsn-paired,unpaired_emsn-unpaired,paired_literal-unpaired',
+_PAPER = (
+  f'{_SMALL} --models=unpaired,unpaired_emsn,paired,paired_emsn,paired_literal --seeds=8 '
+  '--comparisons=paired-unpaired,paired_emsn-paired,unpaired_emsn-unpaired,paired_literal-unpaired'
 )
 # The other models, beside the paired one. Six seeds describe; they cannot decide three comparisons.
-OTHERS = (
-  '--models=paired,spectral_channels',
-  '--model=pix2pix: --preset=pix2pix --paired --n_downsampling=6',
-  '--model=cyclegan: --preset=cyclegan --nopaired',
-  '--seeds=6',
-  '--reference=paired',
+_OTHERS = (
+  f'{_SMALL} --models=paired,spectral_channels '
+  "'--model=pix2pix: --preset=pix2pix --paired --n_downsampling=6' "
+  "'--model=cyclegan: --preset=cyclegan --nopaired' --seeds=6 --reference=paired"
 )
-QUESTIONS = {'paper': PAPER, 'others': OTHERS}
-# The runs of `paired` serve both comparisons of a data set.
+# Which models give images worth having? Networks half as wide as published, and as many images for
+# each model: about three hours for six seeds on two CPU cores.
+_IMAGES = (
+  '--load_size=0 --resize=area --flip --base_width=32 --discriminator_width=32 --batch_size=8 '
+  '--steps=600 --checkpoint_every=60 --log_every=60 --decay_start=0 --decay_epochs=0 --seeds=6'
+)
+_PAIRED = (
+  "'--model=paired: --paired' '--model=pix2pix: --preset=pix2pix --n_downsampling=6' "
+  "'--model=infragan: --preset=infragan --n_downsampling=6' "
+  "'--model=pix2pixhd: --preset=pix2pixhd' '--model=regression: --preset=regression' "
+  '--reference=regression'
+)
+_UNPAIRED = (
+  "'--model=udacity: --nopaired' '--model=cyclegan: --preset=cyclegan' '--model=cut: --preset=cut' "
+  "'--model=cyclegan_nce: --preset=cyclegan --nce_weight=1' --reference=udacity --primary=ssim"
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Comparison:
+  """What experiments.compare is asked, which page has the table, and whose `paired` runs serve."""
+
+  dataset: str
+  flags: str
+  page: str = 'results.md'
+  shares: str | None = None
+
+
+def _images(dataset: str, size: int, models: str) -> Comparison:
+  return Comparison(dataset, f'{_IMAGES} --image_size={size} {models}', 'images.md')
+
+
+COMPARISONS = {
+  'roadscene_paper': Comparison('roadscene', _PAPER),
+  'synthetic_paper': Comparison('synthetic', _PAPER),
+  'roadscene_others': Comparison('roadscene', _OTHERS, shares='roadscene_paper'),
+  'synthetic_others': Comparison('synthetic', _OTHERS, shares='synthetic_paper'),
+  'roadscene_images64': _images('roadscene', 64, _PAIRED),
+  'roadscene_unpaired64': _images('roadscene', 64, _UNPAIRED),
+  'synthetic_images64': _images('synthetic', 64, _PAIRED),
+  'roadscene_images128': _images('roadscene', 128, _PAIRED),
+}
 _SHARED = 'paired'
 
 
@@ -115,22 +155,17 @@ def publish(folder: pathlib.Path, runs: pathlib.Path, results: pathlib.Path) -> 
 
 
 def tables(found: Mapping[str, Any]) -> str:
-  """Of comparison.json: models and baselines in three metrics, and the comparisons that decide."""
-  metrics = {
-    'psnr': ('PSNR', '.2f'),
-    'ssim': ('SSIM', '.3f'),
-    'correlation': ('correlation', '.2f'),
-  }
-  lines = [
-    '| | ' + ' | '.join(title for title, _ in metrics.values()) + ' |',
-    '|---|' + '---:|' * len(metrics),
-  ]
+  """Of comparison.json: models and baselines, and the comparisons that decide."""
+  measured = [model['metrics'] for model in found['models'].values()]
+  metrics = {key: form for key, form in _COLUMNS.items() if all(key in each for each in measured)}
+  titles = [METRICS[key].title for key in metrics]
+  lines = ['| | ' + ' | '.join(titles) + ' |', '|---|' + '---:|' * len(metrics)]
   for name, model in found['models'].items():
     lines.append(
       f'| {name} | '
       + ' | '.join(
         f'{model["metrics"][key]["mean"]:{form}} ± {model["metrics"][key]["sd"]:{form}}'
-        for key, (_, form) in metrics.items()
+        for key, form in metrics.items()
       )
       + ' |'
     )
@@ -138,22 +173,24 @@ def tables(found: Mapping[str, Any]) -> str:
     lines.append(
       f'| {_BASELINES[name]} | '
       + ' | '.join(
-        '-' if totals[key] is None else f'{totals[key]:{form}}'
-        for key, (_, form) in metrics.items()
+        '-' if totals.get(key) is None else f'{totals[key]:{form}}' for key, form in metrics.items()
       )
       + ' |'
     )
+  primary = METRICS[found['primary_metric']]
+  form = _COLUMNS[found['primary_metric']]
+  title = primary.title + (f',{primary.unit}' if primary.unit else '')
   lines += [
     '',
-    '| PSNR, dB | difference | over scenes, 95 % | better in | p | p, Holm |',
+    f'| {title} | difference | over scenes, 95 % | better in | p | p, Holm |',
     '|---|' + '---:|' * 5,
   ]
   for row in (row for row in found['comparisons'] if row['primary']):
     better, interval = sum(d > 0 for d in row['by_seed']), row['interval']
     lines.append(
-      f'| {row["first"]} - {row["second"]} | {row["difference"]:+.2f} | {interval["low"]:+.2f} to '
-      f'{interval["high"]:+.2f} | {better} of {len(row["by_seed"])} seeds | {row["p"]:.2g} | '
-      f'{row["p_holm"]:.2g} |'
+      f'| {row["first"]} - {row["second"]} | {row["difference"]:+{form}} | '
+      f'{interval["low"]:+{form}} to {interval["high"]:+{form}} | '
+      f'{better} of {len(row["by_seed"])} seeds | {row["p"]:.2g} | {row["p_holm"]:.2g} |'
     )
   return '\n'.join(lines)
 
@@ -175,25 +212,22 @@ def main(argv: list[str]) -> None:
     raise app.UsageError(f'{argv[1]} is not a flag.')
   runs, results = pathlib.Path(_RUNS.value).resolve(), _REPOSITORY / 'results' / 'comparisons'
   runs.mkdir(parents=True, exist_ok=True)
-  names = [f'{data}_{question}' for question in QUESTIONS for data in ('roadscene', 'synthetic')]
-  for name in _ONLY.value or names:
-    data, question = name.split('_')
-    folder = runs / name
+  for name in _ONLY.value or COMPARISONS:
+    comparison, folder = COMPARISONS[name], runs / name
     if _REPORT_ONLY.value:
       status = compare(folder, ['--report_only'])
     else:
-      if question == 'others' and not (folder / 'plan.json').exists():
+      arguments = [*data_flags(comparison.dataset, runs), *shlex.split(comparison.flags)]
+      if comparison.shares and not (folder / 'plan.json').exists():
         # The plan is on record before the runs that it shares are there.
-        compare(folder, [*data_flags(data, runs), *COMMON, *OTHERS, '--print_jobs'])
-        share(runs / f'{data}_paper', folder)
-      status = compare(
-        folder,
-        [*data_flags(data, runs), *COMMON, *QUESTIONS[question], f'--workers={_WORKERS.value}'],
-      )
+        compare(folder, [*arguments, '--print_jobs'])
+        share(runs / comparison.shares, folder)
+      status = compare(folder, [*arguments, f'--workers={_WORKERS.value}'])
     if status:
       sys.exit(status)
     publish(folder, runs, results)
-    refresh(_PAGE, name, tables(json.loads((results / f'{name}.json').read_text())))
+    found = json.loads((results / f'{name}.json').read_text())
+    refresh(_PAGES / comparison.page, name, tables(found))
 
 
 if __name__ == '__main__':
