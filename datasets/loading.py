@@ -96,8 +96,10 @@ def open_dataset(config: DataConfig) -> Dataset:
 
 
 def _open_synthetic(config: DataConfig, options: dict[str, Any], data_dir: str | None) -> Dataset:
-  del options  # There are none.
-  builder = _prepared(lambda: synthetic.Builder(data_dir=data_dir))
+  extra, rendered = options['extra_scenes'], None
+  if extra:
+    rendered = synthetic.SyntheticConfig(name=f'extra_{extra}', extra_train_sequences=extra)
+  builder = _prepared(lambda: synthetic.Builder(config=rendered, data_dir=data_dir))
   identity = [str(builder.version), str(sorted(builder.builder_config.parameters().items()))]
   summary = 'synthetic: rendered scenes; whole sequences belong to one split.'
   return _read(builder, config, [summary], identity)

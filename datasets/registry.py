@@ -90,9 +90,15 @@ class FolderOptions(Options):
 
 @dataclasses.dataclass(frozen=True)
 class SyntheticOptions(Options):
-  """The rendered scenes, which have no options; see datasets/synthetic."""
+  """Options of the rendered scenes, see datasets/synthetic."""
 
   title = 'rendered scenes'
+  extra_scenes: int = _option(
+    0,
+    'Scenes to train on beside the usual 100, four image pairs each. Those to validate and to test '
+    'on stay the same.',
+    Bounds(0, 100001),
+  )
 
 
 DATASETS: Mapping[str, type[Options]] = types.MappingProxyType(
@@ -104,9 +110,9 @@ for _name, _cls in DATASETS.items():
   for _field in dataclasses.fields(_cls):
     _OPTIONS.setdefault(_field.name, {})[_name] = _field
 OPTIONS = tuple(_OPTIONS)
-# What a preset trains on if no data set is given.
-OF_PRESET: Mapping[str, str] = types.MappingProxyType(
-  dict.fromkeys(('demo', 'demo_cyclegan'), 'synthetic')
+# What a preset trains on if no data set is given: the data set, and its options.
+OF_PRESET: Mapping[str, tuple[str, Mapping[str, Any]]] = types.MappingProxyType(
+  {'demo': ('synthetic', {}), 'demo_cyclegan': ('synthetic', {})}
 )
 
 

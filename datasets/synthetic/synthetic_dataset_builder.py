@@ -1,5 +1,6 @@
 """TFDS builder of `synthetic`, a data set that renders itself."""
 
+from collections.abc import Sequence
 import dataclasses
 import functools
 import io
@@ -24,6 +25,7 @@ _LIMITS = {
   'width': _SIDES,
   **{f'{split}_sequences': _COUNTS for split in SPLITS},
   'frames_per_sequence': _COUNTS,
+  'extra_train_sequences': (0, 10**6),
 }
 
 
@@ -33,13 +35,14 @@ class SyntheticConfig(tfds.core.BuilderConfig):
 
   A sequence is one place at one moment, seen in a few frames. It depends only on `seed` and its
   number: changing the sizes of splits or the number of frames does not change the other frames.
-  Sequences are numbered from 0, on from train to validation to test.
+  Sequences are numbered from 0, on from train to validation to test, then to further ones of train.
 
   Attributes:
     seed: 0 to 2**32 - 1.
     height, width: of the images in pixels, 16 to 4096.
     train_sequences, validation_sequences, test_sequences: sequences in each split.
     frames_per_sequence: image pairs of each sequence.
+    extra_train_sequences: further sequences to train on; the other splits stay as they are.
   """
 
   seed: int = 0
@@ -49,6 +52,7 @@ class SyntheticConfig(tfds.core.BuilderConfig):
   validation_sequences: int = 20
   test_sequences: int = 20
   frames_per_sequence: int = 4
+  extra_train_sequences: int = 0
 
   def __post_init__(self) -> None:
     for field, (low, high) in _LIMITS.items():
@@ -61,7 +65,12 @@ class SyntheticConfig(tfds.core.BuilderConfig):
 
   def parameters(self) -> dict[str, int]:
     """Returns the fields that decide what is rendered."""
-    return {field: getattr(self, field) for field in _LIMITS}
+    # Without the extra ones as before there were any, so that older prepared data stay valid.
+    return {
+      field: getattr(self, field)
+      for field in _LIMITS
+      if field != 'extra_train_sequences' or self.extra_train_sequences
+    }
 
 
 class Builder(tfds.core.GeneratorBasedBuilder):
@@ -124,9 +133,11 @@ class Builder(tfds.core.GeneratorBasedBuilder):
     counts = (config.train_sequences, config.validation_sequences, config.test_sequences)
     ends = itertools.accumulate(counts, initial=0)
     ranges = itertools.starmap(range, itertools.pairwise(ends))
-    return {split: self._generate_examples(numbers) for split, numbers in zip(SPLITS, ranges)}
+    numbers = {split: [*of_split] for split, of_split in zip(SPLITS, ranges)}
+    numbers['train'] += range(sum(counts), sum(counts) + config.extra_train_sequences)
+    return {split: self._generate_examples(sequences) for split, sequences in numbers.items()}
 
-  def _generate_examples(self, sequences: range) -> Examples:
+  def _generate_examples(self, sequences: Sequence[int]) -> Examples:
     """Yields id and example."""
     config = self.builder_config
     each = config.frames_per_sequence

@@ -1,4 +1,4 @@
-"""Tests of the rendered dataset `synthetic`: pictures and TFDS builder."""
+"""Tests of the rendered dataset `synthetic`: the pictures."""
 
 import dataclasses
 
@@ -6,7 +6,6 @@ from hypothesis import given, settings, strategies as st
 import numpy as np
 import pytest
 
-from cyclegan_jax import errors
 from datasets.synthetic import (
   camera,
   layout,
@@ -16,7 +15,6 @@ from datasets.synthetic import (
   physics,
   render,
   scene as scene_lib,
-  synthetic_dataset_builder as builder_lib,
 )
 
 _HEIGHT, _WIDTH = 64, 80
@@ -221,71 +219,3 @@ def test_world_coordinates_follow_the_ground_and_the_walls(meadow):
   assert side.any() and (wall & ~side).any()
   np.testing.assert_allclose(frame.x[side], 3.0, atol=1e-2)
   np.testing.assert_allclose(frame.z[wall & ~side], 8.0, atol=0.3)
-
-
-def _config(**changes):
-  values = {
-    'name': 'tiny',
-    'seed': 3,
-    'height': 24,
-    'width': 32,
-    'train_sequences': 3,
-    'validation_sequences': 1,
-    'test_sequences': 2,
-    'frames_per_sequence': 2,
-  }
-  return builder_lib.SyntheticConfig(**{**values, **changes})
-
-
-def _prepare(data_dir, **changes):
-  builder = builder_lib.Builder(config=_config(**changes), data_dir=data_dir)
-  builder.download_and_prepare(file_format='array_record')
-  return builder
-
-
-def test_builder_writes_what_was_rendered_and_splits_by_sequence(tmp_path):
-  builder = _prepare(tmp_path)
-  assert builder.info.full_name == 'synthetic/tiny/1.0.0'
-  assert builder.info.metadata['class_names'] == list(materials.CLASS_NAMES)
-  ids, sequences = [], {}
-  for split, count in (('train', 6), ('validation', 2), ('test', 4)):
-    pairs = builder.as_data_source(split)
-    assert len(pairs) == count
-    for pair in pairs:
-      ids.append(pair['id'].decode())
-      sequences.setdefault(pair['sequence'].decode(), set()).add(split)
-      _, number, frame = ids[-1].split('_')
-      expected = _render(int(number), int(frame), 3, 24, 32)
-      np.testing.assert_array_equal(pair['rgb'], expected.rgb)
-      np.testing.assert_array_equal(pair['ir'], expected.ir)
-      np.testing.assert_array_equal(pair['labels'], expected.labels)
-      np.testing.assert_allclose(pair['temperature'] / 100, expected.temperature, atol=0.006)
-      conditions = layout.random_scene(3, int(number)).conditions
-      assert pair['is_night'] == conditions.is_night
-      assert pair['air_temperature'] == pytest.approx(conditions.air_temperature, rel=1e-6)
-  assert len(set(ids)) == 12
-  assert sorted(sequences) == [f'synthetic_{number:04d}' for number in range(6)]
-  assert all(len(splits) == 1 for splits in sequences.values())
-
-
-def test_prepared_data_of_other_settings_is_refused(tmp_path):
-  _prepare(tmp_path)
-  assert len(builder_lib.Builder(config=_config(), data_dir=tmp_path).as_data_source('test')) == 4
-  with pytest.raises(errors.UserError, match='another name'):
-    builder_lib.Builder(config=_config(seed=4), data_dir=tmp_path)
-
-
-@pytest.mark.parametrize(
-  'field, value',
-  [
-    ('seed', -1),
-    ('seed', 2**32),
-    ('height', 8),
-    ('width', 80.0),
-    ('test_sequences', 0),
-    ('frames_per_sequence', 0),
-  ],
-)
-def test_bad_config_names_the_field(field, value):
-  with pytest.raises(errors.UserError, match=field):
-    _config(**{field: value})
