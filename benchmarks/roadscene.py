@@ -19,6 +19,9 @@ _SOURCE = flags.DEFINE_string(
   'source_dir', None, 'Folder with rgb/ and ir/, equal names.', required=True
 )
 _OUTPUT = flags.DEFINE_string('output', None, 'A new folder.', required=True)
+_TRAIN_PAIRS = flags.DEFINE_integer(
+  'train_pairs', None, 'Keep only so many training pairs, drawn at random.', lower_bound=1
+)
 _GAP = flags.DEFINE_integer('gap', 20, 'Missing numbers that end a scene.', lower_bound=1)
 
 # What the splits get at least, in this order; training has the rest.
@@ -70,8 +73,12 @@ def main(argv: list[str]) -> None:
         for name in group:
           (folder / name).symlink_to(source / domain / name)
       ids += [f'{scene}/{pathlib.Path(name).stem}' for name in group]
+    if part == 'train' and _TRAIN_PAIRS.value:
+      # A smaller number draws a part of a larger one's.
+      ids = np.random.default_rng(_SEED).permutation(sorted(ids))[: _TRAIN_PAIRS.value].tolist()
     (output / f'{part}.txt').write_text(''.join(f'{i}\n' for i in sorted(ids)))
-    print(f'{part}: {len(ids)} images of {len(groups)} scenes')
+    n_scenes = len({i.partition('/')[0] for i in ids})
+    print(f'{part}: {len(ids)} images of {n_scenes} scenes')
 
 
 if __name__ == '__main__':
