@@ -59,6 +59,7 @@ class DataConfig:
     '0: no crop.',
     Bounds(0),
     affects='pixels',
+    follows="the preset's, in proportion to --image_size; 0 if it has none",
   )
   resize: str = option(
     'area',
