@@ -203,9 +203,16 @@ class TrainConfig:
     affects='checkpoint',
   )
   best_metric: str = option(
-    'psnr',
-    'Validation metric that chooses the best checkpoint; higher is better.',
-    ('psnr', 'ssim', 'uqi'),
+    'overall',
+    'Validation metric that chooses the best checkpoint; higher is better. overall: PSNR / 20 dB + '
+    'SSIM + correlation, since PSNR alone prefers blurred images.',
+    ('overall', 'psnr', 'ssim', 'uqi'),
+    affects='checkpoint',
+  )
+  patience: int = option(
+    0,
+    'End training after so many validations without a better one. 0: never.',
+    Bounds(0),
     affects='checkpoint',
   )
   keep_checkpoints: int = option(2, 'Latest checkpoints to keep.', Bounds(1), affects='nothing')

@@ -41,11 +41,11 @@ def test_what_settings_affect():
     *('log_every', 'keep_checkpoints', 'n_samples', 'tensorboard'),
   }
   assert settings.named(affects='checkpoint') == {
-    *('epochs', 'steps', 'checkpoint_every', 'best_metric')
+    *('epochs', 'steps', 'checkpoint_every', 'best_metric', 'patience')
   }
   assert settings.named(affects='pixels') == {
     *('dataset', 'rgb_dir', 'ir_dir', 'ir_channels'),
-    *('image_size', 'load_size', 'resize', 'mask'),
+    *('image_size', 'load_size', 'resize', 'keep_aspect', 'mask'),
   }
   assert settings.affects('an option of a data set') == 'pixels'
   assert settings.named(place=True) == {
