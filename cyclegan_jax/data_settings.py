@@ -67,6 +67,15 @@ class DataConfig:
     ('area', 'bicubic', 'none'),
     affects='pixels',
   )
+  keep_aspect: str = option(
+    'none',
+    'How images of another shape get --image_size (or --load_size). none: they are squeezed; pad: '
+    'the whole image with its proportions, mirrored beyond its border, where no pixel counts in '
+    'losses and metrics; crop: with its proportions, without what is left over at two of its '
+    'sides.',
+    ('none', 'pad', 'crop'),
+    affects='pixels',
+  )
   flip: bool = option(False, 'Mirror images left-right at random in training, pairs together.')
   zoom: float = option(
     1.0,

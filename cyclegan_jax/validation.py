@@ -58,6 +58,11 @@ def validate_data(data: DataConfig) -> None:
     raise UserError(
       f'--zoom={data.zoom:g} resizes crops, which --resize=none forbids: give only one of them.'
     )
+  if data.keep_aspect != 'none' and data.resize == 'none':
+    raise UserError(
+      f'--keep_aspect={data.keep_aspect} is about resizing, which --resize=none forbids: give only '
+      'one of them.'
+    )
   if data.load_size != (0, 0):
     if data.resize == 'none':
       raise UserError('--load_size and --resize=none contradict each other: give only one of them.')
