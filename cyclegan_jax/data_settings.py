@@ -113,6 +113,14 @@ class DataConfig:
   )
   rgb_dir: str = option('', 'Subfolder with the RGB images. Empty: find it.', **_SUBFOLDER)
   ir_dir: str = option('', 'Subfolder with the IR images. Empty: find it.', **_SUBFOLDER)
+  exclude: str = option(
+    '',
+    'Leave out the pairs that experiments.check_pairs has flagged: its pairs.csv. Clear the column '
+    'flags of pairs that you want to keep.',
+    affects='pixels',
+    place=True,
+    per_process=True,
+  )
   data_dir: str = option(
     '', 'Folder for prepared data sets. Empty: ~/tensorflow_datasets.', **_FOLDER
   )

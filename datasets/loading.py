@@ -143,6 +143,7 @@ def _open_folder(config: DataConfig, options: dict[str, Any], data_dir: str | No
     rgb_channels=config.rgb_channels,
     ir_channels=config.ir_channels,
     paired=config.paired,
+    exclude=config.exclude,
     **options,
   )
   builder = _prepared(lambda: folder.Builder(config=found, data_dir=data_dir))

@@ -89,7 +89,8 @@ def scaled(whole: Size, size: Size, keep_aspect: str) -> Size:
 def resize_values(array: np.ndarray, size: Size) -> np.ndarray:
   """Resizes float [height, width, channels] to float32 [*size, channels], bicubic, not rounded."""
   planes = [PIL.Image.fromarray(np.float32(plane)) for plane in np.moveaxis(array, -1, 0)]
-  resized = [plane.resize(size[::-1], PIL.Image.Resampling.BICUBIC) for plane in planes]
+  resample = PIL.Image.Resampling.BICUBIC
+  resized = [np.asarray(plane.resize(size[::-1], resample)) for plane in planes]
   return np.stack(resized, axis=-1)
 
 

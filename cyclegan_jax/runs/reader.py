@@ -125,9 +125,12 @@ def read(folders: Sequence[pathlib.Path], split: str | None, checkpoint: str = '
 
 def _read(folder: pathlib.Path, name: str, split: str | None, checkpoint: str) -> Run:
   config = run_folder.load_config(folder)
-  logs = (columns(folder / file) for file in (METRICS, VALIDATION, VALIDATION_IMAGES))
+  metrics, validation, images = (
+    columns(folder / file) for file in (METRICS, VALIDATION, VALIDATION_IMAGES)
+  )
   measurements = _measurements(run_folder.evaluation(folder, split, checkpoint)) if split else None
-  return Run(name, folder, config, *logs, _total_steps(folder, config), measurements)
+  total = _total_steps(folder, config)
+  return Run(name, folder, config, metrics, validation, images, total, measurements)
 
 
 def _names(folders: Sequence[pathlib.Path]) -> list[str]:
