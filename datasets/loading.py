@@ -225,6 +225,7 @@ def _read(
   `notes` are the lines of its description, `identity` is what its fingerprint is made of.
   """
   domains, splits = make_domains(config, max_values), {}
+  notes = [*notes, f'Prepared copy: {builder.data_path} (--data_dir).']
   for split in SPLITS:
     if split in builder.info.splits:
       records = _records(builder, split)
