@@ -8,8 +8,9 @@ import dataclasses
 import json
 from typing import Any
 
+from cyclegan_jax import derived
 from cyclegan_jax.errors import UserError
-from cyclegan_jax.presets import PRESETS, SUPERVISED_WEIGHTS
+from cyclegan_jax.presets import PRESETS
 from cyclegan_jax.settings import Config, differences, fields, flatten, format_value, SECTIONS
 from cyclegan_jax.validation import validate
 
@@ -17,8 +18,6 @@ from cyclegan_jax.validation import validate
 FORMAT = 2
 # The last commit that reads format 1.
 _LAST_OF_FORMAT_1 = '665ee7a'
-# Of Park et al. 2020.
-_PROJECTION_WIDTH = 256
 
 
 def make(preset: str = 'udacity', **overrides: Any) -> Config:
@@ -27,11 +26,8 @@ def make(preset: str = 'udacity', **overrides: Any) -> Config:
   Args:
     preset: a name in PRESETS.
     **overrides: values by field name, `options` of the data set among them; they win over the
-      preset. None means the default, which for four settings follows others: `supervised_weight`
-      is the preset's if it has one, otherwise SUPERVISED_WEIGHTS of the method with `paired` and 0
-      without; `identity_weight` is the preset's, but 0 where the domains differ in channels;
-      `discriminator` is 'none' where `adversarial_weight` is 0; `projection_width` is 0 where
-      `nce_weight` is 0, otherwise the preset's or 256. `emsn` works too, see `without_shorthand`.
+      preset. None means the default, which for some settings follows others: see
+      cyclegan_jax/derived.py. `emsn` works too, see `without_shorthand`.
 
   Raises:
     UserError: the preset is unknown, or values do not fit (see `validate`).
@@ -40,22 +36,7 @@ def make(preset: str = 'udacity', **overrides: Any) -> Config:
   if preset not in PRESETS:
     raise UserError(f'--preset={preset} is unknown; there are {", ".join(PRESETS)}.')
   given = {key: value for key, value in without_shorthand(overrides).items() if value is not None}
-  values: dict[str, Any] = {name: field.default for name, (_, field) in fields().items()}
-  values |= {'options': {}, **PRESETS[preset], 'preset': preset}
-  if unknown := set(given) - set(values):
-    raise TypeError(f'make() got unexpected settings: {", ".join(sorted(unknown))}')
-  values |= given
-  if 'supervised_weight' not in {**PRESETS[preset], **given}:
-    # An unknown method is refused below.
-    weight = SUPERVISED_WEIGHTS.get(values['method'], 0.0)
-    values['supervised_weight'] = weight if values['paired'] else 0.0
-  if 'identity_weight' not in given and values['rgb_channels'] != values['ir_channels']:
-    values['identity_weight'] = 0.0
-  if values['adversarial_weight'] == 0 and 'discriminator' not in given:
-    values['discriminator'] = 'none'
-  if 'projection_width' not in given:
-    width = values['projection_width'] or _PROJECTION_WIDTH
-    values['projection_width'] = width if values['nce_weight'] else 0
+  values = _resolved(preset, given)
   config = Config(
     **{
       section: cls(**{field.name: values[field.name] for field in dataclasses.fields(cls)})
@@ -64,6 +45,16 @@ def make(preset: str = 'udacity', **overrides: Any) -> Config:
   )
   validate(config)
   return config
+
+
+def _resolved(preset: str, given: Mapping[str, Any]) -> dict[str, Any]:
+  """Every setting's value by its name; TypeError if one that is given does not exist."""
+  defaults: dict[str, Any] = {name: field.default for name, (_, field) in fields().items()}
+  of_preset = {**defaults, 'options': {}, **PRESETS[preset], 'preset': preset}
+  if unknown := set(given) - set(of_preset):
+    raise TypeError(f'make() got unexpected settings: {", ".join(sorted(unknown))}')
+  values = {**of_preset, **given}
+  return derived.follow(values, of_preset, frozenset(PRESETS[preset]), frozenset(given))
 
 
 def without_shorthand(options: Mapping[str, Any]) -> dict[str, Any]:
@@ -95,14 +86,24 @@ def changed(config: Config) -> dict[str, tuple[Any, Any]]:
   return {name: values for name, values in found.items() if name != 'dataset'}
 
 
+def followed(config: Config) -> frozenset[str]:
+  """Returns the settings that differ from the preset only because they follow others."""
+  found = changed(config)
+  chosen = {name: new for name, (_, new) in found.items() if name not in derived.RULES}
+  known = fields()
+  values = _resolved(config.train.preset, {k: v for k, v in chosen.items() if k in known})
+  return frozenset(name for name, (_, new) in found.items() if values.get(name) == new) - {*chosen}
+
+
 def describe(config: Config) -> str:
   """Returns the resolved configuration as lines; * marks what differs from the preset."""
-  marked = changed(config)
-  head = f'Configuration (preset {config.train.preset}; * marks what you changed):'
-  lines = [
-    f'  {"*" if name in marked else " "} {name:<25}{"-" if value == "" else format_value(value)}'
-    for name, value in flatten(config).items()
-  ]
+  marked, following = changed(config), followed(config)
+  head = f'Configuration (preset {config.train.preset}; * marks what you changed'
+  head += ', + what follows from it):' if following else '):'
+  lines = []
+  for name, value in flatten(config).items():
+    mark = '+' if name in following else '*' if name in marked else ' '
+    lines.append(f'  {mark} {name:<25}{"-" if value == "" else format_value(value)}')
   return '\n'.join([head, *lines])
 
 

@@ -59,11 +59,21 @@ class DataConfig:
     '0: no crop.',
     Bounds(0),
     affects='pixels',
+    follows="the preset's, in proportion to --image_size; 0 if it has none",
   )
   resize: str = option(
     'area',
     'Filter for resizing, both antialiased. none: crop instead of resizing.',
     ('area', 'bicubic', 'none'),
+    affects='pixels',
+  )
+  keep_aspect: str = option(
+    'none',
+    'How images of another shape get --image_size (or --load_size). none: they are squeezed; pad: '
+    'the whole image with its proportions, mirrored beyond its border, where no pixel counts in '
+    'losses and metrics; crop: with its proportions, without what is left over at two of its '
+    'sides.',
+    ('none', 'pad', 'crop'),
     affects='pixels',
   )
   flip: bool = option(False, 'Mirror images left-right at random in training, pairs together.')
@@ -109,6 +119,14 @@ class DataConfig:
     'They are measured class by class. Empty: none.',
     affects='training',
     place=True,
+  )
+  exclude: str = option(
+    '',
+    'Leave out the pairs that experiments.check_pairs has flagged: its pairs.csv. Clear the column '
+    'flags of pairs that you want to keep.',
+    affects='pixels',
+    place=True,
+    per_process=True,
   )
   data_dir: str = option(
     '', 'Folder for prepared data sets. Empty: ~/tensorflow_datasets.', **_FOLDER

@@ -136,10 +136,16 @@ class TrainConfig:
     Bounds(0, 2**32),
   )
   decay_start: int = option(
-    0, 'Epochs at the full learning rate; then it falls linearly over --decay_epochs.', Bounds(0)
+    0,
+    'Epochs at the full learning rate; then it falls linearly over --decay_epochs.',
+    Bounds(0),
+    follows="the preset's, in proportion to --epochs; with --decay_epochs the epochs before them",
   )
   decay_epochs: int = option(
-    0, 'Epochs over which the learning rate falls to 0. 0: it is constant.', Bounds(0)
+    0,
+    'Epochs over which the learning rate falls to 0. 0: it is constant.',
+    Bounds(0),
+    follows="the preset's, in proportion to --epochs; with --decay_start the epochs after it",
   )
   beta1: float = option(0.5, "Adam's first decay rate.", Bounds(0, 1))
   beta2: float = option(0.999, "Adam's second decay rate.", Bounds(0, 1))
@@ -197,9 +203,16 @@ class TrainConfig:
     affects='checkpoint',
   )
   best_metric: str = option(
-    'psnr',
-    'Validation metric that chooses the best checkpoint; higher is better.',
-    ('psnr', 'ssim', 'uqi'),
+    'overall',
+    'Validation metric that chooses the best checkpoint; higher is better. overall: PSNR / 20 dB + '
+    'SSIM + correlation, since PSNR alone prefers blurred images.',
+    ('overall', 'psnr', 'ssim', 'uqi'),
+    affects='checkpoint',
+  )
+  patience: int = option(
+    0,
+    'End training after so many validations without a better one. 0: never.',
+    Bounds(0),
     affects='checkpoint',
   )
   keep_checkpoints: int = option(2, 'Latest checkpoints to keep.', Bounds(1), affects='nothing')

@@ -10,6 +10,8 @@ from cyclegan_jax.settings import Config, DataConfig, format_value
 
 # The size of the window of SSIM, which validation measures.
 SMALLEST_IMAGE = 11
+# The layers of the smallest U-Net.
+_LEAST_OF_UNET = 3
 
 
 def validate(config: Config) -> None:
@@ -56,6 +58,11 @@ def validate_data(data: DataConfig) -> None:
     raise UserError(
       f'--zoom={data.zoom:g} resizes crops, which --resize=none forbids: give only one of them.'
     )
+  if data.keep_aspect != 'none' and data.resize == 'none':
+    raise UserError(
+      f'--keep_aspect={data.keep_aspect} is about resizing, which --resize=none forbids: give only '
+      'one of them.'
+    )
   if data.load_size != (0, 0):
     if data.resize == 'none':
       raise UserError('--load_size and --resize=none contradict each other: give only one of them.')
@@ -78,7 +85,7 @@ def _validate_size(config: Config) -> None:
   if any(side % stride for side in data.image_size):
     raise UserError(
       f'--image_size={format_value(data.image_size)}: both sides must be multiples of {stride}, '
-      f'the total stride of --n_downsampling={model.n_downsampling}.'
+      f'the total stride of --n_downsampling={model.n_downsampling}. {_cure(config, stride)}'
     )
   sides = discriminator_sizes.SIDES[model.discriminator](model)
   if any(side % sides.multiple for side in data.image_size):
@@ -93,10 +100,24 @@ def _validate_size(config: Config) -> None:
       f'--image_size={format_value(data.image_size)} is too small for {cause}: at least '
       f'{smallest} pixels a side.'
     )
-  if model.generator == 'unet' and model.n_downsampling < 3:
-    raise UserError(f'--n_downsampling={model.n_downsampling}: a unet needs at least 3.')
+  if model.generator == 'unet' and model.n_downsampling < _LEAST_OF_UNET:
+    raise UserError(
+      f'--n_downsampling={model.n_downsampling}: a unet needs at least {_LEAST_OF_UNET}.'
+    )
   if model.dropout and model.generator != 'unet':
     raise UserError(f'--dropout={model.dropout:g}: only --generator=unet has dropout.')
+
+
+def _cure(config: Config, stride: int) -> str:
+  """What makes an image size fit a generator: fewer layers for this size, or another size."""
+  size, least = config.data.image_size, _LEAST_OF_UNET if config.model.generator == 'unet' else 1
+  fitting = max(
+    (n for n in range(least, config.model.n_downsampling) if not any(side % 2**n for side in size)),
+    default=0,
+  )
+  nearest = format_value(tuple(max(1, round(side / stride)) * stride for side in size))
+  layers = f'--n_downsampling={fitting}, or ' if fitting else ''
+  return f'Give {layers}--image_size={nearest}.'
 
 
 def _validate_losses(config: Config) -> None:
@@ -179,8 +200,7 @@ def _validate_schedule(config: Config) -> None:
   if train.decay_epochs and not train.steps and train.epochs > last:
     raise UserError(
       f'--epochs={train.epochs}: the learning rate is 0 after --decay_start + --decay_epochs = '
-      f'{last} epochs. Change these, too, and train again in another --workdir: a finished run '
-      'cannot be extended.'
+      f'{last} epochs. Leave these two out, so that they follow --epochs, or raise them.'
     )
   if train.redraw_fakes and train.update_order == 'generators_first':
     raise UserError(

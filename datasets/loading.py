@@ -146,6 +146,7 @@ def _open_folder(config: DataConfig, options: dict[str, Any], data_dir: str | No
     ir_channels=config.ir_channels,
     paired=config.paired,
     label_dir=config.label_dir,
+    exclude=config.exclude,
     **options,
   )
   builder = _prepared(lambda: folder.Builder(config=found, data_dir=data_dir))
@@ -228,6 +229,7 @@ def _read(
   `notes` are the lines of its description, `identity` is what its fingerprint is made of.
   """
   domains, splits = make_domains(config, max_values), {}
+  notes = [*notes, f'Prepared copy: {builder.data_path} (--data_dir).']
   for split in SPLITS:
     if split in builder.info.splits:
       records = _records(builder, split)

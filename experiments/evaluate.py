@@ -3,7 +3,9 @@
   python -m experiments.evaluate --workdir=RUN
 
 Writes RUN/evaluation/SPLIT/: metrics.json, per_image.csv, summary.md and pictures, where there are
-labels per_class.csv; and the page RUN/report.html. All it needs to know is in the run folder.
+labels per_class.csv; and the page RUN/report.html. With another --checkpoint than best, all of it
+goes to RUN/evaluation/SPLIT_latest/ or RUN/evaluation/SPLIT_stepN/. Everything it needs to know is
+in the run folder.
 """
 
 import dataclasses
@@ -58,7 +60,7 @@ def main() -> None:
   from cyclegan_jax.inference import model as model_lib
   from cyclegan_jax.metrics import perceptual
   from cyclegan_jax.reports import evaluation_files, run_page
-  from cyclegan_jax.runs import run_folder
+  from cyclegan_jax.runs import reader, run_folder
   import datasets
 
   weights = (_FID_WEIGHTS, _LPIPS_WEIGHTS, _LPIPS_ALEX_WEIGHTS)
@@ -75,7 +77,8 @@ def main() -> None:
   evaluation = evaluate(model, dataset, _SPLIT.value, networks=networks, log=log)
   if not distributed.is_first():
     return
-  folder = workdir / run_folder.EVALUATION / _SPLIT.value
+  folder = run_folder.evaluation(workdir, _SPLIT.value, _CHECKPOINT.value)
+  best = reader.read([workdir], None)[0].best
   content = results.result(
     evaluation.results,
     model.config,
@@ -85,10 +88,13 @@ def main() -> None:
     networks,
     evaluation.class_names,
   ) | {'checkpoint': _CHECKPOINT.value, 'trained_steps': model.trained_steps}
+  content['overfitting'] = bool(best and best.overfits)
   evaluation_files.write(folder, content, evaluation, _GALLERY.value)
   print(evaluation_files.markdown(content))
   print(f'Pictures and figures: {folder}')
-  print(run_page.write([workdir], workdir / run_folder.PAGE, _SPLIT.value, _GALLERY.value))
+  page = (workdir if _CHECKPOINT.value == 'best' else folder) / run_folder.PAGE
+  shown = _SPLIT.value, _GALLERY.value, _CHECKPOINT.value
+  print(run_page.write([workdir], page, *shown))
 
 
 if __name__ == '__main__':

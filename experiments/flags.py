@@ -97,6 +97,7 @@ def define_place_flags() -> None:
   """Defines the flags that say where the data of a trained run are, for `moved`."""
   flags.DEFINE_string('source_dir', None, 'Folder with the raw images, if they have moved.')
   flags.DEFINE_string('data_dir', None, 'Folder for prepared data sets, if it has moved.')
+  flags.DEFINE_string('exclude', None, 'The pairs.csv of flagged pairs, if it has moved.')
 
 
 def moved() -> dict[str, Any]:

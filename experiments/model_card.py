@@ -42,7 +42,7 @@ def main() -> None:
   from cyclegan_jax.runs import reader
 
   export.check_output(output, _OVERWRITE.value)
-  (run,) = reader.read([workdir], 'test')
+  (run,) = reader.read([workdir], 'test', _CHECKPOINT.value)
   fields = {name: flag.value for name, flag in _GIVEN.items()}
   given = model_card.Given(_NAME.value or workdir.resolve().name, **fields)
   card = model_card.text(model_lib.load(workdir, _CHECKPOINT.value), run, given)
@@ -56,7 +56,8 @@ def main() -> None:
     missing = ', '.join(f'--{name}' for name in given.empty())
     print(f'Fill in before you publish it: {missing}.')
   if not run.measurements:
-    print(f'No figures yet: run python -m experiments.evaluate --workdir={workdir}')
+    other = '' if _CHECKPOINT.value == 'best' else f' --checkpoint={_CHECKPOINT.value}'
+    print(f'No figures yet: run python -m experiments.evaluate --workdir={workdir}{other}')
 
 
 if __name__ == '__main__':

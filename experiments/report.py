@@ -14,6 +14,7 @@ from absl import flags
 from cyclegan_jax.errors import UserError
 from experiments import flags as common
 
+_CHECKPOINT = common.define_checkpoint_flag()
 flags.adopt_module_key_flags(common)
 _OUTPUT = flags.DEFINE_string(
   'output', None, 'HTML file to write; required for several runs. [report.html in the run folder]'
@@ -46,8 +47,11 @@ def main() -> None:
   from cyclegan_jax.reports import run_page
   from cyclegan_jax.runs import run_folder
 
-  output = output or folders[0] / run_folder.PAGE
-  print(run_page.write(folders, output, _SPLIT.value, _GALLERY.value))
+  if output is None:
+    other = run_folder.evaluation(folders[0], _SPLIT.value, _CHECKPOINT.value)
+    output = (folders[0] if _CHECKPOINT.value == 'best' else other) / run_folder.PAGE
+  shown = _SPLIT.value, _GALLERY.value, _CHECKPOINT.value
+  print(run_page.write(folders, output, *shown))
 
 
 if __name__ == '__main__':

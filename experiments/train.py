@@ -1,7 +1,7 @@
 """Trains a model. The same command resumes training.
 
   python -m experiments.train --preset=demo
-  python -m experiments.train --dataset=folder --source_dir=PHOTOS --paired --emsn
+  python -m experiments.train --dataset=folder --source_dir=PHOTOS --paired
 
 The defaults are the paper's: udacity networks at 128x128, batch 16, Adam 2e-4, 9 epochs. Its four
 models are with and without --paired, with and without --emsn. Defaults of the udacity preset are in

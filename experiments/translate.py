@@ -6,8 +6,9 @@
   python -m experiments.translate --workdir=RUN --input=drive.mp4 --output=drive_ir.mkv
   python -m experiments.translate --workdir=RUN --input=- --output=- < a.jpg > a_ir.png
 
-Images of any size keep their size. They are not resized to the size of training, so objects should
-be about as large in pixels as they were there. Existing results are kept, so the same command
+Images of any size keep their size. Objects should be about as large in pixels as they were in
+training; --at_size=training resizes images to the size of training, and their translations back.
+Existing results are kept, so the same command
 continues where it was interrupted. Under srun or mpirun with several tasks, or with
 --coordinator_address, --num_processes and --process_id, processes share the files out among them.
 More: docs/how-to/translate.md.
@@ -61,6 +62,13 @@ _TILE = flags.DEFINE_integer(
 _OVERLAP = flags.DEFINE_integer(
   'overlap', None, 'Overlap of tiles in pixels; by default what the network needs.', lower_bound=0
 )
+_AT_SIZE = flags.DEFINE_enum(
+  'at_size',
+  'own',
+  ['own', 'training'],
+  'own: images are translated at their own size; training: they are resized to the size of '
+  'training, and their translations back.',
+)
 _COLORMAP = flags.DEFINE_string(
   'colormap', '', 'Also write previews in this color map of Matplotlib to OUTPUT_COLORMAP.'
 )
@@ -94,6 +102,7 @@ def main() -> int:
     _COLORMAP.value,
     common.path(_GRAY.value),
     _OVERWRITE.value,
+    _AT_SIZE.value == 'training',
   )
   if '-' in (*_INPUT.value, _OUTPUT.value):
     return _translate_stream(workdir, options)

@@ -89,10 +89,13 @@ def test_cyclegan_has_an_identity_term_where_channels_agree(overrides, weight):
     (dict(preset='pix2pix', cycle_weight=1.0), ['--cycle_weight=1', 'one generator']),
     (
       dict(preset='pix2pix', image_size=(128, 128), load_size=(0, 0)),
-      ['--image_size=128x128', 'multiples of 256', '--n_downsampling=8'],
+      ['--image_size=128x128', 'multiples of 256', '--n_downsampling=8', '--n_downsampling=7'],
     ),
     (dict(preset='pix2pix', n_downsampling=2), ['--n_downsampling=2', 'unet']),
-    (dict(preset='cyclegan', epochs=201), ['--epochs=201', '--decay_start', '200']),
+    (
+      dict(preset='cyclegan', epochs=201, decay_start=100, decay_epochs=100),
+      ['--epochs=201', '--decay_start', '200'],
+    ),
     (dict(preset='cyclegan', redraw_fakes=True), ['--noredraw_fakes']),
     (dict(preset='cyclegan', image_size=(16, 16)), ['--image_size=16x16', '24']),
     (dict(decay_start=3), ['--decay_start=3', '--decay_epochs']),

@@ -15,9 +15,8 @@ def test_every_setting_is_named_once():
 
 # Text of any kind, or of a form that validation.py knows.
 FREE_TEXT = {
-  *('dataset', 'preset', 'source_dir', 'data_dir', 'rgb_dir', 'ir_dir', 'label_dir'),
-  'ir_range',
-  *('ir_band', 'initialize_from'),
+  *('dataset', 'preset', 'source_dir', 'data_dir', 'rgb_dir', 'ir_dir', 'label_dir', 'ir_range'),
+  *('exclude', 'ir_band', 'initialize_from'),
 }
 
 
@@ -42,14 +41,14 @@ def test_what_settings_affect():
     *('log_every', 'keep_checkpoints', 'n_samples', 'tensorboard'),
   }
   assert settings.named(affects='checkpoint') == {
-    *('epochs', 'steps', 'checkpoint_every', 'best_metric')
+    *('epochs', 'steps', 'checkpoint_every', 'best_metric', 'patience')
   }
   assert settings.named(affects='pixels') == {
-    *('dataset', 'rgb_dir', 'ir_dir', 'ir_channels'),
-    *('image_size', 'load_size', 'resize', 'mask'),
+    *('dataset', 'rgb_dir', 'ir_dir', 'exclude', 'ir_channels'),
+    *('image_size', 'load_size', 'resize', 'keep_aspect', 'mask'),
   }
   assert settings.affects('an option of a data set') == 'pixels'
   assert settings.named(place=True) == {
-    *('source_dir', 'data_dir', 'rgb_dir', 'ir_dir', 'label_dir', 'initialize_from')
+    *('source_dir', 'data_dir', 'rgb_dir', 'ir_dir', 'label_dir', 'exclude', 'initialize_from')
   }
-  assert settings.named(per_process=True) == {'source_dir', 'data_dir', 'cache_gib'}
+  assert settings.named(per_process=True) == {*('source_dir', 'data_dir', 'exclude', 'cache_gib')}

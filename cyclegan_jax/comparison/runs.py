@@ -7,7 +7,7 @@ import pathlib
 from typing import Any
 
 from cyclegan_jax.errors import UserError
-from cyclegan_jax.runs import reader
+from cyclegan_jax.runs import best, reader
 from cyclegan_jax.settings import Config, differences, flatten, named
 
 # Settings that change no result.
@@ -42,6 +42,7 @@ def is_complete(folder: pathlib.Path, config: Config, split: str) -> bool:
   # As JSON holds them.
   wanted = json.loads(json.dumps(flatten(config)))
   finished = run.step >= train.steps if train.steps else run.training['epoch'][-1] >= train.epochs
+  finished = finished or best.stopped(run.validation, train.best_metric, train.patience)
   return bool(
     finished
     and content['trained_steps'] == run.step

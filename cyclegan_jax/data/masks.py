@@ -70,6 +70,14 @@ def read(data: bytes, size: tuple[int, int] | None, method: str) -> np.ndarray:
 
 
 @functools.lru_cache(maxsize=64)
+def part(data: bytes, edges: tuple[int, int, int, int]) -> bytes:
+  """Returns a mask's file cut to edges: the first and last row, the first and last column."""
+  top, bottom, left, right = edges
+  inside = _valid(data)[top:bottom, left:right]
+  return images.encode_png(np.where(inside, np.uint8(255), np.uint8(0)))
+
+
+@functools.lru_cache(maxsize=64)
 def data_box(data: bytes) -> tuple[slice, slice]:
   """Returns the rows and columns from the first to the last one with a valid pixel."""
   mask = _valid(data)[..., 0]

@@ -89,7 +89,7 @@ def examples(
 
 def masked(dataset: Dataset, config: DataConfig) -> bool:
   """Returns whether examples have masks."""
-  return dataset.has_mask and config.mask == 'loss'
+  return (dataset.has_mask or config.keep_aspect == 'pad') and config.mask == 'loss'
 
 
 def get_split(dataset: Dataset, name: str) -> Split:

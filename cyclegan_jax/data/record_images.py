@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import PIL.Image
 
-from cyclegan_jax.data import images, labels, masks
+from cyclegan_jax.data import aspect, images, labels, masks
 from cyclegan_jax.data.source import Domain
 from cyclegan_jax.settings import DataConfig
 
@@ -56,37 +56,47 @@ def decode(
   pixels = images.for_domain(pixels, domain.name, domain.channels, name)
   box = _box(record, config)
   pixels = pixels[box] if box else pixels
-  size, mask = _resized(config), None
+  size, mask = resized(config), None
+  fit = aspect.fit(pixels.shape[:2], size or pixels.shape[:2], config.keep_aspect)
+  pixels, size = pixels[fit.box], fit.inner if size else None
   if 'mask' in record and config.mask == 'loss':
-    mask = masks.read(record['mask'], size, config.resize)
-  if mask is not None and domain.name == 'ir':
-    pixels = masks.resize(pixels, record['mask'], size, config.resize) if size else pixels
-    pixels = np.where(mask, pixels, pixels.dtype.type(0))
-  elif size:
+    data = record['mask'] if fit.keeps_all else masks.part(record['mask'], fit.edges)
+    mask = masks.read(data, size, config.resize)
+    if domain.name == 'ir':
+      pixels = masks.resize(pixels, data, size, config.resize) if size else pixels
+  if size:  # Unless a mask was in the way, pixels have their own size still.
     pixels = images.resize(pixels, size, config.resize)
+  pixels = fit.pad(pixels)
+  if config.keep_aspect == 'pad' and config.mask == 'loss':
+    whole = aspect.inside(fit)
+    mask = whole if mask is None else fit.pad(mask) & whole
+  if mask is not None and domain.name == 'ir':
+    pixels = np.where(mask, pixels, pixels.dtype.type(0))
   if pixels.base is not None:
     pixels = pixels.copy()  # Whoever keeps it keeps nothing else.
   pixels.setflags(write=False)
-  found = _labels(record, config, size) if labeled else None
+  found = _labels(record, config, fit, size) if labeled else None
   return Image(domain.name, pixels, mask, name, _text(record['sequence']), found)
 
 
 def _labels(
-  record: Mapping[str, Any], config: DataConfig, size: tuple[int, int] | None
+  record: Mapping[str, Any], config: DataConfig, fit: aspect.Fit, size: aspect.Size | None
 ) -> np.ndarray:
-  """A record's labels, cut and resized like its images; read-only."""
+  """A record's labels, cut and resized like its images, none where these are padded; read-only."""
   found = labels.read(record['labels'], record_id(record))
   box = _box(record, config)
-  found = found[box] if box else found
+  found = (found[box] if box else found)[fit.box]
   found = labels.resize(found, size) if size else found
+  if fit.inner != fit.size:
+    found = np.where(aspect.inside(fit), fit.pad(found[..., np.newaxis]), labels.UNLABELED)[..., 0]
   if found.base is not None:
     found = found.copy()
   found.setflags(write=False)
   return found
 
 
-def _resized(config: DataConfig) -> tuple[int, int] | None:
-  """The height and width of decoded images; None if they keep their own."""
+def resized(config: DataConfig) -> tuple[int, int] | None:
+  """Returns the height and width of decoded images; None if they keep their own."""
   if config.resize == 'none':
     return None
   return config.image_size if config.load_size == (0, 0) else config.load_size
@@ -94,7 +104,7 @@ def _resized(config: DataConfig) -> tuple[int, int] | None:
 
 def size_before_crop(record: Mapping[str, Any], key: str, config: DataConfig) -> tuple[int, int]:
   """Returns the height and width of a record's image before it is cropped."""
-  if size := _resized(config):
+  if size := resized(config):
     return size
   if box := _box(record, config):
     rows, columns = box

@@ -29,6 +29,8 @@ _DEFINITIONS = {
   'nearest': 'the IR image of the training pair whose RGB image, averaged to 16x16 pixels, is '
   'nearest by Euclidean distance',
 }
+# A best checkpoint in this share of a run, its first, says that more steps do not help.
+_EARLY = 0.5
 _REASONS = {'infinite': 'infinite (identical images)', 'undefined': 'undefined'}
 
 
@@ -118,7 +120,19 @@ def verdict(content: Mapping[str, Any]) -> str:
   if not lost:
     return 'The model beats every trivial baseline in PSNR and in SSIM.'
   names = ', '.join(lost)
-  return f'The model does NOT beat {names}: do not use it yet. More --epochs or more data may help.'
+  return f'The model does NOT beat {names}: do not use it yet. {_cure(content)}'
+
+
+def _cure(content: Mapping[str, Any]) -> str:
+  """What may help a model that is not good enough."""
+  best, of = content.get('checkpoint_step', 0), content.get('trained_steps', 0)
+  if content.get('checkpoint') != 'best' or best > of * _EARLY:
+    return 'More --epochs or more data may help.'
+  start = 'Overfitting: validation' if content.get('overfitting') else 'Validation'
+  return (
+    f'{start} was best at step {best:,} of {of:,}, so more --epochs do not help. More data or '
+    'augmentation may (docs/how-to/small-data.md).'
+  )
 
 
 def left_out(content: Mapping[str, Any]) -> list[str]:

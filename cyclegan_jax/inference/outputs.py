@@ -10,6 +10,7 @@ import numpy as np
 from cyclegan_jax import files
 from cyclegan_jax.data import images
 from cyclegan_jax.errors import is_out_of_memory, UserError
+from cyclegan_jax.inference import training_size
 from cyclegan_jax.inference.inputs import Job
 from cyclegan_jax.inference.model import Model
 
@@ -25,6 +26,7 @@ class OutputOptions:
     colormap: of previews, a name that Matplotlib knows; '' writes none.
     gray_control: the folder of the gray control set, or None.
     overwrite: translate existing results again.
+    at_training_size: see training_size.py.
 
   Raises:
     UserError: the options contradict each other, or Matplotlib does not know the color map.
@@ -39,6 +41,7 @@ class OutputOptions:
   colormap: str = ''
   gray_control: pathlib.Path | None = None
   overwrite: bool = False
+  at_training_size: bool = False
 
   def __post_init__(self) -> None:
     if self.colormap:
@@ -91,6 +94,8 @@ class FileTranslator:
     options = self.options
     sizes = dict(bits=options.bits, tile=options.tile, overlap=options.overlap)
     try:
+      if options.at_training_size:
+        return training_size.translate(self.model, stack, options.direction, name, **sizes)
       return self.model.translate(stack, options.direction, name, **sizes)
     except (MemoryError, jax.errors.JaxRuntimeError) as error:
       if not is_out_of_memory(error):

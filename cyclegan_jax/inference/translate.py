@@ -18,6 +18,7 @@ from cyclegan_jax.inference import (
   metadata,
   model as model_lib,
   outputs,
+  training_size,
   video,
 )
 from cyclegan_jax.inference.inputs import Job
@@ -68,6 +69,10 @@ def run(
   if distributed.is_first():
     folders = [folder for folder in (options.output, options.gray_control) if folder]
     annotations_lib.copy(annotations, plan, folders, log)
+  if not options.at_training_size:
+    photos = [job.source for job in jobs if not job.is_video]
+    if line := training_size.note(translator.model.config.data, photos):
+      log(line)
   own = translate_files(translator, distributed.share(jobs), log)
   failures = [message for part in distributed.gather(own) for message in part]
   if failures:
@@ -87,6 +92,9 @@ def translate_one(
 def _load(workdir: pathlib.Path, checkpoint: str, options: OutputOptions) -> FileTranslator:
   model = model_lib.load(workdir, checkpoint)
   texts = metadata.texts(model, workdir, options.direction, options.bits)
+  if options.at_training_size:
+    training_size.of_image(model.config.data, (1, 1))  # Refused before any work.
+    texts['at_size'] = 'training'
   return FileTranslator(model, options, texts)
 
 

@@ -58,6 +58,7 @@ def lines(
   unit: str = '',
   x_label: str = 'step',
   thin: Mapping[str, Sequence[Curve]] | None = None,
+  marked: tuple[float, str] | None = None,
 ) -> Chart | None:
   """Draws one line per series; None if no value is finite. The legend has the last values in words.
 
@@ -68,6 +69,7 @@ def lines(
     unit: of y, after the title.
     x_label: what x counts.
     thin: name -> curves that are drawn thinly in the color of the series, one per seed.
+    marked: an x that a vertical line marks, and what it is.
   """
   thin = thin or {}
   curves = [*series.values(), *(curve for curves in thin.values() for curve in curves)]
@@ -86,6 +88,10 @@ def lines(
     marks.append(_mark('line', 'rule', x1=_LEFT, y1=y, x2=_WIDTH - _RIGHT, y2=y))
     marks.append(_text(_LEFT - 6, y + 4, f'{value:.6g}', 'end'))
   marks += [_text(across(value), _HEIGHT - 10, f'{value:.6g}', 'middle') for value in x_ticks]
+  if marked and xs.min() <= marked[0] <= xs.max():
+    x = across(marked[0])
+    marks.append(_mark('line', 'zero', marked[1], x1=x, y1=_TOP, x2=x, y2=_HEIGHT - _BOTTOM))
+    description += f' A line marks {x_label} {marked[0]:.6g}: {marked[1]}.'
   for i, (name, (xs, ys)) in enumerate(series.items()):
     look = i % _LOOKS
     marks += [_path(f'line thin s{look}', *curve, across, down) for curve in thin.get(name, ())]

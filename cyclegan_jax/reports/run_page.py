@@ -34,10 +34,16 @@ _CHARTS = (
 _SCRIPTS = ('sort.js', 'wipe.js', 'gallery.js')
 
 
-def write(folders: Sequence[pathlib.Path], output: pathlib.Path, split: str, n_gallery: int) -> str:
+def write(
+  folders: Sequence[pathlib.Path],
+  output: pathlib.Path,
+  split: str,
+  n_gallery: int,
+  checkpoint: str = 'best',
+) -> str:
   """Writes the page about the runs in folders, whole or not at all.
 
-  It shows the measurements on a split, and at most n_gallery examples as pictures.
+  It shows the measurements of a checkpoint on a split, and at most n_gallery examples as pictures.
 
   Returns:
     A line for a person: where the page is, and its size.
@@ -45,7 +51,7 @@ def write(folders: Sequence[pathlib.Path], output: pathlib.Path, split: str, n_g
   Raises:
     UserError: a folder holds no run, one of its files is damaged, or the page cannot be written.
   """
-  text = render(reader.read(folders, split), split, n_gallery)
+  text = render(reader.read(folders, split, checkpoint), split, n_gallery, checkpoint)
   try:
     files.write_text(output, text)
   except OSError as error:
@@ -65,7 +71,7 @@ def refresh(folder: pathlib.Path) -> None:
     files.write_text(folder / run_folder.PAGE, render(reader.read([folder], None), None, 0))
 
 
-def render(runs: Sequence[Run], split: str | None, n_gallery: int) -> str:
+def render(runs: Sequence[Run], split: str | None, n_gallery: int, checkpoint: str = 'best') -> str:
   """Returns the page as text; see `write`. Without a split it is the light one."""
   measured = [run for run in runs if run.measurements]
   shown = run_sections.examples(measured, n_gallery)
@@ -91,6 +97,7 @@ def render(runs: Sequence[Run], split: str | None, n_gallery: int) -> str:
     sections={name: title for name, (title, there) in sections.items() if there},
     runs=runs,
     split=split,
+    checkpoint=checkpoint,
     measured=measured,
     results=run_sections.results(measured),
     figures=results_lib,
@@ -111,7 +118,9 @@ def _charts(runs: Sequence[Run]) -> list[charts.Chart]:
     if len(runs) == 1:
       (found,) = logs.values()
       curves = {name: (found['step'], found[name]) for name in columns if name in found}
-      drawn.append(charts.lines(curves, title, unit))
+      best = runs[0].best
+      marked = (best.step, 'best validation') if best else None
+      drawn.append(charts.lines(curves, title, unit, marked=marked))
       continue
     for column in columns:
       if column == 'psnr_pooled':

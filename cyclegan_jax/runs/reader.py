@@ -13,8 +13,8 @@ import numpy as np
 
 from cyclegan_jax import config as config_lib
 from cyclegan_jax.errors import UserError
-from cyclegan_jax.runs import run_folder
-from cyclegan_jax.runs.run_folder import DATA, EVALUATION, METRICS, VALIDATION
+from cyclegan_jax.runs import best, run_folder
+from cyclegan_jax.runs.run_folder import DATA, METRICS, VALIDATION, VALIDATION_IMAGES
 from cyclegan_jax.settings import Config
 
 # Entries of metrics.json that its readers rely on.
@@ -68,6 +68,8 @@ class Run:
     name: the shortest path suffix that is unique among the runs read together.
     training: columns of metrics.csv, float64; {} before the first row.
     validation: columns of validation.csv, float64; {} before the first row.
+    images: columns of validation_images.csv, float64: `step`, and the score of each image; {} if
+      the images are many, or the run is of an earlier version.
     total_steps: it is to have; None if that is not known.
     measurements: None if the run has not been measured.
   """
@@ -77,6 +79,7 @@ class Run:
   config: Config
   training: Mapping[str, np.ndarray]
   validation: Mapping[str, np.ndarray]
+  images: Mapping[str, np.ndarray]
   total_steps: int | None
   measurements: Measurements | None
 
@@ -92,13 +95,22 @@ class Run:
     return self.measurements
 
   @property
+  def best(self) -> best.Best | None:
+    """The best validation so far; None before the first one."""
+    return best.find(self.validation, self.config.train.best_metric)
+
+  def about_best(self) -> list[str]:
+    """Returns sentences about the best step, and how certain it is."""
+    return list(best.sentences(self.validation, self.config.train.best_metric, self.images))
+
+  @property
   def changed(self) -> dict[str, tuple[Any, Any]]:
     """The settings that differ from the run's preset, as {name: (of the preset, of the run)}."""
     return config_lib.changed(self.config)
 
 
-def read(folders: Sequence[pathlib.Path], split: str | None) -> list[Run]:
-  """Reads runs, and their measurements on a split, if one is given.
+def read(folders: Sequence[pathlib.Path], split: str | None, checkpoint: str = 'best') -> list[Run]:
+  """Reads runs, and their measurements of a checkpoint on a split, if one is given.
 
   Raises:
     UserError: a folder holds no run or is named twice, or one of its files is damaged; the message
@@ -108,15 +120,18 @@ def read(folders: Sequence[pathlib.Path], split: str | None) -> list[Run]:
   twice = [folder for i, folder in enumerate(folders) if resolved[i] in resolved[:i]]
   if twice:
     raise UserError(f'--workdir names {twice[0]} twice. Name each run once.')
-  return [_read(folder, name, split) for folder, name in zip(folders, _names(resolved))]
+  names = _names(resolved)
+  return [_read(folder, name, split, checkpoint) for folder, name in zip(folders, names)]
 
 
-def _read(folder: pathlib.Path, name: str, split: str | None) -> Run:
+def _read(folder: pathlib.Path, name: str, split: str | None, checkpoint: str) -> Run:
   config = run_folder.load_config(folder)
-  training, validation = (_columns(folder / file) for file in (METRICS, VALIDATION))
-  measurements = _measurements(folder / EVALUATION / split) if split else None
-  total_steps = _total_steps(folder, config)
-  return Run(name, folder, config, training, validation, total_steps, measurements)
+  metrics, validation, images = (
+    columns(folder / file) for file in (METRICS, VALIDATION, VALIDATION_IMAGES)
+  )
+  measurements = _measurements(run_folder.evaluation(folder, split, checkpoint)) if split else None
+  total = _total_steps(folder, config)
+  return Run(name, folder, config, metrics, validation, images, total, measurements)
 
 
 def _names(folders: Sequence[pathlib.Path]) -> list[str]:
@@ -139,8 +154,8 @@ def _total_steps(folder: pathlib.Path, config: Config) -> int | None:
   return config.train.epochs * per_epoch
 
 
-def _columns(file: pathlib.Path) -> dict[str, np.ndarray]:
-  """The columns of a CSV file of numbers; {} if there is no file or no row."""
+def columns(file: pathlib.Path) -> dict[str, np.ndarray]:
+  """Returns the columns of a CSV file of numbers, float64; {} if there is no file or no row."""
   if not file.exists():
     return {}
   try:

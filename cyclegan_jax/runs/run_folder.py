@@ -5,10 +5,12 @@ data.json           what pixel values mean, and the number of examples
 initialized_from.json  the run whose weights this one started from, if any
 metrics.csv         loss terms, a row per --log_every steps (means over these steps)
 validation.csv      metrics on the validation split, a row per checkpoint
+validation_images.csv  the score of each validation image, if they are few
 samples/            an image grid per checkpoint
 checkpoints/        see training/checkpoint.py
 run.lock            which process writes here, see runs/lock.py
-evaluation/SPLIT/   what experiments.evaluate writes
+evaluation/SPLIT/   what experiments.evaluate writes about the best checkpoint
+evaluation/SPLIT_latest/, SPLIT_stepN/  about others
 report.html         all of this as one page
 """
 
@@ -23,11 +25,12 @@ from cyclegan_jax.errors import UserError
 from cyclegan_jax.settings import affects, Config, differences, format_value
 
 CONFIG, DATA, METRICS, VALIDATION = 'config.json', 'data.json', 'metrics.csv', 'validation.csv'
+VALIDATION_IMAGES = 'validation_images.csv'
 SAMPLES, CHECKPOINTS, EVALUATION = 'samples', 'checkpoints', 'evaluation'
 TENSORBOARD, PAGE = 'tensorboard', 'report.html'
 INITIALIZED_FROM = 'initialized_from.json'
 _OURS = (
-  *(CONFIG, DATA, INITIALIZED_FROM, METRICS, VALIDATION),
+  *(CONFIG, DATA, INITIALIZED_FROM, METRICS, VALIDATION, VALIDATION_IMAGES),
   *(SAMPLES, CHECKPOINTS, EVALUATION, TENSORBOARD, PAGE),
 )
 
@@ -100,6 +103,12 @@ def create(workdir: pathlib.Path, config: Config, dataset: Dataset, overwrite: b
     ) from error
 
 
+def evaluation(workdir: pathlib.Path, split: str, checkpoint: str = 'best') -> pathlib.Path:
+  """Returns the folder for measurements of a checkpoint ('best', 'latest' or a step) on a split."""
+  kind = f'step{int(checkpoint)}' if checkpoint.isdecimal() else checkpoint
+  return workdir / EVALUATION / (split if checkpoint == 'best' else f'{split}_{kind}')
+
+
 def load_config(workdir: pathlib.Path) -> Config:
   """Returns the configuration of a run; UserError if there is none, or one of another format."""
   file = workdir / CONFIG
@@ -140,8 +149,15 @@ def _check_same(file: pathlib.Path, config: Config) -> None:
     if affects(name) in ('pixels', 'training')
   ]
   if changed:
+    # These follow --epochs, so a run with such a schedule cannot be made longer.
+    hint = ''
+    if any(name in differences(there, config) for name in ('decay_start', 'decay_epochs')):
+      hint = (
+        'Its learning rate falls until its last epoch, so its length is fixed. To train on from '
+        f'its weights, start another run: --initialize_from={file.parent}\n'
+      )
     raise UserError(
-      f'--workdir={file.parent} holds a run with another configuration:\n{"".join(changed)}'
+      f'--workdir={file.parent} holds a run with another configuration:\n{"".join(changed)}{hint}'
       'Give the same flags to resume it, another --workdir to keep it, or --overwrite to delete it '
       'and start over.'
     )

@@ -8,7 +8,6 @@ depend on the number of processes or devices. Only the first process needs acces
 from collections.abc import Iterator, Mapping, Sequence
 import contextlib
 import hashlib
-import math
 import pathlib
 import shutil
 from typing import Any, NamedTuple
@@ -21,6 +20,7 @@ from orbax.checkpoint import checkpoint_managers
 from cyclegan_jax import distributed
 from cyclegan_jax.data.source import Domain
 from cyclegan_jax.errors import UserError
+from cyclegan_jax.metrics import selection
 from cyclegan_jax.progress import Log
 from cyclegan_jax.runs import run_folder
 from cyclegan_jax.settings import Config
@@ -83,9 +83,7 @@ class Checkpoints:
     train = self._config.train
 
     def rank(metrics: Mapping[str, float]) -> float:
-      # Any number is better than NaN, which means that too few pixels are valid.
-      value = metrics[train.best_metric]
-      return -1.0 if math.isnan(value) else value
+      return selection.rank(metrics, train.best_metric)
 
     best = checkpoint_managers.BestN(
       get_metric_fn=rank, n=1, keep_checkpoints_without_metrics=False

@@ -74,8 +74,9 @@ def train(
     for hook in loop.hooks:
       stack.callback(hook.close)
     log(run_summary.text(config, dataset, loop.state, loop.total, loop.steps_per_epoch, workdir))
-    if loop.step >= loop.total:
-      log(f'This run is complete: {loop.step} steps. Raise --epochs or --steps to continue it.')
+    if loop.finished:
+      log(f'This run is complete: {loop.step} steps. {_continuing(config, workdir)}')
+      loop.end()
       return 0
     train_step = parallel.compile_ahead(loop.nets, config, loop.optimizer, loop.state, dataset, log)
     begin = time.monotonic()
@@ -86,8 +87,19 @@ def train(
     log(f'Stopped by signal {stop} after step {loop.step}, which is saved. {resume}')
   else:
     then = f'Next: python -m experiments.evaluate --workdir={workdir}'
-    log(f'Trained {loop.total} steps in {duration(time.monotonic() - begin)}. {then}')
+    log(f'Trained {loop.step} steps in {duration(time.monotonic() - begin)}. {then}')
+    loop.end()
   return stop
+
+
+def _continuing(config: Config, workdir: pathlib.Path) -> str:
+  """How a complete run goes on."""
+  if config.train.decay_epochs:
+    return (
+      'Its learning rate has fallen to 0. To train on from its weights, start another run: '
+      f'--initialize_from={workdir}'
+    )
+  return 'Raise --epochs or --steps to continue it.'
 
 
 class _Loop:
@@ -115,6 +127,16 @@ class _Loop:
       config, dataset, self.nets, workdir, self.step, self.steps_per_epoch, log
     )
 
+  @property
+  def finished(self) -> bool:
+    """Whether no step is left to do."""
+    return self.step >= self.total or any(hook.finished for hook in self.hooks)
+
+  def end(self) -> None:
+    """Tells the hooks that training is complete."""
+    for hook in self.hooks:
+      hook.on_end()
+
   def _restore(self) -> Saved:
     """Returns the newest checkpoint, or the start, in all processes; batches continue from it."""
     saved = None
@@ -134,7 +156,7 @@ class _Loop:
     checkpoint_every = train.checkpoint_every or self.steps_per_epoch
     self.metrics = StepMetrics(self.step, self.total, train.batch_size, self.rows)
     last_line, running = time.monotonic(), collections.deque()
-    while self.step < self.total:
+    while not self.finished:
       with self.metrics.waiting():
         batch = next(self.iterator)
       with nan_check.explain(self.step + 1):

@@ -47,6 +47,7 @@ def text(
       _sampling(config),
       *_normalization(config, dataset),
       *_missing(dataset),
+      *_programs(),
       f'Steps: {total} ({steps_per_epoch} an epoch{done}). Run folder: {workdir}',
     ]
   )
@@ -79,6 +80,12 @@ def _examples(dataset: Dataset) -> str:
     for s in dataset.splits.values()
   ]
   return f'Examples: {", ".join(sizes)}.'
+
+
+def _programs() -> list[str]:
+  """Returns a line about where compiled programs are kept, if they are."""
+  folder = jax.config.jax_compilation_cache_dir
+  return [f'Compiled programs: kept in {folder} (--compilation_cache).'] if folder else []
 
 
 def _missing(dataset: Dataset) -> list[str]:

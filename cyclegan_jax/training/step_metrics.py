@@ -12,17 +12,11 @@ from cyclegan_jax.errors import UserError
 from cyclegan_jax.progress import duration
 from cyclegan_jax.training import nan_check
 
-# The terms of a line: label -> name in the rows, where the domain follows.
-_SHOWN = {
-  'D': 'discriminator',
-  'G': 'adversarial',
-  'cycle': 'cycle',
-  'NCE': 'nce',
-  'identity': 'identity',
-  'supervised': 'supervised',
-  'ssim': 'ssim',
-  'gradient': 'gradient',
-}
+# The terms of a line, by their names in the rows, where the domain follows.
+_SHOWN = (
+  *('discriminator', 'adversarial', 'feature_matching', 'cycle', 'nce', 'identity'),
+  *('supervised', 'ssim', 'gradient'),
+)
 # The figures of a row that depend on the clock: they differ between any two runs.
 CLOCKED = ('images_per_second', 'data_wait')
 # Lines do not mention a smaller share of the time spent waiting for data.
@@ -117,9 +111,9 @@ class StepMetrics:
   def line(self, epoch: float, epochs: float, row: Mapping[str, float]) -> str:
     """Formats a row as a line in which the losses of both domains are added up."""
     terms = []
-    for label, kind in _SHOWN.items():
+    for kind in _SHOWN:
       values = [row[f'{kind}_{domain}'] for domain in ('rgb', 'ir') if f'{kind}_{domain}' in row]
-      terms += [f'{label} {sum(values):.3f}'] if values else []
+      terms += [f'{kind} {sum(values):.3f}'] if values else []
     wait = [f'data {row["data_wait"]:.0%}'] if row['data_wait'] >= _WAIT_SHOWN else []
     left = self._seconds_per_step * (self._total - self._step)
     return '  '.join(

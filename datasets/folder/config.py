@@ -15,7 +15,7 @@ import tensorflow_datasets as tfds
 from cyclegan_jax import errors
 from cyclegan_jax.data import images
 from datasets import storing
-from datasets.folder import labels as label_lib, layouts, splits
+from datasets.folder import exclude as exclude_lib, labels as label_lib, layouts, splits
 
 # So many files of a domain at the most are looked at first. Preparation checks all.
 _SAMPLED = 8
@@ -77,6 +77,7 @@ def folder_config(
   ir_channels: int = 1,
   paired: bool = True,
   label_dir: str = '',
+  exclude: str = '',
 ) -> FolderConfig:
   """Looks through a folder of RGB and IR images and decides how to read it.
 
@@ -89,6 +90,7 @@ def folder_config(
     paired: require pairs. Otherwise images that do not match are read as two unrelated collections.
       Images that match are pairs in any case, so that one prepared copy serves both.
     label_dir: see `labels.find`; '' for none.
+    exclude: a pairs.csv whose flagged pairs are left out, or ''; see exclude.py.
 
   Returns:
     The configuration for `Builder(config=...)`; its name changes with the names, sizes and times of
@@ -119,6 +121,11 @@ def folder_config(
     for group in groups.values()
   ]
   chosen = splits.assign(source, names, method)
+  # After the division into splits, so that the other pairs stay in theirs.
+  flagged = exclude_lib.flagged(exclude)
+  exclude_lib.check(exclude, flagged, groups[''] if aligned else (), aligned)
+  chosen = [{id_: split for id_, split in of.items() if id_ not in flagged} for of in chosen]
+  left_out = {id_ for group in groups.values() for id_ in group} & flagged
   hint = split_by == 'auto' and method == 'hash'
   options: dict[str, Any] = dict(
     split_by=method,
@@ -129,12 +136,12 @@ def folder_config(
     ir_dtype=_dtype('ir', layout.ir),
   )
   return FolderConfig(
-    name=_name(source, layout, found, options),
+    name=_name(source, layout, found, options, sorted(left_out)),
     labels=found,
     source_dir=str(source),
     layout=layout.description,
     description=layout.description,
-    notes=tuple(_notes(layout.ignored, unmatched, groups, chosen, hint)),
+    notes=tuple(_notes(layout.ignored, unmatched, groups, chosen, len(left_out), hint)),
     unmatched=tuple(unmatched),
     examples=_examples(groups, chosen),
     **options,
@@ -218,8 +225,9 @@ def _name(
   layout: layouts.Layout,
   labels: label_lib.LabelFiles | None,
   options: dict[str, Any],
+  left_out: Sequence[str],
 ) -> str:
-  """Returns `<folder>-<12 hex digits>`; the digits are of files and options."""
+  """Returns `<folder>-<12 hex digits>`; the digits are of files, options, and what is left out."""
   lines = [f'{key}={value}' for key, value in sorted(options.items())]
   for domain, by_id in (('rgb', layout.rgb), ('ir', layout.ir)):
     lines += [
@@ -231,6 +239,7 @@ def _name(
       f'{labels.kind}\t{file.relative}\t{file.size}\t{file.mtime_ns}'
       for file in (*labels.files, *labels.names)
     ]
+  lines += [f'excluded\t{id_}' for id_ in left_out]
   if options['split_by'] == 'list':
     lines += [
       f'list\t{path.name}\t{path.stat().st_size}\t{path.stat().st_mtime_ns}'
@@ -242,7 +251,12 @@ def _name(
 
 
 def _notes(
-  ignored: int, unmatched: list[str], groups: _Groups, chosen: list[dict[str, str]], hint: bool
+  ignored: int,
+  unmatched: list[str],
+  groups: _Groups,
+  chosen: list[dict[str, str]],
+  excluded: int,
+  hint: bool,
 ) -> Iterator[str]:
   """Yields sentences on everything in the folder that is not used as you might expect.
 
@@ -257,7 +271,9 @@ def _notes(
   if ignored:
     yield f'{ignored} other images belong to neither domain and are ignored.'
   total = sum(map(len, groups.values()))
-  if unlisted := total - sum(map(len, chosen)):
+  if excluded:
+    yield f'{excluded} flagged pairs are left out (--exclude).'
+  if unlisted := total - excluded - sum(map(len, chosen)):
     yield f'{unlisted} of {total} examples are in none of the lists and are left out.'
   sequences = {splits.sequence_of(id_) for group in chosen for id_ in group}
   if hint and len(sequences) >= splits.MIN_SEQUENCES:

@@ -7,6 +7,7 @@ import pytest
 
 from cyclegan_jax.comparison import runs
 from cyclegan_jax.errors import UserError
+from cyclegan_jax.runs import reader
 from tests.comparison import made_up
 
 
@@ -113,3 +114,26 @@ def test_runs_on_other_images_are_refused_by_name(folder, tmp_path, entry, words
   with pytest.raises(UserError, match=words) as error:
     runs.check_alike([runs.load(folder, 'test'), runs.load(tmp_path / 'second', 'test')])
   assert 'second cannot be compared' in str(error.value)
+
+
+def test_measurements_of_other_checkpoints_stay_beside_those_of_the_best(tmp_path):
+  run = made_up.config()
+  made_up.write(tmp_path, run, level=20)
+  made_up.write(tmp_path, run, level=18, split='test_latest', checkpoint='latest')
+  assert runs.is_complete(tmp_path, run, 'test')
+  psnr = {
+    which: reader.read([tmp_path], 'test', which)[0].measured.content['model']['psnr']
+    for which in ('best', 'latest')
+  }
+  assert psnr['best'] > 19 > psnr['latest']
+  assert reader.read([tmp_path], 'test', '20')[0].measurements is None
+
+
+def test_a_run_that_ended_early_is_complete(tmp_path):
+  run = made_up.config(epochs=30, best_metric='psnr', patience=3)
+  made_up.write(tmp_path, run)
+  assert not runs.is_complete(tmp_path, run, 'test')
+  # PSNR rises to step 10 and then falls.
+  text = 'step,epoch,psnr,ssim\n' + ''.join(f'{10 * i},{i},{20 - i},0.5\n' for i in range(1, 5))
+  (tmp_path / 'validation.csv').write_text(text)
+  assert runs.is_complete(tmp_path, run, 'test')

@@ -117,6 +117,19 @@ def test_the_rectangle_of_a_mask_is_cut_from_labels_too():
   np.testing.assert_array_equal(example['labels'], indices(0)[4:, 6:30])
 
 
+@pytest.mark.parametrize('size', [(24, 16), (24, 48)])
+@pytest.mark.parametrize('keep_aspect', ['crop', 'pad'])
+def test_labels_keep_proportions_like_their_images(keep_aspect, size):
+  config = dataclasses.replace(PLAIN, image_size=size, keep_aspect=keep_aspect, resize='area')
+  example = pipeline.pixels(dataset(), 'train', config)[0]
+  inside = example['ir_mask'][..., 0] if keep_aspect == 'pad' else np.ones(size, bool)
+  assert (example['labels'][~inside] == 255).all()
+  # Where an image is enlarged by a whole number, or not at all, nothing is mixed.
+  exact = {'crop': size == (24, 16), 'pad': size == (24, 48)}[keep_aspect]
+  agree = example['labels'][inside] == shown(example['ir'])[inside]
+  assert agree.all() if exact else agree.mean() > 0.5
+
+
 @pytest.mark.parametrize('kept', [0.0, 1.0])
 def test_batches_have_labels_where_they_are_asked_for(kept):
   config = dataclasses.replace(PLAIN, cache_gib=kept)

@@ -50,6 +50,7 @@ def test_settings_that_only_some_data_sets_use():
     'rgb_dir': ['folder'],
     'ir_dir': ['folder'],
     'label_dir': ['folder'],
+    'exclude': ['folder'],
   }
 
 

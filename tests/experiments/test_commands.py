@@ -105,6 +105,21 @@ def test_evaluate(walk):
   assert np.asarray(PIL.Image.open(folder / 'examples.png')).ndim == 3
 
 
+def test_another_checkpoint_has_a_folder_and_a_page_of_its_own(walk, tmp_path):
+  workdir = tmp_path / 'run'
+  shutil.copytree(walk[0], workdir)
+  best = (workdir / 'evaluation' / 'test' / 'metrics.json').read_bytes()
+  page = (workdir / 'report.html').read_bytes()
+  result = run('evaluate', f'--workdir={workdir}', '--checkpoint=latest')
+  assert result.returncode == 0, result.stderr
+  folder = workdir / 'evaluation' / 'test_latest'
+  content = json.loads((folder / 'metrics.json').read_text())
+  assert (content['checkpoint'], content['checkpoint_step']) == ('latest', content['trained_steps'])
+  assert 'test_latest' in result.stdout and (folder / 'report.html').exists()
+  assert (workdir / 'evaluation' / 'test' / 'metrics.json').read_bytes() == best
+  assert (workdir / 'report.html').read_bytes() == page
+
+
 def test_evaluate_downloads_no_weights(tmp_path):
   message = fails('evaluate', f'--workdir={tmp_path}', f'--fid_weights={tmp_path / "nosuch.pt"}')
   assert 'nosuch.pt' in message and 'inception-2015-12-05.pt from https://' in message

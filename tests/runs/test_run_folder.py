@@ -121,3 +121,22 @@ def test_domains_survive(tmp_path, kind):
   (tmp_path / 'data.json').write_text(json.dumps({}))
   with pytest.raises(UserError, match='data.json'):
     run_folder.load_domains(tmp_path, config)
+
+
+@pytest.mark.parametrize(
+  'checkpoint, name',
+  [('best', 'test'), ('latest', 'test_latest'), ('400', 'test_step400'), ('0400', 'test_step400')],
+)
+def test_measurements_of_each_checkpoint_have_a_folder(tmp_path, checkpoint, name):
+  assert run_folder.evaluation(tmp_path, 'test', checkpoint) == tmp_path / 'evaluation' / name
+
+
+def test_a_falling_learning_rate_fixes_the_length(tmp_path):
+  (tmp_path / 'config.json').write_text(config_lib.to_json(config_lib.make('cyclegan', epochs=20)))
+  with pytest.raises(UserError) as error:
+    run_folder.check(tmp_path, config_lib.make('cyclegan', epochs=40))
+  assert '--decay_start: 10 there, 20 now' in str(error.value)
+  assert f'--initialize_from={tmp_path}' in str(error.value)
+  with pytest.raises(UserError) as error:
+    run_folder.check(tmp_path, config_lib.make('cyclegan', epochs=20, seed=1))
+  assert '--initialize_from' not in str(error.value)

@@ -38,3 +38,14 @@ def test_the_wait_for_data_is_a_share_of_the_time_since_the_last_row(clock):
   row = run.mean(restart=True)
   assert row['data_wait'] == pytest.approx(0.02) and row['images_per_second'] == pytest.approx(8)
   assert 'data' not in run.line(0.3, 1.0, row)
+
+
+def test_a_line_calls_terms_by_the_names_of_the_columns(clock):
+  """Domains are added up; the weighted total is another number under another name."""
+  terms = {'adversarial_rgb': 0.25, 'adversarial_ir': 0.5, 'discriminator_ir': 1.0}
+  row = {**terms, 'generator': 9.0, 'images_per_second': 4.0, 'data_wait': 0.0}
+  run = step_metrics.StepMetrics(0, 10, batch_size=4)
+  step(run, 1, clock, waits=0.0, works=1.0)
+  run.mean(restart=False)
+  line = run.line(1, 2, row)
+  assert 'discriminator 1.000  adversarial 0.750  4.0 images/s' in line

@@ -8,6 +8,7 @@ from cyclegan_jax.data.source import Dataset
 from cyclegan_jax.models import networks
 from cyclegan_jax.progress import Log
 from cyclegan_jax.settings import Config
+from cyclegan_jax.training.hooks.best_step import BestStep
 from cyclegan_jax.training.hooks.collapse_warnings import CollapseWarnings
 from cyclegan_jax.training.hooks.csv_log import CsvLog
 from cyclegan_jax.training.hooks.hook import Hook
@@ -41,7 +42,8 @@ def make(
   """
   hooks: list[Hook] = []
   if dataset.pairs('validation'):
-    hooks.append(Validation(nets, config, dataset, log))
+    validation = Validation(nets, config, dataset, log)
+    hooks += [validation, BestStep(config.train, workdir, step, validation, log)]
   if not distributed.is_first():
     return hooks
   hooks.append(CsvLog(workdir, step, steps_per_epoch))

@@ -11,6 +11,11 @@ class Hook:
   The loop calls the hooks in order, in the main thread.
   """
 
+  @property
+  def finished(self) -> bool:
+    """Whether the run should end before its last step; the same in all processes."""
+    return False
+
   def on_log(self, step: int, row: Mapping[str, float]) -> None:
     """Takes a row of the log.
 
@@ -35,6 +40,9 @@ class Hook:
 
   def on_saved(self) -> None:
     """Acts after the checkpoint of the last `on_checkpoint` has been handed over for saving."""
+
+  def on_end(self) -> None:
+    """Acts when training is complete, before `close`."""
 
   def close(self) -> None:
     """Releases what the hook holds; called once, however the run ends."""

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from cyclegan_jax.data import pipeline
 from cyclegan_jax.data.source import Dataset
 from cyclegan_jax.evaluation import measure
+from cyclegan_jax.metrics import selection
 from cyclegan_jax.models import apply, networks
 from cyclegan_jax.progress import Log
 from cyclegan_jax.settings import Config
@@ -25,6 +26,7 @@ class Validation(Hook):
     self._batch_size = config.train.batch_size
     self._examples = pipeline.pixels(dataset, 'validation', config.data)
     self._log = log
+    self._measured: measure.Measured | None = None
 
   def on_checkpoint(
     self, step: int, state: TrainState, metrics: Mapping[str, float]
@@ -36,6 +38,14 @@ class Validation(Hook):
     measured = measure.measure(
       predictors, self._examples, domains['ir'], self._batch_size, self._log
     )
-    totals = measured['model'].totals
+    self._measured = measured['model']
+    totals = self._measured.totals
     self._log('validation  ' + '  '.join(f'{name} {totals[name]:.4g}' for name in _LOGGED))
     return totals
+
+  def scores(self, metric: str) -> dict[str, float]:
+    """Returns the score of each image of the latest validation by its id."""
+    if self._measured is None:
+      return {}
+    values = selection.score(self._measured.per_image, metric)
+    return dict(zip(self._measured.ids, values.tolist()))
