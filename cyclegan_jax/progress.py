@@ -47,7 +47,9 @@ def tracked(
     now = time.monotonic()
     if i and now - last_line > _SECONDS_BETWEEN_LINES:
       last_line, done, rate = now, i * each, i * each / (now - begin)
-      of = '' if total is None else f'/{round(total, 1)}'
-      left = '' if total is None else f'  {duration((total - done) / rate)} left'
+      # A file may announce fewer items than it has.
+      known = total is not None and done <= total
+      of = f'/{round(total, 1)}' if known else ''
+      left = f'  {duration((total - done) / rate)} left' if known else ''
       log(f'{what} {round(done, 1)}{of}  {rate:.1f} {unit}/s{left}')
     yield item
