@@ -6,13 +6,17 @@ Writes RUN/evaluation/SPLIT/: metrics.json, per_image.csv, summary.md and pictur
 labels per_class.csv; and the page RUN/report.html. With another --checkpoint than best, all of it
 goes to RUN/evaluation/SPLIT_latest/ or RUN/evaluation/SPLIT_stepN/. Everything it needs to know is
 in the run folder.
+
+With --on=DATA, the model is measured on other data than its own; the results go to RUN/on/.
 """
 
 import dataclasses
 
 from absl import flags
 
-from experiments import flags as common, processes
+from cyclegan_jax.errors import UserError
+from cyclegan_jax.settings import DataConfig
+from experiments import flags as common, other_data, processes
 
 _CHECKPOINT = common.define_checkpoint_flag()
 common.define_place_flags()
@@ -22,6 +26,13 @@ _SPLIT = flags.DEFINE_enum(
   'split', 'test', ['train', 'validation', 'test'], 'The split to measure on.'
 )
 
+_ON = flags.DEFINE_string(
+  'on',
+  None,
+  "Measure on other data than the run's: a folder of pairs, the name of a data set, or in quotes "
+  'flags that say which data, such as "--dataset=folder --source_dir=DIR --split_by=hash". Images '
+  'are prepared as in training; the trivial baselines are those of the other data.',
+)
 _FID_WEIGHTS = flags.DEFINE_string(
   'fid_weights',
   None,
@@ -68,16 +79,20 @@ def main() -> None:
   model = model_lib.load(workdir, _CHECKPOINT.value)
   # Before data are prepared, which may take long.
   perceptual.check_size(networks, model.config.data.image_size)
-  data = dataclasses.replace(model.config.data, **common.moved())
-  if _LABEL_DIR.value is not None:
-    data = dataclasses.replace(data, label_dir=_LABEL_DIR.value)
+  data = _data(model.config.data)
   dataset = distributed.first_alone(lambda: datasets.open_dataset(data), 'data')
-  run_folder.check_data(workdir, dataset)
+  if _ON.value is None:
+    run_folder.check_data(workdir, dataset)
+  else:
+    other_data.check_domains(dataset, model.domains)
   log = distributed.on_first_process(print)
   evaluation = evaluate(model, dataset, _SPLIT.value, networks=networks, log=log)
   if not distributed.is_first():
     return
-  folder = run_folder.evaluation(workdir, _SPLIT.value, _CHECKPOINT.value)
+  place = workdir
+  if _ON.value is not None:
+    place = workdir / run_folder.ON / other_data.folder_name(dataset, data)
+  folder = run_folder.evaluation(place, _SPLIT.value, _CHECKPOINT.value)
   best = reader.read([workdir], None)[0].best
   content = results.result(
     evaluation.results,
@@ -89,12 +104,30 @@ def main() -> None:
     evaluation.class_names,
   ) | {'checkpoint': _CHECKPOINT.value, 'trained_steps': model.trained_steps}
   content['overfitting'] = bool(best and best.overfits)
+  if _ON.value is not None:
+    content['on'] = other_data.facts(dataset, data)
   evaluation_files.write(folder, content, evaluation, _GALLERY.value)
   print(evaluation_files.markdown(content))
   print(f'Pictures and figures: {folder}')
+  if _ON.value is not None:
+    return
   page = (workdir if _CHECKPOINT.value == 'best' else folder) / run_folder.PAGE
   shown = _SPLIT.value, _GALLERY.value, _CHECKPOINT.value
   print(run_page.write([workdir], page, *shown))
+
+
+def _data(trained: DataConfig) -> DataConfig:
+  """The settings of the data to measure on, whose trained ones are given."""
+  if _ON.value is not None:
+    if moved := [name for name in ('source_dir', 'label_dir') if flags.FLAGS[name].present]:
+      raise UserError(f'--{moved[0]}: put it into the quotes of --on, which says which data.')
+    found = other_data.config(_ON.value, trained)
+    data_dir = common.moved().get('data_dir', found.data_dir)
+    return dataclasses.replace(found, data_dir=data_dir)
+  found = dataclasses.replace(trained, **common.moved())
+  if _LABEL_DIR.value is not None:
+    found = dataclasses.replace(found, label_dir=_LABEL_DIR.value)
+  return found
 
 
 if __name__ == '__main__':

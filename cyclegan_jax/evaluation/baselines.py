@@ -26,14 +26,18 @@ def baselines(dataset: Dataset, config: DataConfig, log: Log) -> dict[str, Predi
   `mean_image`: the pixelwise mean of the training IR images; `luminance`: Rec. 601 luma of the RGB
   image, scaled to the IR range; `constant`: the mean of the mean image; `nearest`: the IR image of
   the nearest training pair, see `nearest_neighbor.nearest`, unless the training images are not
-  pairs.
+  pairs. Without training images there is `luminance` alone.
   """
   rgb, ir = dataset.domains['rgb'], dataset.domains['ir']
-  mean = _mean_image(pipeline.domain_pixels(dataset, 'train', 'ir', config), log)
 
   def luminance(batch: Mapping[str, np.ndarray]) -> np.ndarray:
     luma = images.luminance(batch['rgb']) * (ir.max_value / rgb.max_value)
     return np.repeat(luma, ir.channels, axis=-1)
+
+  if not dataset.splits.get('train'):
+    log('There are no training images: luminance is the only trivial guess to compare with.')
+    return {'luminance': luminance}
+  mean = _mean_image(pipeline.domain_pixels(dataset, 'train', 'ir', config), log)
 
   def repeated(value: np.ndarray) -> Predictor:
     return lambda batch: np.broadcast_to(value, batch['ir'].shape)

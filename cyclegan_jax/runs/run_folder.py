@@ -11,6 +11,7 @@ checkpoints/        see training/checkpoint.py
 run.lock            which process writes here, see runs/lock.py
 evaluation/SPLIT/   what experiments.evaluate writes about the best checkpoint
 evaluation/SPLIT_latest/, SPLIT_stepN/  about others
+on/DATA/evaluation/SPLIT/  the same, measured on other data (experiments.evaluate --on)
 report.html         all of this as one page
 """
 
@@ -29,9 +30,10 @@ VALIDATION_IMAGES = 'validation_images.csv'
 SAMPLES, CHECKPOINTS, EVALUATION = 'samples', 'checkpoints', 'evaluation'
 TENSORBOARD, PAGE = 'tensorboard', 'report.html'
 INITIALIZED_FROM = 'initialized_from.json'
+ON = 'on'
 _OURS = (
   *(CONFIG, DATA, INITIALIZED_FROM, METRICS, VALIDATION, VALIDATION_IMAGES),
-  *(SAMPLES, CHECKPOINTS, EVALUATION, TENSORBOARD, PAGE),
+  *(SAMPLES, CHECKPOINTS, EVALUATION, ON, TENSORBOARD, PAGE),
 )
 
 
