@@ -216,8 +216,9 @@ def run(
         # Before anything imports JAX, which then reads the environment.
         program_cache.enable(COMPILATION_CACHE.value)
       # Late, so that --help and bad flags answer at once.
-      from cyclegan_jax.data import decoding
+      from cyclegan_jax.data import decoding, named_warnings
 
+      named_warnings.install()
       decoding.limit_megapixels(MAX_MEGAPIXELS.value)
       with surrounding():
         status = main()

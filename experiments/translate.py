@@ -80,6 +80,11 @@ _ANNOTATIONS = flags.DEFINE_multi_string(
   [],
   'COCO or YOLO annotations (a file, a folder) to copy to the results. Repeat the flag for more.',
 )
+_KEEP_METADATA = flags.DEFINE_boolean(
+  'keep_metadata',
+  False,
+  'Results keep where images were taken: GPS of EXIF and the map tags of GeoTIFF. Private, so off.',
+)
 _OVERWRITE = flags.DEFINE_boolean('overwrite', False, 'Translate existing results again.')
 
 
@@ -103,6 +108,7 @@ def main() -> int:
     common.path(_GRAY.value),
     _OVERWRITE.value,
     _AT_SIZE.value == 'training',
+    _KEEP_METADATA.value,
   )
   if '-' in (*_INPUT.value, _OUTPUT.value):
     return _translate_stream(workdir, options)
@@ -130,6 +136,8 @@ def _translate_stream(workdir: pathlib.Path, options: 'OutputOptions') -> int:
     raise UserError(
       '- is one image, which several processes cannot share. Run it in one (--nodistributed).'
     )
+  if options.keep_metadata:
+    raise UserError('--keep_metadata needs files: give --input and --output as files, not -.')
   if len(_INPUT.value) > 1 or options.colormap or options.gray_control or _ANNOTATIONS.value:
     raise UserError(
       '- is one image: give one --input, and no --colormap, --gray_control or --annotations.'

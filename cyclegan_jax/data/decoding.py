@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import contextlib
 import dataclasses
 import os
+import threading
 from typing import BinaryIO, NamedTuple
 
 import numpy as np
@@ -16,6 +17,9 @@ from cyclegan_jax import errors
 
 # Changed by limit_megapixels() alone. 67 whole megapixels: 8192 x 8192 is allowed.
 MAX_PIXELS = 67_999_999
+
+# `name`: the image that a thread is reading.
+_reading = threading.local()
 
 EXPECTED = 'expected a PNG, JPEG, BMP or TIFF file with 8 or 16 bits per sample'
 _PNG_SIGNATURE = b'\x89PNG\r\n\x1a\n'
@@ -100,6 +104,7 @@ def check_bytes(size: int, name: str) -> None:
 @contextlib.contextmanager
 def explained(name: str) -> Iterator[None]:
   """Turns any exception raised while an image is read into an ImageError."""
+  outer, _reading.name = current_name(), name
   try:
     yield
   except ImageError:
@@ -114,6 +119,13 @@ def explained(name: str) -> Iterator[None]:
     raise ImageError(f'{name}: there is not enough memory to decode it.') from error
   except Exception as error:  # On damaged files, decoders raise nearly anything.
     raise ImageError(f'{name}: is damaged or unsupported ({error}); {EXPECTED}.') from error
+  finally:
+    _reading.name = outer
+
+
+def current_name() -> str:
+  """Returns the name of the image that this thread is reading; '' if it reads none."""
+  return getattr(_reading, 'name', '')
 
 
 @contextlib.contextmanager

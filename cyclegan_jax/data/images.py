@@ -3,7 +3,7 @@
 Arrays are [height, width, channels] with 1 or 3 channels, uint8 or uint16.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 import contextlib
 import io
 import json
@@ -19,6 +19,7 @@ from PIL import Image, PngImagePlugin
 from cyclegan_jax import files
 from cyclegan_jax.data import codecs, decoding
 from cyclegan_jax.data.decoding import ImageError, ImageHeader
+from cyclegan_jax.data.location import Location
 
 EXTENSIONS = ('.bmp', '.jpeg', '.jpg', '.png', '.tif', '.tiff')
 
@@ -96,10 +97,13 @@ def is_plain(source: Source, name: str | None = None, channels: int | None = Non
     return opened.is_plain and channels in (None, opened.channels)
 
 
-def encode_png(array: np.ndarray, texts: Mapping[str, str] | None = None) -> bytes:
+def encode_png(
+  array: np.ndarray, texts: Mapping[str, str] | None = None, place: Location | None = None
+) -> bytes:
   """Encodes [height, width, 1 or 3] uint8 or uint16 losslessly as PNG.
 
-  `texts` are metadata by key (1 to 79 Latin-1 characters), text chunks before the pixels.
+  `texts` are metadata by key (1 to 79 Latin-1 characters), text chunks before the pixels; `place`
+  is a chunk of EXIF.
   """
   pixels = _without_one_channel(array)
   if array.dtype == np.uint16 and pixels.ndim == 3:
@@ -111,13 +115,17 @@ def encode_png(array: np.ndarray, texts: Mapping[str, str] | None = None) -> byt
     Image.fromarray(pixels).save(buffer, 'PNG')
     data = buffer.getvalue()
   # The signature and the header are 33 bytes. This works for both encoders.
-  return data[:33] + _text_chunks(texts or {}) + data[33:]
+  chunks = [(b'eXIf', place.exif())] if place else []
+  return data[:33] + _chunks([*_texts(texts or {}), *chunks]) + data[33:]
 
 
-def encode_tiff(array: np.ndarray, texts: Mapping[str, str] | None = None) -> bytes:
+def encode_tiff(
+  array: np.ndarray, texts: Mapping[str, str] | None = None, place: Location | None = None
+) -> bytes:
   """Encodes [height, width, 1] uint8 or uint16, or RGB uint8, losslessly as TIFF.
 
-  `texts` are metadata by key, one JSON object in the tag ImageDescription.
+  `texts` are metadata by key, one JSON object in the tag ImageDescription; `place` has tags of its
+  own.
 
   Raises:
     ImageError: The array is 16-bit color, which Pillow does not write as TIFF.
@@ -125,8 +133,8 @@ def encode_tiff(array: np.ndarray, texts: Mapping[str, str] | None = None) -> by
   pixels, buffer = _without_one_channel(array), io.BytesIO()
   if array.dtype == np.uint16 and pixels.ndim == 3:
     raise ImageError('TIFF files with 16-bit color cannot be written. Use PNG, or 8 bits.')
-  text = json.dumps(dict(texts or {}))
-  Image.fromarray(pixels).save(buffer, 'TIFF', compression='tiff_adobe_deflate', description=text)
+  options = {'compression': 'tiff_adobe_deflate', **(place.tiff() if place else {})}
+  Image.fromarray(pixels).save(buffer, 'TIFF', description=json.dumps(dict(texts or {})), **options)
   return buffer.getvalue()
 
 
@@ -236,14 +244,19 @@ def for_domain(array: np.ndarray, domain: str, channels: int, name: str) -> np.n
   return to_channels(array, channels, name)
 
 
-def _text_chunks(texts: Mapping[str, str]) -> bytes:
-  """tEXt chunks of a PNG file; iTXt where Latin-1 does not suffice."""
+def _texts(texts: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
+  """Kind and content of tEXt chunks of a PNG file; iTXt where Latin-1 does not suffice."""
   info = PngImagePlugin.PngInfo()
   for key, value in texts.items():
     info.add_text(key, value)
+  return [(kind, data) for kind, data, *_ in info.chunks]
+
+
+def _chunks(chunks: Iterable[tuple[bytes, bytes]]) -> bytes:
+  """Chunks of a PNG file, each with its length and checksum."""
   return b''.join(
     struct.pack('>I', len(data)) + kind + data + struct.pack('>I', zlib.crc32(kind + data))
-    for kind, data, *_ in info.chunks
+    for kind, data in chunks
   )
 
 

@@ -6,6 +6,7 @@ import pathlib
 import jax
 import numpy as np
 
+from cyclegan_jax import forks
 from cyclegan_jax.data import cache, images
 from cyclegan_jax.data.source import Domain, quantize
 from cyclegan_jax.errors import UserError
@@ -84,6 +85,7 @@ class Model:
         not have this direction, or tile and overlap do not fit each other.
       ValueError: The array is not an image, or `bits` is another number.
     """
+    forks.use()
     generator = self.translator(direction)
     source, target = (self.domains[d] for d in direction.split('_to_'))
     if image.ndim not in (3, 4):
@@ -129,8 +131,10 @@ def load(workdir: str | pathlib.Path, checkpoint: str = 'best') -> Model:
     checkpoint: 'best' by the validation metric, 'latest', or a step.
 
   Raises:
-    UserError: There is no run, there is no such checkpoint, or it is damaged.
+    UserError: There is no run, there is no such checkpoint, or it is damaged; or this process was
+      forked from one that has loaded a model.
   """
+  forks.use()  # Refuses what would hang.
   with of_run(pathlib.Path(workdir)) as (config, domains, checkpoints):
     step = checkpoints.resolve(checkpoint)
     state = checkpoints.restore(step)

@@ -8,7 +8,7 @@ import jax
 import numpy as np
 
 from cyclegan_jax import files
-from cyclegan_jax.data import images
+from cyclegan_jax.data import images, location
 from cyclegan_jax.errors import is_out_of_memory, UserError
 from cyclegan_jax.inference import training_size
 from cyclegan_jax.inference.inputs import Job
@@ -27,6 +27,7 @@ class OutputOptions:
     gray_control: the folder of the gray control set, or None.
     overwrite: translate existing results again.
     at_training_size: see training_size.py.
+    keep_metadata: images keep where they were taken, see data/location.py.
 
   Raises:
     UserError: the options contradict each other, or Matplotlib does not know the color map.
@@ -42,6 +43,7 @@ class OutputOptions:
   gray_control: pathlib.Path | None = None
   overwrite: bool = False
   at_training_size: bool = False
+  keep_metadata: bool = False
 
   def __post_init__(self) -> None:
     if self.colormap:
@@ -121,10 +123,11 @@ class FileTranslator:
   def write(self, job: Job, image: np.ndarray, result: np.ndarray) -> None:
     """Writes all files of an image, the data last: if they exist, so do the others."""
     targets = self.options.targets(job)
+    place = location.read(job.source) if self.options.keep_metadata else None
     for kind, (pixels, texts) in reversed(self.contents(image, result).items()):
       targets[kind].parent.mkdir(parents=True, exist_ok=True)
       format_ = 'png' if kind == 'preview' else self.options.format
-      files.write_bytes(targets[kind], encode(pixels, format_, texts))
+      files.write_bytes(targets[kind], encode(pixels, format_, texts, place))
 
 
 def preview(array: np.ndarray, colormap: str) -> np.ndarray:
@@ -143,7 +146,9 @@ def preview(array: np.ndarray, colormap: str) -> np.ndarray:
   return np.rint(table * 255).astype(np.uint8)[levels]
 
 
-def encode(array: np.ndarray, format_: str, texts: Mapping[str, str]) -> bytes:
+def encode(
+  array: np.ndarray, format_: str, texts: Mapping[str, str], place: location.Location | None = None
+) -> bytes:
   """Encodes an image file of the format 'png' or 'tiff' with metadata."""
   encoder = images.encode_tiff if format_ == 'tiff' else images.encode_png
-  return encoder(array, texts)
+  return encoder(array, texts, place)

@@ -95,6 +95,8 @@ def _load(workdir: pathlib.Path, checkpoint: str, options: OutputOptions) -> Fil
   if options.at_training_size:
     training_size.of_image(model.config.data, (1, 1))  # Refused before any work.
     texts['at_size'] = 'training'
+  if options.keep_metadata:
+    texts['location'] = 'kept'
   return FileTranslator(model, options, texts)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from cyclegan_jax import devices
+from cyclegan_jax import devices, forks
 from cyclegan_jax.models.networks import Network
 
 
@@ -35,7 +35,11 @@ class Translator:
 
     Returns:
       float32 [batch, height, width, channels] in [-1, 1].
+
+    Raises:
+      UserError: This process was forked from one that has used JAX.
     """
+    forks.use()  # Refuses what would hang.
     n, count = len(x), jax.local_device_count()
     # Batches of any length need few compilations: they are filled up to the next power of two.
     rows = 2 ** (n - 1).bit_length()

@@ -10,8 +10,9 @@ collects what PatchNCE compares, as Park et al. 2020 do with the resnet: the ima
 convolution of each downsampling layer, and the first and the middle residual block.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 import itertools
+import types
 
 from flax import nnx
 import jax
@@ -19,7 +20,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from cyclegan_jax.arrays import Features, Images
-from cyclegan_jax.models import antialiasing, layers
+from cyclegan_jax.models import antialiasing, layers, reach
+from cyclegan_jax.models.generator import Generator
 from cyclegan_jax.models.unet import UNetGenerator
 from cyclegan_jax.settings import ModelConfig
 
@@ -54,7 +56,7 @@ def _through(
   return features, x
 
 
-class UdacityGenerator(nnx.Module):
+class UdacityGenerator(Generator):
   """4x4 convolutions of stride 2, residual blocks, 4x4 transposed convolutions, tanh.
 
   With the defaults of `ModelConfig` it is the generator of the paper's reference [1]:
@@ -106,8 +108,19 @@ class UdacityGenerator(nnx.Module):
       x = layers.activate(self.activation, norm(y))
     return _through(self.blocks, x, features)
 
+  @staticmethod
+  def deepest_path(config: ModelConfig) -> list[reach.Layer]:
+    """As `Generator.deepest_path`."""
+    return reach.down_and_up(config, 4, config.n_residual_blocks)
 
-class ResnetGenerator(nnx.Module):
+  @staticmethod
+  def peak_arrays(config: ModelConfig) -> float:
+    """As `Generator.peak_arrays`: 97 to 128 bytes per pixel with the presets."""
+    del config  # All are alike.
+    return 0.5
+
+
+class ResnetGenerator(Generator):
   """7x7 convolution, 3x3 ones of stride 2, residual blocks, 3x3 transposed ones, 7x7, tanh.
 
   Reflection padding around the 7x7 convolutions and in the blocks. With n_downsampling=2,
@@ -171,5 +184,22 @@ class ResnetGenerator(nnx.Module):
       x = self.pool(layers.activate(self.activation, norm(y)))
     return _through(self.blocks, x, features)
 
+  @staticmethod
+  def deepest_path(config: ModelConfig) -> list[reach.Layer]:
+    """As `Generator.deepest_path`."""
+    path = reach.down_and_up(config, 3, config.n_residual_blocks, config.antialias)
+    return [reach.convolution(7), *path, reach.convolution(7)]
 
-GENERATORS = {'udacity': UdacityGenerator, 'resnet': ResnetGenerator, 'unet': UNetGenerator}
+  @staticmethod
+  def peak_arrays(config: ModelConfig) -> float:
+    """As `Generator.peak_arrays`: 517 bytes per pixel with the presets, antialiased 1030.
+
+    Antialiased, the second layer is as large as the image, too.
+    """
+    return 4.0 if config.antialias else 2.0
+
+
+# By --generator; what a generator needs elsewhere is in its class.
+GENERATORS: Mapping[str, type[Generator]] = types.MappingProxyType(
+  {'udacity': UdacityGenerator, 'resnet': ResnetGenerator, 'unet': UNetGenerator}
+)

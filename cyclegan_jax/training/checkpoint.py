@@ -24,7 +24,7 @@ from cyclegan_jax.metrics import selection
 from cyclegan_jax.progress import Log
 from cyclegan_jax.runs import run_folder
 from cyclegan_jax.settings import Config
-from cyclegan_jax.training import state as state_lib
+from cyclegan_jax.training import orbax_log, state as state_lib
 from cyclegan_jax.training.state import TrainState
 
 # Orbax first moves a step that it deletes into this folder, so that a kill cannot leave a
@@ -77,7 +77,8 @@ class Checkpoints:
       for leftover in self._folder.glob(_UNFINISHED):
         shutil.rmtree(leftover, ignore_errors=True)
       self._folder.mkdir(parents=True, exist_ok=True)
-    self._manager = ocp.CheckpointManager(self._folder, options=self._options())
+    with orbax_log.without_read_only():
+      self._manager = ocp.CheckpointManager(self._folder, options=self._options())
 
   def _options(self) -> ocp.CheckpointManagerOptions:
     train = self._config.train

@@ -6,7 +6,7 @@ then over images, so that sharing a batch among devices changes nothing; an imag
 pixel counts as 0.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 import functools
 from typing import Any
 
@@ -60,6 +60,15 @@ def generator(kind: str, scores: Scores) -> Scalar:
   if kind == 'hinge':
     return _summed(-jnp.mean(part) for part in scores)
   return _summed(_distance_from_label(kind, part, True) for part in scores)
+
+
+def total(weighted: Mapping[str, tuple[float, Scalar]]) -> tuple[Scalar, dict[str, Scalar]]:
+  """Returns the weighted sum of terms, to be minimized, and the terms, to be logged.
+
+  Both come from the same weights and terms by name, so that no term is logged and not minimized.
+  """
+  terms = {name: value for name, (_, value) in weighted.items()}
+  return _summed(weight * value for weight, value in weighted.values()), terms
 
 
 def supervised(

@@ -101,8 +101,7 @@ class Microbatch:
       balanced = losses.supervised(loss, self.images.get(class_balance.WEIGHTS))
       for kind, (weight, distance) in balanced.items():
         weighted[f'{kind}_{target}'] = weight, self._compare(distance, target, fakes[target])
-    total = jnp.asarray(sum(weight * value for weight, value in weighted.values()))
-    terms = {name: value for name, (_, value) in weighted.items()}
+    total, terms = losses.total(weighted)
     return total, (stats, {**terms, 'generator': total})
 
   def discriminator_loss(
@@ -112,21 +111,21 @@ class Microbatch:
 
     `inputs` is what the discriminators see of fakes; real images have a pass of their own.
     """
-    loss, terms = self.config.loss, {}
+    loss, weighted = self.config.loss, {}
     # The sources' orders, which the running statistics show.
     order = (True, False) if self.config.model.method == 'cyclegan' else (False, True)
-    total = jnp.float32(0)
     for domain in networks.discriminators(self.config.model):
       real = self.discriminator_input(domain, self.images[domain], domain)
       seen, judged = {True: real, False: inputs[domain]}, jnp.float32(0)
       for is_real in order:
         verdict, stats = self._judge(domain, params, stats, seen[is_real], int(is_real))
         judged += losses.discriminator(loss.adversarial_loss, verdict.scores, is_real)
-      terms[f'discriminator_{domain}'] = loss.discriminator_weight * judged
-      total += terms[f'discriminator_{domain}']
+      # Logged with its weight.
+      weighted[f'discriminator_{domain}'] = 1.0, loss.discriminator_weight * judged
       if loss.r1_weight:
-        terms[f'r1_{domain}'] = self._gradient_penalty(domain, params, stats, real)
-        total += loss.r1_weight * terms[f'r1_{domain}']
+        penalty = self._gradient_penalty(domain, params, stats, real)
+        weighted[f'r1_{domain}'] = loss.r1_weight, penalty
+    total, terms = losses.total(weighted)
     return total, (stats, terms)
 
   def discriminator_input(self, domain: str, image: jax.Array, source: str) -> jax.Array:

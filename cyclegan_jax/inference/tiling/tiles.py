@@ -13,14 +13,10 @@ import numpy as np
 
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.inference.tiling import receptive_field
+from cyclegan_jax.models.generators import GENERATORS
 from cyclegan_jax.settings import ModelConfig
 
 _AUTOMATIC_TILE = 1024
-# Peak memory of each of `models.generators.GENERATORS`, in arrays with the first layer's channels
-# at the image's size, as XLA reports it for the presets (bytes per pixel: resnet 517, unet 277 to
-# 372, udacity 97 to 128). Antialiased, a resnet's second layer is as large as the image, too: 1030.
-PEAK_ARRAYS = {'udacity': 0.5, 'resnet': 2.0, 'unet': 1.5}
-_ANTIALIASED = 2.0
 # An image whose translation takes a larger share of the memory is cut.
 _SHARE_OF_MEMORY = 0.5
 
@@ -70,9 +66,7 @@ def choose(
   if (tile or 0) < 0 or (overlap or 0) < 0:
     raise UserError(f'--tile={tile} and --overlap={overlap} are sizes in pixels: give 0 or more.')
   if tile is None:
-    arrays = PEAK_ARRAYS[config.generator]
-    if config.antialias and config.generator == 'resnet':
-      arrays *= _ANTIALIASED
+    arrays = GENERATORS[config.generator].peak_arrays(config)
     needed = 4 * config.base_width * arrays * height * width
     tile = _AUTOMATIC_TILE if needed > _SHARE_OF_MEMORY * memory else 0
   if not tile:
