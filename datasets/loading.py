@@ -150,7 +150,8 @@ def _open_folder(config: DataConfig, options: dict[str, Any], data_dir: str | No
   summary = f'folder {config.source_dir}: {found.layout}; split by {found.split_by}.'
   notes, identity = [summary, *found.notes], _identity(found.examples)
   highest = {domain: np.iinfo(found.dtype(domain)).max for domain in ('rgb', 'ir')}
-  return _read(builder, config, notes, identity, highest)
+  dataset = _read(builder, config, notes, identity, highest)
+  return dataclasses.replace(dataset, rgb_only=found.rgb_only)
 
 
 _OPENERS: Mapping[str, Callable[[DataConfig, dict[str, Any], str | None], Dataset]] = {

@@ -49,7 +49,7 @@ def main() -> None:
   workdir = common.workdir()
   # Late, so that --help and bad flags answer at once.
   from cyclegan_jax import distributed
-  from cyclegan_jax.evaluation import results
+  from cyclegan_jax.evaluation import results, splits
   from cyclegan_jax.evaluation.evaluate import evaluate
   from cyclegan_jax.inference import model as model_lib
   from cyclegan_jax.metrics import perceptual
@@ -64,6 +64,7 @@ def main() -> None:
   perceptual.check_size(networks, model.config.data.image_size)
   data = dataclasses.replace(model.config.data, **common.moved())
   dataset = distributed.first_alone(lambda: datasets.open_dataset(data), 'data')
+  splits.check(dataset, _SPLIT.value, str(workdir))
   run_folder.check_data(workdir, dataset)
   log = distributed.on_first_process(print)
   evaluation = evaluate(model, dataset, _SPLIT.value, networks=networks, log=log)

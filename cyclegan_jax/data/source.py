@@ -121,6 +121,8 @@ class Dataset:
     domains: 'rgb' and 'ir'.
     splits: 'train', 'validation' and 'test'; a split that the data lack is absent or empty.
     has_mask: Whether records have a `mask`.
+    rgb_only: Split -> the folder of its images, for splits that have RGB images alone. They are not
+      in `splits`: there is nothing to learn from them, or to compare with.
   """
 
   name: str
@@ -129,6 +131,7 @@ class Dataset:
   domains: dict[str, Domain]
   splits: dict[str, Split]
   has_mask: bool = False
+  rgb_only: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
   def pairs(self, split: str) -> int:
     """Returns the number of pairs that a split has to measure on."""

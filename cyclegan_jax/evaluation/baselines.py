@@ -36,7 +36,7 @@ def baselines(dataset: Dataset, config: DataConfig, log: Log) -> dict[str, Predi
     return np.repeat(luma, ir.channels, axis=-1)
 
   def repeated(value: np.ndarray) -> Predictor:
-    return lambda batch: np.broadcast_to(value, batch['ir'].shape)
+    return lambda batch: np.broadcast_to(value, (*batch['rgb'].shape[:-1], ir.channels))
 
   found = {
     'mean_image': repeated(mean),

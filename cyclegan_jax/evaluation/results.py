@@ -11,6 +11,7 @@ from cyclegan_jax.evaluation.baselines import BASELINES
 from cyclegan_jax.evaluation.measure import Measured, VALID_SHARE
 from cyclegan_jax.metrics import perceptual
 from cyclegan_jax.metrics.catalog import METRICS
+from cyclegan_jax.metrics.unpaired import DISTANCES, ERROR
 from cyclegan_jax.settings import Config, flatten
 
 # The trained model among the predictors.
@@ -85,7 +86,9 @@ def rows(content: Mapping[str, Any]) -> list[list[str]]:
 
 
 def verdict(content: Mapping[str, Any]) -> str:
-  """Returns one sentence: which trivial baselines the model does not beat."""
+  """Returns one sentence, or two: which trivial baselines the model does not beat."""
+  if ERROR in content[MODEL]:
+    return _verdict_without_pairs(content)
   if content[MODEL]['mse'] is None:
     return 'Nothing could be measured: too few pixels are valid.'
 
@@ -104,6 +107,21 @@ def verdict(content: Mapping[str, Any]) -> str:
     return 'The model beats every trivial baseline in PSNR and in SSIM.'
   names = ', '.join(lost)
   return f'The model does NOT beat {names}: do not use it yet. {_cure(content)}'
+
+
+def _verdict_without_pairs(content: Mapping[str, Any]) -> str:
+  """Compares collections; the least that a model has to do is to look like IR."""
+  model = content[MODEL]
+  lost = [
+    f'{title(name)} ({METRICS[metric].title} {totals[metric]:.4g})'
+    for name, totals in content['baselines'].items()
+    for metric in DISTANCES
+    if None in (model[metric], totals[metric]) or model[metric] >= totals[metric]
+  ]
+  limits = 'Without pairs, nothing tells whether an image shows what is in the scene.'
+  if not lost:
+    return f'The model beats every trivial baseline in both distances to real IR images. {limits}'
+  return f'The model does NOT beat {", ".join(lost)}. {limits}'
 
 
 def _cure(content: Mapping[str, Any]) -> str:

@@ -1,5 +1,6 @@
 """What a prepared copy of your own folder consists of, found by looking through it."""
 
+import collections
 from collections.abc import Iterator, Sequence
 import dataclasses
 import hashlib
@@ -15,7 +16,7 @@ import tensorflow_datasets as tfds
 from cyclegan_jax import errors
 from cyclegan_jax.data import images
 from datasets import storing
-from datasets.folder import exclude as exclude_lib, layouts, splits
+from datasets.folder import exclude as exclude_lib, layouts, matching, splits
 
 # So many files of a domain at the most are looked at first. Preparation checks all.
 _SAMPLED = 8
@@ -57,6 +58,8 @@ class FolderConfig(tfds.core.BuilderConfig):
   notes: tuple[str, ...] = dataclasses.field(default=(), repr=False)
   unmatched: tuple[str, ...] = dataclasses.field(default=(), repr=False)
   examples: dict[str, tuple[Example, ...]] = dataclasses.field(default_factory=dict, repr=False)
+  # Split -> the folder of its images, for splits that have RGB images alone.
+  rgb_only: dict[str, str] = dataclasses.field(default_factory=dict, repr=False)
 
   def channels(self, domain: str) -> int:
     """The number of channels of a domain, 'rgb' or 'ir'."""
@@ -76,6 +79,7 @@ def folder_config(
   ir_channels: int = 1,
   paired: bool = True,
   exclude: str = '',
+  pairs: str = 'auto',
 ) -> FolderConfig:
   """Looks through a folder of RGB and IR images and decides how to read it.
 
@@ -87,6 +91,7 @@ def folder_config(
     ir_channels: 1, or 3 for images kept in color or gray repeated.
     paired: require pairs. Otherwise images that do not match are read as two unrelated collections.
       Images that match are pairs in any case, so that one prepared copy serves both.
+    pairs: 'auto', or 'none' if images of equal names are strangers.
     exclude: a pairs.csv whose flagged pairs are left out, or ''; see exclude.py.
 
   Returns:
@@ -102,8 +107,14 @@ def folder_config(
   if not os.fspath(source_dir):
     raise errors.UserError('--source_dir is empty; expected a folder with RGB and IR images.')
   source = pathlib.Path(source_dir).expanduser()
+  if pairs == 'none' and paired:
+    raise errors.UserError(
+      '--pairs=none and --paired contradict each other: give --nopaired, or leave out --pairs.'
+    )
   layout = layouts.find_layout(source, rgb_dir, ir_dir)
-  aligned, unmatched = _match(source, layout, paired)
+  aligned, unmatched, note = False, [], ''
+  if pairs != 'none':
+    aligned, unmatched, note = matching.match(source, layout, paired)
   groups = _groups(layout, aligned)
   method = splits.choose_method(source, itertools.chain(*groups.values()), split_by)
   names = [
@@ -130,37 +141,16 @@ def folder_config(
     source_dir=str(source),
     layout=layout.description,
     description=layout.description,
-    notes=tuple(_notes(layout.ignored, unmatched, groups, chosen, len(left_out), hint)),
+    notes=(
+      *_notes(layout.ignored, unmatched, groups, chosen, len(left_out), hint),
+      *([note] if note else []),
+      *([] if paired or not aligned else matching.taken_for_pairs(chosen[0])),
+    ),
     unmatched=tuple(unmatched),
     examples=_examples(groups, chosen),
+    rgb_only=_rgb_only(layout) if method == 'folder' else {},
     **options,
   )
-
-
-def _match(source: pathlib.Path, layout: layouts.Layout, paired: bool) -> tuple[bool, list[str]]:
-  """Returns whether the layout is read as pairs, and the files without a partner."""
-  rgb, ir = layout.rgb, layout.ir
-  shared = sorted(rgb.keys() & ir.keys())
-  alone = [by_id[id_].relative for by_id in (rgb, ir) for id_ in sorted(by_id.keys() - shared)]
-  enough = len(alone) <= 2 * len(shared)  # at most half of all files
-  if paired and not enough:
-    problem = (
-      f'{len(alone)} of {len(rgb) + len(ir)} images, more than half, have no partner of the same '
-      f'name in the other domain, such as {storing.some(alone, _MAX_NAMED)}'
-    )
-    if not shared:
-      problem = (
-        f'no matching stems: {layout.description}, but no RGB image has the name of an IR image, '
-        f'such as {min(rgb)!r} and {min(ir)!r}'
-      )
-    raise errors.UserError(
-      f'{source}: {problem}. Rename the files of a pair alike, or train without pairs (--nopaired).'
-    )
-  if not paired:  # Unrelated images may both be called 0001, but then differ in size.
-    headers = ([images.image_header(d[id_].path) for d in (rgb, ir)] for id_ in _sample(shared))
-    if not enough or any(rgb_header[:2] != ir_header[:2] for rgb_header, ir_header in headers):
-      return False, []
-  return True, alone
 
 
 def _sample(ids: Sequence[str]) -> Sequence[str]:
@@ -207,6 +197,19 @@ def _examples(groups: _Groups, chosen: list[dict[str, str]]) -> dict[str, tuple[
         paths = {domain: file.path for domain, file in files.items()}
         found[split_of[id_] + suffix].append(Example(id_, **paths))
   return {split: tuple(examples) for split, examples in found.items() if examples}
+
+
+def _rgb_only(layout: layouts.Layout) -> dict[str, str]:
+  """Returns split -> the folder of its images, for folders of splits that have no IR images."""
+  folders = collections.defaultdict(list)
+  for id_, file in layout.rgb.items():
+    folders[splits.split_folder(id_)].append(os.path.dirname(file.path))
+  with_ir = {splits.split_folder(id_) for id_ in layout.ir}
+  return {
+    split: os.path.commonpath(folders[split])
+    for split in splits.SPLITS
+    if split in folders.keys() - with_ir
+  }
 
 
 def _name(
