@@ -63,7 +63,9 @@ def main() -> None:
   # Before data are prepared, which may take long.
   perceptual.check_size(networks, model.config.data.image_size)
   data = dataclasses.replace(model.config.data, **common.moved())
-  dataset = distributed.first_alone(lambda: datasets.open_dataset(data), 'data')
+  dataset = distributed.first_alone(
+    lambda: datasets.open_dataset(data, run_folder.prepared(workdir)), 'data'
+  )
   splits.check(dataset, _SPLIT.value, str(workdir))
   run_folder.check_data(workdir, dataset)
   log = distributed.on_first_process(print)

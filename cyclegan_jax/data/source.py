@@ -123,6 +123,7 @@ class Dataset:
     has_mask: Whether records have a `mask`.
     rgb_only: Split -> the folder of its images, for splits that have RGB images alone. They are not
       in `splits`: there is nothing to learn from them, or to compare with.
+    prepared: The name of its prepared copy below the folder for prepared data sets.
   """
 
   name: str
@@ -132,6 +133,7 @@ class Dataset:
   splits: dict[str, Split]
   has_mask: bool = False
   rgb_only: Mapping[str, str] = dataclasses.field(default_factory=dict)
+  prepared: str = ''
 
   def pairs(self, split: str) -> int:
     """Returns the number of pairs that a split has to measure on."""

@@ -22,8 +22,8 @@ def check(dataset: Dataset, split: str, workdir: str = 'RUN') -> None:
       f'--split={split}: there are RGB images only, in {folder}, and no IR images: nothing to '
       f'compare with. Translate them instead: {instead}'
     )
-  others = [f'{name} ({len(found)} examples)' for name, found in dataset.splits.items()]
+  others = ', '.join(f'{name} ({len(found)})' for name, found in dataset.splits.items())
   raise UserError(
-    f'--split={split}: {dataset.name} has no such examples, but {" and ".join(others)}. Measure on '
-    f'these: {next_step.evaluate(workdir, dataset.splits)}'
+    f'{dataset.name} has no examples in split {split}; there are {others}. Measure on others: '
+    f'{next_step.evaluate(workdir, dataset.splits)}'
   )
