@@ -102,6 +102,7 @@ def render(runs: Sequence[Run], split: str | None, n_gallery: int, checkpoint: s
     runs=runs,
     split=split,
     checkpoint=checkpoint,
+    again=next_step.command('report', workdir=','.join(str(run.folder) for run in runs)),
     commands={
       run.name: next_step.evaluate(run.folder, next_step.splits_of(run.folder), split, checkpoint)
       for run in runs
