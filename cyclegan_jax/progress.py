@@ -48,8 +48,9 @@ def tracked(
     if i and now - last_line > _SECONDS_BETWEEN_LINES:
       last_line, done, rate = now, i * each, i * each / (now - begin)
       # A file may announce fewer items than it has.
-      known = total is not None and done <= total
-      of = f'/{round(total, 1)}' if known else ''
-      left = f'  {duration((total - done) / rate)} left' if known else ''
+      if total is None or done > total:
+        of = left = ''
+      else:
+        of, left = f'/{round(total, 1)}', f'  {duration((total - done) / rate)} left'
       log(f'{what} {round(done, 1)}{of}  {rate:.1f} {unit}/s{left}')
     yield item

@@ -86,7 +86,7 @@ class _Collection:
 
   def __init__(self, parts: list[dict[str, Any]]):
     self._parts = parts
-    self.histogram_distance = sum(part['counts'] for part in parts)
+    self.histogram_distance = np.sum([part['counts'] for part in parts], axis=0)
     self.spectral_distance = np.mean(np.concatenate([part['spectra'] for part in parts]), 0)
 
   def column(self, name: str) -> np.ndarray:
