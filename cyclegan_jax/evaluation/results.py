@@ -31,6 +31,10 @@ _DEFINITIONS = {
 }
 # A best checkpoint in this share of a run, its first, says that more steps do not help.
 _EARLY = 0.5
+_REMEMBERED = (
+  'These are the images it was trained on: the figures tell how well it remembers them, not how '
+  'well it translates others.'
+)
 _REASONS = {'infinite': 'infinite (identical images)', 'undefined': 'undefined'}
 
 
@@ -86,9 +90,12 @@ def rows(content: Mapping[str, Any]) -> list[list[str]]:
 
 
 def verdict(content: Mapping[str, Any]) -> str:
-  """Returns one sentence, or two: which trivial baselines the model does not beat."""
-  if ERROR in content[MODEL]:
-    return _verdict_without_pairs(content)
+  """Returns in words which trivial baselines the model does not beat, and what limits that."""
+  found = _verdict_without_pairs(content) if ERROR in content[MODEL] else _verdict(content)
+  return f'{found} {_REMEMBERED}' if content.get('split') == 'train' else found
+
+
+def _verdict(content: Mapping[str, Any]) -> str:
   if content[MODEL]['mse'] is None:
     return 'Nothing could be measured: too few pixels are valid.'
 

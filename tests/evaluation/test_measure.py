@@ -198,3 +198,12 @@ def test_means_that_leave_images_out_say_so(dataset, config):
     f'model: correlation is undefined for {n - 1} of {n} images, which its mean leaves out',
   ]
   assert all(text in evaluation_files.markdown(content) for text in results_lib.left_out(content))
+
+
+@pytest.mark.parametrize('split', ['train', 'validation', 'test'])
+def test_figures_of_training_images_are_said_to_be_that(split):
+  better, worse = ({'mse': 1.0, 'psnr': value, 'ssim': value / 100} for value in (30.0, 20.0))
+  content = {'model': better, 'baselines': {'constant': worse}, 'split': split}
+  said = results_lib.verdict(content)
+  assert said.startswith('The model beats every trivial baseline')
+  assert ('how well it remembers them' in said) == (split == 'train')
