@@ -134,12 +134,13 @@ def _validate_losses(config: Config) -> None:
       '--adversarial_weight=0 leaves nothing that compares generated IR images with true ones. '
       'Train with --paired, which adds --supervised_weight, or give an --adversarial_weight.'
     )
-  for name in (*supervised, 'feature_matching_weight'):
-    if getattr(loss, name) and not data.paired:
-      raise UserError(
-        f'--{name}={getattr(loss, name):g} compares a generated image with the true '
-        'image of the same scene, so it needs --paired.'
-      )
+  of_pairs = [name for name in (*supervised, 'feature_matching_weight') if getattr(loss, name)]
+  if of_pairs and not data.paired:
+    raise UserError(
+      f'--{of_pairs[0]}={getattr(loss, of_pairs[0]):g} compares a generated image with the true '
+      'image of the same scene, so it needs --paired. To train without pairs: '
+      f'{" ".join(f"--{name}=0" for name in of_pairs)}'
+    )
   if loss.class_balance and not (data.paired and loss.supervised_weight):
     cure = 'a --supervised_weight above 0' if data.paired else '--paired'
     raise UserError(

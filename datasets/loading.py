@@ -19,7 +19,7 @@ from cyclegan_jax.data.source import Dataset, make_domains, Records, Split, SPLI
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.settings import DataConfig
 from cyclegan_jax.validation import validate_data
-from datasets import leaks, registry
+from datasets import copies, leaks, registry
 from datasets.aau import aau_dataset_builder as aau
 from datasets.folder import folder_dataset_builder as folder
 from datasets.osu import download, osu_dataset_builder as osu
@@ -84,14 +84,21 @@ def load(
   return pipeline.examples(dataset, split, config, seed=seed, train=shuffle or not paired)
 
 
-def open_dataset(config: DataConfig) -> Dataset:
+def open_dataset(config: DataConfig, prepared: str = '') -> Dataset:
   """Opens the data set that a configuration names, and prepares it if need be.
+
+  Args:
+    config: names the data set, and says where it is.
+    prepared: of a run, the name of the copy that it used, see `Dataset.prepared`. If the source
+      folder is gone, this copy is opened.
 
   Raises:
     UserError: see `load`.
   """
   options = dataclasses.asdict(registry.resolve(config))
   data_dir = os.path.expanduser(config.data_dir) or None
+  if prepared and config.source_dir and not os.path.isdir(config.source_dir):
+    return _open_copy(config, data_dir, prepared)
   return _OPENERS[config.dataset](config, options, data_dir)
 
 
@@ -154,7 +161,18 @@ def _open_folder(config: DataConfig, options: dict[str, Any], data_dir: str | No
   of_labels = (builder.info.metadata or {}).get('label_notes', [])
   notes, identity = [summary, *found.notes, *of_labels], _identity(found.examples)
   highest = {domain: np.iinfo(found.dtype(domain)).max for domain in ('rgb', 'ir')}
-  return _read(builder, config, notes, identity, highest)
+  dataset = _read(builder, config, notes, identity, highest)
+  return dataclasses.replace(dataset, rgb_only=found.rgb_only)
+
+
+def _open_copy(config: DataConfig, data_dir: str | None, prepared: str) -> Dataset:
+  """Opens a prepared copy without its source."""
+  folder = pathlib.Path(data_dir or tfds.core.constants.DATA_DIR).expanduser() / prepared
+  facts = copies.read(config.source_dir, folder)
+  builder = tfds.builder_from_directory(folder)
+  summary = f'{config.source_dir} is gone; its prepared copy {folder} is used.'
+  dataset = _read(builder, config, [summary], [], facts['max_values'])
+  return dataclasses.replace(dataset, fingerprint=facts['fingerprint'], prepared=prepared)
 
 
 _OPENERS: Mapping[str, Callable[[DataConfig, dict[str, Any], str | None], Dataset]] = {
@@ -241,9 +259,19 @@ def _read(
   fingerprint = hashlib.sha256('\n'.join(identity).encode()).hexdigest()
   if leak := leaks.check(splits, pathlib.Path(builder.data_path)):
     notes = [*notes, f'Leak check: {leak}']
-  has_mask, metadata = 'mask' in builder.info.features, builder.info.metadata or {}
-  names, text = tuple(metadata.get('class_names', ())), '\n  '.join(notes)
-  return Dataset(config.dataset, text, fingerprint, domains, splits, has_mask, names)
+  if identity:
+    facts = {'fingerprint': fingerprint, 'max_values': {k: int(v) for k, v in max_values.items()}}
+    copies.note(pathlib.Path(builder.data_path), facts)
+  return Dataset(
+    config.dataset,
+    '\n  '.join(notes),
+    fingerprint,
+    domains,
+    splits,
+    has_mask='mask' in builder.info.features,
+    class_names=tuple((builder.info.metadata or {}).get('class_names', ())),
+    prepared=builder.info.full_name,
+  )
 
 
 def _records(builder: tfds.core.DatasetBuilder, split: str) -> Records:

@@ -86,6 +86,12 @@ class FolderOptions(Options):
     'if there are such folders, otherwise hash.',
     ('auto', 'folder', 'list', 'hash', 'sequence'),
   )
+  pairs: str = _option(
+    'auto',
+    'auto: images of equal names are pairs. none: RGB and IR are two collections of strangers, '
+    'whatever their names, which are validated and measured by what needs no pairs.',
+    ('auto', 'none'),
+  )
 
 
 @dataclasses.dataclass(frozen=True)

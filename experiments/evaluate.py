@@ -66,7 +66,7 @@ def main() -> None:
   workdir = common.workdir()
   # Late, so that --help and bad flags answer at once.
   from cyclegan_jax import distributed
-  from cyclegan_jax.evaluation import results
+  from cyclegan_jax.evaluation import results, splits
   from cyclegan_jax.evaluation.evaluate import evaluate
   from cyclegan_jax.inference import model as model_lib
   from cyclegan_jax.metrics import perceptual
@@ -80,7 +80,9 @@ def main() -> None:
   # Before data are prepared, which may take long.
   perceptual.check_size(networks, model.config.data.image_size)
   data = _data(model.config.data)
-  dataset = distributed.first_alone(lambda: datasets.open_dataset(data), 'data')
+  prepared = run_folder.prepared(workdir) if _ON.value is None else ''
+  dataset = distributed.first_alone(lambda: datasets.open_dataset(data, prepared), 'data')
+  splits.check(dataset, _SPLIT.value, str(workdir))
   if _ON.value is None:
     run_folder.check_data(workdir, dataset)
   else:

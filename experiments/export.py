@@ -81,7 +81,8 @@ def _dataset(workdir: pathlib.Path, config: DataConfig) -> 'Dataset':
   import datasets
 
   try:
-    dataset = datasets.open_dataset(dataclasses.replace(config, **common.moved()))
+    config = dataclasses.replace(config, **common.moved())
+    dataset = datasets.open_dataset(config, run_folder.prepared(workdir))
     run_folder.check_data(workdir, dataset)
   except UserError as error:
     raise UserError(

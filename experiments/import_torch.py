@@ -36,6 +36,7 @@ def main() -> None:
     raise UserError('--checkpoint_dir is missing: give the folder with the PyTorch files.')
   # Late, so that --help and bad flags answer at once.
   from cyclegan_jax.inference import torch_import
+  from cyclegan_jax.runs import next_step
   from cyclegan_jax.training import preflight, run_start
   import datasets
 
@@ -44,7 +45,8 @@ def main() -> None:
   folder = pathlib.Path(_CHECKPOINT_DIR.value).expanduser()
   state = torch_import.import_state(config, folder, _A_IS.value, _EPOCH.value)
   run_start.write(config, datasets.open_dataset(config.data), workdir, state)
-  print(f'Imported into {workdir}. Next: python -m experiments.evaluate --workdir={workdir}')
+  then = next_step.evaluate(workdir, next_step.splits_of(workdir))
+  print(f'Imported into {workdir}. Next: {then}')
 
 
 if __name__ == '__main__':

@@ -39,10 +39,11 @@ def main() -> None:
   # Late, so that --help and bad flags answer at once.
   from cyclegan_jax import files
   from cyclegan_jax.inference import export, model as model_lib, model_card
-  from cyclegan_jax.runs import reader
+  from cyclegan_jax.runs import next_step, reader
 
   export.check_output(output, _OVERWRITE.value)
-  (run,) = reader.read([workdir], 'test', _CHECKPOINT.value)
+  found = next_step.splits_of(workdir)
+  (run,) = reader.read([workdir], next_step.measured_split(found), _CHECKPOINT.value)
   fields = {name: flag.value for name, flag in _GIVEN.items()}
   given = model_card.Given(_NAME.value or workdir.resolve().name, **fields)
   card = model_card.text(model_lib.load(workdir, _CHECKPOINT.value), run, given)
@@ -56,8 +57,8 @@ def main() -> None:
     missing = ', '.join(f'--{name}' for name in given.empty())
     print(f'Fill in before you publish it: {missing}.')
   if not run.measurements:
-    other = '' if _CHECKPOINT.value == 'best' else f' --checkpoint={_CHECKPOINT.value}'
-    print(f'No figures yet: run python -m experiments.evaluate --workdir={workdir}{other}')
+    then = next_step.evaluate(workdir, found, checkpoint=_CHECKPOINT.value)
+    print(f'No figures yet: run {then}')
 
 
 if __name__ == '__main__':

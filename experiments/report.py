@@ -9,6 +9,8 @@ from experiments.evaluate, which writes the page of its run too; this command qu
 again, or for several runs.
 """
 
+import pathlib
+
 from absl import flags
 
 from cyclegan_jax.errors import UserError
@@ -31,13 +33,27 @@ _GALLERY = flags.DEFINE_integer(
 )
 
 
+def _folders(text: str) -> list[pathlib.Path]:
+  """Returns the run folders between the commas of --workdir; their names may have commas, too."""
+  parts, folders = text.split(','), []
+  while parts:
+    # The longest name that is a folder; if none is, the message about it comes later.
+    joined = ((n, common.path(','.join(parts[:n]).strip())) for n in range(len(parts), 0, -1))
+    n, folder = next(
+      ((n, folder) for n, folder in joined if folder and folder.is_dir()),
+      (1, common.path(parts[0].strip())),
+    )
+    if folder is None:
+      raise UserError(f'--workdir={text}: a name between commas is missing.')
+    folders.append(folder)
+    parts = parts[n:]
+  return folders
+
+
 def main() -> None:
   """Writes the page of one run or several."""
   common.workdir()  # Fails if it is missing.
-  names = (common.WORKDIR.value or '').split(',')
-  folders = [folder for name in names if (folder := common.path(name.strip()))]
-  if len(folders) < len(names):
-    raise UserError(f'--workdir={common.WORKDIR.value}: a name between commas is missing.')
+  folders = _folders(common.WORKDIR.value or '')
   output = common.path(_OUTPUT.value)
   if output is None and len(folders) > 1:
     raise UserError(

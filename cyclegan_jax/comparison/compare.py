@@ -51,9 +51,14 @@ def compare(
   contents = [run.measured.content for run in runs]
   first = contents[0]
   names = [name for name in _COLUMNS if all(name in content['model'] for content in contents)]
+  if 'psnr' not in names:
+    raise UserError(
+      'These runs were measured without pairs, and comparisons need pairs. Put them on one page '
+      'instead: python -m experiments.report --workdir=RUN,RUN --output=PAGE.html'
+    )
   if primary not in names:
     raise UserError(
-      f'The metric {primary} is not in all evaluations; choose one of {", ".join(names)}.'
+      f'--primary={primary} is not in all evaluations; choose one of {", ".join(names)}.'
     )
   baselines = first['baselines'].items()
   return {

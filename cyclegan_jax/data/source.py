@@ -122,6 +122,9 @@ class Dataset:
     splits: 'train', 'validation' and 'test'; a split that the data lack is absent or empty.
     has_mask: Whether records have a `mask`.
     class_names: The classes of `labels`, in the order of their indices; empty if records have none.
+    rgb_only: Split -> the folder of its images, for splits that have RGB images alone. They are not
+      in `splits`: there is nothing to learn from them, or to compare with.
+    prepared: The name of its prepared copy below the folder for prepared data sets.
   """
 
   name: str
@@ -131,6 +134,8 @@ class Dataset:
   splits: dict[str, Split]
   has_mask: bool = False
   class_names: tuple[str, ...] = ()
+  rgb_only: Mapping[str, str] = dataclasses.field(default_factory=dict)
+  prepared: str = ''
 
   def pairs(self, split: str) -> int:
     """Returns the number of pairs that a split has to measure on."""

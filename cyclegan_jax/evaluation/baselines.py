@@ -40,7 +40,7 @@ def baselines(dataset: Dataset, config: DataConfig, log: Log) -> dict[str, Predi
   mean = _mean_image(pipeline.domain_pixels(dataset, 'train', 'ir', config), log)
 
   def repeated(value: np.ndarray) -> Predictor:
-    return lambda batch: np.broadcast_to(value, batch['ir'].shape)
+    return lambda batch: np.broadcast_to(value, (*batch['rgb'].shape[:-1], ir.channels))
 
   found = {
     'mean_image': repeated(mean),

@@ -10,7 +10,8 @@ import numpy as np
 from cyclegan_jax import distributed
 from cyclegan_jax.data import pipeline
 from cyclegan_jax.data.source import Dataset, Domain
-from cyclegan_jax.evaluation import baselines, measure
+from cyclegan_jax.errors import UserError
+from cyclegan_jax.evaluation import baselines, measure, splits, unpaired
 from cyclegan_jax.evaluation.results import MODEL
 from cyclegan_jax.metrics import perceptual
 from cyclegan_jax.models.apply import Translator
@@ -46,7 +47,7 @@ class Evaluation:
     model: What was measured.
     split: What it was measured on.
     results: Results by predictor name: MODEL, and the baselines.
-    examples: The examples that were measured, see `pipeline.pixels`.
+    examples: The examples that were measured, see `pipeline.pixels`; without pairs, the RGB images.
     predict: The model as a predictor.
     networks: What FID, KID and LPIPS were measured with.
     class_names: The classes of the examples' labels; empty if there are none.
@@ -78,32 +79,40 @@ def evaluate(
   Args:
     model: A trained model, such as `cyclegan_jax.load` returns.
     dataset: The data that the model was trained on.
-    split: 'train', 'validation' or 'test'; it has to consist of pairs.
+    split: 'train', 'validation' or 'test'. If it has no pairs, its IR images are compared with
+      those generated as a collection, see `unpaired.measure_split`.
     networks: See `perceptual.load`; by default FID, KID and LPIPS are not measured.
     log: Takes lines about the progress.
 
   Raises:
-    UserError: The split has no pairs, images are too small for LPIPS, or processes have loaded
-      different checkpoints.
+    UserError: The split lacks images, images are too small for LPIPS, FID, KID or LPIPS are to be
+      measured without pairs, or processes have loaded different checkpoints.
   """
   data = model.config.data
   perceptual.check_size(networks, data.image_size)
   distributed.agree('checkpoint', {'step': model.step})
-  examples = pipeline.pixels(dataset, split, data)
+  splits.check(dataset, split)
   predict = measure.predictor(model.translators['rgb_to_ir'], model.domains)
   ir = model.domains['ir']
   predictors = {MODEL: _remembered(predict, ir), **baselines.baselines(dataset, data, log)}
+  batch_size = model.config.train.batch_size
+  if not dataset.pairs(split):
+    if networks.packages:
+      raise UserError(
+        f'--split={split} has no pairs, which --fid_weights, --lpips_weights and '
+        '--lpips_alex_weights need: leave these out.'
+      )
+    results = unpaired.measure_split(
+      *(predictors, model.translators, dataset, split, data, batch_size, log)
+    )
+    rgb = pipeline.domain_pixels(dataset, split, 'rgb', data)
+    return Evaluation(model, split, results, rgb, predict, perceptual.NONE)
+  examples = pipeline.pixels(dataset, split, data)
+  classes = dataset.class_names
   results = measure.measure(
-    predictors,
-    examples,
-    ir,
-    model.config.train.batch_size,
-    log,
-    networks,
-    detailed=True,
-    n_classes=len(dataset.class_names),
+    *(predictors, examples, ir, batch_size, log, networks), detailed=True, n_classes=len(classes)
   )
-  return Evaluation(model, split, results, examples, predict, networks, dataset.class_names)
+  return Evaluation(model, split, results, examples, predict, networks, classes)
 
 
 def _remembered(predict: baselines.Predictor, ir: Domain) -> baselines.Predictor:

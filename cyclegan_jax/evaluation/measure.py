@@ -70,7 +70,7 @@ def measure(
   `detailed`; one gain for all images takes a second pass. With `n_classes`, the number of classes
   of the examples' labels, errors are measured class by class, too.
   """
-  parts = _by_batch(
+  parts = by_batch(
     lambda batch, n: _measure_batch(predictors, batch, n, ir, networks, detailed, n_classes),
     *(data, batch_size, 'Measuring', log),
   )
@@ -85,7 +85,7 @@ def measure(
     for name, sums in _joined([part.sums for part in parts]).items()
   }
   if detailed:
-    fitted = _by_batch(
+    fitted = by_batch(
       lambda batch, n: _measure_fitted(predictors, fits, batch, n, ir),
       *(data, batch_size, 'Measuring after gain and offset', log),
     )
@@ -191,14 +191,17 @@ def _measure_fitted(
   return found
 
 
-def _by_batch(
+def by_batch(
   work: Callable[[Mapping[str, Any], int], T],
   data: grain.MapDataset,
   batch_size: int,
   title: str,
   log: Log,
 ) -> list[T]:
-  """The results of work on all batches, and the number of images in each, of all processes."""
+  """Returns the results of work on all batches, of all processes, in order.
+
+  The work gets a batch, filled up with its last row, and the number of images in it.
+  """
   size = min(batch_size, len(data))
   together = size * distributed.index_and_count()[1]
   batches = tracked(_batches(data, size), len(data), title, log, together)

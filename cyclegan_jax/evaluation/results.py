@@ -12,6 +12,7 @@ from cyclegan_jax.evaluation.baselines import BASELINES
 from cyclegan_jax.evaluation.measure import Measured, VALID_SHARE
 from cyclegan_jax.metrics import perceptual
 from cyclegan_jax.metrics.catalog import METRICS
+from cyclegan_jax.metrics.unpaired import DISTANCES, ERROR
 from cyclegan_jax.settings import Config, flatten
 
 # The trained model among the predictors.
@@ -31,6 +32,10 @@ _DEFINITIONS = {
 }
 # A best checkpoint in this share of a run, its first, says that more steps do not help.
 _EARLY = 0.5
+_REMEMBERED = (
+  'These are the images it was trained on: the figures tell how well it remembers them, not how '
+  'well it translates others.'
+)
 _REASONS = {'infinite': 'infinite (identical images)', 'undefined': 'undefined'}
 
 
@@ -102,7 +107,12 @@ def class_rows(content: Mapping[str, Any]) -> list[list[str]]:
 
 
 def verdict(content: Mapping[str, Any]) -> str:
-  """Returns one sentence: which trivial baselines the model does not beat."""
+  """Returns in words which trivial baselines the model does not beat, and what limits that."""
+  found = _verdict_without_pairs(content) if ERROR in content[MODEL] else _verdict(content)
+  return f'{found} {_REMEMBERED}' if content.get('split') == 'train' else found
+
+
+def _verdict(content: Mapping[str, Any]) -> str:
   if content[MODEL]['mse'] is None:
     return 'Nothing could be measured: too few pixels are valid.'
 
@@ -121,6 +131,21 @@ def verdict(content: Mapping[str, Any]) -> str:
     return 'The model beats every trivial baseline in PSNR and in SSIM.'
   names = ', '.join(lost)
   return f'The model does NOT beat {names}: do not use it yet. {_cure(content)}'
+
+
+def _verdict_without_pairs(content: Mapping[str, Any]) -> str:
+  """Compares collections; the least that a model has to do is to look like IR."""
+  model = content[MODEL]
+  lost = [
+    f'{title(name)} ({METRICS[metric].title} {totals[metric]:.4g})'
+    for name, totals in content['baselines'].items()
+    for metric in DISTANCES
+    if None in (model[metric], totals[metric]) or model[metric] >= totals[metric]
+  ]
+  limits = 'Without pairs, nothing tells whether an image shows what is in the scene.'
+  if not lost:
+    return f'The model beats every trivial baseline in both distances to real IR images. {limits}'
+  return f'The model does NOT beat {", ".join(lost)}. {limits}'
 
 
 def _cure(content: Mapping[str, Any]) -> str:

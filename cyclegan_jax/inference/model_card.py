@@ -42,7 +42,7 @@ class Given:
 
 
 def text(model: Model, run: Run, given: Given) -> str:
-  """Returns the card. The run is the model's, read with the measurements of its test split."""
+  """Returns the card. The run is the model's, read with measurements, if there are any."""
   content = run.measurements.content if run.measurements else None
   figures = content[results.MODEL] if content else {}
   known = [name for name in _HUB_METRICS if figures.get(name) is not None]

@@ -107,5 +107,33 @@ METRICS: Mapping[str, Metric] = types.MappingProxyType(
     'lpips_alex': Metric('LPIPS, AlexNet', -1),
     'fid': Metric('FID', -1),
     'kid': Metric('KID', -1),
+    'unpaired_error': Metric(
+      'unpaired error',
+      -1,
+      '',
+      'histogram_distance in % of the range + spectral_distance + mean cycle error in % of the '
+      'range; chooses the checkpoint where there are no pairs',
+    ),
+    'histogram_distance': Metric(
+      'histogram distance',
+      -1,
+      '',
+      'gray levels, Wasserstein distance of the histograms of all generated and all real IR '
+      'pixels; of a single image, of its own and that of all real ones',
+    ),
+    'spectral_distance': Metric(
+      'spectral distance',
+      -1,
+      ' dB',
+      'dB, root mean square difference of the mean log power spectra of generated and real IR '
+      'images, radially averaged as in log_spectral_distance',
+    ),
+    'cycle_error_rgb': Metric(
+      'cycle error, RGB',
+      -1,
+      '',
+      'gray levels, mean absolute difference of an RGB image and what ir_to_rgb regains of it',
+    ),
+    'cycle_error_ir': Metric('cycle error, IR', -1, '', 'the same of IR images by rgb_to_ir'),
   }
 )

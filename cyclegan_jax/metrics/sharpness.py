@@ -41,6 +41,13 @@ def log_spectral_distance(
   return jnp.sqrt(jnp.mean(jnp.square(difference), axis=1))
 
 
+@jax.jit
+def log_spectrum(image: ArrayLike, *, mask: MaybeMask = None) -> Spectra:
+  """The radially averaged power spectrum of each image in dB, as `log_spectral_distance` has it."""
+  x, _, mask = prepare(image, image, mask)
+  return _log_spectrum(x, mask)
+
+
 def _log_spectrum(x: Images, mask: Mask | None) -> Spectra:
   """Radially averaged power spectrum in dB."""
   height, width = x.shape[1:3]

@@ -30,7 +30,8 @@ def write(
   real RGB and generated IR in turn, as figures 2 to 5 of the paper.
 
   The folder is made if it does not exist. The content is from `results.result`, the evaluation from
-  `evaluate`; the gallery has about n_gallery examples, see `gallery.chosen`.
+  `evaluate`; the gallery has about n_gallery examples, see `gallery.chosen`. Without pairs, there
+  are neither examples.png nor pictures in the gallery.
   """
   folder.mkdir(parents=True, exist_ok=True)
   files.write_text(folder / 'metrics.json', json.dumps(content, indent=2) + '\n')
@@ -42,9 +43,14 @@ def write(
     names = [*evaluation.results]
     files.write_csv(folder / 'per_class.csv', class_errors.csv_rows(classes, names))
   files.write_text(folder / 'summary.md', markdown(content))
+  images.write_png(folder / 'paper_figure.png', _paper_figure(evaluation))
+  if 'psnr' not in measured.per_image:
+    # No true image stands beside a generated one, and none of an earlier evaluation may stay.
+    (folder / 'examples.png').unlink(missing_ok=True)
+    gallery.write(folder, {})
+    return
   order = np.argsort(-measured.per_image['psnr'], kind='stable')
   images.write_png(folder / 'examples.png', _examples(evaluation, order))
-  images.write_png(folder / 'paper_figure.png', _paper_figure(evaluation))
   strips = {i: functools.partial(_strip, evaluation, i) for i in gallery.chosen(order, n_gallery)}
   gallery.write(folder, strips)
 

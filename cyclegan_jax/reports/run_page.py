@@ -15,8 +15,9 @@ from cyclegan_jax import files
 from cyclegan_jax.data import images
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.evaluation import results as results_lib
+from cyclegan_jax.metrics import unpaired
 from cyclegan_jax.reports import charts, page, run_sections
-from cyclegan_jax.runs import reader, run_folder
+from cyclegan_jax.runs import next_step, reader, run_folder
 from cyclegan_jax.runs.reader import Run
 from cyclegan_jax.settings import flatten, format_value
 
@@ -27,6 +28,9 @@ _DISTANCES = tuple(f'{kind}_{domain}' for kind in _KINDS for domain in ('rgb', '
 _CHARTS = (
   ('Validation PSNR', 'dB', 'validation', ('psnr', 'psnr_pooled')),
   ('Validation SSIM and UQI', '', 'validation', ('ssim', 'uqi')),
+  ('Unpaired error', '', 'validation', (unpaired.ERROR,)),
+  ('Distances to real IR', 'gray levels, dB', 'validation', unpaired.DISTANCES),
+  ('Cycle errors', 'gray levels', 'validation', unpaired.CYCLE),
   ('Adversarial losses', '', 'training', _ADVERSARIAL),
   ('PatchNCE', 'cross entropy', 'training', ('nce_rgb', 'nce_ir', 'nce_identity_ir')),
   ('Distances', 'L1, or 1 - SSIM', 'training', _DISTANCES),
@@ -79,7 +83,7 @@ def render(runs: Sequence[Run], split: str | None, n_gallery: int, checkpoint: s
   samples = [sample for run in runs for sample in _latest_sample(run)]
   sections = {
     'results': (f'Measured on the {split} split', split),
-    'gallery': ('Gallery', measured),
+    'gallery': ('Gallery', [run for run in measured if 'psnr' in run.measured.per_image]),
     'images': ('Single images', measured),
     'training': ('Training', drawn),
     'samples': ('Latest samples', samples),
@@ -98,6 +102,12 @@ def render(runs: Sequence[Run], split: str | None, n_gallery: int, checkpoint: s
     runs=runs,
     split=split,
     checkpoint=checkpoint,
+    again=next_step.command('report', workdir=','.join(str(run.folder) for run in runs)),
+    commands={
+      run.name: next_step.evaluate(run.folder, next_step.splits_of(run.folder), split, checkpoint)
+      for run in runs
+      if split
+    },
     measured=measured,
     results=run_sections.results(measured),
     figures=results_lib,

@@ -38,7 +38,7 @@ class Best(NamedTuple):
 
 def find(validation: Mapping[str, np.ndarray], metric: str) -> Best | None:
   """Finds the best validation by a metric, see `selection.score`; None if there is none."""
-  names = selection.needed(metric)
+  names = selection.needed(selection.basis(validation.keys(), metric))
   if not validation.keys() >= {'step', *names}:
     return None
   steps = validation['step']
@@ -77,6 +77,7 @@ def sentences(
   found = find(validation, metric)
   if found is None:
     return
+  metric = selection.basis(validation.keys(), metric)
   place = f'step {found.step:,} of {found.last:,}'
   if found.overfits:
     yield (

@@ -74,7 +74,9 @@ def check_data(workdir: pathlib.Path, dataset: Dataset) -> None:
   if changed:
     raise UserError(
       f'{dataset.name}: these are other data than --workdir={workdir} was trained on:\n'
-      f'{"".join(changed)}Restore the images and their splits, or train again in another --workdir.'
+      f'{"".join(changed)}Restore the images and their splits. To measure this model on others, '
+      'translate them (experiments.translate) and compare the files (docs/how-to/measure.md). To '
+      'learn from others, train in another --workdir.'
     )
 
 
@@ -96,13 +98,20 @@ def create(workdir: pathlib.Path, config: Config, dataset: Dataset, overwrite: b
   check(workdir, config)
   check_data(workdir, dataset)
   try:
-    files.write_text(workdir / DATA, json.dumps(dataset.facts(), indent=2) + '\n')
+    facts = dataset.facts() | {'prepared': dataset.prepared}
+    files.write_text(workdir / DATA, json.dumps(facts, indent=2) + '\n')
     files.write_text(workdir / CONFIG, config_lib.to_json(config))
   except OSError as error:
     raise UserError(
       f'--workdir={workdir} cannot be written: {error.strerror}. Free space there, or choose '
       'another one.'
     ) from error
+
+
+def prepared(workdir: pathlib.Path) -> str:
+  """Returns the name of the prepared copy of a run's data; '' if there is no run, or no name."""
+  file = workdir / DATA
+  return read_json(file).get('prepared', '') if file.exists() else ''
 
 
 def evaluation(workdir: pathlib.Path, split: str, checkpoint: str = 'best') -> pathlib.Path:

@@ -8,6 +8,7 @@ import collections
 from collections.abc import Callable, Sequence
 import contextlib
 import pathlib
+import shlex
 import time
 from typing import Any
 
@@ -17,6 +18,7 @@ from cyclegan_jax import distributed
 from cyclegan_jax.data.source import Dataset
 from cyclegan_jax.models import networks
 from cyclegan_jax.progress import duration, Log
+from cyclegan_jax.runs import next_step
 from cyclegan_jax.settings import Config
 from cyclegan_jax.training import (
   class_balance,
@@ -88,7 +90,7 @@ def train(
     resume = 'Resume with the same command.'
     log(f'Stopped by signal {stop} after step {loop.step}, which is saved. {resume}')
   else:
-    then = f'Next: python -m experiments.evaluate --workdir={workdir}'
+    then = f'Next: {next_step.evaluate(workdir, dataset.splits)}'
     log(f'Trained {loop.step} steps in {duration(time.monotonic() - begin)}. {then}')
     loop.end()
   return stop
@@ -99,7 +101,7 @@ def _continuing(config: Config, workdir: pathlib.Path) -> str:
   if config.train.decay_epochs:
     return (
       'Its learning rate has fallen to 0. To train on from its weights, start another run: '
-      f'--initialize_from={workdir}'
+      + shlex.quote(f'--initialize_from={workdir}')
     )
   return 'Raise --epochs or --steps to continue it.'
 

@@ -23,7 +23,8 @@ def check(config: Config, workdir: pathlib.Path, *, overwrite: bool = False) -> 
     UserError: the batch does not fit the devices, a package is missing, or the run folder holds
       another run or cannot be written.
   """
-  check_batch_size(config.train.batch_size, config.train.accumulate)
+  begun = workdir if not overwrite and (workdir / run_folder.CONFIG).exists() else None
+  check_batch_size(config.train.batch_size, config.train.accumulate, begun)
   if config.train.tensorboard:
     tensorboard.summary_writer()
   if not distributed.is_first():
@@ -41,8 +42,15 @@ def check_new(config: Config, workdir: pathlib.Path) -> None:
     raise UserError(f'--workdir={workdir} has a checkpoint already. Choose another folder.')
 
 
-def check_batch_size(batch_size: int, accumulate: int = 1) -> None:
+def check_batch_size(
+  batch_size: int, accumulate: int = 1, begun: pathlib.Path | None = None
+) -> None:
   """Refuses a batch that devices, or the parts on each device, cannot share evenly.
+
+  Args:
+    batch_size: of all devices.
+    accumulate: parts on each device.
+    begun: the folder of a run that has begun, whose batch cannot change; None for another run.
 
   Raises:
     UserError: the message names the numbers that fit.
@@ -52,6 +60,13 @@ def check_batch_size(batch_size: int, accumulate: int = 1) -> None:
     raise UserError(
       f'Process {jax.process_index()} has {jax.local_device_count()} of the {devices} devices of '
       f'{processes} processes. All processes need the same number (CUDA_VISIBLE_DEVICES).'
+    )
+  fitting = [n for n in range(1, devices + 1) if batch_size % (n * accumulate) == 0]
+  if begun and fitting and fitting[-1] < devices:
+    raise UserError(
+      f'--batch_size={batch_size} with --accumulate={accumulate}, of the run in {begun}, cannot be '
+      f'shared out among {devices} devices, and a run keeps both. Resume it on '
+      f'{" or ".join(map(str, fitting))}: {_fewer(fitting[-1])}'
     )
   if batch_size % devices:
     where = 'this machine' if processes == 1 else f'{processes} processes'
@@ -66,6 +81,15 @@ def check_batch_size(batch_size: int, accumulate: int = 1) -> None:
       f'on each of {devices} devices. Use a --batch_size that is a multiple of '
       f'{devices * accumulate}, or an --accumulate that divides {rows}.'
     )
+
+
+def _fewer(n: int) -> str:
+  """How to have so many devices."""
+  if jax.process_count() > 1:
+    return 'start fewer processes, or give each fewer devices (CUDA_VISIBLE_DEVICES).'
+  if jax.default_backend() == 'cpu':
+    return f'XLA_FLAGS=--xla_force_host_platform_device_count={n}'
+  return f'CUDA_VISIBLE_DEVICES={",".join(map(str, range(n)))}'
 
 
 def check_same_run(config: Config, dataset: Dataset) -> None:

@@ -91,17 +91,23 @@ def _programs() -> list[str]:
 def _missing(dataset: Dataset) -> list[str]:
   """Returns notes about splits that are empty or small, before you wait for the end."""
   lines = []
-  if dataset.pairs('validation') == 0:
-    lines.append('Note: no validation pairs; the latest checkpoint counts as the best.')
+  if not len(dataset.splits.get('validation', ())):
+    lines.append('Note: no validation examples; the latest checkpoint counts as the best.')
+  elif dataset.pairs('validation') == 0:
+    lines.append(
+      'Note: no validation pairs; unpaired_error chooses the best checkpoint '
+      '(docs/explanation/metrics.md).'
+    )
   elif dataset.pairs('validation') < _FEW_IMAGES:
     lines.append(
       f'Note: only {dataset.pairs("validation")} validation pairs choose the best '
       'checkpoint, which is close to chance.'
     )
-  if dataset.pairs('test') == 0:
-    lines.append(
-      'Note: no test pairs; experiments.evaluate has nothing to measure in the test split.'
-    )
+  if 'test' in dataset.rgb_only:
+    lines.append('Note: the test images are RGB only; there is nothing to compare them with.')
+  elif not len(dataset.splits.get('test', ())):
+    others = ' or '.join(f'--split={name}' for name in dataset.splits)
+    lines.append(f'Note: no test examples; measure with experiments.evaluate {others}.')
   return lines
 
 

@@ -1,5 +1,6 @@
 """What a prepared copy of your own folder consists of, found by looking through it."""
 
+import collections
 from collections.abc import Iterator, Sequence
 import dataclasses
 import hashlib
@@ -15,7 +16,7 @@ import tensorflow_datasets as tfds
 from cyclegan_jax import errors
 from cyclegan_jax.data import images
 from datasets import storing
-from datasets.folder import exclude as exclude_lib, labels as label_lib, layouts, splits
+from datasets.folder import exclude as exclude_lib, labels as label_lib, layouts, matching, splits
 
 # So many files of a domain at the most are looked at first. Preparation checks all.
 _SAMPLED = 8
@@ -58,6 +59,8 @@ class FolderConfig(tfds.core.BuilderConfig):
   notes: tuple[str, ...] = dataclasses.field(default=(), repr=False)
   unmatched: tuple[str, ...] = dataclasses.field(default=(), repr=False)
   examples: dict[str, tuple[Example, ...]] = dataclasses.field(default_factory=dict, repr=False)
+  # Split -> the folder of its images, for splits that have RGB images alone.
+  rgb_only: dict[str, str] = dataclasses.field(default_factory=dict, repr=False)
 
   def channels(self, domain: str) -> int:
     """The number of channels of a domain, 'rgb' or 'ir'."""
@@ -78,6 +81,7 @@ def folder_config(
   paired: bool = True,
   label_dir: str = '',
   exclude: str = '',
+  pairs: str = 'auto',
 ) -> FolderConfig:
   """Looks through a folder of RGB and IR images and decides how to read it.
 
@@ -90,6 +94,7 @@ def folder_config(
     paired: require pairs. Otherwise images that do not match are read as two unrelated collections.
       Images that match are pairs in any case, so that one prepared copy serves both.
     label_dir: see `labels.find`; '' for none.
+    pairs: 'auto', or 'none' if images of equal names are strangers.
     exclude: a pairs.csv whose flagged pairs are left out, or ''; see exclude.py.
 
   Returns:
@@ -105,10 +110,16 @@ def folder_config(
   if not os.fspath(source_dir):
     raise errors.UserError('--source_dir is empty; expected a folder with RGB and IR images.')
   source = pathlib.Path(source_dir).expanduser()
+  if pairs == 'none' and paired:
+    raise errors.UserError(
+      '--pairs=none and --paired contradict each other: give --nopaired, or leave out --pairs.'
+    )
   found = label_lib.find(source, label_dir) if label_dir else None
   images_of_labels = [file.path for file in found.files] if found else []
   layout = layouts.find_layout(source, rgb_dir, ir_dir, frozenset(images_of_labels))
-  aligned, unmatched = _match(source, layout, paired)
+  aligned, unmatched, note = False, [], ''
+  if pairs != 'none':
+    aligned, unmatched, note = matching.match(source, layout, paired)
   if found and not aligned:
     raise errors.UserError(
       f'--label_dir={label_dir}: labels are for pairs, but the RGB and IR images of {source} are '
@@ -141,37 +152,16 @@ def folder_config(
     source_dir=str(source),
     layout=layout.description,
     description=layout.description,
-    notes=tuple(_notes(layout.ignored, unmatched, groups, chosen, len(left_out), hint)),
+    notes=(
+      *_notes(layout.ignored, unmatched, groups, chosen, len(left_out), hint),
+      *([note] if note else []),
+      *([] if paired or not aligned else matching.taken_for_pairs(chosen[0])),
+    ),
     unmatched=tuple(unmatched),
     examples=_examples(groups, chosen),
+    rgb_only=_rgb_only(layout) if method == 'folder' else {},
     **options,
   )
-
-
-def _match(source: pathlib.Path, layout: layouts.Layout, paired: bool) -> tuple[bool, list[str]]:
-  """Returns whether the layout is read as pairs, and the files without a partner."""
-  rgb, ir = layout.rgb, layout.ir
-  shared = sorted(rgb.keys() & ir.keys())
-  alone = [by_id[id_].relative for by_id in (rgb, ir) for id_ in sorted(by_id.keys() - shared)]
-  enough = len(alone) <= 2 * len(shared)  # at most half of all files
-  if paired and not enough:
-    problem = (
-      f'{len(alone)} of {len(rgb) + len(ir)} images, more than half, have no partner of the same '
-      f'name in the other domain, such as {storing.some(alone, _MAX_NAMED)}'
-    )
-    if not shared:
-      problem = (
-        f'no matching stems: {layout.description}, but no RGB image has the name of an IR image, '
-        f'such as {min(rgb)!r} and {min(ir)!r}'
-      )
-    raise errors.UserError(
-      f'{source}: {problem}. Rename the files of a pair alike, or train without pairs (--nopaired).'
-    )
-  if not paired:  # Unrelated images may both be called 0001, but then differ in size.
-    headers = ([images.image_header(d[id_].path) for d in (rgb, ir)] for id_ in _sample(shared))
-    if not enough or any(rgb_header[:2] != ir_header[:2] for rgb_header, ir_header in headers):
-      return False, []
-  return True, alone
 
 
 def _sample(ids: Sequence[str]) -> Sequence[str]:
@@ -218,6 +208,19 @@ def _examples(groups: _Groups, chosen: list[dict[str, str]]) -> dict[str, tuple[
         paths = {domain: file.path for domain, file in files.items()}
         found[split_of[id_] + suffix].append(Example(id_, **paths))
   return {split: tuple(examples) for split, examples in found.items() if examples}
+
+
+def _rgb_only(layout: layouts.Layout) -> dict[str, str]:
+  """Returns split -> the folder of its images, for folders of splits that have no IR images."""
+  folders = collections.defaultdict(list)
+  for id_, file in layout.rgb.items():
+    folders[splits.split_folder(id_)].append(os.path.dirname(file.path))
+  with_ir = {splits.split_folder(id_) for id_ in layout.ir}
+  return {
+    split: os.path.commonpath(folders[split])
+    for split in splits.SPLITS
+    if split in folders.keys() - with_ir
+  }
 
 
 def _name(

@@ -34,7 +34,7 @@ def choose_method(source: pathlib.Path, ids: Iterable[str], split_by: str) -> st
   if split_by not in METHODS:
     raise UserError(f'--split_by={split_by}: must be one of {", ".join(METHODS)}.')
   has_lists = bool(list_files(source))
-  has_folders = any(_split_folder(id_) for id_ in ids)
+  has_folders = any(split_folder(id_) for id_ in ids)
   if split_by == 'auto':
     return 'list' if has_lists else 'folder' if has_folders else 'hash'
   if split_by == 'list' and not has_lists:
@@ -106,14 +106,14 @@ def _by_sequence(source: pathlib.Path, names: Iterable[str]) -> dict[str, str]:
   return {id_: chosen[sequence_of(id_)] for id_ in names}
 
 
-def _split_folder(id_: str) -> str:
-  """The split named by the first of an id's folders that is a split's name, else ''."""
+def split_folder(id_: str) -> str:
+  """Returns the split named by the first of an id's folders that is a split's name, else ''."""
   folders = id_.lower().split('/')[:-1]
   return next((_FOLDERS[folder] for folder in folders if folder in _FOLDERS), '')
 
 
 def _by_folder(source: pathlib.Path, names: Iterable[str]) -> dict[str, str]:
-  chosen = {id_: _split_folder(id_) for id_ in sorted(names)}
+  chosen = {id_: split_folder(id_) for id_ in sorted(names)}
   if outside := [id_ for id_, split in chosen.items() if not split]:
     raise UserError(
       f'--split_by=folder: {len(outside)} of {len(chosen)} images of {source} are in no folder '

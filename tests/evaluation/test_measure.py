@@ -65,11 +65,10 @@ def test_what_cannot_be_measured_is_refused(dataset, config):
   model = perfect_model(config, dataset)
   with pytest.raises(UserError, match='no examples in split holdout'):
     evaluate(model, dataset, 'holdout')
-  apart = dataclasses.replace(
-    dataset, splits={'test': dataclasses.replace(dataset.splits['test'], aligned=False)}
-  )
-  with pytest.raises(UserError, match='no pairs to train with .* or to measure'):
-    evaluate(model, apart)
+  test = dataclasses.replace(dataset.splits['test'], aligned=False)
+  apart = dataclasses.replace(dataset, splits={**dataset.splits, 'test': test})
+  with pytest.raises(UserError, match='--split=test has no pairs, which --fid_weights'):
+    evaluate(model, apart, networks=Perceptual(inception=lambda x: x))
   small = dataclasses.replace(config, data=dataclasses.replace(config.data, image_size=(12, 20)))
   with pytest.raises(UserError, match='--lpips_weights: images of 12x20 are too small'):
     evaluate(
@@ -199,3 +198,12 @@ def test_means_that_leave_images_out_say_so(dataset, config):
     f'model: correlation is undefined for {n - 1} of {n} images, which its mean leaves out',
   ]
   assert all(text in evaluation_files.markdown(content) for text in results_lib.left_out(content))
+
+
+@pytest.mark.parametrize('split', ['train', 'validation', 'test'])
+def test_figures_of_training_images_are_said_to_be_that(split):
+  better, worse = ({'mse': 1.0, 'psnr': value, 'ssim': value / 100} for value in (30.0, 20.0))
+  content = {'model': better, 'baselines': {'constant': worse}, 'split': split}
+  said = results_lib.verdict(content)
+  assert said.startswith('The model beats every trivial baseline')
+  assert ('how well it remembers them' in said) == (split == 'train')

@@ -24,6 +24,19 @@ def test_pages_of_one_run_and_of_two(runs, tmp_path):
   assert '<h1>Runs: a, b</h1>' in (tmp_path / 'both.html').read_text()
 
 
+def test_names_with_commas(runs, tmp_path):
+  comma = tmp_path / 'day, night'
+  runs[0].rename(comma)
+  result = run('report', f'--workdir={comma}')
+  assert result.returncode == 0, result.stderr
+  page = (comma / 'report.html').read_text()
+  assert 'experiments.report &#39;--workdir=' in page
+  both = f'--workdir={runs[1]},{comma}'
+  result = run('report', both, f'--output={tmp_path / "both.html"}')
+  assert result.returncode == 0, result.stderr
+  assert '<h1>Runs: b, day, night</h1>' in (tmp_path / 'both.html').read_text()
+
+
 def test_mistakes(runs, tmp_path):
   assert '--workdir is missing' in fails('report')
   assert 'not a run folder' in fails('report', f'--workdir={tmp_path}')

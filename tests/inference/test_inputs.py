@@ -55,3 +55,14 @@ def test_options(tree):
 def test_confusing_ones_are_refused(tree, texts, output, words):
   with pytest.raises(UserError, match=words):
     inputs.plan([str(tree / text) for text in texts], tree / output)
+
+
+@pytest.mark.parametrize('name', ['day, night', 'a,b', "it's", 'a=b', '--x', 'ä ö'])
+def test_names_are_taken_as_they_are(tmp_path, name):
+  folder = tmp_path / name
+  folder.mkdir()
+  for file in ('a,b.png', 'c.png'):
+    (folder / file).touch()
+  for given in ([folder], [folder / 'a,b.png', folder / 'c.png']):
+    plan = inputs.plan([str(path) for path in given], tmp_path / 'out')
+    assert [job.source.name for job in plan.jobs] == ['a,b.png', 'c.png']

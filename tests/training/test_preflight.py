@@ -35,3 +35,30 @@ def test_a_folder_with_a_checkpoint_is_no_place_for_a_new_run(tmp_path):
   (tmp_path / 'config.json').write_text(config_lib.to_json(config))
   with pytest.raises(UserError, match=f'--workdir={tmp_path} has a checkpoint already'):
     preflight.check_new(config, tmp_path)
+
+
+@pytest.mark.parametrize(
+  ('batch_size', 'accumulate', 'devices'), [(6, 1, '1 or 2 or 3'), (6, 2, '1 or 3'), (2, 2, '1')]
+)
+def test_a_run_that_has_begun_is_told_devices_not_batches(
+  tmp_path, batch_size, accumulate, devices
+):
+  """There are four devices; the batch of a run cannot change."""
+  with pytest.raises(UserError) as caught:
+    preflight.check_batch_size(batch_size, accumulate, tmp_path)
+  message = str(caught.value)
+  assert f'Resume it on {devices}: ' in message and 'multiple of' not in message
+  last = devices.rpartition(' ')[2]
+  assert message.endswith(f'--xla_force_host_platform_device_count={last}')
+  preflight.check_batch_size(8, 2, tmp_path)
+
+
+def test_a_folder_makes_the_difference(tmp_path, tiny):
+  config = tiny(batch_size=6)
+  with pytest.raises(UserError, match='Use a multiple of 4'):
+    preflight.check(config, tmp_path)
+  (tmp_path / 'config.json').write_text('{}')
+  with pytest.raises(UserError, match='Resume it on'):
+    preflight.check(config, tmp_path)
+  with pytest.raises(UserError, match='Use a multiple of 4'):
+    preflight.check(config, tmp_path, overwrite=True)

@@ -15,6 +15,7 @@ from cyclegan_jax.training.hooks.hook import Hook
 from cyclegan_jax.training.hooks.run_page import RunPage
 from cyclegan_jax.training.hooks.sample_grid import SampleGrid
 from cyclegan_jax.training.hooks.tensorboard import TensorBoard
+from cyclegan_jax.training.hooks.unpaired_validation import UnpairedValidation
 from cyclegan_jax.training.hooks.validation import Validation
 
 
@@ -41,8 +42,9 @@ def make(
     log: takes each line for the user.
   """
   hooks: list[Hook] = []
-  if dataset.pairs('validation'):
-    validation = Validation(nets, config, dataset, log)
+  if len(dataset.splits.get('validation', ())):
+    kind = Validation if dataset.pairs('validation') else UnpairedValidation
+    validation = kind(nets, config, dataset, log)
     hooks += [validation, BestStep(config.train, workdir, step, validation, log)]
   if not distributed.is_first():
     return hooks

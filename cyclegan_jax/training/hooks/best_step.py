@@ -11,6 +11,7 @@ from cyclegan_jax.runs import best, reader, run_folder
 from cyclegan_jax.settings import TrainConfig
 from cyclegan_jax.training.hooks.csv_log import CsvFile
 from cyclegan_jax.training.hooks.hook import Hook
+from cyclegan_jax.training.hooks.unpaired_validation import UnpairedValidation
 from cyclegan_jax.training.hooks.validation import Validation
 from cyclegan_jax.training.state import TrainState
 
@@ -19,7 +20,12 @@ class BestStep(Hook):
   """Keeps all validations; every process has one, so that all end the run at the same step."""
 
   def __init__(
-    self, config: TrainConfig, workdir: pathlib.Path, step: int, validation: Validation, log: Log
+    self,
+    config: TrainConfig,
+    workdir: pathlib.Path,
+    step: int,
+    validation: Validation | UnpairedValidation,
+    log: Log,
   ):
     """Continues what the run folder says about validations up to `step`."""
     self._config, self._log, self._validation = config, log, validation
@@ -43,7 +49,7 @@ class BestStep(Hook):
     self._rows.append({'step': step, **metrics})
     self._finished = self._exhausted()
     scores = self._validation.scores(self._config.best_metric)
-    if self._file and len(scores) <= best.MOST_IMAGES:
+    if self._file and 0 < len(scores) <= best.MOST_IMAGES:
       self._file.add({'step': step, **scores})
 
   def on_end(self) -> None:

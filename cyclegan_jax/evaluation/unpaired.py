@@ -1,0 +1,161 @@
+"""Measures generated IR images beside real ones of other scenes: two collections, no pairs."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from cyclegan_jax.data import pipeline
+from cyclegan_jax.data.source import Dataset, Domain
+from cyclegan_jax.evaluation import measure
+from cyclegan_jax.evaluation.baselines import Predictor
+from cyclegan_jax.metrics import sharpness, unpaired
+from cyclegan_jax.models.apply import Translator
+from cyclegan_jax.progress import Log
+from cyclegan_jax.settings import DataConfig
+
+_FIGURES = {
+  'histogram_distance': unpaired.histogram_distance,
+  'spectral_distance': unpaired.spectral_distance,
+}
+
+
+def measure_split(
+  predictors: Mapping[str, Predictor],
+  translators: Mapping[str, Translator],
+  dataset: Dataset,
+  split: str,
+  config: DataConfig,
+  batch_size: int,
+  log: Log,
+) -> dict[str, measure.Measured]:
+  """Measures predictors of IR images over the RGB images of a split, beside its IR images.
+
+  Masks do not count: no data set with masks has unrelated collections. Several processes measure
+  some of the batches each; all get the whole result. See
+  `metrics.unpaired` for the figures.
+
+  Args:
+    predictors: the model first, then trivial ones; they get batches with `rgb` alone.
+    translators: the generators of the model; if there are two, its cycle errors are measured, too.
+    dataset: the data.
+    split: has images of both domains, pairs or not.
+    config: how images are sized.
+    batch_size: images at a time.
+    log: takes lines about the progress.
+
+  Returns:
+    The results by predictor name. Totals are of collections; `per_image` compares each generated
+    image with all real ones.
+
+  Raises:
+    UserError: the split is missing, or lacks a domain.
+  """
+  domains = dataset.domains
+  both = translators if len(translators) == 2 else {}
+  real_data, rgb_data = (
+    pipeline.domain_pixels(dataset, split, name, config) for name in ('ir', 'rgb')
+  )
+  passes = batch_size, 'Measuring', log
+  real = _Collection(
+    measure.by_batch(lambda batch, n: _real(batch, n, domains, both), real_data, *passes)
+  )
+  parts = measure.by_batch(
+    lambda batch, n: _generated(predictors, batch, n, domains, both, real), rgb_data, *passes
+  )
+  ids = [str(id_) for part in parts for id_ in part['id']]
+  max_values = {name: domain.max_value for name, domain in domains.items()}
+  results = {}
+  for i, name in enumerate(predictors):
+    collection = _Collection([part[name] for part in parts])
+    per_image = {key: collection.column(key) for key in _FIGURES}
+    totals: dict[str, float] = {key: _distance(key, collection, real) for key in _FIGURES}
+    if i == 0:
+      if both:
+        per_image['cycle_error_rgb'] = collection.column('cycle')
+        cycles = collection.column('cycle'), real.column('cycle')
+        totals |= {key: float(values.mean()) for key, values in zip(unpaired.CYCLE, cycles)}
+      totals[unpaired.ERROR] = unpaired.error(totals, max_values)
+    totals |= {'n': len(ids), 'n_real': len(real_data)}
+    results[name] = measure.Measured(ids, [''] * len(ids), per_image, totals)
+  return results
+
+
+class _Collection:
+  """What is known of a collection of images: histogram, mean spectrum, and figures of each."""
+
+  def __init__(self, parts: list[dict[str, Any]]):
+    self._parts = parts
+    self.histogram_distance = np.sum([part['counts'] for part in parts], axis=0)
+    self.spectral_distance = np.mean(np.concatenate([part['spectra'] for part in parts]), 0)
+
+  def column(self, name: str) -> np.ndarray:
+    """A figure of each image, [n]."""
+    return np.concatenate([part[name] for part in self._parts])
+
+
+def _distance(figure: str, a: _Collection, b: _Collection) -> float:
+  return _FIGURES[figure](getattr(a, figure), getattr(b, figure))
+
+
+def _real(
+  batch: Mapping[str, Any], n: int, domains: Mapping[str, Domain], both: Mapping[str, Translator]
+) -> dict[str, Any]:
+  """Describes the first n images of a batch of real IR images."""
+  way = 'ir_to_rgb', 'rgb_to_ir'
+  return _described(batch['ir'], n, domains['ir']) | {
+    'cycle': _cycle_error(both, way, domains, batch['ir'])[:n]
+  }
+
+
+def _generated(
+  predictors: Mapping[str, Predictor],
+  batch: Mapping[str, Any],
+  n: int,
+  domains: Mapping[str, Domain],
+  both: Mapping[str, Translator],
+  real: _Collection,
+) -> dict[str, Any]:
+  """Describes what predictors make of the first n images of a batch of RGB images."""
+  found: dict[str, Any] = {'id': batch['id'][:n]}
+  ir = domains['ir']
+  for i, (name, predict) in enumerate(predictors.items()):
+    pixels = ir.quantize(predict(batch))
+    part = _described(pixels, n, ir)
+    part['histogram_distance'] = np.array(
+      [
+        unpaired.histogram_distance(
+          unpaired.counts(one, int(ir.max_value)), real.histogram_distance
+        )
+        for one in pixels[:n]
+      ]
+    )
+    part['spectral_distance'] = np.array(
+      [unpaired.spectral_distance(one, real.spectral_distance) for one in part['spectra']]
+    )
+    if i == 0:
+      way = 'rgb_to_ir', 'ir_to_rgb'
+      part['cycle'] = _cycle_error(both, way, domains, batch['rgb'])[:n]
+    found[name] = part
+  return found
+
+
+def _described(pixels: np.ndarray, n: int, ir: Domain) -> dict[str, Any]:
+  return {
+    'counts': unpaired.counts(pixels[:n], int(ir.max_value)),
+    'spectra': np.asarray(sharpness.log_spectrum(pixels))[:n],
+  }
+
+
+def _cycle_error(
+  both: Mapping[str, Translator],
+  way: tuple[str, str],
+  domains: Mapping[str, Domain],
+  pixels: np.ndarray,
+) -> np.ndarray:
+  """Mean absolute error in gray levels after both generators, [n]; NaN without them."""
+  if not both:
+    return np.full(len(pixels), np.nan)
+  domain = domains[way[0].partition('_')[0]]
+  regained = domain.denormalize(both[way[1]](both[way[0]](domain.normalize(pixels))))
+  return np.abs(regained - pixels).mean((1, 2, 3))
