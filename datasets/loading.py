@@ -15,11 +15,11 @@ import tensorflow_datasets as tfds
 
 from cyclegan_jax import config as config_lib
 from cyclegan_jax.data import pipeline
-from cyclegan_jax.data.source import Dataset, make_domains, Records, Split, SPLITS
+from cyclegan_jax.data.source import Dataset, make_domains, Split, SPLITS
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.settings import DataConfig
 from cyclegan_jax.validation import validate_data
-from datasets import copies, leaks, registry
+from datasets import copies, leaks, records, registry
 from datasets.aau import aau_dataset_builder as aau
 from datasets.folder import folder_dataset_builder as folder
 from datasets.osu import download, osu_dataset_builder as osu
@@ -214,15 +214,8 @@ def _prepared(make: Callable[[], tfds.core.DatasetBuilder]) -> tfds.core.Dataset
   for split in builder.info.splits.values():
     for file in split.filepaths:
       if not file.exists():
-        raise _unusable(builder, f'not complete: {file.name} is missing')
+        raise records.unusable(builder, f'not complete: {file.name} is missing')
   return builder
-
-
-def _unusable(builder: tfds.core.DatasetBuilder, problem: str) -> UserError:
-  return UserError(
-    f'The prepared data set {builder.data_path} is {problem}. Delete that folder; it is prepared '
-    'again.'
-  )
 
 
 @contextlib.contextmanager
@@ -250,11 +243,13 @@ def _read(
   notes = [*notes, f'Prepared copy: {builder.data_path} (--data_dir).']
   for split in SPLITS:
     if split in builder.info.splits:
-      records = _records(builder, split)
-      splits[split] = Split(split, records, records, aligned=True)
+      pairs = records.of_split(builder, split)
+      splits[split] = Split(split, pairs, pairs, aligned=True)
     elif {f'{split}_rgb', f'{split}_ir'} <= builder.info.splits.keys():
       # Collections that are not pairs have splits of their own.
-      rgb, ir = (_Renamed(_records(builder, f'{split}_{key}'), key) for key in domains)
+      rgb, ir = (
+        records.Renamed(records.of_split(builder, f'{split}_{key}'), key) for key in domains
+      )
       splits[split] = Split(split, rgb, ir, aligned=False)
   fingerprint = hashlib.sha256('\n'.join(identity).encode()).hexdigest()
   if leak := leaks.check(splits, pathlib.Path(builder.data_path)):
@@ -272,37 +267,3 @@ def _read(
     class_names=tuple((builder.info.metadata or {}).get('class_names', ())),
     prepared=builder.info.full_name,
   )
-
-
-def _records(builder: tfds.core.DatasetBuilder, split: str) -> Records:
-  """Returns undecoded records; the pipeline decodes what it needs, 16-bit images included.
-
-  Only labels that are no image are decoded here.
-  """
-  skip = {
-    name: tfds.decode.SkipDecoding()
-    for name, feature in builder.info.features.items()
-    if name != 'labels' or isinstance(feature, tfds.features.Image)
-  }
-  try:
-    source = builder.as_data_source(split, decoders=skip)
-    if len(source):
-      source[0]  # Opens the files.
-    return source
-  except RuntimeError as error:
-    raise _unusable(builder, f'damaged ({error})') from error
-
-
-@dataclasses.dataclass(frozen=True)
-class _Renamed:
-  """Records of single images as records of one domain."""
-
-  records: Records
-  domain: str
-
-  def __len__(self) -> int:
-    return len(self.records)
-
-  def __getitem__(self, index: int) -> Mapping[str, Any]:
-    record = self.records[index]
-    return {self.domain: record['image'], 'id': record['id'], 'sequence': record['sequence']}

@@ -97,9 +97,10 @@ def get_split(dataset: Dataset, name: str) -> Split:
   split = dataset.splits.get(name)
   if split is None or not len(split.rgb) or not len(split.ir):
     found = ', '.join(f'{s.name} ({len(s)})' for s in dataset.splits.values()) or 'none'
+    cure = 'Training needs it: split' if name == 'train' else 'Choose one of these, or split'
     raise UserError(
       f'{dataset.name} has no examples in split {name}; splits found: {found}. '
-      'Choose one of these, or split the data differently (--split_by).'
+      f'{cure} the data differently (--split_by).'
     )
   return split
 

@@ -1,0 +1,52 @@
+"""The records of a prepared copy, undecoded."""
+
+from collections.abc import Mapping
+import dataclasses
+from typing import Any
+
+import tensorflow_datasets as tfds
+
+from cyclegan_jax.data.source import Records
+from cyclegan_jax.errors import UserError
+
+
+def unusable(builder: tfds.core.DatasetBuilder, problem: str) -> UserError:
+  """Returns an error about a prepared copy; the problem follows "is"."""
+  return UserError(
+    f'The prepared data set {builder.data_path} is {problem}. Delete that folder; it is prepared '
+    'again.'
+  )
+
+
+def of_split(builder: tfds.core.DatasetBuilder, split: str) -> Records:
+  """Returns undecoded records; the pipeline decodes what it needs, 16-bit images included.
+
+  Only labels that are no image are decoded here.
+  """
+  skip = {
+    name: tfds.decode.SkipDecoding()
+    for name, feature in builder.info.features.items()
+    if name != 'labels' or isinstance(feature, tfds.features.Image)
+  }
+  try:
+    source = builder.as_data_source(split, decoders=skip)
+    if len(source):
+      source[0]  # Opens the files.
+    return source
+  except RuntimeError as error:
+    raise unusable(builder, f'damaged ({error})') from error
+
+
+@dataclasses.dataclass(frozen=True)
+class Renamed:
+  """Records of single images as records of one domain."""
+
+  records: Records
+  domain: str
+
+  def __len__(self) -> int:
+    return len(self.records)
+
+  def __getitem__(self, index: int) -> Mapping[str, Any]:
+    record = self.records[index]
+    return {self.domain: record['image'], 'id': record['id'], 'sequence': record['sequence']}
