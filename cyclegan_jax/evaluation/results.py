@@ -109,7 +109,8 @@ def class_rows(content: Mapping[str, Any]) -> list[list[str]]:
 def verdict(content: Mapping[str, Any]) -> str:
   """Returns in words which trivial baselines the model does not beat, and what limits that."""
   found = _verdict_without_pairs(content) if ERROR in content[MODEL] else _verdict(content)
-  return f'{found} {_REMEMBERED}' if content.get('split') == 'train' else found
+  remembered = content.get('split') == 'train' and 'on' not in content
+  return f'{found} {_REMEMBERED}' if remembered else found
 
 
 def _verdict(content: Mapping[str, Any]) -> str:
