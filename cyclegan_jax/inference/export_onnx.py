@@ -41,7 +41,8 @@ class Graph:
     """Adds an array of any dtype and shape that is stored in the file."""
     value = np.float32(value) if isinstance(value, (int, float)) else value
     name = f'constant_{len(self._constants)}'
-    self._constants.append(onnx.numpy_helper.from_array(np.ascontiguousarray(value), name))
+    # Numbers stay scalars, as the inputs of Range and Clip have to be.
+    self._constants.append(onnx.numpy_helper.from_array(np.asarray(value, order='C'), name))
     return Tensor(self, name)
 
   def model(

@@ -84,7 +84,7 @@ def _examples(dataset: Dataset) -> str:
 
 def _programs() -> list[str]:
   """Returns a line about where compiled programs are kept, if they are."""
-  folder = jax.config.values['jax_compilation_cache_dir']
+  folder = jax.config.values.get('jax_compilation_cache_dir')
   return [f'Compiled programs: kept in {folder} (--compilation_cache).'] if folder else []
 
 

@@ -13,7 +13,7 @@ import pytest
 from cyclegan_jax import config as config_lib
 from cyclegan_jax.data.source import make_domains
 from cyclegan_jax.errors import UserError
-from cyclegan_jax.inference import inputs, metadata, outputs, translate
+from cyclegan_jax.inference import inputs, metadata, outputs, training_size, translate
 from cyclegan_jax.inference.model import Model
 from tests.inference import made_up
 
@@ -157,3 +157,31 @@ def test_a_truncated_video_is_reported_and_leaves_nothing(model, tmp_path, part)
   failures, _ = translated(model, tmp_path / 'in', tmp_path / 'ir')
   assert len(failures) == 1 and 'a.mkv' in failures[0]
   assert not [file for file in (tmp_path / 'ir').rglob('*') if file.is_file()]
+
+
+@pytest.mark.parametrize('options', [dict(format='png'), dict(format='tiff')])
+@pytest.mark.parametrize('kept', [True, False])
+def test_where_a_photo_was_taken_is_kept_on_request_only(model, tmp_path, options, kept):
+  exif, gps = PIL.Image.Exif(), {1: 'N', 2: (50.0, 10.0, 1.5)}
+  exif[271] = 'Maker'
+  exif.get_ifd(0x8825).update(gps)
+  (tmp_path / 'photos').mkdir()
+  PIL.Image.new('RGB', (8, 8)).save(tmp_path / 'photos' / 'a.jpg', exif=exif)
+  folders = dict(gray_control=tmp_path / 'gray')
+  failures, _ = translated(
+    model, tmp_path / 'photos', tmp_path / 'ir', keep_metadata=kept, **folders, **options
+  )
+  assert not failures
+  for folder in ('ir', 'gray'):
+    (file,) = (tmp_path / folder).iterdir()
+    found = PIL.Image.open(file).getexif()
+    assert dict(found.get_ifd(0x8825)) == (gps if kept else {}) and 271 not in found
+
+
+def test_files_at_the_size_of_training(model, photos, tmp_path):
+  failures, jobs = translated(model, photos, tmp_path / 'ir', at_training_size=True)
+  assert not failures and jobs
+  for job in jobs:
+    image = np.asarray(PIL.Image.open(job.source))
+    want = training_size.translate(model, image[np.newaxis])[0, ..., 0]
+    np.testing.assert_array_equal(np.asarray(PIL.Image.open(job.target)), want)
