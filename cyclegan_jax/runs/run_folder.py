@@ -9,6 +9,7 @@ samples/            an image grid per checkpoint
 checkpoints/        see training/checkpoint.py
 run.lock            which process writes here, see runs/lock.py
 evaluation/SPLIT/   what experiments.evaluate writes
+downstream/         what experiments.downstream writes
 report.html         all of this as one page
 """
 
@@ -25,10 +26,11 @@ from cyclegan_jax.settings import affects, Config, differences, format_value
 CONFIG, DATA, METRICS, VALIDATION = 'config.json', 'data.json', 'metrics.csv', 'validation.csv'
 SAMPLES, CHECKPOINTS, EVALUATION = 'samples', 'checkpoints', 'evaluation'
 TENSORBOARD, PAGE = 'tensorboard', 'report.html'
+DOWNSTREAM = 'downstream'
 INITIALIZED_FROM = 'initialized_from.json'
 _OURS = (
   *(CONFIG, DATA, INITIALIZED_FROM, METRICS, VALIDATION),
-  *(SAMPLES, CHECKPOINTS, EVALUATION, TENSORBOARD, PAGE),
+  *(SAMPLES, CHECKPOINTS, EVALUATION, DOWNSTREAM, TENSORBOARD, PAGE),
 )
 
 

@@ -1,0 +1,228 @@
+"""The study: an instrument for each condition and seed, tested on the test split.
+
+FOLDER/jobs/CONDITION-seedK.npz   the counts of one instrument; the study resumes from these
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+import dataclasses
+import io
+import itertools
+import json
+import pathlib
+from typing import Any
+import zipfile
+
+import numpy as np
+
+from cyclegan_jax import files
+from cyclegan_jax.data.source import Dataset, evenly_spaced
+from cyclegan_jax.downstream import conditions as conditions_lib, examples as examples_lib, scoring
+from cyclegan_jax.downstream.conditions import Condition, GENERATED, LUMINANCE, REAL
+from cyclegan_jax.downstream.examples import Examples
+from cyclegan_jax.downstream.training import Instrument, Recipe, train
+from cyclegan_jax.evaluation import measure
+from cyclegan_jax.evaluation.evaluate import TrainedModel
+from cyclegan_jax.progress import Log, tracked
+
+JOBS = 'jobs'
+# What the instrument that has learned from real IR also judges: the FCN score (Isola et al. 2017).
+FCN = 'fcn_'
+_FORMAT = 1
+_N_SHOWN = 6
+
+
+class Stopped(Exception):
+  """The study was asked to stop; what is done is in the folder."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+  """What is to be found out.
+
+  Attributes:
+    few: shares of few real IR images, each above 0 and below 1.
+    seeds: instruments for each condition, with seeds from 0 on.
+    recipe: of the instruments.
+  """
+
+  few: tuple[float, ...] = (0.05, 0.2)
+  seeds: int = 5
+  recipe: Recipe = Recipe()
+
+  @property
+  def conditions(self) -> list[Condition]:
+    """What instruments learn from."""
+    return conditions_lib.conditions(self.few)
+
+
+@dataclasses.dataclass(frozen=True)
+class Job:
+  """An instrument: what it has learned from, its seed, the file of its counts, and what they mean.
+
+  Counts hold for this `identity` alone.
+  """
+
+  condition: Condition
+  seed: int
+  file: pathlib.Path
+  identity: str
+
+  def load(self) -> 'Outcome | None':
+    """Returns what the file has; None if it is missing, damaged, or of something else."""
+    try:
+      with np.load(self.file, allow_pickle=False) as found:
+        arrays = dict(found)
+    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile):
+      return None
+    if str(arrays.pop('identity', '')) != self.identity:
+      return None
+    n_train, shown = int(arrays.pop('n_train')), arrays.pop('shown')
+    return Outcome(n_train, arrays, shown)
+
+  def save(self, outcome: 'Outcome') -> None:
+    """Writes the file, whole or not at all."""
+    content = io.BytesIO()
+    facts = {'identity': self.identity, 'n_train': outcome.n_train, 'shown': outcome.shown}
+    np.savez_compressed(content, allow_pickle=False, **facts, **outcome.counts)
+    files.write_bytes(self.file, content.getvalue())
+
+
+@dataclasses.dataclass(frozen=True)
+class Outcome:
+  """What one instrument found.
+
+  Attributes:
+    n_train: images that it has learned from.
+    counts: condition -> int64 [n, classes, classes] on real IR of the test split, see
+      `scoring.confusion`; after real IR also `FCN` with what it has judged instead.
+    shown: uint8 [pictures, height, width], its classes of some real IR images.
+  """
+
+  n_train: int
+  counts: dict[str, np.ndarray]
+  shown: np.ndarray
+
+
+@dataclasses.dataclass(frozen=True)
+class Studied:
+  """All that a study has found.
+
+  Attributes:
+    plan: what was asked.
+    test: the examples of the test split.
+    shown: those of them that have pictures.
+    class_names: of the labels.
+    outcomes: condition -> those of all seeds, in order.
+  """
+
+  plan: Plan
+  test: Examples
+  shown: list[int]
+  class_names: Sequence[str]
+  outcomes: Mapping[str, list[Outcome]]
+
+
+def run(
+  folder: pathlib.Path,
+  model: TrainedModel,
+  dataset: Dataset,
+  plan: Plan,
+  log: Log = print,
+  stop: Callable[[], Any] = lambda: False,
+) -> Studied:
+  """Trains and tests the instruments that the folder lacks.
+
+  Args:
+    folder: takes the counts; it need not exist.
+    model: generates IR images.
+    dataset: what the model was trained on, with labels.
+    plan: what to find out.
+    log: takes lines about the progress.
+    stop: is asked before each step whether to stop.
+
+  Raises:
+    UserError: the data are not fit for it, see `examples.check`.
+    Stopped: `stop` said so.
+  """
+  examples_lib.check(dataset)
+  predict = measure.predictor(model.translators['rgb_to_ir'], model.domains)
+
+  def go_on() -> None:
+    if stop():
+      raise Stopped
+
+  def read(split: str, shown: Callable[[int], list[int]] = lambda n: []) -> Examples:
+    size = model.config.train.batch_size
+    return examples_lib.read(
+      dataset, split, model.config.data, predict, size, log, shown, on_batch=go_on
+    )
+
+  jobs = _jobs(folder, model, dataset, plan)
+  missing = [job for job in jobs if job.load() is None]
+  log(f'{len(jobs)} instruments to train, {len(jobs) - len(missing)} of them done already.')
+  shown = lambda n: evenly_spaced(n, _N_SHOWN)
+  test = read('test', shown)
+  if missing:
+    (folder / JOBS).mkdir(parents=True, exist_ok=True)
+    training, total = read('train'), plan.recipe.steps * len(missing)
+    ticks = tracked(itertools.count(), total, 'Training instruments: step', log, unit='steps')
+    max_value, classes = model.domains['ir'].max_value, len(dataset.class_names)
+    for number, job in enumerate(missing, len(jobs) - len(missing) + 1):
+      images, labels = job.condition.select(training.images, training.labels, job.seed)
+      steps = _steps(plan.recipe.steps, ticks, go_on)
+      instrument = train(images, labels, max_value, classes, plan.recipe, job.seed, steps)
+      outcome = _test(instrument, job.condition, test, shown(len(test.ids)), classes, len(images))
+      job.save(outcome)
+      score = scoring.mean_iou(outcome.counts[job.condition.name])
+      log(f'{number}/{len(jobs)} {job.condition.title}, seed {job.seed}: mean IoU {score:.3f}')
+  outcomes: dict[str, list[Outcome]] = {}
+  for job in jobs:
+    if (outcome := job.load()) is None:
+      raise OSError(f'{job.file} cannot be read. Start the command again.')
+    outcomes.setdefault(job.condition.name, []).append(outcome)
+  return Studied(plan, test, shown(len(test.ids)), dataset.class_names, outcomes)
+
+
+def _jobs(folder: pathlib.Path, model: TrainedModel, dataset: Dataset, plan: Plan) -> list[Job]:
+  """All jobs: every condition with one seed, then with the next."""
+  facts = {
+    'format': _FORMAT,
+    'checkpoint_step': model.step,
+    'fingerprint': dataset.fingerprint,
+    'classes': list(dataset.class_names),
+    'recipe': dataclasses.asdict(plan.recipe),
+  }
+  found = []
+  for seed, condition in itertools.product(range(plan.seeds), plan.conditions):
+    identity = json.dumps(facts | {'condition': dataclasses.asdict(condition), 'seed': seed})
+    file = folder / JOBS / f'{condition.name}-seed{seed}.npz'
+    found.append(Job(condition, seed, file, identity))
+  return found
+
+
+def _steps(count: int, ticks: Iterator[Any], go_on: Callable[[], None]) -> Iterator[None]:
+  """So many steps of one instrument, of those that all take together."""
+  for _ in range(count):
+    go_on()
+    next(ticks)
+    yield
+
+
+def _test(
+  instrument: Instrument,
+  condition: Condition,
+  test: Examples,
+  shown: Sequence[int],
+  n_classes: int,
+  n_train: int,
+) -> Outcome:
+  """Tests an instrument on real IR; the one that has learned from it also on other images."""
+  judged = {condition.name: REAL}
+  if condition.name == REAL:
+    judged |= {f'{FCN}{name}': name for name in (GENERATED, LUMINANCE)}
+  predictions = {name: instrument(test.images[kind]) for name, kind in judged.items()}
+  counts = {
+    name: scoring.confusion(test.labels, prediction, n_classes)
+    for name, prediction in predictions.items()
+  }
+  return Outcome(n_train, counts, predictions[condition.name][list(shown)])
