@@ -103,6 +103,13 @@ class DataConfig:
   )
   rgb_dir: str = option('', 'Subfolder with the RGB images. Empty: find it.', **_SUBFOLDER)
   ir_dir: str = option('', 'Subfolder with the IR images. Empty: find it.', **_SUBFOLDER)
+  label_dir: str = option(
+    '',
+    'Subfolder with labels: PNG files of class indices, YOLO files (.txt), or a COCO file (.json). '
+    'They are measured class by class. Empty: none.',
+    affects='training',
+    place=True,
+  )
   data_dir: str = option(
     '', 'Folder for prepared data sets. Empty: ~/tensorflow_datasets.', **_FOLDER
   )

@@ -143,11 +143,13 @@ def _open_folder(config: DataConfig, options: dict[str, Any], data_dir: str | No
     rgb_channels=config.rgb_channels,
     ir_channels=config.ir_channels,
     paired=config.paired,
+    label_dir=config.label_dir,
     **options,
   )
   builder = _prepared(lambda: folder.Builder(config=found, data_dir=data_dir))
   summary = f'folder {config.source_dir}: {found.layout}; split by {found.split_by}.'
-  notes, identity = [summary, *found.notes], _identity(found.examples)
+  of_labels = (builder.info.metadata or {}).get('label_notes', [])
+  notes, identity = [summary, *found.notes, *of_labels], _identity(found.examples)
   highest = {domain: np.iinfo(found.dtype(domain)).max for domain in ('rgb', 'ir')}
   return _read(builder, config, notes, identity, highest)
 
@@ -235,13 +237,21 @@ def _read(
   fingerprint = hashlib.sha256('\n'.join(identity).encode()).hexdigest()
   if leak := leaks.check(splits, pathlib.Path(builder.data_path)):
     notes = [*notes, f'Leak check: {leak}']
-  has_mask = 'mask' in builder.info.features
-  return Dataset(config.dataset, '\n  '.join(notes), fingerprint, domains, splits, has_mask)
+  has_mask, metadata = 'mask' in builder.info.features, builder.info.metadata or {}
+  names, text = tuple(metadata.get('class_names', ())), '\n  '.join(notes)
+  return Dataset(config.dataset, text, fingerprint, domains, splits, has_mask, names)
 
 
 def _records(builder: tfds.core.DatasetBuilder, split: str) -> Records:
-  """Returns undecoded records; the pipeline decodes what it needs, 16-bit images included."""
-  skip = {feature: tfds.decode.SkipDecoding() for feature in builder.info.features}
+  """Returns undecoded records; the pipeline decodes what it needs, 16-bit images included.
+
+  Only labels that are no image are decoded here.
+  """
+  skip = {
+    name: tfds.decode.SkipDecoding()
+    for name, feature in builder.info.features.items()
+    if name != 'labels' or isinstance(feature, tfds.features.Image)
+  }
   try:
     source = builder.as_data_source(split, decoders=skip)
     if len(source):

@@ -15,7 +15,8 @@ def test_every_setting_is_named_once():
 
 # Text of any kind, or of a form that validation.py knows.
 FREE_TEXT = {
-  *('dataset', 'preset', 'source_dir', 'data_dir', 'rgb_dir', 'ir_dir', 'ir_range'),
+  *('dataset', 'preset', 'source_dir', 'data_dir', 'rgb_dir', 'ir_dir', 'label_dir'),
+  'ir_range',
   *('ir_band', 'initialize_from'),
 }
 
@@ -49,6 +50,6 @@ def test_what_settings_affect():
   }
   assert settings.affects('an option of a data set') == 'pixels'
   assert settings.named(place=True) == {
-    *('source_dir', 'data_dir', 'rgb_dir', 'ir_dir', 'initialize_from')
+    *('source_dir', 'data_dir', 'rgb_dir', 'ir_dir', 'label_dir', 'initialize_from')
   }
   assert settings.named(per_process=True) == {'source_dir', 'data_dir', 'cache_gib'}

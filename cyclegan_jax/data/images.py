@@ -32,6 +32,8 @@ LUMA_WEIGHTS = (0.299, 0.587, 0.114)  # Rec. 601
 
 Source = str | os.PathLike[str] | bytes
 _DESCRIPTION_TAG = 270
+# Gray, palette, bilevel.
+_INDEX_MODES = ('L', 'P', '1')
 _RESAMPLING = {'area': Image.Resampling.BOX, 'bicubic': Image.Resampling.BICUBIC}
 
 
@@ -58,6 +60,25 @@ def read_image(source: Source, name: str | None = None) -> np.ndarray:
       f'{name}: is damaged: decoded to shape {pixels.shape}, but its header says {expected[:3]}.'
     )
   return pixels
+
+
+def read_indices(source: Source, name: str | None = None) -> np.ndarray:
+  """Reads class indices: the values of an image file, whatever colors a palette gives them.
+
+  Returns:
+    uint8 [height, width].
+
+  Raises:
+    ImageError: As `read_image`, or the file is in color without a palette, or has 16 bits.
+  """
+  with _opened(source, name) as opened:
+    if opened.is_deep or opened.image.mode not in _INDEX_MODES:
+      raise ImageError(
+        f'{opened.name}: not an image of class indices; expected one channel or a palette with 8 '
+        'bits: 0 for the first class, and 255 for pixels without a label.'
+      )
+    opened.image.load()
+    return np.array(opened.image).astype(np.uint8)
 
 
 def image_header(path: str | os.PathLike[str]) -> ImageHeader:

@@ -23,9 +23,11 @@ _THREADS = 4
 # Grain's default is to read 500 elements ahead, which may be 500 batches.
 _ELEMENTS_AHEAD = 8
 _BATCHES_AHEAD = 2
+# Of a pair, the image that carries the labels.
+_LABELED = 'ir'
 
-# The fields that go to the devices; masks only where there are any.
-BATCH_KEYS = ('rgb', 'ir', 'rgb_mask', 'ir_mask')
+# The fields that go to the devices; masks only where there are any, labels where they are needed.
+BATCH_KEYS = ('rgb', 'ir', 'rgb_mask', 'ir_mask', 'labels')
 
 
 def pixels(dataset: Dataset, split: str, config: DataConfig) -> grain.MapDataset:
@@ -35,12 +37,13 @@ def pixels(dataset: Dataset, split: str, config: DataConfig) -> grain.MapDataset
     A dataset of dicts: `rgb` and `ir`, uint8 or uint16 [height, width, channels]; `id`,
     `sequence`, `ir_id` and `ir_sequence`, str (equal in pairs). If `masked`, also `ir_mask`, bool
     [height, width, 1], where the IR image has data (elsewhere it is black), and `rgb_mask`, the
-    same for the IR image that belongs to the RGB image.
+    same for the IR image that belongs to the RGB image. If the data set has `class_names`, also
+    `labels`, uint8 [height, width], indices of them or 255 for none.
 
   Raises:
     UserError: The split is missing, empty or not aligned.
   """
-  return _crops(dataset, split, config, seed=0, train=False)
+  return _crops(dataset, split, config, seed=0, train=False, labeled=bool(dataset.class_names))
 
 
 def domain_pixels(dataset: Dataset, split: str, name: str, config: DataConfig) -> grain.MapDataset:
@@ -69,7 +72,8 @@ def examples(
   these are the pairs of `pixels`.
 
   Returns:
-    A dataset of dicts as `pixels` has them, with `rgb` and `ir` float32 in [-1, 1].
+    A dataset of dicts as `pixels` has them, with `rgb` and `ir` float32 in [-1, 1]. Only pairs have
+    `labels`.
 
   Raises:
     UserError: The split is missing, empty, or not aligned where pairs are needed.
@@ -79,7 +83,8 @@ def examples(
     domains = dataset.domains.items()
     return {**example, **{name: domain.normalize(example[name]) for name, domain in domains}}
 
-  return _crops(dataset, split, config, seed, train).map(normalize)
+  labeled = bool(dataset.class_names) and (config.paired or not train)
+  return _crops(dataset, split, config, seed, train, labeled).map(normalize)
 
 
 def masked(dataset: Dataset, config: DataConfig) -> bool:
@@ -108,17 +113,20 @@ def batches(
   seed: int = 0,
   threads: int = _THREADS,
   process: tuple[int, int] = (0, 1),
+  labeled: bool = False,
 ) -> grain.IterDataset:
   """Returns batches of training `examples` on the devices, read and moved ahead of their use.
 
   `batch_size` counts all devices of all processes; `sharding` is that of the leading axis, one row
   per device of this process. Of several processes, `process` = (p, P) reads only its own rows, the
   p-th of P equal parts of each batch. The examples of a batch, their order and their crops do not
-  depend on the number of processes, nor does the iterator's state.
+  depend on the number of processes, nor does the iterator's state. `labeled` batches need pairs of
+  a data set with `class_names`.
 
   Returns:
-    A dataset of {'rgb', 'ir'}, float32 [devices, rows, height, width, channels] in [-1, 1], and the
-    masks, bool, if there are any. Iterators have get_state() and set_state().
+    A dataset of {'rgb', 'ir'}, float32 [devices, rows, height, width, channels] in [-1, 1]; the
+    masks, bool, if there are any; and if `labeled`, `labels`, uint8 [devices, rows, height, width].
+    Iterators have get_state() and set_state().
 
   Raises:
     UserError: See `examples`.
@@ -129,7 +137,8 @@ def batches(
     rows = {key: _stacked(crops, key, dataset) for key in BATCH_KEYS if key in crops[0]}
     return {key: x.reshape(devices, -1, *x.shape[1:]) for key, x in rows.items()}
 
-  part = _Part(_crops(dataset, 'train', config, seed, train=True), batch_size, *process)
+  drawn = _crops(dataset, 'train', config, seed, train=True, labeled=labeled)
+  part = _Part(drawn, batch_size, *process)
   rows = stream(part.batch(part.rows, drop_remainder=True, batch_fn=batch), threads)
   return grain.experimental.device_put(
     rows, sharding, cpu_buffer_size=_BATCHES_AHEAD, device_buffer_size=_BATCHES_AHEAD
@@ -159,15 +168,19 @@ def stream(data: grain.MapDataset, threads: int = _THREADS) -> grain.IterDataset
   )
 
 
-def decoded_bytes(dataset: Dataset, config: DataConfig) -> int:
-  """Returns the memory of all decoded training images, as if all had the size of the first one."""
+def decoded_bytes(dataset: Dataset, config: DataConfig, labeled: bool = False) -> int:
+  """Returns the memory of all decoded training images, as if all had the size of the first one.
+
+  If `labeled`, their labels are kept, too.
+  """
   split, config = get_split(dataset, 'train'), record_images.for_training(config)
   total = 0
   for name, domain in dataset.domains.items():
     records = getattr(split, name)
     height, width = record_images.size_before_crop(records[0], name, config)
     values = domain.channels * (1 if domain.max_value <= 255 else 2)
-    total += len(records) * height * width * (values + masked(dataset, config))
+    values += masked(dataset, config) + (labeled and name == _LABELED)
+    total += len(records) * height * width * values
   return total
 
 
@@ -195,7 +208,7 @@ def _derived(seed: int, stream_index: int) -> int:
 
 
 def _crops(
-  dataset: Dataset, split: str, config: DataConfig, seed: int, train: bool
+  dataset: Dataset, split: str, config: DataConfig, seed: int, train: bool, labeled: bool
 ) -> grain.MapDataset:
   """The pixels of what `examples` returns."""
   source = get_split(dataset, split)
@@ -212,7 +225,8 @@ def _crops(
   cached, orders = [], []
   for names, order_seed in zip(groups, (seed, _derived(seed, 1))):
     records = getattr(source, names[0])
-    cached.append(cache.CachedRecords(records, _decoder(dataset, names, config), budget))
+    decode = _decoder(dataset, names, config, labeled)
+    cached.append(cache.CachedRecords(records, decode, budget))
     order = grain.MapDataset.range(len(records)).seed(order_seed)
     orders.append(order.shuffle().repeat() if train else order)
 
@@ -232,10 +246,10 @@ def _crops(
 
 
 def _decoder(
-  dataset: Dataset, names: Sequence[str], config: DataConfig
+  dataset: Dataset, names: Sequence[str], config: DataConfig, labeled: bool
 ) -> Callable[[Any], cache.Images]:
-  domains = [dataset.domains[name] for name in names]
-  return lambda record: tuple(record_images.decode(record, domain, config) for domain in domains)
+  domains = [(dataset.domains[name], labeled and name == _LABELED) for name in names]
+  return lambda record: tuple(record_images.decode(record, d, config, own) for d, own in domains)
 
 
 def _stacked(crops: Sequence[dict[str, Any]], key: str, dataset: Dataset) -> np.ndarray:

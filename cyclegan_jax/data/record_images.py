@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import PIL.Image
 
-from cyclegan_jax.data import images, masks
+from cyclegan_jax.data import images, labels, masks
 from cyclegan_jax.data.source import Domain
 from cyclegan_jax.settings import DataConfig
 
@@ -23,11 +23,12 @@ class Image:
   mask: np.ndarray | None  # bool [height, width, 1], where IR has data; None if masks are not used.
   id: str  # Of the record, like the sequence.
   sequence: str
+  labels: np.ndarray | None = None  # uint8 [height, width]; None if they are not used.
 
   @property
   def nbytes(self) -> int:
     """The memory of the arrays; records may share a mask."""
-    return self.pixels.nbytes + (0 if self.mask is None else self.mask.nbytes)
+    return sum(x.nbytes for x in (self.pixels, self.mask, self.labels) if x is not None)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,8 +42,10 @@ class Crop:
   mirror: bool = False
 
 
-def decode(record: Mapping[str, Any], domain: Domain, config: DataConfig) -> Image:
-  """Decodes a record's image in a domain, and its mask if it is used.
+def decode(
+  record: Mapping[str, Any], domain: Domain, config: DataConfig, labeled: bool = False
+) -> Image:
+  """Decodes a record's image in a domain, its mask if it is used, and if `labeled` its labels.
 
   Raises:
     ImageError: The image cannot be decoded, or not in this number of channels.
@@ -64,7 +67,22 @@ def decode(record: Mapping[str, Any], domain: Domain, config: DataConfig) -> Ima
   if pixels.base is not None:
     pixels = pixels.copy()  # Whoever keeps it keeps nothing else.
   pixels.setflags(write=False)
-  return Image(domain.name, pixels, mask, name, _text(record['sequence']))
+  found = _labels(record, config, size) if labeled else None
+  return Image(domain.name, pixels, mask, name, _text(record['sequence']), found)
+
+
+def _labels(
+  record: Mapping[str, Any], config: DataConfig, size: tuple[int, int] | None
+) -> np.ndarray:
+  """A record's labels, cut and resized like its images; read-only."""
+  found = labels.read(record['labels'], record_id(record))
+  box = _box(record, config)
+  found = found[box] if box else found
+  found = labels.resize(found, size) if size else found
+  if found.base is not None:
+    found = found.copy()
+  found.setflags(write=False)
+  return found
 
 
 def _resized(config: DataConfig) -> tuple[int, int] | None:
@@ -116,18 +134,23 @@ def draw_crop(image: Image, config: DataConfig, rng: np.random.Generator | None)
 
 
 def crop(image: Image, config: DataConfig, part: Crop) -> dict[str, np.ndarray]:
-  """Crops the image, under its domain's name, and its mask, if any, under `name`_mask."""
+  """Crops the image, under its name, and its mask (`name`_mask) and labels, if it has them."""
   rows = slice(part.top, part.top + part.height)
   columns = slice(part.left, part.left + part.width)
   pixels = image.pixels[rows, columns]
   mask = None if image.mask is None else image.mask[rows, columns]
+  classes = None if image.labels is None else image.labels[rows, columns]
   if (part.height, part.width) != config.image_size:
     whole, pixels = pixels, images.resize(pixels, config.image_size, config.resize)
     if mask is not None:
       of_valid, mask = masks.resize_crop(whole, mask, config.image_size)
       pixels = of_valid if image.name == 'ir' else pixels
+    classes = None if classes is None else labels.resize(classes, config.image_size)
   found = {image.name: pixels} if mask is None else {image.name: pixels, f'{image.name}_mask': mask}
-  return {key: _mirrored(x) for key, x in found.items()} if part.mirror else found
+  found = {key: _mirrored(x) for key, x in found.items()} if part.mirror else found
+  if classes is not None:
+    found['labels'] = np.ascontiguousarray(classes[:, ::-1] if part.mirror else classes)
+  return found
 
 
 def _mirrored(plane: np.ndarray) -> np.ndarray:

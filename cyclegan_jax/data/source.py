@@ -16,7 +16,7 @@ class Records(Protocol):
   """Random access to encoded examples.
 
   A record has `rgb` and/or `ir` (the bytes of an image file), `id` and `sequence` (bytes, UTF-8),
-  and perhaps `mask` (see masks.py).
+  and perhaps `mask` (see masks.py) and `labels` (see labels.py).
   """
 
   def __len__(self) -> int: ...
@@ -121,6 +121,7 @@ class Dataset:
     domains: 'rgb' and 'ir'.
     splits: 'train', 'validation' and 'test'; a split that the data lack is absent or empty.
     has_mask: Whether records have a `mask`.
+    class_names: The classes of `labels`, in the order of their indices; empty if records have none.
   """
 
   name: str
@@ -129,6 +130,7 @@ class Dataset:
   domains: dict[str, Domain]
   splits: dict[str, Split]
   has_mask: bool = False
+  class_names: tuple[str, ...] = ()
 
   def pairs(self, split: str) -> int:
     """Returns the number of pairs that a split has to measure on."""

@@ -13,12 +13,15 @@ from typing import Any, ClassVar
 import numpy as np
 import tensorflow_datasets as tfds
 
-from cyclegan_jax.data import images
+from cyclegan_jax.data import images, labels
 from datasets import published_builder, storing
 from datasets.aau import files, registration
 from datasets.aau.config import aau_config, AauConfig, MANUAL_INSTRUCTIONS, TITLES
 from datasets.archives import Reader
 from datasets.published import Pair
+
+# Of `labels`.
+_CLASSES = ('background', 'person')
 
 
 class Builder(published_builder.Builder):
@@ -28,10 +31,11 @@ class Builder(published_builder.Builder):
   manual_dir when they are prepared.
   """
 
-  VERSION = tfds.core.Version('1.1.0')
+  VERSION = tfds.core.Version('1.2.0')
   RELEASE_NOTES: ClassVar = {
     '1.0.0': 'Initial release.',
     '1.1.0': "Reads calibVars.yml and the depth images as the publishers' program does.",
+    '1.2.0': 'Stores labels, the classes of the pixels.',
   }
   MANUAL_DOWNLOAD_INSTRUCTIONS = MANUAL_INSTRUCTIONS
   BUILDER_CONFIGS: ClassVar = [
@@ -52,6 +56,7 @@ class Builder(published_builder.Builder):
         'mask': (1, '255 where ir has data that are registered, else 0.'),
         'rgb_people': (1, 'Labels of people in rgb, 0 for none.'),
         'ir_people': (1, 'Labels of people in ir, 0 for none.'),
+        'labels': (1, '0 background, 1 person, of ir; 255 if not annotated or mask is 0.'),
       },
       {
         'annotated': tfds.features.Scalar(
@@ -82,7 +87,8 @@ class Builder(published_builder.Builder):
     for scene, file in config.tables.items():
       sha = hashlib.sha256(reader.read(file)).hexdigest()
       digests.append((f'{scene}/{files.CALIBRATION}', files.CALIBRATION, sha))
-    return storing.checksums(digests), {}
+    annotated = any(pair.ir_mask for pair in config.pairs)
+    return storing.checksums(digests), {'class_names': list(_CLASSES)} if annotated else {}
 
   def _load(self, kind: str, data: bytes, name: str) -> np.ndarray:
     """Decodes a file; depth as raw values, uint16 [height, width, 1]."""
@@ -117,12 +123,14 @@ class Builder(published_builder.Builder):
     )
     nobody = _constant(0, height, width)
     valid = np.where(found.mask, np.uint8(255), np.uint8(0))
+    unlabeled = _constant(labels.UNLABELED, height, width)
     return {
       'rgb': arrays['rgb'],
       'ir': found.image,
       'mask': _constant(255, height, width) if valid.all() else valid,
       'rgb_people': arrays.get('rgb_mask', nobody),
       'ir_people': nobody if found.labels is None else found.labels,
+      'labels': unlabeled if found.labels is None else _classes(found.labels, found.mask),
       'annotated': pair.rgb_mask is not None,
     }
 
@@ -138,6 +146,11 @@ def _uncalibrated(config: AauConfig, sizes: published_builder.Sizes) -> Iterator
         f'{calibration.width}x{calibration.height}. Use the files as published, or '
         '--registration=none.'
       )
+
+
+def _classes(people: np.ndarray, valid: np.ndarray) -> np.ndarray:
+  """Class indices of pixels, given who is there, 0 for nobody, and where there are data."""
+  return np.where(valid, (people > 0).astype(np.uint8), np.uint8(labels.UNLABELED))
 
 
 @functools.lru_cache(maxsize=16)

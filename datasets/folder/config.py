@@ -15,7 +15,7 @@ import tensorflow_datasets as tfds
 from cyclegan_jax import errors
 from cyclegan_jax.data import images
 from datasets import storing
-from datasets.folder import layouts, splits
+from datasets.folder import labels as label_lib, layouts, splits
 
 # So many files of a domain at the most are looked at first. Preparation checks all.
 _SAMPLED = 8
@@ -52,6 +52,7 @@ class FolderConfig(tfds.core.BuilderConfig):
   rgb_dtype: str = 'uint8'  # or 'uint16'
   ir_dtype: str = 'uint8'
   layout: str = ''  # for people: the folders taken for each domain
+  labels: label_lib.LabelFiles | None = dataclasses.field(default=None, repr=False)
   # Sentences on what is left out and why, the images without a partner, and split -> its examples,
   # sorted by id. They are hidden from repr(), because TFDS logs the whole configuration.
   notes: tuple[str, ...] = dataclasses.field(default=(), repr=False)
@@ -75,6 +76,7 @@ def folder_config(
   rgb_channels: int = 3,
   ir_channels: int = 1,
   paired: bool = True,
+  label_dir: str = '',
 ) -> FolderConfig:
   """Looks through a folder of RGB and IR images and decides how to read it.
 
@@ -86,6 +88,7 @@ def folder_config(
     ir_channels: 1, or 3 for images kept in color or gray repeated.
     paired: require pairs. Otherwise images that do not match are read as two unrelated collections.
       Images that match are pairs in any case, so that one prepared copy serves both.
+    label_dir: see `labels.find`; '' for none.
 
   Returns:
     The configuration for `Builder(config=...)`; its name changes with the names, sizes and times of
@@ -100,8 +103,15 @@ def folder_config(
   if not os.fspath(source_dir):
     raise errors.UserError('--source_dir is empty; expected a folder with RGB and IR images.')
   source = pathlib.Path(source_dir).expanduser()
-  layout = layouts.find_layout(source, rgb_dir, ir_dir)
+  found = label_lib.find(source, label_dir) if label_dir else None
+  images_of_labels = [file.path for file in found.files] if found else []
+  layout = layouts.find_layout(source, rgb_dir, ir_dir, frozenset(images_of_labels))
   aligned, unmatched = _match(source, layout, paired)
+  if found and not aligned:
+    raise errors.UserError(
+      f'--label_dir={label_dir}: labels are for pairs, but the RGB and IR images of {source} are '
+      'two unrelated collections. Leave it out.'
+    )
   groups = _groups(layout, aligned)
   method = splits.choose_method(source, itertools.chain(*groups.values()), split_by)
   names = [
@@ -119,7 +129,8 @@ def folder_config(
     ir_dtype=_dtype('ir', layout.ir),
   )
   return FolderConfig(
-    name=_name(source, layout, options),
+    name=_name(source, layout, found, options),
+    labels=found,
     source_dir=str(source),
     layout=layout.description,
     description=layout.description,
@@ -202,13 +213,23 @@ def _examples(groups: _Groups, chosen: list[dict[str, str]]) -> dict[str, tuple[
   return {split: tuple(examples) for split, examples in found.items() if examples}
 
 
-def _name(source: pathlib.Path, layout: layouts.Layout, options: dict[str, Any]) -> str:
+def _name(
+  source: pathlib.Path,
+  layout: layouts.Layout,
+  labels: label_lib.LabelFiles | None,
+  options: dict[str, Any],
+) -> str:
   """Returns `<folder>-<12 hex digits>`; the digits are of files and options."""
   lines = [f'{key}={value}' for key, value in sorted(options.items())]
   for domain, by_id in (('rgb', layout.rgb), ('ir', layout.ir)):
     lines += [
       f'{domain}\t{id_}\t{file.relative}\t{file.size}\t{file.mtime_ns}'
       for id_, file in sorted(by_id.items())
+    ]
+  if labels:
+    lines += [
+      f'{labels.kind}\t{file.relative}\t{file.size}\t{file.mtime_ns}'
+      for file in (*labels.files, *labels.names)
     ]
   if options['split_by'] == 'list':
     lines += [

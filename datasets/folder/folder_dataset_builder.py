@@ -6,6 +6,7 @@ builder.download_and_prepare(file_format='array_record')
 
 import io
 import itertools
+import os
 from typing import ClassVar
 
 import numpy as np
@@ -15,6 +16,7 @@ from cyclegan_jax.data import images
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.progress import tracked
 from datasets import storing
+from datasets.folder import labels as label_lib
 from datasets.folder.config import Example, folder_config, FolderConfig, mixed_message
 from datasets.frames import sequence_of
 from datasets.storing import Examples
@@ -23,11 +25,12 @@ __all__ = ['Builder', 'Example', 'FolderConfig', 'folder_config']
 
 
 class Builder(tfds.core.GeneratorBasedBuilder):
-  """Pairs `{rgb, ir, id, sequence}`, or single images `{image, id, sequence}`.
+  """Pairs `{rgb, ir, id, sequence}`, perhaps `labels`, or single images `{image, id, sequence}`.
 
   Pairs are in splits train, validation and test, single images in train_rgb, train_ir,
   validation_rgb and so on. Without TensorFlow the images have to be read with
-  `decoders={'rgb': tfds.decode.SkipDecoding(), ...}` and `images.read_image`.
+  `decoders={'rgb': tfds.decode.SkipDecoding(), ...}` and `images.read_image`. With labels,
+  `info.metadata` has 'class_names' and 'label_notes'.
   """
 
   VERSION = tfds.core.Version('1.0.0')
@@ -53,18 +56,35 @@ class Builder(tfds.core.GeneratorBasedBuilder):
       for name, (channels, dtype) in kinds.items()
     }
     text = {'id': tfds.features.Text(), 'sequence': tfds.features.Text()}
-    return self.dataset_info_from_configs(features=tfds.features.FeaturesDict(features | text))
+    if config.labels:
+      features['labels'] = tfds.features.Image(
+        shape=(None, None, 1), encoding_format='png', doc='Class indices; 255: no label.'
+      )
+    return self.dataset_info_from_configs(
+      features=tfds.features.FeaturesDict(features | text),
+      metadata=tfds.core.MetadataDict() if config.labels else None,
+    )
 
   def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> dict[str, Examples]:
     """Decodes all images first, so that a bad one is named before anything is written."""
     del dl_manager  # The files are the user's.
     config = self.builder_config
     examples = list(itertools.chain(*config.examples.values()))
-    found = storing.looked_at(examples, lambda example: _complaints(example, config), 'examples')
-    storing.refuse(config.source_dir, list(itertools.chain(*found)))
-    return {split: self._generate_examples(chosen) for split, chosen in config.examples.items()}
+    labels = _labels(config, examples) if config.labels else None
+    look = lambda example: _complaints(example, config, labels)
+    complaints, highest = zip(*storing.looked_at(examples, look, 'examples'))
+    storing.refuse(config.source_dir, list(itertools.chain(*complaints)))
+    if labels:
+      names = labels.class_names(max(highest))
+      assert self.info.metadata is not None
+      self.info.metadata.update(class_names=list(names), label_notes=labels.described(names))
+    return {
+      split: self._generate_examples(chosen, labels) for split, chosen in config.examples.items()
+    }
 
-  def _generate_examples(self, examples: tuple[Example, ...]) -> Examples:
+  def _generate_examples(
+    self, examples: tuple[Example, ...], labels: label_lib.Labels | None
+  ) -> Examples:
     """Yields id and example."""
     config = self.builder_config
     for example in tracked(examples, len(examples), 'Preparing', print, unit='examples'):
@@ -72,6 +92,9 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         domain if config.aligned else 'image': _encoded(path, domain, config)
         for domain, path in example.paths.items()
       }
+      if labels:
+        indices = _indices(example, labels)[..., np.newaxis]
+        features['labels'] = io.BytesIO(storing.encode_png(indices))
       yield example.id, {**features, 'id': example.id, 'sequence': sequence_of(example.id)}
 
 
@@ -87,9 +110,26 @@ def _encoded(path: str, domain: str, config: FolderConfig) -> str | io.BytesIO:
   return io.BytesIO(images.encode_png(_load(path, domain, config)))
 
 
-def _complaints(example: Example, config: FolderConfig) -> list[str]:
-  """Everything that is wrong with one example."""
-  complaints, sizes = [], []
+def _labels(config: FolderConfig, examples: list[Example]) -> label_lib.Labels:
+  assert config.labels is not None
+  relative = {
+    example.id: [os.path.relpath(path, config.source_dir) for path in example.paths.values()]
+    for example in examples
+  }
+  return label_lib.read(config.labels, relative)
+
+
+def _indices(example: Example, labels: label_lib.Labels) -> np.ndarray:
+  """The class indices of an example, uint8 [height, width]."""
+  header = images.image_header(example.rgb)
+  return labels.draw(example.id, (header.height, header.width), example.rgb)
+
+
+def _complaints(
+  example: Example, config: FolderConfig, labels: label_lib.Labels | None
+) -> tuple[list[str], int]:
+  """Everything that is wrong with one example, and the highest class index of its labels."""
+  complaints, sizes, highest = [], [], -1
   for domain, path in example.paths.items():
     try:
       array = _load(path, domain, config)
@@ -105,7 +145,12 @@ def _complaints(example: Example, config: FolderConfig) -> list[str]:
       f'{example.rgb} is {sizes[0]} pixels, but its partner {example.ir} is {sizes[1]}; expected '
       'the same size: register or crop the images of a pair first.'
     )
-  return complaints
+  if labels and not complaints:
+    try:
+      highest = label_lib.highest(_indices(example, labels))
+    except UserError as error:
+      complaints.append(str(error))
+  return complaints, highest
 
 
 def _mixed(domain: str, path: str, dtype: np.dtype, config: FolderConfig) -> str:

@@ -5,12 +5,13 @@ domain folder, the extension and suffixes such as `_RGB`. Files with the same id
 """
 
 import collections
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 import dataclasses
 import functools
 import os
 import pathlib
 import re
+from typing import NamedTuple
 import unicodedata
 
 from cyclegan_jax.data import images
@@ -92,7 +93,44 @@ def scan(source: pathlib.Path) -> list[ImageFile]:
   return sorted(files, key=lambda file: file.parts)
 
 
-def find_layout(source: pathlib.Path, rgb_dir: str, ir_dir: str) -> Layout:
+class NamedFolder(NamedTuple):
+  """A folder that the user named, directly below the source folder or at any depth."""
+
+  names: _Parts
+  at_top: bool
+
+  @classmethod
+  def find(
+    cls, source: pathlib.Path, files: Sequence[ImageFile], flag: str, name: str, what: str
+  ) -> 'NamedFolder':
+    """Returns the folder that a flag names; UserError if none of the files, `what`, is in it."""
+    path = pathlib.PurePosixPath(name)
+    if path.is_absolute() or '..' in path.parts or not path.parts:
+      raise UserError(f"--{flag}={name}: must be a folder relative to {source}, without '..'.")
+    at_top = any(file.parts[: len(path.parts)] == path.parts for file in files)
+    found = cls(path.parts, at_top)
+    if not any(found.places(file.parts) for file in files):
+      raise UserError(
+        f'--{flag}={name}: no {what} in a folder of that name below {source}. '
+        f'{_listing(files, what)}'
+      )
+    return found
+
+  def places(self, parts: _Parts) -> list[int]:
+    """Indices at which its names occur one after the other in the path of a file."""
+    count = len(parts) - len(self.names)
+    starts = range(min(count, 1) if self.at_top else count)
+    return [i for i in starts if parts[i:][: len(self.names)] == self.names]
+
+  def without(self, parts: _Parts) -> _Parts | None:
+    """Returns the path of a file without the folder; None if the file is not in it."""
+    start = max(self.places(parts), default=-1)
+    return None if start < 0 else parts[:start] + parts[start + len(self.names) :]
+
+
+def find_layout(
+  source: pathlib.Path, rgb_dir: str, ir_dir: str, others: Collection[str] = ()
+) -> Layout:
   """Decides which files of a folder are RGB and which are IR.
 
   Args:
@@ -100,11 +138,12 @@ def find_layout(source: pathlib.Path, rgb_dir: str, ir_dir: str) -> Layout:
     rgb_dir: folder of the RGB images, relative to the source folder, or a folder name (or several,
       joined by '/') that occurs at any depth; '' to look for known names.
     ir_dir: the same for the IR images; both or none.
+    others: the paths of images that are neither.
 
   Raises:
     UserError: see `scan`; no layout or more than one fits, or two files of a domain share an id.
   """
-  files = scan(source)
+  files = [file for file in scan(source) if file.path not in others]
   by_flags = rgb_dir or ir_dir
   rules = _explicit_rule(source, files, rgb_dir, ir_dir) if by_flags else _candidate_rules(files)
   fitting: dict[str, dict[str, list[tuple[_Parts, ImageFile]]]] = {}
@@ -198,26 +237,15 @@ def _explicit_rule(
   for domain, name in (('rgb', rgb_dir), ('ir', ir_dir)):
     if not name:
       raise UserError(f'--{domain}_dir is missing: --rgb_dir and --ir_dir go together.')
-    path = pathlib.PurePosixPath(name)
-    if path.is_absolute() or '..' in path.parts or not path.parts:
-      raise UserError(
-        f"--{domain}_dir={name}: must be a folder relative to {source}, without '..'."
-      )
-    at_top = any(file.parts[: len(path.parts)] == path.parts for file in files)
-    if not any(_positions(file.parts, path.parts, at_top) for file in files):
-      raise UserError(
-        f'--{domain}_dir={name}: no images in a folder of that name below {source}. '
-        f'{_listing(files)}'
-      )
-    folders[domain] = path.parts, at_top
+    folders[domain] = NamedFolder.find(source, files, f'{domain}_dir', name, 'images')
   if folders['rgb'] == folders['ir']:
     raise UserError(f'--rgb_dir and --ir_dir are the same folder: {rgb_dir}.')
 
   def rule(parts: _Parts) -> tuple[str, _Parts] | None:
     found = [
-      (start + len(names), start, domain)
-      for domain, (names, at_top) in folders.items()
-      for start in _positions(parts, names, at_top)
+      (start + len(folder.names), start, domain)
+      for domain, folder in folders.items()
+      for start in folder.places(parts)
     ]
     if not found:
       return None
@@ -227,14 +255,8 @@ def _explicit_rule(
   return {f"RGB in '{rgb_dir}', IR in '{ir_dir}', as given": rule}
 
 
-def _positions(parts: _Parts, names: _Parts, at_top: bool) -> list[int]:
-  """Indices at which the folder names occur one after the other in a path."""
-  count = len(parts) - len(names)
-  return [i for i in range(min(count, 1) if at_top else count) if parts[i:][: len(names)] == names]
-
-
-def _listing(files: list[ImageFile]) -> str:
-  """Names the folders that hold images, with counts."""
+def _listing(files: Iterable[ImageFile], what: str = 'images') -> str:
+  """Names the folders that hold these files, with counts."""
   counts = collections.Counter('/'.join(file.parts[:-1]) or '.' for file in files)
   listed = storing.some([f'{folder} ({n})' for folder, n in sorted(counts.items())], _MAX_LISTED)
-  return f'Folders with images: {listed}.'
+  return f'Folders with {what}: {listed}.'

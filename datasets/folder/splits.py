@@ -145,7 +145,7 @@ def _by_list(source: pathlib.Path, names: Mapping[str, Iterable[str]]) -> dict[s
       name = line.strip()
       if not name or name.startswith('#'):
         continue
-      ids = known.get(_clean(name), set())
+      ids = known.get(clean(name), set())
       if len(ids) != 1:
         several = f'fits {len(ids)} images; write it with its folders'
         reason = several if ids else 'is no (pair of) images in the source folder'
@@ -160,15 +160,15 @@ def _lookup(names: Mapping[str, Iterable[str]]) -> dict[str, set[str]]:
   """Possible line of a list -> the ids that it may mean."""
   known = collections.defaultdict(set)
   for id_, paths in names.items():
-    for name in (id_, *map(_clean, paths)):
+    for name in (id_, *map(clean, paths)):
       known[name.rpartition('/')[2]].add(id_)
   # Whole ids and paths are never ambiguous.
-  whole = {_clean(path): {id_} for id_, paths in names.items() for path in paths}
+  whole = {clean(path): {id_} for id_, paths in names.items() for path in paths}
   return known | whole | {id_: {id_} for id_ in names}
 
 
-def _clean(name: str) -> str:
-  """A relative name with '/', without './' and an image's extension."""
+def clean(name: str) -> str:
+  """Returns a relative name with '/', without './' and an image's extension."""
   name = unicodedata.normalize('NFC', name.replace('\\', '/').removeprefix('./'))
   stem, extension = os.path.splitext(name)
   return stem if extension.lower() in images.EXTENSIONS else name

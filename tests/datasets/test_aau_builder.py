@@ -7,14 +7,16 @@ import pytest
 import tensorflow_datasets as tfds
 
 from cyclegan_jax import errors
-from cyclegan_jax.data import images
+from cyclegan_jax.data import images, pipeline
+from cyclegan_jax.settings import DataConfig
 from datasets.aau import aau_dataset_builder as aau, registration
+from datasets.loading import open_dataset
 from tests.datasets import aau_trees
 from tests.datasets.aau_trees import deep_png, SIZE, tree, without, zipped
 from tests.datasets.test_osu import encoded, put
 
 pytestmark = pytest.mark.usefixtures('no_progress_bars')
-IMAGES = ('rgb', 'ir', 'mask', 'rgb_people', 'ir_people')
+IMAGES = ('rgb', 'ir', 'mask', 'rgb_people', 'ir_people', 'labels')
 
 
 def prepare(source, data_dir, **options):
@@ -59,6 +61,8 @@ def test_pairs_are_prepared_and_read_back_without_registration(tmp_path):
     expected = aau_trees.people(number) if number % 2 == 0 else np.zeros((*SIZE, 1))
     np.testing.assert_array_equal(rgb_people, expected)
     np.testing.assert_array_equal(ir_people, expected)
+    (labels,) = decoded(record, 'labels')
+    np.testing.assert_array_equal(labels, expected > 0 if number % 2 == 0 else 255 + expected)
     assert record['sequence'].decode() == scene
 
 
@@ -147,6 +151,28 @@ def test_frames_and_people_are_registered(mode, tmp_path):
     depth_mm=2000.0,
   )
   np.testing.assert_array_equal(ir_people, registered.labels)
+  (classes,) = decoded(record, 'labels')
+  np.testing.assert_array_equal(classes, np.where(mask == 255, registered.labels > 0, 255))
+
+
+@pytest.mark.parametrize('annotated', [True, False])
+def test_the_library_sees_people_as_a_class(annotated, tmp_path):
+  found = tree(40) if annotated else without(tree(40), 'Masks/')
+  config = DataConfig(
+    dataset='aau',
+    source_dir=str(put(tmp_path / 'source', zipped(found))),
+    data_dir=str(tmp_path / 'prepared'),
+    image_size=SIZE,
+  )
+  dataset = open_dataset(config)
+  assert dataset.class_names == (('background', 'person') if annotated else ())
+  seen = [example.get('labels') for example in pipeline.pixels(dataset, 'train', config)]
+  assert annotated or not any(labels is not None for labels in seen)
+  if annotated:
+    counts = np.bincount([np.unique(labels).size for labels in seen])
+    # Half of the frames are annotated; the others have no class anywhere.
+    assert 0.3 < counts[2] / len(seen) < 0.7 and counts[1:].sum() == len(seen)
+    assert all(np.isin(labels, (0, 1, 255)).all() and labels.dtype == np.uint8 for labels in seen)
 
 
 def test_default_configurations_read_manual_dir(tmp_path):
