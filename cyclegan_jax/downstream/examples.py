@@ -6,9 +6,9 @@ import dataclasses
 import numpy as np
 
 from cyclegan_jax.data import images as images_lib, pipeline
+from cyclegan_jax.data.labels import UNLABELED
 from cyclegan_jax.data.source import Dataset
 from cyclegan_jax.downstream.conditions import GENERATED, LUMINANCE, REAL
-from cyclegan_jax.downstream.training import IGNORED
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.evaluation.baselines import Predictor
 from cyclegan_jax.progress import Log, tracked
@@ -25,7 +25,7 @@ class Examples:
     rgb: uint8 or uint16 [n, height, width, 1 or 3], of the pairs asked for; others are left out.
     images: `REAL`, `GENERATED`, `LUMINANCE` -> uint8 or uint16 [n, height, width], IR values. Where
       the true image has no data they are all 0.
-    labels: uint8 [n, height, width]; `IGNORED` also where the true image has no data.
+    labels: uint8 [n, height, width]; UNLABELED also where the true image has no data.
   """
 
   ids: list[str]
@@ -93,13 +93,13 @@ def read(
     for name, values in ((REAL, batch['ir']), (GENERATED, predict(batch)), (LUMINANCE, gray)):
       plane = ir.quantize(images_lib.luminance(values)[..., 0])
       parts[name].append(np.where(valid, plane, plane.dtype.type(0)))
-    labels.append(np.where(valid, batch['labels'], np.uint8(IGNORED)))
+    labels.append(np.where(valid, batch['labels'], np.uint8(UNLABELED)))
     place = len(found.ids)
     found.rgb.extend(image for i, image in enumerate(batch['rgb'], place) if i in kept)
     found.ids.extend(batch['id'])
     found.sequences.extend(batch['sequence'])
   images = {name: np.concatenate(planes) for name, planes in parts.items()}
   joined = np.concatenate(labels)
-  if (joined == IGNORED).all():
+  if (joined == UNLABELED).all():
     raise UserError(f'{dataset.name}: no pixel of the {split} split is labelled.')
   return dataclasses.replace(found, images=images, labels=joined)

@@ -114,7 +114,7 @@ def read(folder: pathlib.Path) -> dict[str, Any] | None:
 
 
 def read_per_image(folder: pathlib.Path) -> tuple[list[str], list[str], dict[str, np.ndarray]]:
-  """Returns ids, clusters, and the values of each row, float64 [n], of per_image.csv; see `read`."""
+  """Returns ids, clusters, and each row's values, float64 [n], of per_image.csv; see `read`."""
   file = folder / PER_IMAGE
   try:
     with file.open(newline='', encoding='utf-8') as lines:
@@ -176,9 +176,7 @@ def _interval(values: np.ndarray, studied: Studied) -> dict[str, Any]:
   return {'low': found.low, 'high': found.high, 'problem': found.problem}
 
 
-def _compared(
-  studied: Studied, counts: Mapping[str, Sequence[np.ndarray]]
-) -> list[dict[str, Any]]:
+def _compared(studied: Studied, counts: Mapping[str, Sequence[np.ndarray]]) -> list[dict[str, Any]]:
   """Differences in mean IoU between conditions."""
   found: list[dict[str, Any]] = []
   for first, second in conditions_lib.comparisons(studied.plan.conditions):

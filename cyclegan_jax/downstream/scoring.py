@@ -7,14 +7,14 @@ pixel has are left out of means.
 
 import numpy as np
 
-from cyclegan_jax.downstream.training import IGNORED
+from cyclegan_jax.data.labels import UNLABELED
 
 
 def confusion(truth: np.ndarray, prediction: np.ndarray, n_classes: int) -> np.ndarray:
   """Counts the pixels of each image by true and predicted class.
 
   Args:
-    truth: uint8 [n, height, width], with `IGNORED` for pixels that do not count.
+    truth: uint8 [n, height, width], with UNLABELED for pixels that do not count.
     prediction: uint8 [n, height, width].
     n_classes: how many classes there are.
 
@@ -23,7 +23,7 @@ def confusion(truth: np.ndarray, prediction: np.ndarray, n_classes: int) -> np.n
   """
   counts = np.zeros((len(truth), n_classes**2), np.int64)
   for row, wanted, found in zip(counts, truth, prediction):
-    known = wanted != IGNORED
+    known = wanted != UNLABELED
     pairs = n_classes * wanted[known].astype(np.int64) + found[known]
     row += np.bincount(pairs, minlength=n_classes**2)
   return counts.reshape(-1, n_classes, n_classes)

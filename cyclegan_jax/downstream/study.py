@@ -3,7 +3,7 @@
 FOLDER/jobs/CONDITION-seedK.npz   the counts of one instrument; the study resumes from these
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 import dataclasses
 import io
 import itertools
@@ -47,7 +47,7 @@ class Plan:
 
   few: tuple[float, ...] = (0.05, 0.2)
   seeds: int = 5
-  recipe: Recipe = Recipe()
+  recipe: Recipe = dataclasses.field(default_factory=Recipe)
 
   @property
   def conditions(self) -> list[Condition]:
@@ -160,27 +160,76 @@ def run(
   jobs = _jobs(folder, model, dataset, plan)
   missing = [job for job in jobs if job.load() is None]
   log(f'{len(jobs)} instruments to train, {len(jobs) - len(missing)} of them done already.')
-  shown = lambda n: evenly_spaced(n, _N_SHOWN)
-  test = read('test', shown)
+  test = read('test', _shown)
   if missing:
     (folder / JOBS).mkdir(parents=True, exist_ok=True)
-    training, total = read('train'), plan.recipe.steps * len(missing)
-    ticks = tracked(itertools.count(), total, 'Training instruments: step', log, unit='steps')
-    max_value, classes = model.domains['ir'].max_value, len(dataset.class_names)
-    for number, job in enumerate(missing, len(jobs) - len(missing) + 1):
-      images, labels = job.condition.select(training.images, training.labels, job.seed)
-      steps = _steps(plan.recipe.steps, ticks, go_on)
-      instrument = train(images, labels, max_value, classes, plan.recipe, job.seed, steps)
-      outcome = _test(instrument, job.condition, test, shown(len(test.ids)), classes, len(images))
-      job.save(outcome)
-      score = scoring.mean_iou(outcome.counts[job.condition.name])
-      log(f'{number}/{len(jobs)} {job.condition.title}, seed {job.seed}: mean IoU {score:.3f}')
+    bench = Bench(model.domains['ir'].max_value, len(dataset.class_names), plan.recipe, test)
+    _work(missing, bench, read('train'), log, go_on)
   outcomes: dict[str, list[Outcome]] = {}
   for job in jobs:
     if (outcome := job.load()) is None:
       raise OSError(f'{job.file} cannot be read. Start the command again.')
     outcomes.setdefault(job.condition.name, []).append(outcome)
-  return Studied(plan, test, shown(len(test.ids)), dataset.class_names, outcomes)
+  return Studied(plan, test, _shown(len(test.ids)), dataset.class_names, outcomes)
+
+
+def _shown(n: int) -> list[int]:
+  """The test examples that have pictures."""
+  return evenly_spaced(n, _N_SHOWN)
+
+
+@dataclasses.dataclass(frozen=True)
+class Bench:
+  """Where instruments are made and tested: what is the same for all of them."""
+
+  max_value: float
+  n_classes: int
+  recipe: Recipe
+  test: Examples
+
+  def train(
+    self, images: np.ndarray, labels: np.ndarray, seed: int, steps: Iterable[Any]
+  ) -> Instrument:
+    """Trains an instrument; see `training.train`."""
+    return train(images, labels, self.max_value, self.n_classes, self.recipe, seed, steps)
+
+  def judge(self, instrument: Instrument, condition: Condition, n_train: int) -> Outcome:
+    """Tests an instrument on real IR; the one that has learned from it also on other images."""
+    judged = {condition.name: REAL}
+    if condition.name == REAL:
+      judged |= {f'{FCN}{name}': name for name in (GENERATED, LUMINANCE)}
+    test = self.test
+    predictions = {name: instrument(test.images[kind]) for name, kind in judged.items()}
+    counts = {
+      name: scoring.confusion(test.labels, prediction, self.n_classes)
+      for name, prediction in predictions.items()
+    }
+    shown = predictions[condition.name][_shown(len(test.ids))]
+    return Outcome(n_train, counts, shown)
+
+
+def _work(
+  jobs: Sequence[Job], bench: Bench, training: Examples, log: Log, go_on: Callable[[], None]
+) -> None:
+  """Trains and tests the instruments of jobs, and saves what they found."""
+  # Compiles, so that the time left is not misjudged.
+  bench.train(training.images[REAL], training.labels, 0, range(1))
+  total = bench.recipe.steps * len(jobs)
+  ticks = tracked(itertools.count(), total, 'Training instruments: step', log, unit='steps')
+
+  def steps() -> Iterator[None]:
+    for _ in range(bench.recipe.steps):
+      go_on()
+      next(ticks)
+      yield
+
+  for number, job in enumerate(jobs, 1):
+    images, labels = job.condition.select(training.images, training.labels, job.seed)
+    instrument = bench.train(images, labels, job.seed, steps())
+    outcome = bench.judge(instrument, job.condition, len(images))
+    job.save(outcome)
+    score = 100 * scoring.mean_iou(outcome.counts[job.condition.name])
+    log(f'{number}/{len(jobs)} {job.condition.title}, seed {job.seed}: mean IoU {score:.1f} %')
 
 
 def _jobs(folder: pathlib.Path, model: TrainedModel, dataset: Dataset, plan: Plan) -> list[Job]:
@@ -198,31 +247,3 @@ def _jobs(folder: pathlib.Path, model: TrainedModel, dataset: Dataset, plan: Pla
     file = folder / JOBS / f'{condition.name}-seed{seed}.npz'
     found.append(Job(condition, seed, file, identity))
   return found
-
-
-def _steps(count: int, ticks: Iterator[Any], go_on: Callable[[], None]) -> Iterator[None]:
-  """So many steps of one instrument, of those that all take together."""
-  for _ in range(count):
-    go_on()
-    next(ticks)
-    yield
-
-
-def _test(
-  instrument: Instrument,
-  condition: Condition,
-  test: Examples,
-  shown: Sequence[int],
-  n_classes: int,
-  n_train: int,
-) -> Outcome:
-  """Tests an instrument on real IR; the one that has learned from it also on other images."""
-  judged = {condition.name: REAL}
-  if condition.name == REAL:
-    judged |= {f'{FCN}{name}': name for name in (GENERATED, LUMINANCE)}
-  predictions = {name: instrument(test.images[kind]) for name, kind in judged.items()}
-  counts = {
-    name: scoring.confusion(test.labels, prediction, n_classes)
-    for name, prediction in predictions.items()
-  }
-  return Outcome(n_train, counts, predictions[condition.name][list(shown)])

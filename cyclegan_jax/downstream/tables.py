@@ -61,10 +61,10 @@ def sentences(content: Mapping[str, Any]) -> list[str]:
   texts.append(f'Generated IR is better than luminance in {sum(better)} of {len(better)} seeds.')
   for one in content['comparisons']:
     if one['first'] == f'{one["second"]}_generated':
-      few = found[one['second']]
+      few, more = (found[one[name]] for name in ('second', 'first'))
       texts.append(
         f'With {few["n_train"][0]} real IR images, generated IR of the others changes mean IoU by '
-        f'{percent(one["difference"], "+")} points, to {percent(found[one["first"]]["mean_iou"]["mean"])}.'
+        f'{percent(one["difference"], "+")} points, to {percent(more["mean_iou"]["mean"])}.'
       )
   if absent := content['absent_classes']:
     texts.append(f'Not in the test images, so left out: {", ".join(absent)}.')
@@ -85,7 +85,9 @@ def csv_rows(content: Mapping[str, Any]) -> list[list[Any]]:
   """Returns a header, and a row for each condition and seed."""
   classes = list(content['results'][REAL]['iou'])
   scores = ('mean_iou', 'pixel_accuracy', 'class_accuracy')
-  rows = [['condition', 'seed', 'n_train', *scores, *(f'iou_{name}' for name in classes)]]
+  rows: list[list[Any]] = [
+    ['condition', 'seed', 'n_train', *scores, *(f'iou_{name}' for name in classes)]
+  ]
   for name, row in content['results'].items():
     spreads = [*(row[score] for score in scores), *(row['iou'][name] for name in classes)]
     for seed, n_train in enumerate(row['n_train']):
