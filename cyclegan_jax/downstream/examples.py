@@ -1,4 +1,4 @@
-"""The labelled images of a split: real IR, what a model generates, and plain luminance."""
+"""The labeled images of a split: real IR, what a model generates, and plain luminance."""
 
 from collections.abc import Callable
 import dataclasses
@@ -76,7 +76,7 @@ def read(
     on_batch: is called before each batch; it may raise an error to stop.
 
   Raises:
-    UserError: see `check`; or no pixel is labelled.
+    UserError: see `check`; or no pixel is labeled.
   """
   rgb, ir = dataset.domains['rgb'], dataset.domains['ir']
   data = pipeline.pixels(dataset, split, config)
@@ -101,5 +101,5 @@ def read(
   images = {name: np.concatenate(planes) for name, planes in parts.items()}
   joined = np.concatenate(labels)
   if (joined == UNLABELED).all():
-    raise UserError(f'{dataset.name}: no pixel of the {split} split is labelled.')
+    raise UserError(f'{dataset.name}: no pixel of the {split} split is labeled.')
   return dataclasses.replace(found, images=images, labels=joined)

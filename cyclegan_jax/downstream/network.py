@@ -1,11 +1,12 @@
 """The instrument: a small U-Net that gives each pixel of an IR image a class."""
 
 import itertools
-import math
 
 from flax import nnx
 import jax
 import jax.numpy as jnp
+
+from cyclegan_jax.models.layers import BatchNorm
 
 # Levels of resolution, each with half the sides of the one above.
 _LEVELS = 4
@@ -14,13 +15,13 @@ _LEVELS = 4
 _SQUARE = 2
 # Heights and widths are filled up to multiples of this.
 _MULTIPLE = _SQUARE * 2 ** (_LEVELS - 1)
-_GROUPS = 8
+_MOMENTUM = 0.9
 
 
 class SegmentationUNet(nnx.Module):
   """A U-Net (Ronneberger et al. 2015): 3x3 convolutions in pairs, four levels, skips.
 
-  Group norm and ReLU after each convolution, 2x2 maxima on the way down, repeated pixels on the way
+  Batch norm and ReLU after each convolution, 2x2 maxima on the way down, repeated pixels on the way
   up. With a width of 24, about 1.1 million weights.
   """
 
@@ -56,15 +57,15 @@ class SegmentationUNet(nnx.Module):
 
 
 class _Pair(nnx.Module):
-  """Two convolutions, each with group norm and ReLU."""
+  """Two convolutions, each with batch norm and ReLU."""
 
   def __init__(self, before: int, after: int, rngs: nnx.Rngs):
     ends = (before, after), (after, after)
     self.convolutions = nnx.List(
       [nnx.Conv(*channels, (3, 3), use_bias=False, rngs=rngs) for channels in ends]
     )
-    groups = math.gcd(_GROUPS, after)
-    self.norms = nnx.List([nnx.GroupNorm(after, num_groups=groups, rngs=rngs) for _ in ends])
+    # Of an image's own statistics nothing would be left but contrasts, no temperature.
+    self.norms = nnx.List([BatchNorm(after, momentum=_MOMENTUM, rngs=rngs) for _ in ends])
 
   def __call__(self, x: jax.Array) -> jax.Array:
     for convolution, norm in zip(self.convolutions, self.norms):

@@ -48,12 +48,14 @@ class Instrument:
 
   Attributes:
     graph: its structure, static.
-    params: its arrays, on all local devices.
+    params: its parameters, on all local devices.
+    statistics: of its batch norms, likewise.
     max_value: of the images it takes, 255 or 65535.
   """
 
   graph: Any
   params: Any
+  statistics: Any
   max_value: float
 
   def __call__(self, images: np.ndarray) -> np.ndarray:
@@ -62,7 +64,7 @@ class Instrument:
     for start in range(0, len(images), _PREDICTED_TOGETHER):
       part = images[start : start + _PREDICTED_TOGETHER]
       filled = np.concatenate([part, np.repeat(part[-1:], _PREDICTED_TOGETHER - len(part), 0)])
-      classes = _predict(self.graph, self.params, filled, self.max_value)
+      classes = _predict(self.graph, self.params, self.statistics, filled, self.max_value)
       found.append(np.asarray(classes)[: len(part)])
     return np.concatenate(found)
 
@@ -88,8 +90,10 @@ def train(
     steps: is iterated once, an element a step; it may log progress, and raise an error to stop. By
       default range(recipe.steps).
   """
-  graph, params = nnx.split(SegmentationUNet(n_classes, recipe.width, nnx.Rngs(seed)))
-  state = jax.device_put((params, _optimizer(recipe).init(params)), devices.replicated())
+  network = SegmentationUNet(n_classes, recipe.width, nnx.Rngs(seed))
+  graph, params, statistics = nnx.split(network, nnx.Param, nnx.BatchStat)
+  state = params, statistics, _optimizer(recipe).init(params)
+  state = jax.device_put(state, devices.replicated())
   weights = class_weights(labels, n_classes)
   rng = np.random.default_rng(seed)
   keys = jax.random.key(seed)
@@ -100,7 +104,7 @@ def train(
     state = _step(state, batch, key, weights, graph, recipe, max_value)
     # JAX would queue all steps at once: progress and stops would mean nothing.
     jax.block_until_ready(state)
-  return Instrument(graph, state[0], max_value)
+  return Instrument(graph, *state[:2], max_value)
 
 
 def class_weights(labels: np.ndarray, n_classes: int) -> np.ndarray:
@@ -136,21 +140,25 @@ def _step(
   recipe: Recipe,
   max_value: float,
 ) -> Any:
-  """Returns the parameters and the state of Adam after one step."""
-  params, memory = state
+  """Returns parameters, statistics, and the state of Adam after one step."""
+  params, statistics, memory = state
   images, labels = _augment(_scaled(batch[0], max_value), batch[1], key)
 
-  def loss(params: Any) -> jax.Array:
-    logits = nnx.merge(graph, params)(images)
+  def loss(params: Any) -> tuple[jax.Array, Any]:
+    network = nnx.merge(graph, params, statistics, copy=True)
+    network.train()
+    logits = network(images)
     known = labels != UNLABELED
     classes = jnp.where(known, labels, 0)
     each = optax.softmax_cross_entropy_with_integer_labels(logits, classes)
     weight = known * weights[classes]
     # A batch may have no label at all.
-    return jnp.sum(each * weight) / jnp.maximum(jnp.sum(weight), 1e-6)
+    mean = jnp.sum(each * weight) / jnp.maximum(jnp.sum(weight), 1e-6)
+    return mean, nnx.state(network, nnx.BatchStat)
 
-  updates, memory = _optimizer(recipe).update(jax.grad(loss)(params), memory, params)
-  return optax.apply_updates(params, updates), memory
+  gradients, statistics = jax.grad(loss, has_aux=True)(params)
+  updates, memory = _optimizer(recipe).update(gradients, memory, params)
+  return optax.apply_updates(params, updates), statistics, memory
 
 
 def _augment(x: jax.Array, labels: jax.Array, key: jax.Array) -> tuple[jax.Array, jax.Array]:
@@ -179,5 +187,9 @@ def _scaled(images: jax.Array, max_value: float) -> jax.Array:
 
 
 @functools.partial(jax.jit, static_argnames=('graph', 'max_value'))
-def _predict(graph: Any, params: Any, images: jax.Array, max_value: float) -> jax.Array:
-  return nnx.merge(graph, params)(_scaled(images, max_value)).argmax(-1).astype(jnp.uint8)
+def _predict(
+  graph: Any, params: Any, statistics: Any, images: jax.Array, max_value: float
+) -> jax.Array:
+  network = nnx.merge(graph, params, statistics, copy=True)
+  network.eval()
+  return network(_scaled(images, max_value)).argmax(-1).astype(jnp.uint8)
