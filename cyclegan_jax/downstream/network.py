@@ -31,9 +31,7 @@ class SegmentationUNet(nnx.Module):
     self.down = nnx.List([_Pair(before, after, rngs) for before, after in down])
     up = itertools.pairwise(widths[::-1])
     self.up = nnx.List([_Pair(below + skip, skip, rngs) for below, skip in up])
-    # From zeros, so that the pixels of a square begin alike: no checkerboard after few steps.
-    zeros = nnx.initializers.zeros
-    self.last = nnx.Conv(width, n_classes * _SQUARE**2, (1, 1), kernel_init=zeros, rngs=rngs)
+    self.last = nnx.Conv(width, n_classes * _SQUARE**2, (1, 1), rngs=rngs)
 
   def __call__(self, x: jax.Array) -> jax.Array:
     """Returns the logits of each pixel's class.

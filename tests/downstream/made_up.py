@@ -14,7 +14,9 @@ from cyclegan_jax.inference.model import Model
 SIZE = (16, 24)
 # None has the last one.
 NAMES = ('ground', 'wall', 'person', 'unicorn')
-CONFIG = config_lib.make(dataset='x', paired=True, image_size=SIZE, batch_size=4)
+CONFIG = config_lib.make(
+  dataset='x', paired=True, image_size=SIZE, batch_size=4, discriminator_layers=1
+)
 QUICK = Plan((0.3,), 2, Recipe(width=4, steps=3, batch_size=4))
 
 

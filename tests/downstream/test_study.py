@@ -10,6 +10,8 @@ from cyclegan_jax.errors import UserError
 from tests.downstream import made_up
 from tests.downstream.made_up import QUICK
 
+pytestmark = pytest.mark.usefixtures('quickly_compiled')
+
 
 @pytest.fixture(scope='module')
 def data():
@@ -23,7 +25,7 @@ def run(folder, data, plan=QUICK, perfect=True, **options):
 
 
 @pytest.fixture(scope='module')
-def studied(data, tmp_path_factory):
+def studied(data, tmp_path_factory, quickly_compiled):
   folder = tmp_path_factory.mktemp('study')
   return folder, *run(folder, data)
 
@@ -56,7 +58,7 @@ def test_what_is_not_in_the_test_images_is_left_out_and_named(studied, data):
 
 
 def test_a_bad_model_is_told_apart(studied, data, tmp_path):
-  plan = dataclasses.replace(QUICK, recipe=dataclasses.replace(QUICK.recipe, steps=60, width=8))
+  plan = dataclasses.replace(QUICK, recipe=dataclasses.replace(QUICK.recipe, steps=40, width=8))
   found, _ = run(tmp_path, data, plan, perfect=False)
   rows = content(found, data, perfect=False)['results']
   # On inverted images.
