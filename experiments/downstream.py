@@ -26,9 +26,9 @@ _FEW = flags.DEFINE_list(
   ['0.05', '0.2'],
   'Shares of the training images that stand for a few real ones; empty: none.',
 )
-_STEPS = flags.DEFINE_integer('steps', 400, 'Training steps of each network.', lower_bound=1)
+_STEPS = flags.DEFINE_integer('steps', 1000, 'Training steps of each network.', lower_bound=1)
 _WIDTH = flags.DEFINE_integer(
-  'width', 24, 'Channels of the network: 24 has 1.1 million weights.', lower_bound=1
+  'width', 16, 'Channels of the network: 16 has half a million weights.', lower_bound=1
 )
 
 

@@ -22,7 +22,8 @@ class SegmentationUNet(nnx.Module):
   """A U-Net (Ronneberger et al. 2015): 3x3 convolutions in pairs, four levels, skips.
 
   Batch norm and ReLU after each convolution, 2x2 maxima on the way down, repeated pixels on the way
-  up. With a width of 24, about 1.1 million weights.
+  up. With a width of 16, about half a million weights: in equal time, 1000 steps of it learn more
+  than 500 of a network with a million.
   """
 
   def __init__(self, n_classes: int, width: int, rngs: nnx.Rngs):
@@ -72,9 +73,16 @@ class _Pair(nnx.Module):
 
 
 def _maxima(x: jax.Array) -> jax.Array:
-  """The maxima of squares of 2x2 pixels."""
-  batch, height, width, channels = x.shape
-  return x.reshape(batch, height // 2, 2, width // 2, 2, channels).max((2, 4))
+  """The maxima of squares of 2x2 pixels.
+
+  The gradient of `max` looks for the maximum again, and divides by zero if XLA has computed it with
+  another rounding meanwhile.
+  """
+  for axis in (1, 2):
+    pairs = x.reshape(*x.shape[:axis], -1, 2, *x.shape[axis + 1 :])
+    first, second = (jax.lax.index_in_dim(pairs, i, axis + 1, keepdims=False) for i in (0, 1))
+    x = jnp.where(first > second, first, second)
+  return x
 
 
 def _to_channels(x: jax.Array) -> jax.Array:

@@ -36,8 +36,8 @@ class Recipe:
     learning_rate: of Adam, at the first step.
   """
 
-  width: int = 24
-  steps: int = 300
+  width: int = 16
+  steps: int = 1000
   batch_size: int = 8
   learning_rate: float = 3e-3
 
@@ -110,8 +110,8 @@ def train(
 def class_weights(labels: np.ndarray, n_classes: int) -> np.ndarray:
   """Returns a weight for each class, float32 [classes]: 1 / sqrt(its share of the pixels).
 
-  Without weights, an instrument finds no person at all in so few steps: on the validation split of
-  the rendered scenes, mean IoU after real IR is 0.29 without weights and 0.34 with them.
+  With weights, people are found: on the validation split of the rendered scenes, after real IR and
+  one seed, the IoU of persons is 0.41 with weights and 0.22 without; mean IoU is 0.47 and 0.46.
   """
   counts = np.bincount(labels[labels != UNLABELED], minlength=n_classes)
   shares = counts / max(counts.sum(), 1)
