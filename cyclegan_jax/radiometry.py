@@ -12,6 +12,8 @@ from typing import Any, NamedTuple
 
 from cyclegan_jax.errors import UserError
 
+_CELSIUS = ('degc', '°c', 'c', 'celsius')
+
 
 class Range(NamedTuple):
   """The values of gray level 0 and of the largest one, which is above, in degC, W/m2/sr or so."""
@@ -23,6 +25,15 @@ class Range(NamedTuple):
   def values(self, gray: Any, max_value: float) -> Any:
     """Converts a number or an array of gray levels 0..max_value to float values in units."""
     return self.low + gray / max_value * (self.high - self.low)
+
+  def difference(self, gray: Any, max_value: float) -> Any:
+    """Converts a difference of gray levels to one of values, in `difference_unit`."""
+    return gray / max_value * (self.high - self.low)
+
+  @property
+  def difference_unit(self) -> str:
+    """The unit of differences: kelvin for temperatures in degrees Celsius."""
+    return 'K' if self.unit.casefold() in _CELSIUS else self.unit
 
 
 def parse(text: str) -> Range | None:

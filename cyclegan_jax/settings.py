@@ -133,6 +133,11 @@ class Config:
   loss: LossConfig = dataclasses.field(default_factory=LossConfig)
   train: TrainConfig = dataclasses.field(default_factory=TrainConfig)
 
+  @property
+  def labeled(self) -> bool:
+    """Whether training needs labels; they go to the devices only then."""
+    return self.loss.class_balance > 0
+
 
 SECTIONS: Mapping[str, Any] = types.MappingProxyType(
   {f.name: f.type for f in dataclasses.fields(Config)}

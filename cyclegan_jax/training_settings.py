@@ -32,6 +32,14 @@ class LossConfig:
     'power of minus this. 0: all pixels alike; 1: all gray levels alike.',
     Bounds(0, 1.000001),
   )
+  class_balance: float = option(
+    0.0,
+    'Makes rare classes count more in the supervised terms; needs --paired and labels. A pixel '
+    'weighs (share of the labeled training pixels with its class) to the power of minus this, '
+    'scaled so that labeled pixels weigh 1 on average; pixels without a label weigh 1. 0: all '
+    'pixels alike; 1: all classes alike.',
+    Bounds(0, 1.000001),
+  )
   cycle_weight: float = option(10.0, 'Weight of the cycle-consistency L1 terms.', Bounds(0))
   identity_weight: float = option(
     0.0,

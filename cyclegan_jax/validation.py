@@ -119,6 +119,12 @@ def _validate_losses(config: Config) -> None:
         f'--{name}={getattr(loss, name):g} compares a generated image with the true '
         'image of the same scene, so it needs --paired.'
       )
+  if loss.class_balance and not (data.paired and loss.supervised_weight):
+    cure = 'a --supervised_weight above 0' if data.paired else '--paired'
+    raise UserError(
+      f'--class_balance={loss.class_balance:g} weighs pixels in the supervised term, so it needs '
+      f'{cure}.'
+    )
   if loss.identity_weight and data.rgb_channels != data.ir_channels:
     raise UserError(
       f'--identity_weight={loss.identity_weight:g} feeds a generator images of its own '

@@ -2,8 +2,8 @@
 
   python -m experiments.evaluate --workdir=RUN
 
-Writes RUN/evaluation/SPLIT/: metrics.json, per_image.csv, summary.md and pictures; and the page
-RUN/report.html. Everything it needs to know is in the run folder.
+Writes RUN/evaluation/SPLIT/: metrics.json, per_image.csv, summary.md and pictures, where there are
+labels per_class.csv; and the page RUN/report.html. All it needs to know is in the run folder.
 """
 
 import dataclasses
@@ -38,6 +38,11 @@ _LPIPS_ALEX_WEIGHTS = flags.DEFINE_string(
   'LPIPS of AlexNet as TorchScript, see docs/how-to/measure.md: measures it too. Needs the extra '
   'perceptual; nothing is downloaded.',
 )
+_LABEL_DIR = flags.DEFINE_string(
+  'label_dir',
+  None,
+  'Subfolder with labels, as in training: measures errors class by class. [as in training]',
+)
 _GALLERY = flags.DEFINE_integer(
   'gallery', 24, 'About how many images the page shows; 0: none.', lower_bound=0
 )
@@ -62,6 +67,8 @@ def main() -> None:
   # Before data are prepared, which may take long.
   perceptual.check_size(networks, model.config.data.image_size)
   data = dataclasses.replace(model.config.data, **common.moved())
+  if _LABEL_DIR.value is not None:
+    data = dataclasses.replace(data, label_dir=_LABEL_DIR.value)
   dataset = distributed.first_alone(lambda: datasets.open_dataset(data), 'data')
   run_folder.check_data(workdir, dataset)
   log = distributed.on_first_process(print)
@@ -70,7 +77,13 @@ def main() -> None:
     return
   folder = workdir / run_folder.EVALUATION / _SPLIT.value
   content = results.result(
-    evaluation.results, model.config, model.domains['ir'], _SPLIT.value, model.step, networks
+    evaluation.results,
+    model.config,
+    model.domains['ir'],
+    _SPLIT.value,
+    model.step,
+    networks,
+    evaluation.class_names,
   ) | {'checkpoint': _CHECKPOINT.value, 'trained_steps': model.trained_steps}
   evaluation_files.write(folder, content, evaluation, _GALLERY.value)
   print(evaluation_files.markdown(content))

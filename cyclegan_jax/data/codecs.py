@@ -14,6 +14,9 @@ from cyclegan_jax.data.decoding import EXPECTED, ImageError, is_planar, Opened
 _MAX_SCANS = 100
 _SCAN = re.compile(rb'\xff\xda\0(?:\x08\x01|\x0a\x02|\x0c\x03|\x0e\x04)')
 
+# Gray, palette and bilevel images, whose values may be class indices.
+_INDEX_MODES = ('L', 'P', '1')
+
 # What each EXIF orientation does to [height, width, channels].
 _ORIENT = {
   2: lambda a: a[:, ::-1],
@@ -35,6 +38,20 @@ def decode(opened: Opened, data: bytes) -> np.ndarray:
   if scans > _MAX_SCANS:
     raise ImageError(f'{opened.name}: a JPEG file with {scans} scans, more than {_MAX_SCANS}.')
   return _decode_deep(opened, data) if opened.is_deep else _decode_plain(opened, data)
+
+
+def decode_indices(opened: Opened, data: bytes) -> np.ndarray:
+  """Decodes class indices, uint8 [height, width], of the file content `data`; see `decode`."""
+  image = opened.image
+  if opened.is_deep or image.mode not in _INDEX_MODES:
+    raise ImageError(
+      f'{opened.name}: not an image of class indices; expected one channel or a palette with 8 '
+      'bits: 0 for the first class, and 255 for pixels without a label.'
+    )
+  image.load()
+  if image.format == 'PNG':
+    _check_rows(image, data)
+  return np.array(image).astype(np.uint8)
 
 
 def _decode_plain(opened: Opened, data: bytes) -> np.ndarray:

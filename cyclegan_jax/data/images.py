@@ -32,8 +32,6 @@ LUMA_WEIGHTS = (0.299, 0.587, 0.114)  # Rec. 601
 
 Source = str | os.PathLike[str] | bytes
 _DESCRIPTION_TAG = 270
-# Gray, palette, bilevel.
-_INDEX_MODES = ('L', 'P', '1')
 _RESAMPLING = {'area': Image.Resampling.BOX, 'bicubic': Image.Resampling.BICUBIC}
 
 
@@ -50,11 +48,9 @@ def read_image(source: Source, name: str | None = None) -> np.ndarray:
     ImageError: The file is missing, empty, damaged, too large or of an unsupported kind.
   """
   name = _name_of(source, name)
-  if not isinstance(source, bytes):
-    with decoding.explained(name), _open(source, name) as stream:
-      source = stream.read()
-  with _opened(source, name) as opened:
-    pixels, expected = codecs.decode(opened, source), opened.header
+  data = _content(source, name)
+  with _opened(data, name) as opened:
+    pixels, expected = codecs.decode(opened, data), opened.header
   if pixels.shape != expected[:3]:
     raise ImageError(
       f'{name}: is damaged: decoded to shape {pixels.shape}, but its header says {expected[:3]}.'
@@ -71,14 +67,10 @@ def read_indices(source: Source, name: str | None = None) -> np.ndarray:
   Raises:
     ImageError: As `read_image`, or the file is in color without a palette, or has 16 bits.
   """
-  with _opened(source, name) as opened:
-    if opened.is_deep or opened.image.mode not in _INDEX_MODES:
-      raise ImageError(
-        f'{opened.name}: not an image of class indices; expected one channel or a palette with 8 '
-        'bits: 0 for the first class, and 255 for pixels without a label.'
-      )
-    opened.image.load()
-    return np.array(opened.image).astype(np.uint8)
+  name = _name_of(source, name)
+  data = _content(source, name)
+  with _opened(data, name) as opened:
+    return codecs.decode_indices(opened, data)
 
 
 def image_header(path: str | os.PathLike[str]) -> ImageHeader:
@@ -270,6 +262,13 @@ def _check_array(array: np.ndarray) -> None:
 
 def _name_of(source: Source, name: str | None) -> str:
   return name or ('image' if isinstance(source, bytes) else os.fspath(source))
+
+
+def _content(source: Source, name: str) -> bytes:
+  if isinstance(source, bytes):
+    return source
+  with decoding.explained(name), _open(source, name) as stream:
+    return stream.read()
 
 
 @contextlib.contextmanager

@@ -49,6 +49,7 @@ class Evaluation:
     examples: The examples that were measured, see `pipeline.pixels`.
     predict: The model as a predictor.
     networks: What FID, KID and LPIPS were measured with.
+    class_names: The classes of the examples' labels; empty if there are none.
   """
 
   model: TrainedModel
@@ -57,6 +58,7 @@ class Evaluation:
   examples: grain.MapDataset
   predict: baselines.Predictor
   networks: perceptual.Perceptual
+  class_names: tuple[str, ...] = ()
 
 
 def evaluate(
@@ -69,8 +71,9 @@ def evaluate(
 ) -> Evaluation:
   """Measures a model's RGB to IR translation, and the baselines, on a split.
 
-  Images are sized as in training. If there are several processes, all call this; each measures its
-  share, and all get the whole result.
+  Images are sized as in training. Where they have labels, errors are measured class by class, too.
+  If there are several processes, all call this; each measures its share, and all get the whole
+  result.
 
   Args:
     model: A trained model, such as `cyclegan_jax.load` returns.
@@ -91,9 +94,16 @@ def evaluate(
   ir = model.domains['ir']
   predictors = {MODEL: _remembered(predict, ir), **baselines.baselines(dataset, data, log)}
   results = measure.measure(
-    predictors, examples, ir, model.config.train.batch_size, log, networks, detailed=True
+    predictors,
+    examples,
+    ir,
+    model.config.train.batch_size,
+    log,
+    networks,
+    detailed=True,
+    n_classes=len(dataset.class_names),
   )
-  return Evaluation(model, split, results, examples, predict, networks)
+  return Evaluation(model, split, results, examples, predict, networks, dataset.class_names)
 
 
 def _remembered(predict: baselines.Predictor, ir: Domain) -> baselines.Predictor:

@@ -10,7 +10,7 @@ import numpy as np
 from cyclegan_jax import distributed
 from cyclegan_jax.data import pipeline
 from cyclegan_jax.data.source import Domain
-from cyclegan_jax.evaluation import details
+from cyclegan_jax.evaluation import class_errors, details
 from cyclegan_jax.evaluation.baselines import Predictor
 from cyclegan_jax.metrics import aggregate, gain_offset, image_quality, perceptual
 from cyclegan_jax.models.apply import Translator
@@ -33,12 +33,14 @@ class Measured:
     totals: Means over images and the pooled metrics, see `aggregate.summarize`; with `networks`
       also those of `perceptual.collection_figures`; with `detailed` also dataset_gain and
       dataset_offset, see `gain_offset.fit`.
+    class_sums: Rows of `class_errors.sums`, [n, classes, 3]; None without labels.
   """
 
   ids: list[str]
   sequences: list[str]
   per_image: dict[str, np.ndarray]
   totals: dict[str, float]
+  class_sums: np.ndarray | None = None
 
 
 def predictor(rgb_to_ir: Translator, domains: Mapping[str, Domain]) -> Predictor:
@@ -55,6 +57,7 @@ def measure(
   log: Log,
   networks: perceptual.Perceptual = perceptual.NONE,
   detailed: bool = False,
+  n_classes: int = 0,
 ) -> dict[str, Measured]:
   """Measures predictors of IR images over the examples of `pipeline.pixels`.
 
@@ -64,10 +67,11 @@ def measure(
   Several processes measure some of the batches each; all get the whole result, by predictor name.
   The networks measure FID, KID and LPIPS; by default these are left out. So are sharpness, hot
   objects, and what is left after the best gain and offset, unless the measurement is to be
-  `detailed`; one gain for all images takes a second pass.
+  `detailed`; one gain for all images takes a second pass. With `n_classes`, the number of classes
+  of the examples' labels, errors are measured class by class, too.
   """
   parts = _by_batch(
-    lambda batch, n: _measure_batch(predictors, batch, n, ir, networks, detailed),
+    lambda batch, n: _measure_batch(predictors, batch, n, ir, networks, detailed, n_classes),
     *(data, batch_size, 'Measuring', log),
   )
   texts = _joined([part.texts for part in parts])
@@ -87,14 +91,14 @@ def measure(
     )
     for name in predictors:
       per_image[name] |= _joined([part[name] for part in fitted])
-  results = {}
+  results, of_classes = {}, _joined([part.class_sums for part in parts])
   for name in predictors:
     totals = aggregate.summarize(per_image[name], ir.max_value, undefined)
     if name in fits:
       totals |= dict(zip(('dataset_gain', 'dataset_offset'), fits[name].tolist()))
     if features:
       totals |= perceptual.collection_figures(features[None], features[name])
-    results[name] = Measured(ids, sequences, per_image[name], totals)
+    results[name] = Measured(ids, sequences, per_image[name], totals, of_classes.get(name))
   return results
 
 
@@ -105,6 +109,7 @@ class _Part:
   texts: dict[str, np.ndarray]  # 'id' and 'sequence'.
   values: dict[str, dict[str, np.ndarray]]  # Predictor name -> metric name -> float [n].
   sums: dict[str, np.ndarray]  # Predictor name -> rows of gain_offset.sums; {} if not detailed.
+  class_sums: dict[str, np.ndarray]  # Predictor name -> class_errors.sums; {} without labels.
   undefined: dict[str, np.ndarray]  # Metric name -> bool [n]; {} if there are no masks.
   # Inception's, float [images with valid pixels, features], of the true images (None) and each
   # predictor's; {} if they are not measured.
@@ -118,12 +123,13 @@ def _measure_batch(
   ir: Domain,
   networks: perceptual.Perceptual,
   detailed: bool,
+  n_classes: int,
 ) -> _Part:
   """Measures the first n images of a batch."""
   truth, mask = batch['ir'], batch.get('ir_mask')
   # The images in which anything is valid.
   valid = np.ones(len(truth), bool) if mask is None else mask.any((1, 2, 3))
-  part = _Part({key: batch[key][:n] for key in ('id', 'sequence')}, {}, {}, {}, {})
+  part = _Part({key: batch[key][:n] for key in ('id', 'sequence')}, {}, {}, {}, {}, {})
   if mask is not None:  # What is NaN even for perfect predictions has too few valid pixels.
     sums = gain_offset.sums(truth, truth, mask) if detailed else None
     perfect = _compare(truth, truth, ir, mask, sums)
@@ -148,6 +154,9 @@ def _measure_batch(
     part.values[name] = {key: value[:n] for key, value in values.items()}
     if sums is not None:
       part.sums[name] = sums[:n]
+    if n_classes:
+      of_classes = class_errors.sums(truth, prediction, batch['labels'], n_classes, mask)
+      part.class_sums[name] = of_classes[:n]
   return part
 
 

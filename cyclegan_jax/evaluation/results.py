@@ -1,12 +1,13 @@
 """The content of metrics.json, and what it says in tables and sentences."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 import hashlib
 import math
 from typing import Any
 
-from cyclegan_jax import provenance
+from cyclegan_jax import provenance, radiometry
 from cyclegan_jax.data.source import Domain
+from cyclegan_jax.evaluation import class_errors
 from cyclegan_jax.evaluation.baselines import BASELINES
 from cyclegan_jax.evaluation.measure import Measured, VALID_SHARE
 from cyclegan_jax.metrics import perceptual
@@ -38,6 +39,7 @@ def result(
   split: str,
   step: int,
   networks: perceptual.Perceptual = perceptual.NONE,
+  class_names: Sequence[str] = (),
 ) -> dict[str, Any]:
   """Returns the content of metrics.json: totals of model and baselines, and what they mean.
 
@@ -48,8 +50,16 @@ def result(
     split: what was measured.
     step: of the checkpoint.
     networks: what FID, KID and LPIPS were measured with.
+    class_names: the classes, if errors were measured for each.
   """
   measured = results[MODEL]
+  definitions = {**_definitions(results), **networks.definitions(measured.totals)}
+  classes = {}
+  sums = {name: m.class_sums for name, m in results.items() if m.class_sums is not None}
+  if sums:
+    ir_range = radiometry.parse(config.data.ir_range)
+    classes = {'classes': class_errors.content(sums, class_names, ir_range, ir.max_value)}
+    definitions |= {'classes': class_errors.DEFINITION}
   return {
     MODEL: _plain(measured.totals),
     'baselines': {name: _plain(results[name].totals) for name in BASELINES if name in results},
@@ -62,9 +72,10 @@ def result(
     'preset': config.train.preset,
     'seed': config.train.seed,
     'settings': flatten(config),
-    'definitions': {**_definitions(results), **networks.definitions(measured.totals)},
+    'definitions': definitions,
     'versions': provenance.versions(networks.packages),
     'commit': provenance.commit(),
+    **classes,
   }
 
 
@@ -80,6 +91,12 @@ def rows(content: Mapping[str, Any]) -> list[list[str]]:
     [title(name), *(_cell(totals, column) for column in columns)]
     for name, totals in _predictors(content)
   ]
+
+
+def class_rows(content: Mapping[str, Any]) -> list[list[str]]:
+  """Returns the table of errors for each class as text, header first; empty without labels."""
+  titles = {name: title(name) for name, _ in _predictors(content)}
+  return class_errors.rows(content.get('classes', {}), titles)
 
 
 def verdict(content: Mapping[str, Any]) -> str:

@@ -11,7 +11,7 @@ import numpy as np
 from cyclegan_jax import files
 from cyclegan_jax.data import images
 from cyclegan_jax.data.source import evenly_spaced
-from cyclegan_jax.evaluation import results as results_lib
+from cyclegan_jax.evaluation import class_errors, results as results_lib
 from cyclegan_jax.evaluation.evaluate import Evaluation
 from cyclegan_jax.reports import gallery, image_grid, page
 
@@ -25,6 +25,7 @@ def write(
 ) -> None:
   """Writes metrics.json, per_image.csv, summary.md, two pictures and a gallery of pictures.
 
+  If there are labels, also per_class.csv.
   examples.png shows images from the best to the worst with their errors; paper_figure.png shows
   real RGB and generated IR in turn, as figures 2 to 5 of the paper.
 
@@ -37,6 +38,9 @@ def write(
   values = ([f'{value:.7g}' for value in column] for column in measured.per_image.values())
   rows = zip(measured.ids, measured.sequences, *values)
   files.write_csv(folder / 'per_image.csv', [['id', 'sequence', *measured.per_image], *rows])
+  if classes := content.get('classes'):
+    names = [*evaluation.results]
+    files.write_csv(folder / 'per_class.csv', class_errors.csv_rows(classes, names))
   files.write_text(folder / 'summary.md', markdown(content))
   order = np.argsort(-measured.per_image['psnr'], kind='stable')
   images.write_png(folder / 'examples.png', _examples(evaluation, order))

@@ -23,6 +23,7 @@ _ENTRIES = (
   *('checkpoint', 'checkpoint_step', 'trained_steps', 'preset', 'seed', 'settings'),
   *('definitions', 'versions', 'commit'),
 )
+_IF_MEASURED = ('classes',)
 
 
 # Compared by identity: arrays have no single answer.
@@ -160,6 +161,7 @@ def _measurements(folder: pathlib.Path) -> Measurements | None:
   try:
     loaded = json.loads(file.read_text())
     content = {entry: loaded[entry] for entry in _ENTRIES}
+    content |= {entry: loaded[entry] for entry in _IF_MEASURED if entry in loaded}
     file = folder / 'per_image.csv'
     rows = _rows(file)
     ids, sequences = ([row[name] for row in rows] for name in ('id', 'sequence'))

@@ -19,6 +19,7 @@ from cyclegan_jax.models import networks
 from cyclegan_jax.progress import duration, Log
 from cyclegan_jax.settings import Config
 from cyclegan_jax.training import (
+  class_balance,
   hooks,
   interruption,
   nan_check,
@@ -65,6 +66,7 @@ def train(
   """
   preflight.check(config, workdir, overwrite=overwrite)
   preflight.check_same_run(config, dataset)
+  class_balance.check(config, dataset)
   log = distributed.on_first_process(log)
   with contextlib.ExitStack() as stack:
     checkpoints = None

@@ -23,6 +23,9 @@ from cyclegan_jax.settings import LossConfig
 # (true image, generated image, mask) -> loss term.
 Distance = Callable[[Images, Images, Mask | None], Scalar]
 
+# Of pixels by their class, for images of any number of channels.
+Weights = Float[AnyArray, 'batch height width 1']
+
 # A discriminator's maps of raw scores.
 Scores = Sequence[Float[AnyArray, '...']]
 
@@ -59,13 +62,18 @@ def generator(kind: str, scores: Scores) -> Scalar:
   return _summed(_distance_from_label(kind, part, True) for part in scores)
 
 
-def supervised(config: LossConfig) -> dict[str, tuple[float, Distance]]:
-  """The terms between a generated image and the true one, by name: weight and distance."""
+def supervised(
+  config: LossConfig, weights: Weights | None = None
+) -> dict[str, tuple[float, Distance]]:
+  """The terms between a generated image and the true one, by name: weight and distance.
+
+  `weights` are those of pixels by their class, see `class_balance.weigh`.
+  """
   compare = smooth_l1 if config.supervised_loss == 'smooth_l1' else l1
   terms: dict[str, tuple[float, Distance]] = {
     'supervised': (
       config.supervised_weight,
-      functools.partial(compare, balance=config.intensity_balance),
+      functools.partial(compare, balance=config.intensity_balance, weights=weights),
     ),
     'ssim': (config.ssim_weight, dissimilarity),
     'gradient': (config.gradient_weight, gradient_l1),
@@ -88,14 +96,26 @@ def feature_matching(true: Features, generated: Features) -> Scalar:
   return jnp.mean(jnp.stack(differences))
 
 
-def l1(a: Images, b: Images, mask: Mask | None = None, balance: float = 0.0) -> Scalar:
+def l1(
+  a: Images,
+  b: Images,
+  mask: Mask | None = None,
+  balance: float = 0.0,
+  weights: Weights | None = None,
+) -> Scalar:
   """Mean absolute difference, for cycle, identity and supervised terms; see `_mean`."""
-  return _mean(jnp.abs(a - b), a, mask, balance)
+  return _mean(jnp.abs(a - b), a, mask, balance, weights)
 
 
-def smooth_l1(a: Images, b: Images, mask: Mask | None = None, balance: float = 0.0) -> Scalar:
+def smooth_l1(
+  a: Images,
+  b: Images,
+  mask: Mask | None = None,
+  balance: float = 0.0,
+  weights: Weights | None = None,
+) -> Scalar:
   """Mean of d ** 2 / 2 for differences d up to 1, and of d - 1/2 above; see `_mean`."""
-  return _mean(optax.huber_loss(a, b), a, mask, balance)
+  return _mean(optax.huber_loss(a, b), a, mask, balance, weights)
 
 
 def gradient_l1(a: Images, b: Images, mask: Mask | None = None) -> Scalar:
@@ -120,22 +140,29 @@ def dissimilarity(a: Images, b: Images, mask: Mask | None = None) -> Scalar:
   return 1 - jnp.mean(similarity)
 
 
-def _mean(differences: Images, true: Images, mask: Mask | None, balance: float) -> Scalar:
-  """Averages over pixels, perhaps weighted by how rare their gray level is.
+def _mean(
+  differences: Images, true: Images, mask: Mask | None, balance: float, weights: Weights | None
+) -> Scalar:
+  """Averages over pixels, perhaps weighted by how rare their gray level or their class is.
 
   With `balance` p, a pixel of the true image counts as f ** -p, where f is the share of its image
   that has about its gray level (one of _LEVELS): with p = 1 all levels count alike, however few
   pixels they have, so a small hot object counts as much as a large cold background.
+
+  `weights` multiply the differences. They are 1 on average over all data, but not in each image: an
+  image with rare classes counts more than others.
   """
+  if weights is not None:
+    differences = weights * differences
   if mask is None and not balance:
     return jnp.mean(differences)
-  weights = jnp.ones_like(true) if mask is None else jnp.broadcast_to(mask, true.shape)
-  weights = weights.astype(jnp.float32)
+  counts = jnp.ones_like(true) if mask is None else jnp.broadcast_to(mask, true.shape)
+  counts = counts.astype(jnp.float32)
   if balance:
-    weights *= jax.vmap(functools.partial(_rarity, balance=balance))(true, weights)
-  total = jnp.sum(weights, (1, 2, 3))
+    counts *= jax.vmap(functools.partial(_rarity, balance=balance))(true, counts)
+  total = jnp.sum(counts, (1, 2, 3))
   # An image without a valid pixel counts as 0.
-  sums = jnp.sum(weights * jnp.where(weights > 0, differences, 0), (1, 2, 3))
+  sums = jnp.sum(counts * jnp.where(counts > 0, differences, 0), (1, 2, 3))
   return jnp.mean(sums / jnp.where(total > 0, total, 1))
 
 

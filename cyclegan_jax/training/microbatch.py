@@ -12,7 +12,7 @@ import jax.numpy as jnp
 from cyclegan_jax.arrays import Features
 from cyclegan_jax.models import discriminators, layers, networks
 from cyclegan_jax.settings import Config
-from cyclegan_jax.training import diff_augment, losses, patch_nce, rng
+from cyclegan_jax.training import class_balance, diff_augment, losses, patch_nce, rng
 
 # Arrays by name: a batch's images and masks, or images by domain.
 Images = Mapping[str, jax.Array]
@@ -98,7 +98,8 @@ class Microbatch:
         if loss.nce_identity:
           patches = self._patch_nce(params, stats, target, target, same, rng.IDENTITY)
           weighted[f'nce_identity_{target}'] = loss.nce_weight / 2, patches
-      for kind, (weight, distance) in losses.supervised(loss).items():
+      balanced = losses.supervised(loss, self.images.get(class_balance.WEIGHTS))
+      for kind, (weight, distance) in balanced.items():
         weighted[f'{kind}_{target}'] = weight, self._compare(distance, target, fakes[target])
     total = jnp.asarray(sum(weight * value for weight, value in weighted.values()))
     terms = {name: value for name, (_, value) in weighted.items()}

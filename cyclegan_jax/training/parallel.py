@@ -19,7 +19,7 @@ from cyclegan_jax.devices import DEVICE_AXIS, sharding
 from cyclegan_jax.models import networks
 from cyclegan_jax.progress import duration, Log
 from cyclegan_jax.settings import Config
-from cyclegan_jax.training import steps
+from cyclegan_jax.training import class_balance, steps
 
 
 def replicate(tree: Any) -> Any:
@@ -41,6 +41,7 @@ def compile_train_step(
   optimizer: optax.GradientTransformation,
   *,
   donate: bool = True,
+  class_weights: np.ndarray | None = None,
 ) -> jax.stages.Wrapped:
   """Returns the training step over all devices, compiled at its first call.
 
@@ -49,6 +50,7 @@ def compile_train_step(
     config: the run.
     optimizer: from `state.make_optimizer`.
     donate: the step reuses the memory of the state that it is given.
+    class_weights: from `class_balance.weights`.
 
   Returns:
     (state, batch) -> (state, terms): the state as `replicate` returns it, the batch as
@@ -56,7 +58,9 @@ def compile_train_step(
     all devices.
   """
   return jax.pmap(
-    functools.partial(steps.train_step, nets=nets, config=config, optimizer=optimizer),
+    functools.partial(
+      steps.train_step, nets=nets, config=config, optimizer=optimizer, class_weights=class_weights
+    ),
     axis_name=DEVICE_AXIS,
     donate_argnums=(0,) if donate else (),
   )
@@ -78,16 +82,17 @@ def compile_ahead(
     optimizer: from `state.make_optimizer`.
     state: the replicated state.
     dataset: its data.
-    log: takes a line for the user.
+    log: takes lines for the user.
 
   Returns:
     See `compile_train_step`. With jax_debug_nans it is not compiled ahead and donates nothing: JAX
     repeats a step, operation by operation, to find the one that gave NaN.
   """
+  class_weights = class_balance.weights(config, dataset, log)
   if jax.config.values['jax_debug_nans']:
-    return compile_train_step(nets, config, optimizer, donate=False)
+    return compile_train_step(nets, config, optimizer, donate=False, class_weights=class_weights)
   begin = time.monotonic()
-  step = compile_train_step(nets, config, optimizer)
+  step = compile_train_step(nets, config, optimizer, class_weights=class_weights)
   shapes = _batch_shapes(config, pipeline.masked(dataset, config.data))
   if jax.process_count() == 1:
     program = compiled = step.lower(state, shapes).compile()
@@ -111,7 +116,11 @@ def _batch_shapes(config: Config, masked: bool) -> dict[str, jax.ShapeDtypeStruc
   if masked:
     last |= {'rgb_mask': (1, np.bool_), 'ir_mask': (1, np.bool_)}
   rows = jax.local_device_count(), config.train.batch_size // jax.device_count()
-  return {
+  shapes = {
     name: jax.ShapeDtypeStruct((*rows, *data.image_size, channels), dtype, sharding=sharding())
     for name, (channels, dtype) in last.items()
   }
+  if config.labeled:
+    size = (*rows, *data.image_size)
+    shapes['labels'] = jax.ShapeDtypeStruct(size, np.uint8, sharding=sharding())
+  return shapes

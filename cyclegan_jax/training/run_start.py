@@ -64,5 +64,6 @@ def batches(config: Config, dataset: Dataset) -> grain.DatasetIterator[Any]:
       sharding(),
       seed=config.train.seed,
       process=distributed.index_and_count(),
+      labeled=config.labeled,
     )
   )

@@ -99,7 +99,8 @@ def _missing(dataset: Dataset) -> list[str]:
 
 
 def _memory(config: Config, dataset: Dataset) -> str:
-  size, budget = (pipeline.decoded_bytes(dataset, config.data), cache.budget(config.data.cache_gib))
+  size = pipeline.decoded_bytes(dataset, config.data, config.labeled)
+  budget = cache.budget(config.data.cache_gib)
   about = 'about ' if config.data.resize == 'none' else ''
   text = f'Decoded training images: {about}{_binary(size)}'
   if size <= budget:

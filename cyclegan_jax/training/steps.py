@@ -19,11 +19,12 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 
 from cyclegan_jax.models import networks
 from cyclegan_jax.settings import Config
-from cyclegan_jax.training import diagnostics, gradients, image_pool
+from cyclegan_jax.training import class_balance, diagnostics, gradients, image_pool
 from cyclegan_jax.training.microbatch import Images, Microbatch, Terms, Tree
 from cyclegan_jax.training.state import select, TrainState
 
@@ -35,17 +36,19 @@ def train_step(
   nets: Mapping[str, networks.Network],
   config: Config,
   optimizer: optax.GradientTransformation,
+  class_weights: np.ndarray | None = None,
 ) -> tuple[TrainState, Terms]:
   """Updates all networks once, on one device of the pmap axis.
 
   Args:
     state: The state, equal on all devices.
     batch: This device's `rgb` and `ir`, float32 [rows, height, width, channels] in [-1, 1], and
-      perhaps `rgb_mask` and `ir_mask`, see `pipeline.batches`. The number of rows is a multiple of
-      `accumulate`.
+      perhaps `rgb_mask`, `ir_mask` and `labels`, see `pipeline.batches`. The number of rows is a
+      multiple of `accumulate`.
     nets: The networks, from `networks.build`.
     config: The run.
     optimizer: From `state.make_optimizer`.
+    class_weights: From `class_balance.weights`; batches have labels only where there are some.
 
   Returns:
     The new state and the loss terms, float32 scalars: means over all devices' rows, unweighted
@@ -53,6 +56,8 @@ def train_step(
     of each group's gradient; and the figures of `diagnostics.observe`.
   """
   n = config.train.accumulate
+  if class_weights is not None:
+    batch = class_balance.weigh(batch, class_weights)
   adversarial = bool(networks.discriminators(config.model))
   discriminators_first = config.train.update_order == 'discriminators_first'
   microbatch = functools.partial(Microbatch, nets, config, state.step)

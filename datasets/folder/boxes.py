@@ -195,7 +195,10 @@ def _yaml_names(path: str) -> Iterator[str]:
   try:
     names = yaml.safe_load(_text(path))['names']
     ordered = [names[i] for i in range(len(names))]
-  except (yaml.YAMLError, TypeError, KeyError, IndexError) as error:
+    # A tree of references may be long as text.
+    if not all(isinstance(name, str | int | float) for name in ordered):
+      raise TypeError('names that are not text')
+  except (yaml.YAMLError, TypeError, KeyError, IndexError, RecursionError) as error:
     raise UserError(
       f'{path}: no names of classes ({type(error).__name__}: {error}); expected `names`, a list or '
       'a mapping from 0 on.'

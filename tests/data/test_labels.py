@@ -1,6 +1,7 @@
 """Labels: resized without mixing classes, and carried through the pipeline like the images."""
 
 import dataclasses
+import zlib
 
 import numpy as np
 import PIL.Image
@@ -184,3 +185,13 @@ def test_rendered_scenes_have_labels(tmp_path):
   ):
     np.testing.assert_array_equal(example['labels'], record['labels'])
     assert example['labels'].max() < len(opened.class_names)
+
+
+def test_missing_rows_are_not_class_0(tmp_path):
+  """Pillow leaves rows zero that a PNG file lacks although its header counts them."""
+  data = bytearray(images.encode_png(np.full((*SIZE, 1), 7, np.uint8)))
+  height = SIZE[0] + 40
+  data[20:24] = height.to_bytes(4, 'big')
+  data[29:33] = zlib.crc32(data[12:29]).to_bytes(4, 'big')
+  with pytest.raises(ImageError, match=r'7\.png: is damaged'):
+    images.read_indices(bytes(data), '7.png')

@@ -20,6 +20,8 @@ UNSAFE_MODULES = {
   'yaml',
   'jsonpickle',
 }
+# It makes nothing but text, numbers, lists and mappings.
+SAFE = {'yaml.safe_load'}
 # What processes of one run tell each other, which run the same program; no file is read so.
 BETWEEN_PROCESSES = {('distributed.py', f'pickle.{name}') for name in ('loads', 'dumps')}
 
@@ -35,6 +37,8 @@ def unsafe(node):
   given_ = {keyword.arg: ast.unparse(keyword.value) for keyword in node.keywords}
   if name == 'torch.load':
     return given_.get('weights_only') != 'True'
+  if name in SAFE:
+    return False
   return (
     name in RUNS_CODE
     or module.split('.')[0] in UNSAFE_MODULES
@@ -49,6 +53,7 @@ def unsafe(node):
     'eval(x)',
     'pickle.load(f)',
     'yaml.load(f)',
+    'yaml.unsafe_load(f)',
     'np.load(f, allow_pickle=True)',
     'torch.load(f)',
     'torch.load(f, weights_only=False)',

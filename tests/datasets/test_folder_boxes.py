@@ -171,7 +171,18 @@ def test_names_of_a_data_yaml(tmp_path, text):
   assert box_lib.read_names(str(tmp_path / 'data.yaml')) == ('person', 'car')
 
 
-@pytest.mark.parametrize('text', ['nc: 2', 'names: 3', 'names: {1: car, 2: bus}', '[', ''])
+@pytest.mark.parametrize(
+  'text',
+  [
+    'nc: 2',
+    'names: 3',
+    'names: {1: car, 2: bus}',
+    '[',
+    '',
+    'names: [[a]]',
+    'names: ' + 10_000 * '[',
+  ],
+)
 def test_a_data_yaml_without_names_is_refused(tmp_path, text):
   (tmp_path / 'data.yaml').write_text(text)
   with pytest.raises(UserError, match=r'data\.yaml: no names of classes'):

@@ -49,6 +49,7 @@ def test_settings_that_only_some_data_sets_use():
     'mask': ['osu', 'aau'],
     'rgb_dir': ['folder'],
     'ir_dir': ['folder'],
+    'label_dir': ['folder'],
   }
 
 

@@ -121,6 +121,21 @@ def test_evaluate_finds_moved_images_and_refuses_others(walk, pairs, tmp_path):
   assert 'other data' in fails('evaluate', *flags)
 
 
+def test_evaluate_measures_labels_that_training_did_not_have(walk, pairs, tmp_path):
+  shutil.copytree(walk[0], tmp_path / 'run', ignore=shutil.ignore_patterns('evaluation'))
+  shutil.copytree(pairs, tmp_path / 'moved')
+  (tmp_path / 'moved' / 'labels').mkdir()
+  for file in (pairs / 'rgb').iterdir():
+    halves = np.repeat(np.array([[0, 2]], np.uint8), 16, 1).repeat(24, 0)
+    PIL.Image.fromarray(halves).save(tmp_path / 'moved' / 'labels' / file.name)
+  flags = [f'--workdir={tmp_path / "run"}', f'--source_dir={tmp_path / "moved"}']
+  result = run('evaluate', *flags, '--label_dir=labels')
+  assert result.returncode == 0, result.stderr
+  assert '| class 2 | 128 | 1 |' in result.stdout and '| class 1 | 0 | 0 |' in result.stdout
+  assert (tmp_path / 'run' / 'evaluation' / 'test' / 'per_class.csv').exists()
+  assert 'Errors class by class' in (tmp_path / 'run' / 'report.html').read_text()
+
+
 @pytest.mark.parametrize('direction, mode', [('rgb_to_ir', 'L'), ('ir_to_rgb', 'RGB')])
 def test_translate_a_folder(walk, tmp_path, direction, mode):
   sizes = {'a.jpg': (37, 23), 'sub/b.png': (16, 64), 'sub/c.tif': (1, 1)}

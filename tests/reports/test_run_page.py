@@ -67,6 +67,27 @@ def test_figures_are_those_of_the_files(run):
   assert 'psnr: 20' in text or 'psnr: 21' in text  # The last value of the validation curve.
 
 
+def test_errors_class_by_class_are_folded_away(run):
+  assert 'class by class' not in render(run)
+  file = run / 'evaluation' / 'test' / 'metrics.json'
+  content = json.loads(file.read_text())
+  of_all = {name: {'bias': 2.5, 'mae': 4.25} for name in ('model', *content['baselines'])}
+  of_model = {'bias': -12.5, 'mae': 31.25, 'bias_in_unit': -6.0, 'mae_in_unit': 15.0}
+  content['classes'] = {
+    'unit': 'K',
+    'errors': [{'class': '<b>person', 'pixels': 1234, 'images': 5, **of_all, 'model': of_model}],
+  }
+  file.write_text(json.dumps(content))
+  text = render(run)
+  assert '<b>person' not in text and '<summary>Errors class by class</summary>' in text
+  header, row = rows_of(text, 'Errors class by class of run')
+  assert header == [
+    *('class', 'pixels', 'images', 'bias', 'MAE', 'bias, K', 'MAE, K'),
+    *('MAE, mean training IR image', 'MAE, some_guess'),
+  ]
+  assert row == ['<b>person', '1234', '5', '-12.5', '31.2', '-6', '15', '4.25', '4.25']
+
+
 def test_only_so_many_pictures_from_the_best_to_the_worst(run):
   text = render(run, n=4)
   names = re.findall(r'<li id="example-\d"><h3>place\d/image(\d+)</h3>', text)
