@@ -18,6 +18,9 @@ from experiments import flags as common
 _CHECKPOINT = common.define_checkpoint_flag()
 common.define_place_flags()
 flags.adopt_module_key_flags(common)
+_LABEL_DIR = flags.DEFINE_string(
+  'label_dir', None, 'Subfolder with labels, as in training. [as in training]'
+)
 _SEEDS = flags.DEFINE_integer(
   'seeds', 5, 'How many networks are trained in each way.', lower_bound=1
 )
@@ -44,14 +47,17 @@ def main() -> int:
   import datasets
 
   model = model_lib.load(workdir, _CHECKPOINT.value)
-  dataset = datasets.open_dataset(dataclasses.replace(model.config.data, **common.moved()))
+  data = dataclasses.replace(model.config.data, **common.moved())
+  if _LABEL_DIR.value is not None:
+    data = dataclasses.replace(data, label_dir=_LABEL_DIR.value)
+  dataset = datasets.open_dataset(data)
   run_folder.check_data(workdir, dataset)
   folder = workdir / run_folder.DOWNSTREAM
   recipe = training.Recipe(width=_WIDTH.value, steps=_STEPS.value)
   plan = study.Plan(few, _SEEDS.value, recipe)
   with interruption.deferred() as signaled:
     try:
-      studied = study.run(folder, model, dataset, plan, print, signaled)
+      studied = study.run(folder, model, dataset, data, plan, print, signaled)
     except study.Stopped:
       print(f'Stopped by signal {signaled()}; the same command resumes.')
       return 128 + signaled()

@@ -23,6 +23,7 @@ from cyclegan_jax.downstream.training import Instrument, Recipe, train
 from cyclegan_jax.evaluation import measure
 from cyclegan_jax.evaluation.evaluate import TrainedModel
 from cyclegan_jax.progress import Log, tracked
+from cyclegan_jax.settings import DataConfig
 
 JOBS = 'jobs'
 # What the instrument that has learned from real IR also judges: the FCN score (Isola et al. 2017).
@@ -126,6 +127,7 @@ def run(
   folder: pathlib.Path,
   model: TrainedModel,
   dataset: Dataset,
+  config: DataConfig,
   plan: Plan,
   log: Log = print,
   stop: Callable[[], Any] = lambda: False,
@@ -136,6 +138,7 @@ def run(
     folder: takes the counts; it need not exist.
     model: generates IR images.
     dataset: what the model was trained on, with labels.
+    config: what it was opened with.
     plan: what to find out.
     log: takes lines about the progress.
     stop: is asked before each step whether to stop.
@@ -153,11 +156,9 @@ def run(
 
   def read(split: str, shown: Callable[[int], list[int]] = lambda n: []) -> Examples:
     size = model.config.train.batch_size
-    return examples_lib.read(
-      dataset, split, model.config.data, predict, size, log, shown, on_batch=go_on
-    )
+    return examples_lib.read(dataset, split, config, predict, size, log, shown, on_batch=go_on)
 
-  jobs = _jobs(folder, model, dataset, plan)
+  jobs = _jobs(folder, model, dataset, config, plan)
   missing = [job for job in jobs if job.load() is None]
   log(f'{len(jobs)} instruments to train, {len(jobs) - len(missing)} of them done already.')
   test = read('test', _shown)
@@ -232,12 +233,15 @@ def _work(
     log(f'{number}/{len(jobs)} {job.condition.title}, seed {job.seed}: mean IoU {score:.1f} %')
 
 
-def _jobs(folder: pathlib.Path, model: TrainedModel, dataset: Dataset, plan: Plan) -> list[Job]:
+def _jobs(
+  folder: pathlib.Path, model: TrainedModel, dataset: Dataset, config: DataConfig, plan: Plan
+) -> list[Job]:
   """All jobs: every condition with one seed, then with the next."""
   facts = {
     'format': _FORMAT,
     'checkpoint_step': model.step,
     'fingerprint': dataset.fingerprint,
+    'label_dir': config.label_dir,
     'classes': list(dataset.class_names),
     'recipe': dataclasses.asdict(plan.recipe),
   }

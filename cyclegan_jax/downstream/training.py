@@ -104,7 +104,8 @@ def train(
     state = _step(state, batch, key, weights, graph, recipe, max_value)
     # JAX would queue all steps at once: progress and stops would mean nothing.
     jax.block_until_ready(state)
-  return Instrument(graph, *state[:2], max_value)
+  params, statistics, _ = state
+  return Instrument(graph, params, statistics, max_value)
 
 
 def class_weights(labels: np.ndarray, n_classes: int) -> np.ndarray:

@@ -20,7 +20,9 @@ def data():
 
 def run(folder, data, plan=QUICK, perfect=True, **options):
   said = []
-  found = study.run(folder, made_up.model(data, perfect), data, plan, said.append, **options)
+  found = study.run(
+    folder, made_up.model(data, perfect), data, made_up.CONFIG.data, plan, said.append, **options
+  )
   return found, said
 
 

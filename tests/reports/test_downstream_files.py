@@ -28,7 +28,7 @@ def write(folder, seed=0, perfect=True):
   data = made_up.dataset()
   model = made_up.model(data, perfect, seed)
   place = folder / 'downstream'
-  found = study.run(place, model, data, made_up.QUICK, lambda line: None)
+  found = study.run(place, model, data, model.config.data, made_up.QUICK, lambda line: None)
   content = results.result(found, model) | {'checkpoint': 'best', 'trained_steps': STEPS}
   downstream_files.write(place, content, found)
 
