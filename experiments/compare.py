@@ -6,6 +6,7 @@
   python -m experiments.compare --output=DIR --workers=4     continues the plan there
   python -m experiments.compare --output=DIR --job=7         one job, as in a scheduler's array
   python -m experiments.compare --output=DIR --report_only   tables and page of the runs so far
+  python -m experiments.compare --output=DIR --downstream    also what detectors learn from the runs
 
 The flags of experiments.train apply to every model; a model's own flags override them. Before
 training, the command writes DIR/plan.json; at the end, the paper's Table I and more:
@@ -73,6 +74,12 @@ _PRINT_JOBS = flags.DEFINE_boolean(
 _JOB = flags.DEFINE_integer(
   'job', None, 'Run only the job of this number, and write no report.', lower_bound=0
 )
+_DOWNSTREAM = flags.DEFINE_boolean(
+  'downstream',
+  False,
+  'Also run experiments.downstream on each run, and put the results side by side. The data need '
+  'labels.',
+)
 _REPORT_ONLY = flags.DEFINE_boolean('report_only', False, 'Only write the report; train nothing.')
 
 
@@ -91,7 +98,7 @@ def main() -> int:
   plan = _plan(output)
   of_commands = [flags.FLAGS[name] for name in ('max_megapixels', 'compilation_cache')]
   shared = [flag.serialize() for flag in of_commands if flag.present]
-  jobs = jobs_lib.all_jobs(plan, output, shared)
+  jobs = jobs_lib.all_jobs(plan, output, shared, _DOWNSTREAM.value)
   if _PRINT_JOBS.value:
     for job in jobs:
       if not job.is_complete():
@@ -200,7 +207,7 @@ def _seeds() -> tuple[int, ...] | None:
 
 def _report(output: pathlib.Path, plan: 'Plan', jobs: list['Job']) -> None:
   """Writes tables and page of the complete runs, and prints which are missing."""
-  from cyclegan_jax.comparison import compare, runs
+  from cyclegan_jax.comparison import compare, downstream, runs
   from cyclegan_jax.reports import comparison_page
 
   missing = [job.name for job in jobs if not job.is_complete()]
@@ -223,6 +230,7 @@ def _report(output: pathlib.Path, plan: 'Plan', jobs: list['Job']) -> None:
     'planned_seeds': list(plan.seeds),
     'history': list(plan.history),
     'missing': missing,
+    'downstream': downstream.compare(models, plan.comparisons) if _DOWNSTREAM.value else None,
     'paper': {'rows': recipes.papers_rows(dataset), 'note': recipes.PAPERS_NOTE},
   }
   comparison_page.write(output, content, models)

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from cyclegan_jax import files
-from cyclegan_jax.comparison import tables
+from cyclegan_jax.comparison import downstream, tables
 from cyclegan_jax.comparison.compare import ComparedModel, LEVEL, median_run
 from cyclegan_jax.data import images
 from cyclegan_jax.errors import UserError
@@ -54,12 +54,16 @@ def summary(content: Mapping[str, Any]) -> str:
   column = table[0].index(METRICS[content['primary_metric']].title)
   width = max(len(row[0]) for row in table)
   lines = [f'{row[0]:<{width}}  {row[column]}' for row in table if row[column]]
-  return '\n'.join([tables.protocol(content), *lines, *tables.sentences(content)])
+  studied = content.get('downstream')
+  further = [' | '.join(row) for row in downstream.models_table(studied)] if studied else []
+  return '\n'.join([tables.protocol(content), *lines, *tables.sentences(content), *further])
 
 
 def markdown(content: Mapping[str, Any]) -> str:
   """Returns the whole comparison as Markdown."""
-  return page.text('comparison.md', content=content, tables=tables, notes=_notes(content))
+  return page.text(
+    'comparison.md', content=content, tables=tables, notes=_notes(content), downstream=downstream
+  )
 
 
 def render(content: Mapping[str, Any], models: Mapping[str, ComparedModel]) -> str:
@@ -74,6 +78,7 @@ def render(content: Mapping[str, Any], models: Mapping[str, ComparedModel]) -> s
     title=f'Comparison on {content["dataset"]}',
     content=content,
     tables=tables,
+    downstream=downstream,
     notes=_notes(content),
     primary=METRICS[content['primary_metric']],
     kinds=kinds + ['paper'] * len(content['paper']['rows']),

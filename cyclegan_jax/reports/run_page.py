@@ -79,10 +79,12 @@ def render(runs: Sequence[Run], split: str | None, n_gallery: int, checkpoint: s
   """Returns the page as text; see `write`. Without a split it is the light one."""
   measured = [run for run in runs if run.measurements]
   shown = run_sections.examples(measured, n_gallery)
+  downstream = run_sections.downstream(runs) if split else []
   drawn = _charts(runs)
   samples = [sample for run in runs for sample in _latest_sample(run)]
   sections = {
     'results': (f'Measured on the {split} split', split),
+    'downstream': ('What a detector learns from it', downstream),
     'gallery': ('Gallery', [run for run in measured if 'psnr' in run.measured.per_image]),
     'images': ('Single images', measured),
     'training': ('Training', drawn),
@@ -93,6 +95,8 @@ def render(runs: Sequence[Run], split: str | None, n_gallery: int, checkpoint: s
   definitions: dict[str, str] = {}
   for run in measured:
     definitions |= run.measured.content['definitions']
+  for study in downstream:
+    definitions |= study['content']['definitions']
   names = ', '.join(run.name for run in runs)
   return page.document(
     'run_page.html',
@@ -112,6 +116,7 @@ def render(runs: Sequence[Run], split: str | None, n_gallery: int, checkpoint: s
     results=run_sections.results(measured),
     figures=results_lib,
     definitions=definitions,
+    downstream=downstream,
     gallery=run_sections.gallery_items(shown, several=len(measured) > 1),
     images=run_sections.single_images(measured, shown) if measured else None,
     charts=drawn,

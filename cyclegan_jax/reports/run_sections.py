@@ -1,13 +1,16 @@
-"""The parts of a run's page that come from evaluations, as data for templates/run_page.html."""
+"""The parts of a run's page that come from measurements, as data for templates/run_page.html."""
 
 from collections.abc import Sequence
 import math
 from typing import Any
 
+from cyclegan_jax.data import images
 from cyclegan_jax.data.source import evenly_spaced
+from cyclegan_jax.downstream import results as downstream_results, tables
 from cyclegan_jax.evaluation import results as results_lib
 from cyclegan_jax.metrics.catalog import METRICS
-from cyclegan_jax.reports import gallery, page
+from cyclegan_jax.reports import downstream_files, gallery, page
+from cyclegan_jax.runs import run_folder
 from cyclegan_jax.runs.reader import Run
 
 # An example with pictures: its id, and the runs that have them, each with its row of the example.
@@ -112,6 +115,31 @@ def single_images(measured: Sequence[Run], shown: Sequence[Example]) -> dict[str
     },
     'others': [run.name for run in measured if run not in alike],
   }
+
+
+def downstream(runs: Sequence[Run]) -> list[dict[str, Any]]:
+  """Returns what experiments.downstream found: run, tables, sentences, and picture, if it is there.
+
+  Raises:
+    UserError: a file is damaged; the message names it.
+  """
+  found = []
+  for run in runs:
+    folder = run.folder / run_folder.DOWNSTREAM
+    if content := downstream_results.read(folder):
+      file = folder / downstream_files.EXAMPLES
+      found.append(
+        {
+          'run': run,
+          'content': content,
+          'rows': tables.rows(content),
+          'comparisons': tables.comparisons(content),
+          'sentences': tables.sentences(content),
+          'protocol': tables.protocol(content),
+          'picture': page.picture(images.read_image(file)) if file.exists() else None,
+        }
+      )
+  return found
 
 
 def _psnr(run: Run, index: int) -> float:

@@ -12,6 +12,7 @@ run.lock            which process writes here, see runs/lock.py
 evaluation/SPLIT/   what experiments.evaluate writes about the best checkpoint
 evaluation/SPLIT_latest/, SPLIT_stepN/  about others
 on/DATA/evaluation/SPLIT/  the same, measured on other data (experiments.evaluate --on)
+downstream/         what experiments.downstream writes
 report.html         all of this as one page
 """
 
@@ -29,11 +30,12 @@ CONFIG, DATA, METRICS, VALIDATION = 'config.json', 'data.json', 'metrics.csv', '
 VALIDATION_IMAGES = 'validation_images.csv'
 SAMPLES, CHECKPOINTS, EVALUATION = 'samples', 'checkpoints', 'evaluation'
 TENSORBOARD, PAGE = 'tensorboard', 'report.html'
+DOWNSTREAM = 'downstream'
 INITIALIZED_FROM = 'initialized_from.json'
 ON = 'on'
 _OURS = (
   *(CONFIG, DATA, INITIALIZED_FROM, METRICS, VALIDATION, VALIDATION_IMAGES),
-  *(SAMPLES, CHECKPOINTS, EVALUATION, ON, TENSORBOARD, PAGE),
+  *(SAMPLES, CHECKPOINTS, EVALUATION, ON, DOWNSTREAM, TENSORBOARD, PAGE),
 )
 
 

@@ -15,7 +15,7 @@ import subprocess
 import sys
 import time
 
-from cyclegan_jax.comparison import runs
+from cyclegan_jax.comparison import downstream as downstream_lib, runs
 from cyclegan_jax.progress import duration, Log
 from cyclegan_jax.settings import Config
 from cyclegan_jax.training import interruption
@@ -35,7 +35,8 @@ Share = tuple[dict[str, str], set[int]]
 class Job:
   """A model to train with a seed, and to measure on a split: commands, one after the other.
 
-  The number is the index among all jobs of the plan; the folder is the run's.
+  The number is the index among all jobs of the plan; the folder is the run's. With `downstream`
+  the run also gets a downstream study.
   """
 
   number: int
@@ -45,6 +46,7 @@ class Job:
   config: Config
   split: str
   commands: tuple[tuple[str, ...], ...]
+  downstream: bool = False
 
   @property
   def name(self) -> str:
@@ -63,14 +65,19 @@ class Job:
 
   def is_complete(self) -> bool:
     """Returns whether nothing is left to do."""
-    return runs.is_complete(self.folder, self.config, self.split)
+    if not runs.is_complete(self.folder, self.config, self.split):
+      return False
+    return not self.downstream or downstream_lib.is_complete(self.folder)
 
 
-def all_jobs(plan: Plan, output: pathlib.Path, shared: Sequence[str] = ()) -> list[Job]:
+def all_jobs(
+  plan: Plan, output: pathlib.Path, shared: Sequence[str] = (), downstream: bool = False
+) -> list[Job]:
   """Returns the jobs of a plan by number: all models with one seed, then with the next.
 
   So all models have the same seeds if you stop early. Models with the same settings share jobs.
-  Shared flags are for both commands.
+  Shared flags are for all commands. With `downstream` there is one command more; runs that lack
+  only this study are neither trained nor measured again.
   """
   found = []
   models = [model for model in plan.models if plan.trained_as(model.label) == model.label]
@@ -80,11 +87,16 @@ def all_jobs(plan: Plan, output: pathlib.Path, shared: Sequence[str] = ()) -> li
     config = dataclasses.replace(model.config, train=train)
     python, last = (sys.executable, '-m'), (*shared, f'--workdir={folder}')
     paths = [flag for flag in model.arguments if flag[2:].partition('=')[0] in PATHS]
-    commands = (
+    commands: tuple[tuple[str, ...], ...] = (
       (*python, 'experiments.train', *model.arguments, f'--seed={seed}', *last),
       (*python, 'experiments.evaluate', f'--split={plan.split}', *paths, *last),
     )
-    found.append(Job(len(found), model.label, seed, folder, config, plan.split, commands))
+    if downstream:
+      if runs.is_complete(folder, config, plan.split):
+        commands = ()
+      commands = (*commands, (*python, 'experiments.downstream', *paths, *last))
+    job = Job(len(found), model.label, seed, folder, config, plan.split, commands, downstream)
+    found.append(job)
   return found
 
 

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from experiments.comparison import jobs as jobs_lib
+from experiments.comparison import jobs as jobs_lib, plan as plan_lib
 from tests.comparison import made_up
 
 WRITE = 'import runpy; runpy.run_module("tests.comparison.made_up", run_name="__main__")'
@@ -136,3 +136,18 @@ def test_a_signal_reaches_the_children_once_and_they_save(tmp_path, number):
   assert (tmp_path / 'saved').read_text() == f'{int(signal.SIGINT)}\n'
   assert 'Error' not in slow.log.read_text()
   assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+
+
+def test_a_downstream_study_is_one_command_more_and_alone_for_finished_runs(tmp_path):
+  models = {'a': '', 'b': '--paired'}
+  flags = ['--dataset=synthetic', '--epochs=3']
+  plan = plan_lib.make(flags, models, (0,), 'test', 'psnr', None, None)
+  # The first is trained and measured, and lacks the study.
+  made_up.write(tmp_path / 'runs' / 'a' / 'seed0', made_up.config(0))
+  plain, both = (jobs_lib.all_jobs(plan, tmp_path, downstream=wanted) for wanted in (False, True))
+  assert [one.is_complete() for one in plain] == [True, False]
+  assert [one.is_complete() for one in both] == [False, False]
+  names = [[command[2] for command in one.commands] for one in both]
+  every = ['experiments.train', 'experiments.evaluate', 'experiments.downstream']
+  assert names == [every[2:], every]
+  assert [command[2] for command in plain[1].commands] == every[:2]
