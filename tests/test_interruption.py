@@ -1,11 +1,15 @@
 """Which signals are noted, and which act."""
 
+import gc
 import os
 import signal
+import subprocess
+import sys
 
 import pytest
 
-from cyclegan_jax.training import interruption
+from cyclegan_jax import interruption, progress
+from tests.conftest import REPOSITORY
 
 
 @pytest.fixture
@@ -32,24 +36,71 @@ def test_one_of_each_kind_is_noted_and_a_second_acts():
   assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == before
 
 
-def test_a_process_that_works_alone_stops_at_once():
-  assert interruption.agreed(5, 0, steps_ahead=1) == 0
-  assert interruption.agreed(5, signal.SIGTERM, steps_ahead=1) == signal.SIGTERM
+@pytest.fixture
+def command():
+  """What surrounds a command; afterwards the handlers are those from before."""
+  before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+  with interruption.watched():
+    yield
+  with interruption.watched():
+    pass  # Forgets what was noted.
+  for number, handler in before.items():
+    signal.signal(number, handler)
 
 
-@pytest.mark.parametrize('lag', [-1, 0, 1])
-def test_processes_that_are_a_step_apart_stop_after_the_same_step(monkeypatch, lag):
-  texts = []
-  monkeypatch.setattr(interruption.distributed, 'joined', lambda: True)
-  monkeypatch.setattr(interruption.distributed, 'announce', lambda topic, text: texts.append(text))
-  monkeypatch.setattr(interruption.distributed, 'announced', lambda topic: list(texts))
-  stopped = {}
-  for turn in range(3, 10):
-    # The second process is signaled as well, a turn later.
-    for process, step in enumerate((turn, turn + lag)):
-      received = (turn >= 5 and signal.SIGINT, turn >= 6 and signal.SIGTERM)[process]
-      if process not in stopped and (found := interruption.agreed(step, int(received), 1)):
-        stopped[process] = step, found
-  # A turn later the slower process is at the same step; of two signals the larger one counts.
-  expected = 7, signal.SIGTERM if lag == -1 else signal.SIGINT
-  assert stopped == {0: expected, 1: expected}
+@pytest.mark.usefixtures('interruptible', 'command')
+@pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_is_obeyed_between_two_items_and_not_before(number):
+  done = []
+
+  def work():
+    for item in progress.tracked(range(5), 5, 'Working', print):
+      if item == 2:
+        os.kill(os.getpid(), number)
+      done.append(item)
+
+  with pytest.raises(interruption.Interrupted) as caught:
+    work()
+  assert done == [0, 1, 2] and caught.value.status == 128 + number
+  with interruption.deferred() as signaled:
+    interruption.check()
+    assert signaled() == number
+
+
+@pytest.mark.usefixtures('interruptible', 'command')
+def test_what_swallows_exceptions_swallows_no_signal():
+  """As JAX's callback of the garbage collector does."""
+
+  def collected(phase, info):
+    if phase == 'start' and not interruption.received():
+      os.kill(os.getpid(), signal.SIGINT)
+
+  gc.callbacks.append(collected)
+  try:
+    gc.collect()
+  finally:
+    gc.callbacks.remove(collected)
+  with pytest.raises(interruption.Interrupted):
+    interruption.check()
+
+
+@pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
+def test_a_second_signal_ends_even_a_long_library_call(number):
+  """Python runs no handler before the call returns."""
+  code = (
+    'import ctypes, signal\n'
+    'from cyclegan_jax import interruption\n'
+    'signal.signal(signal.SIGINT, signal.default_int_handler)\n'
+    'with interruption.watched():\n'
+    '  print("ready", flush=True)\n'
+    '  libc, mutex = ctypes.CDLL(None), ctypes.create_string_buffer(64)\n'
+    '  while True: libc.pthread_mutex_lock(mutex)\n'
+  )
+  command = [sys.executable, '-c', code]
+  with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=REPOSITORY) as process:
+    assert process.stdout.readline() == 'ready\n'
+    process.send_signal(number)
+    with pytest.raises(subprocess.TimeoutExpired):
+      process.wait(1)
+    process.send_signal(number)
+    assert process.wait(30) == 128 + number

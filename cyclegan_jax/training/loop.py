@@ -13,14 +13,14 @@ from typing import Any
 
 import jax
 
-from cyclegan_jax import distributed
+from cyclegan_jax import distributed, interruption
 from cyclegan_jax.data.source import Dataset
 from cyclegan_jax.models import networks
 from cyclegan_jax.progress import duration, Log
 from cyclegan_jax.settings import Config
 from cyclegan_jax.training import (
   hooks,
-  interruption,
+  joint_stop,
   nan_check,
   parallel,
   preflight,
@@ -144,7 +144,7 @@ class _Loop:
       running.append(terms)
       if len(running) > _STEPS_AHEAD:
         jax.block_until_ready(running.popleft())
-      stop = interruption.agreed(self.step, received(), _STEPS_AHEAD)
+      stop = joint_stop.agreed(self.step, received(), _STEPS_AHEAD)
       at_checkpoint = self.step % checkpoint_every == 0 or self.step == self.total
       at_row = at_checkpoint or self.step % train.log_every == 0
       if at_row or stop or time.monotonic() - last_line > _SECONDS_BETWEEN_LINES:

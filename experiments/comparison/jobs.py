@@ -15,10 +15,10 @@ import subprocess
 import sys
 import time
 
+from cyclegan_jax import interruption
 from cyclegan_jax.comparison import runs
 from cyclegan_jax.progress import duration, Log
 from cyclegan_jax.settings import Config
-from cyclegan_jax.training import interruption
 from experiments.comparison.plan import Plan, RUNS
 from experiments.flags import PATHS
 
@@ -128,7 +128,7 @@ def _processes(
 
 
 def _interrupt(running: Iterable[_Running]) -> None:
-  """Sends SIGINT, whichever signal came here; see training/interruption.py."""
+  """Sends SIGINT, whichever signal came here; see interruption.py."""
   for one in running:
     one.process.send_signal(signal.SIGINT)
 
