@@ -174,6 +174,20 @@ def test_models_that_lose_to_baselines_are_named(tmp_path):
   assert 'a does NOT beat some_guess' in ' '.join(tables.sentences(compared(models, [])))
 
 
+def test_a_baseline_without_any_error_beats_every_model(tmp_path):
+  """Its PSNR is infinite, which JSON holds as null."""
+  models = {'a': model(tmp_path, 'a', 50, [0])}
+  for run in models['a'].runs:
+    run.measurements.content['baselines']['some_guess'].update(psnr=None, mse=0.0)
+  content = compared(models, [])
+  assert 'a does NOT beat some_guess in PSNR' in ' '.join(tables.sentences(content))
+  json.dumps(content, allow_nan=False)
+  # One that is undefined for another reason decides nothing.
+  for run in models['a'].runs:
+    run.measurements.content['baselines']['some_guess'].update(psnr=None, mse=1.0)
+  assert 'does NOT beat' not in ' '.join(tables.sentences(compared(models, [])))
+
+
 def test_an_unknown_primary_metric(two):
   with pytest.raises(UserError, match='ms_ssim'):
     compare.compare(two, [], 'ms_ssim')
