@@ -3,11 +3,10 @@
 import dataclasses
 import pathlib
 
-import jax
 import numpy as np
 
-from cyclegan_jax import devices, interruption
-from cyclegan_jax.data import cache, images
+from cyclegan_jax import devices, interruption, memory
+from cyclegan_jax.data import images
 from cyclegan_jax.data.source import Domain, quantize
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.inference.tiling import tiled, tiles
@@ -96,7 +95,9 @@ class Model:
       Padded(images.for_domain(one, source.name, source.channels, name), source, self.multiple)
       for one in stack
     ]
-    cut = tiles.choose(self.config.model, *padded[0].shape, self.multiple, _memory(), tile, overlap)
+    cut = tiles.choose(
+      self.config.model, *padded[0].shape, self.multiple, memory.on_device(), tile, overlap
+    )
     result = np.empty((len(stack), height, width, target.channels), _dtype(target, bits))
     if cut is None:
       y = generator(np.concatenate([one.whole() for one in padded]))
@@ -106,12 +107,6 @@ class Model:
         for top, y in tiled.translate(generator, one, cut, target.channels):
           own[top : top + len(y)] = _to_pixels(y[: height - top, :width], target, bits)
     return result if image.ndim == 4 else result[0]
-
-
-def _memory() -> int:
-  """Bytes of the first device's memory; on a CPU those that are free."""
-  statistics = jax.local_devices()[0].memory_stats() or {}
-  return statistics.get('bytes_limit') or cache.available_memory()
 
 
 def _max_value(domain: Domain, bits: int | None) -> float:

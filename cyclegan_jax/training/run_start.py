@@ -30,6 +30,12 @@ def write(config: Config, dataset: Dataset, workdir: pathlib.Path, state: TrainS
     checkpoints.save(0, Saved(state, batches(config, dataset).get_state()), {})
 
 
+def check(config: Config, dataset: Dataset) -> None:
+  """Raises UserError if the data are unfit for training with these settings."""
+  pipeline.check_crop(dataset, config.data)
+  preflight.check_schedule(config, steps_per_epoch(config, dataset))
+
+
 @contextlib.contextmanager
 def open_folder(
   config: Config, dataset: Dataset, workdir: pathlib.Path, overwrite: bool
@@ -40,8 +46,7 @@ def open_folder(
     UserError: the data are unfit for training, another process writes to the folder, or see
       `run_folder.create`.
   """
-  pipeline.check_crop(dataset, config.data)
-  preflight.check_schedule(config, steps_per_epoch(config, dataset))
+  check(config, dataset)
   workdir.mkdir(parents=True, exist_ok=True)
   with lock.held(workdir):
     run_folder.create(workdir, config, dataset, overwrite)
