@@ -7,7 +7,8 @@ SIGTERM at random moments of that length. A signal is lost if the command ends o
 After each, no file may be half written: temporary files, JSON and PNG files are looked at. At the
 end the same command has to succeed.
 
-Writes every signal to the JSON file and prints the table.
+Writes every signal to the JSON file and prints the table. Commands that the file has already are
+not measured again.
 """
 
 from collections.abc import Sequence
@@ -194,17 +195,18 @@ def main(argv: list[str]) -> None:
   """Measures the commands and writes the figures."""
   if len(argv) > 1:
     raise app.UsageError(f'{argv[1]} is not a flag.')
-  results = {}
+  output = pathlib.Path(_OUTPUT.value)
+  results = json.loads(output.read_text()) if output.exists() else {}
   with tempfile.TemporaryDirectory() as name:
     folder = pathlib.Path(name)
     ground = prepare(folder)
     for command, arguments in commands(folder, ground).items():
-      if _COMMANDS.value and command not in _COMMANDS.value:
+      if command in results or (_COMMANDS.value and command not in _COMMANDS.value):
         continue
       print(command, flush=True)
       rng = np.random.default_rng(len(results))
       results[command] = measure(folder, ground, arguments, _SIGNALS.value, rng)
-      pathlib.Path(_OUTPUT.value).write_text(json.dumps(results, indent=1) + '\n')
+      output.write_text(json.dumps(results, indent=1) + '\n')
       print({key: value for key, value in results[command].items() if key != 'sent'}, flush=True)
   for figure in next(iter(results.values())):
     if figure != 'sent':

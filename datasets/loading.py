@@ -149,7 +149,7 @@ def _open_folder(config: DataConfig, options: dict[str, Any], data_dir: str | No
   if not config.source_dir:
     raise UserError('--dataset=folder needs --source_dir, the folder with your images.')
   found = folder.folder_config(
-    config.source_dir,
+    files.expanded(config.source_dir),
     config.rgb_dir,
     config.ir_dir,
     rgb_channels=config.rgb_channels,

@@ -201,6 +201,8 @@ def run(
     if not flags.FLAGS['verbosity'].present:
       # Orbax and TFDS log every step; our own lines are printed, not logged.
       logging.set_verbosity(logging.ERROR)
+      # What destructors of libraries raise after an error that is reported, as Orbax's event loop.
+      sys.unraisablehook = lambda unraisable: None
     try:
       if len(argv) > 1:
         raise UserError(f'Unexpected argument {argv[1]!r}: give settings as --name=value.')

@@ -14,7 +14,6 @@ import tensorflow_datasets as tfds
 
 from cyclegan_jax import errors
 from cyclegan_jax.data import images
-from cyclegan_jax.files import expanded
 from datasets import storing
 from datasets.folder import layouts, splits
 
@@ -100,7 +99,7 @@ def folder_config(
       raise errors.UserError(f'--{flag}={value}: must be 1 or 3.')
   if not os.fspath(source_dir):
     raise errors.UserError('--source_dir is empty; expected a folder with RGB and IR images.')
-  source = expanded(source_dir)
+  source = pathlib.Path(source_dir).expanduser()
   layout = layouts.find_layout(source, rgb_dir, ir_dir)
   aligned, unmatched = _match(source, layout, paired)
   groups = _groups(layout, aligned)

@@ -161,7 +161,7 @@ def test_names_that_a_terminal_does_not_know(untrained, pairs, tmp_path):
   process = start(
     'translate',
     *(f'--workdir={untrained}', f'--input={photos}', f'--output={output}'),
-    changes=SURROUNDINGS['ASCII'],
+    changes={'LC_ALL': 'C', 'PYTHONIOENCODING': 'ascii'},
   )
   errors = process.communicate(timeout=300)[1].decode('ascii')
   assert process.returncode == 2 and r'stra\xdfe.png: not an image' in errors

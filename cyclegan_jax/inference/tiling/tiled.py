@@ -43,7 +43,8 @@ def translate(
   for _ in range(norms):
     measured, pixels = [], []
     for part, counts in _parts(image, tiling):
-      measured.append(_measure(net, *arrays, part, counts, moments))
+      # Waits, so that only one part is in memory.
+      measured.append(jax.device_get(_measure(net, *arrays, part, counts, moments)))
       pixels.append(counts.sum(dtype=np.int64))
     moments = _pooled(measured, pixels)
   apply = lambda part: _translate(net, *arrays, part, np.ones((1, *part.shape[1:3], 1)), moments)
