@@ -67,7 +67,7 @@ def train(
   preflight.check(config, workdir, overwrite=overwrite)
   preflight.check_same_run(config, dataset)
   log = distributed.on_first_process(log)
-  run_start.check(config, dataset)
+  run_start.check(config, dataset, workdir, overwrite)
   log(run_summary.text(config, dataset))
   steps_per_epoch = run_start.steps_per_epoch(config, dataset)
   total = config.train.steps or config.train.epochs * steps_per_epoch
