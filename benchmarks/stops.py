@@ -43,7 +43,7 @@ _TINY = (
 # A moment that has not come by then (seconds) will not.
 _PATIENCE = 300.0
 _TRASH = '.trash'
-_READY = 'Compiled the training step'
+_READY = '\nSteps: '
 
 
 @dataclasses.dataclass(frozen=True)

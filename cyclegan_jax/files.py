@@ -9,7 +9,26 @@ import pathlib
 import secrets
 from typing import Any
 
+from cyclegan_jax.errors import UserError
+
 Path = str | os.PathLike[str]
+
+
+def expanded(path: Path) -> pathlib.Path:
+  """Returns a path with ~ expanded, as shells do not after a =.
+
+  Raises:
+    UserError: nobody's home is known by that name: no HOME, and no such user.
+  """
+  try:
+    return pathlib.Path(path).expanduser()
+  except RuntimeError as error:
+    name = pathlib.Path(path).parts[0]
+    cure = 'Set HOME, or give' if name == '~' else 'Give'
+    raise UserError(
+      f'{path}: the home folder that {name} stands for is not known. {cure} a path without ~; '
+      f'./{name} is a file of that name.'
+    ) from error
 
 
 @contextlib.contextmanager

@@ -92,7 +92,7 @@ def join(launch: Launch, join_timeout: int, heartbeat_timeout: int) -> None:
   Raises:
     UserError: process 0 cannot listen, or JAX cannot find the others.
   """
-  # Its handler would take SIGTERM until a run's own is there (training/interruption.py).
+  # Its handler would take SIGTERM until a run's own is there (interruption.py).
   jax.config.update('jax_enable_preemption_service', False)
   fatal.watch()
   at = f' at {launch.coordinator_address}' if launch.coordinator_address else ''

@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterable, Iterator
 import time
 from typing import TypeVar
 
+from cyclegan_jax import interruption
+
 _SECONDS_BETWEEN_LINES = 5.0
 
 T = TypeVar('T')
@@ -34,6 +36,8 @@ def tracked(
 ) -> Iterator[T]:
   """Yields the items and logs a line every few seconds, none if they take less.
 
+  Between two items it obeys signals, see `interruption.check`.
+
   Args:
     items: the work.
     total: how much there is to do, in `unit`; None if that is not known.
@@ -44,6 +48,7 @@ def tracked(
   """
   begin = last_line = time.monotonic()
   for i, item in enumerate(items):
+    interruption.check()
     now = time.monotonic()
     if i and now - last_line > _SECONDS_BETWEEN_LINES:
       last_line, done, rate = now, i * each, i * each / (now - begin)

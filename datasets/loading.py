@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping
 import contextlib
 import dataclasses
+import errno
 import fcntl
 import hashlib
 import os
@@ -12,8 +13,9 @@ from typing import Any
 import grain
 import numpy as np
 import tensorflow_datasets as tfds
+from tensorflow_datasets.core import constants
 
-from cyclegan_jax import config as config_lib
+from cyclegan_jax import config as config_lib, files, interruption
 from cyclegan_jax.data import pipeline
 from cyclegan_jax.data.source import Dataset, make_domains, Split, SPLITS
 from cyclegan_jax.errors import UserError
@@ -96,10 +98,21 @@ def open_dataset(config: DataConfig, prepared: str = '') -> Dataset:
     UserError: see `load`.
   """
   options = dataclasses.asdict(registry.resolve(config))
-  data_dir = os.path.expanduser(config.data_dir) or None
+  data_dir = _data_dir(config.data_dir)
   if prepared and config.source_dir and not os.path.isdir(config.source_dir):
     return _open_copy(config, data_dir, prepared)
   return _OPENERS[config.dataset](config, options, data_dir)
+
+
+def _data_dir(given: str) -> str | None:
+  """Returns the folder for prepared data sets, None for TFDS's own; UserError if it is unknown."""
+  if given:
+    return str(files.expanded(given))
+  try:
+    files.expanded(constants.DATA_DIR)
+  except UserError as error:
+    raise UserError(f'{error} Or give the folder for prepared data sets, --data_dir.') from error
+  return None
 
 
 def _open_synthetic(config: DataConfig, options: dict[str, Any], data_dir: str | None) -> Dataset:
@@ -146,7 +159,7 @@ def _open_folder(config: DataConfig, options: dict[str, Any], data_dir: str | No
   if not config.source_dir:
     raise UserError('--dataset=folder needs --source_dir, the folder with your images.')
   found = folder.folder_config(
-    config.source_dir,
+    files.expanded(config.source_dir),
     config.rgb_dir,
     config.ir_dir,
     rgb_channels=config.rgb_channels,
@@ -203,19 +216,40 @@ def _prepared(make: Callable[[], tfds.core.DatasetBuilder]) -> tfds.core.Dataset
         # TFDS looks once, when a builder is made: another process may have been quicker.
         builder = make()
         builder.download_and_prepare(file_format='array_record')
-    except OSError as error:
+    except (OSError, RuntimeError) as error:
+      if not (reason := _of_the_disk(error)):
+        raise
       raise UserError(
-        f'The data set cannot be prepared in {folder}: {error}. Choose another place '
-        'with --data_dir.'
+        f'The data set cannot be prepared in {folder}: {reason}. Choose another place with '
+        '--data_dir.'
       ) from error
     finally:
       with contextlib.suppress(OSError):
         folder.rmdir()  # If nothing was written.
+  interruption.check()
   for split in builder.info.splits.values():
     for file in split.filepaths:
       if not file.exists():
         raise records.unusable(builder, f'not complete: {file.name} is missing')
   return builder
+
+
+def _of_the_disk(error: OSError | RuntimeError) -> str:
+  """Returns what the system says of a file that cannot be written; '' if that is not the cause.
+
+  array_record raises RuntimeErrors, with the system's words at the end of their messages.
+  """
+  if isinstance(error, OSError):
+    return str(error)
+  numbers = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EIO)
+  return next((text for text in map(os.strerror, numbers) if text in str(error)), '')
+
+
+def _unusable(builder: tfds.core.DatasetBuilder, problem: str) -> UserError:
+  return UserError(
+    f'The prepared data set {builder.data_path} is {problem}. Delete that folder; it is prepared '
+    'again.'
+  )
 
 
 @contextlib.contextmanager

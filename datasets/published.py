@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import tensorflow_datasets as tfds
 
+from cyclegan_jax import files
 from cyclegan_jax.data.source import SPLITS
 from cyclegan_jax.errors import UserError
 from datasets import frames
@@ -81,7 +82,7 @@ def source_folder(source_dir: str | os.PathLike, instructions: str) -> pathlib.P
   """Returns --source_dir with '~' expanded; UserError with the instructions if it is empty."""
   if not os.fspath(source_dir):
     raise UserError(f'--source_dir is empty.\n{instructions}')
-  return pathlib.Path(source_dir).expanduser()
+  return files.expanded(source_dir)
 
 
 def partners(

@@ -41,12 +41,14 @@ def main() -> None:
   config = DataConfig(paired=True, options=common.given_options(), **common.given(_DATA_FLAGS))
   validate_data(config)
   # Late, so that --help and bad flags answer at once.
-  from cyclegan_jax.pairs import check, dataset_check
+  from cyclegan_jax import devices
+  from cyclegan_jax.pairs import check, dataset_check, degenerate
   from cyclegan_jax.reports import pairs_page
   import datasets
 
+  devices.check()
   dataset = datasets.open_dataset(config)
-  print(dataset.description)
+  print('\n'.join([dataset.description, *degenerate.notes(dataset)]))
   try:
     folder.mkdir(parents=True, exist_ok=True)  # Now: the work may be long.
   except OSError as error:

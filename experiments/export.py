@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from absl import flags
 
+from cyclegan_jax import files
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.settings import DataConfig
 from experiments import flags as common
@@ -51,7 +52,7 @@ def main() -> None:
   workdir = common.workdir()
   if not _FORMAT.value or not _OUTPUT.value:
     raise UserError('--format and --output are needed: stablehlo or onnx, and the file to write.')
-  output = pathlib.Path(_OUTPUT.value).expanduser()
+  output = files.expanded(_OUTPUT.value)
   # Late, so that --help and bad flags answer at once.
   from cyclegan_jax.inference import export, export_check, model as model_lib
 

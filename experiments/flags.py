@@ -2,18 +2,17 @@
 
 from collections.abc import Callable, Iterable, Sequence
 import contextlib
-import io
 import pathlib
 import sys
 from typing import Any
 
 from absl import app, flags, logging
 
-from cyclegan_jax import config as config_lib
+from cyclegan_jax import config as config_lib, files, interruption
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.settings import Config, fields, named
 from datasets import registry
-from experiments import help_text, program_cache
+from experiments import help_text, program_cache, streams
 
 EXIT_USER_ERROR = 2
 
@@ -114,8 +113,8 @@ def workdir() -> pathlib.Path:
 
 
 def path(value: str | None) -> pathlib.Path | None:
-  """Returns a flag's value as a path, ~ expanded (shells do not after a =); None if empty."""
-  return pathlib.Path(value).expanduser() if value else None
+  """Returns a flag's value as a path, see `files.expanded`; None if empty."""
+  return files.expanded(value) if value else None
 
 
 def config_from_flags(flag_values: flags.FlagValues = flags.FLAGS) -> Config:
@@ -139,7 +138,7 @@ def given(names: Iterable[str], flag_values: flags.FlagValues = flags.FLAGS) -> 
     if isinstance(registry.default(name), tuple):
       values[name] = _parse_size(name, value)
     elif name in FOLDERS and value:
-      values[name] = str(pathlib.Path(value).expanduser().resolve())
+      values[name] = str(files.expanded(value).resolve())
   return values
 
 
@@ -180,8 +179,7 @@ def parse(flag_values: flags.FlagValues, argv: Sequence[str]) -> list[str]:
 
 def _parse_or_exit(argv: Sequence[str]) -> list[str]:
   if help_text.WANTED & set(argv[1:]):
-    with contextlib.suppress(BrokenPipeError):  # Such as --help | head.
-      print(help_text.of_command(flags.FLAGS, argv[0]), flush=True)
+    print(help_text.of_command(flags.FLAGS, argv[0]))
     sys.exit()
   try:
     return parse(flags.FLAGS, argv)
@@ -203,12 +201,11 @@ def run(
   """
 
   def guarded(argv: list[str]) -> None:
-    # Lines reach a log file at once, not when a buffer is full.
-    if isinstance(sys.stdout, io.TextIOWrapper):
-      sys.stdout.reconfigure(line_buffering=True)
     if not flags.FLAGS['verbosity'].present:
       # Orbax and TFDS log every step; our own lines are printed, not logged.
       logging.set_verbosity(logging.ERROR)
+      # What destructors of libraries raise after an error that is reported, as Orbax's event loop.
+      sys.unraisablehook = lambda unraisable: None
     try:
       if len(argv) > 1:
         raise UserError(f'Unexpected argument {argv[1]!r}: give settings as --name=value.')
@@ -225,9 +222,16 @@ def run(
     except (UserError, OSError) as error:
       print(f'error: {error}', file=sys.stderr)
       status = EXIT_USER_ERROR
-    except KeyboardInterrupt:
+    except interruption.Interrupted as error:
       print('interrupted', file=sys.stderr)
-      status = 130
+      status = error.status
     sys.exit(status)
 
-  app.run(guarded, flags_parser=_parse_or_exit)
+  streams.prepare()
+  try:
+    with interruption.watched():
+      app.run(guarded, flags_parser=_parse_or_exit)
+  except SystemExit as end:
+    if not end.code and interruption.received():  # It came too late for a check.
+      sys.exit(128 + interruption.received())
+    raise

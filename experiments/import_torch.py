@@ -11,10 +11,9 @@ flags are those of experiments.train. If the networks do not fit the files, the 
 flags would.
 """
 
-import pathlib
-
 from absl import flags
 
+from cyclegan_jax import files
 from cyclegan_jax.errors import UserError
 from experiments import flags as common
 
@@ -42,7 +41,7 @@ def main() -> None:
 
   workdir = common.path(common.WORKDIR.value) or common.default_workdir(config)
   preflight.check_new(config, workdir)
-  folder = pathlib.Path(_CHECKPOINT_DIR.value).expanduser()
+  folder = files.expanded(_CHECKPOINT_DIR.value)
   state = torch_import.import_state(config, folder, _A_IS.value, _EPOCH.value)
   run_start.write(config, datasets.open_dataset(config.data), workdir, state)
   then = next_step.evaluate(workdir, next_step.splits_of(workdir))

@@ -43,7 +43,7 @@ def together() -> Iterator[None]:
     UserError: flags contradict each other, or the processes do not find each other.
   """
   # Late, so that --help answers at once.
-  from cyclegan_jax import distributed, fatal, launcher
+  from cyclegan_jax import distributed, fatal, interruption, launcher
   from cyclegan_jax.errors import UserError
 
   flags_given = launcher.Launch(_COORDINATOR.value, _COUNT.value, _INDEX.value)
@@ -58,8 +58,8 @@ def together() -> Iterator[None]:
     distributed.barrier('the end of the command')
   except (UserError, OSError) as error:
     fatal.end(f'process {distributed.index_and_count()[0]}: {error}', 2)
-  except KeyboardInterrupt:
-    fatal.end('interrupted', 130)
+  except interruption.Interrupted as error:
+    fatal.end('interrupted', error.status)
   except Exception as error:
     # JAX raises a JaxRuntimeError or a ValueError.
     if any(word in str(error) for word in _LOST):

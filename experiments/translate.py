@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 
 from absl import flags
 
+from cyclegan_jax import files
 from cyclegan_jax.errors import UserError
 from experiments import flags as common, processes
 
@@ -98,7 +99,7 @@ def main() -> int:
   from cyclegan_jax.inference import outputs, translate
 
   options = outputs.OutputOptions(
-    pathlib.Path(_OUTPUT.value).expanduser(),
+    files.expanded(_OUTPUT.value),
     _DIRECTION.value,
     int(_BITS.value) if _BITS.value else None,
     _TILE.value,
@@ -128,7 +129,7 @@ def main() -> int:
 
 def _translate_stream(workdir: pathlib.Path, options: 'OutputOptions') -> int:
   """Translates one image from or to a stream; all messages go to standard error."""
-  from cyclegan_jax import distributed, files
+  from cyclegan_jax import distributed
   from cyclegan_jax.data import images
   from cyclegan_jax.inference import translate
 
@@ -143,10 +144,12 @@ def _translate_stream(workdir: pathlib.Path, options: 'OutputOptions') -> int:
       '- is one image: give one --input, and no --colormap, --gray_control or --annotations.'
     )
   with contextlib.redirect_stdout(sys.stderr):
+    if _INPUT.value == ['-'] and sys.stdin is None:
+      raise UserError('--input=-: standard input is closed. Give an image there, or its file.')
     if _INPUT.value == ['-']:
       name, source = 'standard input', sys.stdin.buffer.read()
     else:
-      name, source = _INPUT.value[0], pathlib.Path(_INPUT.value[0]).expanduser()
+      name, source = _INPUT.value[0], files.expanded(_INPUT.value[0])
     image = images.read_image(source, name)
     data = translate.translate_one(workdir, image, name, options, _CHECKPOINT.value)
   if _OUTPUT.value == '-':

@@ -1,6 +1,8 @@
 """Comparisons as tables and sentences."""
 
 from collections.abc import Mapping
+import math
+import sys
 from typing import Any
 
 from cyclegan_jax.comparison.compare import LEVEL
@@ -109,17 +111,32 @@ def _lost(content: Mapping[str, Any]) -> list[str]:
   """Sentences on the models that do not beat every baseline in the primary metric."""
   key = content['primary_metric']
   metric, found = METRICS[key], []
-  baselines = {title(name): totals[key] for name, totals in content['baselines'].items()}
+  baselines = {title(name): _score(totals, key) for name, totals in content['baselines'].items()}
   for label, model in content['models'].items():
-    mean = model['metrics'][key]['mean']
+    scores = [_score(run, key) for run in model['runs']]
+    known = [score for score in scores if score is not None]
+    mean = None
+    if known and len(known) == len(scores):
+      mean = math.fsum(score / len(known) for score in known)
     lost = [
       name
       for name, value in baselines.items()
-      if None not in (mean, value) and metric.better * (mean - value) <= 0
+      if mean is not None and value is not None and metric.better * (mean - value) <= 0
     ]
     if lost:
       found.append(f'{label} does NOT beat {", ".join(lost)} in {metric.title}.')
   return found
+
+
+def _score(totals: Mapping[str, float | None], metric: str) -> float | None:
+  """Returns the figure that decides, None if it is undefined.
+
+  Where every image is reproduced exactly, PSNR is infinite, which JSON leaves out. The largest
+  number stands for it, so that two such models are equal.
+  """
+  if totals[metric] is None and metric.startswith('psnr') and totals['mse'] == 0:
+    return sys.float_info.max
+  return totals[metric]
 
 
 def protocol(content: Mapping[str, Any]) -> str:

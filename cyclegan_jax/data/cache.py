@@ -5,11 +5,10 @@ Every process keeps its own. Give each of several processes on one machine its s
 
 from collections.abc import Callable
 import functools
-import os
-import pathlib
 import threading
 from typing import Any
 
+from cyclegan_jax import memory
 from cyclegan_jax.data import record_images
 from cyclegan_jax.data.source import Records
 
@@ -17,47 +16,28 @@ from cyclegan_jax.data.source import Records
 _AUTOMATIC_SHARE = 0.25
 # With this many locks, threads that decode at the same time rarely wait for each other.
 _LOCKS = 64
-_CGROUPS = pathlib.Path('/sys/fs/cgroup')
+_reserved = 0
 
 Images = tuple[record_images.Image, ...]
 
 
 def budget(gib: float) -> int:
   """Returns the bytes that `DataConfig.cache_gib` allows."""
-  return int(gib * 2**30 if gib >= 0 else _AUTOMATIC_SHARE * available_memory())
+  if gib >= 0:
+    return int(gib * 2**30)
+  return max(0, min(int(_AUTOMATIC_SHARE * available_memory()), available_memory() - _reserved))
+
+
+def reserve(size: int) -> None:
+  """Leaves so many bytes to a program that runs on the host, in what `budget` chooses by itself."""
+  global _reserved
+  _reserved = size
 
 
 @functools.cache
 def available_memory() -> int:
-  """Returns the bytes free at the first call, within the limits of the process's control groups."""
-  try:
-    lines = pathlib.Path('/proc/meminfo').read_text().splitlines()
-    free = int(next(line for line in lines if line.startswith('MemAvailable:')).split()[1]) * 1024
-  except (OSError, StopIteration):
-    free = os.sysconf('SC_PHYS_PAGES') * os.sysconf('SC_PAGE_SIZE')
-  return max(0, min([free, *_left_in_groups()]))
-
-
-def _left_in_groups() -> list[int]:
-  """The bytes that each enclosing control group (version 2) leaves; [] if none limits memory."""
-  try:
-    lines = pathlib.Path('/proc/self/cgroup').read_text().splitlines()
-    name = next(line for line in lines if line.startswith('0::'))[3:]
-  except (OSError, StopIteration):
-    return []
-  group = _CGROUPS / name.lstrip('/')
-  left = []
-  for folder in (group, *group.parents):
-    try:
-      limit = (folder / 'memory.max').read_text().strip()
-      used = int((folder / 'memory.current').read_text())
-      figures = dict(row.split() for row in (folder / 'memory.stat').read_text().splitlines())
-    except OSError:
-      continue
-    if limit != 'max':
-      # Cached files that are not in use are evicted.
-      left.append(int(limit) - used + int(figures.get('inactive_file', 0)))
-  return left
+  """Returns the bytes free at the first call; later, what is kept here is missing from them."""
+  return memory.on_host()
 
 
 class MemoryBudget:

@@ -33,6 +33,7 @@ LUMA_WEIGHTS = (0.299, 0.587, 0.114)  # Rec. 601
 
 Source = str | os.PathLike[str] | bytes
 _DESCRIPTION_TAG = 270
+_BAND_PIXELS = 2**20
 _RESAMPLING = {'area': Image.Resampling.BOX, 'bicubic': Image.Resampling.BICUBIC}
 
 
@@ -190,6 +191,21 @@ def luminance(array: np.ndarray) -> np.ndarray:
   return values if array.shape[-1] == 1 else values @ np.array(LUMA_WEIGHTS, np.float32)[:, None]
 
 
+def _rounded_luminance(array: np.ndarray) -> np.ndarray:
+  """The luminance of [height, width, 1 or 3] as pixels of the same dtype."""
+  gray = np.empty((*array.shape[:2], 1), array.dtype)
+  for part, own in zip(_bands(array), _bands(gray)):
+    own[:] = np.rint(luminance(part))
+  return gray
+
+
+def _bands(array: np.ndarray) -> Iterator[np.ndarray]:
+  """Yields some rows of an image at a time: arithmetic with all of it would take much memory."""
+  rows = max(1, _BAND_PIXELS // array.shape[1])
+  for top in range(0, len(array), rows):
+    yield array[top : top + rows]
+
+
 def to_channels(array: np.ndarray, channels: int, name: str) -> np.ndarray:
   """Converts [height, width, 1 or 3] uint8 or uint16 to 1 or 3 channels of the same dtype.
 
@@ -208,7 +224,7 @@ def to_channels(array: np.ndarray, channels: int, name: str) -> np.ndarray:
       f'{name}: a thermal image in false color: {color}. Colors of a palette are not temperatures: '
       "export the camera's gray-scale or radiometric image instead."
     )
-  return np.rint(luminance(array)).astype(array.dtype)
+  return _rounded_luminance(array)
 
 
 def is_gray(array: np.ndarray) -> bool:
@@ -223,12 +239,16 @@ def is_gray(array: np.ndarray) -> bool:
 
 def _color(array: np.ndarray) -> str:
   """Describes how three channels differ; '' if they are gray."""
-  # Three planes at a time: NumPy is ten times slower along an axis of three.
-  a, b, c = (array[..., i] for i in range(3))
-  spread = np.maximum(np.maximum(a, b), c) - np.minimum(np.minimum(a, b), c)
-  spread = spread / np.iinfo(array.dtype).max
-  colored = np.mean(spread > GRAY_PIXEL_DIFFERENCE)
-  mean = spread.mean()
+  total = n_colored = 0.0
+  for part in _bands(array):
+    # Three planes at a time: NumPy is ten times slower along an axis of three.
+    a, b, c = (part[..., i] for i in range(3))
+    spread = np.maximum(np.maximum(a, b), c) - np.minimum(np.minimum(a, b), c)
+    spread = spread / np.iinfo(array.dtype).max
+    total += spread.sum()
+    n_colored += np.count_nonzero(spread > GRAY_PIXEL_DIFFERENCE)
+  size = array.shape[0] * array.shape[1]
+  mean, colored = total / size, n_colored / size
   if mean <= GRAY_MEAN_DIFFERENCE and colored <= GRAY_COLORED_SHARE:
     return ''
   return (
@@ -240,7 +260,7 @@ def _color(array: np.ndarray) -> str:
 def for_domain(array: np.ndarray, domain: str, channels: int, name: str) -> np.ndarray:
   """Converts an image by `to_channels`, except that a gray RGB domain takes the luminance."""
   if domain == 'rgb' and channels == 1 and array.shape[-1] == 3:
-    return np.rint(luminance(array)).astype(array.dtype)
+    return _rounded_luminance(array)
   return to_channels(array, channels, name)
 
 

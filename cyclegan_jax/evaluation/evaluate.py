@@ -5,9 +5,10 @@ import dataclasses
 from typing import Protocol
 
 import grain
+import jax
 import numpy as np
 
-from cyclegan_jax import distributed
+from cyclegan_jax import distributed, memory
 from cyclegan_jax.data import pipeline
 from cyclegan_jax.data.source import Dataset, Domain
 from cyclegan_jax.errors import UserError
@@ -16,7 +17,7 @@ from cyclegan_jax.evaluation.results import MODEL
 from cyclegan_jax.metrics import perceptual
 from cyclegan_jax.models.apply import Translator
 from cyclegan_jax.progress import Log
-from cyclegan_jax.settings import Config
+from cyclegan_jax.settings import Config, format_value
 
 
 class TrainedModel(Protocol):
@@ -95,7 +96,7 @@ def evaluate(
   predict = measure.predictor(model.translators['rgb_to_ir'], model.domains)
   ir = model.domains['ir']
   predictors = {MODEL: _remembered(predict, ir), **baselines.baselines(dataset, data, log)}
-  batch_size = model.config.train.batch_size
+  rows = _rows_that_fit(model)
   if not dataset.pairs(split):
     if networks.packages:
       raise UserError(
@@ -103,16 +104,38 @@ def evaluate(
         '--lpips_alex_weights need: leave these out.'
       )
     results = unpaired.measure_split(
-      *(predictors, model.translators, dataset, split, data, batch_size, log)
+      *(predictors, model.translators, dataset, split, data, rows, log)
     )
     rgb = pipeline.domain_pixels(dataset, split, 'rgb', data)
     return Evaluation(model, split, results, rgb, predict, perceptual.NONE)
   examples = pipeline.pixels(dataset, split, data)
   classes = dataset.class_names
   results = measure.measure(
-    *(predictors, examples, ir, batch_size, log, networks), detailed=True, n_classes=len(classes)
+    *(predictors, examples, ir, rows, log, networks), detailed=True, n_classes=len(classes)
   )
   return Evaluation(model, split, results, examples, predict, networks, classes)
+
+
+def _rows_that_fit(model: TrainedModel) -> int:
+  """Returns the batch size of training, or a part of it that fits into memory.
+
+  Raises:
+    UserError: not even one image fits.
+  """
+  data, translator = model.config.data, model.translators['rgb_to_ir']
+  rows, free = model.config.train.batch_size, memory.on_device()
+  while True:
+    on_each = -(-rows // jax.local_device_count())
+    shape = 2 ** (on_each - 1).bit_length(), *data.image_size, model.domains['rgb'].channels
+    if (needed := translator.needed(shape)) <= free:
+      return rows
+    if rows == 1:
+      raise UserError(
+        f'One image of --image_size={format_value(data.image_size)} needs about '
+        f'{memory.text(needed)} on a device, but {memory.text(free)} are free. Free some, or '
+        'measure on another machine.'
+      )
+    rows //= 2
 
 
 def _remembered(predict: baselines.Predictor, ir: Domain) -> baselines.Predictor:

@@ -41,7 +41,7 @@ def copy(
   # The new extension of each translated image, by its old name.
   extensions = {job.source.name: job.target.suffix for job in plan.jobs if not job.is_video}
   sources = {job.source.name for job in plan.jobs}
-  for path in [pathlib.Path(text).expanduser() for text in paths]:
+  for path in [files.expanded(text) for text in paths]:
     found = _files(path)
     for file in found:
       content, note = _adapted(file, sources, extensions)

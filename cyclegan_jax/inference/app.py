@@ -22,6 +22,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 import uvicorn
 
+from cyclegan_jax import interruption
 from cyclegan_jax.data import decoding, images
 from cyclegan_jax.errors import is_out_of_memory, UserError
 from cyclegan_jax.reports import page
@@ -86,7 +87,8 @@ def serve(application: Starlette, listener: socket.socket) -> None:
   quiet = dict(log_level='warning', access_log=False, server_header=False)
   limits = dict(limit_concurrency=64, timeout_keep_alive=10, timeout_graceful_shutdown=5)
   config = uvicorn.Config(application, lifespan='off', **quiet, **limits)
-  with contextlib.suppress(KeyboardInterrupt):  # uvicorn shuts down first, then raises it again.
+  # uvicorn shuts down first, then raises it again.
+  with interruption.handled_by_others(), contextlib.suppress(KeyboardInterrupt):
     uvicorn.Server(config).run(sockets=[listener])
 
 

@@ -12,6 +12,7 @@ import itertools
 import pathlib
 from typing import NamedTuple
 
+from cyclegan_jax import files as files_lib
 from cyclegan_jax.data import images
 from cyclegan_jax.errors import UserError
 
@@ -114,7 +115,7 @@ def _suffix(file: pathlib.Path, suffix: str) -> str:
 
 def _groups(text: str, recursive: bool) -> Iterator[_Group]:
   """Yields the files of an input; for a pattern, one group for each folder that it matches."""
-  path = pathlib.Path(text).expanduser()
+  path = files_lib.expanded(text)
   if path.is_dir():
     walk = path.rglob('*') if recursive else path.glob('*')
     files = sorted(file for file in walk if file.is_file() and not file.name.startswith('.'))

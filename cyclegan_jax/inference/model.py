@@ -3,14 +3,14 @@
 import dataclasses
 import pathlib
 
-import jax
 import numpy as np
 
-from cyclegan_jax import forks
-from cyclegan_jax.data import cache, images
+from cyclegan_jax import devices, forks, interruption, memory
+from cyclegan_jax.data import images
 from cyclegan_jax.data.source import Domain, quantize
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.inference.tiling import tiled, tiles
+from cyclegan_jax.inference.tiling.padded import Padded
 from cyclegan_jax.models import apply, networks
 from cyclegan_jax.settings import Config
 from cyclegan_jax.training.checkpoint import of_run
@@ -92,34 +92,38 @@ class Model:
       raise ValueError(f'images are [height, width, channels] or [n, ...], not {image.shape}.')
     stack = image if image.ndim == 4 else image[np.newaxis]
     height, width = stack.shape[1:3]
-    pixels = np.stack(
-      [images.for_domain(one, source.name, source.channels, name) for one in stack]
-    ).astype(np.float32)
-    pixels *= source.max_value / np.iinfo(image.dtype).max
-    step = self.multiple
-    # Mirrored at the border as far as the image reaches: the network sees no new edge.
-    padded = np.pad(pixels, ((0, 0), (0, -height % step), (0, -width % step), (0, 0)), 'symmetric')
-    x = source.normalize(padded)
-    cut = tiles.choose(self.config.model, x.shape[1], x.shape[2], step, _memory(), tile, overlap)
+    padded = [
+      Padded(images.for_domain(one, source.name, source.channels, name), source, self.multiple)
+      for one in stack
+    ]
+    cut = tiles.choose(
+      self.config.model, *padded[0].shape, self.multiple, memory.on_device(), tile, overlap
+    )
+    result = np.empty((len(stack), height, width, target.channels), _dtype(target, bits))
     if cut is None:
-      y = generator(x)
+      y = generator(np.concatenate([one.whole() for one in padded]))
+      result[:] = _to_pixels(y[:, :height, :width], target, bits)
     else:
-      y = np.stack([tiled.translate(generator, one, cut, target.channels) for one in x])
-    result = _to_pixels(np.asarray(y)[:, :height, :width], target, bits)
+      for one, own in zip(padded, result):
+        for top, y in tiled.translate(generator, one, cut, target.channels):
+          own[top : top + len(y)] = _to_pixels(y[: height - top, :width], target, bits)
     return result if image.ndim == 4 else result[0]
 
 
-def _memory() -> int:
-  """Bytes of the first device's memory; on a CPU those that are free."""
-  statistics = jax.local_devices()[0].memory_stats() or {}
-  return statistics.get('bytes_limit') or cache.available_memory()
+def _max_value(domain: Domain, bits: int | None) -> float:
+  """The largest pixel value of a result, with the domain's own bit depth or another."""
+  if bits not in (None, 8, 16):
+    raise ValueError(f'bits must be 8, 16 or None, not {bits}.')
+  return domain.max_value if bits is None else float(2**bits - 1)
+
+
+def _dtype(domain: Domain, bits: int | None) -> np.dtype:
+  return quantize(0, _max_value(domain, bits)).dtype
 
 
 def _to_pixels(y: np.ndarray, domain: Domain, bits: int | None) -> np.ndarray:
-  """Network values as pixels of a domain, with the domain's own bit depth or another."""
-  if bits not in (None, 8, 16):
-    raise ValueError(f'bits must be 8, 16 or None, not {bits}.')
-  max_value = domain.max_value if bits is None else float(2**bits - 1)
+  """Network values as pixels of a domain."""
+  max_value = _max_value(domain, bits)
   return quantize(domain.denormalize(y) * (max_value / domain.max_value), max_value)
 
 
@@ -135,10 +139,12 @@ def load(workdir: str | pathlib.Path, checkpoint: str = 'best') -> Model:
       forked from one that has loaded a model.
   """
   forks.use()  # Refuses what would hang.
+  devices.check()
   with of_run(pathlib.Path(workdir)) as (config, domains, checkpoints):
     step = checkpoints.resolve(checkpoint)
     state = checkpoints.restore(step)
     trained_steps = checkpoints.latest_step() or step
+  interruption.check()
   nets = networks.build(config.model, domains)
   translators = apply.translators(nets, state.inference_params(), state.batch_stats)
   return Model(config, step, domains, translators, trained_steps)

@@ -7,12 +7,15 @@ import pathlib
 import jax
 import numpy as np
 
-from cyclegan_jax import files
+from cyclegan_jax import files, memory
 from cyclegan_jax.data import images, location
 from cyclegan_jax.errors import is_out_of_memory, UserError
 from cyclegan_jax.inference import training_size
 from cyclegan_jax.inference.inputs import Job
 from cyclegan_jax.inference.model import Model
+
+# Sides that a message may name, in pixels.
+_TILES = (1024, 512, 256, 128)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -103,9 +106,22 @@ class FileTranslator:
       if not is_out_of_memory(error):
         raise
       height, width = stack.shape[1:3]
+      found = f' ({error})' if isinstance(error, memory.TooLittle) else ''
       raise UserError(
-        f'{name}: {width}x{height} pixels do not fit into memory. Give --tile=512, or less.'
+        f'{name}: {width}x{height} pixels do not fit into memory{found}. {self._smaller_tile()}'
       ) from error
+
+  def _smaller_tile(self) -> str:
+    """Returns what to do so that an image fits."""
+    source, _ = self.options.direction.split('_to_')
+    channels, free = self.model.domains[source].channels, memory.on_device()
+    for tile in _TILES:
+      if self.options.tile and tile >= self.options.tile:
+        continue
+      shape = 1, *(-(-tile // self.model.multiple) * self.model.multiple,) * 2, channels
+      if (needed := self.model.translator(self.options.direction).needed(shape)) <= free:
+        return f'--tile={tile} would need about {memory.text(needed)}.'
+    return 'Free some memory, or use another machine: not even small tiles fit.'
 
   def contents(
     self, image: np.ndarray, result: np.ndarray

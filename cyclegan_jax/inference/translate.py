@@ -9,7 +9,7 @@ import time
 import jax
 import numpy as np
 
-from cyclegan_jax import distributed
+from cyclegan_jax import distributed, interruption
 from cyclegan_jax.data import images
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.inference import (
@@ -167,6 +167,7 @@ def _translate_images(translator: FileTranslator, jobs: Sequence[Job], log: Log)
   ):
     reading = tracked(_read_ahead(readers, translator, jobs), len(jobs), 'Translating', log)
     for batch in _batches(reading, failures):
+      interruption.check()
       stack = np.stack([image for _, image in batch])
       try:
         results = translator.translate(stack, str(batch[0][0].source))

@@ -62,6 +62,12 @@ def check(workdir: pathlib.Path, config: Config) -> None:
     )
 
 
+def latest_step(workdir: pathlib.Path) -> int:
+  """Returns the step of the latest checkpoint that has a complete name; 0 if there is none."""
+  names = [file.name for file in (workdir / CHECKPOINTS).glob('*')]
+  return max((int(name) for name in names if name.isdecimal()), default=0)
+
+
 def check_data(workdir: pathlib.Path, dataset: Dataset) -> None:
   """Raises UserError if the run in the folder was trained on other data; see `Dataset.facts`."""
   file = workdir / DATA

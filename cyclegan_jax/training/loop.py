@@ -7,6 +7,7 @@ Everything else that happens during a run is a hook (training/hooks/). With seve
 import collections
 from collections.abc import Callable, Sequence
 import contextlib
+import functools
 import pathlib
 import shlex
 import time
@@ -14,22 +15,21 @@ from typing import Any
 
 import jax
 
-from cyclegan_jax import distributed
+from cyclegan_jax import distributed, interruption
 from cyclegan_jax.data.source import Dataset
 from cyclegan_jax.models import networks
 from cyclegan_jax.progress import duration, Log
-from cyclegan_jax.runs import next_step
+from cyclegan_jax.runs import next_step, run_folder
 from cyclegan_jax.settings import Config
 from cyclegan_jax.training import (
   class_balance,
   hooks,
-  interruption,
+  joint_stop,
   nan_check,
   parallel,
   preflight,
   run_start,
   run_summary,
-  state as state_lib,
   warm_start,
 )
 from cyclegan_jax.training.checkpoint import Checkpoints, Saved
@@ -63,13 +63,24 @@ def train(
     0, or the number of the signal (SIGINT, SIGTERM) that ended the run early, everything saved.
 
   Raises:
-    UserError: the folder holds another run, the batch does not fit the devices, images are too
-      small, or a loss became NaN; earlier checkpoints stay intact.
+    UserError: the folder holds another run, the batch does not fit the devices or their memory,
+      images are too small, or a loss became NaN; earlier checkpoints stay intact.
   """
   preflight.check(config, workdir, overwrite=overwrite)
   preflight.check_same_run(config, dataset)
   class_balance.check(config, dataset)
   log = distributed.on_first_process(log)
+  run_start.check(config, dataset, workdir, overwrite)
+  log(run_summary.text(config, dataset))
+  steps_per_epoch = run_start.steps_per_epoch(config, dataset)
+  total = config.train.steps or config.train.epochs * steps_per_epoch
+  saved = 0 if overwrite or not distributed.is_first() else run_folder.latest_step(workdir)
+  saved = distributed.broadcast(saved)
+  # Before anything is written: if the step does not fit, the next try has other settings.
+  compiled = functools.partial(
+    parallel.compile_ahead, config, dataset, steps_per_epoch, saved > 0, log
+  )
+  train_step = compiled() if saved < total else None
   with contextlib.ExitStack() as stack:
     checkpoints = None
     if distributed.is_first():
@@ -77,13 +88,14 @@ def train(
     loop = _Loop(config, dataset, workdir, checkpoints, log)
     for hook in loop.hooks:
       stack.callback(hook.close)
-    log(run_summary.text(config, dataset, loop.state, loop.total, loop.steps_per_epoch, workdir))
+    log(run_summary.start(config, dataset, loop.step, loop.total, loop.steps_per_epoch, workdir))
     if loop.finished:
       log(f'This run is complete: {loop.step} steps. {_continuing(config, workdir)}')
       loop.end()
       return 0
-    train_step = parallel.compile_ahead(loop.nets, config, loop.optimizer, loop.state, dataset, log)
+    train_step = train_step or compiled()  # The latest checkpoint may be damaged.
     begin = time.monotonic()
+    interruption.check()
     with interruption.deferred() as received:
       stop = loop.run(train_step, received)
   if stop:
@@ -122,7 +134,6 @@ class _Loop:
     self.steps_per_epoch = run_start.steps_per_epoch(config, dataset)
     self.total = config.train.steps or config.train.epochs * self.steps_per_epoch
     self.nets = networks.build(config.model, dataset.domains)
-    self.optimizer = state_lib.make_optimizer(config.train, self.steps_per_epoch)
     self.iterator = run_start.batches(config, dataset)
     saved = self._restore()
     self.step, self.rows = int(saved.state.step), saved.rows
@@ -170,7 +181,7 @@ class _Loop:
       running.append(terms)
       if len(running) > _STEPS_AHEAD:
         jax.block_until_ready(running.popleft())
-      stop = interruption.agreed(self.step, received(), _STEPS_AHEAD)
+      stop = joint_stop.agreed(self.step, received(), _STEPS_AHEAD)
       at_checkpoint = self.step % checkpoint_every == 0 or self.step == self.total
       at_row = at_checkpoint or self.step % train.log_every == 0
       if at_row or stop or time.monotonic() - last_line > _SECONDS_BETWEEN_LINES:

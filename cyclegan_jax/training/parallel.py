@@ -13,13 +13,14 @@ import jax
 import numpy as np
 import optax
 
-from cyclegan_jax.data import pipeline
+from cyclegan_jax import memory
+from cyclegan_jax.data import cache, pipeline
 from cyclegan_jax.data.source import Dataset
 from cyclegan_jax.devices import DEVICE_AXIS, sharding
 from cyclegan_jax.models import networks
 from cyclegan_jax.progress import duration, Log
 from cyclegan_jax.settings import Config
-from cyclegan_jax.training import class_balance, steps
+from cyclegan_jax.training import class_balance, state as state_lib, step_memory, steps
 
 
 def replicate(tree: Any) -> Any:
@@ -67,46 +68,80 @@ def compile_train_step(
 
 
 def compile_ahead(
-  nets: Mapping[str, networks.Network],
-  config: Config,
-  optimizer: optax.GradientTransformation,
-  state: Any,
-  dataset: Dataset,
-  log: Log,
+  config: Config, dataset: Dataset, steps_per_epoch: int, begun: bool, log: Log
 ) -> Callable[..., Any]:
   """Compiles the training step before its first use and logs the time and memory that it takes.
 
   Args:
-    nets: from `networks.build`.
     config: the run.
-    optimizer: from `state.make_optimizer`.
-    state: the replicated state.
     dataset: its data.
+    steps_per_epoch: steps.
+    begun: it has steps already.
     log: takes lines for the user.
 
   Returns:
     See `compile_train_step`. With jax_debug_nans it is not compiled ahead and donates nothing: JAX
     repeats a step, operation by operation, to find the one that gave NaN.
+
+  Raises:
+    UserError: the step does not fit into the memory of the devices.
   """
   class_weights = class_balance.weights(config, dataset, log)
   if jax.config.values['jax_debug_nans']:
-    return compile_train_step(nets, config, optimizer, donate=False, class_weights=class_weights)
+    return _made(config, dataset, steps_per_epoch, class_weights, donate=False)
   begin = time.monotonic()
-  step = compile_train_step(nets, config, optimizer, class_weights=class_weights)
-  shapes = _batch_shapes(config, pipeline.masked(dataset, config.data))
-  if jax.process_count() == 1:
-    program = compiled = step.lower(state, shapes).compile()
-  else:
-    # pmap wants arrays here, and what it compiles takes arrays that span all processes, which
-    # only pmap itself makes. Its first call finds the program compiled here.
-    batch = {k: jax.device_put(np.zeros(x.shape, x.dtype), x.sharding) for k, x in shapes.items()}
-    program, compiled = step.lower(state, batch).compile(), step
+
+  def measure(other: Config) -> int:
+    return memory.of_program(_compiled(other, dataset, steps_per_epoch, class_weights)[0])
+
+  step_memory.check_least(config, dataset, measure, begun)
+  program, step = _compiled(config, dataset, steps_per_epoch, class_weights)
+  needed = memory.of_program(program)
+  step_memory.check(needed, config, dataset, measure, begun)
+  if jax.local_devices()[0].platform == 'cpu':
+    cache.reserve(needed * jax.local_device_count())
   line = f'Compiled the training step in {duration(time.monotonic() - begin)}'
-  if memory := program.memory_analysis():
-    used = memory.argument_size_in_bytes + memory.temp_size_in_bytes
-    line += f'; it needs about {used / 2**20:.0f} MiB on each device'
-  log(f'{line}.')
-  return compiled
+  log(f'{line}; it needs about {needed / 2**20:.0f} MiB on each device.' if needed else f'{line}.')
+  return step
+
+
+def _compiled(
+  config: Config, dataset: Dataset, steps_per_epoch: int, class_weights: np.ndarray | None
+) -> tuple[jax.stages.Compiled, Callable[..., Any]]:
+  """Compiles a step; returns the program and what to call, which is the program or leads to it."""
+  step = _made(config, dataset, steps_per_epoch, class_weights)
+  shapes = (
+    _state_shapes(config, dataset),
+    _batch_shapes(config, pipeline.masked(dataset, config.data)),
+  )
+  if jax.process_count() == 1:
+    program = step.lower(*shapes).compile()
+    return program, program
+  # pmap wants arrays here, and what it compiles takes arrays that span all processes, which
+  # only pmap itself makes. Its first call finds the program compiled here.
+  zeros = jax.tree.map(lambda x: jax.device_put(np.zeros(x.shape, x.dtype), x.sharding), shapes)
+  return step.lower(*zeros).compile(), step
+
+
+def _made(
+  config: Config,
+  dataset: Dataset,
+  steps_per_epoch: int,
+  class_weights: np.ndarray | None,
+  donate: bool = True,
+) -> jax.stages.Wrapped:
+  nets = networks.build(config.model, dataset.domains)
+  optimizer = state_lib.make_optimizer(config.train, steps_per_epoch)
+  return compile_train_step(nets, config, optimizer, donate=donate, class_weights=class_weights)
+
+
+def _state_shapes(config: Config, dataset: Dataset) -> Any:
+  """Returns the shapes of the state, as `replicate` returns it."""
+  n = jax.local_device_count()
+  return jax.tree.map(
+    lambda x: jax.ShapeDtypeStruct((n, *x.shape), x.dtype, sharding=sharding()),
+    state_lib.abstract(config, dataset.domains),
+  )
 
 
 def _batch_shapes(config: Config, masked: bool) -> dict[str, jax.ShapeDtypeStruct]:

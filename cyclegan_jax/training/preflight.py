@@ -4,7 +4,7 @@ import pathlib
 
 import jax
 
-from cyclegan_jax import distributed
+from cyclegan_jax import devices as devices_lib, distributed
 from cyclegan_jax.data.source import Dataset
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.runs import run_folder
@@ -23,6 +23,7 @@ def check(config: Config, workdir: pathlib.Path, *, overwrite: bool = False) -> 
     UserError: the batch does not fit the devices, a package is missing, or the run folder holds
       another run or cannot be written.
   """
+  devices_lib.check()
   begun = workdir if not overwrite and (workdir / run_folder.CONFIG).exists() else None
   check_batch_size(config.train.batch_size, config.train.accumulate, begun)
   if config.train.tensorboard:

@@ -30,6 +30,19 @@ def write(config: Config, dataset: Dataset, workdir: pathlib.Path, state: TrainS
     checkpoints.save(0, Saved(state, batches(config, dataset).get_state()), {})
 
 
+def check(config: Config, dataset: Dataset, workdir: pathlib.Path, overwrite: bool) -> None:
+  """Raises what `open_folder` would raise, before long work."""
+  pipeline.check_crop(dataset, config.data)
+  preflight.check_schedule(config, steps_per_epoch(config, dataset))
+  if not distributed.is_first():
+    return
+  if not overwrite:
+    run_folder.check_data(workdir, dataset)
+  if (workdir / lock.FILE).exists():
+    with lock.held(workdir):
+      pass
+
+
 @contextlib.contextmanager
 def open_folder(
   config: Config, dataset: Dataset, workdir: pathlib.Path, overwrite: bool
@@ -40,8 +53,7 @@ def open_folder(
     UserError: the data are unfit for training, another process writes to the folder, or see
       `run_folder.create`.
   """
-  pipeline.check_crop(dataset, config.data)
-  preflight.check_schedule(config, steps_per_epoch(config, dataset))
+  check(config, dataset, workdir, overwrite)
   workdir.mkdir(parents=True, exist_ok=True)
   with lock.held(workdir):
     run_folder.create(workdir, config, dataset, overwrite)

@@ -4,53 +4,57 @@ import pathlib
 
 import jax
 
-from cyclegan_jax import config as config_lib
+from cyclegan_jax import config as config_lib, memory
 from cyclegan_jax.data import cache, pipeline
 from cyclegan_jax.data.source import Dataset
 from cyclegan_jax.models import networks
+from cyclegan_jax.pairs import degenerate
 from cyclegan_jax.settings import Config
-from cyclegan_jax.training import parallel
-from cyclegan_jax.training.state import TrainState
+from cyclegan_jax.training import state as state_lib
 
 # Fewer validation images than this are worth a note.
 _FEW_IMAGES = 10
 
 
-def text(
-  config: Config,
-  dataset: Dataset,
-  state: TrainState,
-  total: int,
-  steps_per_epoch: int,
-  workdir: pathlib.Path,
-) -> str:
-  """Returns lines about the settings, devices, networks, data and length of a run.
-
-  Args:
-    config: the run.
-    dataset: its data.
-    state: where it begins, replicated on the local devices.
-    total: steps in the whole run.
-    steps_per_epoch: steps.
-    workdir: the run folder.
-  """
-  step = int(parallel.unreplicate(state.step))
-  done = f', {step} done: resuming' if step else ''
+def text(config: Config, dataset: Dataset) -> str:
+  """Returns lines about the settings, devices, networks and data of a run."""
   return '\n'.join(
     [
       config_lib.describe(config),
       _devices(),
-      _parameters(config, state),
+      _parameters(config, dataset),
       f'Data: {dataset.description}',
       _examples(dataset),
-      _memory(config, dataset),
       _sampling(config),
       *_normalization(config, dataset),
       *_missing(dataset),
       *_programs(),
-      f'Steps: {total} ({steps_per_epoch} an epoch{done}). Run folder: {workdir}',
+      *degenerate.notes(dataset),
     ]
   )
+
+
+def start(
+  config: Config,
+  dataset: Dataset,
+  step: int,
+  total: int,
+  steps_per_epoch: int,
+  workdir: pathlib.Path,
+) -> str:
+  """Returns lines about what a run keeps in memory, and its length.
+
+  Args:
+    config: the run.
+    dataset: its data.
+    step: steps done.
+    total: steps in the whole run.
+    steps_per_epoch: steps.
+    workdir: the run folder.
+  """
+  done = f', {step} done: resuming' if step else ''
+  steps = f'Steps: {total} ({steps_per_epoch} an epoch{done}). Run folder: {workdir}'
+  return f'{_memory(config, dataset)}\n{steps}'
 
 
 def _devices() -> str:
@@ -60,12 +64,9 @@ def _devices() -> str:
   return f'Devices: {len(devices)} x {devices[0].device_kind} ({devices[0].platform}){line}.'
 
 
-def _parameters(config: Config, state: TrainState) -> str:
-  # Leaves hold one copy for each local device.
-  count = {
-    name: networks.count_parameters(params) // jax.local_device_count()
-    for name, params in state.params.items()
-  }
+def _parameters(config: Config, dataset: Dataset) -> str:
+  state = state_lib.abstract(config, dataset.domains)
+  count = {name: networks.count_parameters(params) for name, params in state.params.items()}
   parts = [f'generator {name} {count[name]:,}' for name in networks.generators(config.model)]
   parts += [
     f'discriminator {name} {count[name]:,}' for name in networks.discriminators(config.model)
@@ -115,21 +116,15 @@ def _memory(config: Config, dataset: Dataset) -> str:
   size = pipeline.decoded_bytes(dataset, config.data, config.labeled)
   budget = cache.budget(config.data.cache_gib)
   about = 'about ' if config.data.resize == 'none' else ''
-  text = f'Decoded training images: {about}{_binary(size)}'
+  text = f'Decoded training images: {about}{memory.text(size)}'
   if size <= budget:
     return f'{text}, all kept in memory once read.'
   if budget:
     return (
-      f'{text}. {_binary(budget)} are kept in memory ({budget / size:.0%}), the rest is decoded '
-      'each epoch (--cache_gib).'
+      f'{text}. {memory.text(budget)} are kept in memory ({budget / size:.0%}), the rest is '
+      'decoded each epoch (--cache_gib).'
     )
   return f'{text}, decoded each epoch, none kept in memory (--cache_gib=0).'
-
-
-def _binary(size: int) -> str:
-  """Formats bytes as 3.2 KiB, MiB or GiB."""
-  power = 30 if size >= 2**30 else 20 if size >= 2**20 else 10
-  return f'{size / 2**power:.1f} {"KMG"[power // 10 - 1]}iB'
 
 
 def _normalization(config: Config, dataset: Dataset) -> list[str]:

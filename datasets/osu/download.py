@@ -14,6 +14,7 @@ import zipfile
 
 from tensorflow_datasets.core import constants
 
+from cyclegan_jax import files as files_lib
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.progress import tracked
 from datasets import leftovers
@@ -40,7 +41,7 @@ class _BrokenOff(Exception):
 
 def default_source(data_dir: str | os.PathLike[str] | None = None) -> pathlib.Path:
   """Returns `<data_dir>/downloads/osu`, or that of TFDS's default folder, after a `fetch`."""
-  root = pathlib.Path(data_dir or constants.DATA_DIR).expanduser()
+  root = files_lib.expanded(data_dir or constants.DATA_DIR)
   return fetch(root / 'downloads' / 'osu')
 
 

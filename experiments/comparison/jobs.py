@@ -2,10 +2,12 @@
 
 DIR/runs/MODEL/seedK/      the run folder
 DIR/runs/MODEL/seedK.log   the output of the commands
+DIR/runs/MODEL/seedK.lock  held by the process that does the job
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 import dataclasses
+import fcntl
 import itertools
 import os
 import pathlib
@@ -15,10 +17,10 @@ import subprocess
 import sys
 import time
 
+from cyclegan_jax import interruption
 from cyclegan_jax.comparison import downstream as downstream_lib, runs
 from cyclegan_jax.progress import duration, Log
 from cyclegan_jax.settings import Config
-from cyclegan_jax.training import interruption
 from experiments.comparison.plan import Plan, RUNS
 from experiments.flags import PATHS
 
@@ -70,6 +72,24 @@ class Job:
     return not self.downstream or downstream_lib.is_complete(self.folder)
 
 
+def _held(job: Job) -> int | None:
+  """Takes a job; returns its lock, a file number, or None if another process has the job.
+
+  The commands inherit the lock, so that it lasts until the last of them ends, whatever becomes of
+  this process. A file system without locks is used without.
+  """
+  job.folder.parent.mkdir(parents=True, exist_ok=True)
+  lock = os.open(job.log.with_suffix('.lock'), os.O_RDWR | os.O_CREAT, 0o666)
+  try:
+    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+  except BlockingIOError:
+    os.close(lock)
+    return None
+  except OSError:
+    pass
+  return lock
+
+
 def all_jobs(
   plan: Plan, output: pathlib.Path, shared: Sequence[str] = (), downstream: bool = False
 ) -> list[Job]:
@@ -102,25 +122,25 @@ def all_jobs(
 
 @dataclasses.dataclass
 class _Running:
-  """A job in progress: its share of the machine, and the process of its current command."""
+  """A job in progress: its lock and share of the machine, and the process of its command."""
 
   job: Job
+  lock: int
   share: Share
   begin: float
   processes: Iterator[subprocess.Popen]
   process: subprocess.Popen
 
 
-def _start(job: Job, share: Share) -> _Running:
-  processes = _processes(job, *share)
-  return _Running(job, share, time.monotonic(), processes, next(processes))
+def _start(job: Job, lock: int, share: Share) -> _Running:
+  processes = _processes(job, lock, *share)
+  return _Running(job, lock, share, time.monotonic(), processes, next(processes))
 
 
 def _processes(
-  job: Job, environment: Mapping[str, str], cores: Set[int]
+  job: Job, lock: int, environment: Mapping[str, str], cores: Set[int]
 ) -> Iterator[subprocess.Popen]:
   """Starts the job's commands, each when it is asked for."""
-  job.folder.parent.mkdir(parents=True, exist_ok=True)
   with job.log.open('a') as log:
     for command in job.commands:
       log.write(f'$ {shlex.join(command)}\n')
@@ -135,12 +155,13 @@ def _processes(
         cwd=_REPOSITORY,
         env=environment,
         process_group=0,
+        pass_fds=(lock,),
         preexec_fn=lambda: os.sched_setaffinity(0, cores) if cores else None,
       )
 
 
 def _interrupt(running: Iterable[_Running]) -> None:
-  """Sends SIGINT, whichever signal came here; see training/interruption.py."""
+  """Sends SIGINT, whichever signal came here; see interruption.py."""
   for one in running:
     one.process.send_signal(signal.SIGINT)
 
@@ -150,7 +171,8 @@ def run(
 ) -> tuple[list[Job], int]:
   """Runs jobs, several at once, and skips complete ones.
 
-  SIGINT and SIGTERM are passed on, so that training saves its state.
+  Jobs that another process has taken are left to it: this one does others, then waits. SIGINT and
+  SIGTERM are passed on, so that training saves its state.
 
   Args:
     jobs: in the order in which they start.
@@ -165,14 +187,26 @@ def run(
   done, total = len(jobs) - len(waiting), len(jobs)
   log(f'{total} jobs, {done} of them done already, {workers} at a time.')
   free = list(_shares(workers, visible_gpus() if gpus is None else gpus))
-  running, failed, seconds, told = [], [], [], False
+  running, failed, seconds, told, elsewhere = [], [], [], False, set()
   with interruption.deferred() as signaled:
     try:
       while running or (waiting and not signaled()):
-        while free and waiting and not signaled():
-          job = waiting.pop(0)
+        for job in list(waiting) if not signaled() else ():
+          if not free:
+            break
+          if (lock := _held(job)) is None:
+            if job not in elsewhere:
+              log(f'job {job.number} runs elsewhere: {job.name}')
+              elsewhere.add(job)
+            continue
+          waiting.remove(job)
+          if job.is_complete():
+            os.close(lock)
+            done += 1
+            log(f'{done}/{total} done: {job.name}, elsewhere')
+            continue
           log(f'started job {job.number}: {job.name}; {job.log}')
-          running.append(_start(job, free.pop(0)))
+          running.append(_start(job, lock, free.pop(0)))
         if signaled() and not told:
           told = True
           log(f'signal {signaled()}: training saves its state and ends.')
@@ -185,6 +219,7 @@ def run(
           elif status is not None:
             running.remove(one)
             free.append(one.share)
+            os.close(one.lock)
             job, taken = one.job, time.monotonic() - one.begin
             if status == 0 and job.is_complete():
               done += 1

@@ -10,6 +10,7 @@ import time
 import numpy as np
 import pytest
 
+from cyclegan_jax import memory
 from cyclegan_jax.data import cache, images, pipeline, record_images
 from cyclegan_jax.data.source import Dataset, make_domains, Split
 from cyclegan_jax.settings import DataConfig
@@ -224,8 +225,6 @@ def test_limits_of_control_groups_are_respected(monkeypatch, tmp_path):
     (tmp_path / 'memory.max').write_text(limit + '\n')
     (tmp_path / 'memory.current').write_text(f'{used}\n')
     (tmp_path / 'memory.stat').write_text(f'anon 3\ninactive_file {inactive}\n')
-    monkeypatch.setattr(cache, '_CGROUPS', tmp_path)
-    cache.available_memory.cache_clear()
-    free = cache.available_memory()
+    monkeypatch.setattr(memory, '_CGROUPS', tmp_path)
+    free = memory.on_host()
     assert free == 2000 if limit != 'max' else free > 2**20
-  cache.available_memory.cache_clear()

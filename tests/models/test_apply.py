@@ -5,6 +5,7 @@ import jax
 import numpy as np
 import pytest
 
+from cyclegan_jax import memory
 from cyclegan_jax.data.source import make_domains
 from cyclegan_jax.evaluation import measure
 from cyclegan_jax.models import apply, networks
@@ -97,3 +98,19 @@ def test_each_device_gets_its_share_of_a_validation_batch(generators, shares):
   np.testing.assert_allclose(
     measured.per_image['mse'], np.square(expected).mean((1, 2, 3)), rtol=1e-2
   )
+
+
+@pytest.mark.parametrize('n', [1, 8])
+def test_what_does_not_fit_is_not_run(generators, shares, monkeypatch, n):
+  x = np.zeros((n, 32, 48, 3), np.float32)
+  translate = generators['rgb_to_ir']
+  needed = translate.needed((-(-n // 4), 32, 48, 3))
+  # At least the input and the output.
+  assert needed > -(-n // 4) * 32 * 48 * 4 * 4
+  monkeypatch.setattr(memory, 'on_device', lambda: needed // 2)
+  for _ in range(2):
+    with pytest.raises(memory.TooLittle, match='are free'):
+      translate(x)
+  assert not shares
+  monkeypatch.setattr(memory, 'on_device', lambda: 2 * needed)
+  assert len(translate(x)) == n

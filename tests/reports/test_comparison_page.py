@@ -174,6 +174,16 @@ def test_models_that_lose_to_baselines_are_named(tmp_path):
   assert 'a does NOT beat some_guess' in ' '.join(tables.sentences(compared(models, [])))
 
 
+@pytest.mark.parametrize('mse, said', [(0.0, True), (1.0, False)])
+def test_a_baseline_without_any_error_beats_every_model(tmp_path, mse, said):
+  """Its PSNR is infinite, null in JSON; null with an error decides nothing."""
+  models = {'a': model(tmp_path, 'a', 50, [0])}
+  content = models['a'].runs[0].measurements.content
+  content['baselines']['some_guess'].update(psnr=None, mse=mse)
+  told = ' '.join(tables.sentences(compared(models, [])))
+  assert ('a does NOT beat some_guess in PSNR' in told) == said
+
+
 def test_an_unknown_primary_metric(two):
   with pytest.raises(UserError, match='ms_ssim'):
     compare.compare(two, [], 'ms_ssim')

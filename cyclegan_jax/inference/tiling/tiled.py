@@ -14,8 +14,9 @@ from jax import lax
 import jax.numpy as jnp
 import numpy as np
 
+from cyclegan_jax import interruption
 from cyclegan_jax.inference.tiling import tiles
-from cyclegan_jax.inference.tiling.tiles import Tiling
+from cyclegan_jax.inference.tiling.tiles import Image, Tiling
 from cyclegan_jax.models.apply import Translator
 from cyclegan_jax.models.networks import Network
 
@@ -24,17 +25,14 @@ _Moments = Sequence[Any]
 
 
 def translate(
-  generator: Translator, image: np.ndarray, tiling: Tiling, channels: int
-) -> np.ndarray:
-  """Translates a large image.
+  generator: Translator, image: Image, tiling: Tiling, channels: int
+) -> Iterator[tuple[int, np.ndarray]]:
+  """Translates a large image; see `tiles.translate`, also for what it yields.
 
   The moments of instance norms are found norm by norm: those of the first depend on no other, those
   of the second on the first, and so on. Each pass over all tiles with the latest moments makes one
   more norm exact, so a network needs as many passes as it has norms. Fewer do not suffice: moments
   that are not exact yet can be anything, and small errors grow from layer to layer.
-
-  The image is float32 [height, width, c] in [-1, 1], its sides multiples of `tiling.step`; the
-  result [height, width, channels] likewise.
   """
   net, arrays = generator.net, (generator.params, generator.batch_stats)
   modules = nnx.iter_modules(net.module(*arrays))
@@ -45,22 +43,27 @@ def translate(
   for _ in range(norms):
     measured, pixels = [], []
     for part, counts in _parts(image, tiling):
-      measured.append(_measure(net, *arrays, part, counts, moments))
+      # Waits, so that only one part is in memory.
+      measured.append(jax.device_get(_measure(net, *arrays, part, counts, moments)))
       pixels.append(counts.sum(dtype=np.int64))
     moments = _pooled(measured, pixels)
   apply = lambda part: _translate(net, *arrays, part, np.ones((1, *part.shape[1:3], 1)), moments)
   return tiles.translate(apply, image, tiling, channels)
 
 
-def _parts(image: np.ndarray, tiling: Tiling) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+def _parts(image: Image, tiling: Tiling) -> Iterator[tuple[np.ndarray, np.ndarray]]:
   """Yields tiles [1, height, width, c], and float32 [1, height, width, 1]: 1 where a pixel counts.
 
   Each pixel of the image counts in one tile.
   """
-  sides = [tiles.own_parts(side, tiling) for side in image.shape[:2]]
+  sides = [tiles.own_parts(side, tiling) for side in image.shape]
   for top, rows in sides[0]:
     for left, columns in sides[1]:
-      part = image[None, top : top + tiling.tile, left : left + tiling.tile]
+      interruption.check()
+      bottom, right = (
+        min(begin + tiling.tile, side) for begin, side in zip((top, left), image.shape)
+      )
+      part = image.crop(slice(top, bottom), slice(left, right))
       counts = np.zeros((1, *part.shape[1:3], 1), np.float32)
       counts[:, rows, columns] = 1
       yield part, counts

@@ -8,9 +8,11 @@ the radius of the receptive field, no trace of the edges remains: the result is 
 from collections.abc import Callable, Iterator
 import dataclasses
 import itertools
+from typing import Protocol
 
 import numpy as np
 
+from cyclegan_jax import interruption
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.inference.tiling import receptive_field
 from cyclegan_jax.models.generators import GENERATORS
@@ -36,6 +38,17 @@ class Tiling:
   overlap: int
   margin: int
   step: int
+
+
+class Image(Protocol):
+  """An image of which parts are read, as network values."""
+
+  @property
+  def shape(self) -> tuple[int, int]:
+    """Height and width, multiples of `Tiling.step`."""
+
+  def crop(self, rows: slice, columns: slice) -> np.ndarray:
+    """Returns a part, float32 [1, rows, columns, c] in [-1, 1]."""
 
 
 def choose(
@@ -124,33 +137,41 @@ def own_parts(size: int, tiling: Tiling) -> list[tuple[int, slice]]:
   ]
 
 
-def boxes(height: int, width: int, tiling: Tiling) -> Iterator[tuple[slice, slice]]:
-  """Yields the rows and columns of all tiles, row by row. All tiles have the same size."""
-  rows, columns = (
-    [slice(start, min(start + tiling.tile, size)) for start in starts(size, tiling)]
-    for size in (height, width)
-  )
-  yield from itertools.product(rows, columns)
-
-
 def translate(
-  apply: Callable[[np.ndarray], np.ndarray], image: np.ndarray, tiling: Tiling, channels: int
-) -> np.ndarray:
-  """Translates an image tile by tile and joins the results.
+  apply: Callable[[np.ndarray], np.ndarray], image: Image, tiling: Tiling, channels: int
+) -> Iterator[tuple[int, np.ndarray]]:
+  """Translates an image tile by tile, joins the results, and yields them from top to bottom.
 
-  `apply` maps network values [1, height, width, c] to [1, height, width, channels], so `translate`
-  maps float32 [height, width, c], sides multiples of `tiling.step`, to [height, width, channels].
+  What is kept in memory are the rows of one tile, over the width of the image.
+
+  Args:
+    apply: maps network values [1, height, width, c] to [1, height, width, channels].
+    image: what to translate.
+    tiling: how to cut it.
+    channels: of the result.
+
+  Yields:
+    The number of a row, and float32 [rows, width, channels] from that row on.
   """
-  height, width = image.shape[:2]
-  total = np.zeros((height, width, channels), np.float32)
-  weight = np.zeros((height, width, 1), np.float32)
-  for rows, columns in boxes(height, width, tiling):
-    down = window(rows.stop - rows.start, rows.start, height, tiling)
-    across = window(columns.stop - columns.start, columns.start, width, tiling)
-    weights = np.outer(down, across)[..., None]
-    total[rows, columns] += weights * np.asarray(apply(image[None, rows, columns]))[0]
-    weight[rows, columns] += weights
-  return total / weight
+  height, width = image.shape
+  total = np.zeros((min(tiling.tile, height), width, channels), np.float32)
+  weight = np.zeros((len(total), width, 1), np.float32)
+  tops = starts(height, tiling)
+  for top, following in zip(tops, [*tops[1:], height]):
+    down = window(len(total), top, height, tiling)
+    for left in starts(width, tiling):
+      interruption.check()
+      columns = slice(left, min(left + tiling.tile, width))
+      across = window(columns.stop - left, left, width, tiling)
+      weights = np.outer(down, across)[..., None]
+      part = image.crop(slice(top, top + len(total)), columns)
+      total[:, columns] += weights * np.asarray(apply(part))[0]
+      weight[:, columns] += weights
+    n = following - top
+    yield top, total[:n] / weight[:n]
+    for array in (total, weight):
+      array[: len(array) - n] = array[n:].copy()
+      array[len(array) - n :] = 0
 
 
 def _rounded_up(value: int, step: int) -> int:

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -102,6 +103,38 @@ def test_one_worker_has_the_whole_machine(tmp_path, monkeypatch):
   assert jobs_lib.visible_gpus() == ['2', '3']
   one = job(tmp_path, 0, python(code, '2,3'), python(WRITE, job(tmp_path, 0).folder, 0, 20))
   assert not run([one], gpus=None)[0]
+
+
+def test_two_comparisons_share_the_jobs_and_none_runs_twice(tmp_path):
+  count = 'import sys, time; open(sys.argv[1], "a").write("x"); time.sleep(1)'
+  jobs = []
+  for number in range(3):
+    counted = python(count, tmp_path / f'runs{number}')
+    place = job(tmp_path, number).folder
+    jobs.append(job(tmp_path, number, counted, python(WRITE, place, number, 20)))
+  found = []
+  others = [threading.Thread(target=lambda: found.append(run(jobs))) for _ in range(2)]
+  for other in others:
+    other.start()
+  for other in others:
+    other.join()
+  assert [(failed, stop) for failed, stop, _ in found] == [([], 0)] * 2
+  assert [(tmp_path / f'runs{number}').read_text() for number in range(3)] == ['x'] * 3
+  said = [line for *_, lines in found for line in lines]
+  assert any('runs elsewhere' in line for line in said)
+  assert sum('3/3 done' in line for line in said) == 2
+
+
+def test_a_job_whose_parent_was_killed_is_waited_for(tmp_path):
+  """Its commands go on, and hold the lock."""
+  one = job(tmp_path, 0)
+  lock = jobs_lib._held(one)
+  slow = python(f'import time; time.sleep(3); {WRITE}', one.folder, 0, 20)
+  child = subprocess.Popen(slow, pass_fds=(lock,))
+  os.close(lock)  # As the end of the parent does.
+  failed, _, said = run([one])
+  assert child.wait() == 0 and not failed and not one.log.exists()
+  assert said[-1].endswith('a, seed 0, elsewhere')
 
 
 @pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])

@@ -1,0 +1,44 @@
+"""What limits memory, and how much of it a program takes."""
+
+import jax
+import jax.numpy as jnp
+import pytest
+
+from cyclegan_jax import memory
+
+
+@pytest.mark.parametrize(
+  'own, names, inactive',
+  [
+    ('0::/a/b\n', ('memory.max', 'memory.current'), 'inactive_file'),
+    (
+      '9:cpu:/\n4:memory:/a/b\n0::/\n',
+      ('memory/memory.limit_in_bytes', 'memory/memory.usage_in_bytes'),
+      'total_inactive_file',
+    ),
+  ],
+)
+def test_the_tightest_group_counts(monkeypatch, tmp_path, own, names, inactive):
+  (tmp_path / 'own').write_text(own)
+  monkeypatch.setattr(memory, '_OWN_CGROUPS', tmp_path / 'own')
+  monkeypatch.setattr(memory, '_CGROUPS', tmp_path / 'groups')
+  root = (tmp_path / 'groups' / names[0]).parent
+  groups = {root: (9000, 8000), root / 'a': (5000, 4500), root / 'a/b': (9e18, 1)}
+  for folder, (limit, used) in groups.items():
+    folder.mkdir(parents=True)
+    for name, value in zip(names, (limit, used)):
+      (folder / name.rpartition('/')[2]).write_text(f'{int(value)}\n')
+    (folder / 'memory.stat').write_text(f'anon 3\n{inactive} 100\n')
+  assert memory.on_host() == 600
+
+
+def test_what_a_program_takes_is_what_its_arrays_take():
+  x = jax.ShapeDtypeStruct((1000, 1000), jnp.float32)
+  program = jax.jit(lambda x: (x @ x) @ (x + 1)).lower(x).compile()
+  assert 12e6 <= memory.of_program(program) <= 24e6
+
+
+def test_sizes_for_people():
+  assert [memory.text(size) for size in (512, 5 * 2**20, int(5.1 * 2**30))] == [
+    *('0.5 KiB', '5.0 MiB', '5.1 GiB')
+  ]
