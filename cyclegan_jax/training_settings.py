@@ -213,7 +213,8 @@ class TrainConfig:
   best_metric: str = option(
     'overall',
     'Validation metric that chooses the best checkpoint; higher is better. overall: PSNR / 20 dB + '
-    'SSIM + correlation, since PSNR alone prefers blurred images.',
+    'SSIM + correlation, since PSNR alone prefers blurred images. Without pairs, the smallest '
+    'unpaired_error chooses (docs/explanation/metrics.md).',
     ('overall', 'psnr', 'ssim', 'uqi'),
     affects='checkpoint',
   )
