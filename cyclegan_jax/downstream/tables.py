@@ -76,7 +76,7 @@ def protocol(content: Mapping[str, Any]) -> str:
   size, instrument = format_value(tuple(content['image_size'])), content['instrument']
   return (
     f'{content["n"]} test images at {size} in {content["n_sequences"]} sequences; '
-    f'{content["seeds"]} seeds, {instrument["steps"]} steps of {instrument["batch_size"]} images '
+    f'seeds: {content["seeds"]}; {instrument["steps"]} steps of {instrument["batch_size"]} images '
     f'each; checkpoint at step {content["checkpoint_step"]}.'
   )
 

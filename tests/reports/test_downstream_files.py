@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 
 import numpy as np
 import PIL.Image
@@ -15,6 +16,7 @@ from cyclegan_jax.reports import downstream_files, label_maps, run_page
 from cyclegan_jax.runs import reader
 from tests.comparison import made_up as made_up_runs
 from tests.downstream import made_up
+from tests.experiments.test_commands import run as run_command
 from tests.reports.test_run_page import plain, rows_of
 
 pytestmark = pytest.mark.usefixtures('quickly_compiled')
@@ -117,6 +119,28 @@ def test_models_side_by_side(runs):
   assert one['difference'] == pytest.approx(np.mean(expected))
   assert one['interval']['low'] <= one['difference'] <= one['interval']['high']
   assert len(compared.comparisons_table(content)) == 4
+
+
+def test_a_comparison_shows_them_if_asked(runs, tmp_path):
+  for label, own in (('unpaired', 'bad'), ('paired', 'good')):
+    for seed in (0, 1):
+      folder = tmp_path / 'runs' / label / f'seed{seed}'
+      made_up_runs.write(folder, made_up_runs.config(seed, paired=label == 'paired'))
+      shutil.copytree(runs / own / f'seed{seed}' / 'downstream', folder / 'downstream')
+  plan = ['--dataset=synthetic', '--epochs=3', '--models=unpaired,paired', '--seeds=2']
+  result = run_command('compare', f'--output={tmp_path}', *plan, '--downstream')
+  assert result.returncode == 0, result.stderr
+  assert '4 jobs, 4 of them done already' in result.stdout
+  assert 'mean IoU, % | seeds | real IR | generated IR' in result.stdout
+  content = json.loads((tmp_path / 'comparison.json').read_text())['downstream']
+  assert list(content['models']) == ['unpaired', 'paired']
+  assert content['comparisons'][0]['first'] == 'paired'
+  text = (tmp_path / 'comparison.md').read_text()
+  assert '## What detectors learn from the models' in text
+  table = rows_of((tmp_path / 'report.html').read_text(), 'Mean IoU by model and training images')
+  assert table == compared.models_table(content)
+  run_command('compare', f'--output={tmp_path}', '--report_only')
+  assert 'What detectors learn' not in (tmp_path / 'comparison.md').read_text()
 
 
 def test_studies_of_another_kind_or_none_are_named(runs, tmp_path):
