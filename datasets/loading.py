@@ -245,13 +245,6 @@ def _of_the_disk(error: OSError | RuntimeError) -> str:
   return next((text for text in map(os.strerror, numbers) if text in str(error)), '')
 
 
-def _unusable(builder: tfds.core.DatasetBuilder, problem: str) -> UserError:
-  return UserError(
-    f'The prepared data set {builder.data_path} is {problem}. Delete that folder; it is prepared '
-    'again.'
-  )
-
-
 @contextlib.contextmanager
 def _alone(folder: pathlib.Path) -> Iterator[None]:
   """Waits until no other process prepares in this folder, where the file system has locks."""

@@ -6,7 +6,9 @@ The files may be hostile. The memory that an image needs is checked against --ma
 from collections.abc import Iterator
 import contextlib
 import dataclasses
+import io
 import os
+import stat
 import threading
 from typing import BinaryIO, NamedTuple
 
@@ -14,6 +16,9 @@ import numpy as np
 from PIL import BmpImagePlugin, Image, JpegImagePlugin, PngImagePlugin, TiffImagePlugin
 
 from cyclegan_jax import errors
+
+# The path or the content of an image file.
+Source = str | os.PathLike[str] | bytes
 
 # Changed by limit_megapixels() alone. 67 whole megapixels: 8192 x 8192 is allowed.
 MAX_PIXELS = 67_999_999
@@ -236,3 +241,37 @@ def _channels(image: Image.Image, name: str) -> int:
   odd = {'F': 'floating-point pixels', 'I': '32-bit or signed pixels'}
   kind = odd.get(mode, f'pixels of mode {mode!r}')
   raise ImageError(f'{name}: a {image.format} file with {kind}; {EXPECTED}, unsigned.')
+
+
+def name_of(source: Source, name: str | None) -> str:
+  """Returns what messages call an image: its name, or its path."""
+  return name or ('image' if isinstance(source, bytes) else os.fspath(source))
+
+
+def content(source: Source, name: str) -> bytes:
+  """Returns the bytes of an image file. Raises ImageError if it cannot be read or is too large."""
+  if isinstance(source, bytes):
+    return source
+  with explained(name), _open(source, name) as stream:
+    return stream.read()
+
+
+@contextlib.contextmanager
+def opened(source: Source, name: str | None = None) -> Iterator[Opened]:
+  """Opens an image without decoding it, given its path or content; see `opened_image`."""
+  name = name_of(source, name)
+  with explained(name):
+    stream = io.BytesIO(source) if isinstance(source, bytes) else _open(source, name)
+    with stream, opened_image(stream, name) as image:
+      yield image
+
+
+def _open(path: str | os.PathLike[str], name: str) -> BinaryIO:
+  """Opens a regular file that is not too large."""
+  info = os.stat(path)
+  if not stat.S_ISREG(info.st_mode):
+    # Opening a FIFO waits for a writer, and a device may have no end.
+    kind = 'a folder' if stat.S_ISDIR(info.st_mode) else 'not a regular file'
+    raise ImageError(f'{name}: cannot be read: it is {kind}.')
+  check_bytes(info.st_size, name)
+  return open(path, 'rb')

@@ -4,13 +4,10 @@ Arrays are [height, width, channels] with 1 or 3 channels, uint8 or uint16.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-import contextlib
 import io
 import json
 import os
-import stat
 import struct
-from typing import BinaryIO
 import zlib
 
 import numpy as np
@@ -18,7 +15,7 @@ from PIL import Image, PngImagePlugin
 
 from cyclegan_jax import files
 from cyclegan_jax.data import codecs, decoding
-from cyclegan_jax.data.decoding import ImageError, ImageHeader
+from cyclegan_jax.data.decoding import ImageError, ImageHeader, Source
 from cyclegan_jax.data.location import Location
 
 EXTENSIONS = ('.bmp', '.jpeg', '.jpg', '.png', '.tif', '.tiff')
@@ -31,7 +28,6 @@ GRAY_COLORED_SHARE = 0.001
 
 LUMA_WEIGHTS = (0.299, 0.587, 0.114)  # Rec. 601
 
-Source = str | os.PathLike[str] | bytes
 _DESCRIPTION_TAG = 270
 _BAND_PIXELS = 2**20
 _RESAMPLING = {'area': Image.Resampling.BOX, 'bicubic': Image.Resampling.BICUBIC}
@@ -49,9 +45,9 @@ def read_image(source: Source, name: str | None = None) -> np.ndarray:
   Raises:
     ImageError: The file is missing, empty, damaged, too large or of an unsupported kind.
   """
-  name = _name_of(source, name)
-  data = _content(source, name)
-  with _opened(data, name) as opened:
+  name = decoding.name_of(source, name)
+  data = decoding.content(source, name)
+  with decoding.opened(data, name) as opened:
     pixels, expected = codecs.decode(opened, data), opened.header
   if pixels.shape != expected[:3]:
     raise ImageError(
@@ -69,9 +65,9 @@ def read_indices(source: Source, name: str | None = None) -> np.ndarray:
   Raises:
     ImageError: As `read_image`, or the file is in color without a palette, or has 16 bits.
   """
-  name = _name_of(source, name)
-  data = _content(source, name)
-  with _opened(data, name) as opened:
+  name = decoding.name_of(source, name)
+  data = decoding.content(source, name)
+  with decoding.opened(data, name) as opened:
     return codecs.decode_indices(opened, data)
 
 
@@ -83,7 +79,7 @@ def image_header(path: str | os.PathLike[str]) -> ImageHeader:
   Raises:
     ImageError: The file is missing, empty, too large or of an unsupported kind.
   """
-  with _opened(path) as opened:
+  with decoding.opened(path) as opened:
     return opened.header
 
 
@@ -94,7 +90,7 @@ def is_plain(source: Source, name: str | None = None, channels: int | None = Non
   animation or EXIF rotation. If `channels` is given, the image has to have as many. Raises as
   `image_header` does.
   """
-  with _opened(source, name) as opened:
+  with decoding.opened(source, name) as opened:
     return opened.is_plain and channels in (None, opened.channels)
 
 
@@ -141,7 +137,7 @@ def encode_tiff(
 
 def read_texts(path: str | os.PathLike[str]) -> dict[str, str]:
   """Returns the metadata that the encoders above wrote; raises as `image_header` does."""
-  with _opened(path) as opened:
+  with decoding.opened(path) as opened:
     if opened.image.format == 'PNG':
       return {str(k): text for k, text in opened.image.info.items() if isinstance(text, str)}
     try:
@@ -291,35 +287,3 @@ def _check_array(array: np.ndarray) -> None:
     raise ValueError(f'images are uint8 or uint16, not {array.dtype}.')
   if array.ndim != 3 or array.shape[-1] not in (1, 3) or 0 in array.shape:
     raise ValueError(f'images are [height, width, 1 or 3], not {array.shape}.')
-
-
-def _name_of(source: Source, name: str | None) -> str:
-  return name or ('image' if isinstance(source, bytes) else os.fspath(source))
-
-
-def _content(source: Source, name: str) -> bytes:
-  if isinstance(source, bytes):
-    return source
-  with decoding.explained(name), _open(source, name) as stream:
-    return stream.read()
-
-
-@contextlib.contextmanager
-def _opened(source: Source, name: str | None = None) -> Iterator[decoding.Opened]:
-  """Opens an image without decoding it, given its path or content."""
-  name = _name_of(source, name)
-  with decoding.explained(name):
-    stream = io.BytesIO(source) if isinstance(source, bytes) else _open(source, name)
-    with stream, decoding.opened_image(stream, name) as opened:
-      yield opened
-
-
-def _open(path: str | os.PathLike[str], name: str) -> BinaryIO:
-  """Opens a regular file that is not too large."""
-  info = os.stat(path)
-  if not stat.S_ISREG(info.st_mode):
-    # Opening a FIFO waits for a writer, and a device may have no end.
-    kind = 'a folder' if stat.S_ISDIR(info.st_mode) else 'not a regular file'
-    raise ImageError(f'{name}: cannot be read: it is {kind}.')
-  decoding.check_bytes(info.st_size, name)
-  return open(path, 'rb')
