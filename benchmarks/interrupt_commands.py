@@ -71,7 +71,7 @@ def commands(folder: pathlib.Path, ground: stops.Ground) -> dict[str, list[str]]
     'train': ['train', *ground.flags, f'--workdir={out / "run"}'],
     'evaluate': ['evaluate', run],
     'translate': ['translate', run, f'--input={folder / "photos"}', f'--output={out / "ir"}'],
-    'translate, tiled': [
+    'translate in tiles': [
       *('translate', run, f'--input={folder / "large.png"}', f'--output={out / "large.png"}'),
       '--tile=64',
     ],

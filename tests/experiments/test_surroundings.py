@@ -44,9 +44,12 @@ def environment(changes):
 def commands(run, pairs, data_dir, out):
   """Each command with the flags that it needs, by name."""
   data = ('--dataset=folder', f'--source_dir={pairs}', f'--data_dir={data_dir}')
-  tiny = ('--image_size=16', '--base_width=4', '--n_residual_blocks=1', '--n_downsampling=2')
+  tiny = (
+    *('--image_size=16', '--base_width=4', '--n_residual_blocks=1', '--n_downsampling=2'),
+    *('--discriminator_width=4', '--discriminator_layers=2', '--batch_size=4'),
+  )
   return {
-    'train': (*data, *tiny, '--preset=demo', '--steps=1', f'--workdir={out / "run"}'),
+    'train': (*data, *tiny, '--steps=1', f'--workdir={out / "run"}'),
     'evaluate': (f'--workdir={run}', '--gallery=1'),
     'translate': (f'--workdir={run}', f'--input={pairs / "rgb"}', f'--output={out / "ir"}'),
     'export': (f'--workdir={run}', '--format=stablehlo', f'--output={out / "model"}'),
