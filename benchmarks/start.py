@@ -25,7 +25,7 @@ from absl import app, flags, logging
 from cyclegan_jax.settings import DataConfig
 import datasets
 
-_PRESETS = flags.DEFINE_list('presets', ['demo', 'udacity'], 'What to start.')
+_PRESETS = flags.DEFINE_list('presets', ['demo_cyclegan', 'udacity'], 'What to start.')
 _ROUNDS = flags.DEFINE_integer('rounds', 3, 'Times that each is measured.', lower_bound=1)
 _JSON = flags.DEFINE_string('json', '', 'A file for all samples.')
 
@@ -77,7 +77,7 @@ def start(preset: str, folder: pathlib.Path, cache: pathlib.Path) -> dict[str, f
         f'--compilation_cache={cache}',
         '--steps=1000',
         '--log_every=1',
-        *([] if preset == 'demo' else ['--batch_size=1']),
+        *([] if preset == 'demo_cyclegan' else ['--batch_size=1']),
       ],
       cwd=_REPOSITORY,
       env=environment(),

@@ -247,9 +247,9 @@ _DEMO = dict(
   jitter_hue=0.03,
   jitter_gray=0.0,
   learning_rate=2e-3,
-  decay_start=10,
-  decay_epochs=20,
-  epochs=30,
+  decay_start=4,
+  decay_epochs=6,
+  epochs=10,
   checkpoint_every=250,
 )
 

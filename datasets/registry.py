@@ -118,7 +118,7 @@ for _name, _cls in DATASETS.items():
 OPTIONS = tuple(_OPTIONS)
 # What a preset trains on if no data set is given: the data set, and its options.
 OF_PRESET: Mapping[str, tuple[str, Mapping[str, Any]]] = types.MappingProxyType(
-  {'demo': ('synthetic', {}), 'demo_cyclegan': ('synthetic', {})}
+  {'demo': ('synthetic', {'extra_scenes': 200}), 'demo_cyclegan': ('synthetic', {})}
 )
 
 

@@ -38,7 +38,7 @@ def test_the_load_size_keeps_its_share(preset, given, size):
     ('pix2pixhd', dict(epochs=20), (10, 10)),
     ('infragan', dict(epochs=20), (9, 11)),
     ('fastcut', dict(epochs=20), (15, 5)),
-    ('demo', dict(epochs=60), (20, 40)),
+    ('demo', dict(epochs=60), (24, 36)),
     ('cyclegan', dict(epochs=20, decay_epochs=5), (15, 5)),
     ('cyclegan', dict(epochs=20, decay_start=5), (5, 15)),
     ('cyclegan', dict(epochs=20, decay_epochs=0), (0, 0)),

@@ -91,7 +91,10 @@ def test_former_names_are_refused_with_the_new_one(argument, words):
 
 
 def test_demo_renders_its_data_unless_others_are_given():
-  assert parsed('--preset=demo').data.dataset == 'synthetic'
+  demo = parsed('--preset=demo').data
+  assert (demo.dataset, demo.options) == ('synthetic', {'extra_scenes': 200})
+  assert parsed('--preset=demo', '--extra_scenes=0').data.options == {}
+  assert parsed('--preset=demo', '--dataset=synthetic').data.options == {}
   assert parsed('--preset=demo', '--dataset=osu').data.dataset == 'osu'
   assert parsed().data.dataset == ''
 
