@@ -39,18 +39,18 @@ def main() -> int:
   """Trains and tests what is missing, writes the files, prints the tables; returns the status."""
   workdir, few = common.workdir(), _few()
   # Late, so that --help and bad flags answer at once.
+  from cyclegan_jax import interruption
   from cyclegan_jax.downstream import results, study, training
   from cyclegan_jax.inference import model as model_lib
   from cyclegan_jax.reports import downstream_files, run_page
   from cyclegan_jax.runs import run_folder
-  from cyclegan_jax.training import interruption
   import datasets
 
   model = model_lib.load(workdir, _CHECKPOINT.value)
   data = dataclasses.replace(model.config.data, **common.moved())
   if _LABEL_DIR.value is not None:
     data = dataclasses.replace(data, label_dir=_LABEL_DIR.value)
-  dataset = datasets.open_dataset(data)
+  dataset = datasets.open_dataset(data, run_folder.prepared(workdir))
   run_folder.check_data(workdir, dataset)
   folder = workdir / run_folder.DOWNSTREAM
   recipe = training.Recipe(width=_WIDTH.value, steps=_STEPS.value)

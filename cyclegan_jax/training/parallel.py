@@ -106,7 +106,7 @@ def compile_ahead(
 
 
 def _compiled(
-  config: Config, dataset: Dataset, steps_per_epoch: int, class_weights: np.ndarray | None
+  config: Config, dataset: Dataset, steps_per_epoch: int, class_weights: np.ndarray | None = None
 ) -> tuple[jax.stages.Compiled, Callable[..., Any]]:
   """Compiles a step; returns the program and what to call, which is the program or leads to it."""
   step = _made(config, dataset, steps_per_epoch, class_weights)

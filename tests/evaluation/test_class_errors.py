@@ -16,7 +16,7 @@ from cyclegan_jax.evaluation.evaluate import evaluate
 from cyclegan_jax.inference.model import Model
 from cyclegan_jax.radiometry import Range
 from cyclegan_jax.reports import evaluation_files
-from tests.evaluation import test_measure_masks
+from tests.evaluation import test_measure_masks, translators
 from tests.evaluation.test_details import domain
 
 SIZE = test_measure_masks.SIZE
@@ -179,7 +179,8 @@ def labeled_dataset(made):
 def test_files_and_tables_of_an_evaluation(tmp_path, text):
   config, dataset = labeled_dataset(examples(masked=False))
   config = dataclasses.replace(config, data=dataclasses.replace(config.data, ir_range=text))
-  model = Model(config, 7, dataset.domains, {'rgb_to_ir': lambda x: x[..., :1] * 0 - 1}, 9)
+  translator = translators.Function(lambda x: x[..., :1] * 0 - 1)
+  model = Model(config, 7, dataset.domains, {'rgb_to_ir': translator}, 9)
   evaluation = evaluate(model, dataset)
   content = results_lib.result(
     evaluation.results, config, dataset.domains['ir'], 'test', 7, class_names=evaluation.class_names

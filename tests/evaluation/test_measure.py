@@ -19,6 +19,7 @@ from cyclegan_jax.metrics.perceptual import Perceptual
 from cyclegan_jax.reports import evaluation_files
 from cyclegan_jax.settings import fields
 import datasets
+from tests.evaluation import translators
 
 
 @pytest.fixture(scope='module')
@@ -40,7 +41,8 @@ def dataset(config):
 
 def perfect_model(config, dataset):
   """In the test images IR is the inverted red channel."""
-  return Model(config, 7, dataset.domains, {'rgb_to_ir': lambda x: -x[..., :1]}, 9)
+  translator = translators.Function(lambda x: -x[..., :1])
+  return Model(config, 7, dataset.domains, {'rgb_to_ir': translator}, 9)
 
 
 def test_a_model_is_measured_beside_the_baselines(dataset, config):
