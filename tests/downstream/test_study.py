@@ -106,6 +106,7 @@ def test_interrupted_is_as_uninterrupted(studied, data, tmp_path):
       np.testing.assert_array_equal(ours.shown, theirs.shown)
 
 
+@pytest.mark.slow
 def test_damaged_files_and_those_of_another_recipe_are_made_again(studied, data, tmp_path):
   run(tmp_path, data)
   files = sorted(tmp_path.rglob('*.npz'))

@@ -32,6 +32,7 @@ def test_told_the_labels_as_its_image_it_finds_them():
   assert score(instrument, test * 127, test) > 0.98
 
 
+@pytest.mark.slow
 def test_sixteen_bits_are_as_eight():
   labels = blobs(12)
   recipe = Recipe(width=4, steps=3, batch_size=8)

@@ -104,6 +104,7 @@ def test_parts_equal_the_whole(name):
     assert state.step == 2
 
 
+@pytest.mark.slow
 def test_running_batch_statistics_move_once_for_each_part():
   """With the same rows in all parts, statistics are the whole batch's but for the divisor n - 1."""
   (batch,) = examples(tiny(), 1)

@@ -89,16 +89,19 @@ def test_a_run_writes_its_files(whole):
   [
     dict(),
     pytest.param(dict(paired=False), marks=pytest.mark.slow),
-    dict(
-      paired=False,
-      update_order='generators_first',
-      redraw_fakes=False,
-      pool_size=6,
-      ema_decay=0.9,
-      decay_start=1,
-      decay_epochs=2,
-      discriminator='patchgan',
-      norm='instance',
+    pytest.param(
+      dict(
+        paired=False,
+        update_order='generators_first',
+        redraw_fakes=False,
+        pool_size=6,
+        ema_decay=0.9,
+        decay_start=1,
+        decay_epochs=2,
+        discriminator='patchgan',
+        norm='instance',
+      ),
+      marks=pytest.mark.slow,
     ),
     pytest.param(
       dict(

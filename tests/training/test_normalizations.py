@@ -49,6 +49,7 @@ def test_discriminators_see_pixels_without_data_black(kind):
       )
 
 
+@pytest.mark.slow
 def test_generators_see_wavelengths_and_those_of_the_image_at_hand():
   """In the identity term a generator sees an image of its target, with that one's wavelengths."""
   part, state, domains = made(

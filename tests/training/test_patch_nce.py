@@ -155,7 +155,10 @@ def test_weights_of_the_terms():
 @pytest.mark.parametrize(
   'settings',
   [
-    dict(preset='pix2pix', n_downsampling=4, nce_identity=True, flip_equivariance=True),
+    pytest.param(
+      dict(preset='pix2pix', n_downsampling=4, nce_identity=True, flip_equivariance=True),
+      marks=pytest.mark.slow,
+    ),
     dict(preset='udacity', n_downsampling=2, remat=True, identity_weight=1.0, ir_channels=3),
   ],
 )
