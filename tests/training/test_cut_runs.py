@@ -40,7 +40,7 @@ def whole(tiny, tmp_path_factory):
 
 def test_a_run_says_what_it_trains(whole):
   _, workdir, said = whole
-  assert 'projection_rgb ' in said and 'Sampling: unpaired' in said and 'NCE ' in said
+  assert 'projection_rgb ' in said and 'Sampling: unpaired' in said and 'nce ' in said
   last = rows(workdir / 'metrics.csv')[-1]
   terms = {name for name in last if name.endswith(('_rgb', '_ir'))}
   assert terms == {'discriminator_ir', 'adversarial_ir', 'nce_rgb', 'nce_identity_ir'}
