@@ -94,6 +94,15 @@ def median_run(model: ComparedModel, metric: str) -> Run:
   return sorted(model.runs, key=figure)[(len(model.runs) - 1) // 2]
 
 
+def equal_seeds(
+  models: Mapping[str, ComparedModel], names: tuple[str, str]
+) -> tuple[list[int], list[tuple[Run, Run]]]:
+  """Returns the seeds that two models have in common, and their runs with each."""
+  first, second = ({run.config.train.seed: run for run in models[name].runs} for name in names)
+  seeds = [seed for seed in first if seed in second]
+  return seeds, [(first[seed], second[seed]) for seed in seeds]
+
+
 def _figures(model: ComparedModel, names: Sequence[str]) -> dict[str, Any]:
   contents = [run.measured.content for run in model.runs]
   facts = ('seed', 'checkpoint_step', 'trained_steps')
@@ -126,9 +135,7 @@ def _compared(
   """All comparisons in one metric, with p-values corrected for their number."""
   results: list[dict[str, Any]] = []
   for names in comparisons:
-    first, second = ({run.config.train.seed: run for run in models[name].runs} for name in names)
-    seeds = [seed for seed in first if seed in second]
-    pairs = [(first[seed], second[seed]) for seed in seeds]
+    seeds, pairs = equal_seeds(models, names)
     totals = [[run.measured.content['model'][metric] for run in pair] for pair in pairs]
     defined = bool(totals) and not any(None in pair for pair in totals)
     differences = [a - b for a, b in totals] if defined else []
@@ -145,8 +152,7 @@ def _compared(
         'least_p': statistics.least_p(len(seeds)),
       }
     )
-  for result, adjusted in zip(results, statistics.holm([result['p'] for result in results])):
-    result['p_holm'] = adjusted
+  statistics.add_holm(results)
   return results
 
 

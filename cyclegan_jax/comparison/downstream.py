@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from cyclegan_jax.comparison.compare import ComparedModel
+from cyclegan_jax.comparison.compare import ComparedModel, equal_seeds
 from cyclegan_jax.comparison.tables import number
 from cyclegan_jax.downstream import results, tables
 from cyclegan_jax.errors import UserError
@@ -125,9 +125,7 @@ def _compared(
   found: list[dict[str, Any]] = []
   score = lambda run: contents[run.folder]['results'][condition]['mean_iou']['mean']
   for names in comparisons:
-    first, second = ({run.config.train.seed: run for run in models[name].runs} for name in names)
-    seeds = [seed for seed in first if seed in second]
-    pairs = [(first[seed], second[seed]) for seed in seeds]
+    seeds, pairs = equal_seeds(models, names)
     by_seed = [score(a) - score(b) for a, b in pairs]
     found.append(
       {
@@ -142,8 +140,7 @@ def _compared(
         'least_p': statistics.least_p(len(seeds)),
       }
     )
-  for one, adjusted in zip(found, statistics.holm([one['p'] for one in found])):
-    one['p_holm'] = adjusted
+  statistics.add_holm(found)
   return found
 
 

@@ -194,6 +194,5 @@ def _compared(studied: Studied, counts: Mapping[str, Sequence[np.ndarray]]) -> l
         'least_p': statistics.least_p(len(by_seed)),
       }
     )
-  for one, adjusted in zip(found, statistics.holm([one['p'] for one in found])):
-    one['p_holm'] = adjusted
+  statistics.add_holm(found)
   return found

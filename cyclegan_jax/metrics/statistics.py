@@ -134,6 +134,12 @@ def holm(p_values: Sequence[float | None]) -> list[float | None]:
   return adjusted
 
 
+def add_holm(comparisons: Sequence[dict[str, Any]]) -> None:
+  """Adds `p_holm` to several comparisons, dicts with `p`; see `holm`."""
+  for one, adjusted in zip(comparisons, holm([one['p'] for one in comparisons])):
+    one['p_holm'] = adjusted
+
+
 def least_p(n_seeds: int) -> float:
   """Returns the smallest p that `sign_flip_test` can return for n_seeds seeds: 2 / 2^n_seeds."""
   return min(1.0, 2.0 ** (1 - n_seeds))
