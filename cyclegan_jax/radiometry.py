@@ -1,8 +1,11 @@
-"""The meaning of IR gray levels in physical units, if the user gives it: --ir_range.
+"""The meaning of IR gray levels in physical units, if it is known: --ir_range and --ir_span.
 
 Gray level 0 is the lower end of the range, the largest gray level (255 or 65535) is the upper end,
 and values between them are linear. Cameras write such images with a fixed span. Images that are
 stretched to their own contrast have no range; without one, nothing is reported in units.
+
+A span says which values of the files become gray levels 0 to 65535, when the data are prepared:
+counts of a camera, or degrees. With a unit it is also the range.
 
 This module imports nothing heavy, because flags are checked with it.
 """
@@ -16,7 +19,10 @@ _CELSIUS = ('degc', '°c', 'c', 'celsius')
 
 
 class Range(NamedTuple):
-  """The values of gray level 0 and of the largest one, which is above, in degC, W/m2/sr or so."""
+  """The values of gray level 0 and of the largest one, which is above, in degC, W/m2/sr or so.
+
+  The unit of a span may be '': the values are those of the files, whatever they mean.
+  """
 
   low: float
   high: float
@@ -29,6 +35,16 @@ class Range(NamedTuple):
   def difference(self, gray: Any, max_value: float) -> Any:
     """Converts a difference of gray levels to one of values, in `difference_unit`."""
     return gray / max_value * (self.high - self.low)
+
+  def gray_levels(self, values: Any) -> Any:
+    """Returns the gray levels, uint16 in [0, 65535], of an array of finite values.
+
+    They are rounded. Values outside the span become the level of its nearer end.
+    """
+    import numpy as np  # Late: flags do not need it.
+
+    share = (values.astype(np.float64) - self.low) / (self.high - self.low)
+    return np.rint(65535 * share.clip(0, 1)).astype(np.uint16)
 
   @property
   def difference_unit(self) -> str:
@@ -44,15 +60,38 @@ def parse(text: str) -> Range | None:
   """
   if not text:
     return None
-  span, _, unit = str(text).partition(',')
-  try:
-    low, high = (float(part) for part in span.split(':'))
-  except ValueError:
-    low = high = math.nan
-  is_unit = unit and unit == unit.strip() and unit.isprintable()
-  if not (is_unit and -math.inf < low < high < math.inf):
+  found = _parsed(text)
+  if not found or not found.unit:
     raise UserError(
       f'--ir_range={text}: expected MIN:MAX,UNIT, the values of the darkest and the brightest '
       'gray level and their unit, such as -20:120,degC.'
     )
-  return Range(low, high, unit)
+  return found
+
+
+def parse_span(text: str) -> Range | None:
+  """Parses MIN:MAX or MIN:MAX,UNIT, such as 7000:8200; returns None for '' and 'auto'.
+
+  Raises:
+    UserError: The text has another form, or MIN is not below MAX.
+  """
+  if text in ('', 'auto'):
+    return None
+  found = _parsed(text)
+  if not found:
+    raise UserError(
+      f'--ir_span={text}: expected MIN:MAX or MIN:MAX,UNIT, the values of the IR files that become '
+      'black and white, such as 7000:8200 or -20:120,degC; or auto.'
+    )
+  return found
+
+
+def _parsed(text: str) -> Range | None:
+  """MIN:MAX,UNIT or MIN:MAX as a range; None if the text has another form."""
+  span, comma, unit = str(text).partition(',')
+  try:
+    low, high = (float(part) for part in span.split(':'))
+  except ValueError:
+    return None
+  is_unit = bool(unit) == bool(comma) and unit == unit.strip() and (unit or 'x').isprintable()
+  return Range(low, high, unit) if is_unit and -math.inf < low < high < math.inf else None
