@@ -159,15 +159,15 @@ def _compared(
 def _interval(pairs: Sequence[tuple[Run, Run]], metric: str) -> dict[str, Any]:
   """The interval over images of the difference, averaged over equal seeds."""
   if not pairs:
-    return {'low': None, 'high': None, 'problem': 'the models have no seed in common'}
+    return statistics.no_interval('the models have no seed in common')
   measured = [(a.measured.per_image, b.measured.per_image) for a, b in pairs]
   if metric not in measured[0][0]:
-    return {'low': None, 'high': None, 'problem': 'a pooled figure has no value per image'}
+    return statistics.no_interval('a pooled figure has no value per image')
   with np.errstate(invalid='ignore'):
     differences = np.mean([a[metric] - b[metric] for a, b in measured], axis=0)
   finite = np.isfinite(differences)
   if not finite.any():
-    return {'low': None, 'high': None, 'problem': 'it is undefined in every image'}
+    return statistics.no_interval('it is undefined in every image')
   clusters = np.array(pairs[0][0].measured.clusters)[finite].tolist()
   found = dataclasses.asdict(statistics.clustered_interval(differences[finite], clusters))
   return {**found, 'left_out': int((~finite).sum()), 'confidence': statistics.CONFIDENCE}

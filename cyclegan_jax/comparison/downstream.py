@@ -147,7 +147,7 @@ def _compared(
 def _interval(pairs: Sequence[tuple[Run, Run]], condition: str) -> dict[str, Any]:
   """The interval over images of the difference, averaged over equal seeds."""
   if not pairs:
-    return {'low': None, 'high': None, 'problem': 'the models have no seed in common'}
+    return statistics.no_interval('the models have no seed in common')
   differences, groups = [], []
   for pair in pairs:
     (ids, groups, one), (other_ids, _, other) = (
@@ -156,5 +156,4 @@ def _interval(pairs: Sequence[tuple[Run, Run]], condition: str) -> dict[str, Any
     if ids != other_ids:
       raise UserError(f'{pair[0].folder} and {pair[1].folder} were studied on other images.')
     differences.append(one[condition] - other[condition])
-  found = statistics.clustered_interval(np.mean(differences, axis=0), groups)
-  return {'low': found.low, 'high': found.high, 'problem': found.problem}
+  return statistics.clustered_interval(np.mean(differences, axis=0), groups).bounds

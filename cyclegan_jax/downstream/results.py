@@ -172,8 +172,7 @@ def _spread(values: Sequence[float]) -> dict[str, Any]:
 
 
 def _interval(values: np.ndarray, studied: Studied) -> dict[str, Any]:
-  found = statistics.clustered_interval(values, clusters(studied))
-  return {'low': found.low, 'high': found.high, 'problem': found.problem}
+  return statistics.clustered_interval(values, clusters(studied)).bounds
 
 
 def _compared(studied: Studied, counts: Mapping[str, Sequence[np.ndarray]]) -> list[dict[str, Any]]:

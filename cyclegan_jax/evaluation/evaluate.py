@@ -5,7 +5,6 @@ import dataclasses
 from typing import Protocol
 
 import grain
-import jax
 import numpy as np
 
 from cyclegan_jax import distributed, memory
@@ -125,8 +124,7 @@ def _rows_that_fit(model: TrainedModel) -> int:
   data, translator = model.config.data, model.translators['rgb_to_ir']
   rows, free = model.config.train.batch_size, memory.on_device()
   while True:
-    on_each = -(-rows // jax.local_device_count())
-    shape = 2 ** (on_each - 1).bit_length(), *data.image_size, model.domains['rgb'].channels
+    shape = rows, *data.image_size, model.domains['rgb'].channels
     if (needed := translator.needed(shape)) <= free:
       return rows
     if rows == 1:

@@ -35,6 +35,16 @@ class Interval:
   n_clusters: int
   problem: str = ''
 
+  @property
+  def bounds(self) -> dict[str, Any]:
+    """`low`, `high` and `problem`, ready for JSON."""
+    return {'low': self.low, 'high': self.high, 'problem': self.problem}
+
+
+def no_interval(problem: str) -> dict[str, Any]:
+  """Returns what stands for `Interval.bounds` where nothing can be compared."""
+  return {'low': None, 'high': None, 'problem': problem}
+
 
 def clustered_interval(differences: np.ndarray, clusters: Sequence[Any], seed: int = 0) -> Interval:
   """Computes the 95 % BCa bootstrap interval of a mean, drawing whole clusters.

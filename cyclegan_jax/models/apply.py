@@ -41,21 +41,23 @@ class Translator:
       memory.TooLittle: it would not fit into memory; nothing has been computed.
     """
     forks.use()  # Refuses what would hang.
-    n, count = len(x), jax.local_device_count()
-    # Batches of any length need few compilations: they are filled up to the next power of two.
-    rows = 2 ** (n - 1).bit_length()
-    if count == 1 or n == 1:
-      x = _filled(x, rows)
-      _check(self.net, self.params, self.batch_stats, x)
-      return np.asarray(translate(self.net, self.params, self.batch_stats, x))[:n]
-    x = jax.device_put(_filled(x, -(-rows // count) * count), devices.sharding())
-    _check(self.net, *self._arrays_everywhere, x)
-    return np.asarray(translate(self.net, *self._arrays_everywhere, x))[:n]
+    n = len(x)
+    x = _filled(x, _rows(n))
+    if _is_shared(n):
+      x = jax.device_put(x, devices.sharding())
+    arrays = self._arrays(n)
+    _check(self.net, *arrays, x)
+    return np.asarray(translate(self.net, *arrays, x))[:n]
 
   def needed(self, shape: tuple[int, ...]) -> int:
-    """Returns the bytes that a batch of a shape takes on one device."""
-    x = jax.ShapeDtypeStruct(shape, np.float32)
-    return _needed(self.net, self.params, self.batch_stats, x)
+    """Returns the bytes that a call takes on each device, for a batch of this shape."""
+    n = shape[0]
+    sharding = devices.sharding() if _is_shared(n) else None
+    x = jax.ShapeDtypeStruct((_rows(n), *shape[1:]), np.float32, sharding=sharding)
+    return _needed(self.net, *self._arrays(n), x)
+
+  def _arrays(self, n: int) -> tuple[Any, Any]:
+    return self._arrays_everywhere if _is_shared(n) else (self.params, self.batch_stats)
 
   @functools.cached_property
   def _arrays_everywhere(self) -> tuple[Any, Any]:
@@ -101,6 +103,20 @@ def translators(
   return {
     name: Translator(nets[name], params[name], batch_stats[name]) for name in nets if '_to_' in name
   }
+
+
+def _is_shared(n: int) -> bool:
+  """Returns whether a batch of n images is shared among several devices."""
+  return n > 1 and jax.local_device_count() > 1
+
+
+def _rows(n: int) -> int:
+  """Returns to how many rows a batch of n images is filled up, so that few programs are compiled.
+
+  That is the next power of two, and a multiple of the devices that share it.
+  """
+  rows, count = 2 ** (n - 1).bit_length(), jax.local_device_count() if n > 1 else 1
+  return -(-rows // count) * count
 
 
 def _filled(x: np.ndarray, rows: int) -> np.ndarray:

@@ -73,7 +73,7 @@ def train(
   run_start.check(config, dataset, workdir, overwrite)
   log(run_summary.text(config, dataset))
   steps_per_epoch = run_start.steps_per_epoch(config, dataset)
-  total = config.train.steps or config.train.epochs * steps_per_epoch
+  total = run_start.total_steps(config, dataset)
   saved = 0 if overwrite or not distributed.is_first() else run_folder.latest_step(workdir)
   saved = distributed.broadcast(saved)
   # Before anything is written: if the step does not fit, the next try has other settings.
@@ -132,7 +132,7 @@ class _Loop:
     self.config, self.dataset, self.checkpoints, self.log = config, dataset, checkpoints, log
     self.workdir = workdir
     self.steps_per_epoch = run_start.steps_per_epoch(config, dataset)
-    self.total = config.train.steps or config.train.epochs * self.steps_per_epoch
+    self.total = run_start.total_steps(config, dataset)
     self.nets = networks.build(config.model, dataset.domains)
     self.iterator = run_start.batches(config, dataset)
     saved = self._restore()

@@ -66,6 +66,11 @@ def steps_per_epoch(config: Config, dataset: Dataset) -> int:
   return math.ceil(len(pipeline.get_split(dataset, 'train')) / config.train.batch_size)
 
 
+def total_steps(config: Config, dataset: Dataset) -> int:
+  """Returns how many steps the run is to have."""
+  return config.train.steps or config.train.epochs * steps_per_epoch(config, dataset)
+
+
 def batches(config: Config, dataset: Dataset) -> grain.DatasetIterator[Any]:
   """Returns this process's part of the training batches, from the first one on."""
   return iter(
