@@ -1,6 +1,6 @@
 """The configuration of a run: made from a preset, validated, shown, and kept as JSON.
 
-The settings are in settings.py, the presets in presets.py, and what fits together in validation.py.
+The settings are in settings.py, the presets in presets/, and what fits together in validation.py.
 """
 
 from collections.abc import Mapping

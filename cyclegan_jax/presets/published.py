@@ -1,21 +1,10 @@
-"""The named configurations that a run can start from.
-
-All work with every data set and every --normalization. Flags replace single settings.
-"""
-
-from collections.abc import Mapping
-import types
-from typing import Any
-
-# The weight of the supervised L1 term of paired runs, by method: the cycle weight, and that of
-# Isola et al. 2017.
-SUPERVISED_WEIGHTS = types.MappingProxyType({'cyclegan': 10.0, 'pix2pix': 100.0, 'cut': 10.0})
+"""The configurations of published models, each with its source and what differs from it."""
 
 # The code that the paper modified, its reference [1] (the CycleGAN exercise of Udacity's deep
 # learning course), at the paper's 128x128, batch 16 and 9 epochs: the paper's four models. These
 # are the defaults of all settings.
 #   python -m experiments.train --dataset=NAME --paired --emsn
-_UDACITY = {}
+UDACITY = {}
 
 # Zhu, Park, Isola, Efros 2017, "Unpaired Image-to-Image Translation using Cycle-Consistent
 # Adversarial Networks", as the authors' PyTorch repository has it: ResNet-9 generators, 70x70
@@ -23,7 +12,7 @@ _UDACITY = {}
 # The identity weight is the repository's, half the cycle weight. It counts where the domains have
 # equal channel counts (--ir_channels=3); otherwise the identity term is undefined and left out.
 #   python -m experiments.train --preset=cyclegan --dataset=NAME
-_CYCLEGAN = dict(
+CYCLEGAN = dict(
   generator='resnet',
   n_downsampling=2,
   n_residual_blocks=9,
@@ -53,7 +42,7 @@ _CYCLEGAN = dict(
 # repository's default test mode, translation uses no dropout, and running batch statistics (its
 # --eval), so that a result depends on the image alone and repeats exactly.
 #   python -m experiments.train --preset=pix2pix --dataset=NAME
-_PIX2PIX = dict(
+PIX2PIX = dict(
   method='pix2pix',
   paired=True,
   generator='unet',
@@ -86,7 +75,7 @@ _PIX2PIX = dict(
 # not come with this package; biases begin at 0; images are resized to one shape. Not here: the
 # local enhancer for 2048x1024, label and instance maps.
 #   python -m experiments.train --preset=pix2pixhd --dataset=NAME
-_PIX2PIXHD = dict(
+PIX2PIXHD = dict(
   method='pix2pix',
   paired=True,
   supervised_weight=0.0,
@@ -122,8 +111,8 @@ _PIX2PIXHD = dict(
 # larger images are resized, not cut; translation uses no dropout, as for pix2pix. Not here: their
 # FLIR model, from gray images at 256x256 with twice the generator's width.
 #   python -m experiments.train --preset=infragan --dataset=NAME
-_INFRAGAN = dict(
-  _PIX2PIX,
+INFRAGAN = dict(
+  PIX2PIX,
   n_downsampling=9,
   discriminator='unet',
   discriminator_layers=7,
@@ -146,7 +135,7 @@ _INFRAGAN = dict(
 # gray IR image with its channel repeated. One thing differs: the repository stops its random crops
 # once the learning rate falls.
 #   python -m experiments.train --preset=cut --dataset=NAME
-_CUT = dict(
+CUT = dict(
   method='cut',
   generator='resnet',
   n_downsampling=2,
@@ -176,8 +165,8 @@ _CUT = dict(
 
 # Its lighter variant (--CUT_mode=FastCUT): a larger weight, mirrored images, no identity term.
 #   python -m experiments.train --preset=fastcut --dataset=NAME
-_FASTCUT = dict(
-  _CUT,
+FASTCUT = dict(
+  CUT,
   nce_weight=10.0,
   nce_identity=False,
   flip_equivariance=True,
@@ -193,98 +182,12 @@ _FASTCUT = dict(
 # cut, one thing differs: the repository's projection networks have an Adam of their own with
 # PyTorch's defaults (rate 1e-3, b1 0.9); here they learn as the generators do.
 #   python -m experiments.train --preset=dclgan --dataset=NAME
-_DCLGAN = dict(
-  _CUT,
+DCLGAN = dict(
+  CUT,
   method='cyclegan',
   nce_pixels=False,
   nce_identity=False,
   identity_weight=0.5,
   adversarial_loss='hinge',
   adversarial_weight=0.5,
-)
-
-# Direct comparison with the true images instead of an adversarial term, for small paired data sets:
-# pix2pix's U-Net, L1 and SSIM terms in the proportion of IRFormer (Chen et al. 2024: 1 to 0.2), a
-# moving average of the weights, and training images in many sizes, crops, and colors. The
-# augmentation was chosen on RoadScene's validation split. Sides are multiples of 64.
-#   python -m experiments.train --preset=regression --dataset=NAME
-_REGRESSION = dict(
-  method='pix2pix',
-  paired=True,
-  adversarial_weight=0.0,
-  ssim_weight=20.0,
-  cycle_weight=0.0,
-  generator='unet',
-  n_downsampling=6,
-  dropout=0.5,
-  initializer='normal',
-  redraw_fakes=False,
-  flip=True,
-  zoom=0.8,
-  jitter_brightness=0.3,
-  jitter_contrast=0.3,
-  jitter_hue=0.05,
-  jitter_gray=0.1,
-  batch_size=8,
-  learning_rate=1e-3,
-  ema_decay=0.99,
-  epochs=200,
-)
-
-# A small relative of it that learns rendered scenes within minutes on two CPU cores, people and
-# vehicles among them: rare gray levels count more. Not meant for comparison with published results.
-#   python -m experiments.train --preset=demo
-_DEMO = dict(
-  _REGRESSION,
-  image_size=(64, 64),
-  base_width=32,
-  n_downsampling=5,
-  dropout=0.0,
-  initializer='uniform',
-  ssim_weight=30.0,
-  intensity_balance=0.5,
-  zoom=0.5,
-  jitter_hue=0.03,
-  jitter_gray=0.0,
-  learning_rate=2e-3,
-  decay_start=4,
-  decay_epochs=6,
-  epochs=10,
-  checkpoint_every=250,
-)
-
-# The same for the paper's way: narrow, shallow relatives of udacity's networks.
-#   python -m experiments.train --preset=demo_cyclegan
-_DEMO_CYCLEGAN = dict(
-  paired=True,
-  normalization='emsn',
-  image_size=(64, 64),
-  flip=True,
-  base_width=24,
-  n_residual_blocks=3,
-  n_downsampling=2,
-  discriminator_width=24,
-  discriminator_layers=3,
-  batch_size=8,
-  epochs=16,
-  log_every=50,
-  checkpoint_every=200,
-  upsampling='resize',
-  learning_rate=5e-4,
-)
-
-PRESETS: Mapping[str, Mapping[str, Any]] = types.MappingProxyType(
-  {
-    'udacity': _UDACITY,
-    'cyclegan': _CYCLEGAN,
-    'pix2pix': _PIX2PIX,
-    'pix2pixhd': _PIX2PIXHD,
-    'infragan': _INFRAGAN,
-    'cut': _CUT,
-    'fastcut': _FASTCUT,
-    'dclgan': _DCLGAN,
-    'regression': _REGRESSION,
-    'demo': _DEMO,
-    'demo_cyclegan': _DEMO_CYCLEGAN,
-  }
 )
