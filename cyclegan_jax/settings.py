@@ -91,6 +91,11 @@ class ModelConfig:
   dropout: float = option(
     0.0, 'Dropout rate of a unet in training. Translation uses no dropout.', Bounds(0, 1)
   )
+  unet_skips: str = option(
+    'all',
+    'Levels of a unet generator that have skip connections: all, none, or numbers such as 1,2,-1. '
+    '1 is the outermost level, and -1 the innermost.',
+  )
   initializer: str = option(
     'uniform',
     "Initial weights. uniform: PyTorch's default, U(+-1/sqrt(fan in)), biases alike; "
@@ -122,6 +127,14 @@ class ModelConfig:
     'Compute batch statistics over the batch of all devices, so that the number of devices '
     'changes nothing. Otherwise each device has its own, and their running averages are averaged.',
   )
+
+  @property
+  def skip_levels(self) -> frozenset[int]:
+    """The levels of a U-Net that have skip connections; ValueError if they are no numbers."""
+    if self.unet_skips == 'all':
+      return frozenset(range(1, self.n_downsampling))
+    numbers = map(int, self.unet_skips.split(',') if self.unet_skips != 'none' else ())
+    return frozenset(n + self.n_downsampling if n < 0 else n for n in numbers)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -6,7 +6,7 @@ from typing import Any
 from cyclegan_jax import discriminator_sizes, normalization, radiometry
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.option import Bounds
-from cyclegan_jax.settings import Config, DataConfig, format_value
+from cyclegan_jax.settings import Config, DataConfig, format_value, ModelConfig
 
 # The size of the window of SSIM, which validation measures.
 SMALLEST_IMAGE = 11
@@ -106,6 +106,23 @@ def _validate_size(config: Config) -> None:
     )
   if model.dropout and model.generator != 'unet':
     raise UserError(f'--dropout={model.dropout:g}: only --generator=unet has dropout.')
+  _validate_skips(model)
+
+
+def _validate_skips(model: ModelConfig) -> None:
+  given = f'--unet_skips={model.unet_skips}'
+  if model.unet_skips != 'all' and model.generator != 'unet':
+    raise UserError(f'{given}: only --generator=unet has skip connections.')
+  last = model.n_downsampling - 1
+  try:
+    known = model.skip_levels <= set(range(1, last + 1))
+  except ValueError:
+    known = False
+  if not known:
+    raise UserError(
+      f'{given}: expected all, none, or levels from 1 to {last} or from -{last} to -1, such as '
+      f'1,2,-1; --n_downsampling={model.n_downsampling} has no others.'
+    )
 
 
 def _cure(config: Config, stride: int) -> str:

@@ -102,6 +102,9 @@ def test_cyclegan_has_an_identity_term_where_channels_agree(overrides, weight):
     (dict(ssim_weight=1.0), ['--ssim_weight=1', '--paired']),
     (dict(ema_decay=1.0), ['--ema_decay=1.0']),
     (dict(dropout=0.5), ['--dropout=0.5', 'unet']),
+    (dict(unet_skips='1'), ['--unet_skips=1', 'only --generator=unet']),
+    (dict(preset='pix2pix', unet_skips='1,8'), ['--unet_skips=1,8', 'from 1 to 7', '1,2,-1']),
+    (dict(preset='pix2pix', unet_skips='inner'), ['--unet_skips=inner', 'from 1 to 7']),
     (dict(pool_size=-1), ['--pool_size=-1']),
     (
       dict(emsn=True, normalization='spectral_channels'),

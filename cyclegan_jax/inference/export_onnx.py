@@ -187,8 +187,9 @@ def _unet(net: unet.UNetGenerator, x: Tensor) -> Tensor:
     x = _layer(conv, _activation('leaky_relu', x))
     if i < len(net.down_norms):
       x = _layer(net.down_norms[i], x)
-  for up, norm in zip(net.up, net.up_norms):
-    x = skips.pop().apply('Concat', _layer(norm, _layer(up, _activation('relu', x))), axis=1)
+  for up, norm, has_skip in zip(net.up, net.up_norms, net.has_skip):
+    x, skip = _layer(norm, _layer(up, _activation('relu', x))), skips.pop()
+    x = skip.apply('Concat', x, axis=1) if has_skip else x
   return _layer(net.up[-1], _activation('relu', x)).apply('Tanh')
 
 

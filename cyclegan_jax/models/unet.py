@@ -23,6 +23,7 @@ class UNetGenerator(Generator):
   way up; norms everywhere but after the first and the innermost convolution and at the output;
   dropout after the norms of those inner layers on the way up that are as wide as the innermost.
   With n_downsampling=8, 64 channels and batch norm 54,413,955 parameters from 3 to 3 channels.
+  `unet_skips` names the levels that keep their skip connections.
   See generators.py for shapes.
   """
 
@@ -38,9 +39,11 @@ class UNetGenerator(Generator):
       ]
     )
     self.down_norms = nnx.List([layers.norm(config, width, rngs) for width in widths[1:-1]])
-    # From the innermost outwards; all but the innermost also take a skip.
+    # From the innermost outwards; all but the innermost may also take a skip.
+    kept = config.skip_levels
+    self.has_skip = [level in kept for level in range(depth - 1, 0, -1)]
     outputs = widths[-2::-1] + [out_channels]
-    inputs = [widths[-1]] + [2 * width for width in outputs[:-1]]
+    inputs = [widths[-1]] + [(1 + skip) * a for skip, a in zip(self.has_skip, outputs)]
     self.up = nnx.List(
       [
         layers.upsample(config, a, b, 4, use_bias=bias or i == depth - 1, rngs=rngs)
@@ -60,7 +63,8 @@ class UNetGenerator(Generator):
       x = norm(up(nnx.relu(x)))
       if self.rate and keys is not None and 0 < i < self.depth - 4:
         x = layers.dropout(x, self.rate, keys, i)
-      x = jnp.concatenate([skips.pop(), x], axis=-1)
+      skip = skips.pop()
+      x = jnp.concatenate([skip, x], axis=-1) if self.has_skip[i] else x
     return jnp.tanh(self.up[-1](nnx.relu(x)).astype(dtype))
 
   def encode(self, x: Images) -> tuple[Features, list[jax.Array]]:

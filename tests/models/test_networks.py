@@ -235,6 +235,22 @@ UNET = dict(
 )
 
 
+@pytest.mark.parametrize(
+  'skips, missing',
+  [
+    ('all', 0),
+    ('1,2,-1', 524_288 + 2_097_152 + 2 * 4_194_304),
+    ('2,3,4,5,6,7', 1_024),
+    ('none', 1_024 + 131_072 + 524_288 + 2_097_152 + 3 * 4_194_304),
+  ],
+)
+def test_skips_that_a_unet_lacks_save_their_part_of_each_kernel(skips, missing):
+  # 4 x 4 x the channels of a skip x those that its layer makes.
+  config = ModelConfig(method='pix2pix', generator='unet', n_downsampling=8, unet_skips=skips)
+  found = jax.eval_shape(lambda: networks.initialize(config, made_domains(3, 1), jax.random.key(0)))
+  assert networks.count_parameters(found[0]['rgb_to_ir']) == 54_409_857 - missing
+
+
 def test_dropout_is_an_images_own_and_absent_without_keys():
   nets, params, stats = build(ModelConfig(**UNET))
   x = jax.random.normal(jax.random.key(1), (3, 64, 64, 3))

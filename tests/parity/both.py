@@ -57,6 +57,14 @@ TINY = {
     discriminator_width=4,
     discriminator_layers=2,
   ),
+  'sparse': dict(
+    image_size=(64, 64),
+    base_width=4,
+    n_downsampling=6,
+    batch_size=4,
+    discriminator_width=4,
+    discriminator_layers=2,
+  ),
   'pix2pixhd': dict(
     image_size=(32, 32),
     base_width=4,
@@ -108,7 +116,9 @@ def torch_nets(config: Config, *, plain: bool = False) -> dict[str, torch.nn.Mod
       'resnet': lambda: (torch_cut if model.antialias else torch_networks).ResnetGenerator(
         *ends, width=width, blocks=blocks, depth=depth
       ),
-      'unet': lambda: torch_pix2pix.UNetGenerator(*ends, width=width, depth=depth),
+      'unet': lambda: torch_pix2pix.UNetGenerator(
+        *ends, width=width, depth=depth, skips=model.skip_levels
+      ),
     }[model.generator]()
   of_judge = dict(width=model.discriminator_width, depth=model.discriminator_layers)
   for name, seen in judged.items():

@@ -31,16 +31,21 @@ class MaskedDropout(nn.Dropout):
 class UNetBlock(nn.Module):
   """Halves the image, applies what is inside, doubles it; x is prepended to the channels.
 
+  Without `skip` it is not, and what is inside has as many channels as it was given.
+
   The repository's leaky ReLU overwrites x before it is prepended. That changes nothing, since
   the next layer up is a ReLU: relu(leaky(x)) = relu(x), gradients too.
   """
 
-  def __init__(self, outer: int, inner: int, inside: nn.Module | None, dropout: bool):
+  def __init__(
+    self, outer: int, inner: int, inside: 'UNetBlock | None', dropout: bool, skip: bool = True
+  ):
     super().__init__()
+    self.skip = skip
     layers = [nn.LeakyReLU(LEAK), nn.Conv2d(outer, inner, 4, 2, 1, bias=False)]
     if inside is not None:
       layers += [nn.BatchNorm2d(inner), inside]
-    channels = inner if inside is None else 2 * inner
+    channels = inner if inside is None or not inside.skip else 2 * inner
     layers += [
       nn.ReLU(),
       nn.ConvTranspose2d(channels, outer, 4, 2, 1, bias=False),
@@ -50,7 +55,7 @@ class UNetBlock(nn.Module):
     self.model = nn.Sequential(*layers)
 
   def forward(self, x: torch.Tensor) -> torch.Tensor:
-    return torch.cat([x, self.model(x)], 1)
+    return torch.cat([x, self.model(x)], 1) if self.skip else self.model(x)
 
 
 class UNetGenerator(nn.Module):
@@ -59,7 +64,8 @@ class UNetGenerator(nn.Module):
   depth 8 is unet_256, depth 7 unet_128, depth 5 the smallest the repository can build; sides
   have to be multiples of 2^depth. Widths 64, 128, 256, then 512. No norm in the first
   convolution and at the bottleneck; dropout 0.5 on the way up in the depth - 5 blocks of
-  constant width outside the bottleneck; only the last convolution has a bias.
+  constant width outside the bottleneck; only the last convolution has a bias. `skips` are the
+  levels with skip connections, 1 the outermost.
   """
 
   def __init__(
@@ -70,17 +76,18 @@ class UNetGenerator(nn.Module):
     width: int = 64,
     depth: int = 8,
     dropout: bool = True,
+    skips: frozenset[int] = frozenset(range(99)),
   ):
     super().__init__()
     widths = [width * min(2**i, WIDEST) for i in range(depth)]
     block = None
     for i in reversed(range(1, depth)):
-      block = UNetBlock(widths[i - 1], widths[i], block, dropout and 4 <= i < depth - 1)
+      block = UNetBlock(widths[i - 1], widths[i], block, dropout and 4 <= i < depth - 1, i in skips)
     outermost = nn.Sequential(
       nn.Conv2d(in_channels, width, 4, 2, 1, bias=False),
       block,
       nn.ReLU(),
-      nn.ConvTranspose2d(2 * width, out_channels, 4, 2, 1),
+      nn.ConvTranspose2d(2 * width if 1 in skips else width, out_channels, 4, 2, 1),
       nn.Tanh(),
     )
     # The published keys begin with model.model.
