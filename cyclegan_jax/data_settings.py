@@ -120,6 +120,13 @@ class DataConfig:
     affects='training',
     place=True,
   )
+  train_pairs: int = option(
+    0,
+    'Train on only so many pairs of the training split, or images of each domain, as if there were '
+    'no others. They are drawn at random, alike for every --seed, and those of a smaller number '
+    'are among those of a larger one. 0: all.',
+    Bounds(0),
+  )
   exclude: str = option(
     '',
     'Leave out the pairs that experiments.check_pairs has flagged: its pairs.csv. Clear the column '

@@ -100,8 +100,10 @@ def open_dataset(config: DataConfig, prepared: str = '') -> Dataset:
   options = dataclasses.asdict(registry.resolve(config))
   data_dir = _data_dir(config.data_dir)
   if prepared and config.source_dir and not os.path.isdir(config.source_dir):
-    return _open_copy(config, data_dir, prepared)
-  return _OPENERS[config.dataset](config, options, data_dir)
+    dataset = _open_copy(config, data_dir, prepared)
+  else:
+    dataset = _OPENERS[config.dataset](config, options, data_dir)
+  return dataset.with_train_pairs(config.train_pairs)
 
 
 def _data_dir(given: str) -> str | None:

@@ -1,15 +1,18 @@
 """The interface of a data set: records of two domains, and the meaning of their pixels."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 import dataclasses
 from typing import Any, Protocol
 
 import numpy as np
 
 from cyclegan_jax import normalization
+from cyclegan_jax.errors import UserError
 from cyclegan_jax.settings import DataConfig
 
 SPLITS = ('train', 'validation', 'test')
+# The seed of `drawn`.
+_DRAWN_BY = 0
 
 
 class Records(Protocol):
@@ -97,6 +100,26 @@ def evenly_spaced(n: int, k: int) -> list[int]:
 
 
 @dataclasses.dataclass(frozen=True)
+class Subset:
+  """Some of other records."""
+
+  records: Records
+  indices: Sequence[int]
+
+  def __len__(self) -> int:
+    return len(self.indices)
+
+  def __getitem__(self, index: int) -> Mapping[str, Any]:
+    return self.records[self.indices[index]]
+
+
+def drawn(records: Records, n: int) -> Subset:
+  """Draws n of the records, always the same ones; a smaller n draws some of them. Order stays."""
+  order = np.random.default_rng(_DRAWN_BY).permutation(len(records))
+  return Subset(records, sorted(order[:n].tolist()))
+
+
+@dataclasses.dataclass(frozen=True)
 class Split:
   """One split. If it is `aligned`, `rgb` and `ir` are the same records, one scene each."""
 
@@ -141,6 +164,28 @@ class Dataset:
     """Returns the number of pairs that a split has to measure on."""
     found = self.splits.get(split)
     return len(found) if found and found.aligned else 0
+
+  def with_train_pairs(self, n: int) -> 'Dataset':
+    """Returns the data set with n pairs, or n images of each domain, to train on; 0: with all.
+
+    Raises:
+      UserError: There are not so many.
+    """
+    found = self.splits.get('train')
+    if not n or not found:
+      return self
+    for name, records in (('rgb', found.rgb), ('ir', found.ir)):
+      if n > len(records):
+        what = 'pairs' if found.aligned else f'{name.upper()} images'
+        raise UserError(
+          f'--train_pairs={n}: the training split has {len(records)} {what}. Give fewer, or 0 for '
+          'all.'
+        )
+    rgb = drawn(found.rgb, n)
+    ir = rgb if found.aligned else drawn(found.ir, n)
+    train = dataclasses.replace(found, rgb=rgb, ir=ir)
+    note = f'{self.description}\n  {n} of {len(found)} are trained on (--train_pairs).'
+    return dataclasses.replace(self, description=note, splits={**self.splits, 'train': train})
 
   def facts(self) -> dict[str, Any]:
     """Returns what must not change while a run continues, ready for JSON."""

@@ -5,6 +5,7 @@ import pytest
 
 from cyclegan_jax import normalization
 from cyclegan_jax.data import source
+from cyclegan_jax.errors import UserError
 from cyclegan_jax.settings import DataConfig
 
 
@@ -57,3 +58,40 @@ def test_evenly_spaced_indices_go_from_the_first_to_the_last():
   assert source.evenly_spaced(10, 1) == [0]
   assert source.evenly_spaced(3, 3) == [0, 1, 2]
   assert source.evenly_spaced(2, 5) == [0, 1]
+
+
+def collections(n_rgb, n_ir, aligned):
+  """A data set of records that are their own names, with a test split."""
+  rgb, ir = ([{'id': f'{name}{i}'} for i in range(n)] for name, n in (('a', n_rgb), ('b', n_ir)))
+  splits = {
+    name: source.Split(name, rgb, rgb if aligned else ir, aligned) for name in ('train', 'test')
+  }
+  return source.Dataset('x', 'Made up.', '0', source.make_domains(DataConfig()), splits)
+
+
+def test_training_pairs_are_drawn_alike_and_nested():
+  whole, before = collections(40, 40, aligned=True), set()
+  for n in (1, 8, 32, 40):
+    made = whole.with_train_pairs(n)
+    train = made.splits['train']
+    assert train.rgb is train.ir and len(train) == n
+    names = [record['id'] for record in (train.rgb[i] for i in range(n))]
+    assert names == sorted(names, key=lambda name: int(name[1:])) and len(set(names)) == n
+    assert before <= set(names)
+    before = set(names)
+    assert made.splits['test'] is whole.splits['test']
+    assert f'{n} of 40 are trained on' in made.description
+  assert whole.with_train_pairs(0) is whole
+
+
+def test_of_two_collections_each_is_drawn_from():
+  train = collections(20, 30, aligned=False).with_train_pairs(5).splits['train']
+  assert [len(records) for records in (train.rgb, train.ir)] == [5, 5]
+  assert all(train.ir[i]['id'][0] == 'b' for i in range(5))
+
+
+@pytest.mark.parametrize('aligned, n, words', [(True, 41, '40 pairs'), (False, 31, '30 IR images')])
+def test_more_training_pairs_than_there_are(aligned, n, words):
+  dataset = collections(40, 40 if aligned else 30, aligned)
+  with pytest.raises(UserError, match=f'--train_pairs={n}: the training split has {words}'):
+    dataset.with_train_pairs(n)
