@@ -16,7 +16,7 @@ from absl import flags
 
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.settings import DataConfig
-from experiments import flags as common, other_data, processes
+from experiments import flags as common, measuring, other_data, processes
 
 _CHECKPOINT = common.define_checkpoint_flag()
 common.define_place_flags()
@@ -65,57 +65,34 @@ def main() -> None:
   """Measures the model, writes the evaluation's files, and prints the table."""
   workdir = common.workdir()
   # Late, so that --help and bad flags answer at once.
-  from cyclegan_jax import distributed
-  from cyclegan_jax.evaluation import results, splits
-  from cyclegan_jax.evaluation.evaluate import evaluate
   from cyclegan_jax.inference import model as model_lib
   from cyclegan_jax.metrics import perceptual
   from cyclegan_jax.reports import evaluation_files, run_page
-  from cyclegan_jax.runs import reader, run_folder
-  import datasets
+  from cyclegan_jax.runs import run_folder
 
   weights = (_FID_WEIGHTS, _LPIPS_WEIGHTS, _LPIPS_ALEX_WEIGHTS)
   networks = perceptual.load(*(common.path(flag.value) for flag in weights))
   model = model_lib.load(workdir, _CHECKPOINT.value)
   # Before data are prepared, which may take long.
   perceptual.check_size(networks, model.config.data.image_size)
-  data = _data(model.config.data)
-  prepared = run_folder.prepared(workdir) if _ON.value is None else ''
-  dataset = distributed.first_alone(lambda: datasets.open_dataset(data, prepared), 'data')
-  splits.check(dataset, _SPLIT.value, str(workdir))
-  if _ON.value is None:
-    run_folder.check_data(workdir, dataset)
-  else:
-    other_data.check_domains(dataset, model.domains)
-  log = distributed.on_first_process(print)
-  evaluation = evaluate(model, dataset, _SPLIT.value, networks=networks, log=log)
-  if not distributed.is_first():
-    return
-  place = workdir
-  if _ON.value is not None:
-    place = workdir / run_folder.ON / other_data.folder_name(dataset, data)
-  folder = run_folder.evaluation(place, _SPLIT.value, _CHECKPOINT.value)
-  best = reader.read([workdir], None)[0].best
-  content = results.result(
-    evaluation.results,
-    model.config,
-    model.domains['ir'],
+  asked = measuring.Asked(
+    workdir,
+    _data(model.config.data),
     _SPLIT.value,
-    model.step,
-    networks,
-    evaluation.class_names,
-  ) | {'checkpoint': _CHECKPOINT.value, 'trained_steps': model.trained_steps}
-  content['overfitting'] = bool(best and best.overfits)
-  if _ON.value is not None:
-    content['on'] = other_data.facts(dataset, data)
-  evaluation_files.write(folder, content, evaluation, _GALLERY.value)
+    _CHECKPOINT.value,
+    _ON.value is not None,
+    _GALLERY.value,
+  )
+  dataset = asked.open(model)
+  content = measuring.measure(asked, model, dataset, networks)
+  if not content:
+    return
+  folder = asked.folder(dataset)
   print(evaluation_files.markdown(content))
   print(f'Pictures and figures: {folder}')
-  if _ON.value is not None:
-    return
-  page = (workdir if _CHECKPOINT.value == 'best' else folder) / run_folder.PAGE
-  shown = _SPLIT.value, _GALLERY.value, _CHECKPOINT.value
-  print(run_page.write([workdir], page, *shown))
+  if not asked.other:
+    page = (workdir if asked.checkpoint == 'best' else folder) / run_folder.PAGE
+    print(run_page.write([workdir], page, asked.split, asked.gallery, asked.checkpoint))
 
 
 def _data(trained: DataConfig) -> DataConfig:

@@ -1,4 +1,4 @@
-"""--on of experiments.evaluate: other data than a run's, to measure its model on."""
+"""--on of experiments.evaluate and transfer: other data than a run's, to measure its model on."""
 
 from collections.abc import Mapping
 import dataclasses
@@ -45,13 +45,21 @@ def config(text: str, trained: DataConfig) -> DataConfig:
       f'{where}: {positional[0]!r} is not a flag. Quote folders with spaces in flags.'
     )
   forgotten = {name: fields()[name][1].default for name in _PLACES if name != 'data_dir'}
-  asked: dict[str, Any] = {**forgotten, 'paired': True, **common.given(_SETTINGS, values)}
+  asked: dict[str, Any] = {**forgotten, 'train_pairs': 0, 'paired': True}
+  asked |= common.given(_SETTINGS, values)
   found = dataclasses.replace(trained, **asked, options=common.given_options(values))
   try:
     registry.resolve(found)
   except UserError as error:
     raise UserError(f'{where}: {error}') from error
   return found
+
+
+def described(data: DataConfig) -> dict[str, Any]:
+  """Returns the flags that --on takes to name these data, by their names, without defaults."""
+  values = {name: getattr(data, name) for name in _SETTINGS}
+  given = {name: value for name, value in values.items() if value != fields()[name][1].default}
+  return {**given, **data.options}
 
 
 def folder_name(dataset: 'Dataset', data: DataConfig) -> str:

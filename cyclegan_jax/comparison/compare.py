@@ -115,13 +115,13 @@ def _figures(model: ComparedModel, names: Sequence[str]) -> dict[str, Any]:
     'trained_as': model.trained_as,
     'seeds': [run['seed'] for run in runs],
     'preset': contents[0]['preset'] if contents else None,
-    'metrics': {name: _spread([run[name] for run in runs]) for name in names},
+    'metrics': {name: spread([run[name] for run in runs]) for name in names},
     'runs': runs,
   }
 
 
-def _spread(values: Sequence[float | None]) -> dict[str, float | None]:
-  """Mean, standard deviation (n - 1), least and greatest; None where undefined."""
+def spread(values: Sequence[float | None]) -> dict[str, float | None]:
+  """Returns mean, standard deviation (n - 1), least and greatest; None where undefined."""
   known = [value for value in values if value is not None]
   if not known or len(known) < len(values):
     return dict.fromkeys(('mean', 'sd', 'min', 'max'))

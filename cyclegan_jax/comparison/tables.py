@@ -54,7 +54,7 @@ def comparisons_table(content: Mapping[str, Any], primary: bool) -> list[list[st
         metric.title,
         str(len(result['seeds'])),
         number(result['difference'], 3, '+'),
-        '-' if interval['low'] is None else _ends(interval),
+        '-' if interval['low'] is None else ends(interval),
         f'{better} of {len(result["by_seed"])}' if metric.better else '-',
         *(number(result[p], 3) for p in ('p', 'p_holm')),
       ]
@@ -87,7 +87,7 @@ def _sentence(result: Mapping[str, Any], n_comparisons: int) -> str:
     text += f'No interval over images: {interval["problem"]}. '
   else:
     text += (
-      f'Over images: {_ends(interval)}{metric.unit} '
+      f'Over images: {ends(interval)}{metric.unit} '
       f'({interval["n"]} images in {count(interval["n_clusters"], "sequence")}). '
     )
   if result['p'] is None:
@@ -174,8 +174,9 @@ def csv_rows(content: Mapping[str, Any]) -> list[list[Any]]:
   return rows
 
 
-def _ends(interval: Mapping[str, Any]) -> str:
-  return ' to '.join(number(interval[end], 3, '+') for end in ('low', 'high'))
+def ends(interval: Mapping[str, Any], sign: str = '+') -> str:
+  """Returns an interval as text; by default its ends, those of a difference, have signs."""
+  return ' to '.join(number(interval[end], 3, sign) for end in ('low', 'high'))
 
 
 def count(n: int, what: str) -> str:

@@ -129,7 +129,9 @@ def _read(folder: pathlib.Path, name: str, split: str | None, checkpoint: str) -
   metrics, validation, images = (
     columns(folder / file) for file in (METRICS, VALIDATION, VALIDATION_IMAGES)
   )
-  measurements = _measurements(run_folder.evaluation(folder, split, checkpoint)) if split else None
+  measurements = (
+    measurements_in(run_folder.evaluation(folder, split, checkpoint)) if split else None
+  )
   total = _total_steps(folder, config)
   return Run(name, folder, config, metrics, validation, images, total, measurements)
 
@@ -169,7 +171,12 @@ def columns(file: pathlib.Path) -> dict[str, np.ndarray]:
     ) from error
 
 
-def _measurements(folder: pathlib.Path) -> Measurements | None:
+def measurements_in(folder: pathlib.Path) -> Measurements | None:
+  """Reads what experiments.evaluate wrote into a folder; None if it has not.
+
+  Raises:
+    UserError: a file is damaged; the message names it.
+  """
   file = folder / 'metrics.json'
   if not file.exists():
     return None
@@ -185,8 +192,7 @@ def _measurements(folder: pathlib.Path) -> Measurements | None:
   except (OSError, ValueError, KeyError, IndexError, TypeError) as error:
     raise UserError(
       f'{file} cannot be read ({type(error).__name__}: {error}): it is damaged or of another '
-      'version. Measure the run again: python -m experiments.evaluate '
-      f'--workdir={folder.parent.parent}'
+      f'version. Delete {folder}, and measure the run again with experiments.evaluate.'
     ) from error
 
 

@@ -8,12 +8,11 @@ import datasets
 from tests.training import fresh
 
 
-@pytest.fixture(scope='module')
-def untrained(pairs, data_dir, tmp_path_factory, quickly_compiled):
-  """A run folder with a checkpoint at step 0."""
+def write_untrained(folder, source, data_dir, **settings):
+  """Writes a run folder with a checkpoint at step 0, of a folder of pairs."""
   config = config_lib.make(
     dataset='folder',
-    source_dir=str(pairs),
+    source_dir=str(source),
     data_dir=str(data_dir),
     paired=True,
     image_size=(16, 16),
@@ -23,7 +22,14 @@ def untrained(pairs, data_dir, tmp_path_factory, quickly_compiled):
     discriminator_width=4,
     discriminator_layers=2,
     batch_size=4,
+    **settings,
   )
-  folder = tmp_path_factory.mktemp('untrained') / 'run'
   run_start.write(config, datasets.open_dataset(config.data), folder, fresh.state(config))
+
+
+@pytest.fixture(scope='module')
+def untrained(pairs, data_dir, tmp_path_factory, quickly_compiled):
+  """A run folder with a checkpoint at step 0."""
+  folder = tmp_path_factory.mktemp('untrained') / 'run'
+  write_untrained(folder, pairs, data_dir)
   return folder

@@ -1,0 +1,98 @@
+"""One measurement of a run: of a checkpoint, on a split of its own or of other data."""
+
+import dataclasses
+import pathlib
+from typing import Any, TYPE_CHECKING
+
+from cyclegan_jax.settings import DataConfig
+from experiments import other_data
+
+if TYPE_CHECKING:
+  from cyclegan_jax.data.source import Dataset
+  from cyclegan_jax.inference.model import Model
+  from cyclegan_jax.metrics.perceptual import Perceptual
+
+
+@dataclasses.dataclass(frozen=True)
+class Asked:
+  """What to measure.
+
+  Attributes:
+    workdir: the run folder.
+    data: settings of the data.
+    split: 'train', 'validation' or 'test'.
+    checkpoint: 'best', 'latest' or a step.
+    other: whether the data are others than the run's.
+    gallery: about how many images the page shows.
+  """
+
+  workdir: pathlib.Path
+  data: DataConfig
+  split: str = 'test'
+  checkpoint: str = 'best'
+  other: bool = False
+  gallery: int = 24
+
+  def open(self, model: 'Model') -> 'Dataset':
+    """Opens the data, and checks that they fit the model.
+
+    Raises:
+      UserError: they have no such split, or are not those that the model is to be measured on.
+    """
+    from cyclegan_jax import distributed
+    from cyclegan_jax.evaluation import splits
+    from cyclegan_jax.runs import run_folder
+    import datasets
+
+    prepared = '' if self.other else run_folder.prepared(self.workdir)
+    dataset = distributed.first_alone(lambda: datasets.open_dataset(self.data, prepared), 'data')
+    splits.check(dataset, self.split, str(self.workdir))
+    if self.other:
+      other_data.check_domains(dataset, model.domains)
+    else:
+      run_folder.check_data(self.workdir, dataset)
+    return dataset
+
+  def folder(self, dataset: 'Dataset') -> pathlib.Path:
+    """Returns the folder of the results."""
+    from cyclegan_jax.runs import run_folder
+
+    place = self.workdir
+    if self.other:
+      place = place / run_folder.ON / other_data.folder_name(dataset, self.data)
+    return run_folder.evaluation(place, self.split, self.checkpoint)
+
+
+def measure(
+  asked: Asked, model: 'Model', dataset: 'Dataset', networks: 'Perceptual'
+) -> dict[str, Any]:
+  """Measures a model, and writes the files of the results; all processes call it together.
+
+  Returns:
+    The content of metrics.json; empty in all processes but the first.
+  """
+  from cyclegan_jax import distributed
+  from cyclegan_jax.evaluation import results
+  from cyclegan_jax.evaluation.evaluate import evaluate
+  from cyclegan_jax.reports import evaluation_files
+  from cyclegan_jax.runs import reader
+
+  log = distributed.on_first_process(print)
+  evaluation = evaluate(model, dataset, asked.split, networks=networks, log=log)
+  if not distributed.is_first():
+    return {}
+  best = reader.read([asked.workdir], None)[0].best
+  content = results.result(
+    evaluation.results,
+    model.config,
+    model.domains['ir'],
+    asked.split,
+    model.step,
+    networks,
+    evaluation.class_names,
+  ) | {'checkpoint': asked.checkpoint, 'trained_steps': model.trained_steps}
+  content['overfitting'] = bool(best and best.overfits)
+  if asked.other:
+    content['on'] = other_data.facts(dataset, asked.data)
+  evaluation_files.write(asked.folder(dataset), content, evaluation, asked.gallery)
+  return content
