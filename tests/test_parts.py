@@ -85,6 +85,7 @@ def test_the_receptive_field_is_that_of_the_gradient(name):
   assert receptive_field.radius(config) == reach_by_gradient(config, size)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('name, norm', GENERATORS_AND_NORMS)
 def test_tiles_give_the_whole_image(name, norm):
   made = small(name, norm)
@@ -97,6 +98,7 @@ def test_tiles_give_the_whole_image(name, norm):
   assert abs(tiled.astype(int) - whole).max() <= 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
   'form, name, norm',
   [
@@ -134,6 +136,7 @@ def test_discriminators_judge_the_smallest_image_they_allow(name, norm):
     assert scores.shape[0] == 2 and scores.size > 0 and scores.dtype == jnp.float32
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('preset', config_lib.PRESETS)
 def test_presets_build_networks_for_their_image_size(preset):
   config = config_lib.make(preset)

@@ -91,7 +91,7 @@ def table(content: Mapping[str, Any], metric: str) -> list[list[str]]:
 
 def _text(figure: Mapping[str, Any]) -> str:
   """Mean over seeds, and the interval over images or the spread over seeds."""
-  if figure['interval']['low'] is not None:
+  if figure['mean'] is not None and figure['interval']['low'] is not None:
     return f'{number(figure["mean"])} ({ends(figure["interval"], "")})'
   spread_of_seeds = '' if figure['sd'] is None else f' ± {number(figure["sd"], 2)}'
   return number(figure['mean']) + spread_of_seeds

@@ -97,22 +97,18 @@ def tiny(name, sources, data_dir, **overrides):
   )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
   'name, options',
   [
     ('osu', {}),
     ('aau', dict(options={'registration': 'depth'})),
-    *(
-      pytest.param(*case, marks=pytest.mark.slow)
-      for case in (
-        ('osu', dict(paired=False, emsn=False, options={'split_by': 'sequence'})),
-        ('osu', dict(mask='crop', options={'split_by': 'location'})),
-        ('osu', dict(mask='none')),
-        ('aau', {}),
-        ('aau', dict(paired=False, options={'split_by': 'sequence'})),
-        ('aau', dict(options={'registration': 'plane', 'skip_scenes': '2'})),
-      )
-    ),
+    ('osu', dict(paired=False, emsn=False, options={'split_by': 'sequence'})),
+    ('osu', dict(mask='crop', options={'split_by': 'location'})),
+    ('osu', dict(mask='none')),
+    ('aau', {}),
+    ('aau', dict(paired=False, options={'split_by': 'sequence'})),
+    ('aau', dict(options={'registration': 'plane', 'skip_scenes': '2'})),
   ],
 )
 def test_two_steps_and_an_evaluation(name, options, sources, data_dir, tmp_path):

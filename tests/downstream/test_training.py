@@ -42,6 +42,7 @@ def test_sixteen_bits_are_as_eight():
   assert (eight(labels * 100) == sixteen(deep)).mean() > 0.99
 
 
+@pytest.mark.slow
 def test_shuffled_labels_give_chance():
   rng = np.random.default_rng(0)
   labels, test = blobs(40), blobs(10, seed=1)

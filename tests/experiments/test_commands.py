@@ -210,9 +210,8 @@ def test_translate_refuses_confusing_paths(walk, tmp_path, source, output, words
   assert sorted(p.name for p in tmp_path.iterdir()) == ['a.png', 'empty']
 
 
-@pytest.mark.parametrize(
-  'flags', [pytest.param(['--paired', '--emsn'], marks=pytest.mark.slow), ['--split_by=sequence']]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize('flags', [['--paired', '--emsn'], ['--split_by=sequence']])
 def test_osu_trains_and_evaluates(tmp_path, flags):
   test_osu.put(tmp_path / 'osu', test_osu.tree(frames=12))
   tiny = [flag for flag in TINY if flag not in ('--paired', '--emsn')]

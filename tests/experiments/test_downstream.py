@@ -59,6 +59,7 @@ def test_data_without_labels(untrained):
   assert 'no labels' in fails('downstream', f'--workdir={untrained}', *QUICK)
 
 
+@pytest.mark.slow
 def test_interrupted_then_to_the_end(trained):
   flags = [f'--workdir={trained}', *QUICK]
   arguments, options = command('downstream', *flags, stdout=subprocess.PIPE, text=True)

@@ -36,6 +36,7 @@ def trained(pairs, data_dir, tmp_path_factory):
   return workdir
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('form', ['onnx', 'stablehlo'])
 def test_a_file_is_written_and_the_example_runs_it(trained, pairs, tmp_path, form):
   needs({'onnx': 'onnxruntime', 'stablehlo': 'flatbuffers'}[form])

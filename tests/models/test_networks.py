@@ -251,6 +251,7 @@ def test_skips_that_a_unet_lacks_save_their_part_of_each_kernel(skips, missing):
   assert networks.count_parameters(found[0]['rgb_to_ir']) == 54_409_857 - missing
 
 
+@pytest.mark.slow
 def test_dropout_is_an_images_own_and_absent_without_keys():
   nets, params, stats = build(ModelConfig(**UNET))
   x = jax.random.normal(jax.random.key(1), (3, 64, 64, 3))

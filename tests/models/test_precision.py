@@ -36,6 +36,7 @@ def made(preset, precision):
   )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('training', (True, False))
 @pytest.mark.parametrize(
   'preset, name',

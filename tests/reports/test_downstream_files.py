@@ -19,7 +19,7 @@ from tests.downstream import made_up
 from tests.experiments.test_commands import run as run_command
 from tests.reports.test_run_page import plain, rows_of
 
-pytestmark = pytest.mark.usefixtures('quickly_compiled')
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures('quickly_compiled')]
 
 STEPS = 30  # Of the made-up runs.
 

@@ -31,7 +31,8 @@ def test_a_run_that_is_killed_again_and_again_ends_as_one_that_was_not(tmp_path)
       assert start.status == 143 and start.said == start.saved
 
 
-@pytest.mark.parametrize('paired', [True, pytest.param(False, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize('paired', [True, False])
 def test_a_run_is_repeated_bit_for_bit_and_another_seed_gives_another(tiny, tmp_path, paired):
   for name, seed in (('run', 0), ('again', 0), ('other', 1)):
     train(tiny(paired=paired, steps=3, seed=seed), tmp_path / name)

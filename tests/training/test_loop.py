@@ -144,6 +144,7 @@ def test_a_complete_run_stays_as_it_is(tiny, whole):
   assert (workdir / 'metrics.csv').read_text() == before
 
 
+@pytest.mark.slow
 def test_the_latest_and_the_best_checkpoint_are_kept(tiny, tmp_path):
   config = tiny(steps=6, checkpoint_every=1, keep_checkpoints=2, learning_rate=1e-12)
   train(config, tmp_path)
@@ -187,6 +188,7 @@ def test_a_signal_saves_and_the_rest_is_the_same(tiny, whole, tmp_path):
   )
 
 
+@pytest.mark.slow
 def test_divergence_stops_with_the_step_and_keeps_the_last_checkpoint(tiny, tmp_path):
   train(tiny(steps=3), tmp_path)
   config = tiny(steps=12, learning_rate=1e30)

@@ -101,11 +101,12 @@ def test_pictures_show_pixel_values(opened):
     np.testing.assert_array_equal(grid, grids[0])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
   'kind, said',
   [
-    pytest.param('plain', 'Sampling: pairs', marks=pytest.mark.slow),
-    pytest.param('emsn', 'Normalization: emsn. As printed', marks=pytest.mark.slow),
+    ('plain', 'Sampling: pairs'),
+    ('emsn', 'Normalization: emsn. As printed'),
     ('spectral_channels', 'RGB -0.673, -0.813, -0.879; IR 0.654'),
   ],
 )

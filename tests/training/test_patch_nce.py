@@ -132,7 +132,8 @@ def batch(masked=False):
   return found
 
 
-@pytest.mark.parametrize('preset', ['fastcut', pytest.param('cut', marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize('preset', ['fastcut', 'cut'])
 def test_devices_change_nothing(preset):
   config = config_lib.make(preset, **TINY)
   one, terms_one, _ = run(config, 1, [batch(masked=True)])
@@ -145,6 +146,7 @@ def test_devices_change_nothing(preset):
     np.testing.assert_array_equal(leaf[0], leaf[3])
 
 
+@pytest.mark.slow
 def test_weights_of_the_terms():
   config = config_lib.make('cut', **TINY, nce_weight=3.0)
   _, terms, _ = run(config, 1, [batch()])
@@ -152,13 +154,11 @@ def test_weights_of_the_terms():
   assert terms['generator'] == pytest.approx(terms['adversarial_ir'] + 3 * nce, rel=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
   'settings',
   [
-    pytest.param(
-      dict(preset='pix2pix', n_downsampling=4, nce_identity=True, flip_equivariance=True),
-      marks=pytest.mark.slow,
-    ),
+    dict(preset='pix2pix', n_downsampling=4, nce_identity=True, flip_equivariance=True),
     dict(preset='udacity', n_downsampling=2, remat=True, identity_weight=1.0, ir_channels=3),
   ],
 )

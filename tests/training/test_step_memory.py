@@ -58,6 +58,7 @@ def test_the_bound_is_below_what_a_step_takes(run, preset):
   assert 0 < least < takes < 40 * least
 
 
+@pytest.mark.slow
 def test_the_flags_that_are_named_fit_and_nothing_is_left(run, monkeypatch, tmp_path):
   config, dataset, takes = run
   free = takes // 2

@@ -144,7 +144,8 @@ def assert_close(got, want, atol):
   )
 
 
-@pytest.mark.parametrize('supervised_weight', [pytest.param(0.0, marks=pytest.mark.slow), 10.0])
+@pytest.mark.slow
+@pytest.mark.parametrize('supervised_weight', [0.0, 10.0])
 def test_step_equals_the_reference_order(supervised_weight):
   config, data = tiny(supervised_weight=supervised_weight), batches(3)
   state, terms, _ = run(config, 1, data)
@@ -171,6 +172,7 @@ def test_four_devices_equal_one():
     np.testing.assert_array_equal(leaf[0], leaf[3])
 
 
+@pytest.mark.slow
 def test_without_synchronization_devices_have_their_own_statistics():
   config, data = tiny(sync_batch_norm=False), batches(1)
   one, _, _ = run(config, 1, data)
@@ -181,6 +183,7 @@ def test_without_synchronization_devices_have_their_own_statistics():
     np.testing.assert_array_equal(leaf[0], leaf[3])
 
 
+@pytest.mark.slow
 def test_identity_terms():
   config = tiny(ir_channels=3, identity_weight=5.0)
   state, terms, _ = run(config, 1, batches(1, ir_channels=3))

@@ -53,15 +53,10 @@ def uninterrupted(tiny, tmp_path_factory):
   return folders
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
   'paired, stops',
-  [
-    (True, (2, 3, 6)),
-    *(
-      pytest.param(*case, marks=pytest.mark.slow)
-      for case in ((False, (5,)), (True, (1,)), (True, (4,)), (False, (7,)), (False, (2, 3)))
-    ),
-  ],
+  [(True, (2, 3, 6)), (False, (5,)), (True, (1,)), (True, (4,)), (False, (7,)), (False, (2, 3))],
 )
 def test_stopped_anywhere_the_files_are_those_of_a_run_that_was_not(
   tiny, uninterrupted, tmp_path, monkeypatch, paired, stops
@@ -171,6 +166,7 @@ def small_disk(tmp_path):
   subprocess.run(['umount', str(folder)], check=True)
 
 
+@pytest.mark.slow
 def test_a_full_disk_is_said_and_the_last_checkpoint_stays(tiny, small_disk):
   workdir = small_disk / 'run'
   train(tiny(steps=3), workdir)

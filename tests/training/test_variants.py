@@ -68,6 +68,7 @@ def test_pools_and_dropout_do_not_depend_on_the_number_of_devices(settings, data
     np.testing.assert_array_equal(leaf[0], leaf[3])
 
 
+@pytest.mark.slow
 def test_discriminators_see_fakes_from_before_the_generators_update():
   config = config_lib.make(**{**CYCLEGAN, 'pool_size': 0})
   (batch,) = batches(1)
@@ -85,6 +86,7 @@ def test_discriminators_see_fakes_from_before_the_generators_update():
   assert terms['adversarial_ir'] == pytest.approx(float(jnp.mean((judge(fake) - 1) ** 2)), rel=1e-4)
 
 
+@pytest.mark.slow
 def test_pools_hold_what_was_shown():
   config = config_lib.make(**CYCLEGAN)
   state, _, _ = run(config, 1, batches(1))
@@ -97,6 +99,7 @@ def test_pools_hold_what_was_shown():
   assert (distance.min(1) < 1e-4).all()
 
 
+@pytest.mark.slow
 def test_pix2pix_judges_pairs():
   """Its discriminator's loss depends on which RGB image goes with which IR image."""
   config = config_lib.make(**PIX2PIX)
@@ -125,6 +128,7 @@ def test_every_step_and_pass_drops_other_elements():
   assert len({tuple(np.asarray(jax.random.key_data(key)).tolist()) for key in keys}) == 6
 
 
+@pytest.mark.slow
 def test_moving_average():
   config = config_lib.make(**{**CYCLEGAN, 'ema_decay': 0.5})
   expected = fresh.state(config).params
@@ -146,6 +150,7 @@ def test_moving_average():
   )
 
 
+@pytest.mark.slow
 def test_supervised_terms_are_weighted_and_summed():
   config = tiny(ssim_weight=3.0, gradient_weight=2.0)
   _, terms, _ = run(config, 1, batches(1))
