@@ -146,8 +146,14 @@ def _changes(
 
 
 def _check_measured_alike(models: Sequence[Recipe]) -> None:
-  """Refuses models that would be measured on different pixels."""
+  """Refuses models that would be measured on different pixels, or not at all."""
   first = models[0]
+  if any(model.config.data.options.get('pairs') == 'none' for model in models):
+    raise UserError(
+      '--pairs=none leaves nothing to measure differences on: comparisons need pairs. Train the '
+      'models one by one, and put them on one page: python -m experiments.report '
+      '--workdir=RUN,RUN --output=PAGE.html'
+    )
   for other in models[1:]:
     changed = differences(first.config, other.config)
     changed = {name: values for name, values in changed.items() if affects(name) == 'pixels'}

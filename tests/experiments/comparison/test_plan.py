@@ -210,6 +210,10 @@ def test_another_plan_is_refused_once_there_are_runs(tmp_path, change, words):
         '--load_size=0x0 --resize=area',
       ],
     ),
+    (
+      dict(names='unpaired', shared=('--dataset=folder', '--source_dir=x', '--pairs=none')),
+      ['--pairs=none', 'comparisons need pairs', 'experiments.report'],
+    ),
     (dict(own={'x': '--ir_channels=3'}), ['different pixels', 'ir_channels']),
     (
       dict(own={'x': '--split_by=sequence'}, shared=('--dataset=osu',)),
