@@ -114,6 +114,13 @@ class LossConfig:
     "the paper's reference [9] (Qian et al. 2020); needs --paired.",
     Bounds(0),
   )
+  sharpness_weight: float = option(
+    0.0,
+    'Weight of the L1 terms between the mean gradient sizes of generated and true images in '
+    'windows of 8x8 pixels: details as strong as true ones, wherever exactly they are; needs '
+    '--paired.',
+    Bounds(0),
+  )
 
 
 @dataclasses.dataclass(frozen=True)

@@ -145,7 +145,7 @@ def _validate_losses(config: Config) -> None:
       f'{config.model.discriminator} contradict each other: without an adversarial term there are '
       'no discriminators. Give only one of them, --adversarial_weight=0 for none.'
     )
-  supervised = ('supervised_weight', 'ssim_weight', 'gradient_weight')
+  supervised = ('supervised_weight', 'ssim_weight', 'gradient_weight', 'sharpness_weight')
   if not loss.adversarial_weight and not any(getattr(loss, name) for name in supervised):
     raise UserError(
       '--adversarial_weight=0 leaves nothing that compares generated IR images with true ones. '

@@ -73,6 +73,29 @@ def test_gradient_term():
   assert losses.gradient_l1(a, a + 0.3) == pytest.approx(0, abs=1e-6)
 
 
+def gradient_sizes(x, valid):
+  """Means over windows of 8x8 pixels, half of which overlap; NaN where nothing is valid."""
+  x = x.astype(np.float64)
+  size = np.hypot(x[:, 1:, :-1] - x[:, :-1, :-1], x[:, :-1, 1:] - x[:, :-1, :-1])
+  size = np.where(valid[:, 1:, :-1] & valid[:, :-1, 1:] & valid[:, :-1, :-1], size, np.nan)
+  windows = np.lib.stride_tricks.sliding_window_view(size, (8, 8), (1, 2))[:, ::4, ::4]
+  with np.testing.suppress_warnings() as sup:
+    sup.filter(RuntimeWarning)
+    return np.nanmean(windows, (-2, -1))
+
+
+def test_sharpness_term():
+  a, b, mask = pair(0.6)
+  all_valid = np.ones_like(mask)
+  expected = np.abs(gradient_sizes(a, all_valid) - gradient_sizes(b, all_valid)).mean()
+  assert losses.sharpness_l1(a, b) == pytest.approx(expected, rel=1e-4)
+  differences = np.abs(gradient_sizes(a, mask) - gradient_sizes(b, mask))
+  expected = np.mean([np.nanmean(image) for image in differences])
+  assert losses.sharpness_l1(a, b, mask) == pytest.approx(expected, rel=1e-4)
+  # Details as strong cost nothing, wherever they are.
+  assert losses.sharpness_l1(a, -a + 0.3) == pytest.approx(0, abs=1e-6)
+
+
 def test_dissimilarity_is_one_minus_ssim_of_the_pixels():
   a, b, _ = pair()
   expected = np.mean(
@@ -93,7 +116,9 @@ def test_dissimilarity_is_one_minus_ssim_of_the_pixels():
   assert losses.dissimilarity(a, a) == pytest.approx(0, abs=1e-6)
 
 
-@pytest.mark.parametrize('term', [losses.l1, losses.gradient_l1, losses.dissimilarity])
+@pytest.mark.parametrize(
+  'term', [losses.l1, losses.gradient_l1, losses.sharpness_l1, losses.dissimilarity]
+)
 def test_masked_pixels_have_no_gradient_and_an_empty_mask_harms_nothing(term):
   a, b, _ = pair()
   mask = np.zeros((3, 24, 20, 1), bool)

@@ -29,7 +29,9 @@ TINY = dict(
 )
 NCE = dict(projection_width=8, nce_patches=8, initializer='uniform')
 # Weights that no two terms share.
-SUPERVISED = dict(supervised_weight=2.0, ssim_weight=3.0, gradient_weight=5.0)
+SUPERVISED = dict(
+  supervised_weight=2.0, ssim_weight=3.0, gradient_weight=5.0, sharpness_weight=29.0
+)
 CASES = {
   'cyclegan': dict(
     **SUPERVISED,
