@@ -79,6 +79,13 @@ def test_a_generator_that_says_nothing_is_no_other_one():
 
 
 @pytest.mark.parametrize('name', generators.GENERATORS)
+def test_equal_networks_are_one_key(name):
+  # Compiled programs are kept by network.
+  one, other = (networks.build(ModelConfig(generator=name, **TINY), DOMAINS) for _ in range(2))
+  assert one == other and {*one.values()} == {*other.values()}
+
+
+@pytest.mark.parametrize('name', generators.GENERATORS)
 def test_the_receptive_field_is_that_of_the_gradient(name):
   config = ModelConfig(generator=name, norm='none', **{**TINY, 'base_width': 1})
   size = 2 ** (2 * receptive_field.radius(config)).bit_length()
