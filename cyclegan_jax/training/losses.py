@@ -36,8 +36,9 @@ Features = Any
 _RANGE = 2.0
 # The gray levels that `_mean` tells apart.
 _LEVELS = 32
-# The windows of `sharpness_l1`, in pixels, and what keeps square roots differentiable.
+# Of `sharpness_l1`: windows in pixels, scales, and what keeps square roots differentiable.
 _WINDOW = 8
+_SCALES = 3
 _SMALL = 1e-6
 
 
@@ -144,19 +145,35 @@ def gradient_l1(a: Images, b: Images, mask: Mask | None = None) -> Scalar:
 
 
 def sharpness_l1(a: Images, b: Images, mask: Mask | None = None) -> Scalar:
-  """Mean absolute difference of the mean gradient sizes in overlapping windows.
+  """Mean absolute difference of the mean gradient sizes in overlapping windows, over three scales.
 
   L1 prefers a blur where it cannot tell where an edge is. This asks only that there is one: a
-  window's mean says nothing of places. With a mask, gradients count whose three pixels do.
+  window's mean says nothing of places. A scale halves the image before it, so that no single
+  pattern can stand for all details. With a mask, gradients count whose three pixels do.
   """
+  a, b = jnp.asarray(a), jnp.asarray(b)
   valid = jnp.ones_like(a[..., :1], bool) if mask is None else jnp.asarray(mask)
+  terms = []
+  while len(terms) < _SCALES and min(a.shape[1:3]) > _WINDOW:
+    terms.append(_window_l1(a, b, valid, mask is not None))
+    a, b = _halved(a), _halved(b)
+    valid = _halved(valid.astype(a.dtype)) == 1
+  return jnp.mean(jnp.stack(terms))
+
+
+def _window_l1(a: jax.Array, b: jax.Array, valid: jax.Array, masked: bool) -> jax.Array:
+  """The term of one scale."""
   valid = valid[:, :-1, :-1] & valid[:, 1:, :-1] & valid[:, :-1, 1:]
   counts = _over_windows(valid.astype(a.dtype))
   true, generated = (
-    _over_windows(jnp.where(valid, _gradient_size(jnp.asarray(x)), 0)) / jnp.maximum(counts, 1)
-    for x in (a, b)
+    _over_windows(jnp.where(valid, _gradient_size(x), 0)) / jnp.maximum(counts, 1) for x in (a, b)
   )
-  return l1(true, generated, None if mask is None else counts > 0)
+  return l1(true, generated, counts > 0 if masked else None)
+
+
+def _halved(x: jax.Array) -> jax.Array:
+  """Means of 2x2 pixels; a last odd row or column is left out."""
+  return lax.reduce_window(x, 0.0, lax.add, (1, 2, 2, 1), (1, 2, 2, 1), 'VALID') / 4
 
 
 def _gradient_size(x: jax.Array) -> jax.Array:
