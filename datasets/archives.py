@@ -25,8 +25,6 @@ _MAX_TEXT_BYTES = 256 * 2**20
 # Methods of compression whose reader can be told when to stop.
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
-files_below = walk_lib.files_below
-
 Frame = TypeVar('Frame', int, str)
 
 
