@@ -78,9 +78,10 @@ def find_layout(
   else:
     folders = rule_lib.by_folders(files) or rule_lib.by_words(files)
   rules = {text: rule_lib.named(rule, {}) for text, rule in folders.items()}
-  fitting = {text: rule for text, rule in rules.items() if _fits(rule, files)}
+  places = {text: _places(rule, files) for text, rule in rules.items()}
+  fitting = [text for text, of in places.items() if len({domain for domain, _, _ in of}) == 2]
   if len(fitting) == 1:
-    return _layout(*fitting.popitem(), files, found)
+    return _layout(fitting[0], rules[fitting[0]], places[fitting[0]], files, found)
   if fitting:
     raise UserError(
       f'{source}: more than one layout fits: {"; ".join(fitting)}. {listing(files)} {_USE_FLAGS}'
@@ -95,21 +96,19 @@ def find_layout(
   )
 
 
-def _fits(rule: Rule, files: Iterable[ImageFile]) -> bool:
-  """Whether a rule finds images of both domains."""
-  domains = set()
-  for file in files:
-    if place := rule(file.parts):
-      domains.add(place[0])
-      if len(domains) == 2:
-        return True
-  return False
+# Domain, id, and file.
+_Places = list[tuple[str, str, ImageFile]]
 
 
-def _layout(description: str, rule: Rule, files: list[ImageFile], found: Scan) -> Layout:
-  places = [(place, file) for file in files if (place := rule(file.parts))]
+def _places(rule: Rule, files: Iterable[ImageFile]) -> _Places:
+  return [(*place, file) for file in files if (place := rule(file.parts))]
+
+
+def _layout(
+  description: str, rule: Rule, places: _Places, files: list[ImageFile], found: Scan
+) -> Layout:
   rgb, ir = (
-    _by_id(domain, ((id_, file) for (of, id_), file in places if of == domain))
+    _by_id(domain, ((id_, file) for of, id_, file in places if of == domain))
     for domain in ('rgb', 'ir')
   )
   unread = tuple(
@@ -129,13 +128,16 @@ def _marked(
   """The layout by patterns, within the folders of domains if there are some."""
   folders = rule_lib.explicit(source, files, *dirs) if any(dirs) else rule_lib.by_folders(files)
   rules = {text: rule_lib.named(rule, patterns) for text, rule in folders.items()}
-  layouts = [_layout(text, rule, files, found) for text, rule in rules.items()]
+  layouts = [
+    _layout(text, rule, _places(rule, files), files, found) for text, rule in rules.items()
+  ]
   as_given = f"RGB '{patterns['rgb'].text}', IR '{patterns['ir'].text}', as given"
   best = max(layouts, key=lambda layout: len(layout.rgb.keys() & layout.ir.keys()), default=None)
   if best and (any(dirs) or best.rgb.keys() & best.ir.keys()):
     best = dataclasses.replace(best, description=f'{best.description}; {as_given}')
   else:
-    best = _layout(as_given, functools.partial(pattern_lib.told, patterns), files, found)
+    rule = functools.partial(pattern_lib.told, patterns)
+    best = _layout(as_given, rule, _places(rule, files), files, found)
   for domain, of in (('rgb', best.rgb), ('ir', best.ir)):
     if not of:
       raise UserError(
