@@ -69,6 +69,8 @@ def read(source: pathlib.Path, paths: Mapping[str, Iterable[str]]) -> list[Line]
 
 def foreign(lines: list[Line]) -> str:
   """Returns a sentence if most lines mean no image, or several; '' if the lists can be meant."""
+  if not lines:
+    return 'The lists of splits are empty and passed over.'
   unknown = [line for line in lines if len(line.ids) != 1]
   if 2 * len(unknown) <= len(lines):
     return ''

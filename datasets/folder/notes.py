@@ -24,8 +24,7 @@ def left_out(layout: Layout) -> Iterator[str]:
       continue
     counted = walk.described(walk.by_kind(f'x{kind}' for _, kind in unread))
     text = f'Left out{" in " * bool(domain)}{domain}: {counted}'
-    lost = len({id_ for id_, _ in unread} & _lonely(layout, domain).keys())
-    if lost:
+    if lost := len({id_ for id_, _ in unread} & _lonely(layout, domain).keys()):
       partners = 'their partner' if lost == 1 else f'their {lost} partners'
       text += f'; {partners} in {_other(domain)} {"goes" if lost == 1 else "go"} with them'
     yield f'{text}.'
@@ -37,10 +36,11 @@ def left_out(layout: Layout) -> Iterator[str]:
 
 def lost_partners(layout: Layout) -> set[str]:
   """Returns the relative paths of images whose partners are not read."""
+  lonely = {domain: _lonely(layout, domain) for domain in ('rgb', 'ir', '')}
   return {
-    lonely[id_].relative
+    lonely[domain][id_].relative
     for domain, id_, kind in layout.unread
-    if kind not in _TEXTS and id_ in (lonely := _lonely(layout, domain))
+    if kind not in _TEXTS and id_ in lonely[domain]
   }
 
 

@@ -48,8 +48,8 @@ def complaint(rgb: str, ir: str, of_rgb: _Size, of_ir: _Size) -> str:
     other = ir if path == rgb else rgb
     return (
       f'{text}. The cause is EXIF: orientation {turned[path]} turns {path} by a quarter, and '
-      f'{other} has none. If the pixels in the files lie on each other, remove it from all files '
-      f'of that kind: exiftool -Orientation= FILE. Otherwise turn {other}, too.'
+      f'{other} is not turned. If the pixels in the files lie on each other, remove it from all '
+      f'files of that kind: exiftool -Orientation= FILE. Otherwise turn {other}, too.'
     )
   return f'{text}: register or crop the images of a pair first.'
 

@@ -74,6 +74,14 @@ def test_folders_count_where_lists_are_passed_over(tmp_path):
   assert config_lib.folder_config(tmp_path).split_by == 'folder'
 
 
+def test_empty_lists_are_passed_over(tmp_path):
+  folder(tmp_path, '# {}')
+  config = config_lib.folder_config(tmp_path)
+  assert config.split_by == 'hash' and config.notes == (
+    'The lists of splits are empty and passed over.',
+  )
+
+
 def test_a_line_does_not_fit_by_its_last_name_alone(tmp_path):
   """That images/000.jpg is rgb/000.png is a guess."""
   folder(tmp_path, 'images/{:03}.png')

@@ -73,7 +73,7 @@ def test_exif_that_turns_one_half_is_named(tmp_path, turned):
     path = tmp_path / 'in' / turned / f'{i}.png'
     path.write_bytes(saved(images.read_image(path), 'PNG', exif=orientation(6)))
   text = refused(tmp_path / 'in', tmp_path, 'The cause is EXIF: orientation 6 turns')
-  assert f'{turned}/0.png by a quarter' in text and f'{other}/0.png has none' in text
+  assert f'{turned}/0.png by a quarter' in text and f'{other}/0.png is not turned' in text
   assert 'exiftool -Orientation= FILE' in text
   for i in range(4):  # What exiftool does.
     path = tmp_path / 'in' / turned / f'{i}.png'
