@@ -4,6 +4,7 @@ import collections
 from collections.abc import Sequence
 import dataclasses
 import hashlib
+import itertools
 import math
 import os
 import pathlib
@@ -149,7 +150,8 @@ def folder_config(
     {id_: [file.relative for file in files.values()] for id_, files in group.items()}
     for group in groups.values()
   ]
-  method, passed_over = splits.choose_method(source, names, split_by)
+  passed_over = splits.foreign_lists(source, names, split_by)
+  method = splits.choose_method(source, itertools.chain(*names), split_by, not passed_over)
   chosen = splits.assign(source, names, method)
   # After the division into splits, so that the other pairs stay in theirs.
   flagged = exclude_lib.flagged(exclude)

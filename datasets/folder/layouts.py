@@ -13,7 +13,7 @@ from cyclegan_jax.errors import UserError
 from datasets.folder import patterns as pattern_lib, rules as rule_lib, side_by_side, suggestions
 from datasets.folder.patterns import Pattern
 from datasets.folder.rules import Rule
-from datasets.folder.scan import ImageFile, listing, NamedFolder, Scan, scan
+from datasets.folder.scan import ImageFile, listing, look_through, NamedFolder, Scan, scan
 
 __all__ = ['ImageFile', 'Layout', 'NamedFolder', 'find_layout', 'scan']
 
@@ -59,9 +59,9 @@ def find_layout(
     side: 'ab' or 'ba' if each image holds RGB and IR side by side; 'auto' to find out.
 
   Raises:
-    UserError: see `scan`; no layout or more than one fits, or two files of a domain share an id.
+    UserError: see `look_through`; no layout or more than one fits, or two files of a domain share an id.
   """
-  found = scan(source)
+  found = look_through(source)
   files = [file for file in found.images if file.path not in others]
   marked = pattern_lib.parse(*patterns)
   if side != 'auto':

@@ -44,7 +44,12 @@ class Scan(NamedTuple):
   passed_over: list[str]
 
 
-def scan(source: pathlib.Path) -> Scan:
+def scan(source: pathlib.Path) -> list[ImageFile]:
+  """Lists the image files below a folder, sorted by path; raises as `look_through` does."""
+  return look_through(source).images
+
+
+def look_through(source: pathlib.Path) -> Scan:
   """Lists the files below a folder; see `walk.files_below`.
 
   Raises:

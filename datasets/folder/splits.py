@@ -2,7 +2,6 @@
 
 import collections
 from collections.abc import Iterable, Mapping, Sequence
-import itertools
 import pathlib
 
 from cyclegan_jax.data.source import SPLITS
@@ -21,18 +20,27 @@ MIN_SEQUENCES = 3
 _Groups = Sequence[Mapping[str, Iterable[str]]]
 
 
-def choose_method(source: pathlib.Path, groups: _Groups, split_by: str) -> tuple[str, str]:
-  """Resolves 'auto': lists if there are any, else folders if there are any, else hash.
+def foreign_lists(source: pathlib.Path, groups: _Groups, split_by: str) -> str:
+  """Returns a sentence if 'auto' has to pass over the lists: most lines name no image; else ''.
 
-  Lists of which most lines name no image are somebody else's, and not meant.
+  Raises:
+    UserError: a list cannot be read.
+  """
+  if split_by != 'auto' or not lists.files(source):
+    return ''
+  return lists.foreign(lists.read(source, _paths(groups)))
+
+
+def choose_method(
+  source: pathlib.Path, ids: Iterable[str], split_by: str, with_lists: bool = True
+) -> str:
+  """Resolves 'auto': lists if there are any, else folders if there are any, else hash.
 
   Args:
     source: the source folder, where the lists are.
-    groups: see `assign`.
+    ids: of all examples.
     split_by: one of METHODS.
-
-  Returns:
-    The method, and a sentence on lists that are passed over or ''.
+    with_lists: False if the lists are not meant, see `foreign_lists`.
 
   Raises:
     UserError: `split_by` is unknown, or what it needs is not there.
@@ -40,12 +48,9 @@ def choose_method(source: pathlib.Path, groups: _Groups, split_by: str) -> tuple
   if split_by not in METHODS:
     raise UserError(f'--split_by={split_by}: must be one of {", ".join(METHODS)}.')
   has_lists = bool(lists.files(source))
-  has_folders = any(split_folder(id_) for id_ in itertools.chain(*groups))
+  has_folders = any(split_folder(id_) for id_ in ids)
   if split_by == 'auto':
-    foreign = lists.foreign(lists.read(source, _paths(groups))) if has_lists else ''
-    if has_lists and not foreign:
-      return 'list', ''
-    return 'folder' if has_folders else 'hash', foreign
+    return 'list' if has_lists and with_lists else 'folder' if has_folders else 'hash'
   if split_by == 'list' and not has_lists:
     raise UserError(f'--split_by=list: none of {", ".join(lists.FILES)} is in {source}.')
   if split_by == 'folder' and not has_folders:
@@ -53,7 +58,7 @@ def choose_method(source: pathlib.Path, groups: _Groups, split_by: str) -> tuple
       '--split_by=folder: no folder named train, val, validation or test on the way to the images '
       f'of {source}.'
     )
-  return split_by, ''
+  return split_by
 
 
 def _paths(groups: _Groups) -> dict[str, list[str]]:

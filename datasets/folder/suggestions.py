@@ -77,7 +77,7 @@ def _tried(patterns: dict[str, Pattern], named: _Named, in_one_folder: bool) -> 
   if 4 * shared <= total or any(len(set(of)) < len(of) for of in ids.values()):
     return ''
   flags = ' '.join(f'--{domain}_pattern={shlex.quote(p.text)}' for domain, p in patterns.items())
-  return f'{flags} makes {shared} pairs of {total} images.'
+  return f'{flags} makes {shared} pairs of {total} images, if these belong together.'
 
 
 def _candidates(named: _Named) -> Iterator[dict[str, Pattern]]:
