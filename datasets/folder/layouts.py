@@ -59,7 +59,7 @@ def find_layout(
     side: 'ab' or 'ba' if each image holds RGB and IR side by side; 'auto' to find out.
 
   Raises:
-    UserError: see `look_through`; no layout or more than one fits, or two files of a domain share an id.
+    UserError: see `look_through`; no layout or several fit, or two files of a domain share an id.
   """
   found = look_through(source)
   files = [file for file in found.images if file.path not in others]
