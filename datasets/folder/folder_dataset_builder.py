@@ -112,9 +112,10 @@ class Builder(tfds.core.GeneratorBasedBuilder):
 
 def _load(path: str, domain: str, config: FolderConfig) -> np.ndarray:
   """Reads an image as it is to be stored, [height, width, channels] uint8 or uint16."""
+  array, channels = images.read_image(path), config.channels(domain)
   if config.side_by_side:
-    return side_by_side.read(path, domain, config.channels(domain), config.side_by_side)
-  return images.for_domain(images.read_image(path), domain, config.channels(domain), path)
+    return side_by_side.for_domain(array, domain, channels, config.side_by_side, path)
+  return images.for_domain(array, domain, channels, path)
 
 
 def _encoded(

@@ -74,16 +74,16 @@ def half(image: np.ndarray, domain: str, side: str, name: str) -> np.ndarray:
   return image[:, : width // 2] if is_left else image[:, width // 2 :]
 
 
-def read(path: str, domain: str, channels: int, side: str) -> np.ndarray:
-  """Reads a half as it is to be stored, [height, width, channels] uint8 or uint16.
+def for_domain(image: np.ndarray, domain: str, channels: int, side: str, name: str) -> np.ndarray:
+  """Returns the half of an image that holds a domain, as `images.for_domain` converts it.
 
   Raises:
-    ImageError: the image cannot be read, has an odd width, or its thermal half is in false color.
+    ImageError: the width is odd, or the thermal half is in false color.
   """
-  part = half(images.read_image(path), domain, side, path)
+  part = half(image, domain, side, name)
   gray = domain == 'ir' and channels == 1 and images.is_gray(_without_seam(part))
   # The luminance of a gray half needs no check of its colors, which the seam would not pass.
-  return images.for_domain(part, 'rgb' if gray else domain, channels, path)
+  return images.for_domain(part, 'rgb' if gray else domain, channels, name)
 
 
 def given(files: Sequence[ImageFile], side: str) -> Halves:
