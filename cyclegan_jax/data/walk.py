@@ -73,7 +73,7 @@ def files_below(
 def _below(
   folder: str | os.PathLike,
   names: tuple[str, ...],
-  above: frozenset[tuple[int, int]],
+  above: frozenset[tuple[int, int] | str],
   recursive: bool,
   passed_over: set[str],
 ) -> Iterator[File]:
@@ -101,9 +101,11 @@ def _below(
       yield from _below(entry.path, parts, above | {own}, recursive, passed_over)
 
 
-def _inode(folder: str | os.PathLike) -> tuple[int, int]:
+def _inode(folder: str | os.PathLike) -> tuple[int, int] | str:
+  """Returns what tells whether two paths lead to one folder."""
   info = os.stat(folder)
-  return info.st_dev, info.st_ino
+  # Some file systems of other machines have no numbers.
+  return (info.st_dev, info.st_ino) if info.st_ino else os.path.realpath(folder)
 
 
 def extension(name: str) -> str:

@@ -61,6 +61,13 @@ def test_the_users_files_are_found_and_loops_end(photos):
   assert names(walk.files_below(photos / 'linked')) == ['c.png']
 
 
+def test_file_systems_without_numbers(photos, monkeypatch):
+  real = os.stat
+  without = lambda path: os.stat_result((real(path)[0], 0, *real(path)[2:]))
+  monkeypatch.setattr(os, 'stat', without)
+  assert names(walk.files_below(photos)) == KEPT
+
+
 def test_translation_takes_the_same_files(photos, tmp_path):
   for given in (str(photos), f'{photos}/**/*', f'{photos}/**'):
     plan = inputs.plan([given], tmp_path / 'out')
