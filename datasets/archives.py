@@ -12,7 +12,7 @@ from typing import NamedTuple, TypeVar
 import zipfile
 import zlib
 
-from cyclegan_jax.data import decoding, images
+from cyclegan_jax.data import decoding, images, walk as walk_lib
 from cyclegan_jax.errors import UserError
 
 # Extensions of the published frames.
@@ -84,35 +84,6 @@ def check_folder(source: pathlib.Path, content: str) -> None:
     raise UserError(f'--source_dir={source}: {found}; expected a folder with {content}.')
 
 
-def files_below(
-  folder: str | os.PathLike, parts: tuple[str, ...] = (), above: frozenset = frozenset()
-) -> Iterator[tuple[str, tuple[str, ...], os.stat_result | None]]:
-  """Yields (path, parts relative to the first folder, stat or None for a broken link) of files.
-
-  Skips hidden files; follows symbolic links, but not to a folder above. UserError if a folder
-  cannot be read.
-  """
-  try:
-    info = os.stat(folder)
-    entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
-  except OSError as error:
-    raise UserError(f'{folder}: cannot be read: {error.strerror}.') from error
-  if (info.st_dev, info.st_ino) in above:
-    return
-  above |= {(info.st_dev, info.st_ino)}
-  for entry in entries:
-    if _hidden(entry.name):
-      continue
-    try:
-      info = entry.stat()
-    except OSError:
-      info = None
-    if info and stat.S_ISDIR(info.st_mode):
-      yield from files_below(entry.path, (*parts, entry.name), above)
-    else:
-      yield entry.path, (*parts, entry.name), info
-
-
 def walk(source: pathlib.Path, extensions: Collection[str]) -> Iterator[Located]:
   """Yields the files with certain lower-case extensions at any depth, those in zips included.
 
@@ -122,7 +93,7 @@ def walk(source: pathlib.Path, extensions: Collection[str]) -> Iterator[Located]
     UserError: a folder cannot be read, a zip is damaged, or something else is called like a file.
   """
   seen = set()
-  for path, (*folders, name), info in files_below(source):
+  for path, (*folders, name), info in walk_lib.files_below(source):
     stem, extension = os.path.splitext(name)
     real = os.path.realpath(os.path.dirname(path)), name
     if extension.lower() not in ('.zip', *extensions) or real in seen:
@@ -152,13 +123,9 @@ def _members(archive: str) -> Iterator[Located]:
     ) from error
   for member in members:
     *folders, name = member.filename.split('/')
-    if not any(map(_hidden, (*folders, name))):
+    if not any(map(walk_lib.is_passed_over, (*folders, name))):
       stored = StoredFile(archive, member.filename, member.file_size, member.CRC)
       yield Located(tuple(folders), stored)
-
-
-def _hidden(name: str) -> bool:
-  return name.startswith('.') or name == '__MACOSX'
 
 
 def find_parts(

@@ -173,8 +173,9 @@ def _open_folder(config: DataConfig, options: dict[str, Any], data_dir: str | No
   )
   builder = _prepared(lambda: folder.Builder(config=found, data_dir=data_dir))
   summary = f'folder {config.source_dir}: {found.layout}; split by {found.split_by}.'
-  of_labels = (builder.info.metadata or {}).get('label_notes', [])
-  notes, identity = [summary, *found.notes, *of_labels], _identity(found.examples)
+  metadata = builder.info.metadata or {}
+  prepared = [*metadata.get('label_notes', []), *metadata.get('size_notes', [])]
+  notes, identity = [summary, *found.notes, *prepared], _identity(found.examples)
   highest = {domain: np.iinfo(found.dtype(domain)).max for domain in ('rgb', 'ir')}
   dataset = _read(builder, config, notes, identity, highest)
   return dataclasses.replace(dataset, rgb_only=found.rgb_only)

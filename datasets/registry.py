@@ -92,6 +92,18 @@ class FolderOptions(Options):
     'whatever their names, which are validated and measured by what needs no pairs.',
     ('auto', 'none'),
   )
+  rgb_pattern: str = _option(
+    '',
+    "What names of RGB files look like, with one * for what both files of a pair share: '*_co.png';"
+    r" or a regular expression with one group for it: '_0*(\d+)_W\.'. Goes with --ir_pattern.",
+  )
+  ir_pattern: str = _option('', 'The same for IR files. Empty: known names are found.')
+  side_by_side: str = _option(
+    'auto',
+    'ab: each image holds RGB in its left half and IR in its right one, as in pix2pix; ba: the '
+    'other way around. auto: found out where no names tell the domains.',
+    ('auto', 'ab', 'ba'),
+  )
 
 
 @dataclasses.dataclass(frozen=True)

@@ -13,9 +13,10 @@ import threading
 from typing import BinaryIO, NamedTuple
 
 import numpy as np
-from PIL import BmpImagePlugin, Image, JpegImagePlugin, PngImagePlugin, TiffImagePlugin
+from PIL import Image, TiffImagePlugin
 
 from cyclegan_jax import errors
+from cyclegan_jax.data import formats
 
 # The path or the content of an image file.
 Source = str | os.PathLike[str] | bytes
@@ -26,15 +27,7 @@ MAX_PIXELS = 67_999_999
 # `name`: the image that a thread is reading.
 _reading = threading.local()
 
-EXPECTED = 'expected a PNG, JPEG, BMP or TIFF file with 8 or 16 bits per sample'
-_PNG_SIGNATURE = b'\x89PNG\r\n\x1a\n'
-# Opened without Image.open, whose own size limit holds for the whole process.
-_PLUGINS = {
-  _PNG_SIGNATURE: PngImagePlugin.PngImageFile,
-  b'\xff\xd8\xff': JpegImagePlugin.JpegImageFile,
-  b'BM': BmpImagePlugin.BmpImageFile,
-  **dict.fromkeys(TiffImagePlugin.PREFIXES, TiffImagePlugin.TiffImageFile),
-}
+EXPECTED = 'expected a PNG, JPEG, WebP, BMP or TIFF file with 8 or 16 bits per sample'
 _PNG_SAMPLES = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 _PNG_METADATA = frozenset((b'eXIf', b'zTXt', b'tEXt', b'iTXt'))
 _PNG_ODD = frozenset((b'tRNS', b'acTL'))
@@ -136,16 +129,17 @@ def current_name() -> str:
 @contextlib.contextmanager
 def opened_image(stream: BinaryIO, name: str) -> Iterator[Opened]:
   """Opens an image without decoding it. Raises ImageError if it cannot be used."""
-  start = stream.read(8)
+  start = stream.read(formats.START_BYTES)
   if not start:
     raise ImageError(f'{name}: the file is empty (zero bytes); {EXPECTED}.')
-  png = _scan_png(stream) if start == _PNG_SIGNATURE else None
+  stream.seek(len(formats.PNG_SIGNATURE))
+  png = _scan_png(stream) if start.startswith(formats.PNG_SIGNATURE) else None
   stream.seek(0)
-  plugin = next((plugin for magic, plugin in _PLUGINS.items() if start.startswith(magic)), None)
+  plugin = formats.decoder(start)
   if plugin is None:
-    raise ImageError(
-      f'{name}: not an image of a known kind (it starts with {start!r}); {EXPECTED}.'
-    )
+    raise ImageError(f'{name}: {formats.described(start)}; {EXPECTED}.')
+  if size := formats.declared_size(start):
+    _check_pixels(*size, 'pixels', name)
   try:
     image = plugin(stream)
   except SyntaxError as error:
@@ -155,6 +149,9 @@ def opened_image(stream: BinaryIO, name: str) -> Iterator[Opened]:
     raise ImageError(f'{name}: {kind} ({error}); {EXPECTED}.') from error
   with image:
     _check_pixels(*image.size, 'pixels', name)
+    if image.format == 'WEBP' and getattr(image, 'is_animated', False):
+      # Its first frame may be a part only.
+      raise ImageError(f'{name}: an animated WebP file; expected one image.')
     yield _examine(image, png, name)
 
 

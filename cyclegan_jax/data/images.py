@@ -14,11 +14,11 @@ import numpy as np
 from PIL import Image, PngImagePlugin
 
 from cyclegan_jax import files
-from cyclegan_jax.data import codecs, decoding
+from cyclegan_jax.data import codecs, decoding, formats
 from cyclegan_jax.data.decoding import ImageError, ImageHeader, Source
 from cyclegan_jax.data.location import Location
 
-EXTENSIONS = ('.bmp', '.jpeg', '.jpg', '.png', '.tif', '.tiff')
+EXTENSIONS = formats.EXTENSIONS
 
 # The difference of channels that the chroma of a gray JPEG makes: little on average, and hardly any
 # single pixel is colored. These are shares of the dtype's range, the last one of the pixels.
@@ -48,7 +48,8 @@ def read_image(source: Source, name: str | None = None) -> np.ndarray:
   name = decoding.name_of(source, name)
   data = decoding.content(source, name)
   with decoding.opened(data, name) as opened:
-    pixels, expected = codecs.decode(opened, data), opened.header
+    # In this order: pillow-heif changes the size if the pixels say so.
+    expected, pixels = opened.header, codecs.decode(opened, data)
   if pixels.shape != expected[:3]:
     raise ImageError(
       f'{name}: is damaged: decoded to shape {pixels.shape}, but its header says {expected[:3]}.'

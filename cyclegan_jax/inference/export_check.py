@@ -6,7 +6,7 @@ import pathlib
 
 import numpy as np
 
-from cyclegan_jax.data import images
+from cyclegan_jax.data import images, walk
 from cyclegan_jax.data.source import Dataset, Domain, evenly_spaced
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.inference.export_program import Program, Run
@@ -49,8 +49,8 @@ def examples_from_folder(folder: pathlib.Path) -> list[Example]:
   """Reads some images of a folder, spread evenly over it; UserError if it has none."""
   if not folder.is_dir():
     raise UserError(f'--check_images={folder} is not a folder.')
-  named = [file for file in folder.rglob('*') if file.suffix.lower() in images.EXTENSIONS]
-  found = sorted(file for file in named if file.is_file())
+  named = [f for f in walk.files_below(folder) if walk.extension(f.path) in images.EXTENSIONS]
+  found = sorted(pathlib.Path(file.path) for file in named if file.is_regular)
   if not found:
     raise UserError(f'--check_images={folder} holds no images ({", ".join(images.EXTENSIONS)}).')
   chosen = [found[i] for i in evenly_spaced(len(found), _N_EXAMPLES)]

@@ -7,13 +7,14 @@ Several folders each keep their own name, so that they do not mix.
 import collections
 from collections.abc import Iterator, Sequence
 import dataclasses
+import fnmatch
 import glob
 import itertools
 import pathlib
 from typing import NamedTuple
 
 from cyclegan_jax import files as files_lib
-from cyclegan_jax.data import images
+from cyclegan_jax.data import images, walk
 from cyclegan_jax.errors import UserError
 
 FORMATS = {'png': '.png', 'tiff': '.tif'}
@@ -43,12 +44,14 @@ class Plan:
   Attributes:
     jobs: sorted by the names of their targets.
     roots: for each input, the folder that names are relative to, and its place below the output.
-    left_out: the number of files in folders that are neither images nor videos, by extension.
+    left_out: the number of files in folders that are neither images nor videos, by kind.
+    passed_over: the paths of systems' folders in which nobody looked.
   """
 
   jobs: tuple[Job, ...]
   roots: tuple[tuple[pathlib.Path, pathlib.Path], ...]
   left_out: collections.Counter[str]
+  passed_over: tuple[str, ...] = ()
 
 
 class _Group(NamedTuple):
@@ -57,6 +60,8 @@ class _Group(NamedTuple):
   root: pathlib.Path
   files: list[pathlib.Path]
   is_folder: bool = False
+  odd: int = 0  # Links to nowhere, FIFOs, and the like.
+  passed_over: frozenset[str] = frozenset()
 
 
 def plan(
@@ -87,21 +92,29 @@ def plan(
         f'--output={output} lies inside --input={group.root}: the results would be the next '
         'inputs. Choose a folder outside.'
       )
+    if group.odd:
+      left_out['links to nowhere or special files'] += group.odd
     for file in group.files:
-      extension = file.suffix.lower()
-      if group.is_folder and extension not in (*images.EXTENSIONS, *VIDEOS):
-        left_out[extension or 'no extension'] += 1
+      if group.is_folder and file.suffix.lower() not in (*images.EXTENSIONS, *VIDEOS):
+        left_out += walk.by_kind([file.name])
         continue
       relative = below / file.relative_to(group.root).with_suffix(_suffix(file, suffix))
       target = output if is_file else output / relative
       jobs.append(Job(file, target, pathlib.Path(output.name) if is_file else relative))
   if not jobs:
+    found = f' It holds {walk.described(left_out)}.' if left_out else ''
     raise UserError(
       f'--input={",".join(inputs)} holds no images ({", ".join(images.EXTENSIONS)}) and no videos '
-      f'({", ".join(VIDEOS)}).'
+      f'({", ".join(VIDEOS)}).{found}'
     )
   _check_targets(jobs)
-  return Plan(tuple(sorted(jobs, key=lambda job: str(job.relative))), tuple(roots), left_out)
+  passed_over = {str(group.root / path) for group in groups for path in group.passed_over}
+  return Plan(
+    tuple(sorted(jobs, key=lambda job: str(job.relative))),
+    tuple(roots),
+    left_out,
+    tuple(sorted(passed_over)),
+  )
 
 
 def _is_video(file: pathlib.Path) -> bool:
@@ -117,28 +130,55 @@ def _groups(text: str, recursive: bool) -> Iterator[_Group]:
   """Yields the files of an input; for a pattern, one group for each folder that it matches."""
   path = files_lib.expanded(text)
   if path.is_dir():
-    walk = path.rglob('*') if recursive else path.glob('*')
-    files = sorted(file for file in walk if file.is_file() and not file.name.startswith('.'))
-    yield _Group(path, files, is_folder=True)
+    passed_over: set[str] = set()
+    found = list(walk.files_below(path, recursive=recursive, passed_over=passed_over))
+    files = [pathlib.Path(file.path) for file in found if file.is_regular]
+    odd = len(found) - len(files)
+    yield _Group(path, files, is_folder=True, odd=odd, passed_over=frozenset(passed_over))
   elif path.exists():
     yield _Group(path.parent, [path])
   elif glob.has_magic(str(path)):
-    matches = [pathlib.Path(match) for match in sorted(glob.glob(str(path), recursive=True))]
+    fixed = pathlib.Path(*itertools.takewhile(lambda part: not glob.has_magic(part), path.parts))
+    matches = _matches(path, fixed)
     if not matches:
       raise UserError(
         f'--input={text} matches no file. (Quote a pattern, so that the shell leaves it alone.)'
       )
-    for folder in (match for match in matches if match.is_dir() and '**' not in str(path)):
+    for folder in (match for match in matches if match.is_dir()):
       yield from _groups(str(folder), recursive)
     files = [match for match in matches if match.is_file()]
     if files:
-      fixed = itertools.takewhile(lambda part: not glob.has_magic(part), path.parts)
-      yield _Group(pathlib.Path(*fixed), files)
+      yield _Group(fixed, files)
   else:
     raise UserError(
       f'--input={text} does not exist. Give images, videos, folders of them, or a pattern such as '
       "'photos/*.jpg'."
     )
+
+
+def _matches(pattern: pathlib.Path, fixed: pathlib.Path) -> list[pathlib.Path]:
+  """Returns what a pattern matches, sorted; `fixed` is the folder above its first wildcard."""
+  wanted = pattern.parts[len(fixed.parts) :]
+  if '**' in wanted:
+    # glob would follow a loop of links as far as the system does.
+    found = walk.files_below(fixed) if fixed.is_dir() else ()
+    return [pathlib.Path(file.path) for file in found if _fits(file.parts, wanted)]
+  found = [pathlib.Path(match) for match in sorted(glob.glob(str(pattern)))]
+  # glob itself leaves out what is hidden.
+  return [
+    match
+    for match in found
+    if not any(walk.is_system(part) for part in match.parts[len(fixed.parts) :])
+  ]
+
+
+def _fits(parts: Sequence[str], pattern: Sequence[str]) -> bool:
+  """Returns whether the names of a path fit those of a pattern, where ** is any number of them."""
+  if not pattern or not parts:
+    return not parts and set(pattern) <= {'**'}
+  if pattern[0] == '**':
+    return _fits(parts, pattern[1:]) or _fits(parts[1:], pattern)
+  return fnmatch.fnmatchcase(parts[0], pattern[0]) and _fits(parts[1:], pattern[1:])
 
 
 def _is_file_name(

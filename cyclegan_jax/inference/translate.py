@@ -10,7 +10,7 @@ import jax
 import numpy as np
 
 from cyclegan_jax import distributed, interruption
-from cyclegan_jax.data import images
+from cyclegan_jax.data import images, walk
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.inference import (
   annotations as annotations_lib,
@@ -62,8 +62,10 @@ def run(
   # One process decides what is missing: others may already be writing it.
   jobs = distributed.broadcast(check_existing(translator, plan.jobs))
   if plan.left_out:
-    counts = ', '.join(f'{n} {extension}' for extension, n in sorted(plan.left_out.items()))
-    log(f'Left out because they are neither images nor videos: {counts}.')
+    counts = walk.described(plan.left_out)
+    log(f'Left out because they are neither images nor videos that can be read: {counts}.')
+  if plan.passed_over:
+    log(f'Folders of the system are passed over: {", ".join(plan.passed_over)}.')
   if len(jobs) < len(plan.jobs):
     log(f'{len(plan.jobs) - len(jobs)} of {len(plan.jobs)} exist already.')
   if distributed.is_first():

@@ -1,7 +1,7 @@
 """What a prepared copy of your own folder consists of, found by looking through it."""
 
 import collections
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 import dataclasses
 import hashlib
 import itertools
@@ -15,15 +15,19 @@ import tensorflow_datasets as tfds
 
 from cyclegan_jax import errors
 from cyclegan_jax.data import images
-from datasets import storing
-from datasets.folder import exclude as exclude_lib, labels as label_lib, layouts, matching, splits
+from datasets.folder import (
+  exclude as exclude_lib,
+  labels as label_lib,
+  layouts,
+  lists,
+  matching,
+  names as name_lib,
+  notes as note_lib,
+  splits,
+)
 
 # So many files of a domain at the most are looked at first. Preparation checks all.
 _SAMPLED = 8
-_MAX_NAMED = 3
-
-# Suffix of the splits -> id -> domain -> file: either the pairs or the two collections.
-_Groups = dict[str, dict[str, dict[str, layouts.ImageFile]]]
 
 
 class Example(NamedTuple):
@@ -52,6 +56,7 @@ class FolderConfig(tfds.core.BuilderConfig):
   ir_channels: int = 1
   rgb_dtype: str = 'uint8'  # or 'uint16'
   ir_dtype: str = 'uint8'
+  side_by_side: str = ''  # 'ab' if each image holds RGB left and IR right; 'ba'
   layout: str = ''  # for people: the folders taken for each domain
   labels: label_lib.LabelFiles | None = dataclasses.field(default=None, repr=False)
   # Sentences on what is left out and why, the images without a partner, and split -> its examples,
@@ -82,6 +87,9 @@ def folder_config(
   label_dir: str = '',
   exclude: str = '',
   pairs: str = 'auto',
+  rgb_pattern: str = '',
+  ir_pattern: str = '',
+  side_by_side: str = 'auto',
 ) -> FolderConfig:
   """Looks through a folder of RGB and IR images and decides how to read it.
 
@@ -96,6 +104,8 @@ def folder_config(
     label_dir: see `labels.find`; '' for none.
     pairs: 'auto', or 'none' if images of equal names are strangers.
     exclude: a pairs.csv whose flagged pairs are left out, or ''; see exclude.py.
+    rgb_pattern, ir_pattern: what names look like, see patterns.py; '' for whatever is found.
+    side_by_side: 'auto', or 'ab' or 'ba' if each image holds both domains, see side_by_side.py.
 
   Returns:
     The configuration for `Builder(config=...)`; its name changes with the names, sizes and times of
@@ -116,7 +126,17 @@ def folder_config(
     )
   found = label_lib.find(source, label_dir) if label_dir else None
   images_of_labels = [file.path for file in found.files] if found else []
-  layout = layouts.find_layout(source, rgb_dir, ir_dir, frozenset(images_of_labels))
+  patterns = rgb_pattern, ir_pattern
+  layout = layouts.find_layout(
+    source, rgb_dir, ir_dir, frozenset(images_of_labels), patterns, side_by_side
+  )
+  if found and layout.side:
+    raise errors.UserError(
+      f'--label_dir={label_dir}: labels are for images of one domain, but those of {source} hold '
+      'RGB and IR side by side. Leave it out, or cut the images into two folders.'
+    )
+  if pairs != 'none' and not any(patterns):
+    layout = name_lib.paired_up(layout, paired)
   aligned, unmatched, note = False, [], ''
   if pairs != 'none':
     aligned, unmatched, note = matching.match(source, layout, paired)
@@ -126,11 +146,12 @@ def folder_config(
       'two unrelated collections. Leave it out.'
     )
   groups = _groups(layout, aligned)
-  method = splits.choose_method(source, itertools.chain(*groups.values()), split_by)
   names = [
     {id_: [file.relative for file in files.values()] for id_, files in group.items()}
     for group in groups.values()
   ]
+  passed_over = splits.foreign_lists(source, names, split_by)
+  method = splits.choose_method(source, itertools.chain(*names), split_by, not passed_over)
   chosen = splits.assign(source, names, method)
   # After the division into splits, so that the other pairs stay in theirs.
   flagged = exclude_lib.flagged(exclude)
@@ -145,6 +166,7 @@ def folder_config(
     ir_channels=ir_channels,
     rgb_dtype=_dtype('rgb', layout.rgb),
     ir_dtype=_dtype('ir', layout.ir),
+    **({'side_by_side': layout.side} if layout.side else {}),
   )
   return FolderConfig(
     name=_name(source, layout, found, options, sorted(left_out)),
@@ -153,8 +175,8 @@ def folder_config(
     layout=layout.description,
     description=layout.description,
     notes=(
-      *_notes(layout.ignored, unmatched, groups, chosen, len(left_out), hint),
-      *([note] if note else []),
+      *note_lib.unused(layout, unmatched, groups, chosen, len(left_out), hint),
+      *(text for text in (note, passed_over) if text),
       *([] if paired or not aligned else matching.taken_for_pairs(chosen[0])),
     ),
     unmatched=tuple(unmatched),
@@ -187,7 +209,7 @@ def mixed_message(domain: str, path_8: str, path_16: str) -> str:
   )
 
 
-def _groups(layout: layouts.Layout, aligned: bool) -> _Groups:
+def _groups(layout: layouts.Layout, aligned: bool) -> note_lib.Groups:
   """Returns what is split by itself: the pairs, or the two collections."""
   domains = {'rgb': layout.rgb, 'ir': layout.ir}
   if aligned:
@@ -199,7 +221,9 @@ def _groups(layout: layouts.Layout, aligned: bool) -> _Groups:
   }
 
 
-def _examples(groups: _Groups, chosen: list[dict[str, str]]) -> dict[str, tuple[Example, ...]]:
+def _examples(
+  groups: note_lib.Groups, chosen: list[dict[str, str]]
+) -> dict[str, tuple[Example, ...]]:
   """Returns split -> examples, without empty splits, which TFDS refuses."""
   found = {split + suffix: [] for suffix in groups for split in splits.SPLITS}
   for (suffix, group), split_of in zip(groups.items(), chosen):
@@ -246,41 +270,8 @@ def _name(
   if options['split_by'] == 'list':
     lines += [
       f'list\t{path.name}\t{path.stat().st_size}\t{path.stat().st_mtime_ns}'
-      for path in sorted(splits.list_files(source))
+      for path in sorted(lists.files(source))
     ]
   digest = hashlib.sha256('\n'.join(lines).encode()).hexdigest()[:12]
   basename = re.sub(r'[^A-Za-z0-9_]+', '_', source.resolve().name).strip('_')[:40]
   return f'{basename or "folder"}-{digest}'
-
-
-def _notes(
-  ignored: int,
-  unmatched: list[str],
-  groups: _Groups,
-  chosen: list[dict[str, str]],
-  excluded: int,
-  hint: bool,
-) -> Iterator[str]:
-  """Yields sentences on everything in the folder that is not used as you might expect.
-
-  With `hint`, one of them points to --split_by=sequence if the folder may hold videos.
-  """
-  if unmatched:
-    named = storing.some(unmatched, _MAX_NAMED)
-    yield f'{len(unmatched)} images have no partner and are left out: {named}.'
-  if len(groups) > 1:
-    rgb, ir = map(len, groups.values())
-    yield f'RGB and IR are read as two collections of {rgb} and {ir} images, not as pairs.'
-  if ignored:
-    yield f'{ignored} other images belong to neither domain and are ignored.'
-  total = sum(map(len, groups.values()))
-  if excluded:
-    yield f'{excluded} flagged pairs are left out (--exclude).'
-  if unlisted := total - excluded - sum(map(len, chosen)):
-    yield f'{unlisted} of {total} examples are in none of the lists and are left out.'
-  sequences = {splits.sequence_of(id_) for group in chosen for id_ in group}
-  if hint and len(sequences) >= splits.MIN_SEQUENCES:
-    yield (
-      f'There are {len(sequences)} sub-folders; if they are video sequences, '
-      '--split_by=sequence keeps neighboring frames out of different splits.'
-    )

@@ -4,6 +4,7 @@ builder = Builder(config=folder_config('/data/my_images'), data_dir='/data/prepa
 builder.download_and_prepare(file_format='array_record')
 """
 
+from collections.abc import Mapping
 import io
 import itertools
 import os
@@ -13,10 +14,11 @@ import numpy as np
 import tensorflow_datasets as tfds
 
 from cyclegan_jax.data import images
+from cyclegan_jax.data.labels import resize as resize_labels
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.progress import tracked
 from datasets import storing
-from datasets.folder import labels as label_lib
+from datasets.folder import labels as label_lib, side_by_side, sizes
 from datasets.folder.config import Example, folder_config, FolderConfig, mixed_message
 from datasets.frames import sequence_of
 from datasets.storing import Examples
@@ -30,7 +32,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
   Pairs are in splits train, validation and test, single images in train_rgb, train_ir,
   validation_rgb and so on. Without TensorFlow the images have to be read with
   `decoders={'rgb': tfds.decode.SkipDecoding(), ...}` and `images.read_image`. With labels,
-  `info.metadata` has 'class_names' and 'label_notes'.
+  `info.metadata` has 'class_names' and 'label_notes'; 'size_notes' if pairs have two resolutions.
   """
 
   VERSION = tfds.core.Version('1.0.0')
@@ -61,8 +63,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         shape=(None, None, 1), encoding_format='png', doc='Class indices; 255: no label.'
       )
     return self.dataset_info_from_configs(
-      features=tfds.features.FeaturesDict(features | text),
-      metadata=tfds.core.MetadataDict() if config.labels else None,
+      features=tfds.features.FeaturesDict(features | text), metadata=tfds.core.MetadataDict()
     )
 
   def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> dict[str, Examples]:
@@ -72,42 +73,60 @@ class Builder(tfds.core.GeneratorBasedBuilder):
     examples = list(itertools.chain(*config.examples.values()))
     labels = _labels(config, examples) if config.labels else None
     look = lambda example: _complaints(example, config, labels)
-    complaints, highest = zip(*storing.looked_at(examples, look, 'examples'))
+    complaints, highest, shapes = zip(*storing.looked_at(examples, look, 'examples'))
     storing.refuse(config.source_dir, list(itertools.chain(*complaints)))
+    assert self.info.metadata is not None
+    unequal = {e.id: both for e, both in zip(examples, shapes) if len(set(both)) > 1}
+    if unequal:
+      notes = [sizes.note(list(unequal.values()), len(examples))]
+      self.info.metadata['size_notes'] = notes
+    smaller = {id_: sizes.common(*both) for id_, both in unequal.items()}
     if labels:
       names = labels.class_names(max(highest))
-      assert self.info.metadata is not None
       self.info.metadata.update(class_names=list(names), label_notes=labels.described(names))
     return {
-      split: self._generate_examples(chosen, labels) for split, chosen in config.examples.items()
+      split: self._generate_examples(chosen, labels, smaller)
+      for split, chosen in config.examples.items()
     }
 
   def _generate_examples(
-    self, examples: tuple[Example, ...], labels: label_lib.Labels | None
+    self,
+    examples: tuple[Example, ...],
+    labels: label_lib.Labels | None,
+    smaller: Mapping[str, tuple[int, int] | None],
   ) -> Examples:
-    """Yields id and example."""
+    """Yields id and example; `smaller` has the sizes of pairs of two resolutions by id."""
     config = self.builder_config
     for example in tracked(examples, len(examples), 'Preparing', print, unit='examples'):
+      size = smaller.get(example.id)
       features = {
-        domain if config.aligned else 'image': _encoded(path, domain, config)
+        domain if config.aligned else 'image': _encoded(path, domain, config, size)
         for domain, path in example.paths.items()
       }
       if labels:
-        indices = _indices(example, labels)[..., np.newaxis]
+        indices = _indices(example, labels)
+        indices = resize_labels(indices, size or indices.shape)[..., np.newaxis]
         features['labels'] = io.BytesIO(storing.encode_png(indices))
       yield example.id, {**features, 'id': example.id, 'sequence': sequence_of(example.id)}
 
 
 def _load(path: str, domain: str, config: FolderConfig) -> np.ndarray:
   """Reads an image as it is to be stored, [height, width, channels] uint8 or uint16."""
-  return images.for_domain(images.read_image(path), domain, config.channels(domain), path)
+  array, channels = images.read_image(path), config.channels(domain)
+  if config.side_by_side:
+    return side_by_side.for_domain(array, domain, channels, config.side_by_side, path)
+  return images.for_domain(array, domain, channels, path)
 
 
-def _encoded(path: str, domain: str, config: FolderConfig) -> str | io.BytesIO:
+def _encoded(
+  path: str, domain: str, config: FolderConfig, size: tuple[int, int] | None
+) -> str | io.BytesIO:
   """Returns what TFDS is to store: the file itself if possible, otherwise a lossless PNG."""
-  if images.is_plain(path, channels=config.channels(domain)):
+  as_is = not size and not config.side_by_side
+  if as_is and images.is_plain(path, channels=config.channels(domain)):
     return path
-  return io.BytesIO(images.encode_png(_load(path, domain, config)))
+  array = _load(path, domain, config)
+  return io.BytesIO(images.encode_png(images.resize(array, size) if size else array))
 
 
 def _labels(config: FolderConfig, examples: list[Example]) -> label_lib.Labels:
@@ -127,30 +146,26 @@ def _indices(example: Example, labels: label_lib.Labels) -> np.ndarray:
 
 def _complaints(
   example: Example, config: FolderConfig, labels: label_lib.Labels | None
-) -> tuple[list[str], int]:
-  """Everything that is wrong with one example, and the highest class index of its labels."""
-  complaints, sizes, highest = [], [], -1
+) -> tuple[list[str], int, list[tuple[int, int]]]:
+  """What is wrong with one example, the highest class index of its labels, its images' sizes."""
+  complaints, shapes, highest = [], [], -1
   for domain, path in example.paths.items():
     try:
       array = _load(path, domain, config)
     except images.ImageError as error:
       complaints.append(f'{error} (taken for an {domain.upper()} image: {config.layout})')
       continue
-    height, width, _ = array.shape
-    sizes.append(f'{width}x{height}')
+    shapes.append(array.shape[:2])
     if array.dtype != config.dtype(domain):
       complaints.append(_mixed(domain, path, array.dtype, config))
-  if len(set(sizes)) > 1:
-    complaints.append(
-      f'{example.rgb} is {sizes[0]} pixels, but its partner {example.ir} is {sizes[1]}; expected '
-      'the same size: register or crop the images of a pair first.'
-    )
+  if len(shapes) == 2 and not sizes.common(*shapes):
+    complaints.append(sizes.complaint(example.rgb, example.ir, *shapes))
   if labels and not complaints:
     try:
       highest = label_lib.highest(_indices(example, labels))
     except UserError as error:
       complaints.append(str(error))
-  return complaints, highest
+  return complaints, highest, shapes
 
 
 def _mixed(domain: str, path: str, dtype: np.dtype, config: FolderConfig) -> str:

@@ -8,10 +8,10 @@ import pathlib
 
 import numpy as np
 
-from cyclegan_jax.data import images, labels as label_lib
+from cyclegan_jax.data import images, labels as label_lib, walk
 from cyclegan_jax.errors import UserError
-from datasets import archives, storing
-from datasets.folder import boxes as box_lib, layouts, splits
+from datasets import storing
+from datasets.folder import boxes as box_lib, layouts, lists
 from datasets.folder.boxes import Boxes
 
 # Extension -> kind; of several kinds in a folder the first one counts.
@@ -127,7 +127,7 @@ def find(source: pathlib.Path, label_dir: str) -> LabelFiles:
   """
   files = [
     layouts.ImageFile(path, parts, info.st_size if info else -1, info.st_mtime_ns if info else -1)
-    for path, parts, info in archives.files_below(source)
+    for path, parts, info in walk.files_below(source)
     if _extension(parts) in (*_KINDS, '.yaml', '.yml')
   ]
   if single := [
@@ -207,12 +207,12 @@ def _matched(
   """Id -> its labels, and the names that belong to no example."""
   by_stem = collections.defaultdict(list)
   for id_, paths in examples.items():
-    for name in {id_, *map(splits.clean, paths)}:
+    for name in {id_, *map(lists.clean, paths)}:
       parts = tuple(name.split('/'))
       by_stem[parts[-1]].append((id_, parts))
   of, unused = {}, []
   for name, found in named:
-    parts = tuple(splits.clean(name).split('/'))
+    parts = tuple(lists.clean(name).split('/'))
     ids = _fitting(parts, by_stem[parts[-1]])
     if len(ids) > 1 or ids & of.keys():
       what = f'fit {len(ids)} pairs' if len(ids) > 1 else 'fit a pair that has other ones, too'

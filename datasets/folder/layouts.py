@@ -1,63 +1,27 @@
-"""Finds the RGB and the IR images in a user's folder by their names.
+"""Finds the RGB and the IR images in a user's folder.
 
-A layout maps a file's path below the source folder to its domain and its id: the path without the
-domain folder, the extension and suffixes such as `_RGB`. Files with the same id are a pair.
+A layout gives each image a domain and an id. Images with the same id are a pair.
 """
 
-import collections
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping
 import dataclasses
 import functools
-import os
 import pathlib
-import re
-from typing import NamedTuple
-import unicodedata
 
-from cyclegan_jax.data import images
+from cyclegan_jax.data import walk
 from cyclegan_jax.errors import UserError
-from datasets import archives, storing
+from datasets.folder import patterns as pattern_lib, rules as rule_lib, side_by_side, suggestions
+from datasets.folder.patterns import Pattern
+from datasets.folder.rules import Rule
+from datasets.folder.scan import ImageFile, listing, look_through, NamedFolder, Scan, scan
 
-# Folder names in lower case, and which of them go together in published data sets.
-_RGB_FOLDERS = ('rgb', 'visible', 'vi', 'vis', 'color', 'colour', 'crop_lr_visible')
-_IR_FOLDERS = ('ir', 'infrared', 'thermal', 'lwir', 'tir', 't', 'cropinfrared')
-_KNOWN_PAIRS = {
-  ('visible', 'infrared'): ' (as in LLVIP)',
-  ('vi', 'ir'): ' (as in MSRS)',
-  ('vis', 'ir'): ' (as in M3FD)',
-  ('visible', 'lwir'): ' (as in KAIST)',
-  ('crop_lr_visible', 'cropinfrared'): ' (as in RoadScene)',
-}
-_SUFFIXES = {
-  'rgb': re.compile(r'(?ais)(?<=.)_(rgb|visible|vis|color)\Z'),
-  'ir': re.compile(r'(?ais)(?<=.)_(previewdata|thermal|infrared|lwir|ir)\Z'),
-}
-_AB_FOLDER = re.compile(r'(train|test|val|validation)([ab])', re.IGNORECASE)
-_MAX_LISTED = 12
+__all__ = ['ImageFile', 'Layout', 'NamedFolder', 'find_layout', 'scan']
 
 _USE_FLAGS = (
-  'Name the two folders with --rgb_dir and --ir_dir, relative to the source folder. (Images that '
-  'hold RGB and IR side by side are not supported: cut them into two folders first.)'
+  'Name the two folders with --rgb_dir and --ir_dir, relative to the source folder; or, of files '
+  'in one folder, the two kinds of names with --rgb_pattern and --ir_pattern. If each image holds '
+  'RGB and IR side by side, give --side_by_side=ab (RGB left) or ba.'
 )
-
-_Parts = tuple[str, ...]
-# Path below the source folder -> (domain, parts of the id before suffixes are stripped).
-_Rule = Callable[[_Parts], tuple[str, _Parts] | None]
-
-
-@dataclasses.dataclass(frozen=True)
-class ImageFile:
-  """A file with an image's extension below the source folder."""
-
-  path: str  # absolute, or as the source folder was given
-  parts: _Parts  # relative to the source folder
-  size: int
-  mtime_ns: int
-
-  @property
-  def relative(self) -> str:
-    """The path below the source folder, with slashes."""
-    return '/'.join(self.parts)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,68 +32,20 @@ class Layout:
   rgb: dict[str, ImageFile]  # by id
   ir: dict[str, ImageFile]
   ignored: int  # how many image files belong to neither domain
-
-
-def scan(source: pathlib.Path) -> list[ImageFile]:
-  """Lists all image files below a folder, sorted by path; see `archives.files_below`.
-
-  Raises:
-    UserError: `source` is missing, not a folder, unreadable or has no images.
-  """
-  archives.check_folder(source, 'RGB and IR images')
-  extensions, files = collections.Counter(), []
-  for path, parts, info in archives.files_below(source):
-    extension = os.path.splitext(parts[-1])[1].lower()
-    extensions[extension] += 1
-    if extension in images.EXTENSIONS:
-      size, time = (info.st_size, info.st_mtime_ns) if info else (-1, -1)
-      files.append(ImageFile(path, parts, size, time))
-  if not files:
-    found = ', '.join(f'{n} x {e or "no extension"}' for e, n in extensions.most_common(5))
-    raise UserError(
-      f'--source_dir={source}: no images found; expected files ending in '
-      f'{", ".join(images.EXTENSIONS)}, found {found or "no files at all"}.'
-    )
-  return sorted(files, key=lambda file: file.parts)
-
-
-class NamedFolder(NamedTuple):
-  """A folder that the user named, directly below the source folder or at any depth."""
-
-  names: _Parts
-  at_top: bool
-
-  @classmethod
-  def find(
-    cls, source: pathlib.Path, files: Sequence[ImageFile], flag: str, name: str, what: str
-  ) -> 'NamedFolder':
-    """Returns the folder that a flag names; UserError if none of the files, `what`, is in it."""
-    path = pathlib.PurePosixPath(name)
-    if path.is_absolute() or '..' in path.parts or not path.parts:
-      raise UserError(f"--{flag}={name}: must be a folder relative to {source}, without '..'.")
-    at_top = any(file.parts[: len(path.parts)] == path.parts for file in files)
-    found = cls(path.parts, at_top)
-    if not any(found.places(file.parts) for file in files):
-      raise UserError(
-        f'--{flag}={name}: no {what} in a folder of that name below {source}. '
-        f'{_listing(files, what)}'
-      )
-    return found
-
-  def places(self, parts: _Parts) -> list[int]:
-    """Indices at which its names occur one after the other in the path of a file."""
-    count = len(parts) - len(self.names)
-    starts = range(min(count, 1) if self.at_top else count)
-    return [i for i in starts if parts[i:][: len(self.names)] == self.names]
-
-  def without(self, parts: _Parts) -> _Parts | None:
-    """Returns the path of a file without the folder; None if the file is not in it."""
-    start = max(self.places(parts), default=-1)
-    return None if start < 0 else parts[:start] + parts[start + len(self.names) :]
+  side: str = ''  # 'ab' if each image holds RGB left and IR right, 'ba' the other way around
+  notes: tuple[str, ...] = ()  # sentences on how names were read
+  # The domain, id and extension of files of a domain that are not read.
+  unread: tuple[tuple[str, str, str], ...] = ()
+  passed_over: tuple[str, ...] = ()  # folders of systems
 
 
 def find_layout(
-  source: pathlib.Path, rgb_dir: str, ir_dir: str, others: Collection[str] = ()
+  source: pathlib.Path,
+  rgb_dir: str,
+  ir_dir: str,
+  others: Collection[str] = (),
+  patterns: tuple[str, str] = ('', ''),
+  side: str = 'auto',
 ) -> Layout:
   """Decides which files of a folder are RGB and which are IR.
 
@@ -139,35 +55,115 @@ def find_layout(
       joined by '/') that occurs at any depth; '' to look for known names.
     ir_dir: the same for the IR images; both or none.
     others: the paths of images that are neither.
+    patterns: those for names of RGB and of IR images, see patterns.py; both or none.
+    side: 'ab' or 'ba' if each image holds RGB and IR side by side; 'auto' to find out.
 
   Raises:
-    UserError: see `scan`; no layout or more than one fits, or two files of a domain share an id.
+    UserError: see `look_through`; no layout or several fit, or two files of a domain share an id.
   """
-  files = [file for file in scan(source) if file.path not in others]
-  by_flags = rgb_dir or ir_dir
-  rules = _explicit_rule(source, files, rgb_dir, ir_dir) if by_flags else _candidate_rules(files)
-  fitting: dict[str, dict[str, list[tuple[_Parts, ImageFile]]]] = {}
-  for description, rule in rules.items():
-    found = {'rgb': [], 'ir': []}
-    for file in files:
-      if place := rule(file.parts):
-        found[place[0]].append((place[1], file))
-    if all(found.values()):
-      fitting[description] = found
-  if len(fitting) != 1:
-    several = f'more than one layout fits: {"; ".join(fitting)}'
-    problem = several if fitting else 'no known layout of RGB and IR images was recognized'
-    raise UserError(f'{source}: {problem}. {_listing(files)} {_USE_FLAGS}')
-  description, found = fitting.popitem()
-  rgb, ir = (_by_id(domain, found[domain]) for domain in ('rgb', 'ir'))
-  return Layout(description, rgb, ir, len(files) - len(rgb) - len(ir))
+  found = look_through(source)
+  files = [file for file in found.images if file.path not in others]
+  marked = pattern_lib.parse(*patterns)
+  if side != 'auto':
+    if rgb_dir or ir_dir or marked:
+      raise UserError(
+        f'--side_by_side={side} says that each image holds both domains: leave out --rgb_dir, '
+        '--ir_dir, --rgb_pattern and --ir_pattern.'
+      )
+    return _of_halves(side_by_side.given(files, side), files, found)
+  if marked:
+    return _marked(source, found, files, (rgb_dir, ir_dir), marked)
+  if rgb_dir or ir_dir:
+    folders = rule_lib.explicit(source, files, rgb_dir, ir_dir)
+  else:
+    folders = rule_lib.by_folders(files) or rule_lib.by_words(files)
+  rules = {text: rule_lib.named(rule, {}) for text, rule in folders.items()}
+  places = {text: _places(rule, files) for text, rule in rules.items()}
+  fitting = [text for text, of in places.items() if len({domain for domain, _, _ in of}) == 2]
+  if len(fitting) == 1:
+    return _layout(fitting[0], rules[fitting[0]], places[fitting[0]], files, found)
+  if fitting:
+    raise UserError(
+      f'{source}: more than one layout fits: {"; ".join(fitting)}. {listing(files)} {_USE_FLAGS}'
+    )
+  halves = side_by_side.looked_at(files)
+  if halves.matching:
+    return _of_halves(halves, files, found)
+  advice = halves.doubt or suggestions.for_one_folder(files) or _USE_FLAGS
+  raise UserError(
+    f'{source}: no known layout of RGB and IR images was recognized. '
+    f'{listing(files, others=found.others)} {advice}'
+  )
 
 
-def _by_id(domain: str, found: Iterable[tuple[_Parts, ImageFile]]) -> dict[str, ImageFile]:
+# Domain, id, and file.
+_Places = list[tuple[str, str, ImageFile]]
+
+
+def _places(rule: Rule, files: Iterable[ImageFile]) -> _Places:
+  return [(*place, file) for file in files if (place := rule(file.parts))]
+
+
+def _layout(
+  description: str, rule: Rule, places: _Places, files: list[ImageFile], found: Scan
+) -> Layout:
+  rgb, ir = (
+    _by_id(domain, ((id_, file) for of, id_, file in places if of == domain))
+    for domain in ('rgb', 'ir')
+  )
+  unread = tuple(
+    (*place, walk.extension(parts[-1])) for parts in found.others if (place := rule(parts))
+  )
+  ignored = len(files) - len(rgb) - len(ir)
+  return Layout(description, rgb, ir, ignored, unread=unread, passed_over=tuple(found.passed_over))
+
+
+def _marked(
+  source: pathlib.Path,
+  found: Scan,
+  files: list[ImageFile],
+  dirs: tuple[str, str],
+  patterns: dict[str, Pattern],
+) -> Layout:
+  """The layout by patterns, within the folders of domains if there are some."""
+  folders = rule_lib.explicit(source, files, *dirs) if any(dirs) else rule_lib.by_folders(files)
+  rules = {text: rule_lib.named(rule, patterns) for text, rule in folders.items()}
+  layouts = [
+    _layout(text, rule, _places(rule, files), files, found) for text, rule in rules.items()
+  ]
+  as_given = f"RGB '{patterns['rgb'].text}', IR '{patterns['ir'].text}', as given"
+  best = max(layouts, key=lambda layout: len(layout.rgb.keys() & layout.ir.keys()), default=None)
+  if best and (any(dirs) or best.rgb.keys() & best.ir.keys()):
+    best = dataclasses.replace(best, description=f'{best.description}; {as_given}')
+  else:
+    rule = functools.partial(pattern_lib.told, patterns)
+    best = _layout(as_given, rule, _places(rule, files), files, found)
+  for domain, of in (('rgb', best.rgb), ('ir', best.ir)):
+    if not of:
+      raise UserError(
+        f'--{domain}_pattern={patterns[domain].text}: none of the {len(files)} images of {source} '
+        f'fits, such as {files[0].relative}. {listing(files)}'
+      )
+  return best
+
+
+def _of_halves(halves: side_by_side.Halves, files: list[ImageFile], found: Scan) -> Layout:
+  by_id = _by_id('', ((rule_lib.identifier(file.parts, ''), file) for file in files))
+  return Layout(
+    halves.description,
+    by_id,
+    dict(by_id),
+    0,
+    side=halves.side,
+    unread=tuple(('', '/'.join(parts), walk.extension(parts[-1])) for parts in found.others),
+    passed_over=tuple(found.passed_over),
+  )
+
+
+def _by_id(domain: str, found: Iterable[tuple[str, ImageFile]]) -> dict[str, ImageFile]:
   """Id -> file; refuses two files with the same id and names that are not Unicode."""
-  by_id = {}
-  for parts, file in found:
-    id_ = _identifier(parts, domain)
+  by_id: dict[str, ImageFile] = {}
+  for id_, file in found:
     if id_ in by_id:
       raise UserError(
         f'two {domain.upper()} images have the same name {id_!r}: {by_id[id_].path} and '
@@ -181,82 +177,6 @@ def _by_id(domain: str, found: Iterable[tuple[_Parts, ImageFile]]) -> dict[str, 
   return by_id
 
 
-def _identifier(parts: _Parts, domain: str) -> str:
-  """'/'-separated id of a relative path: no extension, no domain suffix."""
-  stem = os.path.splitext(parts[-1])[0]
-  # Systems disagree about whether an accent is a character of its own.
-  return unicodedata.normalize('NFC', '/'.join((*parts[:-1], _SUFFIXES[domain].sub('', stem))))
-
-
-def _candidate_rules(files: list[ImageFile]) -> dict[str, _Rule]:
-  """Description -> rule, for every combination of known names that occurs."""
-  names = {part.lower() for file in files for part in file.parts[:-1]}
-  rules: dict[str, _Rule] = {}
-  for rgb in sorted(names.intersection(_RGB_FOLDERS)):
-    for ir in sorted(names.intersection(_IR_FOLDERS)):
-      description = f"RGB in folders '{rgb}', IR in folders '{ir}'"
-      rule = functools.partial(_folder_rule, rgb, ir)
-      rules[description + _KNOWN_PAIRS.get((rgb, ir), '')] = rule
-  if any(_AB_FOLDER.fullmatch(name) for name in names):
-    rules['A (trainA, testA) taken for RGB, B (trainB, testB) for IR'] = _ab_rule
-  return rules or {
-    "RGB in '*_RGB' files, IR in '*_PreviewData' (or '*_IR', '*_thermal') files of the same folder "
-    '(as in FLIR)': _suffix_rule
-  }
-
-
-def _folder_rule(rgb: str, ir: str, parts: _Parts) -> tuple[str, _Parts] | None:
-  """A folder's name tells the domain, in upper or lower case, at any depth."""
-  found = [i for i, part in enumerate(parts[:-1]) if part.lower() in (rgb, ir)]
-  if len(found) != 1:  # Neither, or both: the name is not that of a domain here.
-    return None
-  index = found[0]
-  domain = 'rgb' if parts[index].lower() == rgb else 'ir'
-  return domain, parts[:index] + parts[index + 1 :]
-
-
-def _ab_rule(parts: _Parts) -> tuple[str, _Parts] | None:
-  """trainA/x.png is RGB image train/x, trainB/x.png is IR image train/x."""
-  for index, part in enumerate(parts[:-1]):
-    if match := _AB_FOLDER.fullmatch(part):
-      domain = 'rgb' if match[2].lower() == 'a' else 'ir'
-      return domain, (*parts[:index], match[1].lower(), *parts[index + 1 :])
-  return None
-
-
-def _suffix_rule(parts: _Parts) -> tuple[str, _Parts] | None:
-  stem = os.path.splitext(parts[-1])[0]
-  return next(((domain, parts) for domain, s in _SUFFIXES.items() if s.search(stem)), None)
-
-
-def _explicit_rule(
-  source: pathlib.Path, files: list[ImageFile], rgb_dir: str, ir_dir: str
-) -> dict[str, _Rule]:
-  """The folders that the user named, directly below the source folder or at any depth."""
-  folders = {}
-  for domain, name in (('rgb', rgb_dir), ('ir', ir_dir)):
-    if not name:
-      raise UserError(f'--{domain}_dir is missing: --rgb_dir and --ir_dir go together.')
-    folders[domain] = NamedFolder.find(source, files, f'{domain}_dir', name, 'images')
-  if folders['rgb'] == folders['ir']:
-    raise UserError(f'--rgb_dir and --ir_dir are the same folder: {rgb_dir}.')
-
-  def rule(parts: _Parts) -> tuple[str, _Parts] | None:
-    found = [
-      (start + len(folder.names), start, domain)
-      for domain, folder in folders.items()
-      for start in folder.places(parts)
-    ]
-    if not found:
-      return None
-    end, start, domain = max(found)  # Of nested folders the inner one counts.
-    return domain, parts[:start] + parts[end:]
-
-  return {f"RGB in '{rgb_dir}', IR in '{ir_dir}', as given": rule}
-
-
-def _listing(files: Iterable[ImageFile], what: str = 'images') -> str:
-  """Names the folders that hold these files, with counts."""
-  counts = collections.Counter('/'.join(file.parts[:-1]) or '.' for file in files)
-  listed = storing.some([f'{folder} ({n})' for folder, n in sorted(counts.items())], _MAX_LISTED)
-  return f'Folders with {what}: {listed}.'
+def without_domain(by_id: Mapping[str, ImageFile]) -> list[tuple[str, ...]]:
+  """Returns the paths of images with the folders of their ids, without that of the domain."""
+  return [(*id_.split('/')[:-1], file.parts[-1]) for id_, file in by_id.items()]

@@ -6,7 +6,7 @@ import pathlib
 from cyclegan_jax.data import images
 from cyclegan_jax.errors import UserError
 from datasets import storing
-from datasets.folder import layouts
+from datasets.folder import layouts, notes, sizes, suggestions
 
 _MAX_NAMED = 3
 
@@ -41,9 +41,7 @@ def match(
         f'no matching stems: {layout.description}, but no RGB image has the name of an IR image, '
         f'such as {min(rgb)!r} and {min(ir)!r}'
       )
-    raise UserError(
-      f'{source}: {problem}. Rename the files of a pair alike, or train without pairs (--nopaired).'
-    )
+    raise UserError(f'{source}: {problem}. {_ways_on(layout)}')
   if paired:
     return True, alone, ''
   if not enough:
@@ -61,10 +59,25 @@ def match(
   )
 
 
+def _ways_on(layout: layouts.Layout) -> str:
+  """What may help if names do not match: flags that do pair them, first of all."""
+  named = {'rgb': layouts.without_domain(layout.rgb), 'ir': layouts.without_domain(layout.ir)}
+  unread = ' '.join(notes.left_out(layout))
+  files = (*layout.rgb.values(), *layout.ir.values())
+  in_one_folder = {file.parts for file in files} == {*named['rgb'], *named['ir']}
+  if found := suggestions.for_domains(named, in_one_folder):
+    rgb, ir = (min(of.values(), key=lambda file: file.parts) for of in (layout.rgb, layout.ir))
+    ways = f'The first names are {rgb.relative} and {ir.relative}: {found} Otherwise rename'
+  else:
+    ways = 'Mark what the two files of a pair share with --rgb_pattern and --ir_pattern, rename'
+  ways += ' the files of a pair alike, or train without pairs (--nopaired).'
+  return f'{unread} {ways}' if unread else ways
+
+
 def _equal_in_size(*paths: str) -> bool:
   """Compares headers; what cannot be read is named when the data are prepared."""
   try:
-    return len({images.image_header(path)[:2] for path in paths}) == 1
+    return sizes.common(*(images.image_header(path)[:2] for path in paths)) is not None
   except images.ImageError:
     return True
 

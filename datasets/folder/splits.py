@@ -2,43 +2,57 @@
 
 import collections
 from collections.abc import Iterable, Mapping, Sequence
-import os
 import pathlib
-import unicodedata
 
-from cyclegan_jax.data import images
 from cyclegan_jax.data.source import SPLITS
 from cyclegan_jax.errors import UserError
+from datasets.folder import lists
 from datasets.frames import random_split, sequence_of, unit_hash
 
 METHODS = ('auto', 'folder', 'list', 'hash', 'sequence')
 
-_NAMES = {'train': 'train', 'val': 'validation', 'validation': 'validation', 'test': 'test'}
-_FOLDERS = _NAMES | {'training': 'train', 'valid': 'validation', 'testing': 'test'}
-_LISTS = {f'{name}.txt': split for name, split in _NAMES.items()}
+_FOLDERS = lists.NAMES | {'training': 'train', 'valid': 'validation', 'testing': 'test'}
 _VALIDATION_SHARE = 0.1
 MIN_SEQUENCES = 3
 
 
-def list_files(source: pathlib.Path) -> dict[pathlib.Path, str]:
-  """Returns path -> split of the split lists that lie in the source folder."""
-  return {source / name: split for name, split in _LISTS.items() if (source / name).is_file()}
+# Of each group (the pairs, or one domain): id -> the relative paths of its files.
+_Groups = Sequence[Mapping[str, Iterable[str]]]
 
 
-def choose_method(source: pathlib.Path, ids: Iterable[str], split_by: str) -> str:
+def foreign_lists(source: pathlib.Path, groups: _Groups, split_by: str) -> str:
+  """Returns a sentence if 'auto' has to pass over the lists: most lines name no image; else ''.
+
+  Raises:
+    UserError: a list cannot be read.
+  """
+  if split_by != 'auto' or not lists.files(source):
+    return ''
+  return lists.foreign(lists.read(source, _paths(groups)))
+
+
+def choose_method(
+  source: pathlib.Path, ids: Iterable[str], split_by: str, with_lists: bool = True
+) -> str:
   """Resolves 'auto': lists if there are any, else folders if there are any, else hash.
+
+  Args:
+    source: the source folder, where the lists are.
+    ids: of all examples.
+    split_by: one of METHODS.
+    with_lists: False if the lists are not meant, see `foreign_lists`.
 
   Raises:
     UserError: `split_by` is unknown, or what it needs is not there.
   """
   if split_by not in METHODS:
     raise UserError(f'--split_by={split_by}: must be one of {", ".join(METHODS)}.')
-  has_lists = bool(list_files(source))
+  has_lists = bool(lists.files(source))
   has_folders = any(split_folder(id_) for id_ in ids)
   if split_by == 'auto':
-    return 'list' if has_lists else 'folder' if has_folders else 'hash'
+    return 'list' if has_lists and with_lists else 'folder' if has_folders else 'hash'
   if split_by == 'list' and not has_lists:
-    raise UserError(f'--split_by=list: none of {", ".join(_LISTS)} is in {source}.')
+    raise UserError(f'--split_by=list: none of {", ".join(lists.FILES)} is in {source}.')
   if split_by == 'folder' and not has_folders:
     raise UserError(
       '--split_by=folder: no folder named train, val, validation or test on the way to the images '
@@ -47,9 +61,16 @@ def choose_method(source: pathlib.Path, ids: Iterable[str], split_by: str) -> st
   return split_by
 
 
-def assign(
-  source: pathlib.Path, groups: Sequence[Mapping[str, Iterable[str]]], method: str
-) -> list[dict[str, str]]:
+def _paths(groups: _Groups) -> dict[str, list[str]]:
+  """Id -> the relative paths of its files, of all groups together."""
+  paths = collections.defaultdict(list)
+  for names in groups:
+    for id_, files in names.items():
+      paths[id_].extend(files)
+  return paths
+
+
+def assign(source: pathlib.Path, groups: _Groups, method: str) -> list[dict[str, str]]:
   """Assigns examples to splits, each group of them (pairs, or one domain) by itself.
 
   Args:
@@ -70,11 +91,7 @@ def assign(
     return [_by_sequence(source, names) for names in groups]
   if method == 'folder':
     return [_with_validation(_by_folder(source, names)) for names in groups]
-  paths = collections.defaultdict(list)
-  for names in groups:
-    for id_, files in names.items():
-      paths[id_].extend(files)
-  listed = _by_list(source, paths)
+  listed = lists.chosen(lists.read(source, _paths(groups)))
   return [_with_validation({i: listed[i] for i in names if i in listed}) for names in groups]
 
 
@@ -131,44 +148,3 @@ def _with_validation(chosen: dict[str, str]) -> dict[str, str]:
   count = max(1, sum(unit_hash(id_) < _VALIDATION_SHARE for id_ in train))
   # A tenth can be everything when there are only a few.
   return chosen | dict.fromkeys(train[: min(count, len(train) - 1)], 'validation')
-
-
-def _by_list(source: pathlib.Path, names: Mapping[str, Iterable[str]]) -> dict[str, str]:
-  known = _lookup(names)
-  chosen = {}
-  for path, split in list_files(source).items():
-    try:
-      lines = path.read_text(encoding='utf-8-sig').splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-      raise UserError(f'{path}: cannot be read as UTF-8 text ({error}).') from error
-    for number, line in enumerate(lines, start=1):
-      name = line.strip()
-      if not name or name.startswith('#'):
-        continue
-      ids = known.get(clean(name), set())
-      if len(ids) != 1:
-        several = f'fits {len(ids)} images; write it with its folders'
-        reason = several if ids else 'is no (pair of) images in the source folder'
-        raise UserError(f'{path}, line {number}: {name!r} {reason}.')
-      (id_,) = ids
-      if chosen.setdefault(id_, split) != split:
-        raise UserError(f'{path}, line {number}: {name!r} is in the list of {chosen[id_]} too.')
-  return chosen
-
-
-def _lookup(names: Mapping[str, Iterable[str]]) -> dict[str, set[str]]:
-  """Possible line of a list -> the ids that it may mean."""
-  known = collections.defaultdict(set)
-  for id_, paths in names.items():
-    for name in (id_, *map(clean, paths)):
-      known[name.rpartition('/')[2]].add(id_)
-  # Whole ids and paths are never ambiguous.
-  whole = {clean(path): {id_} for id_, paths in names.items() for path in paths}
-  return known | whole | {id_: {id_} for id_ in names}
-
-
-def clean(name: str) -> str:
-  """Returns a relative name with '/', without './' and an image's extension."""
-  name = unicodedata.normalize('NFC', name.replace('\\', '/').removeprefix('./'))
-  stem, extension = os.path.splitext(name)
-  return stem if extension.lower() in images.EXTENSIONS else name

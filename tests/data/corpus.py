@@ -2,11 +2,11 @@
 
 import io
 import struct
-from typing import NamedTuple
 
 import numpy as np
 from PIL import Image, ImageCms
 
+from tests.data.corpus_photos import heic, webp
 from tests.data.encoders import (
   chunk,
   GRAY8,
@@ -21,32 +21,15 @@ from tests.data.encoders import (
   SMOOTH_RGB,
   tiff,
 )
+from tests.data.sample import Sample
 
 _PALETTE = RNG.integers(0, 256, (4, 3), np.uint8)
 _INDICES = GRAY8[..., 0] % 4
 
 
-class Sample(NamedTuple):
-  """A file and what is to come of it.
-
-  Attributes:
-    format: 'PNG', 'JPEG', 'TIFF', 'BMP' or 'other'.
-    kind: what is special about it.
-    data: its content.
-    expected: the pixels; None if it is to be refused.
-    tolerance: how far each value may be off.
-  """
-
-  format: str
-  kind: str
-  data: bytes
-  expected: np.ndarray | None
-  tolerance: int = 0
-
-
 def samples() -> list[Sample]:
   """All of them, in an order that stays."""
-  return [*_png(), *_jpeg(), *_tiff(), *_bmp(), *_other()]
+  return [*_png(), *_jpeg(), *_tiff(), *_bmp(), *_other(), *webp(), *heic()]
 
 
 def _with_alpha(array: np.ndarray) -> np.ndarray:
@@ -246,7 +229,6 @@ def _other() -> list[Sample]:
     Sample('other', *case, None)
     for case in (
       ('GIF', saved(GRAY8, 'GIF')),
-      ('WebP', saved(RGB8, 'WEBP')),
       ('ICO', saved(RGB8, 'ICO')),
       ('PostScript', b'%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n'),
       ('numpy', b'\x93NUMPY\x01\0' + bytes(120)),

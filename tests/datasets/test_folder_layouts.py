@@ -157,11 +157,11 @@ def test_missing_and_empty_folders_are_named(tmp_path):
     config_lib.folder_config('')
   with pytest.raises(errors.UserError, match='no images found.*no files at all'):
     config_lib.folder_config(tmp_path)
-  (tmp_path / 'a.webp').write_bytes(b'x')
-  with pytest.raises(errors.UserError, match='no images found.*1 x .webp'):
+  (tmp_path / 'a.gif').write_bytes(b'x')
+  with pytest.raises(errors.UserError, match='no images found.*1 .gif'):
     config_lib.folder_config(tmp_path)
-  with pytest.raises(errors.UserError, match='a.webp: is not a folder'):
-    config_lib.folder_config(tmp_path / 'a.webp')
+  with pytest.raises(errors.UserError, match='a.gif: is not a folder'):
+    config_lib.folder_config(tmp_path / 'a.gif')
   with pytest.raises(errors.UserError, match='--ir_channels=2'):
     config_lib.folder_config(tmp_path, ir_channels=2)
 

@@ -124,7 +124,7 @@ def test_a_train_list_alone_gives_some_to_validation(tmp_path):
     (b'same\n', "test.txt, line 1: 'same' fits 2 images"),
     (b'a\nb\n', "test.txt, line 2: 'b' is in the list of train too"),
     (b'lone\n', "test.txt, line 1: 'lone' is no"),
-    (b'\xff\xfe', 'test.txt: cannot be read'),
+    (b'\x81\xff', 'test.txt: cannot be read'),
   ],
 )
 def test_bad_lists(tmp_path, content, message):
