@@ -47,9 +47,14 @@ class Range(NamedTuple):
     return np.rint(65535 * share.clip(0, 1)).astype(np.uint16)
 
   @property
+  def is_celsius(self) -> bool:
+    """Whether the values are temperatures in degrees Celsius."""
+    return self.unit.casefold() in _CELSIUS
+
+  @property
   def difference_unit(self) -> str:
     """The unit of differences: kelvin for temperatures in degrees Celsius."""
-    return 'K' if self.unit.casefold() in _CELSIUS else self.unit
+    return 'K' if self.is_celsius else self.unit
 
 
 def parse(text: str) -> Range | None:
