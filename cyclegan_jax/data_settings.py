@@ -47,6 +47,13 @@ class DataConfig:
     'training ignores it. Empty: unknown.',
     affects='nothing',
   )
+  ir_span: str = option(
+    '',
+    'The values of the IR files that become black and white, MIN:MAX or MIN:MAX,UNIT such as '
+    '-20:120,degC, with 65536 gray levels between them; values outside become the nearer end. '
+    "auto: the files' own range. With a unit it is also what --ir_range says.",
+    affects='pixels',
+  )
   image_size: tuple[int, int] = option(
     (128, 128),
     'Size at which networks are trained and measured: 128, or HEIGHTxWIDTH.',
