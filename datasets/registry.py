@@ -19,6 +19,11 @@ from cyclegan_jax.validation import check_values
 
 _option = functools.partial(option, affects='pixels')
 
+_FOLDER_SPLITS = (
+  'folder: by folder names; list: by train.txt, val.txt and test.txt; hash: by a hash of each '
+  'name; sequence: by a hash of the subfolder; auto: list if there are lists, otherwise folder '
+  'if there are such folders, otherwise hash.'
+)
 _PUBLISHED_SPLITS = (
   'auto, paper: frames at random as in the paper (leaks between neighboring frames); sequence: '
   'whole sequences held out (of aau a scene); location: a place of the cameras held out (osu only).'
@@ -79,18 +84,27 @@ class FolderOptions(Options):
 
   title = 'your own images'
   uses = frozenset({'source_dir', 'rgb_dir', 'ir_dir', 'label_dir', 'exclude'})
-  split_by: str = _option(
-    'auto',
-    'folder: by folder names; list: by train.txt, val.txt and test.txt; hash: by a hash of each '
-    'name; sequence: by a hash of the subfolder; auto: list if there are lists, otherwise folder '
-    'if there are such folders, otherwise hash.',
-    ('auto', 'folder', 'list', 'hash', 'sequence'),
-  )
+  split_by: str = _option('auto', _FOLDER_SPLITS, ('auto', 'folder', 'list', 'hash', 'sequence'))
   pairs: str = _option(
     'auto',
     'auto: images of equal names are pairs. none: RGB and IR are two collections of strangers, '
     'whatever their names, which are validated and measured by what needs no pairs.',
     ('auto', 'none'),
+  )
+
+
+@dataclasses.dataclass(frozen=True)
+class CameraOptions(Options):
+  """Options of a folder of radiometric files, see datasets/camera."""
+
+  title = 'radiometric files of thermal cameras'
+  uses = frozenset({'source_dir', 'exclude', 'mask', 'ir_span'})
+  split_by: str = _option('auto', _FOLDER_SPLITS, ('auto', 'folder', 'list', 'hash', 'sequence'))
+  align: str = _option(
+    'edges',
+    'How photographs lie on thermal images. recorded: as the camera says in each file; edges: the '
+    'same, but where edges show for certain that this is wrong, they are moved.',
+    ('edges', 'recorded'),
   )
 
 
@@ -108,7 +122,13 @@ class SyntheticOptions(Options):
 
 
 DATASETS: Mapping[str, type[Options]] = types.MappingProxyType(
-  {'osu': OsuOptions, 'aau': AauOptions, 'folder': FolderOptions, 'synthetic': SyntheticOptions}
+  {
+    'osu': OsuOptions,
+    'aau': AauOptions,
+    'folder': FolderOptions,
+    'camera': CameraOptions,
+    'synthetic': SyntheticOptions,
+  }
 )
 # Option -> data set -> its field.
 _OPTIONS: dict[str, dict[str, dataclasses.Field]] = {}

@@ -63,7 +63,7 @@ def test_options_of_the_data_set_are_flags_like_others():
     (['--dataset=osu', '--registration=depth'], ['--registration=depth', '--dataset=osu', 'aau']),
     (['--dataset=osu', '--split_by=hash'], ['--split_by=hash', 'auto, paper, sequence, location']),
     (['--preset=demo', '--allow_unmatched'], ['--dataset=synthetic', 'osu and aau']),
-    (['--dataset=folder', '--mask=crop'], ['--mask=crop', 'osu and aau']),
+    (['--dataset=folder', '--mask=crop'], ['--mask=crop', 'osu and aau and camera']),
     (['--dataset=nosuch'], ['--dataset=nosuch', 'synthetic']),
     (['--upsampling=strided'], ['--upsampling=strided', 'transposed, resize']),
   ],
