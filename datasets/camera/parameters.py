@@ -53,7 +53,7 @@ def write(
 def _row(found: Finding, split: str, span: Range) -> list[Any]:
   height, width = found.thermal
   photograph = found.photograph[::-1] if found.photograph else ('', '')
-  recorded = found.registration or [''] * 4
+  recorded = [f'{n:.6g}' for n in found.registration] if found.registration else [''] * 4
   edges = [f'{number:.2f}' for number in found.edges] if found.edges else [''] * 3
   cells = [found.file.id, found.file.relative, split, found.camera, width, height, *photograph]
   cells += [f'{found.low:.2f}', f'{found.high:.2f}', *survey.span_texts(span).values()]

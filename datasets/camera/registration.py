@@ -13,6 +13,7 @@ from PIL import Image
 
 from datasets.camera.rjpeg import Registration
 
+_TRACES = 24  # Of 255.
 Size = tuple[int, int]  # Height and width.
 
 
@@ -30,7 +31,8 @@ class Registered(NamedTuple):
 
   Attributes:
     rgb: uint8 [height, width, 3], black outside the photograph.
-    rows, columns: the part of the grid that the photograph covers; empty if there is none.
+    rows, columns: the part of the grid that the photograph covers, without its black margins;
+      empty if there is none.
   """
 
   rgb: np.ndarray
@@ -57,6 +59,7 @@ def moved(place: Box, thermal: Size, x: float, y: float) -> Box:
 
 def register(photograph: np.ndarray, thermal: Size, place: Box) -> Registered:
   """Cuts a box out of uint8 [height, width, 3] and resizes it to the grid of the thermal image."""
+  photograph, place = _without_margins(photograph, place)
   height, width, _ = photograph.shape
   columns = _inside(place.left, place.width, thermal[1], width)
   rows = _inside(place.top, place.height, thermal[0], height)
@@ -75,6 +78,21 @@ def register(photograph: np.ndarray, thermal: Size, place: Box) -> Registered:
     part = Image.fromarray(photograph).resize(size, method, box=edges)
     rgb[rows, columns] = np.asarray(part)
   return Registered(rgb, rows, columns)
+
+
+def _without_margins(photograph: np.ndarray, place: Box) -> tuple[np.ndarray, Box]:
+  """Cuts off black margins, with which some cameras fill up their photographs."""
+  ends = photograph[0], photograph[-1], photograph[:, 0], photograph[:, -1]
+  if all(line.any() for line in ends):  # Nearly all are without.
+    return photograph, place
+  # JPEG leaves traces of the picture in its blocks of 8 x 8 pixels.
+  black = (photograph <= _TRACES).all(-1)
+  lines = (black.all(axis) & (photograph.mean((axis, 2)) < 1) for axis in (1, 0))
+  rows, columns = (np.flatnonzero(~line) for line in lines)
+  if not rows.size or not columns.size:
+    return photograph, place
+  inner = photograph[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+  return inner, place._replace(left=place.left - columns[0], top=place.top - rows[0])
 
 
 def _inside(start: float, length: float, n: int, end: int) -> slice:

@@ -81,6 +81,19 @@ def test_moving_is_in_pixels_of_the_thermal_image():
   np.testing.assert_array_equal(after[1:, :-3], before[:-1, 3:])
 
 
+def test_black_margins_of_the_photograph_are_not_covered():
+  """Some cameras fill up their photographs to the size of another one."""
+  photograph = np.zeros((60, 80, 3), np.uint8)
+  photograph[10:50, 20:70] = numbered(40, 50) + 50
+  placed = registration.register(photograph, (30, 40), registration.Box(0, 0, 80, 60))
+  assert placed.rows == slice(5, 25) and placed.columns == slice(10, 35)
+  np.testing.assert_allclose(
+    placed.rgb[5:25, 10:35, 0], np.tile(50.5 + 2 * np.arange(25), (20, 1)), atol=0.5
+  )
+  bright = registration.register(255 - photograph, (30, 40), registration.Box(0, 0, 80, 60))
+  assert bright.rows == slice(0, 30) and bright.columns == slice(0, 40)
+
+
 def test_a_small_photograph_is_enlarged_smoothly():
   placed = registration.register(numbered(6, 8), (30, 40), registration.Box(0, 0, 8, 6))
   steps = np.diff(placed.rgb[15, :, 0].astype(int))
