@@ -185,8 +185,7 @@ def _open_camera(config: DataConfig, options: dict[str, Any], data_dir: str | No
   builder = preparing.prepared(lambda: camera.Builder(config=found, data_dir=data_dir))
   kept = builder.info.metadata or {}
   notes = [
-    f'camera {config.source_dir}: IR images of {kept["ir_span"]} (--ir_span) in 16 bits; split by '
-    f'{found.split_by}.',
+    f'camera {config.source_dir}: split by {found.split_by}.',
     *kept['notes'],
     f'What the camera recorded: {builder.data_path / parameters.CSV}',
   ]

@@ -1,6 +1,9 @@
 """experiments.camera as a person types it."""
 
 import csv
+import signal
+import subprocess
+import time
 
 import numpy as np
 import PIL.Image
@@ -9,7 +12,7 @@ import pytest
 from cyclegan_jax.settings import DataConfig
 import datasets
 from tests.datasets.camera import writer
-from tests.experiments.test_commands import fails, run
+from tests.experiments.test_commands import command, fails, run
 
 pytest.importorskip('flyr', reason='pip install -e ".[camera]"')
 
@@ -81,3 +84,26 @@ def test_bad_input(photos, tmp_path):
   assert '1.jpg' in message and not (tmp_path / 'out').exists()
   message = fails('camera', f'--source_dir={photos}', output, '--ir_span=hot')
   assert '--ir_span=hot' in message
+
+
+def test_a_signal_ends_it_between_two_files(tmp_path):
+  photos, output = tmp_path / 'photos', tmp_path / 'out'
+  photos.mkdir()
+  data = writer.thermogram(*writer.scene((120, 160)), (1.0, 0, 0))
+  for i in range(150):
+    (photos / f'{i:03}.jpg').write_bytes(data)
+  flags = (f'--source_dir={photos}', f'--output={output}', '--align=recorded')
+  arguments, options = command(
+    'camera', *flags, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+  )
+  with subprocess.Popen(arguments, **options) as process:
+    deadline = time.monotonic() + 120
+    while not (output / 'ir' / '003.png').exists() and time.monotonic() < deadline:
+      time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=120)
+  assert process.returncode == 130 and 'interrupted' in errors and 'Traceback' not in errors
+  written = sorted((output / 'ir').iterdir())
+  assert 3 < len(written) < 150 and all(file.suffix == '.png' for file in output.rglob('*.*'))
+  for file in written:
+    PIL.Image.open(file).load()
