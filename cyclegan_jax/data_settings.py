@@ -49,9 +49,11 @@ class DataConfig:
   )
   ir_span: str = option(
     '',
-    'The values of the IR files that become black and white, MIN:MAX or MIN:MAX,UNIT such as '
-    '-20:120,degC, with 65536 gray levels between them; values outside become the nearer end. '
-    "auto: the files' own range. With a unit it is also what --ir_range says.",
+    'Which values of the IR files become black and white: MIN:MAX, such as 7200:7900 for counts of '
+    'a camera, or MIN:MAX,UNIT, such as -20:120,degC, which says --ir_range, too. For 16-bit '
+    'images that use little of their range, and for floating-point TIFF. auto: one span around the '
+    'values of all IR files. Images are stored with 16 bits over the span. Empty: the whole range '
+    'of 8 or 16 bits.',
     affects='pixels',
   )
   image_size: tuple[int, int] = option(

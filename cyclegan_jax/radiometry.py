@@ -47,6 +47,12 @@ class Range(NamedTuple):
     return np.rint(65535 * share.clip(0, 1)).astype(np.uint16)
 
   @property
+  def text(self) -> str:
+    """The range as flags take it: MIN:MAX or MIN:MAX,UNIT."""
+    ends = ':'.join(repr(float(end)).removesuffix('.0') for end in (self.low, self.high))
+    return f'{ends},{self.unit}' if self.unit else ends
+
+  @property
   def is_celsius(self) -> bool:
     """Whether the values are temperatures in degrees Celsius."""
     return self.unit.casefold() in _CELSIUS

@@ -181,11 +181,18 @@ def _open_camera(config: DataConfig, options: dict[str, Any], data_dir: str | No
   if not config.source_dir:
     raise UserError("--dataset=camera needs --source_dir, the folder with the camera's files.")
   source = files.expanded(config.source_dir)
-  found = camera.camera_config(source, ir_span=config.ir_span, exclude=config.exclude, **options)
-  builder = preparing.prepared(lambda: camera.Builder(config=found, data_dir=data_dir))
+
+  def make(ir_span: str) -> camera.Builder:
+    found = camera.camera_config(source, ir_span=ir_span, exclude=config.exclude, **options)
+    return camera.Builder(config=found, data_dir=data_dir)
+
+  # A copy that came to the same span by itself serves, too.
+  kept = make('').info.metadata or {}
+  same = radiometry.parse_span(kept.get('ir_span', '')) == camera.span_of(config.ir_span)
+  builder = preparing.prepared(lambda: make('' if same else config.ir_span))
   kept = builder.info.metadata or {}
   notes = [
-    f'camera {config.source_dir}: split by {found.split_by}.',
+    f'camera {config.source_dir}: split by {builder.builder_config.split_by}.',
     *kept['notes'],
     f'What the camera recorded: {builder.data_path / parameters.CSV}',
   ]

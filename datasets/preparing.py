@@ -1,4 +1,4 @@
-"""Prepares a data set on disk, once: several processes may want the same one."""
+"""Prepares the copy of a data set on the disk, once."""
 
 from collections.abc import Callable, Iterator
 import contextlib
@@ -15,9 +15,15 @@ from datasets import records
 
 
 def prepared(make: Callable[[], tfds.core.DatasetBuilder]) -> tfds.core.DatasetBuilder:
-  """A builder whose copy is there; of several processes one prepares it and the others wait.
+  """Returns a builder whose copy is there; of several processes one prepares, the others wait.
 
   TFDS writes beside the copy and renames, so it is whole or absent.
+
+  Args:
+    make: makes the builder.
+
+  Raises:
+    UserError: the data cannot be used, or the copy cannot be written or is damaged.
   """
   tfds.disable_progress_bar()  # Builders log progress in whole lines.
   builder = make()

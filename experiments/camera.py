@@ -64,13 +64,9 @@ def main() -> None:
 
 def _training(output: pathlib.Path, found: 'Survey') -> str:
   """The command that trains with the folders."""
-  from datasets.camera import survey
-
   paired = '--paired' if found.pairs else '--nopaired'
   data = ['--dataset=folder', f'--source_dir={output}', paired]
-  return shlex.join(
-    ['python', '-m', 'experiments.train', *data, f'--ir_range={survey.span_text(found.span)}']
-  )
+  return shlex.join(['python', '-m', 'experiments.train', *data, f'--ir_range={found.span.text}'])
 
 
 if __name__ == '__main__':

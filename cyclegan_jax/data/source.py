@@ -125,8 +125,8 @@ class Dataset:
     rgb_only: Split -> the folder of its images, for splits that have RGB images alone. They are not
       in `splits`: there is nothing to learn from them, or to compare with.
     prepared: The name of its prepared copy below the folder for prepared data sets.
-    ir_span: The values of the IR files that became gray levels 0 and 65535; None if they are the
-      gray levels of the files.
+    ir_span: The values of the IR files that are gray levels 0 and 65535, see --ir_span; None if
+      these are stored as they are.
   """
 
   name: str

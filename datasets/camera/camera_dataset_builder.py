@@ -17,12 +17,12 @@ from cyclegan_jax.progress import tracked
 from datasets import storing
 from datasets.camera import examples, parameters, survey
 from datasets.camera.config import camera_config, CameraConfig
-from datasets.camera.survey import Finding, Survey
+from datasets.camera.survey import Finding, span_of, Survey
 from datasets.folder import splits
 from datasets.frames import sequence_of
 from datasets.storing import Examples
 
-__all__ = ['Builder', 'CameraConfig', 'camera_config']
+__all__ = ['Builder', 'CameraConfig', 'camera_config', 'span_of']
 
 # The split of IR images without a photograph; its RGB images are black.
 _ALONE = 'train_ir'
@@ -73,7 +73,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
     identity = [f'{split} {id_}' for id_, split in sorted(split_of.items())]
     assert self.info.metadata is not None
     self.info.metadata.update(
-      ir_span=survey.span_text(found.span),
+      ir_span=found.span.text,
       notes=[survey.summary(found), *survey.notes(found), *parameters.disagreements(found.files)],
       identity=hashlib.sha256('\n'.join(identity).encode()).hexdigest(),
     )

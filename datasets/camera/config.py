@@ -20,7 +20,7 @@ class CameraConfig(tfds.core.BuilderConfig):
 
   source_dir: str = ''
   split_by: str = 'hash'  # 'folder', 'list', 'hash' or 'sequence'
-  ir_span: str = ''  # as the flag
+  ir_span: str = ''  # as the flag; '' for the range of the files
   align: str = 'edges'
   # Hidden from repr(), because TFDS logs the whole configuration: the files, and the ids of pairs
   # that are left out.
@@ -54,14 +54,14 @@ def camera_config(
   source = pathlib.Path(source_dir).expanduser()
   if align not in survey.ALIGN:
     raise errors.UserError(f'--align={align}: must be one of {", ".join(survey.ALIGN)}.')
-  survey.span_of(ir_span)
+  span = survey.span_of(ir_span)
   found = files.find(source)
   ids = [file.id for file in found]
   flagged = exclude_lib.flagged(exclude)
   exclude_lib.check(exclude, flagged, ids, aligned=True)
   method = splits.choose_method(source, ids, split_by)
   left_out = tuple(sorted(flagged.intersection(ids)))
-  options = {'split_by': method, 'align': align, 'ir_span': ir_span}
+  options = {'split_by': method, 'align': align, 'ir_span': span.text if span else ''}
   return CameraConfig(
     name=_name(source, found, {**options, 'left_out': left_out}),
     source_dir=str(source),

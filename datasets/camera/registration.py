@@ -86,9 +86,10 @@ def _without_margins(photograph: np.ndarray, place: Box) -> tuple[np.ndarray, Bo
   if all(line.any() for line in ends):  # Nearly all are without.
     return photograph, place
   # JPEG leaves traces of the picture in its blocks of 8 x 8 pixels.
-  black = (photograph <= _TRACES).all(-1)
-  lines = (black.all(axis) & (photograph.mean((axis, 2)) < 1) for axis in (1, 0))
-  rows, columns = (np.flatnonzero(~line) for line in lines)
+  rows, columns = (
+    np.flatnonzero((lines.max((1, 2)) > _TRACES) | (lines.mean((1, 2)) >= 1))
+    for lines in (photograph, photograph.swapaxes(0, 1))
+  )
   if not rows.size or not columns.size:
     return photograph, place
   inner = photograph[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]

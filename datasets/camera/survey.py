@@ -92,14 +92,9 @@ def span_of(text: str) -> Range | None:
   return found._replace(unit=UNIT) if found else None
 
 
-def span_text(span: Range) -> str:
-  """Formats a span as --ir_span takes it."""
-  return '{ir_min}:{ir_max},{ir_unit}'.format_map(span_texts(span))
-
-
 def span_texts(span: Range) -> dict[str, str]:
   """Returns the metadata of an IR image that say what its gray levels mean."""
-  return dict(ir_min=f'{span.low:.12g}', ir_max=f'{span.high:.12g}', ir_unit=span.unit)
+  return {'ir_min': repr(span.low), 'ir_max': repr(span.high), 'ir_unit': span.unit}
 
 
 def survey(source: str, files: Sequence[SourceFile], ir_span: str, align: str) -> Survey:
@@ -205,7 +200,7 @@ def summary(found: Survey) -> str:
   low, high = (end(getattr(one, name) for one in found.files) for end, name in _ENDS)
   return (
     f'{len(found.files)} radiometric files, {len(found.pairs)} of them with a photograph, from '
-    f'{low:.1f} to {high:.1f} {UNIT}; gray levels are {span_text(found.span)} (--ir_span).'
+    f'{low:.1f} to {high:.1f} {UNIT}; gray levels are {found.span.text} (--ir_span).'
   )
 
 

@@ -57,9 +57,8 @@ def test_folders_for_other_programs(photos, tmp_path):
   dataset = datasets.open_dataset(data)
   assert sum(len(split) for split in dataset.splits.values()) == 4
   assert dataset.domains['ir'].max_value == 65535
-  assert f'--dataset=folder --source_dir={output} --paired --ir_range={low}:{high},degC' in (
-    result.stdout
-  )
+  span = f'{float(low):g}:{float(high):g},degC'
+  assert f'--dataset=folder --source_dir={output} --paired --ir_range={span}' in result.stdout
 
 
 def test_existing_files_are_replaced_only_if_asked(photos, tmp_path):

@@ -211,6 +211,21 @@ def test_unchanged_files_are_not_prepared_again(source, tmp_path):
   put(source, 3)
   one, two = (opened(source, tmp_path) for _ in range(2))
   assert one.prepared == two.prepared and one.fingerprint == two.fingerprint
+  # A run keeps the span that its data came to.
+  same = opened(source, tmp_path, ir_span=one.ir_span.text)
+  assert same.prepared == one.prepared and same.fingerprint == one.fingerprint
   assert opened(source, tmp_path, ir_span='0:50').fingerprint != one.fingerprint
   put(source, 1, first=3)
   assert opened(source, tmp_path).prepared != one.prepared
+
+
+def test_a_copy_without_its_source(source, tmp_path):
+  put(source, 4, alone=1)
+  config = DataConfig(
+    dataset='camera', source_dir=str(source), data_dir=str(tmp_path / 'data'), paired=False
+  )
+  before = datasets.open_dataset(config)
+  source.rename(tmp_path / 'elsewhere')
+  after = datasets.open_dataset(config, before.prepared)
+  assert after.ir_span == before.ir_span and after.fingerprint == before.fingerprint
+  assert after.facts() == before.facts() and not after.splits['train'].aligned
