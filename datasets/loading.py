@@ -20,13 +20,12 @@ from cyclegan_jax.settings import DataConfig
 from cyclegan_jax.validation import validate_data
 from datasets import copies, leaks, preparing, records, registry
 from datasets.aau import aau_dataset_builder as aau
-from datasets.camera import camera_dataset_builder as camera, parameters
+from datasets.camera import opening as camera
 from datasets.folder import folder_dataset_builder as folder
 from datasets.osu import download, osu_dataset_builder as osu
 from datasets.synthetic import synthetic_dataset_builder as synthetic
 
 _EIGHT_BITS = {'rgb': 255, 'ir': 255}
-_CAMERA_BITS = {'rgb': 255, 'ir': 65535}
 
 
 def load(
@@ -178,25 +177,8 @@ def _open_folder(config: DataConfig, options: dict[str, Any], data_dir: str | No
 
 
 def _open_camera(config: DataConfig, options: dict[str, Any], data_dir: str | None) -> Dataset:
-  if not config.source_dir:
-    raise UserError("--dataset=camera needs --source_dir, the folder with the camera's files.")
-  source = files.expanded(config.source_dir)
-
-  def make(ir_span: str) -> camera.Builder:
-    found = camera.camera_config(source, ir_span=ir_span, exclude=config.exclude, **options)
-    return camera.Builder(config=found, data_dir=data_dir)
-
-  # A copy that came to the same span by itself serves, too.
-  kept = make('').info.metadata or {}
-  same = radiometry.parse_span(kept.get('ir_span', '')) == camera.span_of(config.ir_span)
-  builder = preparing.prepared(lambda: make('' if same else config.ir_span))
-  kept = builder.info.metadata or {}
-  notes = [
-    f'camera {config.source_dir}: split by {builder.builder_config.split_by}.',
-    *kept['notes'],
-    f'What the camera recorded: {builder.data_path / parameters.CSV}',
-  ]
-  return _read(builder, config, notes, [kept['ir_span'], kept['identity']], _CAMERA_BITS)
+  found = camera.opened(config, options, data_dir)
+  return _read(found.builder, config, found.notes, found.identity, camera.MAX_VALUES)
 
 
 def _open_copy(config: DataConfig, data_dir: str | None, prepared: str) -> Dataset:
@@ -236,6 +218,7 @@ def _read(
   `notes` are the lines of its description, `identity` is what its fingerprint is made of.
   """
   domains, splits = make_domains(config, max_values), {}
+  metadata = builder.info.metadata or {}
   notes = [*notes, f'Prepared copy: {builder.data_path} (--data_dir).']
   for split in SPLITS:
     if split in builder.info.splits:
@@ -264,7 +247,7 @@ def _read(
     domains,
     splits,
     has_mask='mask' in builder.info.features,
-    class_names=tuple((builder.info.metadata or {}).get('class_names', ())),
-    ir_span=radiometry.parse_span((builder.info.metadata or {}).get('ir_span', '')),
+    class_names=tuple(metadata.get('class_names', ())),
     prepared=builder.info.full_name,
+    ir_span=radiometry.parse_span(metadata.get('ir_span', '')),
   )

@@ -19,11 +19,6 @@ from cyclegan_jax.validation import check_values
 
 _option = functools.partial(option, affects='pixels')
 
-_FOLDER_SPLITS = (
-  'folder: by folder names; list: by train.txt, val.txt and test.txt; hash: by a hash of each '
-  'name; sequence: by a hash of the subfolder; auto: list if there are lists, otherwise folder '
-  'if there are such folders, otherwise hash.'
-)
 _PUBLISHED_SPLITS = (
   'auto, paper: frames at random as in the paper (leaks between neighboring frames); sequence: '
   'whole sequences held out (of aau a scene); location: a place of the cameras held out (osu only).'
@@ -84,7 +79,13 @@ class FolderOptions(Options):
 
   title = 'your own images'
   uses = frozenset({'source_dir', 'rgb_dir', 'ir_dir', 'label_dir', 'exclude'})
-  split_by: str = _option('auto', _FOLDER_SPLITS, ('auto', 'folder', 'list', 'hash', 'sequence'))
+  split_by: str = _option(
+    'auto',
+    'folder: by folder names; list: by train.txt, val.txt and test.txt; hash: by a hash of each '
+    'name; sequence: by a hash of the subfolder; auto: list if there are lists, otherwise folder '
+    'if there are such folders, otherwise hash.',
+    ('auto', 'folder', 'list', 'hash', 'sequence'),
+  )
   pairs: str = _option(
     'auto',
     'auto: images of equal names are pairs. none: RGB and IR are two collections of strangers, '
@@ -99,7 +100,9 @@ class CameraOptions(Options):
 
   title = 'radiometric files of thermal cameras'
   uses = frozenset({'source_dir', 'exclude', 'mask', 'ir_span'})
-  split_by: str = _option('auto', _FOLDER_SPLITS, ('auto', 'folder', 'list', 'hash', 'sequence'))
+  split_by: str = _option(
+    'auto', 'As with --dataset=folder.', ('auto', 'folder', 'list', 'hash', 'sequence')
+  )
   align: str = _option(
     'edges',
     'How photographs lie on thermal images. recorded: as the camera says in each file; edges: the '

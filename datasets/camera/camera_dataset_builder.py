@@ -17,12 +17,12 @@ from cyclegan_jax.progress import tracked
 from datasets import storing
 from datasets.camera import examples, parameters, survey
 from datasets.camera.config import camera_config, CameraConfig
-from datasets.camera.survey import Finding, span_of, Survey
+from datasets.camera.survey import Finding, Survey
 from datasets.folder import splits
 from datasets.frames import sequence_of
 from datasets.storing import Examples
 
-__all__ = ['Builder', 'CameraConfig', 'camera_config', 'span_of']
+__all__ = ['Builder', 'CameraConfig', 'camera_config']
 
 # The split of IR images without a photograph; its RGB images are black.
 _ALONE = 'train_ir'
