@@ -53,14 +53,14 @@ class Range(NamedTuple):
     return f'{ends},{self.unit}' if self.unit else ends
 
   @property
+  def difference_unit(self) -> str:
+    """The unit of differences: kelvin for temperatures in degrees Celsius."""
+    return 'K' if self.unit.casefold() in _CELSIUS else self.unit
+
+  @property
   def is_celsius(self) -> bool:
     """Whether the values are temperatures in degrees Celsius."""
     return self.unit.casefold() in _CELSIUS
-
-  @property
-  def difference_unit(self) -> str:
-    """The unit of differences: kelvin for temperatures in degrees Celsius."""
-    return 'K' if self.is_celsius else self.unit
 
 
 def parse(text: str) -> Range | None:
