@@ -154,12 +154,11 @@ def opened_image(stream: BinaryIO, name: str) -> Iterator[Opened]:
       kind = 'a TIFF file with a pixel type that cannot be read, or a damaged one'
     raise ImageError(f'{name}: {kind} ({error}); {EXPECTED}.') from error
   with image:
-    check_pixels(*image.size, 'pixels', name)
+    _check_pixels(*image.size, 'pixels', name)
     yield _examine(image, png, name)
 
 
-def check_pixels(width: int, height: int, what: str, name: str) -> None:
-  """Raises ImageError for more pixels than --max_megapixels allows; `what` follows the size."""
+def _check_pixels(width: int, height: int, what: str, name: str) -> None:
   if width * height > MAX_PIXELS:
     raise ImageError(
       f'{name}: {width}x{height} {what}, {width * height // 10**6} megapixels, more than is '
@@ -218,7 +217,7 @@ def _tiff_shape(image: TiffImagePlugin.TiffImageFile, name: str) -> tuple[int, .
   width, height, samples = tags[256], tags[257], tags.get(277, 1)
   tile_width, rows = tags.get(322, width), tags.get(323, tags.get(278, height))
   if 322 in tags:
-    check_pixels(tile_width, rows, 'pixels in a tile', name)
+    _check_pixels(tile_width, rows, 'pixels in a tile', name)
   pieces = -(-width // tile_width) * -(-height // rows) * (samples if is_planar(tags) else 1)
   found = np.size(tags.get(273, tags.get(324, ())))
   if found < pieces:  # Pillow leaves the rest black.

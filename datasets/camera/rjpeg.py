@@ -135,7 +135,11 @@ def _raw(record: bytes, name: str) -> np.ndarray:
         f'{(height, width, 1)}.'
       )
     return found[..., 0].byteswap()  # PNG wants the other order, which cameras disregard.
-  decoding.check_pixels(width, height, 'pixels of the thermal image', name)
+  if width * height > decoding.MAX_PIXELS:
+    raise ImageError(
+      f'{name}: a thermal image of {width}x{height} pixels, more than is allowed: '
+      f'--max_megapixels={decoding.MAX_PIXELS // 10**6}.'
+    )
   if not width or not height or len(content) < 2 * width * height:
     raise ImageError(f'{name}: is damaged: its thermal image is cut off.')
   return np.frombuffer(content, f'{order}u2', width * height).reshape(height, width)
