@@ -32,6 +32,8 @@ class Options:
   title: ClassVar[str] = ''  # what the data set is, for people
   # The settings of `DataConfig` that only some data sets use, and this one does.
   uses: ClassVar[frozenset[str]] = frozenset()
+  # Its own defaults of such settings, for commands.
+  defaults: ClassVar[Mapping[str, Any]] = types.MappingProxyType({})
 
 
 @dataclasses.dataclass(frozen=True)
@@ -100,6 +102,7 @@ class CameraOptions(Options):
 
   title = 'radiometric files of thermal cameras'
   uses = frozenset({'source_dir', 'exclude', 'mask', 'ir_span'})
+  defaults = types.MappingProxyType({'ir_span': 'auto'})
   split_by: str = _option(
     'auto', 'As with --dataset=folder.', ('auto', 'folder', 'list', 'hash', 'sequence')
   )

@@ -99,6 +99,12 @@ def test_demo_renders_its_data_unless_others_are_given():
   assert parsed().data.dataset == ''
 
 
+def test_a_data_set_may_have_defaults_of_its_own():
+  assert parsed('--dataset=camera').data.ir_span == 'auto'
+  assert parsed('--dataset=camera', '--ir_span=0:50,degC').data.ir_span == '0:50,degC'
+  assert parsed('--dataset=osu').data.ir_span == ''
+
+
 def test_paths_are_made_absolute_and_sizes_parsed(tmp_path, monkeypatch):
   monkeypatch.chdir(tmp_path)
   data = parsed('--dataset=folder', '--source_dir=x', '--rgb_dir=y', '--image_size=64x96').data
