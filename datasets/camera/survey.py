@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from cyclegan_jax.data import images
+from cyclegan_jax.data import decoding, images
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.pairs.alignment import find_shifts, Shift
 from cyclegan_jax.pairs.check import DEFAULT
@@ -136,12 +136,13 @@ def _look(file: SourceFile, align: str) -> Finding | images.ImageError | None:
   """What a file holds; the error if it cannot be read, None if it has no thermal data."""
   try:
     image = rjpeg.read(file.path)
+    with decoding.explained(file.path):
+      box, edges, is_moved = _place(image, align)
   except rjpeg.NotRadiometric:
     return None
   except images.ImageError as error:
     return error
   known = image.celsius[np.isfinite(image.celsius)]
-  box, edges, is_moved = _place(image, align)
   return Finding(
     file,
     image.celsius.shape,
