@@ -29,6 +29,7 @@ import numpy as np
 from PIL import Image
 
 from benchmarks import stops
+from tests.datasets.camera import writer
 
 _SIGNALS = flags.DEFINE_integer('signals', 24, 'Signals for each command.', lower_bound=1)
 _COMMANDS = flags.DEFINE_list('commands', None, 'Only these commands. [all]')
@@ -76,6 +77,7 @@ def commands(folder: pathlib.Path, ground: stops.Ground) -> dict[str, list[str]]
       '--tile=64',
     ],
     'export': ['export', run, '--format=stablehlo', f'--output={out / "model.stablehlo"}'],
+    'camera': ['camera', f'--source_dir={folder / "camera"}', f'--output={out / "folders"}'],
     'check_pairs': ['check_pairs', *data, f'--output={out / "pairs"}'],
     'report': ['report', run, f'--output={out / "report.html"}'],
     'model_card': ['model_card', run, f'--output={out / "card.md"}'],
@@ -93,6 +95,11 @@ def prepare(folder: pathlib.Path) -> stops.Ground:
   for i in range(200):
     size = 64 + 64 * (i % 2), 96 + 32 * (i % 2)
     Image.fromarray(rng.integers(0, 256, (*size, 3), np.uint8)).save(photos / f'{i:02}.png')
+  camera = folder / 'camera'
+  camera.mkdir()
+  for i in range(100):
+    celsius, photograph = writer.scene((120, 160), seed=i)
+    (camera / f'{i:02}.jpg').write_bytes(writer.thermogram(celsius, photograph, (1.0, 0, 0)))
   large = rng.integers(0, 256, (1024, 1024, 3), np.uint8)
   Image.fromarray(large).save(folder / 'large.png')
   return ground

@@ -47,9 +47,20 @@ class Range(NamedTuple):
     return np.rint(65535 * share.clip(0, 1)).astype(np.uint16)
 
   @property
+  def text(self) -> str:
+    """The range as flags take it: MIN:MAX or MIN:MAX,UNIT."""
+    ends = ':'.join(repr(float(end)).removesuffix('.0') for end in (self.low, self.high))
+    return f'{ends},{self.unit}' if self.unit else ends
+
+  @property
   def difference_unit(self) -> str:
     """The unit of differences: kelvin for temperatures in degrees Celsius."""
     return 'K' if self.unit.casefold() in _CELSIUS else self.unit
+
+  @property
+  def is_celsius(self) -> bool:
+    """Whether the values are temperatures in degrees Celsius."""
+    return self.unit.casefold() in _CELSIUS
 
 
 def parse(text: str) -> Range | None:

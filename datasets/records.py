@@ -38,6 +38,23 @@ def of_split(builder: tfds.core.DatasetBuilder, split: str) -> Records:
 
 
 @dataclasses.dataclass(frozen=True)
+class Joined:
+  """Records of several splits, one after the other."""
+
+  parts: tuple[Records, ...]
+
+  def __len__(self) -> int:
+    return sum(map(len, self.parts))
+
+  def __getitem__(self, index: int) -> Mapping[str, Any]:
+    for part in self.parts:
+      if index < len(part):
+        return part[index]
+      index -= len(part)
+    raise IndexError(index)
+
+
+@dataclasses.dataclass(frozen=True)
 class Renamed:
   """Records of single images as records of one domain."""
 

@@ -32,6 +32,8 @@ class Options:
   title: ClassVar[str] = ''  # what the data set is, for people
   # The settings of `DataConfig` that only some data sets use, and this one does.
   uses: ClassVar[frozenset[str]] = frozenset()
+  # Its own defaults of such settings, for commands.
+  defaults: ClassVar[Mapping[str, Any]] = types.MappingProxyType({})
 
 
 @dataclasses.dataclass(frozen=True)
@@ -107,6 +109,24 @@ class FolderOptions(Options):
 
 
 @dataclasses.dataclass(frozen=True)
+class CameraOptions(Options):
+  """Options of a folder of radiometric files, see datasets/camera."""
+
+  title = 'radiometric files of thermal cameras'
+  uses = frozenset({'source_dir', 'exclude', 'mask', 'ir_span'})
+  defaults = types.MappingProxyType({'ir_span': 'auto'})
+  split_by: str = _option(
+    'auto', 'As with --dataset=folder.', ('auto', 'folder', 'list', 'hash', 'sequence')
+  )
+  align: str = _option(
+    'edges',
+    'How photographs lie on thermal images. recorded: as the camera says in each file; edges: the '
+    'same, but where edges show for certain that this is wrong, they are moved.',
+    ('edges', 'recorded'),
+  )
+
+
+@dataclasses.dataclass(frozen=True)
 class SyntheticOptions(Options):
   """Options of the rendered scenes, see datasets/synthetic."""
 
@@ -120,7 +140,13 @@ class SyntheticOptions(Options):
 
 
 DATASETS: Mapping[str, type[Options]] = types.MappingProxyType(
-  {'osu': OsuOptions, 'aau': AauOptions, 'folder': FolderOptions, 'synthetic': SyntheticOptions}
+  {
+    'osu': OsuOptions,
+    'aau': AauOptions,
+    'folder': FolderOptions,
+    'camera': CameraOptions,
+    'synthetic': SyntheticOptions,
+  }
 )
 # Option -> data set -> its field.
 _OPTIONS: dict[str, dict[str, dataclasses.Field]] = {}

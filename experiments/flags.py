@@ -123,6 +123,8 @@ def config_from_flags(flag_values: flags.FlagValues = flags.FLAGS) -> Config:
   if 'dataset' not in settings:
     settings['dataset'], of_preset = registry.OF_PRESET.get(flag_values.preset, ('', {}))
     options = {**of_preset, **options}
+  if known := registry.DATASETS.get(settings['dataset']):
+    settings = {**known.defaults, **settings}
   options = registry.changed(options)
   config = config_lib.make(emsn=flag_values.emsn, options=options, **settings)
   if config.data.dataset:  # Commands that need one say so.

@@ -81,6 +81,17 @@ def data_dir(tmp_path_factory) -> pathlib.Path:
 
 
 @pytest.fixture(scope='session')
+def radiometric_files() -> pathlib.Path:
+  """Files of eight thermal cameras, from $CYCLEGAN_RJPEG or ../shared/data/rjpeg."""
+  folder = pathlib.Path(
+    os.environ.get('CYCLEGAN_RJPEG', REPOSITORY.parent / 'shared' / 'data' / 'rjpeg')
+  )
+  if not folder.is_dir():
+    pytest.skip(f'needs the files of thermal cameras, not found at {folder}')
+  return folder
+
+
+@pytest.fixture(scope='session')
 def roadscene() -> pathlib.Path:
   """The 180 RoadScene pairs, from $CYCLEGAN_ROADSCENE or ../shared/data/roadscene."""
   folder = pathlib.Path(

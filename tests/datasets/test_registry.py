@@ -10,6 +10,7 @@ from cyclegan_jax import settings
 from cyclegan_jax.settings import DataConfig
 from datasets import loading, registry
 from datasets.aau import config as aau_config, registration
+from datasets.camera import survey
 from datasets.folder import splits
 from datasets.osu import config as osu_config
 from tests.conftest import REPOSITORY
@@ -36,24 +37,26 @@ def test_every_option_knows_itself(name):
 def test_choices_are_what_the_builders_know():
   choices = {
     (name, dataset): field.metadata['allowed']
-    for name in ('split_by', 'registration')
+    for name in ('split_by', 'registration', 'align')
     for dataset, field in registry.declarations(name).items()
   }
   assert choices['split_by', 'osu'] == ('auto', *osu_config.METHODS)
   assert choices['split_by', 'aau'] == ('auto', *aau_config.METHODS)
-  assert choices['split_by', 'folder'] == splits.METHODS
+  assert choices['split_by', 'folder'] == choices['split_by', 'camera'] == splits.METHODS
   assert choices['registration', 'aau'] == registration.MODES
+  assert choices['align', 'camera'] == survey.ALIGN
 
 
 def test_settings_that_only_some_data_sets_use():
   found = {name: list(registry.declarations(name)) for name in settings.fields()}
   assert {name: owners for name, owners in found.items() if owners != ['']} == {
-    'source_dir': ['osu', 'aau', 'folder'],
-    'mask': ['osu', 'aau'],
+    'source_dir': ['osu', 'aau', 'folder', 'camera'],
+    'ir_span': ['camera'],
+    'mask': ['osu', 'aau', 'camera'],
     'rgb_dir': ['folder'],
     'ir_dir': ['folder'],
     'label_dir': ['folder'],
-    'exclude': ['folder'],
+    'exclude': ['folder', 'camera'],
   }
 
 

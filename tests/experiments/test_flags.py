@@ -63,7 +63,7 @@ def test_options_of_the_data_set_are_flags_like_others():
     (['--dataset=osu', '--registration=depth'], ['--registration=depth', '--dataset=osu', 'aau']),
     (['--dataset=osu', '--split_by=hash'], ['--split_by=hash', 'auto, paper, sequence, location']),
     (['--preset=demo', '--allow_unmatched'], ['--dataset=synthetic', 'osu and aau']),
-    (['--dataset=folder', '--mask=crop'], ['--mask=crop', 'osu and aau']),
+    (['--dataset=folder', '--mask=crop'], ['--mask=crop', 'osu and aau and camera']),
     (['--dataset=nosuch'], ['--dataset=nosuch', 'synthetic']),
     (['--upsampling=strided'], ['--upsampling=strided', 'transposed, resize']),
   ],
@@ -97,6 +97,12 @@ def test_demo_renders_its_data_unless_others_are_given():
   assert parsed('--preset=demo', '--dataset=synthetic').data.options == {}
   assert parsed('--preset=demo', '--dataset=osu').data.dataset == 'osu'
   assert parsed().data.dataset == ''
+
+
+def test_a_data_set_may_have_defaults_of_its_own():
+  assert parsed('--dataset=camera').data.ir_span == 'auto'
+  assert parsed('--dataset=camera', '--ir_span=0:50,degC').data.ir_span == '0:50,degC'
+  assert parsed('--dataset=osu').data.ir_span == ''
 
 
 def test_paths_are_made_absolute_and_sizes_parsed(tmp_path, monkeypatch):

@@ -1,5 +1,6 @@
 """Commands in unusual surroundings: no traceback, a known exit status, no false statement."""
 
+import importlib.util
 import itertools
 import os
 import pathlib
@@ -11,6 +12,7 @@ import sys
 import pytest
 
 from tests.conftest import make_pairs, REPOSITORY
+from tests.datasets.camera import writer
 
 STATUSES = {0, 2, 75, 130, 143}
 # What was said where it was not true.
@@ -48,7 +50,7 @@ def commands(run, pairs, data_dir, out):
     *('--image_size=16', '--base_width=4', '--n_residual_blocks=1', '--n_downsampling=2'),
     *('--discriminator_width=4', '--discriminator_layers=2', '--batch_size=4'),
   )
-  return {
+  found = {
     'train': (*data, *tiny, '--steps=1', f'--workdir={out / "run"}'),
     'evaluate': (f'--workdir={run}', '--gallery=1'),
     'translate': (f'--workdir={run}', f'--input={pairs / "rgb"}', f'--output={out / "ir"}'),
@@ -58,6 +60,12 @@ def commands(run, pairs, data_dir, out):
     'model_card': (f'--workdir={run}', f'--output={out / "card.md"}'),
     'compare': (*data, *tiny, '--models=paired', '--print_jobs', f'--output={out / "c"}'),
   }
+  if importlib.util.find_spec('flyr'):  # The extra camera.
+    photos = out / 'photos'
+    photos.mkdir(exist_ok=True)
+    (photos / '1.jpg').write_bytes(writer.thermogram(*writer.scene(), (1.0, 0, 0)))
+    found['camera'] = (f'--source_dir={photos}', f'--output={out / "folders"}')
+  return found
 
 
 def start(name, *flags, changes=None, cwd=REPOSITORY, **options):
