@@ -48,6 +48,6 @@ def opened(config: DataConfig, options: Mapping[str, Any], data_dir: str | None)
   same = radiometry.parse_span(by_itself) == survey.span_of(config.ir_span)
   builder = preparing.prepared(lambda: make('' if same else config.ir_span))
   kept = builder.info.metadata or {}
-  summary = f'camera {config.source_dir}: split by {builder.builder_config.split_by}.'
+  summary = f'camera {config.source_dir}: {builder.builder_config.description}'
   table = f'What the camera recorded: {builder.data_path / parameters.CSV}'
   return Opened(builder, [summary, *kept['notes'], table], [kept['ir_span'], kept['identity']])
