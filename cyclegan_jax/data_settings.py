@@ -47,6 +47,15 @@ class DataConfig:
     'training ignores it. Empty: unknown.',
     affects='nothing',
   )
+  ir_span: str = option(
+    '',
+    'Which values of the IR files become black and white: MIN:MAX, such as 7200:7900 for counts of '
+    'a camera, or MIN:MAX,UNIT, such as -20:120,degC, which says --ir_range, too. For 16-bit '
+    'images that use little of their range, and for floating-point TIFF. auto: one span around the '
+    'values of all IR files. Images are stored with 16 bits over the span. Empty: the whole range '
+    'of 8 or 16 bits.',
+    affects='pixels',
+  )
   image_size: tuple[int, int] = option(
     (128, 128),
     'Size at which networks are trained and measured: 128, or HEIGHTxWIDTH.',

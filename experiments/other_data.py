@@ -47,6 +47,8 @@ def config(text: str, trained: DataConfig) -> DataConfig:
   forgotten = {name: fields()[name][1].default for name in _PLACES if name != 'data_dir'}
   asked: dict[str, Any] = {**forgotten, 'paired': True, **common.given(_SETTINGS, values)}
   found = dataclasses.replace(trained, **asked, options=common.given_options(values))
+  if found.dataset not in registry.declarations('ir_span'):  # Their gray levels are those of files.
+    found = dataclasses.replace(found, ir_span='')
   try:
     registry.resolve(found)
   except UserError as error:

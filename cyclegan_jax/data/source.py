@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from cyclegan_jax import normalization
+from cyclegan_jax import normalization, radiometry
 from cyclegan_jax.settings import DataConfig
 
 SPLITS = ('train', 'validation', 'test')
@@ -125,6 +125,8 @@ class Dataset:
     rgb_only: Split -> the folder of its images, for splits that have RGB images alone. They are not
       in `splits`: there is nothing to learn from them, or to compare with.
     prepared: The name of its prepared copy below the folder for prepared data sets.
+    ir_span: The values of the IR files that are gray levels 0 and 65535, see --ir_span; None if
+      these are stored as they are.
   """
 
   name: str
@@ -136,6 +138,7 @@ class Dataset:
   class_names: tuple[str, ...] = ()
   rgb_only: Mapping[str, str] = dataclasses.field(default_factory=dict)
   prepared: str = ''
+  ir_span: radiometry.Range | None = None
 
   def pairs(self, split: str) -> int:
     """Returns the number of pairs that a split has to measure on."""

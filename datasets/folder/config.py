@@ -5,7 +5,6 @@ from collections.abc import Iterator, Sequence
 import dataclasses
 import hashlib
 import itertools
-import math
 import os
 import pathlib
 import re
@@ -14,12 +13,16 @@ from typing import Any, NamedTuple
 import tensorflow_datasets as tfds
 
 from cyclegan_jax import errors
-from cyclegan_jax.data import images
 from datasets import storing
-from datasets.folder import exclude as exclude_lib, labels as label_lib, layouts, matching, splits
+from datasets.folder import (
+  exclude as exclude_lib,
+  labels as label_lib,
+  layouts,
+  matching,
+  pixel_types,
+  splits,
+)
 
-# So many files of a domain at the most are looked at first. Preparation checks all.
-_SAMPLED = 8
 _MAX_NAMED = 3
 
 # Suffix of the splits -> id -> domain -> file: either the pairs or the two collections.
@@ -51,7 +54,8 @@ class FolderConfig(tfds.core.BuilderConfig):
   rgb_channels: int = 3  # 1 or 3
   ir_channels: int = 1
   rgb_dtype: str = 'uint8'  # or 'uint16'
-  ir_dtype: str = 'uint8'
+  ir_dtype: str = 'uint8'  # of its files; or 'uint16', or 'float32', which needs a span
+  ir_span: str = ''  # see with_span()
   layout: str = ''  # for people: the folders taken for each domain
   labels: label_lib.LabelFiles | None = dataclasses.field(default=None, repr=False)
   # Sentences on what is left out and why, the images without a partner, and split -> its examples,
@@ -66,9 +70,30 @@ class FolderConfig(tfds.core.BuilderConfig):
     """The number of channels of a domain, 'rgb' or 'ir'."""
     return {'rgb': self.rgb_channels, 'ir': self.ir_channels}[domain]
 
-  def dtype(self, domain: str) -> str:
-    """The type of a domain's pixels, 'uint8' or 'uint16'."""
+  def file_dtype(self, domain: str) -> str:
+    """The type of the pixels in a domain's files, 'uint8', 'uint16' or 'float32'."""
     return {'rgb': self.rgb_dtype, 'ir': self.ir_dtype}[domain]
+
+  def dtype(self, domain: str) -> str:
+    """The type of a domain's pixels as they are stored, 'uint8' or 'uint16'."""
+    found = self.file_dtype(domain)
+    return 'uint16' if found == 'float32' or (domain == 'ir' and self.ir_span) else found
+
+  @property
+  def has_mask(self) -> bool:
+    """Whether IR pixels may lack data: floating-point ones may be NaN."""
+    return self.ir_dtype == 'float32'
+
+  def with_span(self, text: str) -> 'FolderConfig':
+    """Returns the same folder with another --ir_span, whose prepared copy is another one.
+
+    The text is that of a span (`radiometry.Range.text`), 'auto', or '' for none.
+    """
+    name = self.name.partition('.')[0]
+    if text:
+      digest = hashlib.sha256(text.encode()).hexdigest()[:6]
+      name = f'{name}.ir_{text if text == "auto" else digest}'
+    return dataclasses.replace(self, name=name, ir_span=text)
 
 
 def folder_config(
@@ -143,8 +168,8 @@ def folder_config(
     aligned=aligned,
     rgb_channels=rgb_channels,
     ir_channels=ir_channels,
-    rgb_dtype=_dtype('rgb', layout.rgb),
-    ir_dtype=_dtype('ir', layout.ir),
+    rgb_dtype=pixel_types.of_domain('rgb', layout.rgb),
+    ir_dtype=pixel_types.of_domain('ir', layout.ir),
   )
   return FolderConfig(
     name=_name(source, layout, found, options, sorted(left_out)),
@@ -161,29 +186,6 @@ def folder_config(
     examples=_examples(groups, chosen),
     rgb_only=_rgb_only(layout) if method == 'folder' else {},
     **options,
-  )
-
-
-def _sample(ids: Sequence[str]) -> Sequence[str]:
-  """Returns a few of the ids, evenly spaced."""
-  return ids[:: max(1, math.ceil(len(ids) / _SAMPLED))]
-
-
-def _dtype(domain: str, by_id: dict[str, layouts.ImageFile]) -> str:
-  """Returns the dtype of a domain, from a few of its files; preparation checks them all."""
-  paths = [by_id[id_].path for id_ in _sample(sorted(by_id))]
-  examples = {images.image_header(path).dtype.name: path for path in paths}
-  if len(examples) > 1:
-    raise errors.UserError(mixed_message(domain, examples['uint8'], examples['uint16']))
-  return next(iter(examples))
-
-
-def mixed_message(domain: str, path_8: str, path_16: str) -> str:
-  """Returns a message that a domain has both 8-bit and 16-bit images."""
-  return (
-    f'the {domain.upper()} images are 8-bit and 16-bit mixed: {path_8} has 8 bits, '
-    f'{path_16} has 16. Expected one kind throughout: convert one into the other, '
-    'knowing what its range means.'
   )
 
 

@@ -7,17 +7,18 @@ builder.download_and_prepare(file_format='array_record')
 import io
 import itertools
 import os
-from typing import ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 import tensorflow_datasets as tfds
 
+from cyclegan_jax import radiometry
 from cyclegan_jax.data import images
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.progress import tracked
-from datasets import storing
-from datasets.folder import labels as label_lib
-from datasets.folder.config import Example, folder_config, FolderConfig, mixed_message
+from datasets import ranges, storing
+from datasets.folder import labels as label_lib, pixel_types, pixels as pixel_lib
+from datasets.folder.config import Example, folder_config, FolderConfig
 from datasets.frames import sequence_of
 from datasets.storing import Examples
 
@@ -29,12 +30,16 @@ class Builder(tfds.core.GeneratorBasedBuilder):
 
   Pairs are in splits train, validation and test, single images in train_rgb, train_ir,
   validation_rgb and so on. Without TensorFlow the images have to be read with
-  `decoders={'rgb': tfds.decode.SkipDecoding(), ...}` and `images.read_image`. With labels,
-  `info.metadata` has 'class_names' and 'label_notes'.
+  `decoders={'rgb': tfds.decode.SkipDecoding(), ...}` and `images.read_image`. Floating-point IR
+  files have a `mask` too, see cyclegan_jax/data/masks.py. `info.metadata` has 'pixel_notes' and,
+  with --ir_span, 'ir_span'; with labels, 'class_names' and 'label_notes'.
   """
 
-  VERSION = tfds.core.Version('1.0.0')
-  RELEASE_NOTES: ClassVar = {'1.0.0': 'Initial release.'}
+  VERSION = tfds.core.Version('1.1.0')
+  RELEASE_NOTES: ClassVar = {
+    '1.0.0': 'Initial release.',
+    '1.1.0': 'Notes the values that IR files use; refuses TIFF files with several extra bands.',
+  }
 
   # TFDS's property returns what the builder was made with.
   builder_config: FolderConfig
@@ -56,13 +61,14 @@ class Builder(tfds.core.GeneratorBasedBuilder):
       for name, (channels, dtype) in kinds.items()
     }
     text = {'id': tfds.features.Text(), 'sequence': tfds.features.Text()}
-    if config.labels:
-      features['labels'] = tfds.features.Image(
-        shape=(None, None, 1), encoding_format='png', doc='Class indices; 255: no label.'
-      )
+    for name, doc in (
+      ('labels', 'Class indices; 255: no label.' if config.labels else ''),
+      ('mask', '255 where ir has data, else 0.' if config.has_mask else ''),
+    ):
+      if doc:
+        features[name] = tfds.features.Image(shape=(None, None, 1), encoding_format='png', doc=doc)
     return self.dataset_info_from_configs(
-      features=tfds.features.FeaturesDict(features | text),
-      metadata=tfds.core.MetadataDict() if config.labels else None,
+      features=tfds.features.FeaturesDict(features | text), metadata=tfds.core.MetadataDict()
     )
 
   def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> dict[str, Examples]:
@@ -71,43 +77,64 @@ class Builder(tfds.core.GeneratorBasedBuilder):
     config = self.builder_config
     examples = list(itertools.chain(*config.examples.values()))
     labels = _labels(config, examples) if config.labels else None
-    look = lambda example: _complaints(example, config, labels)
-    complaints, highest = zip(*storing.looked_at(examples, look, 'examples'))
-    storing.refuse(config.source_dir, list(itertools.chain(*complaints)))
+    look = lambda example: _look(example, config, labels)
+    found = storing.looked_at(examples, look, 'examples')
+    complaints = list(itertools.chain(*(one.complaints for one in found)))
+    span = self._note_pixels([image for one in found for image in one.images], complaints)
+    storing.refuse(config.source_dir, complaints)
     if labels:
-      names = labels.class_names(max(highest))
-      assert self.info.metadata is not None
-      self.info.metadata.update(class_names=list(names), label_notes=labels.described(names))
+      names = labels.class_names(max(one.highest for one in found))
+      self.metadata.update(class_names=list(names), label_notes=labels.described(names))
     return {
-      split: self._generate_examples(chosen, labels) for split, chosen in config.examples.items()
+      split: self._generate_examples(chosen, labels, span)
+      for split, chosen in config.examples.items()
     }
 
+  @property
+  def metadata(self) -> dict[str, Any]:
+    """The metadata of the copy."""
+    assert self.info.metadata is not None
+    return self.info.metadata
+
+  def _note_pixels(
+    self, found: list[pixel_lib.Looked], complaints: list[str]
+  ) -> radiometry.Range | None:
+    """Notes what is to be said about the images; adds complaints; returns the span of IR."""
+    text = self.builder_config.ir_span
+    of_ir = [image.values for image in found if image.domain == 'ir']
+    if not text:
+      complaints += ranges.floats_refused(of_ir)
+    elif of_ir:
+      complaints += ranges.complaints(of_ir, text)
+    if complaints:
+      return None
+    span = None
+    if text:
+      span = radiometry.parse_span(text) or ranges.around(of_ir)
+      self.metadata['ir_span'] = span.text
+    said = ranges.notes(of_ir, span) if span else ranges.used_little(of_ir)
+    self.metadata['pixel_notes'] = [*said, *pixel_lib.losses(found)]
+    return span
+
   def _generate_examples(
-    self, examples: tuple[Example, ...], labels: label_lib.Labels | None
+    self,
+    examples: tuple[Example, ...],
+    labels: label_lib.Labels | None,
+    span: radiometry.Range | None,
   ) -> Examples:
     """Yields id and example."""
     config = self.builder_config
     for example in tracked(examples, len(examples), 'Preparing', print, unit='examples'):
-      features = {
-        domain if config.aligned else 'image': _encoded(path, domain, config)
-        for domain, path in example.paths.items()
-      }
+      features: dict[str, Any] = {}
+      for domain, path in example.paths.items():
+        found = pixel_lib.stored(path, domain, config, span)
+        features[domain if config.aligned else 'image'] = found['image']
+        if 'mask' in found:  # That of IR, if there is one, comes last.
+          features['mask'] = found['mask']
       if labels:
         indices = _indices(example, labels)[..., np.newaxis]
         features['labels'] = io.BytesIO(storing.encode_png(indices))
       yield example.id, {**features, 'id': example.id, 'sequence': sequence_of(example.id)}
-
-
-def _load(path: str, domain: str, config: FolderConfig) -> np.ndarray:
-  """Reads an image as it is to be stored, [height, width, channels] uint8 or uint16."""
-  return images.for_domain(images.read_image(path), domain, config.channels(domain), path)
-
-
-def _encoded(path: str, domain: str, config: FolderConfig) -> str | io.BytesIO:
-  """Returns what TFDS is to store: the file itself if possible, otherwise a lossless PNG."""
-  if images.is_plain(path, channels=config.channels(domain)):
-    return path
-  return io.BytesIO(images.encode_png(_load(path, domain, config)))
 
 
 def _labels(config: FolderConfig, examples: list[Example]) -> label_lib.Labels:
@@ -125,21 +152,26 @@ def _indices(example: Example, labels: label_lib.Labels) -> np.ndarray:
   return labels.draw(example.id, (header.height, header.width), example.rgb)
 
 
-def _complaints(
-  example: Example, config: FolderConfig, labels: label_lib.Labels | None
-) -> tuple[list[str], int]:
-  """Everything that is wrong with one example, and the highest class index of its labels."""
-  complaints, sizes, highest = [], [], -1
+class _Looked(NamedTuple):
+  """What is wrong with an example, its images, and the highest class index of its labels."""
+
+  complaints: list[str]
+  images: list[pixel_lib.Looked]
+  highest: int
+
+
+def _look(example: Example, config: FolderConfig, labels: label_lib.Labels | None) -> _Looked:
+  complaints, found, highest = [], [], -1
   for domain, path in example.paths.items():
     try:
-      array = _load(path, domain, config)
+      image = pixel_lib.look(path, domain, config)
     except images.ImageError as error:
       complaints.append(f'{error} (taken for an {domain.upper()} image: {config.layout})')
       continue
-    height, width, _ = array.shape
-    sizes.append(f'{width}x{height}')
-    if array.dtype != config.dtype(domain):
-      complaints.append(_mixed(domain, path, array.dtype, config))
+    found.append(image)
+    if image.values.dtype != config.file_dtype(domain):
+      complaints.append(_mixed(domain, path, image.values.dtype, config))
+  sizes = [f'{width}x{height}' for _, (height, width), *_ in found]
   if len(set(sizes)) > 1:
     complaints.append(
       f'{example.rgb} is {sizes[0]} pixels, but its partner {example.ir} is {sizes[1]}; expected '
@@ -150,11 +182,12 @@ def _complaints(
       highest = label_lib.highest(_indices(example, labels))
     except UserError as error:
       complaints.append(str(error))
-  return complaints, highest
+  return _Looked(complaints, found, highest)
 
 
-def _mixed(domain: str, path: str, dtype: np.dtype, config: FolderConfig) -> str:
+def _mixed(domain: str, path: str, dtype: str, config: FolderConfig) -> str:
   """Names this image and one of the domain's usual dtype."""
-  usual = (e.paths.get(domain) for split in config.examples.values() for e in split)
-  other = next((p for p in usual if p and images.image_header(p).dtype != dtype), path)
-  return mixed_message(domain, *((path, other) if dtype == np.uint8 else (other, path)))
+  usual = config.file_dtype(domain)
+  paths = (e.paths.get(domain) for split in config.examples.values() for e in split)
+  other = next((p for p in paths if p and pixel_types.of_file(domain, p) == usual), path)
+  return pixel_types.mixed(domain, {dtype: path, usual: other})
