@@ -6,6 +6,7 @@ sentences, complaints, and for --ir_span=auto the span.
 
 from collections.abc import Iterator, Sequence
 import math
+import os
 from typing import NamedTuple
 
 import numpy as np
@@ -143,9 +144,10 @@ def floats_refused(values: Sequence[Values]) -> list[str]:
   usual = [v for v in floats if v not in odd]
   span = around(usual)
   unit = 'K' if span.low > 200 else 'degC'
-  named = storing.some([v.path for v in floats], _MAX_NAMED)
+  above = os.path.commonpath([os.path.dirname(v.path) for v in floats])
+  named = storing.some([os.path.relpath(v.path, above) for v in floats], _MAX_NAMED)
   return [
-    f'{len(floats)} IR images have floating-point pixels: {named}. They hold '
+    f'{len(floats)} IR images in {above} have floating-point pixels: {named}. They hold '
     f'{min(v.low for v in usual):g} to {max(v.high for v in usual):g}. Say which values become '
     f'black and white, one span for all: --ir_span={span.text},{unit} if their unit is {unit}, '
     f'--ir_span={span.text} if it is not known, or {_AUTO}.',
@@ -192,8 +194,7 @@ def notes(values: Sequence[Values], span: radiometry.Range) -> Iterator[str]:
   if invalid := sum(v.invalid for v in values):
     yield (
       f'{invalid} IR pixels ({100 * invalid / pixels:.2g} %) in '
-      f'{sum(v.invalid > 0 for v in values)} images are no finite numbers: they count as without '
-      'data (--mask).'
+      f'{sum(v.invalid > 0 for v in values)} images are no finite numbers: they count nowhere.'
     )
   for v in _strangers(values)[:_MAX_NAMED]:
     yield f'Note: {v.path} holds {v.shown}, unlike the others: is it in other units?'

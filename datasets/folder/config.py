@@ -15,6 +15,7 @@ import tensorflow_datasets as tfds
 from cyclegan_jax import errors
 from datasets import storing
 from datasets.folder import (
+  alpha,
   exclude as exclude_lib,
   labels as label_lib,
   layouts,
@@ -141,7 +142,10 @@ def folder_config(
     )
   found = label_lib.find(source, label_dir) if label_dir else None
   images_of_labels = [file.path for file in found.files] if found else []
-  layout = layouts.find_layout(source, rgb_dir, ir_dir, frozenset(images_of_labels))
+  try:
+    layout = layouts.find_layout(source, rgb_dir, ir_dir, frozenset(images_of_labels))
+  except errors.UserError as error:
+    raise errors.UserError(f'{error}{alpha.hint(source)}') from error
   aligned, unmatched, note = False, [], ''
   if pairs != 'none':
     aligned, unmatched, note = matching.match(source, layout, paired)
