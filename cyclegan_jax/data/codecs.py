@@ -23,6 +23,7 @@ LOSSES = {
   'alpha': 'have an alpha channel, which is left out',
   'picture': 'have an alpha channel that looks like an image of its own, which is left out',
   'band': 'have a band beside their colors, which is left out',
+  'outside': 'have values beyond --ir_span of the training, which count as its nearer end',
   'pages': 'are files of several pages or frames, of which the first is taken',
 }
 # An alpha channel with so many levels is more than a cut-out.

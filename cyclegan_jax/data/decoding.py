@@ -217,8 +217,8 @@ def _channels(image: Image.Image, name: str) -> int:
     return _CHANNELS[mode]
   if mode == 'F':
     raise FloatImageError(
-      f'{name}: a {image.format} file with floating-point pixels; {EXPECTED}, unsigned. As IR '
-      'images of a data set they are read with --ir_span.'
+      f'{name}: a {image.format} file with floating-point pixels; {EXPECTED}, unsigned. IR '
+      'images of such pixels are read by data sets, and models, with --ir_span.'
     )
   kind = '32-bit or signed pixels' if mode == 'I' else f'pixels of mode {mode!r}'
   raise ImageError(f'{name}: a {image.format} file with {kind}; {EXPECTED}, unsigned.')

@@ -42,7 +42,7 @@ def read(data: DataConfig, direction: str, source: Source, name: str | None = No
       'program only if they were made with --values.'
     )
   levels = span.gray_levels(np.where(np.isfinite(array), array, np.float32(span.low)))
-  return reading.Read(levels, lost)
+  return reading.Read(levels, lost | {'outside'} if outside else lost)
 
 
 def span_of(data: DataConfig) -> radiometry.Range | None:

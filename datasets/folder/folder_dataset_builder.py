@@ -112,8 +112,10 @@ class Builder(tfds.core.GeneratorBasedBuilder):
     if text:
       span = radiometry.parse_span(text) or ranges.around(of_ir)
       self.metadata['ir_span'] = span.text
-    said = ranges.notes(of_ir, span) if span else ranges.used_little(of_ir)
-    self.metadata['pixel_notes'] = [*said, *pixel_lib.losses(found)]
+    said = ranges.notes(of_ir, span) if span else ranges.used_little('ir', of_ir)
+    of_rgb = [image.values for image in found if image.domain == 'rgb']
+    said = [*said, *ranges.used_little('rgb', of_rgb), *pixel_lib.losses(found)]
+    self.metadata['pixel_notes'] = said
     return span
 
   def _generate_examples(
