@@ -168,8 +168,8 @@ def complaints(values: Sequence[Values], text: str) -> list[str]:
     elif v.outside > _MOSTLY * (v.size - v.invalid):
       found.append(
         f'{v.path} holds {v.shown}: {v.outside / (v.size - v.invalid):.0%} of its pixels lie '
-        f'outside --ir_span={text}. Is it in other units than the rest, such as kelvin? Convert '
-        'it, or give a span that holds the values of all files.'
+        f'outside --ir_span={text}. Is it of another camera, or in other units than the rest, such '
+        f'as kelvin? Convert it, or give a span for all: --ir_span={around(values).text}'
       )
   if span is None and not found:
     odd = _strangers(values)

@@ -51,6 +51,7 @@ def test_settings_that_only_some_data_sets_use():
     'ir_dir': ['folder'],
     'label_dir': ['folder'],
     'exclude': ['folder'],
+    'ir_span': ['folder'],
   }
 
 
