@@ -60,9 +60,7 @@ def run(
   log = distributed.on_first_process(log)
   suffix = inputs_lib.FORMATS[options.format]
   plan = inputs_lib.plan(inputs, options.output, recursive=recursive, suffix=suffix)
-  translator = _load(workdir, checkpoint, options)
-  if options.values:
-    values.check(translator.model.config.data, options.format, plan.jobs)
+  translator = _load(workdir, checkpoint, options, plan.jobs)
   # One process decides what is missing: others may already be writing it.
   jobs = distributed.broadcast(check_existing(translator, plan.jobs))
   if plan.left_out:
@@ -89,13 +87,13 @@ def translate_one(
 ) -> bytes:
   """Translates one image, a path or the content of a file, to the content of a file."""
   translator = _load(workdir, checkpoint, options)
-  if options.values:
-    values.check(translator.model.config.data, options.format)
   result = translator.translate(translator.read(source, name).pixels[np.newaxis], name)[0]
   return outputs.encode(translator.data(result), options.format, translator.texts)
 
 
-def _load(workdir: pathlib.Path, checkpoint: str, options: OutputOptions) -> FileTranslator:
+def _load(
+  workdir: pathlib.Path, checkpoint: str, options: OutputOptions, jobs: Sequence[Job] = ()
+) -> FileTranslator:
   model = model_lib.load(workdir, checkpoint)
   texts = metadata.texts(model, workdir, options.direction, options.bits)
   if options.at_training_size:
@@ -104,6 +102,7 @@ def _load(workdir: pathlib.Path, checkpoint: str, options: OutputOptions) -> Fil
   if options.keep_metadata:
     texts['location'] = 'kept'
   if options.values:
+    values.check(model.config.data, options.format, jobs)
     for key in ('ir_min', 'ir_max', 'ir_unit'):  # They are for gray levels.
       texts.pop(key, None)
     texts |= values.texts(model.config.data)
