@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 import pathlib
 
-from cyclegan_jax.data import images
+from cyclegan_jax.data import images, reading
 from cyclegan_jax.errors import UserError
 from datasets import storing
 from datasets.folder import layouts
@@ -64,7 +64,7 @@ def match(
 def _equal_in_size(*paths: str) -> bool:
   """Compares headers; what cannot be read is named when the data are prepared."""
   try:
-    return len({images.image_header(path)[:2] for path in paths}) == 1
+    return len({reading.header(path)[:2] for path in paths}) == 1
   except images.ImageError:
     return True
 
