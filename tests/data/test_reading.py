@@ -3,6 +3,7 @@
 import io
 import struct
 
+from hypothesis import given, settings, strategies as st
 import numpy as np
 from PIL import Image
 import pytest
@@ -155,3 +156,21 @@ def test_further_pages_and_frames_are_told():
     buffer, 'PNG', save_all=True, append_images=[Image.fromarray(255 - RGB8)]
   )
   assert reading.read(buffer.getvalue()).lost == {'pages'}
+
+
+@pytest.mark.filterwarnings('ignore')  # Pillow comments on the damage.
+@settings(max_examples=200, deadline=None)
+@given(
+  st.sampled_from([{}, {'bigtiff': True}, {'compression': 'zlib'}, {'tile': (16, 16)}]),
+  st.lists(st.tuples(st.floats(0, 0.999), st.integers(0, 255)), min_size=1, max_size=6),
+)
+def test_damaged_floating_point_files_raise_nothing_but_image_errors(options, damage):
+  data = bytearray(tiff(DEGREES, **options))
+  for place, value in damage:
+    data[int(place * len(data))] = value
+  try:
+    got = reading.read(bytes(data), 'the name', values=True).pixels
+  except images.ImageError as error:
+    assert str(error).startswith('the name: ')
+  else:
+    assert got.ndim == 3 and got.dtype in (np.uint8, np.uint16, np.float32)
