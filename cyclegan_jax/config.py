@@ -8,11 +8,11 @@ import dataclasses
 import json
 from typing import Any
 
-from cyclegan_jax import derived
+from cyclegan_jax import derived, radiometry
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.presets import PRESETS
 from cyclegan_jax.settings import Config, differences, fields, flatten, format_value, SECTIONS
-from cyclegan_jax.validation import validate
+from cyclegan_jax.validation import validate, validate_data
 
 # Of config.json. Runs of format 1 carry no number.
 FORMAT = 2
@@ -75,6 +75,18 @@ def without_shorthand(options: Mapping[str, Any]) -> dict[str, Any]:
       'is short for --normalization=emsn. Give only one of them.'
     )
   return options
+
+
+def with_span(config: Config, span: radiometry.Range | None) -> Config:
+  """Returns the configuration with the --ir_span that data were prepared with, for the run to keep.
+
+  Raises:
+    UserError: its unit contradicts --ir_range.
+  """
+  text = span.text if span else ''
+  found = dataclasses.replace(config, data=dataclasses.replace(config.data, ir_span=text))
+  validate_data(found.data)
+  return found
 
 
 def changed(config: Config) -> dict[str, tuple[Any, Any]]:

@@ -53,6 +53,13 @@ class Range(NamedTuple):
     return f'{ends},{self.unit}' if self.unit else ends
 
   @property
+  def is_counts(self) -> bool:
+    """Whether the values are whole numbers that 16 bits hold: no unit, whole ends, 256 or more."""
+    whole = float(self.low).is_integer() and float(self.high).is_integer()
+    wide = self.high - self.low >= 255
+    return not self.unit and whole and wide and self.low >= 0 and self.high <= 65535
+
+  @property
   def difference_unit(self) -> str:
     """The unit of differences: kelvin for temperatures in degrees Celsius."""
     return 'K' if self.unit.casefold() in _CELSIUS else self.unit
@@ -95,6 +102,44 @@ def parse_span(text: str) -> Range | None:
       'black and white, such as 7000:8200 or -20:120,degC; or auto.'
     )
   return found
+
+
+def same_span(one: str, other: str) -> bool:
+  """Returns whether two texts of --ir_span may mean one span; 'auto' may mean any."""
+  if not (one and other):
+    return one == other
+  return 'auto' in (one, other) or parse_span(one) == parse_span(other)
+
+
+def known(ir_range: str, ir_span: str) -> Range | None:
+  """Returns what gray levels mean by --ir_range, or by an --ir_span with a unit; None if unknown.
+
+  Raises:
+    UserError: A text has another form, or the two contradict each other.
+  """
+  given, span = parse(ir_range), parse_span(ir_span)
+  of_span = span if span and span.unit else None
+  if given and of_span and given != of_span:
+    raise UserError(
+      f'--ir_range={ir_range} and --ir_span={ir_span} contradict each other: a span with a unit '
+      'says what gray levels mean. Give only --ir_span.'
+    )
+  return given or of_span
+
+
+def around(low: float, high: float, least: float = -math.inf, most: float = math.inf) -> Range:
+  """Returns a span, without a unit, of round numbers that holds values from low to high.
+
+  It is at most three times as wide as they are, and does not go beyond `least` and `most`.
+  """
+  width = max(high - low, 1e-6 * max(abs(low), abs(high)), 1e-6)
+  power = math.floor(math.log10(width / 2))
+  # Division by a whole number keeps the ends short, such as 0.3 instead of 0.30000000000000004.
+  scale, step = (1, 10**power) if power >= 0 else (10**-power, 1)
+  bottom = math.floor(low * scale / step) * step / scale
+  top = math.ceil(high * scale / step) * step / scale
+  top = top if top > bottom else bottom + step / scale
+  return Range(max(float(bottom), least), min(float(top), most), '')
 
 
 def _parsed(text: str) -> Range | None:

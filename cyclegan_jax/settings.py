@@ -10,6 +10,7 @@ import dataclasses
 import types
 from typing import Any
 
+from cyclegan_jax import radiometry
 from cyclegan_jax.data_settings import DataConfig
 from cyclegan_jax.option import Bounds, option
 from cyclegan_jax.training_settings import LossConfig, TrainConfig
@@ -195,9 +196,17 @@ def flatten(config: Config) -> dict[str, Any]:
 
 
 def differences(old: Config, new: Config) -> dict[str, tuple[Any, Any]]:
-  """Returns the settings that differ, as {name: (old value, new value)}; None: not set."""
+  """Returns the settings that differ, as {name: (old value, new value)}; None: not set.
+
+  --ir_span=auto does not differ from a span: it is what becomes of it when data are prepared.
+  """
   a, b = flatten(old), flatten(new)
-  return {name: (a.get(name), b.get(name)) for name in a | b if a.get(name) != b.get(name)}
+  found = {name: (a.get(name), b.get(name)) for name in a | b if a.get(name) != b.get(name)}
+  return {
+    name: values
+    for name, values in found.items()
+    if name != 'ir_span' or not radiometry.same_span(*map(str, values))
+  }
 
 
 def format_value(value: Any) -> str:

@@ -53,8 +53,7 @@ def validate_data(data: DataConfig) -> None:
       'free memory.'
     )
   check_values(data)
-  radiometry.parse(data.ir_range)
-  radiometry.parse_span(data.ir_span)
+  radiometry.known(data.ir_range, data.ir_span)
   if data.zoom < 1 and data.resize == 'none':
     raise UserError(
       f'--zoom={data.zoom:g} resizes crops, which --resize=none forbids: give only one of them.'

@@ -169,7 +169,8 @@ def _open_folder(config: DataConfig, options: dict[str, Any], data_dir: str | No
     exclude=config.exclude,
     **options,
   )
-  builder = preparing.prepared(lambda: folder.Builder(config=found, data_dir=data_dir))
+  builder = _folder_builder(found, config.ir_span, data_dir)
+  found = builder.builder_config
   summary = f'folder {config.source_dir}: {found.layout}; split by {found.split_by}.'
   metadata = builder.info.metadata or {}
   prepared = [*metadata.get('label_notes', []), *metadata.get('size_notes', [])]
@@ -182,6 +183,22 @@ def _open_folder(config: DataConfig, options: dict[str, Any], data_dir: str | No
 def _open_camera(config: DataConfig, options: dict[str, Any], data_dir: str | None) -> Dataset:
   found = camera.opened(config, options, data_dir)
   return _read(found.builder, config, found.notes, found.identity, camera.MAX_VALUES)
+
+
+def _folder_builder(
+  found: folder.FolderConfig, ir_span: str, data_dir: str | None
+) -> folder.Builder:
+  """The builder of a folder with --ir_span, whose copy is there.
+
+  A copy that was prepared with `auto`, and came to the span that is given, serves, too: a run that
+  began with `auto` keeps the span.
+  """
+  make = lambda text: folder.Builder(config=found.with_span(text), data_dir=data_dir)
+  if span := radiometry.parse_span(ir_span):
+    ir_span, automatic = span.text, make('auto')
+    if automatic.info.splits and (automatic.info.metadata or {}).get('ir_span') == span.text:
+      ir_span = 'auto'
+  return preparing.prepared(lambda: make(ir_span))
 
 
 def _open_copy(config: DataConfig, data_dir: str | None, prepared: str) -> Dataset:
@@ -222,7 +239,11 @@ def _read(
   """
   domains, splits = make_domains(config, max_values), {}
   metadata = builder.info.metadata or {}
-  notes = [*notes, f'Prepared copy: {builder.data_path} (--data_dir).']
+  notes = [
+    *notes,
+    *metadata.get('pixel_notes', []),
+    f'Prepared copy: {builder.data_path} (--data_dir).',
+  ]
   for split in SPLITS:
     if split in builder.info.splits:
       pairs = records.of_split(builder, split)

@@ -65,5 +65,5 @@ class Renamed:
     return len(self.records)
 
   def __getitem__(self, index: int) -> Mapping[str, Any]:
-    record = self.records[index]
-    return {self.domain: record['image'], 'id': record['id'], 'sequence': record['sequence']}
+    record = {**self.records[index]}
+    return {self.domain: record.pop('image'), **record}

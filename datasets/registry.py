@@ -80,7 +80,7 @@ class FolderOptions(Options):
   """Options of a folder of images, see datasets/folder."""
 
   title = 'your own images'
-  uses = frozenset({'source_dir', 'rgb_dir', 'ir_dir', 'label_dir', 'exclude'})
+  uses = frozenset({'source_dir', 'rgb_dir', 'ir_dir', 'label_dir', 'exclude', 'ir_span'})
   split_by: str = _option(
     'auto',
     'folder: by folder names; list: by train.txt, val.txt and test.txt; hash: by a hash of each '

@@ -20,7 +20,7 @@ from datasets import registry
 from experiments import flags as common
 
 _PLACES = [name for name in sorted(PLACES) if fields()[name][0] == 'data']
-_DATA_FLAGS = ('dataset', *_PLACES, 'rgb_channels', 'ir_channels')
+_DATA_FLAGS = ('dataset', *_PLACES, 'rgb_channels', 'ir_channels', 'ir_span')
 
 common.define_fields((*_DATA_FLAGS, *registry.OPTIONS))
 _OUTPUT = flags.DEFINE_string(

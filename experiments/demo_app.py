@@ -42,7 +42,7 @@ def main() -> None:
     raise UserError(
       f'The page needs the extra `app` ({error.name} is missing): pip install -e ".[app]"'
     ) from error
-  from cyclegan_jax.inference import model as model_lib
+  from cyclegan_jax.inference import model as model_lib, values
 
   host, direction = _HOST.value, _DIRECTION.value
   with app.bound_socket(host, _PORT.value) as listener:
@@ -57,6 +57,7 @@ def main() -> None:
       'there.',
       _MAX_UPLOAD_MIB.value * 2**20,
       app.names_of(host),
+      lambda data, name: values.read(model.config.data, direction, data, name).pixels,
     )
     if host not in app.LOOPBACK:
       print(

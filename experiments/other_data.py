@@ -48,6 +48,8 @@ def config(text: str, trained: DataConfig) -> DataConfig:
   asked: dict[str, Any] = {**forgotten, 'train_pairs': 0, 'paired': True}
   asked |= common.given(_SETTINGS, values)
   found = dataclasses.replace(trained, **asked, options=common.given_options(values))
+  if found.dataset not in registry.declarations('ir_span'):  # Their gray levels are those of files.
+    found = dataclasses.replace(found, ir_span='')
   try:
     registry.resolve(found)
   except UserError as error:

@@ -46,6 +46,8 @@ def main() -> int:
   jax.config.update('jax_debug_nans', _DEBUG_NANS.value)
   workdir = common.path(common.WORKDIR.value) or common.default_workdir(config)
   preflight.check(config, workdir, overwrite=_OVERWRITE.value)
+  if not _OVERWRITE.value:
+    config = run_folder.own_span(workdir, config)
   prepared = '' if _OVERWRITE.value else run_folder.prepared(workdir)
   dataset = distributed.first_alone(lambda: datasets.open_dataset(config.data, prepared), 'data')
   signal = loop.train(config, dataset, workdir, overwrite=_OVERWRITE.value)

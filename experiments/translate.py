@@ -52,6 +52,13 @@ _BITS = flags.DEFINE_enum(
   'Bits of the results; by default those of the training images. With 16, an 8-bit model also '
   'keeps what lies between its gray levels.',
 )
+_VALUES = flags.DEFINE_boolean(
+  'values',
+  False,
+  "IR images hold the values of the training's files instead of gray levels: counts of a camera as "
+  '16 bits, degrees as floating-point numbers (--format=tiff). For models trained with --ir_span '
+  'or --ir_range.',
+)
 _FORMAT = flags.DEFINE_enum('format', 'png', ['png', 'tiff'], 'File format of images.')
 _TILE = flags.DEFINE_integer(
   'tile',
@@ -110,6 +117,7 @@ def main() -> int:
     _OVERWRITE.value,
     _AT_SIZE.value == 'training',
     _KEEP_METADATA.value,
+    _VALUES.value,
   )
   if '-' in (*_INPUT.value, _OUTPUT.value):
     return _translate_stream(workdir, options)
@@ -130,7 +138,6 @@ def main() -> int:
 def _translate_stream(workdir: pathlib.Path, options: 'OutputOptions') -> int:
   """Translates one image from or to a stream; all messages go to standard error."""
   from cyclegan_jax import distributed
-  from cyclegan_jax.data import images
   from cyclegan_jax.inference import translate
 
   if distributed.joined():
@@ -150,8 +157,7 @@ def _translate_stream(workdir: pathlib.Path, options: 'OutputOptions') -> int:
       name, source = 'standard input', sys.stdin.buffer.read()
     else:
       name, source = _INPUT.value[0], files.expanded(_INPUT.value[0])
-    image = images.read_image(source, name)
-    data = translate.translate_one(workdir, image, name, options, _CHECKPOINT.value)
+    data = translate.translate_one(workdir, source, name, options, _CHECKPOINT.value)
   if _OUTPUT.value == '-':
     sys.stdout.buffer.write(data)
     sys.stdout.flush()

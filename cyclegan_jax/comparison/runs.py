@@ -47,7 +47,11 @@ def is_complete(folder: pathlib.Path, config: Config, split: str) -> bool:
     finished
     and content['trained_steps'] == run.step
     and content['checkpoint'] == 'best'
-    and all(content['settings'].get(name) == wanted[name] for name in wanted.keys() - _IMMATERIAL)
+    # The run keeps the span that --ir_span=auto came to, and `changes` has compared it.
+    and all(
+      content['settings'].get(name) == wanted[name]
+      for name in wanted.keys() - _IMMATERIAL - {'ir_span'}
+    )
   )
 
 

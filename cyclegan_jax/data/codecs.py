@@ -3,16 +3,31 @@
 Pillow reduces 16-bit color to 8 bits without a word.
 """
 
+import contextlib
+import io
 import re
+from typing import Any, NamedTuple
 
 import numpy as np
 from PIL import Image, TiffImagePlugin
 
-from cyclegan_jax.data.decoding import EXPECTED, ImageError, is_planar, Opened
+from cyclegan_jax.data import tiff_tags
+from cyclegan_jax.data.decoding import EXPECTED, ImageError, Opened
 
 # A scan of a progressive JPEG takes few bytes and covers the whole image. Encoders write ten.
 _MAX_SCANS = 100
 _SCAN = re.compile(rb'\xff\xda\0(?:\x08\x01|\x0a\x02|\x0c\x03|\x0e\x04)')
+
+# What a file may hold beside the pixels that are returned; the words follow "images".
+LOSSES = {
+  'alpha': 'have an alpha channel, which is left out',
+  'picture': 'have an alpha channel that looks like an image of its own, which is left out',
+  'band': 'have a band beside their colors, which is left out',
+  'outside': 'have values beyond --ir_span of the training, which count as its nearer end',
+  'pages': 'are files of several pages or frames, of which the first is taken',
+}
+# An alpha channel with so many levels is more than a cut-out.
+_PICTURE_LEVELS = 32
 
 # Gray, palette and bilevel images, whose values may be class indices.
 _INDEX_MODES = ('L', 'P', '1')
@@ -29,15 +44,30 @@ _ORIENT = {
 }
 
 
-def decode(opened: Opened, data: bytes) -> np.ndarray:
-  """Decodes an image of the file content `data`: uint8 or uint16 [height, width, channels].
+class Decoded(NamedTuple):
+  """Pixels [height, width, channels], and which of LOSSES are not in them."""
 
-  On damaged files decoders may raise anything: call this within `decoding.explained`.
+  pixels: np.ndarray
+  lost: frozenset[str]
+
+
+def decode(opened: Opened, data: bytes, values: bool = False) -> Decoded:
+  """Decodes an image of the file content `data`: uint8, uint16, or with `values` float32.
+
+  With `values`, counts of 12 bits are not scaled to 16. On damaged files decoders may raise
+  anything: call this within `decoding.explained`.
   """
   scans = len(_SCAN.findall(data)) if opened.image.format == 'JPEG' else 0
   if scans > _MAX_SCANS:
     raise ImageError(f'{opened.name}: a JPEG file with {scans} scans, more than {_MAX_SCANS}.')
-  return _decode_deep(opened, data) if opened.is_deep else _decode_plain(opened, data)
+  if opened.is_float:
+    pixels, lost = _decode_float(opened, data), ''
+  elif opened.is_deep:
+    pixels, lost = _decode_deep(opened, data)
+  else:
+    pixels, lost = _decode_plain(opened, data, values)
+  several = _has_further_images(opened.image, data)
+  return Decoded(pixels, frozenset(filter(None, [lost, 'pages' if several else ''])))
 
 
 def decode_indices(opened: Opened, data: bytes) -> np.ndarray:
@@ -54,18 +84,56 @@ def decode_indices(opened: Opened, data: bytes) -> np.ndarray:
   return np.array(image).astype(np.uint8)
 
 
-def _decode_plain(opened: Opened, data: bytes) -> np.ndarray:
+def _decode_plain(opened: Opened, data: bytes, values: bool) -> tuple[np.ndarray, str]:
   image = opened.image
   image.load()
   if image.format == 'PNG':
     _check_rows(image, data)
   if image.mode.startswith('I;16'):
     pixels = np.array(image, np.uint16)
+    if not values and _tags(image) and tiff_tags.is_packed_12_bit(_tags(image)):
+      pixels = ((pixels * np.uint32(65535) + 2047) // 4095).astype(np.uint16)
   else:
     pixels = np.array(image.convert('L' if opened.channels == 1 else 'RGB'))
   pixels = pixels.reshape(*pixels.shape[:2], opened.channels)
   # Pillow rotates TIFF images itself when it loads them.
-  return pixels if image.format == 'TIFF' else _orient(pixels, opened.orientation)
+  turned = pixels if image.format == 'TIFF' else _orient(pixels, opened.orientation)
+  return turned, _lost_channel(image)
+
+
+def _tags(image: Image.Image) -> Any:
+  """The tags of a TIFF file; None for other formats."""
+  return image.tag_v2 if isinstance(image, TiffImagePlugin.TiffImageFile) else None
+
+
+def _lost_channel(image: Image.Image) -> str:
+  """The one of LOSSES that a loaded image has beside its colors; '' if it has none."""
+  if image.getbands()[-1] in ('A', 'a'):
+    alpha = image.getchannel(len(image.getbands()) - 1)
+    return _of_alpha(sum(count > 0 for count in alpha.histogram()))
+  return 'band' if _tags(image) and tiff_tags.extra_bands(_tags(image)) else ''
+
+
+def _of_alpha(levels: int) -> str:
+  """What is lost with an alpha channel of so many different values: of one, nothing."""
+  if levels < 2:
+    return ''
+  return 'picture' if levels >= _PICTURE_LEVELS else 'alpha'
+
+
+def _has_further_images(image: Image.Image, data: bytes) -> bool:
+  """Returns whether a file has a second image as large as the first: another page or frame."""
+  if not isinstance(image, TiffImagePlugin.TiffImageFile):
+    return getattr(image, 'n_frames', 1) > 1
+  if not image.tag_v2.next:
+    return False
+  with contextlib.suppress(Exception):  # Whatever is wrong with it, the first image is read.
+    other = TiffImagePlugin.TiffImageFile(io.BytesIO(data))
+    other.seek(1)
+    # Reduced copies and masks are no pages.
+    sizes = [(tags[256], tags[257]) for tags in (image.tag_v2, other.tag_v2)]
+    return sizes[0] == sizes[1] and not other.tag_v2.get(254, 0)
+  return False
 
 
 def _check_rows(image: Image.Image, data: bytes) -> None:
@@ -79,7 +147,25 @@ def _check_rows(image: Image.Image, data: bytes) -> None:
     imagecodecs.png_decode(data)  # Raises if rows are missing. Slow, but few images end in black.
 
 
-def _decode_deep(opened: Opened, data: bytes) -> np.ndarray:
+def _decode_float(opened: Opened, data: bytes) -> np.ndarray:
+  import imagecodecs
+
+  tags = _tags(opened.image)
+  _check_tags(tags, opened.name)
+  pixels = np.empty(opened.stored_shape, np.float32)
+  imagecodecs.tiff_decode(data, out=pixels)
+  missing = tiff_tags.no_data(tags)
+  if missing is not None:
+    pixels[pixels == np.float32(missing)] = np.nan
+  return _orient(pixels, opened.orientation)
+
+
+def _check_tags(tags: TiffImagePlugin.ImageFileDirectory_v2, name: str) -> None:
+  if tags.next == tags._offset:  # Pillow stopped there; the rest may say that there are signs.
+    raise ImageError(f'{name}: is damaged: its tags cannot be read.')
+
+
+def _decode_deep(opened: Opened, data: bytes) -> tuple[np.ndarray, str]:
   import imagecodecs  # Slow to import, and most data sets have only 8 bits.
 
   # imagecodecs may read a damaged file differently than Pillow; this bounds what it writes.
@@ -93,14 +179,16 @@ def _decode_deep(opened: Opened, data: bytes) -> np.ndarray:
         f'{opened.name}: a 16-bit TIFF that is neither gray nor RGB with unsigned integers; '
         f'{EXPECTED}.'
       )
-    if tags.next == tags._offset:  # Pillow stopped there; the rest may say that there are signs.
-      raise ImageError(f'{opened.name}: is damaged: its tags cannot be read.')
+    _check_tags(tags, opened.name)
     imagecodecs.tiff_decode(data, out=pixels)
-    if is_planar(tags):
+    if tiff_tags.is_planar(tags):
       pixels = np.moveaxis(pixels, 0, -1)
     if tags.get(262) == 0:  # White is zero.
       pixels = np.uint16(65535) - pixels
-  return _orient(pixels[..., : opened.channels], opened.orientation)
+  turned = _orient(pixels[..., : opened.channels], opened.orientation)
+  if pixels.shape[-1] == opened.channels or 'transparency' in opened.image.info:
+    return turned, ''
+  return turned, _of_alpha(len(np.unique(pixels[..., -1])))
 
 
 def _orient(pixels: np.ndarray, orientation: int) -> np.ndarray:

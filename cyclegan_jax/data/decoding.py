@@ -16,7 +16,7 @@ import numpy as np
 from PIL import Image, TiffImagePlugin
 
 from cyclegan_jax import errors
-from cyclegan_jax.data import formats
+from cyclegan_jax.data import formats, png_chunks, tiff_tags
 
 # The path or the content of an image file.
 Source = str | os.PathLike[str] | bytes
@@ -28,9 +28,6 @@ MAX_PIXELS = 67_999_999
 _reading = threading.local()
 
 EXPECTED = 'expected a PNG, JPEG, WebP, BMP or TIFF file with 8 or 16 bits per sample'
-_PNG_SAMPLES = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
-_PNG_METADATA = frozenset((b'eXIf', b'zTXt', b'tEXt', b'iTXt'))
-_PNG_ODD = frozenset((b'tRNS', b'acTL'))
 # The channels, without alpha, of Pillow's modes.
 _CHANNELS = {
   **dict.fromkeys(('1', 'L', 'LA', 'La', 'I;16', 'I;16L', 'I;16B', 'I;16N'), 1),
@@ -42,6 +39,10 @@ class ImageError(errors.UserError):
   """An image file that cannot be used; the message names the file and the reason."""
 
 
+class FloatImageError(ImageError):
+  """An image of floating-point numbers, such as degrees, where integers are expected."""
+
+
 class ImageHeader(NamedTuple):
   """The shape and dtype that `images.read_image` would return."""
 
@@ -49,15 +50,6 @@ class ImageHeader(NamedTuple):
   width: int
   channels: int
   dtype: np.dtype
-
-
-class _Png(NamedTuple):
-  """Facts in the chunks of a PNG file that Pillow does not report."""
-
-  bit_depth: int
-  samples: int
-  is_plain: bool  # No palette, alpha, animation or odd bit depth.
-  has_metadata: bool  # Pillow has to be asked for an orientation.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,7 +62,8 @@ class Opened:
   is_deep: bool  # It has 16 bits per sample and is for imagecodecs.
   orientation: int  # That of EXIF, 1 to 8.
   is_plain: bool  # See `images.is_plain`.
-  stored_shape: tuple[int, ...]  # Of deep samples in the file.
+  stored_shape: tuple[int, ...]  # Of deep and floating-point samples in the file.
+  is_float: bool = False  # It has 32-bit floating-point numbers.
 
   @property
   def header(self) -> ImageHeader:
@@ -80,7 +73,8 @@ class Opened:
     if self.orientation >= 5 and self.image.format != 'TIFF':
       width, height = height, width
     is_16_bit = self.is_deep or self.image.mode.startswith('I;16')
-    return ImageHeader(height, width, self.channels, np.dtype('u2' if is_16_bit else 'u1'))
+    kind = 'f4' if self.is_float else 'u2' if is_16_bit else 'u1'
+    return ImageHeader(height, width, self.channels, np.dtype(kind))
 
 
 def limit_megapixels(megapixels: int) -> None:
@@ -127,13 +121,16 @@ def current_name() -> str:
 
 
 @contextlib.contextmanager
-def opened_image(stream: BinaryIO, name: str) -> Iterator[Opened]:
-  """Opens an image without decoding it. Raises ImageError if it cannot be used."""
+def opened_image(stream: BinaryIO, name: str, floats: bool = False) -> Iterator[Opened]:
+  """Opens an image without decoding it. Raises ImageError if it cannot be used.
+
+  Floating-point pixels can be used only with `floats`.
+  """
   start = stream.read(formats.START_BYTES)
   if not start:
     raise ImageError(f'{name}: the file is empty (zero bytes); {EXPECTED}.')
-  stream.seek(len(formats.PNG_SIGNATURE))
-  png = _scan_png(stream) if start.startswith(formats.PNG_SIGNATURE) else None
+  stream.seek(len(png_chunks.SIGNATURE))
+  png = png_chunks.scan(stream) if start.startswith(png_chunks.SIGNATURE) else None
   stream.seek(0)
   plugin = formats.decoder(start)
   if plugin is None:
@@ -146,13 +143,15 @@ def opened_image(stream: BinaryIO, name: str) -> Iterator[Opened]:
     kind = f'a damaged {plugin.format} file'
     if plugin is TiffImagePlugin.TiffImageFile:
       kind = 'a TIFF file with a pixel type that cannot be read, or a damaged one'
+      if found := tiff_tags.described(stream):
+        kind = f'a TIFF file with a pixel type that cannot be read: {found}'
     raise ImageError(f'{name}: {kind} ({error}); {EXPECTED}.') from error
   with image:
     _check_pixels(*image.size, 'pixels', name)
     if image.format == 'WEBP' and getattr(image, 'is_animated', False):
       # Its first frame may be a part only.
       raise ImageError(f'{name}: an animated WebP file; expected one image.')
-    yield _examine(image, png, name)
+    yield _examine(image, png, name, floats)
 
 
 def _check_pixels(width: int, height: int, what: str, name: str) -> None:
@@ -163,32 +162,7 @@ def _check_pixels(width: int, height: int, what: str, name: str) -> None:
     )
 
 
-def _scan_png(stream: BinaryIO) -> _Png:
-  """Walks over the chunks of a PNG file and skips their contents."""
-  depth, color, names = 0, 0, set()
-  start, end = stream.tell(), stream.seek(0, os.SEEK_END)
-  stream.seek(start)
-  while len(head := stream.read(8)) == 8:
-    length, chunk = int.from_bytes(head[:4], 'big'), head[4:]
-    if stream.tell() + length > end:  # Pillow would allocate memory for all of it.
-      raise OSError('it is cut off')
-    if chunk == b'IHDR':
-      if depth:  # Decoders disagree about which one counts.
-        raise OSError('it has two headers')
-      depth, color = stream.read(10)[8:10]
-      length -= 10
-    elif chunk in _PNG_METADATA or chunk in _PNG_ODD:
-      names.add(chunk)
-    if chunk == b'IEND':
-      break
-    stream.seek(length + 4, os.SEEK_CUR)
-  plain = depth in (8, 16) and color in (0, 2) and not names & _PNG_ODD
-  # The decoder turns a transparent color into a channel.
-  samples = _PNG_SAMPLES.get(color, 0) + (b'tRNS' in names and color in (0, 2))
-  return _Png(depth, samples, plain, bool(names & _PNG_METADATA))
-
-
-def _examine(image: Image.Image, png: _Png | None, name: str) -> Opened:
+def _examine(image: Image.Image, png: png_chunks.Facts | None, name: str, floats: bool) -> Opened:
   """Determines what the decoded image will be."""
   if png:
     is_deep = png.bit_depth == 16
@@ -199,13 +173,20 @@ def _examine(image: Image.Image, png: _Png | None, name: str) -> Opened:
   else:
     is_deep, stored, exif = False, (), image.getexif()
     if isinstance(image, TiffImagePlugin.TiffImageFile):
-      is_deep = set(image.tag_v2.get(258, (1,))) == {16}
+      if problem := tiff_tags.too_many_bands(image.tag_v2, name):
+        raise ImageError(problem)
+      is_deep = set(image.tag_v2.get(tiff_tags.BITS, (1,))) == {16}
       stored = _tiff_shape(image, name)
     plain = image.format == 'JPEG' and image.mode in ('L', 'RGB')
   found = exif.get(274, 1)
   orientation = found if found in range(2, 9) else 1
-  channels = (1 if png.samples < 3 else 3) if is_deep and png else _channels(image, name)
-  return Opened(image, name, channels, is_deep, orientation, plain and orientation == 1, stored)
+  is_float = floats and image.mode == 'F'
+  if is_float:
+    channels = 1
+  else:
+    channels = (1 if png.samples < 3 else 3) if is_deep and png else _channels(image, name)
+  plain = plain and orientation == 1
+  return Opened(image, name, channels, is_deep, orientation, plain, stored, is_float)
 
 
 def _tiff_shape(image: TiffImagePlugin.TiffImageFile, name: str) -> tuple[int, ...]:
@@ -215,16 +196,12 @@ def _tiff_shape(image: TiffImagePlugin.TiffImageFile, name: str) -> tuple[int, .
   tile_width, rows = tags.get(322, width), tags.get(323, tags.get(278, height))
   if 322 in tags:
     _check_pixels(tile_width, rows, 'pixels in a tile', name)
-  pieces = -(-width // tile_width) * -(-height // rows) * (samples if is_planar(tags) else 1)
+  is_planar = tiff_tags.is_planar(tags)
+  pieces = -(-width // tile_width) * -(-height // rows) * (samples if is_planar else 1)
   found = np.size(tags.get(273, tags.get(324, ())))
   if found < pieces:  # Pillow leaves the rest black.
     raise ImageError(f'{name}: is damaged: it has {found} of {pieces} strips or tiles.')
-  return (samples, height, width) if is_planar(tags) else (height, width, samples)
-
-
-def is_planar(tags: TiffImagePlugin.ImageFileDirectory_v2) -> bool:
-  """Returns whether a TIFF file stores its channels one after the other."""
-  return tags.get(284, 1) == 2 and tags.get(277, 1) > 1
+  return (samples, height, width) if is_planar else (height, width, samples)
 
 
 def _channels(image: Image.Image, name: str) -> int:
@@ -235,8 +212,12 @@ def _channels(image: Image.Image, name: str) -> int:
     return 1 if (palette == palette[:, :1]).all() else 3
   if mode in _CHANNELS:
     return _CHANNELS[mode]
-  odd = {'F': 'floating-point pixels', 'I': '32-bit or signed pixels'}
-  kind = odd.get(mode, f'pixels of mode {mode!r}')
+  if mode == 'F':
+    raise FloatImageError(
+      f'{name}: a {image.format} file with floating-point pixels; {EXPECTED}, unsigned. IR '
+      'images of such pixels are read by data sets, and models, with --ir_span.'
+    )
+  kind = '32-bit or signed pixels' if mode == 'I' else f'pixels of mode {mode!r}'
   raise ImageError(f'{name}: a {image.format} file with {kind}; {EXPECTED}, unsigned.')
 
 
@@ -254,12 +235,12 @@ def content(source: Source, name: str) -> bytes:
 
 
 @contextlib.contextmanager
-def opened(source: Source, name: str | None = None) -> Iterator[Opened]:
+def opened(source: Source, name: str | None = None, *, floats: bool = False) -> Iterator[Opened]:
   """Opens an image without decoding it, given its path or content; see `opened_image`."""
   name = name_of(source, name)
   with explained(name):
     stream = io.BytesIO(source) if isinstance(source, bytes) else _open(source, name)
-    with stream, opened_image(stream, name) as image:
+    with stream, opened_image(stream, name, floats) as image:
       yield image
 
 

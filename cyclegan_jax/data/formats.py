@@ -14,7 +14,8 @@ from PIL import (
   WebPImagePlugin,
 )
 
-PNG_SIGNATURE = b'\x89PNG\r\n\x1a\n'
+from cyclegan_jax.data import png_chunks
+
 # So many bytes tell a kind, and of WebP the size.
 START_BYTES = 30
 
@@ -38,7 +39,7 @@ EXTENSIONS = (
 
 # Opened without Image.open, whose own size limit holds for the whole process.
 _BY_START: dict[bytes, Decoder] = {
-  PNG_SIGNATURE: PngImagePlugin.PngImageFile,
+  png_chunks.SIGNATURE: PngImagePlugin.PngImageFile,
   b'\xff\xd8\xff': JpegImagePlugin.JpegImageFile,
   b'BM': BmpImagePlugin.BmpImageFile,
   **dict.fromkeys(TiffImagePlugin.PREFIXES, TiffImagePlugin.TiffImageFile),

@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image, PngImagePlugin
 
 from cyclegan_jax import files
-from cyclegan_jax.data import codecs, decoding, formats
+from cyclegan_jax.data import codecs, decoding, formats, reading
 from cyclegan_jax.data.decoding import ImageError, ImageHeader, Source
 from cyclegan_jax.data.location import Location
 
@@ -36,8 +36,9 @@ _RESAMPLING = {'area': Image.Resampling.BOX, 'bicubic': Image.Resampling.BICUBIC
 def read_image(source: Source, name: str | None = None) -> np.ndarray:
   """Reads an image file, given its path or content. `name` is for messages.
 
-  Alpha is dropped. Palettes become gray or RGB, CMYK becomes RGB, bilevel images become 0 and 255.
-  An EXIF orientation is applied. The first image of an animation or a multi-page file is taken.
+  Alpha is dropped. Palettes become gray or RGB, CMYK becomes RGB, bilevel images become 0 and 255,
+  12 bits become 16. An EXIF orientation is applied. The first image of an animation or a multi-page
+  file is taken. `reading.read` tells what is dropped.
 
   Returns:
     [height, width, 1 or 3] uint8 or uint16 in the file's full range.
@@ -45,16 +46,7 @@ def read_image(source: Source, name: str | None = None) -> np.ndarray:
   Raises:
     ImageError: The file is missing, empty, damaged, too large or of an unsupported kind.
   """
-  name = decoding.name_of(source, name)
-  data = decoding.content(source, name)
-  with decoding.opened(data, name) as opened:
-    # In this order: pillow-heif changes the size if the pixels say so.
-    expected, pixels = opened.header, codecs.decode(opened, data)
-  if pixels.shape != expected[:3]:
-    raise ImageError(
-      f'{name}: is damaged: decoded to shape {pixels.shape}, but its header says {expected[:3]}.'
-    )
-  return pixels
+  return reading.read(source, name).pixels
 
 
 def read_indices(source: Source, name: str | None = None) -> np.ndarray:
@@ -120,7 +112,7 @@ def encode_png(
 def encode_tiff(
   array: np.ndarray, texts: Mapping[str, str] | None = None, place: Location | None = None
 ) -> bytes:
-  """Encodes [height, width, 1] uint8 or uint16, or RGB uint8, losslessly as TIFF.
+  """Encodes [height, width, 1] uint8, uint16 or float32, or RGB uint8, losslessly as TIFF.
 
   `texts` are metadata by key, one JSON object in the tag ImageDescription; `place` has tags of its
   own.
@@ -128,8 +120,8 @@ def encode_tiff(
   Raises:
     ImageError: The array is 16-bit color, which Pillow does not write as TIFF.
   """
-  pixels, buffer = _without_one_channel(array), io.BytesIO()
-  if array.dtype == np.uint16 and pixels.ndim == 3:
+  pixels, buffer = _without_one_channel(array, floats=True), io.BytesIO()
+  if array.dtype != np.uint8 and pixels.ndim == 3:
     raise ImageError('TIFF files with 16-bit color cannot be written. Use PNG, or 8 bits.')
   options = {'compression': 'tiff_adobe_deflate', **(place.tiff() if place else {})}
   Image.fromarray(pixels).save(buffer, 'TIFF', description=json.dumps(dict(texts or {})), **options)
@@ -138,7 +130,7 @@ def encode_tiff(
 
 def read_texts(path: str | os.PathLike[str]) -> dict[str, str]:
   """Returns the metadata that the encoders above wrote; raises as `image_header` does."""
-  with decoding.opened(path) as opened:
+  with decoding.opened(path, floats=True) as opened:
     if opened.image.format == 'PNG':
       return {str(k): text for k, text in opened.image.info.items() if isinstance(text, str)}
     try:
@@ -206,12 +198,13 @@ def _bands(array: np.ndarray) -> Iterator[np.ndarray]:
 def to_channels(array: np.ndarray, channels: int, name: str) -> np.ndarray:
   """Converts [height, width, 1 or 3] uint8 or uint16 to 1 or 3 channels of the same dtype.
 
-  One channel is repeated. Three become one, their luminance, only if the image `is_gray`.
+  One channel, which may also be float32, is repeated. Three become one, their luminance, only if
+  the image `is_gray`.
 
   Raises:
     ImageError: `array` is in color and one channel is requested.
   """
-  _check_array(array)
+  _check_array(array, floats=array.shape[-1] == 1)
   if array.shape[-1] == channels:
     return array
   if channels == 3:
@@ -277,14 +270,14 @@ def _chunks(chunks: Iterable[tuple[bytes, bytes]]) -> bytes:
   )
 
 
-def _without_one_channel(array: np.ndarray) -> np.ndarray:
+def _without_one_channel(array: np.ndarray, floats: bool = False) -> np.ndarray:
   """A checked image, [height, width] if it has one channel."""
-  _check_array(array)
+  _check_array(array, floats)
   return array[..., 0] if array.shape[-1] == 1 else array
 
 
-def _check_array(array: np.ndarray) -> None:
-  if array.dtype not in (np.uint8, np.uint16):
+def _check_array(array: np.ndarray, floats: bool = False) -> None:
+  if array.dtype not in (np.uint8, np.uint16) and not (floats and array.dtype == np.float32):
     raise ValueError(f'images are uint8 or uint16, not {array.dtype}.')
   if array.ndim != 3 or array.shape[-1] not in (1, 3) or 0 in array.shape:
     raise ValueError(f'images are [height, width, 1 or 3], not {array.shape}.')

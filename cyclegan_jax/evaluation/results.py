@@ -61,10 +61,12 @@ def result(
   """
   measured = results[MODEL]
   definitions = {**_definitions(results), **networks.definitions(measured.totals)}
+  ir_range = radiometry.known(config.data.ir_range, config.data.ir_span)
+  if 'psnr' in definitions and config.data.ir_span:
+    definitions['psnr'] += f'; of the range {config.data.ir_span} (--ir_span)'
   classes = {}
   sums = {name: m.class_sums for name, m in results.items() if m.class_sums is not None}
   if sums:
-    ir_range = radiometry.parse(config.data.ir_range)
     classes = {'classes': class_errors.content(sums, class_names, ir_range, ir.max_value)}
     definitions |= {'classes': class_errors.DEFINITION}
   return {
@@ -83,7 +85,21 @@ def result(
     'versions': provenance.versions(networks.packages),
     'commit': provenance.commit(),
     **classes,
+    **_in_unit(results, ir_range, ir.max_value),
   }
+
+
+def _in_unit(
+  results: Mapping[str, Measured], ir_range: radiometry.Range | None, max_value: float
+) -> dict[str, Any]:
+  """Mean absolute and root mean square errors in units, by predictor; {} if these are unknown."""
+  if not ir_range or 'mae' not in results[MODEL].totals:
+    return {}
+  errors = {
+    name: _plain({key: ir_range.difference(one.totals[key], max_value) for key in ('mae', 'rmse')})
+    for name, one in results.items()
+  }
+  return {'in_unit': {'unit': ir_range.difference_unit, 'range': ir_range.text, 'errors': errors}}
 
 
 def title(name: str) -> str:
@@ -94,8 +110,15 @@ def title(name: str) -> str:
 def rows(content: Mapping[str, Any]) -> list[list[str]]:
   """Returns the table of model and baselines as text, header first."""
   columns = [name for name in METRICS if name in content[MODEL]]
-  return [['', *(METRICS[name].title for name in columns)]] + [
+  known = content.get('in_unit', {'errors': {}, 'unit': ''})
+  of_unit = [key for key in ('mae', 'rmse') if known['errors']]
+  header = [*(METRICS[name].title for name in columns)]
+  if (span := content.get('settings', {}).get('ir_span')) and 'psnr' in columns:
+    header[columns.index('psnr')] += f' of {span}'
+  header += [f'{METRICS[key].title}, {known["unit"]}' for key in of_unit]
+  return [['', *header]] + [
     [title(name), *(_cell(totals, column) for column in columns)]
+    + [_cell(known['errors'][name], key) for key in of_unit]
     for name, totals in _predictors(content)
   ]
 

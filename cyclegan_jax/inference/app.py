@@ -28,6 +28,7 @@ from cyclegan_jax.errors import is_out_of_memory, UserError
 from cyclegan_jax.reports import page
 
 Translate = Callable[[np.ndarray], np.ndarray]
+Read = Callable[[bytes, str], np.ndarray]
 
 LOOPBACK = ('localhost', '127.0.0.1', '::1')
 # One image is translated at a time. This many more may be sent or wait meanwhile.
@@ -49,7 +50,12 @@ _HEADERS = {
 
 
 def make(
-  translate: Translate, title: str, about: str, max_bytes: int, hosts: Sequence[str] = LOOPBACK
+  translate: Translate,
+  title: str,
+  about: str,
+  max_bytes: int,
+  hosts: Sequence[str] = LOOPBACK,
+  read: Read = images.read_image,
 ) -> Starlette:
   """Makes the application.
 
@@ -61,6 +67,7 @@ def make(
     max_bytes: the largest file that is accepted; `decoding.limit_megapixels` limits the pixels.
     hosts: the names by which visitors may reach the page. Any other name, such as another site's
       that points here (DNS rebinding), is refused.
+    read: decodes the content of a file, which it calls by the name it gets. It may raise UserError.
   """
   limits = (
     f'PNG, JPEG, BMP or TIFF, 8 or 16 bit, up to {max_bytes / 2**20:g} MiB and '
@@ -74,7 +81,9 @@ def make(
     Route(f'/{name}', Response(text, media_type=kind), methods=['GET'])
     for name, text, kind in files
   ]
-  routes.append(Route('/translate', _Translations(translate, max_bytes).answer, methods=['POST']))
+  routes.append(
+    Route('/translate', _Translations(translate, max_bytes, read).answer, methods=['POST'])
+  )
   # Browsers write IPv6 addresses in brackets.
   allowed = [f'[{host}]' if ':' in host else host for host in hosts]
   headers = Middleware(BaseHTTPMiddleware, dispatch=_with_headers)
@@ -122,8 +131,9 @@ def bound_socket(host: str, port: int) -> socket.socket:
 class _Translations:
   """Translates for one request at a time, and refuses requests that would wait too long."""
 
-  def __init__(self, translate: Translate, max_bytes: int) -> None:
+  def __init__(self, translate: Translate, max_bytes: int, read: Read) -> None:
     self._translate = translate
+    self._read = read
     self._max_bytes = max_bytes
     self._waiting = 0
     self._one = asyncio.Lock()
@@ -165,7 +175,7 @@ class _Translations:
   def _translated(self, data: bytes) -> bytes:
     """Translates an image file to a PNG file."""
     try:
-      return images.encode_png(self._translate(images.read_image(data, 'This file')))
+      return images.encode_png(self._translate(self._read(data, 'This file')))
     except UserError as error:
       raise HTTPException(422, str(error)) from error
     except (MemoryError, RuntimeError) as error:

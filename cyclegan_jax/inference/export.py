@@ -12,7 +12,7 @@ import json
 import pathlib
 import types
 
-from cyclegan_jax import files, normalization, provenance
+from cyclegan_jax import files, normalization, provenance, radiometry
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.inference import export_check
 from cyclegan_jax.inference.export_check import Difference, Example
@@ -148,8 +148,10 @@ def _metadata(
   if data.normalization != 'plain':
     bands = {**normalization.PAPER_BANDS, 'ir': normalization.parse_ir_band(data.ir_band)}
     facts |= {f'{name}_band': normalization.format_band(band) for name, band in bands.items()}
-  if data.ir_range:
-    facts['ir_range'] = data.ir_range
+  if known := radiometry.known(data.ir_range, data.ir_span):
+    facts['ir_range'] = known.text
+  if data.ir_span:
+    facts['ir_span'] = data.ir_span
   settings = {name: value for name, value in flatten(config).items() if name not in PLACES}
   return facts | {
     'dataset': data.dataset,

@@ -13,7 +13,7 @@ from cyclegan_jax.inference.model import Model
 
 SOFTWARE = 'Software'
 # Keys whose absence says something.
-_OPTIONAL = ('ir_min', 'ir_max', 'ir_unit', 'ir_band', 'at_size', 'location')
+_OPTIONAL = ('ir_min', 'ir_max', 'ir_unit', 'ir_band', 'at_size', 'location', 'values')
 
 
 def texts(model: Model, workdir: pathlib.Path, direction: str, bits: int | None) -> dict[str, str]:
@@ -40,9 +40,10 @@ def texts(model: Model, workdir: pathlib.Path, direction: str, bits: int | None)
   if direction.endswith('_to_ir'):
     if data.normalization.startswith('spectral_'):
       found['ir_band'] = data.ir_band  # Otherwise unknown: the default is the paper's.
-    span = radiometry.parse(data.ir_range)
+    span = radiometry.known(data.ir_range, data.ir_span) or radiometry.parse_span(data.ir_span)
     if span:
-      found |= {'ir_min': repr(span.low), 'ir_max': repr(span.high), 'ir_unit': span.unit}
+      found |= {'ir_min': repr(span.low), 'ir_max': repr(span.high)}
+      found |= {'ir_unit': span.unit} if span.unit else {}
   return found
 
 

@@ -78,7 +78,7 @@ class Model:
     Returns:
       uint8 or uint16 [height, width, channels of the target domain], or [n, ...] likewise: gray
       levels from 0 to 255 or 65535. If the user has said what they stand for, it is
-      `radiometry.parse(config.data.ir_range)`.
+      `radiometry.known(config.data.ir_range, config.data.ir_span)`.
 
     Raises:
       UserError: The image is a false-color picture where one channel is expected, the model does

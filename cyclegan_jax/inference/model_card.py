@@ -56,7 +56,7 @@ def text(model: Model, run: Run, given: Given) -> str:
       for name, generator in model.translators.items()
     },
     band=_band(model.config.data),
-    ir_range=radiometry.parse(model.config.data.ir_range),
+    ir_range=radiometry.known(model.config.data.ir_range, model.config.data.ir_span),
     changed=[
       f'`--{name}={format_value(new)}`'
       for name, (_, new) in run.changed.items()

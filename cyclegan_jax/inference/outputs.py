@@ -8,9 +8,10 @@ import jax
 import numpy as np
 
 from cyclegan_jax import files, memory
-from cyclegan_jax.data import images, location
+from cyclegan_jax.data import images, location, reading
+from cyclegan_jax.data.decoding import Source
 from cyclegan_jax.errors import is_out_of_memory, UserError
-from cyclegan_jax.inference import training_size
+from cyclegan_jax.inference import training_size, values as values_lib
 from cyclegan_jax.inference.inputs import Job
 from cyclegan_jax.inference.model import Model
 
@@ -31,6 +32,7 @@ class OutputOptions:
     overwrite: translate existing results again.
     at_training_size: see training_size.py.
     keep_metadata: images keep where they were taken, see data/location.py.
+    values: IR images hold the values of the user's files instead of gray levels, see values.py.
 
   Raises:
     UserError: the options contradict each other, or Matplotlib does not know the color map.
@@ -47,6 +49,7 @@ class OutputOptions:
   overwrite: bool = False
   at_training_size: bool = False
   keep_metadata: bool = False
+  values: bool = False
 
   def __post_init__(self) -> None:
     if self.colormap:
@@ -59,10 +62,18 @@ class OutputOptions:
         )
       if self.direction != 'rgb_to_ir':
         raise UserError('--colormap is for IR images, but --direction=ir_to_rgb makes RGB images.')
+    if self.values and (self.direction != 'rgb_to_ir' or self.bits):
+      other = f'--bits={self.bits}' if self.bits else f'--direction={self.direction}'
+      raise UserError(f'--values writes IR values as they are in the files: leave out {other}.')
     if self.gray_control and self.direction != 'rgb_to_ir':
       raise UserError(
         '--gray_control writes the luminance of RGB images, but --direction=ir_to_rgb reads none.'
       )
+
+  @property
+  def made_bits(self) -> int | None:
+    """The bits of what the model makes; values are not rounded to 8 before."""
+    return 16 if self.values else self.bits
 
   def targets(self, job: Job) -> dict[str, pathlib.Path]:
     """Returns the files of a job: 'data' and, if requested, 'preview' and 'gray'."""
@@ -87,6 +98,11 @@ class FileTranslator:
   options: OutputOptions
   texts: Mapping[str, str]
 
+  def read(self, source: Source, name: str) -> reading.Read:
+    """Reads an image to translate, and prepares it; UserError if it cannot be read."""
+    found = values_lib.read(self.model.config.data, self.options.direction, source, name)
+    return reading.Read(self.prepare(found.pixels, name), found.lost)
+
   def prepare(self, image: np.ndarray, name: str) -> np.ndarray:
     """Returns an image ready to be translated; UserError if the source domain refuses it."""
     domain = self.model.domains[self.options.direction.split('_to_')[0]]
@@ -97,7 +113,7 @@ class FileTranslator:
   def translate(self, stack: np.ndarray, name: str) -> np.ndarray:
     """Translates images of one size, [n, height, width, c]; UserError if memory runs out."""
     options = self.options
-    sizes = dict(bits=options.bits, tile=options.tile, overlap=options.overlap)
+    sizes = dict(bits=options.made_bits, tile=options.tile, overlap=options.overlap)
     try:
       if options.at_training_size:
         return training_size.translate(self.model, stack, options.direction, name, **sizes)
@@ -127,7 +143,7 @@ class FileTranslator:
     self, image: np.ndarray, result: np.ndarray
   ) -> dict[str, tuple[np.ndarray, Mapping[str, str]]]:
     """Returns pixels and metadata of each of `OutputOptions.targets` of a prepared image."""
-    found = {'data': (result, self.texts)}
+    found = {'data': (self.data(result), self.texts)}
     if self.options.colormap:
       found['preview'] = preview(result, self.options.colormap), {}
     if self.options.gray_control:
@@ -135,6 +151,12 @@ class FileTranslator:
       texts = {'content': 'luminance of the RGB image (Rec. 601), a control'}
       found['gray'] = images.for_domain(image, 'rgb', 1, 'image'), texts
     return found
+
+  def data(self, result: np.ndarray) -> np.ndarray:
+    """Returns what is written of a translation: gray levels, or values (uint16, float32)."""
+    if not self.options.values:
+      return result
+    return values_lib.of_gray_levels(self.model.config.data, result)
 
   def write(self, job: Job, image: np.ndarray, result: np.ndarray) -> None:
     """Writes all files of an image, the data last: if they exist, so do the others."""

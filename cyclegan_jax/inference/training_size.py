@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from cyclegan_jax.data import aspect, images, record_images
+from cyclegan_jax.data import aspect, images, reading, record_images
 from cyclegan_jax.data.source import quantize
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.inference.model import Model
@@ -72,7 +72,7 @@ def note(data: DataConfig, files: Iterable[pathlib.Path]) -> str:
   chosen = list(files)
   for file in chosen[:: max(1, -(-len(chosen) // _SAMPLED))]:
     with contextlib.suppress(UserError):  # It is named when it is translated.
-      header = images.image_header(file)
+      header = reading.header(file)
       whole = header.height, header.width
       found.append((np.sqrt(np.prod(whole) / np.prod(of_image(data, whole))), whole, file))
   far = [one for one in found if not 1 / _NOTED < one[0] < _NOTED]

@@ -10,7 +10,8 @@ import jax
 import numpy as np
 
 from cyclegan_jax import distributed, interruption
-from cyclegan_jax.data import images, walk
+from cyclegan_jax.data import codecs, images, reading, walk
+from cyclegan_jax.data.decoding import Source
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.inference import (
   annotations as annotations_lib,
@@ -19,6 +20,7 @@ from cyclegan_jax.inference import (
   model as model_lib,
   outputs,
   training_size,
+  values,
   video,
 )
 from cyclegan_jax.inference.inputs import Job
@@ -58,7 +60,7 @@ def run(
   log = distributed.on_first_process(log)
   suffix = inputs_lib.FORMATS[options.format]
   plan = inputs_lib.plan(inputs, options.output, recursive=recursive, suffix=suffix)
-  translator = _load(workdir, checkpoint, options)
+  translator = _load(workdir, checkpoint, options, plan.jobs)
   # One process decides what is missing: others may already be writing it.
   jobs = distributed.broadcast(check_existing(translator, plan.jobs))
   if plan.left_out:
@@ -83,15 +85,17 @@ def run(
 
 
 def translate_one(
-  workdir: pathlib.Path, image: np.ndarray, name: str, options: OutputOptions, checkpoint: str
+  workdir: pathlib.Path, source: Source, name: str, options: OutputOptions, checkpoint: str
 ) -> bytes:
-  """Translates one image, uint8 or uint16 [height, width, 1 or 3], to the content of a file."""
+  """Translates one image, a path or the content of a file, to the content of a file."""
   translator = _load(workdir, checkpoint, options)
-  result = translator.translate(translator.prepare(image, name)[np.newaxis], name)[0]
-  return outputs.encode(result, options.format, translator.texts)
+  result = translator.translate(translator.read(source, name).pixels[np.newaxis], name)[0]
+  return outputs.encode(translator.data(result), options.format, translator.texts)
 
 
-def _load(workdir: pathlib.Path, checkpoint: str, options: OutputOptions) -> FileTranslator:
+def _load(
+  workdir: pathlib.Path, checkpoint: str, options: OutputOptions, jobs: Sequence[Job] = ()
+) -> FileTranslator:
   model = model_lib.load(workdir, checkpoint)
   texts = metadata.texts(model, workdir, options.direction, options.bits)
   if options.at_training_size:
@@ -99,6 +103,11 @@ def _load(workdir: pathlib.Path, checkpoint: str, options: OutputOptions) -> Fil
     texts['at_size'] = 'training'
   if options.keep_metadata:
     texts['location'] = 'kept'
+  if options.values:
+    values.check(model.config.data, options.format, jobs)
+    for key in ('ir_min', 'ir_max', 'ir_unit'):  # They are for gray levels.
+      texts.pop(key, None)
+    texts |= values.texts(model.config.data)
   return FileTranslator(model, options, texts)
 
 
@@ -162,13 +171,14 @@ def translate_files(translator: FileTranslator, jobs: Sequence[Job], log: Log = 
 def _translate_images(translator: FileTranslator, jobs: Sequence[Job], log: Log) -> list[str]:
   """Translates images in batches of one size, while others are read and written."""
   failures: list[str] = []
+  lost: collections.Counter[str] = collections.Counter()
   writing: collections.deque[futures.Future[None]] = collections.deque()
   with (
     futures.ThreadPoolExecutor(_THREADS) as readers,
     futures.ThreadPoolExecutor(_THREADS) as writers,
   ):
-    reading = tracked(_read_ahead(readers, translator, jobs), len(jobs), 'Translating', log)
-    for batch in _batches(reading, failures):
+    read = tracked(_read_ahead(readers, translator, jobs), len(jobs), 'Translating', log)
+    for batch in _batches(read, failures, lost):
       interruption.check()
       stack = np.stack([image for _, image in batch])
       try:
@@ -182,36 +192,40 @@ def _translate_images(translator: FileTranslator, jobs: Sequence[Job], log: Log)
         writing.popleft().result()
     for written in writing:
       written.result()
+  for kind, count in sorted(lost.items()):
+    log(f'{count} images {codecs.LOSSES[kind]}.')
   return failures
 
 
 def _read_ahead(
   readers: futures.Executor, translator: FileTranslator, jobs: Sequence[Job]
-) -> Iterator[tuple[Job, futures.Future[np.ndarray]]]:
+) -> Iterator[tuple[Job, futures.Future[reading.Read]]]:
   """Yields jobs in order, with their images, while a few more are read."""
-
-  def read(job: Job) -> np.ndarray:
-    return translator.prepare(images.read_image(job.source), str(job.source))
-
   pending = collections.deque()
   for job in jobs:
-    pending.append((job, readers.submit(read, job)))
+    pending.append((job, readers.submit(translator.read, job.source, str(job.source))))
     if len(pending) > _THREADS:
       yield pending.popleft()
   yield from pending
 
 
 def _batches(
-  reading: Iterable[tuple[Job, futures.Future[np.ndarray]]], failures: list[str]
+  jobs: Iterable[tuple[Job, futures.Future[reading.Read]]],
+  failures: list[str],
+  lost: collections.Counter[str],
 ) -> Iterator[list[tuple[Job, np.ndarray]]]:
-  """Groups images of the same shape and dtype into batches; notes those that cannot be read."""
+  """Groups images of the same shape and dtype into batches.
+
+  It notes those that cannot be read, and counts what of the files is not translated.
+  """
   waiting: dict[tuple, list[tuple[Job, np.ndarray]]] = {}
-  for job, future in reading:
+  for job, future in jobs:
     try:
-      image = future.result()
+      image, unused = future.result()
     except UserError as error:
       failures.append(str(error))
       continue
+    lost.update(unused)
     key = image.shape, image.dtype
     batch = waiting.setdefault(key, [])
     batch.append((job, image))

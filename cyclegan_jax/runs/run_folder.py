@@ -16,6 +16,7 @@ downstream/         what experiments.downstream writes
 report.html         all of this as one page
 """
 
+import dataclasses
 import json
 import os
 import pathlib
@@ -139,6 +140,14 @@ def load_config(workdir: pathlib.Path) -> Config:
       f'({error.strerror}). Give the folder that experiments.train wrote.'
     ) from error
   return config_lib.from_json(text, str(file))
+
+
+def own_span(workdir: pathlib.Path, config: Config) -> Config:
+  """Returns the configuration with the span of the run in a folder in place of --ir_span=auto."""
+  if config.data.ir_span != 'auto' or not (workdir / CONFIG).exists():
+    return config
+  span = load_config(workdir).data.ir_span or 'auto'
+  return dataclasses.replace(config, data=dataclasses.replace(config.data, ir_span=span))
 
 
 def load_domains(workdir: pathlib.Path, config: Config) -> dict[str, Domain]:

@@ -15,7 +15,7 @@ from typing import Any
 
 import jax
 
-from cyclegan_jax import distributed, interruption
+from cyclegan_jax import config as config_lib, distributed, interruption
 from cyclegan_jax.data.source import Dataset
 from cyclegan_jax.models import networks
 from cyclegan_jax.progress import duration, Log
@@ -66,6 +66,7 @@ def train(
     UserError: the folder holds another run, the batch does not fit the devices or their memory,
       images are too small, or a loss became NaN; earlier checkpoints stay intact.
   """
+  config = config_lib.with_span(config, dataset.ir_span)
   preflight.check(config, workdir, overwrite=overwrite)
   preflight.check_same_run(config, dataset)
   class_balance.check(config, dataset)

@@ -8,7 +8,7 @@ from typing import Any
 
 import grain
 
-from cyclegan_jax import distributed
+from cyclegan_jax import config as config_lib, distributed
 from cyclegan_jax.data import pipeline
 from cyclegan_jax.data.source import Dataset
 from cyclegan_jax.devices import sharding
@@ -25,6 +25,7 @@ def write(config: Config, dataset: Dataset, workdir: pathlib.Path, state: TrainS
   Raises:
     UserError: as `loop.train`, or the folder has a checkpoint already.
   """
+  config = config_lib.with_span(config, dataset.ir_span)
   preflight.check_new(config, workdir)
   with open_folder(config, dataset, workdir, overwrite=False) as checkpoints:
     checkpoints.save(0, Saved(state, batches(config, dataset).get_state()), {})

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 import dataclasses
 import hashlib
 import itertools
-import math
 import os
 import pathlib
 import re
@@ -14,8 +13,8 @@ from typing import Any, NamedTuple
 import tensorflow_datasets as tfds
 
 from cyclegan_jax import errors
-from cyclegan_jax.data import images
 from datasets.folder import (
+  alpha,
   exclude as exclude_lib,
   labels as label_lib,
   layouts,
@@ -23,11 +22,9 @@ from datasets.folder import (
   matching,
   names as name_lib,
   notes as note_lib,
+  pixel_types,
   splits,
 )
-
-# So many files of a domain at the most are looked at first. Preparation checks all.
-_SAMPLED = 8
 
 
 class Example(NamedTuple):
@@ -55,8 +52,9 @@ class FolderConfig(tfds.core.BuilderConfig):
   rgb_channels: int = 3  # 1 or 3
   ir_channels: int = 1
   rgb_dtype: str = 'uint8'  # or 'uint16'
-  ir_dtype: str = 'uint8'
   side_by_side: str = ''  # 'ab' if each image holds RGB left and IR right; 'ba'
+  ir_dtype: str = 'uint8'  # of its files; or 'uint16', or 'float32', which needs a span
+  ir_span: str = ''  # see with_span()
   layout: str = ''  # for people: the folders taken for each domain
   labels: label_lib.LabelFiles | None = dataclasses.field(default=None, repr=False)
   # Sentences on what is left out and why, the images without a partner, and split -> its examples,
@@ -71,9 +69,30 @@ class FolderConfig(tfds.core.BuilderConfig):
     """The number of channels of a domain, 'rgb' or 'ir'."""
     return {'rgb': self.rgb_channels, 'ir': self.ir_channels}[domain]
 
-  def dtype(self, domain: str) -> str:
-    """The type of a domain's pixels, 'uint8' or 'uint16'."""
+  def file_dtype(self, domain: str) -> str:
+    """The type of the pixels in a domain's files, 'uint8', 'uint16' or 'float32'."""
     return {'rgb': self.rgb_dtype, 'ir': self.ir_dtype}[domain]
+
+  def dtype(self, domain: str) -> str:
+    """The type of a domain's pixels as they are stored, 'uint8' or 'uint16'."""
+    found = self.file_dtype(domain)
+    return 'uint16' if found == 'float32' or (domain == 'ir' and self.ir_span) else found
+
+  @property
+  def has_mask(self) -> bool:
+    """Whether IR pixels may lack data: floating-point ones may be NaN."""
+    return self.ir_dtype == 'float32'
+
+  def with_span(self, text: str) -> 'FolderConfig':
+    """Returns the same folder with another --ir_span, whose prepared copy is another one.
+
+    The text is that of a span (`radiometry.Range.text`), 'auto', or '' for none.
+    """
+    name = self.name.partition('.')[0]
+    if text:
+      digest = hashlib.sha256(text.encode()).hexdigest()[:6]
+      name = f'{name}.ir_{text if text == "auto" else digest}'
+    return dataclasses.replace(self, name=name, ir_span=text)
 
 
 def folder_config(
@@ -127,9 +146,12 @@ def folder_config(
   found = label_lib.find(source, label_dir) if label_dir else None
   images_of_labels = [file.path for file in found.files] if found else []
   patterns = rgb_pattern, ir_pattern
-  layout = layouts.find_layout(
-    source, rgb_dir, ir_dir, frozenset(images_of_labels), patterns, side_by_side
-  )
+  try:
+    layout = layouts.find_layout(
+      source, rgb_dir, ir_dir, frozenset(images_of_labels), patterns, side_by_side
+    )
+  except errors.UserError as error:
+    raise errors.UserError(f'{error}{alpha.hint(source)}') from error
   if found and layout.side:
     raise errors.UserError(
       f'--label_dir={label_dir}: labels are for images of one domain, but those of {source} hold '
@@ -164,8 +186,8 @@ def folder_config(
     aligned=aligned,
     rgb_channels=rgb_channels,
     ir_channels=ir_channels,
-    rgb_dtype=_dtype('rgb', layout.rgb),
-    ir_dtype=_dtype('ir', layout.ir),
+    rgb_dtype=pixel_types.of_domain('rgb', layout.rgb),
+    ir_dtype=pixel_types.of_domain('ir', layout.ir),
     **({'side_by_side': layout.side} if layout.side else {}),
   )
   return FolderConfig(
@@ -183,29 +205,6 @@ def folder_config(
     examples=_examples(groups, chosen),
     rgb_only=_rgb_only(layout) if method == 'folder' else {},
     **options,
-  )
-
-
-def _sample(ids: Sequence[str]) -> Sequence[str]:
-  """Returns a few of the ids, evenly spaced."""
-  return ids[:: max(1, math.ceil(len(ids) / _SAMPLED))]
-
-
-def _dtype(domain: str, by_id: dict[str, layouts.ImageFile]) -> str:
-  """Returns the dtype of a domain, from a few of its files; preparation checks them all."""
-  paths = [by_id[id_].path for id_ in _sample(sorted(by_id))]
-  examples = {images.image_header(path).dtype.name: path for path in paths}
-  if len(examples) > 1:
-    raise errors.UserError(mixed_message(domain, examples['uint8'], examples['uint16']))
-  return next(iter(examples))
-
-
-def mixed_message(domain: str, path_8: str, path_16: str) -> str:
-  """Returns a message that a domain has both 8-bit and 16-bit images."""
-  return (
-    f'the {domain.upper()} images are 8-bit and 16-bit mixed: {path_8} has 8 bits, '
-    f'{path_16} has 16. Expected one kind throughout: convert one into the other, '
-    'knowing what its range means.'
   )
 
 

@@ -8,18 +8,19 @@ from collections.abc import Mapping
 import io
 import itertools
 import os
-from typing import ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 import tensorflow_datasets as tfds
 
+from cyclegan_jax import radiometry
 from cyclegan_jax.data import images
 from cyclegan_jax.data.labels import resize as resize_labels
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.progress import tracked
-from datasets import storing
-from datasets.folder import labels as label_lib, side_by_side, sizes
-from datasets.folder.config import Example, folder_config, FolderConfig, mixed_message
+from datasets import ranges, storing
+from datasets.folder import labels as label_lib, pixel_types, pixels as pixel_lib, sizes
+from datasets.folder.config import Example, folder_config, FolderConfig
 from datasets.frames import sequence_of
 from datasets.storing import Examples
 
@@ -31,12 +32,17 @@ class Builder(tfds.core.GeneratorBasedBuilder):
 
   Pairs are in splits train, validation and test, single images in train_rgb, train_ir,
   validation_rgb and so on. Without TensorFlow the images have to be read with
-  `decoders={'rgb': tfds.decode.SkipDecoding(), ...}` and `images.read_image`. With labels,
-  `info.metadata` has 'class_names' and 'label_notes'; 'size_notes' if pairs have two resolutions.
+  `decoders={'rgb': tfds.decode.SkipDecoding(), ...}` and `images.read_image`. Floating-point IR
+  files have a `mask` too, see cyclegan_jax/data/masks.py. `info.metadata` has 'pixel_notes' and,
+  with --ir_span, 'ir_span'; with labels, 'class_names' and 'label_notes'; 'size_notes' if pairs
+  have two resolutions.
   """
 
-  VERSION = tfds.core.Version('1.0.0')
-  RELEASE_NOTES: ClassVar = {'1.0.0': 'Initial release.'}
+  VERSION = tfds.core.Version('1.1.0')
+  RELEASE_NOTES: ClassVar = {
+    '1.0.0': 'Initial release.',
+    '1.1.0': 'Notes the values that IR files use; refuses TIFF files with several extra bands.',
+  }
 
   # TFDS's property returns what the builder was made with.
   builder_config: FolderConfig
@@ -58,10 +64,12 @@ class Builder(tfds.core.GeneratorBasedBuilder):
       for name, (channels, dtype) in kinds.items()
     }
     text = {'id': tfds.features.Text(), 'sequence': tfds.features.Text()}
-    if config.labels:
-      features['labels'] = tfds.features.Image(
-        shape=(None, None, 1), encoding_format='png', doc='Class indices; 255: no label.'
-      )
+    for name, doc in (
+      ('labels', 'Class indices; 255: no label.' if config.labels else ''),
+      ('mask', '255 where ir has data, else 0.' if config.has_mask else ''),
+    ):
+      if doc:
+        features[name] = tfds.features.Image(shape=(None, None, 1), encoding_format='png', doc=doc)
     return self.dataset_info_from_configs(
       features=tfds.features.FeaturesDict(features | text), metadata=tfds.core.MetadataDict()
     )
@@ -72,61 +80,77 @@ class Builder(tfds.core.GeneratorBasedBuilder):
     config = self.builder_config
     examples = list(itertools.chain(*config.examples.values()))
     labels = _labels(config, examples) if config.labels else None
-    look = lambda example: _complaints(example, config, labels)
-    complaints, highest, shapes = zip(*storing.looked_at(examples, look, 'examples'))
-    storing.refuse(config.source_dir, list(itertools.chain(*complaints)))
-    assert self.info.metadata is not None
-    unequal = {e.id: both for e, both in zip(examples, shapes) if len(set(both)) > 1}
+    look = lambda example: _look(example, config, labels)
+    found = storing.looked_at(examples, look, 'examples')
+    complaints = list(itertools.chain(*(one.complaints for one in found)))
+    span = self._note_pixels([image for one in found for image in one.images], complaints)
+    storing.refuse(config.source_dir, complaints)
+    unequal = {
+      example.id: shapes
+      for example, one in zip(examples, found)
+      if len(set(shapes := [image.shape for image in one.images])) > 1
+    }
     if unequal:
-      notes = [sizes.note(list(unequal.values()), len(examples))]
-      self.info.metadata['size_notes'] = notes
+      self.metadata['size_notes'] = [sizes.note(list(unequal.values()), len(examples))]
     smaller = {id_: sizes.common(*both) for id_, both in unequal.items()}
     if labels:
-      names = labels.class_names(max(highest))
-      self.info.metadata.update(class_names=list(names), label_notes=labels.described(names))
+      names = labels.class_names(max(one.highest for one in found))
+      self.metadata.update(class_names=list(names), label_notes=labels.described(names))
     return {
-      split: self._generate_examples(chosen, labels, smaller)
+      split: self._generate_examples(chosen, labels, span, smaller)
       for split, chosen in config.examples.items()
     }
+
+  @property
+  def metadata(self) -> dict[str, Any]:
+    """The metadata of the copy."""
+    assert self.info.metadata is not None
+    return self.info.metadata
+
+  def _note_pixels(
+    self, found: list[pixel_lib.Looked], complaints: list[str]
+  ) -> radiometry.Range | None:
+    """Notes what is to be said about the images; adds complaints; returns the span of IR."""
+    text = self.builder_config.ir_span
+    of_ir = [image.values for image in found if image.domain == 'ir']
+    if not text:
+      complaints += ranges.floats_refused(of_ir)
+    elif of_ir:
+      complaints += ranges.complaints(of_ir, text)
+    if complaints:
+      return None
+    span = None
+    if text:
+      span = radiometry.parse_span(text) or ranges.around(of_ir)
+      self.metadata['ir_span'] = span.text
+    said = ranges.notes(of_ir, span) if span else ranges.used_little('ir', of_ir)
+    of_rgb = [image.values for image in found if image.domain == 'rgb']
+    said = [*said, *ranges.used_little('rgb', of_rgb), *pixel_lib.losses(found)]
+    self.metadata['pixel_notes'] = said
+    return span
 
   def _generate_examples(
     self,
     examples: tuple[Example, ...],
     labels: label_lib.Labels | None,
+    span: radiometry.Range | None,
     smaller: Mapping[str, tuple[int, int] | None],
   ) -> Examples:
     """Yields id and example; `smaller` has the sizes of pairs of two resolutions by id."""
     config = self.builder_config
     for example in tracked(examples, len(examples), 'Preparing', print, unit='examples'):
+      features: dict[str, Any] = {}
       size = smaller.get(example.id)
-      features = {
-        domain if config.aligned else 'image': _encoded(path, domain, config, size)
-        for domain, path in example.paths.items()
-      }
+      for domain, path in example.paths.items():
+        found = pixel_lib.stored(path, domain, config, span, size)
+        features[domain if config.aligned else 'image'] = found['image']
+        if 'mask' in found:  # That of IR, if there is one, comes last.
+          features['mask'] = found['mask']
       if labels:
         indices = _indices(example, labels)
         indices = resize_labels(indices, size or indices.shape)[..., np.newaxis]
         features['labels'] = io.BytesIO(storing.encode_png(indices))
       yield example.id, {**features, 'id': example.id, 'sequence': sequence_of(example.id)}
-
-
-def _load(path: str, domain: str, config: FolderConfig) -> np.ndarray:
-  """Reads an image as it is to be stored, [height, width, channels] uint8 or uint16."""
-  array, channels = images.read_image(path), config.channels(domain)
-  if config.side_by_side:
-    return side_by_side.for_domain(array, domain, channels, config.side_by_side, path)
-  return images.for_domain(array, domain, channels, path)
-
-
-def _encoded(
-  path: str, domain: str, config: FolderConfig, size: tuple[int, int] | None
-) -> str | io.BytesIO:
-  """Returns what TFDS is to store: the file itself if possible, otherwise a lossless PNG."""
-  as_is = not size and not config.side_by_side
-  if as_is and images.is_plain(path, channels=config.channels(domain)):
-    return path
-  array = _load(path, domain, config)
-  return io.BytesIO(images.encode_png(images.resize(array, size) if size else array))
 
 
 def _labels(config: FolderConfig, examples: list[Example]) -> label_lib.Labels:
@@ -144,20 +168,26 @@ def _indices(example: Example, labels: label_lib.Labels) -> np.ndarray:
   return labels.draw(example.id, (header.height, header.width), example.rgb)
 
 
-def _complaints(
-  example: Example, config: FolderConfig, labels: label_lib.Labels | None
-) -> tuple[list[str], int, list[tuple[int, int]]]:
-  """What is wrong with one example, the highest class index of its labels, its images' sizes."""
-  complaints, shapes, highest = [], [], -1
+class _Looked(NamedTuple):
+  """What is wrong with an example, its images, and the highest class index of its labels."""
+
+  complaints: list[str]
+  images: list[pixel_lib.Looked]
+  highest: int
+
+
+def _look(example: Example, config: FolderConfig, labels: label_lib.Labels | None) -> _Looked:
+  complaints, found, highest = [], [], -1
   for domain, path in example.paths.items():
     try:
-      array = _load(path, domain, config)
+      image = pixel_lib.look(path, domain, config)
     except images.ImageError as error:
       complaints.append(f'{error} (taken for an {domain.upper()} image: {config.layout})')
       continue
-    shapes.append(array.shape[:2])
-    if array.dtype != config.dtype(domain):
-      complaints.append(_mixed(domain, path, array.dtype, config))
+    found.append(image)
+    if image.values.dtype != config.file_dtype(domain):
+      complaints.append(_mixed(domain, path, image.values.dtype, config))
+  shapes = [image.shape for image in found]
   if len(shapes) == 2 and not sizes.common(*shapes):
     complaints.append(sizes.complaint(example.rgb, example.ir, *shapes))
   if labels and not complaints:
@@ -165,11 +195,12 @@ def _complaints(
       highest = label_lib.highest(_indices(example, labels))
     except UserError as error:
       complaints.append(str(error))
-  return complaints, highest, shapes
+  return _Looked(complaints, found, highest)
 
 
-def _mixed(domain: str, path: str, dtype: np.dtype, config: FolderConfig) -> str:
+def _mixed(domain: str, path: str, dtype: str, config: FolderConfig) -> str:
   """Names this image and one of the domain's usual dtype."""
-  usual = (e.paths.get(domain) for split in config.examples.values() for e in split)
-  other = next((p for p in usual if p and images.image_header(p).dtype != dtype), path)
-  return mixed_message(domain, *((path, other) if dtype == np.uint8 else (other, path)))
+  usual = config.file_dtype(domain)
+  paths = (e.paths.get(domain) for split in config.examples.values() for e in split)
+  other = next((p for p in paths if p and pixel_types.of_file(domain, p) == usual), path)
+  return pixel_types.mixed(domain, {dtype: path, usual: other})

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 import pathlib
 
-from cyclegan_jax.data import images
+from cyclegan_jax.data import images, reading
 from cyclegan_jax.errors import UserError
 from datasets import storing
 from datasets.folder import layouts, notes, sizes, suggestions
@@ -77,7 +77,7 @@ def _ways_on(layout: layouts.Layout) -> str:
 def _equal_in_size(*paths: str) -> bool:
   """Compares headers; what cannot be read is named when the data are prepared."""
   try:
-    return sizes.common(*(images.image_header(path)[:2] for path in paths)) is not None
+    return sizes.common(*(reading.header(path)[:2] for path in paths)) is not None
   except images.ImageError:
     return True
 

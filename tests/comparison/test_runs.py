@@ -41,6 +41,14 @@ def test_a_run_of_another_configuration_is_not(folder, other):
   assert not runs.is_complete(folder, made_up.config(**other), 'test')
 
 
+def test_a_run_keeps_the_span_that_auto_came_to(tmp_path):
+  kept = dict(seed=3, ir_span='7200:7900')
+  made_up.write(tmp_path / 'run', made_up.config(**kept), level=21)
+  for text, complete in (('auto', True), ('7200:7900', True), ('0:4095', False), ('', False)):
+    wanted = made_up.config(**{**kept, 'ir_span': text})
+    assert runs.is_complete(tmp_path / 'run', wanted, 'test') == complete, text
+
+
 def test_neither_is_one_that_was_measured_on_another_split(folder):
   assert not runs.is_complete(folder, made_up.config(seed=3), 'validation')
 

@@ -51,7 +51,7 @@ def test_settings_that_only_some_data_sets_use():
   found = {name: list(registry.declarations(name)) for name in settings.fields()}
   assert {name: owners for name, owners in found.items() if owners != ['']} == {
     'source_dir': ['osu', 'aau', 'folder', 'camera'],
-    'ir_span': ['camera'],
+    'ir_span': ['folder', 'camera'],
     'mask': ['osu', 'aau', 'camera'],
     'rgb_dir': ['folder'],
     'ir_dir': ['folder'],

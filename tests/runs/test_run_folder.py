@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from cyclegan_jax import config as config_lib, normalization
+from cyclegan_jax import config as config_lib, normalization, radiometry
 from cyclegan_jax.data.source import Dataset, Domain, make_domains, Split
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.runs import run_folder
@@ -140,3 +140,17 @@ def test_a_falling_learning_rate_fixes_the_length(tmp_path):
   with pytest.raises(UserError) as error:
     run_folder.check(tmp_path, config_lib.make('cyclegan', epochs=20, seed=1))
   assert '--initialize_from' not in str(error.value)
+
+
+def test_auto_means_the_span_of_the_run(tmp_path):
+  automatic = config_lib.make(ir_span='auto')
+  assert run_folder.own_span(tmp_path, automatic) == automatic
+  kept = config_lib.with_span(automatic, radiometry.Range(7200, 7900, ''))
+  run_folder.create(tmp_path, kept, dataset(), False)
+  assert run_folder.load_config(tmp_path).data.ir_span == '7200:7900'
+  run_folder.check(tmp_path, automatic)
+  assert run_folder.own_span(tmp_path, automatic) == kept
+  other = config_lib.make(ir_span='0:4095')
+  assert run_folder.own_span(tmp_path, other) == other
+  with pytest.raises(UserError, match='--ir_span: 7200:7900 there, 0:4095 now'):
+    run_folder.check(tmp_path, other)
