@@ -86,9 +86,9 @@ class Builder(tfds.core.GeneratorBasedBuilder):
     span = self._note_pixels([image for one in found for image in one.images], complaints)
     storing.refuse(config.source_dir, complaints)
     unequal = {
-      example.id: shapes
+      example.id: (one.images[0].shape, one.images[1].shape)
       for example, one in zip(examples, found)
-      if len(set(shapes := [image.shape for image in one.images])) > 1
+      if len({image.shape for image in one.images}) > 1
     }
     if unequal:
       self.metadata['size_notes'] = [sizes.note(list(unequal.values()), len(examples))]
