@@ -1,10 +1,7 @@
 """Opens data sets by name: prepares them on disk at the first call, then reads what is there."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-import contextlib
+from collections.abc import Callable, Iterable, Mapping
 import dataclasses
-import errno
-import fcntl
 import hashlib
 import os
 import pathlib
@@ -15,17 +12,19 @@ import numpy as np
 import tensorflow_datasets as tfds
 from tensorflow_datasets.core import constants
 
-from cyclegan_jax import config as config_lib, files, interruption
+from cyclegan_jax import config as config_lib, files
 from cyclegan_jax.data import pipeline
 from cyclegan_jax.data.source import Dataset, make_domains, Split, SPLITS
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.settings import DataConfig
 from cyclegan_jax.validation import validate_data
-from datasets import copies, leaks, records, registry
+from datasets import copies, leaks, preparing, records, registry, shards
 from datasets.aau import aau_dataset_builder as aau
 from datasets.folder import folder_dataset_builder as folder
 from datasets.osu import download, osu_dataset_builder as osu
+from datasets.parquet import parquet_dataset_builder as parquet
 from datasets.synthetic import synthetic_dataset_builder as synthetic
+from datasets.webdataset import webdataset_dataset_builder as webdataset
 
 _EIGHT_BITS = {'rgb': 255, 'ir': 255}
 
@@ -119,7 +118,7 @@ def _open_synthetic(config: DataConfig, options: dict[str, Any], data_dir: str |
   extra, rendered = options['extra_scenes'], None
   if extra:
     rendered = synthetic.SyntheticConfig(name=f'extra_{extra}', extra_train_sequences=extra)
-  builder = _prepared(lambda: synthetic.Builder(config=rendered, data_dir=data_dir))
+  builder = preparing.prepared(lambda: synthetic.Builder(config=rendered, data_dir=data_dir))
   identity = [str(builder.version), str(sorted(builder.builder_config.parameters().items()))]
   summary = 'synthetic: rendered scenes; whole sequences belong to one split.'
   return _read(builder, config, [summary], identity)
@@ -148,7 +147,7 @@ def _open_published(
   make: type[tfds.core.DatasetBuilder], found: Any, config: DataConfig, data_dir: str | None
 ) -> Dataset:
   """Opens a data set of the paper, by the configuration that describes the files found."""
-  builder = _prepared(lambda: make(config=found, data_dir=data_dir))
+  builder = preparing.prepared(lambda: make(config=found, data_dir=data_dir))
   summary = f'{builder.name} {found.source_dir}: {found.description}'
   # The name stands for the options, too, such as how thermal frames are registered.
   identity = [found.name.rpartition('-')[0], *_identity(found.examples)]
@@ -169,13 +168,48 @@ def _open_folder(config: DataConfig, options: dict[str, Any], data_dir: str | No
     exclude=config.exclude,
     **options,
   )
-  builder = _prepared(lambda: folder.Builder(config=found, data_dir=data_dir))
+  builder = preparing.prepared(lambda: folder.Builder(config=found, data_dir=data_dir))
   summary = f'folder {config.source_dir}: {found.layout}; split by {found.split_by}.'
   of_labels = (builder.info.metadata or {}).get('label_notes', [])
   notes, identity = [summary, *found.notes, *of_labels], _identity(found.examples)
-  highest = {domain: np.iinfo(found.dtype(domain)).max for domain in ('rgb', 'ir')}
-  dataset = _read(builder, config, notes, identity, highest)
+  dataset = _read(builder, config, notes, identity, _highest(found))
   return dataclasses.replace(dataset, rgb_only=found.rgb_only)
+
+
+def _open_parquet(config: DataConfig, options: dict[str, Any], data_dir: str | None) -> Dataset:
+  return _open_shards(parquet.parquet_config, parquet.Builder, config, options, data_dir)
+
+
+def _open_webdataset(config: DataConfig, options: dict[str, Any], data_dir: str | None) -> Dataset:
+  return _open_shards(webdataset.webdataset_config, webdataset.Builder, config, options, data_dir)
+
+
+def _open_shards(
+  find: Callable[..., shards.Config],
+  make: type[tfds.core.DatasetBuilder],
+  config: DataConfig,
+  options: dict[str, Any],
+  data_dir: str | None,
+) -> Dataset:
+  """Opens a set of shards, by the function that looks for them."""
+  if not config.source_dir:
+    raise UserError(f'--dataset={config.dataset} needs --source_dir, the folder with the files.')
+  found = find(
+    config.source_dir,
+    rgb_channels=config.rgb_channels,
+    ir_channels=config.ir_channels,
+    exclude=config.exclude,
+    **options,
+  )
+  builder = preparing.prepared(lambda: make(config=found, data_dir=data_dir))
+  summary = f'{config.dataset} {config.source_dir}: {found.layout}; split by {found.split_by}.'
+  notes = [summary, *(builder.info.metadata or {}).get('notes', [])]
+  return _read(builder, config, notes, found.identity, _highest(found))
+
+
+def _highest(found: Any) -> dict[str, int]:
+  """The largest pixel value of each domain of a configuration."""
+  return {domain: np.iinfo(found.dtype(domain)).max for domain in ('rgb', 'ir')}
 
 
 def _open_copy(config: DataConfig, data_dir: str | None, prepared: str) -> Dataset:
@@ -192,6 +226,8 @@ _OPENERS: Mapping[str, Callable[[DataConfig, dict[str, Any], str | None], Datase
   'osu': _open_osu,
   'aau': _open_aau,
   'folder': _open_folder,
+  'parquet': _open_parquet,
+  'webdataset': _open_webdataset,
   'synthetic': _open_synthetic,
 }
 
@@ -200,59 +236,6 @@ def _identity(examples: Mapping[str, Iterable[Any]]) -> list[str]:
   return [
     f'{split} {example.id}' for split, chosen in sorted(examples.items()) for example in chosen
   ]
-
-
-def _prepared(make: Callable[[], tfds.core.DatasetBuilder]) -> tfds.core.DatasetBuilder:
-  """A builder whose copy is there; of several processes one prepares it and the others wait.
-
-  TFDS writes beside the copy and renames, so it is whole or absent.
-  """
-  tfds.disable_progress_bar()  # Builders log progress in whole lines.
-  builder = make()
-  if not builder.info.splits:  # When it was made there was no copy.
-    folder = pathlib.Path(builder.data_path).parent
-    try:
-      with _alone(folder.parent):
-        # TFDS looks once, when a builder is made: another process may have been quicker.
-        builder = make()
-        builder.download_and_prepare(file_format='array_record')
-    except (OSError, RuntimeError) as error:
-      if not (reason := _of_the_disk(error)):
-        raise
-      raise UserError(
-        f'The data set cannot be prepared in {folder}: {reason}. Choose another place with '
-        '--data_dir.'
-      ) from error
-    finally:
-      with contextlib.suppress(OSError):
-        folder.rmdir()  # If nothing was written.
-  interruption.check()
-  for split in builder.info.splits.values():
-    for file in split.filepaths:
-      if not file.exists():
-        raise records.unusable(builder, f'not complete: {file.name} is missing')
-  return builder
-
-
-def _of_the_disk(error: OSError | RuntimeError) -> str:
-  """Returns what the system says of a file that cannot be written; '' if that is not the cause.
-
-  array_record raises RuntimeErrors, with the system's words at the end of their messages.
-  """
-  if isinstance(error, OSError):
-    return str(error)
-  numbers = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EIO)
-  return next((text for text in map(os.strerror, numbers) if text in str(error)), '')
-
-
-@contextlib.contextmanager
-def _alone(folder: pathlib.Path) -> Iterator[None]:
-  """Waits until no other process prepares in this folder, where the file system has locks."""
-  folder.mkdir(parents=True, exist_ok=True)
-  with open(folder / '.lock', 'a') as file:
-    with contextlib.suppress(OSError):
-      fcntl.flock(file, fcntl.LOCK_EX)
-    yield
 
 
 def _read(

@@ -95,6 +95,35 @@ class FolderOptions(Options):
 
 
 @dataclasses.dataclass(frozen=True)
+class _ShardOptions(Options):
+  """Options of sets whose images lie in shards, see datasets/shards.py."""
+
+  uses = frozenset({'source_dir', 'exclude'})
+  split_by: str = _option(
+    'auto',
+    'folder: by train, val, and test in the names of files or folders; hash: by a hash of each '
+    'name; auto: folder if all names say a split, otherwise hash.',
+    ('auto', 'folder', 'hash'),
+  )
+  rgb_column: str = _option('', 'Column with the RGB images. Empty: guess it by its name.')
+  ir_column: str = _option('', 'Column with the IR images. Empty: guess it by its name.')
+
+
+@dataclasses.dataclass(frozen=True)
+class ParquetOptions(_ShardOptions):
+  """Options of Parquet files, see datasets/parquet."""
+
+  title = 'Parquet files with pairs, as on Hugging Face'
+
+
+@dataclasses.dataclass(frozen=True)
+class WebDatasetOptions(_ShardOptions):
+  """Options of tar archives, see datasets/webdataset."""
+
+  title = 'tar archives with pairs, in the layout of WebDataset'
+
+
+@dataclasses.dataclass(frozen=True)
 class SyntheticOptions(Options):
   """Options of the rendered scenes, see datasets/synthetic."""
 
@@ -108,7 +137,14 @@ class SyntheticOptions(Options):
 
 
 DATASETS: Mapping[str, type[Options]] = types.MappingProxyType(
-  {'osu': OsuOptions, 'aau': AauOptions, 'folder': FolderOptions, 'synthetic': SyntheticOptions}
+  {
+    'osu': OsuOptions,
+    'aau': AauOptions,
+    'folder': FolderOptions,
+    'parquet': ParquetOptions,
+    'webdataset': WebDatasetOptions,
+    'synthetic': SyntheticOptions,
+  }
 )
 # Option -> data set -> its field.
 _OPTIONS: dict[str, dict[str, dataclasses.Field]] = {}

@@ -8,7 +8,7 @@ import pytest
 
 from cyclegan_jax import settings
 from cyclegan_jax.settings import DataConfig
-from datasets import loading, registry
+from datasets import loading, registry, shards
 from datasets.aau import config as aau_config, registration
 from datasets.folder import splits
 from datasets.osu import config as osu_config
@@ -19,6 +19,10 @@ def test_every_data_set_can_be_opened():
   assert set(registry.DATASETS) == set(loading._OPENERS)
 
 
+# Options that any text may be given for.
+FREE = ('skip_scenes', 'rgb_column', 'ir_column', 'pair_table')
+
+
 @pytest.mark.parametrize('name', registry.OPTIONS)
 def test_every_option_knows_itself(name):
   assert name not in settings.fields() and name != 'options'
@@ -26,7 +30,7 @@ def test_every_option_knows_itself(name):
   assert len({repr(field.default) for field in fields.values()}) == 1
   for field in fields.values():
     assert field.metadata['help'].endswith('.') and field.metadata['affects'] == 'pixels'
-    if not isinstance(field.default, bool) and name != 'skip_scenes':
+    if not isinstance(field.default, bool) and name not in FREE:
       assert field.default in field.metadata['allowed']
 
 
@@ -39,18 +43,19 @@ def test_choices_are_what_the_builders_know():
   assert choices['split_by', 'osu'] == ('auto', *osu_config.METHODS)
   assert choices['split_by', 'aau'] == ('auto', *aau_config.METHODS)
   assert choices['split_by', 'folder'] == splits.METHODS
+  assert choices['split_by', 'parquet'] == choices['split_by', 'webdataset'] == shards.METHODS
   assert choices['registration', 'aau'] == registration.MODES
 
 
 def test_settings_that_only_some_data_sets_use():
   found = {name: list(registry.declarations(name)) for name in settings.fields()}
   assert {name: owners for name, owners in found.items() if owners != ['']} == {
-    'source_dir': ['osu', 'aau', 'folder'],
+    'source_dir': ['osu', 'aau', 'folder', 'parquet', 'webdataset'],
     'mask': ['osu', 'aau'],
     'rgb_dir': ['folder'],
     'ir_dir': ['folder'],
     'label_dir': ['folder'],
-    'exclude': ['folder'],
+    'exclude': ['folder', 'parquet', 'webdataset'],
   }
 
 

@@ -1,0 +1,73 @@
+"""Prepares the copy of a data set on the disk, once."""
+
+from collections.abc import Callable, Iterator
+import contextlib
+import errno
+import fcntl
+import os
+import pathlib
+
+import tensorflow_datasets as tfds
+
+from cyclegan_jax import interruption
+from cyclegan_jax.errors import UserError
+from datasets import records
+
+
+def prepared(make: Callable[[], tfds.core.DatasetBuilder]) -> tfds.core.DatasetBuilder:
+  """Returns a builder whose copy is there; of several processes one prepares, the others wait.
+
+  TFDS writes beside the copy and renames, so it is whole or absent.
+
+  Args:
+    make: makes the builder.
+
+  Raises:
+    UserError: the data cannot be used, or the copy cannot be written or is damaged.
+  """
+  tfds.disable_progress_bar()  # Builders log progress in whole lines.
+  builder = make()
+  if not builder.info.splits:  # When it was made there was no copy.
+    folder = pathlib.Path(builder.data_path).parent
+    try:
+      with _alone(folder.parent):
+        # TFDS looks once, when a builder is made: another process may have been quicker.
+        builder = make()
+        builder.download_and_prepare(file_format='array_record')
+    except (OSError, RuntimeError) as error:
+      if not (reason := _of_the_disk(error)):
+        raise
+      raise UserError(
+        f'The data set cannot be prepared in {folder}: {reason}. Choose another place with '
+        '--data_dir.'
+      ) from error
+    finally:
+      with contextlib.suppress(OSError):
+        folder.rmdir()  # If nothing was written.
+  interruption.check()
+  for split in builder.info.splits.values():
+    for file in split.filepaths:
+      if not file.exists():
+        raise records.unusable(builder, f'not complete: {file.name} is missing')
+  return builder
+
+
+def _of_the_disk(error: OSError | RuntimeError) -> str:
+  """Returns what the system says of a file that cannot be written; '' if that is not the cause.
+
+  array_record raises RuntimeErrors, with the system's words at the end of their messages.
+  """
+  if isinstance(error, OSError):
+    return str(error)
+  numbers = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EIO)
+  return next((text for text in map(os.strerror, numbers) if text in str(error)), '')
+
+
+@contextlib.contextmanager
+def _alone(folder: pathlib.Path) -> Iterator[None]:
+  """Waits until no other process prepares in this folder, where the file system has locks."""
+  folder.mkdir(parents=True, exist_ok=True)
+  with open(folder / '.lock', 'a') as file:
+    with contextlib.suppress(OSError):
+      fcntl.flock(file, fcntl.LOCK_EX)
+    yield
