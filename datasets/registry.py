@@ -92,6 +92,11 @@ class FolderOptions(Options):
     'whatever their names, which are validated and measured by what needs no pairs.',
     ('auto', 'none'),
   )
+  pair_table: str = _option(
+    '',
+    'File that lists the pairs, below --source_dir or elsewhere: a JSON object from RGB to IR '
+    'files, or a CSV file of two columns. Empty: pairs have equal names.',
+  )
 
 
 @dataclasses.dataclass(frozen=True)

@@ -16,7 +16,14 @@ import tensorflow_datasets as tfds
 from cyclegan_jax import errors
 from cyclegan_jax.data import images
 from datasets import storing
-from datasets.folder import exclude as exclude_lib, labels as label_lib, layouts, matching, splits
+from datasets.folder import (
+  exclude as exclude_lib,
+  labels as label_lib,
+  layouts,
+  matching,
+  pair_table as tables,
+  splits,
+)
 
 # So many files of a domain at the most are looked at first. Preparation checks all.
 _SAMPLED = 8
@@ -82,6 +89,7 @@ def folder_config(
   label_dir: str = '',
   exclude: str = '',
   pairs: str = 'auto',
+  pair_table: str = '',
 ) -> FolderConfig:
   """Looks through a folder of RGB and IR images and decides how to read it.
 
@@ -95,6 +103,7 @@ def folder_config(
       Images that match are pairs in any case, so that one prepared copy serves both.
     label_dir: see `labels.find`; '' for none.
     pairs: 'auto', or 'none' if images of equal names are strangers.
+    pair_table: a file that lists the pairs, see pair_table.py; '' to go by names.
     exclude: a pairs.csv whose flagged pairs are left out, or ''; see exclude.py.
 
   Returns:
@@ -110,13 +119,17 @@ def folder_config(
   if not os.fspath(source_dir):
     raise errors.UserError('--source_dir is empty; expected a folder with RGB and IR images.')
   source = pathlib.Path(source_dir).expanduser()
-  if pairs == 'none' and paired:
-    raise errors.UserError(
-      '--pairs=none and --paired contradict each other: give --nopaired, or leave out --pairs.'
-    )
+  if pairs == 'none' and (paired or pair_table):
+    other = '--paired' if paired else f'--pair_table={pair_table}'
+    way = 'give --nopaired, or leave out --pairs' if paired else 'leave one of them out'
+    raise errors.UserError(f'--pairs=none and {other} contradict each other: {way}.')
   found = label_lib.find(source, label_dir) if label_dir else None
   images_of_labels = [file.path for file in found.files] if found else []
-  layout = layouts.find_layout(source, rgb_dir, ir_dir, frozenset(images_of_labels))
+  by_table, others = [], frozenset(images_of_labels)
+  if pair_table:
+    layout, by_table = tables.find(source, pair_table, rgb_dir, ir_dir, others)
+  else:
+    layout = layouts.find_layout(source, rgb_dir, ir_dir, others)
   aligned, unmatched, note = False, [], ''
   if pairs != 'none':
     aligned, unmatched, note = matching.match(source, layout, paired)
@@ -154,6 +167,7 @@ def folder_config(
     description=layout.description,
     notes=(
       *_notes(layout.ignored, unmatched, groups, chosen, len(left_out), hint),
+      *by_table,
       *([note] if note else []),
       *([] if paired or not aligned else matching.taken_for_pairs(chosen[0])),
     ),
