@@ -16,6 +16,7 @@ Infrared in false color is refused. To list it, give --ir_channels=3.
 
 from collections.abc import Iterator, Mapping
 import pathlib
+import shlex
 from typing import Any
 
 from absl import flags
@@ -99,7 +100,7 @@ def _repaired(folder: pathlib.Path, counts: Mapping[str, int], n: int) -> str:
   said = f'{repaired} of {n} pairs repaired{f" ({kinds})" if kinds else ""}'
   return (
     f'Copy: {folder}: {said}, the others as they were; repairs.csv says what was done. Train with '
-    f'--dataset=folder --source_dir={folder}'
+    f'--dataset=folder --source_dir={shlex.quote(str(folder))}'
   )
 
 
