@@ -61,6 +61,8 @@ def main() -> None:
   if copy := common.path(_FIX.value):
     repair.check_target(copy, {'source_dir': config.source_dir, 'output': str(folder)})
   dataset = datasets.open_dataset(config)
+  if copy:
+    repair.check_dataset(dataset)
   print('\n'.join([dataset.description, *degenerate.notes(dataset)]))
   try:
     folder.mkdir(parents=True, exist_ok=True)  # Now: the work may be long.

@@ -79,6 +79,15 @@ def check_target(folder: pathlib.Path, apart: Mapping[str, str]) -> None:
       )
 
 
+def check_dataset(dataset: Dataset) -> None:
+  """Raises UserError if the data set has masks, which plain folders cannot hold."""
+  if dataset.has_mask:
+    raise UserError(
+      f'--fix: {dataset.name} has masks of pixels without thermal data, which a copy in plain '
+      'folders would lose. Leave the flag out.'
+    )
+
+
 def repaired(pair: Pair, rgb: np.ndarray, ir: np.ndarray) -> Repaired:
   """Repairs a checked pair; RGB and IR are as they were checked.
 
@@ -117,13 +126,8 @@ def write(
     The number of pairs by repaired flag, and that of repaired pairs under ''.
 
   Raises:
-    UserError: it cannot be written, or the data set has masks, which plain folders cannot hold.
+    UserError: it cannot be written.
   """
-  if dataset.has_mask:
-    raise UserError(
-      f'--fix: {dataset.name} has masks of pixels without thermal data, which a copy in plain '
-      'folders would lose. Leave the flag out.'
-    )
   folder = folder.resolve()
   temporary = folder.with_name(f'.{folder.name[:60]}.{secrets.token_hex(4)}.tmp')
   try:

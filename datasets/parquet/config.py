@@ -1,6 +1,7 @@
 """Parquet files with images in columns: bytes, or Hugging Face's struct of bytes and a path."""
 
 from collections.abc import Iterator
+import contextlib
 import dataclasses
 import os
 from typing import Any, ClassVar
@@ -24,24 +25,36 @@ class ParquetConfig(shards.Config):
 
   def image_columns(self, shard: Shard) -> list[str]:
     """Returns the columns of bytes, or of structs with a field of bytes."""
-    with _opened(shard) as file:
+    with _explained(shard), _opened(shard) as file:
       return [field.name for field in file.schema_arrow if _holds_bytes(field.type)]
 
   def rows(self, shard: Shard) -> Iterator[Row]:
     """Yields the rows of a shard."""
-    names, number = list(dict.fromkeys(self.columns.values())), 0
-    with _opened(shard) as file:
-      batches = file.iter_batches(_BATCH, columns=names)
-      while (batch := _next(batches, shard)) is not None:
-        columns = {name: batch.column(batch.schema.get_field_index(name)) for name in names}
-        for place in range(len(batch)):
-          shown = f'{shard.relative}, row {number}'
-          found = {
-            domain: _content(columns[name][place], f'{shown} ({name})')
-            for domain, name in self.columns.items()
-          }
-          yield Row(f'{shard.stem}/{number:06}', shown, **found)
-          number += 1
+    number = 0
+    with contextlib.ExitStack() as stack:
+      with _explained(shard):
+        file = stack.enter_context(_opened(shard))
+        batches = file.iter_batches(_BATCH, columns=list(self.columns.values()))
+      while True:
+        with _explained(shard):
+          if (batch := next(batches, None)) is None:
+            return
+          rows = list(self._of_batch(shard, batch, number))
+        yield from rows
+        number += len(rows)
+
+  def _of_batch(self, shard: Shard, batch: Any, first: int) -> Iterator[Row]:
+    columns = {
+      domain: batch.column(batch.schema.get_field_index(name))
+      for domain, name in self.columns.items()
+    }
+    for place in range(len(batch)):
+      shown = f'{shard.relative}, row {first + place}'
+      found = {
+        domain: _content(column[place], f'{shown} ({self.columns[domain]})')
+        for domain, column in columns.items()
+      }
+      yield Row(f'{shard.stem}/{first + place:06}', shown, **found)
 
 
 def parquet_config(
@@ -86,25 +99,21 @@ def _opened(shard: Shard) -> Any:
     from pyarrow import parquet
   except ImportError as error:
     raise UserError('--dataset=parquet needs pyarrow: pip install -e ".[parquet]"') from error
+  return parquet.ParquetFile(shard.path, buffer_size=_BUFFER, pre_buffer=False)
+
+
+@contextlib.contextmanager
+def _explained(shard: Shard) -> Iterator[None]:
+  """Turns any exception raised while a file is read into a UserError."""
   try:
-    return parquet.ParquetFile(shard.path, buffer_size=_BUFFER, pre_buffer=False)
-  except (OSError, ValueError) as error:
-    raise _damaged(shard, error) from error
-
-
-def _next(batches: Iterator[Any], shard: Shard) -> Any:
-  """The next batch; None after the last one."""
-  try:
-    return next(batches, None)
-  except (OSError, ValueError) as error:
-    raise _damaged(shard, error) from error
-
-
-def _damaged(shard: Shard, error: Exception) -> UserError:
-  return UserError(
-    f'{shard.path}: not a whole Parquet file ({str(error).splitlines()[0]}). Download it again, or '
-    'move it away.'
-  )
+    yield
+  except UserError:
+    raise
+  except Exception as error:  # Of damaged files pyarrow raises many kinds.
+    reason = (str(error).splitlines() or [type(error).__name__])[0]
+    raise UserError(
+      f'{shard.path}: not a whole Parquet file ({reason}). Download it again, or move it away.'
+    ) from error
 
 
 def _holds_bytes(kind: Any) -> bool:

@@ -8,6 +8,7 @@ KEY.jpg. Archives are read from start to end, and nothing is unpacked to the dis
 from collections.abc import Iterator
 import dataclasses
 import itertools
+import lzma
 import os
 import tarfile
 from typing import ClassVar, NamedTuple
@@ -19,7 +20,8 @@ from cyclegan_jax.errors import UserError
 from datasets import shards
 from datasets.shards import Row, Shard
 
-_BROKEN = (OSError, tarfile.TarError, EOFError, zlib.error)
+# What tarfile and the decompressors raise on damaged archives.
+_BROKEN = (OSError, ValueError, TypeError, EOFError, tarfile.TarError, zlib.error, lzma.LZMAError)
 _LOOKED_AT = 100  # Images at the start of an archive, to know its columns.
 
 

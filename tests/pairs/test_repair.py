@@ -167,19 +167,28 @@ def test_targets_that_are_refused(tmp_path):
     repair.check_target(tmp_path / name, {'source_dir': str(tmp_path / 'source'), 'output': ''})
 
 
-def test_masks_are_refused(suspects, tmp_path):
+def test_masks_are_refused(suspects):
+  repair.check_dataset(suspects)
   with pytest.raises(UserError, match='masks of pixels without thermal data'):
-    repair.write(tmp_path / 'copy', dataclasses.replace(suspects, has_mask=True), [], print)
+    repair.check_dataset(dataclasses.replace(suspects, has_mask=True))
 
 
-def test_a_full_disk_leaves_nothing(suspects, tmp_path, monkeypatch):
-  def full(*_):
-    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+@pytest.mark.parametrize(
+  'error, seen',
+  [
+    (OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)), UserError),
+    (KeyboardInterrupt(), KeyboardInterrupt),
+  ],
+)
+def test_a_full_disk_or_an_interruption_leaves_nothing(tmp_path, monkeypatch, error, seen):
+  def fail(*_):
+    raise error
 
-  monkeypatch.setattr(repair.files, 'write_csv', full)
-  found = dataset_check.check(suspects, print)
-  with pytest.raises(UserError, match='copy cannot be written: No space left'):
-    repair.write(tmp_path / 'copy', suspects, found, print)
+  source = dataset([(str(i), *a_pair(i, 60, 80)) for i in range(2)])
+  monkeypatch.setattr(repair.files, 'write_csv', fail)
+  with pytest.raises(seen) as caught:
+    repair.write(tmp_path / 'copy', source, dataset_check.check(source, print), print)
+  assert seen is not UserError or 'copy cannot be written: No space left' in str(caught.value)
   assert not list(tmp_path.iterdir())
 
 
