@@ -91,7 +91,7 @@ class Config(tfds.core.BuilderConfig, abc.ABC):
 
   @abc.abstractmethod
   def rows(self, shard: Shard) -> Iterator[Row]:
-    """Yields the rows of a shard, a few in memory at a time; UserError if it cannot be read."""
+    """Yields the rows of a shard, as few in memory as possible; UserError if it cannot be read."""
 
   def channels(self, domain: str) -> int:
     """The number of channels of a domain, 'rgb' or 'ir'."""

@@ -1,4 +1,8 @@
-"""Parquet files with images in columns: bytes, or Hugging Face's struct of bytes and a path."""
+"""Parquet files with images in columns: bytes, or Hugging Face's struct of bytes and a path.
+
+pyarrow decodes whole pages, and writers often put a row group of large values into one page. So it
+may hold a row group, compressed and not, whatever the number of rows that are asked for.
+"""
 
 from collections.abc import Iterator
 import contextlib
@@ -12,7 +16,7 @@ from cyclegan_jax.errors import UserError
 from datasets import shards
 from datasets.shards import Row, Shard
 
-_BATCH = 16  # Rows in memory at a time, of two images each.
+_BATCH = 16  # Rows at a time, of two images each.
 _BUFFER = 2**20
 
 
