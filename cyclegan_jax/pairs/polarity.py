@@ -16,7 +16,7 @@ from cyclegan_jax.pairs.flags import DEFAULT
 _SIDE = 32  # Images are reduced to this before they are compared.
 _RIDGE = 1e-3
 _ROUNDS = 10
-_FEWEST = 12  # Pairs from which a majority can be told.
+_FEWEST = 20  # Pairs from which a majority can be told.
 
 
 class Relation(NamedTuple):

@@ -48,7 +48,7 @@ def test_bits_do_not_matter(scenes):
 
 
 def test_nothing_is_said_of_few_pairs_or_of_strangers(scenes):
-  assert _inverted(_with_other_polarity(scenes, {2})[:11]) == {}
+  assert _inverted(_with_other_polarity(scenes, {2})[:19]) == {}
   strangers = [(str(i), gray_rgb(texture(60, 80, i)), texture(60, 80, i + 50)) for i in range(20)]
   assert _inverted(strangers) == {}
   assert polarity.relation(scenes[0][1], np.full((60, 80, 1), 9, np.uint8)) is None
