@@ -1,1 +1,1 @@
-"""Measurements of speed; nothing here is imported by the program or run by the tests."""
+"""Measurements; nothing here is imported by the program or run by the tests."""

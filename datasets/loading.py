@@ -18,12 +18,14 @@ from cyclegan_jax.data.source import Dataset, make_domains, Split, SPLITS
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.settings import DataConfig
 from cyclegan_jax.validation import validate_data
-from datasets import copies, leaks, preparing, records, registry
+from datasets import copies, leaks, preparing, records, registry, shards
 from datasets.aau import aau_dataset_builder as aau
 from datasets.camera import opening as camera
-from datasets.folder import folder_dataset_builder as folder
+from datasets.folder import opening as folder
 from datasets.osu import download, osu_dataset_builder as osu
+from datasets.parquet import parquet_dataset_builder as parquet
 from datasets.synthetic import synthetic_dataset_builder as synthetic
+from datasets.webdataset import webdataset_dataset_builder as webdataset
 
 _EIGHT_BITS = {'rgb': 255, 'ir': 255}
 
@@ -156,27 +158,12 @@ def _open_published(
 
 
 def _open_folder(config: DataConfig, options: dict[str, Any], data_dir: str | None) -> Dataset:
-  if not config.source_dir:
-    raise UserError('--dataset=folder needs --source_dir, the folder with your images.')
-  found = folder.folder_config(
-    files.expanded(config.source_dir),
-    config.rgb_dir,
-    config.ir_dir,
-    rgb_channels=config.rgb_channels,
-    ir_channels=config.ir_channels,
-    paired=config.paired,
-    label_dir=config.label_dir,
-    exclude=config.exclude,
-    **options,
-  )
-  builder = _folder_builder(found, config.ir_span, data_dir)
-  found = builder.builder_config
+  builder, found = folder.opened(config, options, data_dir)
   summary = f'folder {config.source_dir}: {found.layout}; split by {found.split_by}.'
   metadata = builder.info.metadata or {}
   prepared = [*metadata.get('label_notes', []), *metadata.get('size_notes', [])]
   notes, identity = [summary, *found.notes, *prepared], _identity(found.examples)
-  highest = {domain: np.iinfo(found.dtype(domain)).max for domain in ('rgb', 'ir')}
-  dataset = _read(builder, config, notes, identity, highest)
+  dataset = _read(builder, config, notes, identity, _highest(found))
   return dataclasses.replace(dataset, rgb_only=found.rgb_only)
 
 
@@ -185,20 +172,40 @@ def _open_camera(config: DataConfig, options: dict[str, Any], data_dir: str | No
   return _read(found.builder, config, found.notes, found.identity, camera.MAX_VALUES)
 
 
-def _folder_builder(
-  found: folder.FolderConfig, ir_span: str, data_dir: str | None
-) -> folder.Builder:
-  """The builder of a folder with --ir_span, whose copy is there.
+def _open_parquet(config: DataConfig, options: dict[str, Any], data_dir: str | None) -> Dataset:
+  return _open_shards(parquet.parquet_config, parquet.Builder, config, options, data_dir)
 
-  A copy that was prepared with `auto`, and came to the span that is given, serves, too: a run that
-  began with `auto` keeps the span.
-  """
-  make = lambda text: folder.Builder(config=found.with_span(text), data_dir=data_dir)
-  if span := radiometry.parse_span(ir_span):
-    ir_span, automatic = span.text, make('auto')
-    if automatic.info.splits and (automatic.info.metadata or {}).get('ir_span') == span.text:
-      ir_span = 'auto'
-  return preparing.prepared(lambda: make(ir_span))
+
+def _open_webdataset(config: DataConfig, options: dict[str, Any], data_dir: str | None) -> Dataset:
+  return _open_shards(webdataset.webdataset_config, webdataset.Builder, config, options, data_dir)
+
+
+def _open_shards(
+  find: Callable[..., shards.Config],
+  make: type[tfds.core.DatasetBuilder],
+  config: DataConfig,
+  options: dict[str, Any],
+  data_dir: str | None,
+) -> Dataset:
+  """Opens a set of shards, by the function that looks for them."""
+  if not config.source_dir:
+    raise UserError(f'--dataset={config.dataset} needs --source_dir, the folder with the files.')
+  found = find(
+    config.source_dir,
+    rgb_channels=config.rgb_channels,
+    ir_channels=config.ir_channels,
+    exclude=config.exclude,
+    **options,
+  )
+  builder = preparing.prepared(lambda: make(config=found, data_dir=data_dir))
+  summary = f'{config.dataset} {config.source_dir}: {found.layout}; split by {found.split_by}.'
+  notes = [summary, *(builder.info.metadata or {}).get('notes', [])]
+  return _read(builder, config, notes, found.identity, _highest(found))
+
+
+def _highest(found: Any) -> dict[str, int]:
+  """The largest pixel value of each domain of a configuration."""
+  return {domain: np.iinfo(found.dtype(domain)).max for domain in ('rgb', 'ir')}
 
 
 def _open_copy(config: DataConfig, data_dir: str | None, prepared: str) -> Dataset:
@@ -216,6 +223,8 @@ _OPENERS: Mapping[str, Callable[[DataConfig, dict[str, Any], str | None], Datase
   'aau': _open_aau,
   'folder': _open_folder,
   'camera': _open_camera,
+  'parquet': _open_parquet,
+  'webdataset': _open_webdataset,
   'synthetic': _open_synthetic,
 }
 

@@ -106,6 +106,11 @@ class FolderOptions(Options):
     'other way around. auto: found out where no names tell the domains.',
     ('auto', 'ab', 'ba'),
   )
+  pair_table: str = _option(
+    '',
+    'File that lists the pairs, below --source_dir or elsewhere: a JSON object from RGB to IR '
+    'files, or a CSV file of two columns. Empty: pairs have equal names.',
+  )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -127,6 +132,35 @@ class CameraOptions(Options):
 
 
 @dataclasses.dataclass(frozen=True)
+class _ShardOptions(Options):
+  """Options of sets whose images lie in shards, see datasets/shards.py."""
+
+  uses = frozenset({'source_dir', 'exclude'})
+  split_by: str = _option(
+    'auto',
+    'folder: by train, val, and test in the names of files or folders; hash: by a hash of each '
+    'name; auto: folder if all names say a split, otherwise hash.',
+    ('auto', 'folder', 'hash'),
+  )
+  rgb_column: str = _option('', 'Column with the RGB images. Empty: guess it by its name.')
+  ir_column: str = _option('', 'Column with the IR images. Empty: guess it by its name.')
+
+
+@dataclasses.dataclass(frozen=True)
+class ParquetOptions(_ShardOptions):
+  """Options of Parquet files, see datasets/parquet."""
+
+  title = 'Parquet files with pairs, as on Hugging Face'
+
+
+@dataclasses.dataclass(frozen=True)
+class WebDatasetOptions(_ShardOptions):
+  """Options of tar archives, see datasets/webdataset."""
+
+  title = 'tar archives with pairs, in the layout of WebDataset'
+
+
+@dataclasses.dataclass(frozen=True)
 class SyntheticOptions(Options):
   """Options of the rendered scenes, see datasets/synthetic."""
 
@@ -145,6 +179,8 @@ DATASETS: Mapping[str, type[Options]] = types.MappingProxyType(
     'aau': AauOptions,
     'folder': FolderOptions,
     'camera': CameraOptions,
+    'parquet': ParquetOptions,
+    'webdataset': WebDatasetOptions,
     'synthetic': SyntheticOptions,
   }
 )

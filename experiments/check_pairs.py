@@ -8,8 +8,16 @@ be moved by to lie on RGB, in pixels, to the right and downwards; score says how
 Shifts beyond 1/8 of the longer side are not found: such pairs are flagged no_match, as unrelated
 images are. Suspicious pairs are no failure: the exit status is 0.
 
+--fix=DIR also writes a copy in which swapped bytes, turned images, margins and certain shifts are
+repaired; DIR/repairs.csv says what was done to each pair.
+
 Infrared in false color is refused. To list it, give --ir_channels=3.
 """
+
+from collections.abc import Iterator, Mapping
+import pathlib
+import shlex
+from typing import Any
 
 from absl import flags
 
@@ -29,10 +37,13 @@ _OUTPUT = flags.DEFINE_string(
 _N_WORST = flags.DEFINE_integer(
   'n_worst', 20, 'Number of pairs that the page shows as pictures.', lower_bound=0
 )
+_FIX = flags.DEFINE_string(
+  'fix', None, 'Also write a repaired copy to this folder, which must be new or empty.'
+)
 
 
 def main() -> None:
-  """Checks the pairs of the folder and writes the list and the page."""
+  """Checks the pairs of the folder and writes the list, the page, and perhaps a repaired copy."""
   folder = common.path(_OUTPUT.value)
   if folder is None:
     raise UserError('--output is missing: give the folder to write the report to.')
@@ -42,27 +53,57 @@ def main() -> None:
   validate_data(config)
   # Late, so that --help and bad flags answer at once.
   from cyclegan_jax import devices
-  from cyclegan_jax.pairs import check, dataset_check, degenerate
+  from cyclegan_jax.pairs import dataset_check, degenerate, flags as pair_flags, repair
   from cyclegan_jax.reports import pairs_page
   import datasets
 
   devices.check()
+  if copy := common.path(_FIX.value):
+    repair.check_target(copy, {'source_dir': config.source_dir, 'output': str(folder)})
   dataset = datasets.open_dataset(config)
+  if copy:
+    repair.check_dataset(dataset)
   print('\n'.join([dataset.description, *degenerate.notes(dataset)]))
   try:
     folder.mkdir(parents=True, exist_ok=True)  # Now: the work may be long.
   except OSError as error:
     raise UserError(f'--output={folder} cannot be made: {error.strerror}.') from error
   pairs = dataset_check.check(dataset, print)
-  content = dataset_check.summary(pairs, dataset, check.DEFAULT)
+  content = dataset_check.summary(pairs, dataset, pair_flags.DEFAULT)
   dataset_check.write(folder, pairs, content)
   pairs_page.write(folder, pairs, content, dataset, _N_WORST.value)
-  counts = ', '.join(f'{flag} {count}' for flag, count in content['flags'].items() if count)
-  print(f'{content["pairs"]} pairs, {content["flagged"]} flagged{": " * bool(counts)}{counts}')
-  if content['median_shift'] is not None:
-    print(f'Median shift: {content["median_shift"]:.2f} pixels')
+  print('\n'.join(_found(content)))
   print(f'Most suspicious first: {folder / dataset_check.CSV}')
   print(f'Pictures: {folder / pairs_page.PAGE}')
+  if copy:
+    print(_repaired(copy, repair.write(copy, dataset, pairs, print), len(pairs)))
+    if dataset.class_names:
+      print('The copy has no labels: whether they belong to RGB or to IR is not known.')
+
+
+def _found(content: Mapping[str, Any]) -> Iterator[str]:
+  """Yields lines about what the check found, and what helps."""
+  from cyclegan_jax.pairs.flags import FLAGS
+
+  found = {flag: count for flag, count in content['flags'].items() if count}
+  counts = ', '.join(f'{flag} {count}' for flag, count in found.items())
+  yield f'{content["pairs"]} pairs, {content["flagged"]} flagged{": " * bool(counts)}{counts}'
+  for flag in found:
+    yield f'  {flag}: {FLAGS[flag].meaning}. {FLAGS[flag].remedy}'
+  yield from content['notes']
+  if content['median_shift'] is not None:
+    yield f'Median shift: {content["median_shift"]:.2f} pixels'
+
+
+def _repaired(folder: pathlib.Path, counts: Mapping[str, int], n: int) -> str:
+  """Says what was repaired in the copy."""
+  kinds = ', '.join(f'{flag} {count}' for flag, count in counts.items() if flag)
+  repaired = counts.get('', 0)
+  said = f'{repaired} of {n} pairs repaired{f" ({kinds})" if kinds else ""}'
+  return (
+    f'Copy: {folder}: {said}, the others as they were; repairs.csv says what was done. Train with '
+    f'--dataset=folder --source_dir={shlex.quote(str(folder))}'
+  )
 
 
 if __name__ == '__main__':

@@ -2,53 +2,34 @@
 
 from collections.abc import Mapping
 import dataclasses
+from typing import NamedTuple
 
 import numpy as np
 
 from cyclegan_jax.data import images
+from cyclegan_jax.pairs import byte_order
 from cyclegan_jax.pairs.alignment import find_shifts, Shift
+from cyclegan_jax.pairs.flags import DEFAULT, FLAGS
 
-# All flags and what they mean, the most serious first: the order of the list.
-FLAGS = {
-  'constant': 'an image without content',
-  'false_color': 'infrared whose three channels differ',
-  'no_match': 'no shift fits: unrelated images, or shifted by more than 1/8 of the longer side',
-  'misaligned': 'the whole image is shifted',
-  'misaligned_part': 'one of six parts is shifted: parallax, movement, a different projection',
-  'duplicated': 'RGB or IR has exactly the pixels of another pair',
-  'bordered': 'a constant margin',
-  'saturated': 'many pixels at one end of the range',
-}
 _SIDES = ('top', 'bottom', 'left', 'right')
 # A level is 1 in 8 bits. In 16 bits, where scenes use little of the range, it is that of 12.
 _LEVEL = {np.dtype(np.uint8): 1, np.dtype(np.uint16): 16}
 _BORDER_TOLERANCE = 3  # Levels: what JPEG does to a black border;
 _BORDER_JUMP = 10  # and how far most of what follows must stand out.
+_COMPARED = 128  # The longer side of images whose luminance is compared.
 
 
-@dataclasses.dataclass(frozen=True)
-class Thresholds:
-  """The limits beyond which a pair is flagged.
+class Span(NamedTuple):
+  """The values of an image: the smallest, the largest, and the end of its dtype's range."""
 
-  Measured on 180 pairs of RoadScene (about 500x300): of shifts up to 20 pixels, 98 % are found
-  within 1 pixel; of 360 pairs of unrelated images 2 score above 5, and 0.6 % of their parts above
-  5.5.
-  """
+  low: int
+  high: int
+  end: int
 
-  shift: float = 3.0  # Pixels, or this share of the longer side if that is more,
-  shift_share: float = 0.006  # because subpixel precision ends at some share of the image.
-  # A larger shift with this score is `misaligned`, with less the pair is a `no_match`: a chance
-  # peak falls within `shift` of zero in less than 1 % of these.
-  score: float = 5.0
-  part_shift: float = 5.0  # The same for one of six parts of the image (a person, a car nearby).
-  part_share: float = 0.01
-  part_score: float = 5.5  # A part that scores less says nothing.
-  constant: float = 1.0  # Standard deviation, in gray levels of 8 bits (uint16: of 12).
-  saturated: float = 0.5  # Share of the pixels inside borders at one end of the dtype's range.
-  border: int = 2  # Width in pixels.
-
-
-DEFAULT = Thresholds()
+  @property
+  def share(self) -> float:
+    """The share of the range that is used, 0 to 1."""
+    return (self.high - self.low) / self.end
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,9 +39,11 @@ class Pair:
   id: str
   split: str
   index: int  # In the split.
-  shift: Shift | None  # Of the whole image; None if an image is constant or tiny.
+  shift: Shift | None  # Of the whole image, once turned; None if an image is constant or tiny.
   part: Shift | None  # The largest shift of a part that is certain enough, if there is one.
   found: dict[str, str]  # Flag, one of FLAGS -> the numbers behind it, for people.
+  turn: int = 0  # Quarters of a circle, counterclockwise, by which IR has to be turned: 0 to 3.
+  spans: Mapping[str, Span] = dataclasses.field(default_factory=dict)  # Of 'rgb' and 'ir'.
 
   @property
   def flags(self) -> tuple[str, ...]:
@@ -73,27 +56,44 @@ class Pair:
     return '; '.join(f'{flag}: {self.found[flag]}' for flag in self.flags)
 
 
+class _Fit(NamedTuple):
+  """The shift of an IR image that was turned, that of a part, and the flags with details."""
+
+  turn: int
+  shift: Shift | None
+  part: Shift | None
+  found: dict[str, str]
+
+
 def check_pair(
   rgb: np.ndarray, ir: np.ndarray, identity: str = '', split: str = '', index: int = 0
 ) -> Pair:
-  """Checks one pair by itself: everything but `duplicated`.
+  """Checks one pair by itself: everything but `duplicated` and `inverted`.
 
-  RGB and IR are uint8 or uint16 [height, width, 1 or 3] of the same height and width.
+  RGB and IR are uint8 or uint16 [height, width, 1 or 3] of the same height and width. IR with
+  swapped bytes is looked at as if they were not.
   """
   both = {'rgb': rgb, 'ir': ir}
+  spans = {
+    name: Span(int(image.min()), int(image.max()), np.iinfo(image.dtype).max)
+    for name, image in both.items()
+  }
+  swapped = {}
+  if byte_order.is_swapped(ir):
+    ir = both['ir'] = ir.byteswap()
+    swapped['swapped_bytes'] = 'ir'
   filled = [name for name, image in both.items() if not is_constant(image)]
-  widths = {name: borders(image) for name, image in both.items()}
-  found = _flaws(both, filled, widths)
-  shift = part = None
+  found = swapped | _flaws(both, filled, {name: borders(image) for name, image in both.items()})
+  fit = _Fit(0, None, None, {})
   if len(filled) == len(both):
-    # The edge of a border is in one image only, or at the same place whatever the shift.
-    common = tuple(map(max, *widths.values()))
-    shift, parts = find_shifts(_inside(rgb, common), _inside(ir, common))
-    sure = {name: p for name, p in parts.items() if p.score >= DEFAULT.part_score}
-    where = max(sure, key=lambda name: sure[name].length, default='')
-    part = sure.get(where)
-    found |= _misalignments(shift, part, where, max(rgb.shape[:2]))
-  return Pair(identity, split, index, shift, part, found)
+    similar = _luminance_correlation(rgb, ir)
+    if similar >= DEFAULT.luminance:
+      found['luminance'] = f'correlation {similar:.3f}'
+    fit = _fit(rgb, ir)
+    if 'no_match' in fit.found:
+      fit = _turned(rgb, ir) or fit
+  found |= fit.found
+  return Pair(identity, split, index, fit.shift, fit.part, found, fit.turn, spans)
 
 
 def is_constant(image: np.ndarray) -> bool:
@@ -104,6 +104,16 @@ def is_constant(image: np.ndarray) -> bool:
 def _saturated_share(image: np.ndarray) -> float:
   """The share of values at 0 or at the other end of the dtype's range, whichever is more."""
   return float(max(np.mean(image == end) for end in (0, np.iinfo(image.dtype).max)))
+
+
+def _luminance_correlation(rgb: np.ndarray, ir: np.ndarray) -> float:
+  """The correlation of IR with the luminance of RGB, both reduced; 0 if one is constant."""
+  scale = min(1, _COMPARED / max(rgb.shape[:2]))
+  size = max(1, round(rgb.shape[0] * scale)), max(1, round(rgb.shape[1] * scale))
+  a, b = (images.luminance(images.resize(image, size)) for image in (rgb, ir))
+  a, b = a - a.mean(), b - b.mean()
+  norm = np.sqrt((a**2).sum() * (b**2).sum())
+  return float((a * b).sum() / norm) if norm else 0.0
 
 
 def borders(image: np.ndarray) -> tuple[int, ...]:
@@ -129,7 +139,8 @@ def _border(lines: np.ndarray) -> int:
   return width if np.median(following) > _BORDER_JUMP else 0
 
 
-def _inside(image: np.ndarray, widths: tuple[int, ...]) -> np.ndarray:
+def inside(image: np.ndarray, widths: tuple[int, ...]) -> np.ndarray:
+  """Returns an image [height, width, ...] without margins: top, bottom, left, right."""
   top, bottom, left, right = widths
   return image[top : image.shape[0] - bottom, left : image.shape[1] - right]
 
@@ -138,20 +149,54 @@ def _flaws(
   both: Mapping[str, np.ndarray], filled: list[str], widths: Mapping[str, tuple[int, ...]]
 ) -> dict[str, str]:
   """The flags about single images, with details."""
-  saturated = {name: _saturated_share(_inside(both[name], widths[name])) for name in filled}
+  saturated = {name: _saturated_share(inside(both[name], widths[name])) for name in filled}
+  bordered = [name for name, sides in widths.items() if max(sides) >= DEFAULT.border]
   listed = {
     'constant': [name for name in both if name not in filled],
     'false_color': [] if images.is_gray(both['ir']) else ['ir'],
     'bordered': [
-      ' '.join([name, *(f'{side} {width}' for side, width in zip(_SIDES, sides) if width)])
-      for name, sides in widths.items()
-      if max(sides) >= DEFAULT.border
+      ' '.join([name, *(f'{side} {width}' for side, width in zip(_SIDES, widths[name]) if width)])
+      for name in bordered
     ],
     'saturated': [
       f'{name} {share:.0%}' for name, share in saturated.items() if share > DEFAULT.saturated
     ],
   }
-  return {flag: ', '.join(texts) for flag, texts in listed.items() if texts}
+  found = {flag: ', '.join(texts) for flag, texts in listed.items() if texts}
+  if bordered:
+    colors = {_color(both[name], widths[name]) for name in bordered}
+    found['bordered'] += f' ({" and ".join(sorted(colors))})'
+  return found
+
+
+def _color(image: np.ndarray, widths: tuple[int, ...]) -> str:
+  """Names the color of the widest margin of an image that has one."""
+  lines = (image[0], image[-1], image[:, 0], image[:, -1])[int(np.argmax(widths))]
+  level = np.median(lines) / np.iinfo(image.dtype).max
+  return 'black' if level < 0.05 else 'white' if level > 0.95 else 'gray'
+
+
+def _fit(rgb: np.ndarray, ir: np.ndarray, turn: int = 0) -> _Fit:
+  """Finds the shift of IR, turned by so many quarters, and the flags about it."""
+  ir = np.rot90(ir, turn)
+  # The edge of a border is in one image only, or at the same place whatever the shift.
+  common = tuple(map(max, borders(rgb), borders(ir)))
+  shift, parts = find_shifts(inside(rgb, common), inside(ir, common))
+  sure = {name: p for name, p in parts.items() if p.score >= DEFAULT.part_score}
+  where = max(sure, key=lambda name: sure[name].length, default='')
+  part = sure.get(where)
+  return _Fit(turn, shift, part, _misalignments(shift, part, where, max(rgb.shape[:2])))
+
+
+def _turned(rgb: np.ndarray, ir: np.ndarray) -> _Fit | None:
+  """The fit of IR turned by one to three quarters, if one is certain."""
+  turns = [turn for turn in (1, 2, 3) if np.rot90(ir, turn).shape == ir.shape]
+  fits = [fit for turn in turns if (fit := _fit(rgb, ir, turn)).shift]
+  best = max(fits, key=lambda fit: fit.shift.score if fit.shift else 0.0, default=None)
+  if best is None or best.shift is None or best.shift.score < DEFAULT.turn_score:
+    return None
+  how = {1: '90 degrees counterclockwise', 2: '180 degrees', 3: '90 degrees clockwise'}[best.turn]
+  return best._replace(found={'rotated': f'IR fits turned by {how}', **best.found})
 
 
 def _misalignments(

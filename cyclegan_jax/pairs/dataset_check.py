@@ -7,6 +7,7 @@ DIR/pairs.json    counts and thresholds
 from collections.abc import Mapping
 import dataclasses
 import hashlib
+import itertools
 import json
 import pathlib
 from typing import Any
@@ -18,18 +19,22 @@ from cyclegan_jax.data import images, masks
 from cyclegan_jax.data.record_images import record_id
 from cyclegan_jax.data.source import Dataset
 from cyclegan_jax.errors import UserError
-from cyclegan_jax.pairs.check import check_pair, FLAGS, is_constant, Pair, Thresholds
+from cyclegan_jax.pairs import polarity
+from cyclegan_jax.pairs.check import check_pair, is_constant, Pair, Span
+from cyclegan_jax.pairs.flags import FLAGS, Thresholds
 from cyclegan_jax.progress import Log, tracked
 
 CSV, JSON = 'pairs.csv', 'pairs.json'
 COLUMNS = (
   *('id', 'shift_x', 'shift_y', 'score', 'flags', 'split'),
-  *('part_shift_x', 'part_shift_y', 'part_score', 'details'),
+  *('part_shift_x', 'part_shift_y', 'part_score', 'details', 'turn'),
+  *(f'{domain}_{column}' for domain in ('rgb', 'ir') for column in ('min', 'max', 'share')),
 )
 CONVENTION = (
   'Shifts are what IR must be moved by to lie on RGB, in pixels of the stored images: x to the '
-  'right, y downwards.'
+  'right, y downwards, after a turn (in degrees, counterclockwise) if it needs one.'
 )
+_NEARLY_ALL = 0.9
 
 
 def check(dataset: Dataset, log: Log) -> list[Pair]:
@@ -50,13 +55,16 @@ def check(dataset: Dataset, log: Log) -> list[Pair]:
   places = [(name, index) for name, split in dataset.splits.items() for index in range(len(split))]
   if not places:
     raise UserError(f'{dataset.name} has no pairs to check.')
-  pairs, digests = [], []
+  pairs, digests, relations = [], [], []
   for name, index in tracked(places, len(places), 'Checking pairs', log):
     identity, rgb, ir = read_pair(dataset, name, index)
     pairs.append(check_pair(rgb, ir, identity, name, index))
     both = {'rgb': rgb, 'ir': ir}
     digests.append({k: _digest(image) for k, image in both.items() if not is_constant(image)})
+    relations.append(_relation(pairs[-1], rgb, ir))
   _flag_duplicates(pairs, digests)
+  for place, correlation in polarity.inverted(relations).items():
+    pairs[place].found['inverted'] = f'correlation {correlation:.2f} with what the others predict'
   return sorted(pairs, key=_severity)
 
 
@@ -85,6 +93,26 @@ def read_pair(dataset: Dataset, split: str, index: int) -> tuple[str, np.ndarray
   return identity, rgb, ir
 
 
+def notes(pairs: list[Pair]) -> list[str]:
+  """Returns sentences on what concerns the set as a whole."""
+  found, n = [], len(pairs)
+  swapped = sum('swapped_bytes' in pair.found for pair in pairs)
+  if swapped >= _NEARLY_ALL * n:
+    found.append(
+      f'Note: {swapped} of {n} IR images have swapped bytes; the whole set seems to be written so. '
+      f'{FLAGS["swapped_bytes"].remedy}'
+    )
+  elif swapped:
+    found.append(f'Note: {swapped} of {n} IR images have swapped bytes, the others do not.')
+  inverted = sum('inverted' in pair.found for pair in pairs)
+  if inverted:
+    found.append(
+      f'Note: {inverted} of {n} IR images seem to be black-hot and the others white-hot, or the '
+      f'other way round. {FLAGS["inverted"].remedy}'
+    )
+  return found
+
+
 def summary(pairs: list[Pair], dataset: Dataset, thresholds: Thresholds) -> dict[str, Any]:
   """Returns the content of pairs.json: counts, and the median of the shifts that are certain."""
   lengths = [
@@ -97,6 +125,8 @@ def summary(pairs: list[Pair], dataset: Dataset, thresholds: Thresholds) -> dict
     'pairs': len(pairs),
     'flagged': sum(bool(pair.flags) for pair in pairs),
     'flags': {flag: sum(flag in pair.flags for pair in pairs) for flag in FLAGS},
+    'notes': notes(pairs),
+    'spans': {domain: _whole_span(pairs, domain) for domain in ('rgb', 'ir')},
     'median_shift': round(float(np.median(lengths)), 3) if lengths else None,
     'convention': CONVENTION,
     'thresholds': dataclasses.asdict(thresholds),
@@ -115,7 +145,23 @@ def row(pair: Pair) -> list[str]:
   whole, part = (
     [f'{value:.2f}' for value in shift] if shift else [''] * 3 for shift in (pair.shift, pair.part)
   )
-  return [pair.id, *whole, ' '.join(pair.flags), pair.split, *part, pair.details]
+  spans = [[s.low, s.high, f'{s.share:.4f}'] for s in (pair.spans['rgb'], pair.spans['ir'])]
+  about = [pair.id, *whole, ' '.join(pair.flags), pair.split, *part, pair.details]
+  return [*about, str(90 * pair.turn), *map(str, itertools.chain(*spans))]
+
+
+def _whole_span(pairs: list[Pair], domain: str) -> dict[str, float]:
+  spans = [pair.spans[domain] for pair in pairs]
+  whole = Span(min(s.low for s in spans), max(s.high for s in spans), max(s.end for s in spans))
+  return {'min': whole.low, 'max': whole.high, 'share': round(whole.share, 4)}
+
+
+def _relation(pair: Pair, rgb: np.ndarray, ir: np.ndarray) -> polarity.Relation | None:
+  """The relation of a checked pair; None if its images do not belong together."""
+  if {'constant', 'no_match', 'false_color', 'luminance'} & pair.found.keys():
+    return None
+  ir = ir.byteswap() if 'swapped_bytes' in pair.found else ir
+  return polarity.relation(rgb, np.rot90(ir, pair.turn))
 
 
 def _flag_duplicates(pairs: list[Pair], digests: list[dict[str, str]]) -> None:

@@ -1,10 +1,11 @@
-"""Data from which nothing can be learned: constant IR, or IR that is the luminance of RGB."""
+"""Data from which little can be learned: constant IR, the luminance of RGB, or swapped bytes."""
 
 import numpy as np
 
 from cyclegan_jax.data import images
 from cyclegan_jax.data.record_images import record_id
 from cyclegan_jax.data.source import Dataset, evenly_spaced, Records
+from cyclegan_jax.pairs import byte_order
 
 _LOOKED_AT = 20
 
@@ -34,6 +35,29 @@ def notes(dataset: Dataset, split: str = 'train') -> list[str]:
       'that no model can beat this baseline. Are they thermal images?'
     ]
   return []
+
+
+def swapped_bytes(dataset: Dataset, split: str = 'train') -> list[str]:
+  """Looks at up to 20 IR images of a split; returns a note if bytes of some are swapped.
+
+  Raises:
+    UserError: an image cannot be read.
+  """
+  found = dataset.splits.get(split)
+  if not found or not len(found.ir):
+    return []
+  chosen = evenly_spaced(len(found.ir), _LOOKED_AT)
+  swapped = [i for i in chosen if byte_order.is_swapped(_read(found.ir, i, 'ir'))]
+  if not swapped:
+    return []
+  cure = 'Swap them before you train.'
+  if found.aligned:
+    cure = 'experiments.check_pairs finds all of them, and --fix=DIR writes a repaired copy.'
+  return [
+    f'Note: {len(swapped)} of the {len(chosen)} IR images looked at, such as '
+    f'{record_id(found.ir[swapped[0]])}, are smoother with the two bytes of each pixel swapped: as '
+    f'they are, they are mostly noise. {cure}'
+  ]
 
 
 def _read(records: Records, index: int, domain: str) -> np.ndarray:

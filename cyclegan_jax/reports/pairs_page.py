@@ -11,7 +11,8 @@ from cyclegan_jax import files
 from cyclegan_jax.data import images
 from cyclegan_jax.data.source import Dataset
 from cyclegan_jax.pairs import dataset_check
-from cyclegan_jax.pairs.check import FLAGS, Pair
+from cyclegan_jax.pairs.check import Pair
+from cyclegan_jax.pairs.flags import FLAGS
 from cyclegan_jax.reports import image_grid, page
 
 PAGE = 'report.html'
@@ -42,7 +43,7 @@ def write(
     ['sort.js'],
     title=f'{content["dataset"]}: check of pairs',
     content=content,
-    meanings=FLAGS,
+    known=FLAGS,
     worst=[_figure(pair, dataset) for pair in pairs[:n_worst]],
     rows=[dataset_check.COLUMNS, *map(dataset_check.row, flagged[:_MOST_ROWS])],
     titles=', '.join(_TITLES),
@@ -67,7 +68,8 @@ def picture(pair: Pair, rgb: np.ndarray, ir: np.ndarray) -> np.ndarray:
   y, x = np.indices(size) * _TILES // max(size)
   board = np.where(((x + y) % 2 == 0)[..., None], color, heat)
   offset = (pair.shift.y * scale, pair.shift.x * scale) if pair.shift else (0, 0)
-  moved = ndimage.shift(gray[1], offset, order=1, mode='nearest')
+  # Only images whose size a turn does not change are found to be turned.
+  moved = ndimage.shift(np.rot90(gray[1], pair.turn), offset, order=1, mode='nearest')
   red, *cyans = map(_edges, (*gray, moved))
   overlays = [np.stack([red, cyan, cyan], axis=-1) for cyan in cyans]
   cell = max(size[0], 64), max(size[1], _CELL_WIDTH)

@@ -30,6 +30,7 @@ def text(config: Config, dataset: Dataset) -> str:
       *_missing(dataset),
       *_programs(),
       *degenerate.notes(dataset),
+      *degenerate.swapped_bytes(dataset),
     ]
   )
 

@@ -22,6 +22,7 @@ from datasets.folder import (
   matching,
   names as name_lib,
   notes as note_lib,
+  pair_table as tables,
   pixel_types,
   splits,
 )
@@ -109,6 +110,7 @@ def folder_config(
   rgb_pattern: str = '',
   ir_pattern: str = '',
   side_by_side: str = 'auto',
+  pair_table: str = '',
 ) -> FolderConfig:
   """Looks through a folder of RGB and IR images and decides how to read it.
 
@@ -122,6 +124,7 @@ def folder_config(
       Images that match are pairs in any case, so that one prepared copy serves both.
     label_dir: see `labels.find`; '' for none.
     pairs: 'auto', or 'none' if images of equal names are strangers.
+    pair_table: a file that lists the pairs, see pair_table.py; '' to go by names.
     exclude: a pairs.csv whose flagged pairs are left out, or ''; see exclude.py.
     rgb_pattern, ir_pattern: what names look like, see patterns.py; '' for whatever is found.
     side_by_side: 'auto', or 'ab' or 'ba' if each image holds both domains, see side_by_side.py.
@@ -139,25 +142,32 @@ def folder_config(
   if not os.fspath(source_dir):
     raise errors.UserError('--source_dir is empty; expected a folder with RGB and IR images.')
   source = pathlib.Path(source_dir).expanduser()
-  if pairs == 'none' and paired:
-    raise errors.UserError(
-      '--pairs=none and --paired contradict each other: give --nopaired, or leave out --pairs.'
-    )
+  if pairs == 'none' and (paired or pair_table):
+    other = '--paired' if paired else f'--pair_table={pair_table}'
+    way = 'give --nopaired, or leave out --pairs' if paired else 'leave one of them out'
+    raise errors.UserError(f'--pairs=none and {other} contradict each other: {way}.')
   found = label_lib.find(source, label_dir) if label_dir else None
   images_of_labels = [file.path for file in found.files] if found else []
-  patterns = rgb_pattern, ir_pattern
-  try:
-    layout = layouts.find_layout(
-      source, rgb_dir, ir_dir, frozenset(images_of_labels), patterns, side_by_side
-    )
-  except errors.UserError as error:
-    raise errors.UserError(f'{error}{alpha.hint(source)}') from error
+  patterns, others = (rgb_pattern, ir_pattern), frozenset(images_of_labels)
+  by_table: list[str] = []
+  if pair_table:
+    if any(patterns) or side_by_side != 'auto':
+      raise errors.UserError(
+        f'--pair_table={pair_table} says which files are pairs: leave out --rgb_pattern, '
+        '--ir_pattern and --side_by_side.'
+      )
+    layout, by_table = tables.find(source, pair_table, rgb_dir, ir_dir, others)
+  else:
+    try:
+      layout = layouts.find_layout(source, rgb_dir, ir_dir, others, patterns, side_by_side)
+    except errors.UserError as error:
+      raise errors.UserError(f'{error}{alpha.hint(source)}') from error
   if found and layout.side:
     raise errors.UserError(
       f'--label_dir={label_dir}: labels are for images of one domain, but those of {source} hold '
       'RGB and IR side by side. Leave it out, or cut the images into two folders.'
     )
-  if pairs != 'none' and not any(patterns):
+  if pairs != 'none' and not any(patterns) and not pair_table:
     layout = name_lib.paired_up(layout, paired)
   aligned, unmatched, note = False, [], ''
   if pairs != 'none':
@@ -198,6 +208,7 @@ def folder_config(
     description=layout.description,
     notes=(
       *note_lib.unused(layout, unmatched, groups, chosen, len(left_out), hint),
+      *by_table,
       *(text for text in (note, passed_over) if text),
       *([] if paired or not aligned else matching.taken_for_pairs(chosen[0])),
     ),

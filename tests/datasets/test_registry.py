@@ -8,7 +8,7 @@ import pytest
 
 from cyclegan_jax import settings
 from cyclegan_jax.settings import DataConfig
-from datasets import loading, registry
+from datasets import loading, registry, shards
 from datasets.aau import config as aau_config, registration
 from datasets.camera import survey
 from datasets.folder import splits
@@ -20,7 +20,10 @@ def test_every_data_set_can_be_opened():
   assert set(registry.DATASETS) == set(loading._OPENERS)
 
 
-FREE_TEXT = ('skip_scenes', 'rgb_pattern', 'ir_pattern')
+# Options that any text may be given for.
+FREE_TEXT = (
+  *('skip_scenes', 'rgb_pattern', 'ir_pattern', 'rgb_column', 'ir_column', 'pair_table'),
+)
 
 
 @pytest.mark.parametrize('name', registry.OPTIONS)
@@ -43,6 +46,7 @@ def test_choices_are_what_the_builders_know():
   assert choices['split_by', 'osu'] == ('auto', *osu_config.METHODS)
   assert choices['split_by', 'aau'] == ('auto', *aau_config.METHODS)
   assert choices['split_by', 'folder'] == choices['split_by', 'camera'] == splits.METHODS
+  assert choices['split_by', 'parquet'] == choices['split_by', 'webdataset'] == shards.METHODS
   assert choices['registration', 'aau'] == registration.MODES
   assert choices['align', 'camera'] == survey.ALIGN
 
@@ -50,13 +54,13 @@ def test_choices_are_what_the_builders_know():
 def test_settings_that_only_some_data_sets_use():
   found = {name: list(registry.declarations(name)) for name in settings.fields()}
   assert {name: owners for name, owners in found.items() if owners != ['']} == {
-    'source_dir': ['osu', 'aau', 'folder', 'camera'],
+    'source_dir': ['osu', 'aau', 'folder', 'camera', 'parquet', 'webdataset'],
     'ir_span': ['folder', 'camera'],
     'mask': ['osu', 'aau', 'camera'],
     'rgb_dir': ['folder'],
     'ir_dir': ['folder'],
     'label_dir': ['folder'],
-    'exclude': ['folder', 'camera'],
+    'exclude': ['folder', 'camera', 'parquet', 'webdataset'],
   }
 
 

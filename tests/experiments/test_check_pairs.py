@@ -27,6 +27,33 @@ def test_end_to_end(tmp_path):
   assert (output / 'report.html').read_text().count('<img') == 2
 
 
+def test_a_repaired_copy(tmp_path):
+  source = make_pairs(tmp_path / 'source', n=8, size=(96, 128))
+  for i in range(8):
+    path = source / 'ir' / f'{i:03}.png'
+    counts = 12000 + 37 * np.asarray(PIL.Image.open(path)).astype(np.uint16)
+    PIL.Image.fromarray(counts.byteswap() if i in (2, 5) else counts).save(path)
+  flags = ['--dataset=folder', f'--data_dir={tmp_path / "data"}']
+  copy = tmp_path / 'repaired'
+  once = run(
+    'check_pairs', *flags, f'--source_dir={source}', f'--output={tmp_path / "a"}', f'--fix={copy}'
+  )
+  assert once.returncode == 0, once.stderr
+  assert 'swapped_bytes 2' in once.stdout and '2 of 8 pairs repaired' in once.stdout
+  assert f'--source_dir={copy}' in once.stdout
+  again = run('check_pairs', *flags, f'--source_dir={copy}', f'--output={tmp_path / "b"}')
+  assert again.returncode == 0 and 'swapped_bytes' not in again.stdout
+  for place in (copy, source / 'new', tmp_path / 'a' / 'new'):
+    message = fails(
+      'check_pairs',
+      *flags,
+      f'--source_dir={source}',
+      f'--output={tmp_path / "a"}',
+      f'--fix={place}',
+    )
+    assert f'--fix={place}' in message and '--fix=repaired' in message
+
+
 def test_false_color_is_refused_or_listed(tmp_path):
   source = make_pairs(tmp_path / 'source', n=3)
   colors = np.random.default_rng(0).integers(0, 256, (24, 32, 3), np.uint8)

@@ -7,7 +7,7 @@ import pytest
 
 from cyclegan_jax.data import images
 from cyclegan_jax.pairs import alignment, check
-from cyclegan_jax.pairs.check import Thresholds
+from cyclegan_jax.pairs.flags import Thresholds
 from datasets.synthetic import layout, render
 from tests.pairs.made_up import gray_rgb, shifted, texture
 
@@ -101,7 +101,7 @@ def test_constant():
 
 def test_radiometric_images_with_little_contrast_are_not_constant():
   gray = texture()
-  ir = 29000 + gray.astype(np.uint16)  # 1.8 K in steps of 10 mK
+  ir = 29255 - gray.astype(np.uint16)  # 1.8 K in steps of 10 mK
   assert check.check_pair(gray_rgb(gray), ir).flags == ()
 
 
@@ -110,7 +110,7 @@ def test_false_color():
   colors = np.concatenate([gray, 255 - gray, gray // 2], axis=-1)
   pair = check.check_pair(gray_rgb(gray), colors)
   assert pair.flags == ('false_color',) and pair.shift.length < 1
-  assert check.check_pair(gray_rgb(gray), gray_rgb(gray)).flags == ()
+  assert check.check_pair(gray_rgb(gray), gray_rgb(255 - gray)).flags == ()
 
 
 def test_saturated():
@@ -132,8 +132,51 @@ def test_borders():
     image[:20], image[:, :20] = 0, 0
   pair = check.check_pair(rgb, ir)
   assert {'bordered', 'misaligned'} <= set(pair.flags)
-  assert 'rgb top 20 left 20, ir top 20 left 20' in pair.details
+  assert 'rgb top 20 left 20, ir top 20 left 20 (black)' in pair.details
   assert pair.shift[:2] == pytest.approx((5, 4), abs=1)
+
+
+@pytest.mark.parametrize('level, name', [(0, 'black'), (255, 'white'), (120, 'gray')])
+def test_the_color_of_a_margin_is_said(level, name):
+  gray = texture()
+  framed = 255 - gray
+  framed[-9:] = level
+  details = check.check_pair(gray_rgb(gray), framed).details
+  assert details == f'bordered: ir bottom 9 ({name})'
+
+
+@pytest.mark.parametrize('turn', [1, 2, 3])
+def test_a_turned_image(turn):
+  gray = texture(200, 200)
+  rgb, ir = shifted(gray_rgb(gray), 255 - gray, 6, -4)
+  pair = check.check_pair(rgb, np.rot90(ir, -turn))
+  assert pair.turn == turn and pair.flags == ('rotated', 'misaligned')
+  assert pair.shift[:2] == pytest.approx((6, -4), abs=0.5)
+
+
+def test_images_of_another_shape_are_not_turned():
+  gray = texture(150, 220)
+  pair = check.check_pair(gray_rgb(gray), np.rot90(255 - gray, 2))
+  assert pair.turn == 2 and pair.flags == ('rotated',)
+  assert check.check_pair(gray_rgb(gray), 255 - texture(150, 220, seed=1)).turn == 0
+
+
+def test_the_luminance_of_rgb_is_no_thermal_image():
+  rgb = np.concatenate([texture(seed=seed) for seed in range(3)], axis=-1)
+  luminance = np.rint(rgb @ np.array([0.299, 0.587, 0.114]))[..., None]
+  for ir in (luminance.astype(np.uint8), (30 * luminance + 5000).astype(np.uint16)):
+    assert check.check_pair(rgb, ir).flags == ('luminance',)
+  # One of the colors correlates, too, but is not the luminance.
+  assert 'luminance' not in check.check_pair(rgb, rgb[..., :1]).flags
+
+
+def test_spans():
+  gray = texture()
+  ir = 7269 + 2 * gray.astype(np.uint16)
+  spans = check.check_pair(gray_rgb(gray), ir).spans
+  assert spans['rgb'][:2] == (gray.min(), gray.max()) and spans['rgb'].end == 255
+  assert spans['ir'][:2] == (ir.min(), ir.max())
+  assert spans['ir'].share == pytest.approx((int(ir.max()) - int(ir.min())) / 65535)
 
 
 def test_fading_into_white_is_no_border():

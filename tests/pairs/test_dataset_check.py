@@ -8,7 +8,7 @@ import pytest
 
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.pairs import check, dataset_check
-from cyclegan_jax.pairs.check import Thresholds
+from cyclegan_jax.pairs.flags import FLAGS, Thresholds
 from cyclegan_jax.reports import pairs_page
 from tests.pairs.made_up import dataset, gray_rgb, shifted, texture
 
@@ -20,9 +20,9 @@ def _suspects():
   return dataset(
     [
       ('good', gray_rgb(good[0]), 255 - good[0]),
-      ('a twin', gray_rgb(good[1]), good[1]),
-      ('shifted', *shifted(gray_rgb(good[2]), good[2], 6, 0)),
-      ('more <b>shifted</b>', *shifted(gray_rgb(good[3]), good[3], 0, 12)),
+      ('a twin', gray_rgb(good[1]), 200 - good[1] // 2),
+      ('shifted', *shifted(gray_rgb(good[2]), 255 - good[2], 6, 0)),
+      ('more <b>shifted</b>', *shifted(gray_rgb(good[3]), 255 - good[3], 0, 12)),
       ('black', gray_rgb(good[4]), np.zeros_like(good[4])),
       ('b twin', gray_rgb(good[1]), 255 - good[1]),
     ],
@@ -51,11 +51,15 @@ def test_files(suspects, tmp_path):
   assert rows[0]['shift_x'] == '' and float(rows[2]['shift_x']) == pytest.approx(6, abs=0.3)
   twin = rows[ids.index('a twin')]
   assert twin['details'] == 'duplicated: rgb as b twin' and twin['split'] == 'train'
-  assert rows[5]['flags'] == ''
+  assert rows[5]['flags'] == '' and rows[5]['turn'] == '0'
+  low, high = int(rows[5]['ir_min']), int(rows[5]['ir_max'])
+  assert 0 <= low < high <= 255
+  assert float(rows[5]['ir_share']) == pytest.approx((high - low) / 255, abs=1e-4)
   stored = json.loads((folder / 'pairs.json').read_text())
   assert stored['pairs'] == 6 and stored['flagged'] == 5 and stored['flags']['misaligned'] == 2
   assert stored['thresholds']['shift'] == Thresholds().shift
   page = (folder / 'report.html').read_text()
+  assert FLAGS['misaligned'].remedy in page and FLAGS['misaligned'].meaning in page
   assert page.count('<img') == 4 and 'data:image/jpeg' in page and '://' not in page
   assert 'more &lt;b&gt;shifted' in page and '<b>' not in page and '<script>:' not in page
   assert '&lt;tests&gt;' in page

@@ -1,0 +1,52 @@
+"""A folder of images, prepared if need be."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from cyclegan_jax import files, radiometry
+from cyclegan_jax.errors import UserError
+from cyclegan_jax.settings import DataConfig
+from datasets import preparing
+from datasets.folder import folder_dataset_builder as folder
+
+
+def opened(
+  config: DataConfig, options: Mapping[str, Any], data_dir: str | None
+) -> tuple[folder.Builder, folder.FolderConfig]:
+  """Prepares the folder of a configuration if need be; `options` are those of the data set.
+
+  Returns:
+    Its builder, and what was found in it.
+
+  Raises:
+    UserError: the folder, a file, or a setting cannot be used.
+  """
+  if not config.source_dir:
+    raise UserError('--dataset=folder needs --source_dir, the folder with your images.')
+  found = folder.folder_config(
+    files.expanded(config.source_dir),
+    config.rgb_dir,
+    config.ir_dir,
+    rgb_channels=config.rgb_channels,
+    ir_channels=config.ir_channels,
+    paired=config.paired,
+    label_dir=config.label_dir,
+    exclude=config.exclude,
+    **options,
+  )
+  builder = _builder(found, config.ir_span, data_dir)
+  return builder, builder.builder_config
+
+
+def _builder(found: folder.FolderConfig, ir_span: str, data_dir: str | None) -> folder.Builder:
+  """The builder of a folder with --ir_span, whose copy is there.
+
+  A copy that was prepared with `auto`, and came to the span that is given, serves, too: a run that
+  began with `auto` keeps the span.
+  """
+  make = lambda text: folder.Builder(config=found.with_span(text), data_dir=data_dir)
+  if span := radiometry.parse_span(ir_span):
+    ir_span, automatic = span.text, make('auto')
+    if automatic.info.splits and (automatic.info.metadata or {}).get('ir_span') == span.text:
+      ir_span = 'auto'
+  return preparing.prepared(lambda: make(ir_span))

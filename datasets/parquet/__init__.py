@@ -1,0 +1,1 @@
+"""Pairs in Parquet files, as Hugging Face's hub has them."""

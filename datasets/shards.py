@@ -1,0 +1,265 @@
+"""Sets of pairs as hubs have them: image files within shards, many to a file.
+
+A shard is a Parquet file or a tar archive. Its images are in columns, one for each domain. What
+differs, how rows are read, is in datasets/parquet and datasets/webdataset.
+"""
+
+import abc
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+import dataclasses
+import hashlib
+import pathlib
+import re
+from typing import Any, ClassVar, NamedTuple
+
+import tensorflow_datasets as tfds
+
+from cyclegan_jax.data import images, walk
+from cyclegan_jax.errors import UserError
+from datasets import archives, storing
+from datasets.folder import exclude as exclude_lib, splits
+
+METHODS = ('auto', 'folder', 'hash')
+DOMAINS = ('rgb', 'ir')
+
+_WORDS = {
+  'rgb': frozenset(('rgb', 'visible', 'vi', 'vis', 'color', 'colour', 'optical')),
+  'ir': frozenset(('ir', 'infrared', 'thermal', 'lwir', 'tir', 't')),
+}
+_MAX_NAMED = 12
+_LETTERS = re.compile(r'[a-z]+')
+
+
+class Shard(NamedTuple):
+  """A file with many examples."""
+
+  path: str
+  relative: str  # Below the source folder, with slashes.
+  size: int
+  mtime_ns: int
+
+  @property
+  def stem(self) -> str:
+    """The relative path without extensions, which ids begin with."""
+    folder, slash, name = self.relative.rpartition('/')
+    return f'{folder}{slash}{name.partition(".")[0]}'
+
+  @property
+  def split(self) -> str:
+    """The split that its name or a folder says, as in train-00000-of-00002; '' if none does."""
+    words = _LETTERS.findall(self.stem.lower())
+    return splits.split_folder('/'.join([*words, 'x']))
+
+
+class Row(NamedTuple):
+  """One example of a shard, still encoded; None for an image that it lacks."""
+
+  id: str
+  shown: str  # For messages: the shard, and the place in it.
+  rgb: bytes | None
+  ir: bytes | None
+
+  @property
+  def is_whole(self) -> bool:
+    """Whether it is a pair."""
+    return self.rgb is not None and self.ir is not None
+
+
+@dataclasses.dataclass(eq=False)
+class Config(tfds.core.BuilderConfig, abc.ABC):
+  """The shards of a source folder, and how they are read."""
+
+  # For people: a kind of file, what there is one of in each row, and the extensions.
+  kind: ClassVar[str]
+  extensions: ClassVar[tuple[str, ...]]
+  hint: ClassVar[str] = ''  # Ends a message that no row has both images.
+
+  source_dir: str = ''
+  shards: tuple[Shard, ...] = dataclasses.field(default=(), repr=False)
+  columns: Mapping[str, str] = dataclasses.field(default_factory=dict)  # Domain -> column.
+  split_by: str = 'hash'  # 'folder' or 'hash'
+  rgb_channels: int = 3  # 1 or 3
+  ir_channels: int = 1
+  rgb_dtype: str = 'uint8'  # or 'uint16'
+  ir_dtype: str = 'uint8'
+  exclude: str = ''  # The file that flags pairs, and the ids of those.
+  excluded: frozenset[str] = dataclasses.field(default=frozenset(), repr=False)
+
+  @abc.abstractmethod
+  def image_columns(self, shard: Shard) -> list[str]:
+    """Returns the columns of a shard that may hold images; UserError if it cannot be read."""
+
+  @abc.abstractmethod
+  def rows(self, shard: Shard) -> Iterator[Row]:
+    """Yields the rows of a shard, as few in memory as possible; UserError if it cannot be read."""
+
+  def channels(self, domain: str) -> int:
+    """The number of channels of a domain, 'rgb' or 'ir'."""
+    return {'rgb': self.rgb_channels, 'ir': self.ir_channels}[domain]
+
+  def dtype(self, domain: str) -> str:
+    """The type of a domain's pixels, 'uint8' or 'uint16'."""
+    return {'rgb': self.rgb_dtype, 'ir': self.ir_dtype}[domain]
+
+  @property
+  def layout(self) -> str:
+    """What was found, for people."""
+    n = len(self.shards)
+    return (
+      f'{n} {self.kind} file{"s" * (n > 1)}, RGB in column {self.columns["rgb"]!r}, IR in column '
+      f'{self.columns["ir"]!r}'
+    )
+
+  @property
+  def identity(self) -> list[str]:
+    """What the fingerprint of the data set is made of: what a copy of the files keeps."""
+    options = [f'{key}={self.columns[key]}' for key in DOMAINS]
+    files = [f'{shard.relative} {shard.size}' for shard in self.shards]
+    return [*options, self.split_by, *files, *sorted(self.excluded)]
+
+
+def described(config: Config, given: Mapping[str, str], split_by: str) -> Config:
+  """Looks for shards and their columns, and returns a complete configuration.
+
+  Args:
+    config: what flags say: source folder, channels, file of flagged pairs.
+    given: domain -> column, '' to guess it by its name.
+    split_by: one of METHODS.
+
+  Raises:
+    UserError: there are no shards, a column is not there or cannot be guessed, names of shards say
+      no split, or no row has both images.
+  """
+  shards = _find(config)
+  available = config.image_columns(shards[0])
+  columns = _columns(config, shards[0], available, given)
+  for shard in shards[1:]:
+    for domain, column in columns.items():
+      if column not in config.image_columns(shard):
+        raise UserError(
+          f'{shard.path}: no column {column!r} with images, which {shards[0].relative} has for '
+          f'{domain.upper()}. Move files of another data set away.'
+        )
+  found = dataclasses.replace(
+    config,
+    shards=tuple(shards),
+    columns=columns,
+    split_by=_method(config, shards, split_by),
+    excluded=exclude_lib.flagged(config.exclude),
+  )
+  dtypes = _dtypes(found)
+  found = dataclasses.replace(found, rgb_dtype=dtypes['rgb'], ir_dtype=dtypes['ir'])
+  return dataclasses.replace(found, name=_name(found), description=found.layout)
+
+
+def _find(config: Config) -> list[Shard]:
+  source = pathlib.Path(config.source_dir)
+  archives.check_folder(source, f'{config.kind} files')
+  shards = [
+    Shard(path, '/'.join(parts), info.st_size, info.st_mtime_ns)
+    for path, parts, info in walk.files_below(source)
+    if parts[-1].lower().endswith(config.extensions) and info
+  ]
+  if not shards:
+    raise UserError(
+      f'--source_dir={source}: no {config.kind} files; expected some ending in '
+      f'{", ".join(config.extensions)}.'
+    )
+  by_stem: dict[str, Shard] = {}
+  for shard in sorted(shards, key=lambda shard: shard.relative):
+    other = by_stem.setdefault(shard.stem, shard)
+    if other is not shard:
+      raise UserError(
+        f'{other.path} and {shard.path} have one name; their rows cannot be told apart. Rename one.'
+      )
+  return list(by_stem.values())
+
+
+def _columns(
+  config: Config, shard: Shard, available: Sequence[str], given: Mapping[str, str]
+) -> dict[str, str]:
+  """Domain -> column: as given, or the only one whose name has a word for the domain."""
+  listed = f'Columns with images: {storing.some(list(available), _MAX_NAMED) or "none"}.'
+  columns = {}
+  for domain in DOMAINS:
+    if given[domain] and given[domain] not in available:
+      raise UserError(
+        f'--{domain}_column={given[domain]}: {shard.path} has no such column with images. {listed}'
+      )
+    columns[domain] = given[domain] or _guessed(domain, available)
+  if len(available) == 2:  # One of two tells the other.
+    for domain, other in (DOMAINS, DOMAINS[::-1]):
+      if columns[other] and not columns[domain]:
+        columns[domain] = next((name for name in available if name != columns[other]), '')
+  if not all(columns.values()):
+    raise UserError(
+      f'{shard.path}: the names of its columns do not tell which are the RGB and the IR images. '
+      f'{listed} Name them with --rgb_column and --ir_column.'
+    )
+  if columns['rgb'] == columns['ir']:
+    raise UserError(f'--rgb_column and --ir_column are the same: {columns["rgb"]}.')
+  return columns
+
+
+def _guessed(domain: str, available: Iterable[str]) -> str:
+  words = {name: set(_LETTERS.findall(name.lower())) for name in available}
+  other = _WORDS[DOMAINS[domain == 'rgb']]
+  fitting = [name for name in words if words[name] & _WORDS[domain] and not words[name] & other]
+  return fitting[0] if len(fitting) == 1 else ''
+
+
+def _method(config: Config, shards: Iterable[Shard], split_by: str) -> str:
+  silent = [shard for shard in shards if not shard.split]
+  if split_by == 'auto':
+    return 'hash' if silent else 'folder'
+  if split_by == 'folder' and silent:
+    raise UserError(
+      f'--split_by=folder: the name of {silent[0].path} says no split; expected train, val or test '
+      f'in the names of all {config.kind} files or of their folders. Use --split_by=hash.'
+    )
+  return split_by
+
+
+def _dtypes(config: Config) -> dict[str, str]:
+  """The dtypes of the first pair; preparing checks all."""
+  for shard in config.shards:
+    for row in config.rows(shard):
+      if row.rgb is not None and row.ir is not None:
+        with_names = {'rgb': row.rgb, 'ir': row.ir}
+        return {
+          domain: images.read_image(data, f'{row.shown} ({config.columns[domain]})').dtype.name
+          for domain, data in with_names.items()
+        }
+  raise UserError(
+    f'{config.source_dir}: no row has both images ({config.layout}). Name other columns with '
+    f'--rgb_column and --ir_column{config.hint}.'
+  )
+
+
+def _name(config: Config) -> str:
+  """Returns `<folder>-<12 hex digits>`; the digits are of files, options, and what is left out."""
+  kinds = [f'{domain} {config.channels(domain)} {config.dtype(domain)}' for domain in DOMAINS]
+  times = [str(shard.mtime_ns) for shard in config.shards]
+  text = '\n'.join([*config.identity, *kinds, *times])
+  basename = re.sub(r'[^A-Za-z0-9_]+', '_', pathlib.Path(config.source_dir).resolve().name)
+  return f'{basename.strip("_")[:40] or "set"}-{hashlib.sha256(text.encode()).hexdigest()[:12]}'
+
+
+def assigned(config: Config, ids: Mapping[Shard, Collection[str]]) -> dict[str, str]:
+  """Returns id -> split of the ids that are not left out, by shards' names or by hash.
+
+  Raises:
+    UserError: the file of flagged pairs has nothing to do with these ids.
+  """
+  known = [id_ for of_shard in ids.values() for id_ in of_shard]
+  exclude_lib.check(config.exclude, config.excluded, known, True)
+  if config.split_by == 'hash':
+    names: dict[str, Any] = dict.fromkeys(known, ())
+    (chosen,) = splits.assign(pathlib.Path(config.source_dir), [names], 'hash')
+  else:
+    # In the way of folders: with the split as the first one.
+    placed = {f'{shard.split}/{id_}': id_ for shard, own in ids.items() for id_ in own}
+    named = dict.fromkeys(placed, ())
+    (by_name,) = splits.assign(pathlib.Path(config.source_dir), [named], 'folder')
+    chosen = {placed[name]: split for name, split in by_name.items()}
+  return {id_: split for id_, split in chosen.items() if id_ not in config.excluded}

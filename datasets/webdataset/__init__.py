@@ -1,0 +1,1 @@
+"""Pairs in tar archives, in WebDataset's layout."""

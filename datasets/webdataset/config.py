@@ -1,0 +1,144 @@
+"""Tar archives in WebDataset's layout: files of one sample follow each other and share a key.
+
+A file KEY.rgb.jpg belongs to the sample KEY: all up to the first dot of its name, folders included.
+The rest names its column, `rgb`; an image's extension counts only if there is nothing else, as in
+KEY.jpg. Archives are read from start to end, and nothing is unpacked to the disk.
+"""
+
+from collections.abc import Iterator
+import dataclasses
+import itertools
+import lzma
+import os
+import tarfile
+from typing import ClassVar, NamedTuple
+import zlib
+
+from cyclegan_jax import files
+from cyclegan_jax.data import decoding, images
+from cyclegan_jax.errors import UserError
+from datasets import shards
+from datasets.shards import Row, Shard
+
+# What tarfile and the decompressors raise on damaged archives.
+_BROKEN = (OSError, ValueError, TypeError, EOFError, tarfile.TarError, zlib.error, lzma.LZMAError)
+_LOOKED_AT = 100  # Images at the start of an archive, to know its columns.
+
+
+class _Member(NamedTuple):
+  key: str
+  column: str
+  name: str
+  data: bytes | None  # None if it was not asked for.
+
+
+@dataclasses.dataclass(eq=False)
+class WebDatasetConfig(shards.Config):
+  """Tar archives of a source folder; see webdataset_config()."""
+
+  kind: ClassVar[str] = 'tar'
+  extensions: ClassVar[tuple[str, ...]] = ('.tar', '.tar.gz', '.tgz')
+  hint: ClassVar[str] = ', or pack the archives anew: files of one key have to follow each other'
+
+  def image_columns(self, shard: Shard) -> list[str]:
+    """Returns the columns of the first images."""
+    members = itertools.islice(_members(shard, ()), _LOOKED_AT)
+    return list(dict.fromkeys(member.column for member in members))
+
+  def rows(self, shard: Shard) -> Iterator[Row]:
+    """Yields the samples of a shard."""
+    domains = {column: domain for domain, column in self.columns.items()}
+    members = _members(shard, tuple(domains))
+    for key, of_key in itertools.groupby(members, key=lambda member: member.key):
+      shown, found = f'{shard.relative}, key {key}', dict.fromkeys(shards.DOMAINS)
+      for member in of_key:
+        if member.data is None:
+          continue
+        domain = domains[member.column]
+        if found[domain] is not None:
+          raise UserError(
+            f'{shown}: two {domain.upper()} images, the second one is {member.name}; expected one '
+            'of each in a sample. Pack the archive again.'
+          )
+        found[domain] = member.data
+      if any(data is not None for data in found.values()):
+        yield Row(f'{shard.stem}/{key}', shown, **found)
+
+
+def webdataset_config(
+  source_dir: str | os.PathLike,
+  rgb_column: str = '',
+  ir_column: str = '',
+  split_by: str = 'auto',
+  rgb_channels: int = 3,
+  ir_channels: int = 1,
+  exclude: str = '',
+) -> WebDatasetConfig:
+  """Looks through a folder of tar archives and decides how to read it.
+
+  Args:
+    source_dir: the folder; '~' is expanded.
+    rgb_column, ir_column: what follows the first dot in the names of the images, such as 'rgb' or
+      'rgb.jpg'; '' to guess it.
+    split_by: 'auto', 'folder' (by names of files and folders) or 'hash'.
+    rgb_channels: 3, or 1 for luminance.
+    ir_channels: 1, or 3 for images kept in color or gray repeated.
+    exclude: a pairs.csv whose flagged pairs are left out, or ''.
+
+  Returns:
+    The configuration for `Builder(config=...)`; its name changes with the names, sizes and times of
+    the files, and with the options.
+
+  Raises:
+    UserError: nothing usable is found.
+  """
+  config = WebDatasetConfig(
+    name='',
+    source_dir=str(files.expanded(source_dir)),
+    rgb_channels=rgb_channels,
+    ir_channels=ir_channels,
+    exclude=exclude,
+  )
+  given = {'rgb': _without_extension(rgb_column), 'ir': _without_extension(ir_column)}
+  return shards.described(config, given, split_by)
+
+
+def _members(shard: Shard, wanted: tuple[str, ...]) -> Iterator[_Member]:
+  """Yields the images of an archive in order, with the content of those in wanted columns."""
+  try:
+    # A stream: read once from start to end, compressed or not.
+    with tarfile.open(shard.path, 'r|*') as archive:
+      while (info := archive.next()) is not None:
+        archive.members = []  # pyrefly: ignore[missing-attribute]  # It would keep them all.
+        if member := _member(shard, archive, info, wanted):
+          yield member
+      if archive.fileobj.tell() < archive.offset + tarfile.BLOCKSIZE:
+        # To tarfile that is the end, too.
+        raise tarfile.ReadError('it ends without the mark of an end')
+  except _BROKEN as error:
+    raise UserError(
+      f'{shard.path}: not a whole tar archive ({error}). Download it again, or move it away.'
+    ) from error
+
+
+def _member(
+  shard: Shard, archive: tarfile.TarFile, info: tarfile.TarInfo, wanted: tuple[str, ...]
+) -> _Member | None:
+  """The member at which a stream stands; None if it is no image."""
+  folder, slash, name = info.name.rpartition('/')
+  stem, _, rest = name.partition('.')
+  is_image = os.path.splitext(name)[1].lower() in images.EXTENSIONS
+  if not info.isreg() or not stem or not is_image:  # Hidden files have no stem.
+    return None
+  column, data = _without_extension(rest.lower()), None
+  if column in wanted:
+    decoding.check_bytes(info.size, f'{shard.relative}, {info.name}')
+    file = archive.extractfile(info)
+    data = file.read() if file else b''
+  return _Member(f'{folder}{slash}{stem}', column, info.name, data)
+
+
+def _without_extension(column: str) -> str:
+  """rgb.jpg is rgb, but jpg stays."""
+  stem, extension = os.path.splitext(column)
+  return stem if stem and extension.lower() in images.EXTENSIONS else column
