@@ -79,7 +79,8 @@ _PAIRED = (
   "'--model=pix2pix: --preset=pix2pix --n_downsampling=6' "
   "'--model=infragan: --preset=infragan --n_downsampling=6 --discriminator_layers=5' "
   "'--model=pix2pixhd: --preset=pix2pixhd --base_width=16' "
-  "'--model=regression: --preset=regression' --reference=regression"
+  "'--model=regression: --preset=regression' '--model=thermal: --preset=thermal' "
+  '--reference=regression'
 )
 # A quarter as wide as published.
 _UNPAIRED = (

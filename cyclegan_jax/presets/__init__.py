@@ -25,6 +25,7 @@ PRESETS: Mapping[str, Mapping[str, Any]] = types.MappingProxyType(
     'dclgan': published.DCLGAN,
     'sparse': own.SPARSE,
     'regression': own.REGRESSION,
+    'thermal': own.THERMAL,
     'demo': own.DEMO,
     'demo_cyclegan': own.DEMO_CYCLEGAN,
   }
