@@ -56,8 +56,9 @@ THERMAL = dict(
   diff_augment='translation',
 )
 
-# A small relative of regression that learns rendered scenes within minutes on two CPU cores, people and
-# vehicles among them: rare gray levels count more. Not meant for comparison with published results.
+# A small relative of regression that learns rendered scenes within minutes on two CPU cores, people
+# and vehicles among them: rare gray levels count more. Not meant for comparison with published
+# results.
 #   python -m experiments.train --preset=demo
 DEMO = dict(
   REGRESSION,
