@@ -65,10 +65,9 @@ def stored(
     image = path if plain else io.BytesIO(images.encode_png(_read(path, domain, config).pixels))
     return {'image': image, **(_whole(path) if config.has_mask else {})}
   values = _read(path, domain, config).pixels
-  valid = np.isfinite(values)
-  levels = span.gray_levels(np.where(valid, values, np.float32(span.low)))
-  found = {'image': io.BytesIO(storing.encode_png(np.where(valid, levels, np.uint16(0))))}
-  return found | ({'mask': io.BytesIO(_mask(valid[..., :1]))} if config.has_mask else {})
+  found = {'image': io.BytesIO(storing.encode_png(span.gray_levels(values)))}
+  valid = np.isfinite(values[..., :1])
+  return found | ({'mask': io.BytesIO(_mask(valid))} if config.has_mask else {})
 
 
 def _whole(path: str) -> dict[str, Any]:
