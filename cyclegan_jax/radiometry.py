@@ -39,8 +39,8 @@ class Range(NamedTuple):
   def gray_levels(self, values: Any) -> Any:
     """Returns the gray levels, uint16 in [0, 65535], of an array of values.
 
-    They are rounded. Values outside the span become the level of its nearer end, and values that are
-    not finite 0.
+    They are rounded. Values outside the span become the level of its nearer end, and values that
+    are not finite 0.
     """
     import numpy as np  # Late: flags do not need it.
 
