@@ -37,14 +37,16 @@ class Range(NamedTuple):
     return gray / max_value * (self.high - self.low)
 
   def gray_levels(self, values: Any) -> Any:
-    """Returns the gray levels, uint16 in [0, 65535], of an array of finite values.
+    """Returns the gray levels, uint16 in [0, 65535], of an array of values.
 
-    They are rounded. Values outside the span become the level of its nearer end.
+    They are rounded. Values outside the span become the level of its nearer end, and values that
+    are not finite 0.
     """
     import numpy as np  # Late: flags do not need it.
 
     share = (values.astype(np.float64) - self.low) / (self.high - self.low)
-    return np.rint(65535 * share.clip(0, 1)).astype(np.uint16)
+    known = np.where(np.isfinite(values), share, 0)
+    return np.rint(65535 * known.clip(0, 1)).astype(np.uint16)
 
   @property
   def text(self) -> str:

@@ -65,6 +65,12 @@ def test_gray_levels_of_a_span(dtype):
   np.testing.assert_allclose(span.values(levels, 65535), inside, atol=1000 / 65535 / 2 + 1e-9)
 
 
+def test_gray_levels_of_what_is_not_finite():
+  values = np.array([np.nan, np.inf, -np.inf, 5], np.float32)
+  levels = radiometry.Range(0, 10, '').gray_levels(values)
+  np.testing.assert_array_equal(levels, [0, 0, 0, 32768])
+
+
 @pytest.mark.parametrize(
   'text, expected',
   [('7200:7900.0', '7200:7900'), ('-0.5:1e3,W/m2/sr', '-0.5:1000,W/m2/sr'), ('0:0.1', '0:0.1')],

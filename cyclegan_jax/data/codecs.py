@@ -152,11 +152,13 @@ def _decode_float(opened: Opened, data: bytes) -> np.ndarray:
 
   tags = _tags(opened.image)
   _check_tags(tags, opened.name)
-  pixels = np.empty(opened.stored_shape, np.float32)
+  pixels = np.empty(opened.stored_shape, tiff_tags.float_type(tags))
   imagecodecs.tiff_decode(data, out=pixels)
   missing = tiff_tags.no_data(tags)
   if missing is not None:
-    pixels[pixels == np.float32(missing)] = np.nan
+    pixels[pixels == pixels.dtype.type(missing)] = np.nan
+  with np.errstate(over='ignore'):  # Beyond 32 bits there is only infinity.
+    pixels = pixels.astype(np.float32)
   return _orient(pixels, opened.orientation)
 
 

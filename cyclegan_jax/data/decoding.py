@@ -63,7 +63,7 @@ class Opened:
   orientation: int  # That of EXIF, 1 to 8.
   is_plain: bool  # See `images.is_plain`.
   stored_shape: tuple[int, ...]  # Of deep and floating-point samples in the file.
-  is_float: bool = False  # It has 32-bit floating-point numbers.
+  is_float: bool = False  # It has floating-point numbers.
 
   @property
   def header(self) -> ImageHeader:

@@ -28,7 +28,7 @@ def read(source: Source, name: str | None = None, *, values: bool = False) -> Re
     source: See `images.read_image`, which returns the pixels.
     name: The path by default.
     values: Take the values that are in the file: 12-bit counts from 0 to 4095 are not scaled, and
-      gray TIFF files of 32-bit floating-point numbers are read. What GDAL marks as no data is NaN.
+      gray TIFF files of floating-point numbers are read. What GDAL marks as no data is NaN.
 
   Raises:
     ImageError: See `images.read_image`; FloatImageError for floating-point pixels without `values`.

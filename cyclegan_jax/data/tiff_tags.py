@@ -2,12 +2,19 @@
 
 from typing import Any, BinaryIO
 
+import numpy as np
 from PIL import TiffImagePlugin
 
 # Tags of TIFF 6.0, and one of GDAL's.
 BITS, PHOTOMETRIC, SAMPLES, PLANAR, FORMAT, NODATA = 258, 262, 277, 284, 339, 42113
 # The samples of a color by PhotometricInterpretation: RGB, CMYK, YCbCr, Lab; otherwise one.
 _COLORS = {2: 3, 5: 4, 6: 3, 8: 3}
+# Pillow opens floating-point numbers of 32 bits only, though it need not decode any here.
+for _bits in (16, 64):
+  for _order in (TiffImagePlugin.II, TiffImagePlugin.MM):
+    for _photometric in (0, 1):
+      _key = (_order, _photometric, (3,), 1, (_bits,), ())
+      TiffImagePlugin.OPEN_INFO.setdefault(_key, ('F', f'F;{_bits}F'))
 _FORMATS = {1: 'unsigned integers', 2: 'signed integers', 3: 'floating-point numbers'}
 
 
@@ -19,6 +26,12 @@ def is_planar(tags: TiffImagePlugin.ImageFileDirectory_v2) -> bool:
 def is_packed_12_bit(tags: TiffImagePlugin.ImageFileDirectory_v2) -> bool:
   """Returns whether samples have 12 bits: values from 0 to 4095."""
   return set(_numbers(tags.get(BITS, 1))) == {12}
+
+
+def float_type(tags: TiffImagePlugin.ImageFileDirectory_v2) -> np.dtype:
+  """Returns the type of floating-point samples, of 16, 32, or 64 bits."""
+  (bits,) = _numbers(tags.get(BITS, 32))
+  return np.dtype(f'f{bits // 8}')
 
 
 def extra_bands(tags: TiffImagePlugin.ImageFileDirectory_v2) -> int:

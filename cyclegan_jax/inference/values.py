@@ -41,8 +41,7 @@ def read(data: DataConfig, direction: str, source: Source, name: str | None = No
       f'{span.text} (--ir_span). Give files of the same camera and unit; translations of this '
       'program only if they were made with --values.'
     )
-  levels = span.gray_levels(np.where(np.isfinite(array), array, np.float32(span.low)))
-  return reading.Read(levels, lost | {'outside'} if outside else lost)
+  return reading.Read(span.gray_levels(array), lost | {'outside'} if outside else lost)
 
 
 def span_of(data: DataConfig) -> radiometry.Range | None:

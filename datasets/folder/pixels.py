@@ -77,14 +77,14 @@ def stored(
       image = io.BytesIO(images.encode_png(images.resize(pixels, size or pixels.shape[:2])))
     return {'image': image, **(_whole(path) if config.has_mask else {})}
   values = _read(path, domain, config).pixels
-  valid = np.isfinite(values)
-  levels = span.gray_levels(np.where(valid, values, np.float32(span.low)))
+  levels, valid = span.gray_levels(values), np.isfinite(values[..., :1])
   if size:
     levels = images.resize(levels, size)
     # Means of which a part is missing are none.
     valid = images.resize(np.where(valid, np.uint8(255), np.uint8(0)), size) == 255
-  found = {'image': io.BytesIO(storing.encode_png(np.where(valid, levels, np.uint16(0))))}
-  return found | ({'mask': io.BytesIO(_mask(valid[..., :1]))} if config.has_mask else {})
+    levels = np.where(valid, levels, np.uint16(0))
+  found = {'image': io.BytesIO(storing.encode_png(levels))}
+  return found | ({'mask': io.BytesIO(_mask(valid))} if config.has_mask else {})
 
 
 def _whole(path: str) -> dict[str, Any]:

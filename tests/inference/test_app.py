@@ -12,6 +12,7 @@ import pytest
 
 from cyclegan_jax.data import decoding
 from cyclegan_jax.errors import UserError
+from cyclegan_jax.settings import DataConfig
 
 pytest.importorskip('starlette', reason='needs the extra app')
 pytest.importorskip('uvicorn', reason='needs the extra app')
@@ -19,7 +20,7 @@ testclient = pytest.importorskip(
   'starlette.testclient', reason='needs httpx2', exc_type=(ImportError, RuntimeError)
 )
 
-from cyclegan_jax.inference import app
+from cyclegan_jax.inference import app, values
 
 BODY = {'content-type': 'application/octet-stream'}
 LIMIT = 100_000
@@ -57,6 +58,17 @@ def test_the_answer_is_the_translation_of_the_body(pixels):
   assert answer.status_code == 200 and answer.headers['content-type'] == 'image/png'
   expected = pixels if pixels.ndim == 2 else pixels[..., 0]
   np.testing.assert_array_equal(np.asarray(PIL.Image.open(io.BytesIO(answer.content))), expected)
+
+
+def test_files_are_read_as_the_model_takes_them():
+  counts = noise(6, 8, dtype=np.uint16) // 100 + np.uint16(7200)
+  data = DataConfig(ir_span='7200:8200')
+  read = lambda content, name: values.read(data, 'ir_to_rgb', content, name).pixels
+  answer = client(read=read).post('/translate', content=png(counts), headers=BODY)
+  got = np.asarray(PIL.Image.open(io.BytesIO(answer.content)))
+  np.testing.assert_array_equal(got, np.rint((counts.astype(float) - 7200) * 65.535))
+  refused = client(read=read).post('/translate', content=png(noise(6, 8)), headers=BODY)
+  assert refused.status_code == 422 and '7200:8200' in refused.text
 
 
 def test_the_page_and_its_files():
