@@ -17,7 +17,7 @@ Infrared in false color is refused. To list it, give --ir_channels=3.
 from collections.abc import Iterator, Mapping
 import pathlib
 import shlex
-from typing import Any
+from typing import Any, TYPE_CHECKING
 
 from absl import flags
 
@@ -26,6 +26,9 @@ from cyclegan_jax.settings import DataConfig, fields, PLACES
 from cyclegan_jax.validation import validate_data
 from datasets import registry
 from experiments import flags as common
+
+if TYPE_CHECKING:
+  from cyclegan_jax.pairs import repair
 
 _PLACES = [name for name in sorted(PLACES) if fields()[name][0] == 'data']
 _DATA_FLAGS = ('dataset', *_PLACES, 'rgb_channels', 'ir_channels', 'ir_span')
@@ -95,14 +98,14 @@ def _found(content: Mapping[str, Any]) -> Iterator[str]:
     yield f'Median shift: {content["median_shift"]:.2f} pixels'
 
 
-def _repaired(folder: pathlib.Path, counts: Mapping[str, int], n: int) -> str:
+def _repaired(folder: pathlib.Path, written: 'repair.Written', n: int) -> str:
   """Says what was repaired in the copy."""
-  kinds = ', '.join(f'{flag} {count}' for flag, count in counts.items() if flag)
-  repaired = counts.get('', 0)
-  said = f'{repaired} of {n} pairs repaired{f" ({kinds})" if kinds else ""}'
+  kinds = ', '.join(f'{flag} {count}' for flag, count in written.kinds.items())
+  said = f'{written.repaired} of {n} pairs repaired{f" ({kinds})" if kinds else ""}'
+  left = f', {written.left} left because the repair is not certain' if written.left else ''
   return (
-    f'Copy: {folder}: {said}, the others as they were; repairs.csv says what was done. Train with '
-    f'--dataset=folder --source_dir={shlex.quote(str(folder))}'
+    f'Copy: {folder}: {said}{left}, all others as they were; repairs.csv says what was done. Train '
+    f'with --dataset=folder --source_dir={shlex.quote(str(folder))}'
   )
 
 

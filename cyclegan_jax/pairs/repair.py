@@ -53,6 +53,14 @@ class Repaired(NamedTuple):
   left: tuple[str, ...]
 
 
+class Written(NamedTuple):
+  """What `write` did: the numbers of pairs by repaired flag, of repaired and of left ones."""
+
+  kinds: Mapping[str, int]
+  repaired: int
+  left: int
+
+
 def check_target(folder: pathlib.Path, apart: Mapping[str, str]) -> None:
   """Refuses a folder for the copy that is not empty, or lies within another one or around it.
 
@@ -111,9 +119,7 @@ def repaired(pair: Pair, rgb: np.ndarray, ir: np.ndarray) -> Repaired:
   return Repaired(rgb, ir, done, tuple(left))
 
 
-def write(
-  folder: pathlib.Path, dataset: Dataset, pairs: Sequence[Pair], log: Log
-) -> collections.Counter[str]:
+def write(folder: pathlib.Path, dataset: Dataset, pairs: Sequence[Pair], log: Log) -> Written:
   """Writes a repaired copy of a checked data set, whole or not at all.
 
   Args:
@@ -122,9 +128,6 @@ def write(
     pairs: Its pairs, from `dataset_check.check`.
     log: Takes lines on progress.
 
-  Returns:
-    The number of pairs by repaired flag, and that of repaired pairs under ''.
-
   Raises:
     UserError: it cannot be written.
   """
@@ -132,19 +135,18 @@ def write(
   temporary = folder.with_name(f'.{folder.name[:60]}.{secrets.token_hex(4)}.tmp')
   try:
     temporary.mkdir(parents=True)
-    counts = _write_all(temporary, dataset, sorted(pairs, key=lambda pair: pair.id), log)
+    written = _write_all(temporary, dataset, sorted(pairs, key=lambda pair: pair.id), log)
     os.rename(temporary, folder)  # Replaces an empty folder.
   except OSError as error:
     raise UserError(f'--fix={folder} cannot be written: {error.strerror or error}.') from error
   finally:
     shutil.rmtree(temporary, ignore_errors=True)
-  return counts
+  return written
 
 
-def _write_all(
-  folder: pathlib.Path, dataset: Dataset, pairs: Sequence[Pair], log: Log
-) -> collections.Counter[str]:
-  counts, rows, lists = collections.Counter(), [_COLUMNS], collections.defaultdict(list)
+def _write_all(folder: pathlib.Path, dataset: Dataset, pairs: Sequence[Pair], log: Log) -> Written:
+  kinds, n_repaired, n_left = collections.Counter(), 0, 0
+  rows, lists = [_COLUMNS], collections.defaultdict(list)
   for pair in tracked(pairs, len(pairs), 'Writing the copy', log, unit='pairs'):
     data, done, left = _content(dataset, pair)
     paths = [_path(domain, pair.id, content) for domain, content in data.items()]
@@ -153,11 +155,12 @@ def _write_all(
       (folder / path).write_bytes(content)
     lists[pair.split].append(f'{paths[0]}\n')
     rows.append((pair.id, pair.split, '; '.join(done.values()), ' '.join(left)))
-    counts.update([*done, *([''] if done else [])])
+    kinds.update(list(done))
+    n_repaired, n_left = n_repaired + bool(done), n_left + bool(left)
   for split, lines in lists.items():
     (folder / f'{split}.txt').write_text(''.join(lines), encoding='utf-8')
   files.write_csv(folder / CSV, rows)
-  return counts
+  return Written(kinds, n_repaired, n_left)
 
 
 def _content(

@@ -115,8 +115,8 @@ def _copy(suspects, tmp_path_factory):
 
 
 def test_the_copy(suspects, copy):
-  folder, counts = copy
-  assert counts == {'': 4, **dict.fromkeys(REPAIRED, 1)}
+  folder, written = copy
+  assert written == (dict.fromkeys(REPAIRED, 1), 4, 0)
   assert sorted(path.name for path in folder.parent.iterdir()) == ['copy']
   with (folder / 'repairs.csv').open(newline='') as lines:
     rows = {row['id']: row for row in csv.DictReader(lines)}
@@ -146,7 +146,7 @@ def test_the_copy_is_a_data_set_without_these_flags(suspects, copy, tmp_path):
 def test_a_set_without_anything_to_repair_is_copied(tmp_path):
   source = dataset([(str(i), *a_pair(i, 60, 80)) for i in range(2)])
   found = dataset_check.check(source, print)
-  assert repair.write(tmp_path / 'copy', source, found, print) == {}
+  assert repair.write(tmp_path / 'copy', source, found, print) == ({}, 0, 0)
   assert len(list((tmp_path / 'copy').rglob('*.png'))) == 4
 
 
