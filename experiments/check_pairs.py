@@ -28,6 +28,7 @@ from datasets import registry
 from experiments import flags as common
 
 if TYPE_CHECKING:
+  from cyclegan_jax import radiometry
   from cyclegan_jax.pairs import repair
 
 _PLACES = [name for name in sorted(PLACES) if fields()[name][0] == 'data']
@@ -79,7 +80,8 @@ def main() -> None:
   print(f'Most suspicious first: {folder / dataset_check.CSV}')
   print(f'Pictures: {folder / pairs_page.PAGE}')
   if copy:
-    print(_repaired(copy, repair.write(copy, dataset, pairs, print), len(pairs)))
+    written = repair.write(copy, dataset, pairs, print)
+    print(_repaired(copy, written, len(pairs), dataset.ir_span))
     if dataset.class_names:
       print('The copy has no labels: whether they belong to RGB or to IR is not known.')
 
@@ -98,14 +100,17 @@ def _found(content: Mapping[str, Any]) -> Iterator[str]:
     yield f'Median shift: {content["median_shift"]:.2f} pixels'
 
 
-def _repaired(folder: pathlib.Path, written: 'repair.Written', n: int) -> str:
-  """Says what was repaired in the copy."""
+def _repaired(
+  folder: pathlib.Path, written: 'repair.Written', n: int, span: 'radiometry.Range | None'
+) -> str:
+  """Says what was repaired in the copy, whose IR images may be stored over a span."""
+  meaning = f' --ir_range={shlex.quote(span.text)}' if span and span.unit else ''
   kinds = ', '.join(f'{flag} {count}' for flag, count in written.kinds.items())
   said = f'{written.repaired} of {n} pairs repaired{f" ({kinds})" if kinds else ""}'
   left = f', {written.left} left because the repair is not certain' if written.left else ''
   return (
     f'Copy: {folder}: {said}{left}, all others as they were; repairs.csv says what was done. Train '
-    f'with --dataset=folder --source_dir={shlex.quote(str(folder))}'
+    f'with --dataset=folder --source_dir={shlex.quote(str(folder))}{meaning}'
   )
 
 
