@@ -32,10 +32,11 @@ def expanded(path: Path) -> pathlib.Path:
 
 
 @contextlib.contextmanager
-def replacing(path: Path) -> Iterator[pathlib.Path]:
+def replacing(path: Path, *, durable: bool = False) -> Iterator[pathlib.Path]:
   """Yields the path of a file beside `path`, which replaces it at the end.
 
-  After an error it is deleted, and `path` is left as it was.
+  After an error it is deleted, and `path` is left as it was. If `durable`, a power failure meets
+  the old file or the whole new one, and once this returns the new one.
   """
   path = pathlib.Path(path)
   # Not tempfile: only the owner can read its files, whatever the umask. A long name is cut, because
@@ -43,20 +44,48 @@ def replacing(path: Path) -> Iterator[pathlib.Path]:
   temporary = path.with_name(f'.{path.name[:60]}.{secrets.token_hex(4)}.tmp')
   try:
     yield temporary
+    if durable:
+      sync(temporary)
     os.replace(temporary, path)
+    if durable:
+      sync(path.parent)
   finally:
     temporary.unlink(missing_ok=True)
 
 
-def write_bytes(path: Path, data: bytes) -> None:
+def sync(path: Path) -> None:
+  """Waits until the content of a file, or the names in a folder, are on the disk.
+
+  Some file systems know no such thing of folders, which is passed over.
+  """
+  descriptor = os.open(path, os.O_RDONLY)
+  try:
+    os.fsync(descriptor)
+  except OSError:
+    if not os.path.isdir(path):
+      raise
+  finally:
+    os.close(descriptor)
+
+
+def sync_tree(folder: Path) -> None:
+  """Waits until a folder is on the disk with all that it holds, and its own name."""
+  for root, _, names in os.walk(folder):
+    for name in names:
+      sync(os.path.join(root, name))
+    sync(root)
+  sync(pathlib.Path(folder).parent)
+
+
+def write_bytes(path: Path, data: bytes, *, durable: bool = False) -> None:
   """Writes a file by `replacing`: neither a reader nor a kill meets half of it. OSError if not."""
-  with replacing(path) as temporary:
+  with replacing(path, durable=durable) as temporary:
     temporary.write_bytes(data)
 
 
-def write_text(path: Path, text: str) -> None:
+def write_text(path: Path, text: str, *, durable: bool = False) -> None:
   """Writes text in UTF-8; see `write_bytes`."""
-  write_bytes(path, text.encode())
+  write_bytes(path, text.encode(), durable=durable)
 
 
 def write_csv(path: Path, rows: Iterable[Iterable[Any]]) -> None:

@@ -108,8 +108,8 @@ def create(workdir: pathlib.Path, config: Config, dataset: Dataset, overwrite: b
   check_data(workdir, dataset)
   try:
     facts = dataset.facts() | {'prepared': dataset.prepared}
-    files.write_text(workdir / DATA, json.dumps(facts, indent=2) + '\n')
-    files.write_text(workdir / CONFIG, config_lib.to_json(config))
+    files.write_text(workdir / DATA, json.dumps(facts, indent=2) + '\n', durable=True)
+    files.write_text(workdir / CONFIG, config_lib.to_json(config), durable=True)
   except OSError as error:
     raise UserError(
       f'--workdir={workdir} cannot be written: {error.strerror}. Free space there, or choose '

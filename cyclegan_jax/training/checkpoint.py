@@ -17,7 +17,7 @@ import numpy as np
 import orbax.checkpoint as ocp
 from orbax.checkpoint import checkpoint_managers
 
-from cyclegan_jax import distributed
+from cyclegan_jax import distributed, files
 from cyclegan_jax.data.source import Domain
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.metrics import selection
@@ -72,6 +72,7 @@ class Checkpoints:
     self._domains = domains
     self._folder = folder.absolute()
     self._read_only = read_only
+    self._synced: int | None = None
     if not read_only:
       # Orbax would do this in the background, perhaps still during the first save.
       for leftover in self._folder.glob(_UNFINISHED):
@@ -235,9 +236,15 @@ class Checkpoints:
       ) from error
 
   def _empty_trash(self) -> None:
-    if not self._read_only:
-      self._manager.wait_until_finished()
-      shutil.rmtree(self._folder / _TRASH, ignore_errors=True)
+    """Deletes what newer checkpoints replace, once these would survive a power failure."""
+    if self._read_only:
+      return
+    self._manager.wait_until_finished()
+    step = self._manager.latest_step()
+    if step is not None and step != self._synced:
+      files.sync_tree(self._folder / str(step))
+      self._synced = step
+    shutil.rmtree(self._folder / _TRASH, ignore_errors=True)
 
 
 @contextlib.contextmanager

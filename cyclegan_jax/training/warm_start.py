@@ -124,4 +124,5 @@ def _record(
     'checkpoint_step': step,
     'networks': taken,
   }
-  files.write_text(workdir / run_folder.INITIALIZED_FROM, json.dumps(facts, indent=2) + '\n')
+  text = json.dumps(facts, indent=2) + '\n'
+  files.write_text(workdir / run_folder.INITIALIZED_FROM, text, durable=True)

@@ -1,0 +1,59 @@
+"""What is on the disk before it counts, as fsync would have it."""
+
+import os
+import pathlib
+import shutil
+
+import pytest
+
+from cyclegan_jax import files
+from cyclegan_jax.training import checkpoint
+from tests.training.test_loop import train
+
+
+@pytest.fixture
+def synced(monkeypatch):
+  """The files and folders that have been synced so far."""
+  found, fsync = set(), os.fsync
+
+  def noted(descriptor):
+    found.add(pathlib.Path(os.readlink(f'/proc/self/fd/{descriptor}')))
+    fsync(descriptor)
+
+  monkeypatch.setattr(files.os, 'fsync', noted)
+  return found
+
+
+def test_older_checkpoints_go_once_newer_ones_are_on_the_disk(tiny, tmp_path, monkeypatch, synced):
+  workdir, removed, rmtree = tmp_path / 'run', [], shutil.rmtree
+
+  def watched(path, **options):
+    path = pathlib.Path(path)
+    if path.name == '.trash' and path.exists():
+      steps = sorted(int(p.name) for p in path.parent.iterdir() if p.name.isdecimal())
+      newest = path.parent / str(steps[-1])
+      there = {newest, path.parent, *newest.rglob('*')}
+      removed.append((sorted(p.name for p in path.iterdir()), there - synced))
+    rmtree(path, **options)
+
+  monkeypatch.setattr(checkpoint.shutil, 'rmtree', watched)
+  train(tiny(steps=4, checkpoint_every=1, keep_checkpoints=1), workdir)
+  assert removed and not any(missing for _, missing in removed)
+  # What says which run it is cannot be lost either; it is synced under its temporary name.
+  for name in ('config.json', 'data.json'):
+    assert any(path.name.startswith(f'.{name}') for path in synced)
+
+
+def test_a_durable_file_is_synced_before_it_has_its_name(tmp_path, monkeypatch, synced):
+  target, replace, before = tmp_path / 'file', os.replace, []
+
+  def watched(source, destination):
+    before.append(pathlib.Path(source) in synced)
+    replace(source, destination)
+
+  monkeypatch.setattr(files.os, 'replace', watched)
+  files.write_text(target, 'new', durable=True)
+  assert before == [True] and tmp_path in synced and target.read_text() == 'new'
+  synced.clear()
+  files.write_text(target, 'newer')
+  assert before == [True, False] and not synced
