@@ -15,6 +15,7 @@ FOLDERS = ('cyclegan_jax', 'datasets', 'experiments')
 FOREIGN = {
   *('gpus-per-task', 'cpus-per-task', 'ntasks', 'requeue', 'signal'),  # Slurm.
   *('abbrev', 'always', 'dirty'),  # Git.
+  *('input-dir', 'output-dir'),  # dji-thermal-cli.
   *('flag', 'flags'),
   *('helpshort', 'xla_force_host_platform_device_count', 'editable', 'version', 'help', 'helpfull'),
 }
