@@ -172,6 +172,11 @@ def _validate_losses(config: Config) -> None:
     )
   _validate_patch_nce(config)
   method = config.model.method
+  if config.model.condition != 'none' and method not in ('cyclegan', 'pix2pix'):
+    raise UserError(
+      f'--condition={config.model.condition} is for --method=pix2pix and --method=cyclegan, not '
+      f'for {method}. Give --condition=none, or another method.'
+    )
   if method == 'cyclegan':
     return
   if method == 'pix2pix' and not data.paired:

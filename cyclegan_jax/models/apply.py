@@ -20,18 +20,37 @@ class Translator:
     net: The network.
     params: Its parameters, see `Network`.
     batch_stats: Its running batch statistics, see `Network`.
+    condition: Of the images to make, unless a call says otherwise: float32 [size]; None for the
+      network's own.
   """
 
   net: Network
   params: Any
   batch_stats: Any
+  condition: np.ndarray | None = None
 
-  def __call__(self, x: np.ndarray) -> np.ndarray:
+  def told(self, condition: np.ndarray | None) -> 'Translator':
+    """Returns the generator told another condition; None changes nothing.
+
+    Raises:
+      ValueError: It takes none of this size.
+    """
+    if condition is None:
+      return self
+    if condition.shape != (len(self.net.condition),):
+      raise ValueError(
+        f'a condition of {condition.shape} for a generator that takes ({len(self.net.condition)},).'
+      )
+    return dataclasses.replace(self, condition=condition)
+
+  def __call__(self, x: np.ndarray, condition: np.ndarray | None = None) -> np.ndarray:
     """Translates a batch. If it has several images, each local device gets an equal share.
 
     Args:
       x: float32 [batch, height, width, c] in [-1, 1]. The sides are multiples of the network's
         stride.
+      condition: Of each of the images to make, float32 [batch, size]; None for `self.condition`.
+        Only generators that are told something take one.
 
     Returns:
       float32 [batch, height, width, channels] in [-1, 1].
@@ -42,19 +61,31 @@ class Translator:
     """
     forks.use()  # Refuses what would hang.
     n = len(x)
-    x = _filled(x, _rows(n))
+    told = self._told(n, condition)
+    x, told = _filled(x, _rows(n)), None if told is None else _filled(told, _rows(n))
     if _is_shared(n):
-      x = jax.device_put(x, devices.sharding())
+      x, told = jax.device_put((x, told), devices.sharding())
     arrays = self._arrays(n)
-    _check(self.net, *arrays, x)
-    return np.asarray(translate(self.net, *arrays, x))[:n]
+    _check(self.net, *arrays, x, told)
+    return np.asarray(translate(self.net, *arrays, x, told))[:n]
 
   def needed(self, shape: tuple[int, ...]) -> int:
     """Returns the bytes that a call takes on each device, for a batch of this shape."""
     n = shape[0]
     sharding = devices.sharding() if _is_shared(n) else None
     x = jax.ShapeDtypeStruct((_rows(n), *shape[1:]), np.float32, sharding=sharding)
-    return _needed(self.net, *self._arrays(n), x)
+    told = self._told(_rows(n), None)
+    if told is not None:
+      told = jax.ShapeDtypeStruct(told.shape, np.float32, sharding=sharding)
+    return _needed(self.net, *self._arrays(n), x, told)
+
+  def _told(self, n: int, condition: np.ndarray | None) -> np.ndarray | None:
+    """The condition of each of n images; None if the generator is told nothing."""
+    if not self.net.condition:
+      return None
+    own = self.net.condition if self.condition is None else self.condition
+    given = own if condition is None else condition
+    return np.broadcast_to(np.asarray(given, np.float32), (n, len(self.net.condition)))
 
   def _arrays(self, n: int) -> tuple[Any, Any]:
     return self._arrays_everywhere if _is_shared(n) else (self.params, self.batch_stats)
@@ -66,9 +97,11 @@ class Translator:
 
 
 @functools.partial(jax.jit, static_argnums=0)
-def translate(net: Network, params: Any, batch_stats: Any, x: jax.Array) -> jax.Array:
+def translate(
+  net: Network, params: Any, batch_stats: Any, x: jax.Array, condition: jax.Array | None = None
+) -> jax.Array:
   """Applies a generator in evaluation mode, [batch, height, width, c] in and out."""
-  return net(params, batch_stats, x, training=False)[0]
+  return net(params, batch_stats, x, training=False, condition=condition)[0]
 
 
 _LOWER = translate.lower
@@ -78,20 +111,21 @@ _known: dict[tuple[Network, tuple[int, ...], Any], int] = {}
 _fitting: set[tuple[Network, tuple[int, ...], Any]] = set()
 
 
-def _needed(net: Network, params: Any, batch_stats: Any, x: Any) -> int:
+def _needed(net: Network, params: Any, batch_stats: Any, x: Any, condition: Any) -> int:
   key = net, x.shape, getattr(x, 'sharding', None)
   if key not in _known:
     # A call finds the program that is compiled here.
-    _known[key] = memory.of_program(_LOWER(net, params, batch_stats, x).compile())
+    program = _LOWER(net, params, batch_stats, x, condition).compile()
+    _known[key] = memory.of_program(program)
   return _known[key]
 
 
-def _check(net: Network, params: Any, batch_stats: Any, x: Any) -> None:
+def _check(net: Network, params: Any, batch_stats: Any, x: Any, condition: Any) -> None:
   """Raises memory.TooLittle before a program that does not fit is run for the first time."""
   key = net, x.shape, getattr(x, 'sharding', None)
   if key in _fitting:
     return
-  if (needed := _needed(net, params, batch_stats, x)) > (free := memory.on_device()):
+  if (needed := _needed(net, params, batch_stats, x, condition)) > (free := memory.on_device()):
     raise memory.TooLittle(needed, free)
   _fitting.add(key)
 

@@ -1,0 +1,194 @@
+"""Networks that are told about the image to make: in steps, in runs, and what they do with it."""
+
+import functools
+
+import jax
+import numpy as np
+import pytest
+
+from cyclegan_jax import config as config_lib
+from cyclegan_jax.data import condition
+from cyclegan_jax.data.source import make_domains
+from cyclegan_jax.errors import UserError
+from cyclegan_jax.inference import model as model_lib
+from cyclegan_jax.models import networks
+from cyclegan_jax.runs import run_folder
+from cyclegan_jax.training import conditions, diff_augment, loop, microbatch, rng, state, steps
+import datasets
+from tests.training import fresh
+from tests.training.test_accumulation import EVERYTHING, examples
+from tests.training.test_steps import assert_close, first
+
+NAMES = ('sky', 'road', 'person')
+PIX2PIX = dict(
+  method='pix2pix', norm='instance', cycle_weight=0.0, identity_weight=0.0, supervised_weight=10.0
+)
+
+
+def everything(**overrides):
+  settings = {**EVERYTHING, 'norm': 'instance', 'condition': 'class_temperatures', **overrides}
+  return config_lib.make(**settings)
+
+
+def domains_of(config):
+  found = condition.of_kind(config.model.condition, NAMES)
+  return make_domains(config.data, condition=found)
+
+
+def batch_of(config):
+  batch = next(iter(examples(config, 1)))
+  noise = np.random.default_rng(1).uniform(-1, 1, (config.train.batch_size, 6))
+  return {**batch, condition.KEY: noise}
+
+
+def stepped(config, devices, batch=None):
+  """State and terms after a step, in float64."""
+  batch = batch_of(config) if batch is None else batch
+  with jax.enable_x64(True):
+    domains = domains_of(config)
+    nets = networks.build(config.model, domains)
+    step = functools.partial(
+      steps.train_step, nets=nets, config=config, optimizer=fresh.optimizer(config)
+    )
+    step = jax.pmap(step, axis_name='devices', devices=jax.devices()[:devices])
+    wide = lambda x: x.astype(np.float64) if x.dtype == np.float32 else x
+    begin = jax.tree.map(
+      lambda x: np.broadcast_to(wide(np.asarray(x)), (devices, *x.shape)),
+      state.initialize(config, domains),
+    )
+    after, terms = step(begin, {k: v.reshape(devices, -1, *v.shape[1:]) for k, v in batch.items()})
+    return first(after), first(terms)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('settings', [{}, {**PIX2PIX, 'pool_size': 4}])
+@pytest.mark.parametrize('change', [dict(devices=4), dict(accumulate=2), dict(remat=True)])
+def test_devices_parts_and_remat_change_nothing(settings, change):
+  whole, terms = stepped(everything(**settings), 1)
+  devices = change.pop('devices', 1)
+  other, others = stepped(everything(**settings, **change), devices)
+  assert_close(others, terms, atol=1e-5)
+  assert_close(other.pools, whole.pools, atol=1e-6)
+  for group in ('generators', 'discriminators'):
+    assert_close(other.opt_state[group][0].mu, whole.opt_state[group][0].mu, atol=1e-6)
+
+
+def part(config, batch):
+  nets = networks.build(config.model, domains_of(config))
+  return microbatch.Microbatch(nets, config, np.int32(0), batch, None)
+
+
+@pytest.mark.parametrize('settings', [{}, PIX2PIX])
+def test_networks_of_ir_images_see_the_condition_as_constant_channels(settings):
+  config = everything(**settings)
+  batch = {name: np.float32(x) if x.dtype == float else x for name, x in batch_of(config).items()}
+  made, begin = part(config, batch), state.initialize(config, domains_of(config))
+  fakes, _ = made.generate(begin.params, begin.batch_stats)
+  # The reference: a network without a condition, given all channels by hand.
+  planes = np.broadcast_to(batch[condition.KEY][:, None, None], (8, 16, 16, 6))
+  bare = networks.Network(made.nets['rgb_to_ir'].graph)
+  seen = np.concatenate([batch['rgb'], planes], -1)
+  name = 'rgb_to_ir'
+  by_hand, _ = bare(begin.params[name], begin.batch_stats[name], seen, training=True)
+  np.testing.assert_allclose(fakes['ir'], by_hand, atol=1e-6)
+  shown = made.discriminator_input('ir', fakes['ir'], 'rgb')
+  before = batch['rgb'] if settings else np.zeros((8, 16, 16, 0), np.float32)
+  masked = np.where(batch['rgb_mask'], by_hand, -1)
+  np.testing.assert_allclose(shown, np.concatenate([before, masked, planes], -1), atol=1e-6)
+  channels = networks.discriminator_channels(config.model, domains_of(config))
+  assert channels['ir'] == shown.shape[-1]
+  if not settings:  # Nothing is said about RGB images.
+    assert channels['rgb'] == 3 == made.discriminator_input('rgb', fakes['rgb'], 'ir').shape[-1]
+
+
+def test_what_is_told_is_not_augmented(monkeypatch):
+  config = everything(diff_augment='translation+cutout')
+  batch = {name: np.float32(x) if x.dtype == float else x for name, x in batch_of(config).items()}
+  made, begin = part(config, batch), state.initialize(config, domains_of(config))
+  shown, judged = made.discriminator_input('ir', batch['ir'], 'ir'), []
+  monkeypatch.setattr(
+    microbatch.Microbatch, '_apply', lambda self, name, p, s, x: (judged.append(x), s)
+  )
+  monkeypatch.setattr(rng, 'places', lambda config, rows, index: np.arange(rows))
+  made._judge('ir', begin.params, begin.batch_stats, shown, rng.REAL)
+  np.testing.assert_array_equal(judged[0][..., 3:], shown[..., 3:])
+  keys = rng.augmentation(config, made.step, rng.places(config, 8, None), 'ir', rng.REAL)
+  augmented = diff_augment.augment(shown[..., :3], keys, ['translation', 'cutout'])
+  np.testing.assert_array_equal(judged[0][..., :3], augmented)
+  assert np.abs(judged[0][..., :3] - shown[..., :3]).max() > 0.1
+
+
+@pytest.mark.parametrize('method', ['cyclegan', 'pix2pix'])
+def test_a_run_keeps_its_condition_and_images_depend_on_it(method, tiny, labeled_pairs, tmp_path):
+  settings = dict(
+    source_dir=str(labeled_pairs),
+    label_dir='labels',
+    condition='class_temperatures',
+    method=method,
+    cycle_weight=0.0,
+    adversarial_weight=0.0 if method == 'cyclegan' else 1.0,
+    steps=6,
+  )
+  config = tiny(**settings)
+  dataset = datasets.open_dataset(config.data)
+  said = []
+  assert loop.train(config, dataset, tmp_path / 'run', log=said.append) == 0
+  assert any(line.startswith('Condition: gray levels of the training im') for line in said)
+  measured = conditions.measured(config, dataset, said.append).domains['ir'].condition
+  assert measured.names == ('class 0', 'class 1') and measured.share == (1.0, 1.0)
+  # Without the data.
+  model = model_lib.load(tmp_path / 'run')
+  assert model.domains['ir'].condition == measured
+  image = np.random.default_rng(0).integers(0, 256, (40, 56, 3), np.uint8)
+  by_default = model.translate(image)
+  commanded = lambda **levels: model.translate(image, condition=measured.command(levels))
+  np.testing.assert_array_equal(by_default, commanded())
+  assert (commanded(background=0.9) != commanded(background=-0.9)).mean() > 0.5
+  # The run goes on where it was.
+  longer = tiny(**{**settings, 'steps': 7})
+  assert loop.train(longer, dataset, tmp_path / 'run', log=said.append) == 0
+  assert model_lib.load(tmp_path / 'run', 'latest').domains['ir'].condition == measured
+
+
+@pytest.mark.parametrize('norm', ['batch', 'instance'])
+def test_tiles_are_told_the_same(norm, monkeypatch):
+  from tests.inference import made_up
+
+  told = condition.of_kind('quantiles').measured(np.array([[-0.2, 0.6], [0.1, 0.4]], np.float32))
+  monkeypatch.setattr(made_up, 'make_domains', functools.partial(make_domains, condition=told))
+  made = made_up.model('demo_cyclegan', condition='quantiles', norm=norm, n_residual_blocks=1)
+  image = made_up.picture(224, 256)
+  vector = told.command({'median': -0.8})
+  whole = made.translate(image, tile=0, condition=vector)
+  assert np.abs(whole.astype(int) - made.translate(image, tile=0)).max() > 3
+  tiled = made.translate(image, tile=192, condition=vector)
+  assert np.abs(whole.astype(int) - tiled).max() <= 1
+  several = made.translate(np.stack([image] * 3), tile=0, condition=vector)
+  assert np.abs(several.astype(int) - whole).max() <= 1
+  with pytest.raises(ValueError, match=r'condition of \(3,\)'):
+    made.translate(image, condition=np.zeros(3, np.float32))
+
+
+def test_a_run_without_labels_is_refused(tiny, tmp_path):
+  config = tiny(condition='class_temperatures')
+  dataset = datasets.open_dataset(config.data)
+  with pytest.raises(UserError, match='--condition=class_temperatures needs labels, .*--label_dir'):
+    loop.train(config, dataset, tmp_path / 'run', log=print)
+  assert not (tmp_path / 'run').exists()
+
+
+def test_cut_is_refused():
+  with pytest.raises(UserError, match='--condition=quantiles is for --method=pix2pix and'):
+    config_lib.make('cut', dataset='x', condition='quantiles')
+
+
+def test_a_run_folder_without_its_condition_says_so(tiny, tmp_path):
+  config = tiny(condition='quantiles')
+  dataset = datasets.open_dataset(config.data)
+  found = condition.of_kind('quantiles')
+  tmp_path.joinpath('run').mkdir()
+  run_folder.create(tmp_path / 'run', config, dataset.with_condition(found), False)
+  assert run_folder.load_domains(tmp_path / 'run', config)['ir'].condition == found
+  (tmp_path / 'run' / run_folder.CONDITION).write_text('{}')
+  with pytest.raises(UserError, match='condition.json does not say what the networks were told'):
+    run_folder.load_domains(tmp_path / 'run', config)
