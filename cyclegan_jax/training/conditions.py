@@ -40,16 +40,16 @@ def measured(config: Config, dataset: Dataset, log: Log) -> Dataset:
     dataset: Its data.
     log: Takes lines about the progress.
   """
-  found = condition.of_kind(config.model.condition, dataset.class_names)
-  if not found:
+  kind = condition.of_kind(config.model.condition, dataset.class_names)
+  if not kind:
     return dataset
   pipeline.get_split(dataset, 'train')
-  labeled, ir = found.needs_labels, dataset.domains['ir']
+  labeled, ir = kind.needs_labels, dataset.domains['ir']
   data = pipeline.domain_pixels(dataset, 'train', 'ir', config.data, labeled)
 
   def of_one(image: Mapping[str, Any]) -> np.ndarray:
     one = {key: value[np.newaxis] for key, value in image.items() if key != 'id'}
-    return found.of_images(ir.normalize(one['ir']), one.get('labels'), one.get('ir_mask'))[0]
+    return kind.of_images(ir.normalize(one['ir']), one.get('labels'), one.get('ir_mask'))[0]
 
   vectors: Any = data.map(of_one)
   own: Any = distributed.share(vectors)
@@ -57,7 +57,7 @@ def measured(config: Config, dataset: Dataset, log: Log) -> Dataset:
   rows = list(tracked(read, len(own), 'Measuring conditions', log))
   # In one order, whatever the number of processes, so that sums are equal to the last bit.
   every = np.stack(distributed.interleave(distributed.gather(rows)))
-  found = found.measured(every)
+  found = kind.measured(every)
   levels = ir.denormalize(np.array(found.mean))
   spread = ir.denormalize(np.array(found.spread)) - ir.denormalize(np.zeros(()))
   listed = ', '.join(

@@ -15,6 +15,7 @@ from cyclegan_jax.models import networks
 from cyclegan_jax.runs import run_folder
 from cyclegan_jax.training import conditions, diff_augment, loop, microbatch, rng, state, steps
 import datasets
+from tests.inference import made_up
 from tests.training import fresh
 from tests.training.test_accumulation import EVERYTHING, examples
 from tests.training.test_steps import assert_close, first
@@ -151,12 +152,10 @@ def test_a_run_keeps_its_condition_and_images_depend_on_it(method, tiny, labeled
 
 
 @pytest.mark.parametrize('norm', ['batch', 'instance'])
-def test_tiles_are_told_the_same(norm, monkeypatch):
-  from tests.inference import made_up
-
+def test_tiles_are_told_the_same(norm):
   told = condition.of_kind('quantiles').measured(np.array([[-0.2, 0.6], [0.1, 0.4]], np.float32))
-  monkeypatch.setattr(made_up, 'make_domains', functools.partial(make_domains, condition=told))
-  made = made_up.model('demo_cyclegan', condition='quantiles', norm=norm, n_residual_blocks=1)
+  settings = dict(condition='quantiles', norm=norm, n_residual_blocks=1)
+  made = made_up.model('demo_cyclegan', told=told, **settings)
   image = made_up.picture(224, 256)
   vector = told.command({'median': -0.8})
   whole = made.translate(image, tile=0, condition=vector)
