@@ -150,6 +150,8 @@ def _metadata(
     facts |= {f'{name}_band': normalization.format_band(band) for name, band in bands.items()}
   if data.ir_range:
     facts['ir_range'] = data.ir_range
+  if config.model.condition != 'none' and target.name == 'ir':
+    facts['condition'] = f'{config.model.condition}, at the means of training'
   settings = {name: value for name, value in flatten(config).items() if name not in PLACES}
   return facts | {
     'dataset': data.dataset,

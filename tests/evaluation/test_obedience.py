@@ -12,7 +12,7 @@ from cyclegan_jax.data.source import Dataset, make_domains, Split
 from cyclegan_jax.evaluation import obedience, results as results_lib
 from cyclegan_jax.evaluation.evaluate import evaluate
 from cyclegan_jax.inference.model import Model
-from cyclegan_jax.reports import evaluation_files
+from cyclegan_jax.reports import evaluation_files, temperature_strip
 from cyclegan_jax.runs import reader
 
 NAMES, SIZE = ('sky', 'road', 'nowhere', 'person'), (16, 20)
@@ -176,6 +176,8 @@ def test_an_evaluation_has_the_oracle_and_what_was_commanded(tmp_path):
   assert 'model told the true condition (an oracle)' in text
   assert '| all | 8 | 1 |' in text
   evaluation_files.write(tmp_path, content, measured, 2)
+  strip = images.read_image(tmp_path / temperature_strip.FILE)
+  assert strip.shape[1] > 7 * strip.shape[0] / 2
   read = reader.measurements_in(tmp_path)
   assert read.content['obedience'] == json.loads(json.dumps(measured.obedience))
   # Other classes: nobody knows what they are told.
