@@ -61,7 +61,8 @@ class Command:
       )
     gray = {name: float(scale.gray(x)) if scale else x for name, x in self.levels.items()}
     self._check(gray, ir, scale)
-    told = known.command({name: float(ir.normalize(level)) for name, level in gray.items()})
+    values = ir.normalize(np.array([*gray.values()])).tolist()
+    told = known.command(dict(zip(gray, values)))
     for line in _strange(known, told, self.levels, ir, scale):
       log(line)
     return told

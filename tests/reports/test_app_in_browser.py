@@ -20,7 +20,7 @@ COLOR = (200, 60, 20)
 @pytest.fixture(scope='module')
 def address():
   """Of the page, served by a thread of this process."""
-  page = app.make(lambda image: image[..., :1], 'run: RGB to IR', 'A model.', 50_000)
+  page = app.make(lambda image, levels: image[..., :1], 'run: RGB to IR', 'A model.', 50_000)
   with app.bound_socket('127.0.0.1', 0) as listener:
     server = uvicorn.Server(uvicorn.Config(page, log_level='warning', lifespan='off'))
     thread = threading.Thread(target=server.run, kwargs={'sockets': [listener]})
