@@ -89,7 +89,8 @@ class Model:
       ValueError: The array is not an image, or `bits` is another number.
     """
     forks.use()
-    generator = self.translator(direction).told(condition)
+    generator = self.translator(direction)
+    generator = generator if condition is None else generator.told(condition)
     source, target = (self.domains[d] for d in direction.split('_to_'))
     if image.ndim not in (3, 4):
       raise ValueError(f'images are [height, width, channels] or [n, ...], not {image.shape}.')

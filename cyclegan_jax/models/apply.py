@@ -29,14 +29,12 @@ class Translator:
   batch_stats: Any
   condition: np.ndarray | None = None
 
-  def told(self, condition: np.ndarray | None) -> 'Translator':
-    """Returns the generator told another condition; None changes nothing.
+  def told(self, condition: np.ndarray) -> 'Translator':
+    """Returns the generator told another condition.
 
     Raises:
       ValueError: It takes none of this size.
     """
-    if condition is None:
-      return self
     if condition.shape != (len(self.net.condition),):
       raise ValueError(
         f'a condition of {condition.shape} for a generator that takes ({len(self.net.condition)},).'
@@ -61,31 +59,31 @@ class Translator:
     """
     forks.use()  # Refuses what would hang.
     n = len(x)
-    told = self._told(n, condition)
-    x, told = _filled(x, _rows(n)), None if told is None else _filled(told, _rows(n))
+    inputs = [_filled(rows, _rows(n)) for rows in (x, *self._told(n, condition))]
     if _is_shared(n):
-      x, told = jax.device_put((x, told), devices.sharding())
+      inputs = jax.device_put(inputs, devices.sharding())
     arrays = self._arrays(n)
-    _check(self.net, *arrays, x, told)
-    return np.asarray(translate(self.net, *arrays, x, told))[:n]
+    _check(self.net, *arrays, *inputs)
+    return np.asarray(translate(self.net, *arrays, *inputs))[:n]
 
   def needed(self, shape: tuple[int, ...]) -> int:
     """Returns the bytes that a call takes on each device, for a batch of this shape."""
     n = shape[0]
     sharding = devices.sharding() if _is_shared(n) else None
-    x = jax.ShapeDtypeStruct((_rows(n), *shape[1:]), np.float32, sharding=sharding)
-    told = self._told(_rows(n), None)
-    if told is not None:
-      told = jax.ShapeDtypeStruct(told.shape, np.float32, sharding=sharding)
-    return _needed(self.net, *self._arrays(n), x, told)
+    told = [rows.shape[1:] for rows in self._told(1, None)]
+    inputs = [
+      jax.ShapeDtypeStruct((_rows(n), *rest), np.float32, sharding=sharding)
+      for rest in (shape[1:], *told)
+    ]
+    return _needed(self.net, *self._arrays(n), *inputs)
 
-  def _told(self, n: int, condition: np.ndarray | None) -> np.ndarray | None:
-    """The condition of each of n images; None if the generator is told nothing."""
+  def _told(self, n: int, condition: np.ndarray | None) -> list[np.ndarray]:
+    """The conditions of n images, [n, size]; nothing if the generator is told nothing."""
     if not self.net.condition:
-      return None
+      return []
     own = self.net.condition if self.condition is None else self.condition
     given = own if condition is None else condition
-    return np.broadcast_to(np.asarray(given, np.float32), (n, len(self.net.condition)))
+    return [np.broadcast_to(np.asarray(given, np.float32), (n, len(self.net.condition)))]
 
   def _arrays(self, n: int) -> tuple[Any, Any]:
     return self._arrays_everywhere if _is_shared(n) else (self.params, self.batch_stats)
@@ -111,21 +109,20 @@ _known: dict[tuple[Network, tuple[int, ...], Any], int] = {}
 _fitting: set[tuple[Network, tuple[int, ...], Any]] = set()
 
 
-def _needed(net: Network, params: Any, batch_stats: Any, x: Any, condition: Any) -> int:
+def _needed(net: Network, params: Any, batch_stats: Any, x: Any, *told: Any) -> int:
   key = net, x.shape, getattr(x, 'sharding', None)
   if key not in _known:
     # A call finds the program that is compiled here.
-    program = _LOWER(net, params, batch_stats, x, condition).compile()
-    _known[key] = memory.of_program(program)
+    _known[key] = memory.of_program(_LOWER(net, params, batch_stats, x, *told).compile())
   return _known[key]
 
 
-def _check(net: Network, params: Any, batch_stats: Any, x: Any, condition: Any) -> None:
+def _check(net: Network, params: Any, batch_stats: Any, x: Any, *told: Any) -> None:
   """Raises memory.TooLittle before a program that does not fit is run for the first time."""
   key = net, x.shape, getattr(x, 'sharding', None)
   if key in _fitting:
     return
-  if (needed := _needed(net, params, batch_stats, x, condition)) > (free := memory.on_device()):
+  if (needed := _needed(net, params, batch_stats, x, *told)) > (free := memory.on_device()):
     raise memory.TooLittle(needed, free)
   _fitting.add(key)
 
