@@ -177,6 +177,11 @@ def _validate_losses(config: Config) -> None:
       f'--condition={config.model.condition} is for --method=pix2pix and --method=cyclegan, not '
       f'for {method}. Give --condition=none, or another method.'
     )
+  if config.data.condition_jitter and config.model.condition == 'none':
+    raise UserError(
+      f'--condition_jitter={config.data.condition_jitter:g} changes IR images, which networks have '
+      'to be told: give a --condition, too.'
+    )
   if method == 'cyclegan':
     return
   if method == 'pix2pix' and not data.paired:

@@ -12,7 +12,7 @@ import grain
 import jax
 import numpy as np
 
-from cyclegan_jax.data import cache, condition as condition_lib, jitter, record_images
+from cyclegan_jax.data import cache, condition as condition_lib, jitter, record_images, told
 from cyclegan_jax.data.source import Dataset, Split
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.settings import DataConfig, format_value
@@ -27,8 +27,7 @@ _BATCHES_AHEAD = 2
 _LABELED = 'ir'
 
 # The fields that go to the devices; masks only where there are any, labels where they are needed.
-# What is computed from them for a whole batch comes after.
-BATCH_KEYS = ('rgb', 'ir', 'rgb_mask', 'ir_mask', 'labels')
+BATCH_KEYS = ('rgb', 'ir', 'rgb_mask', 'ir_mask', 'labels', condition_lib.KEY)
 
 
 def pixels(dataset: Dataset, split: str, config: DataConfig) -> grain.MapDataset:
@@ -131,8 +130,8 @@ def batches(
   Returns:
     A dataset of {'rgb', 'ir'}, float32 [devices, rows, height, width, channels] in [-1, 1]; the
     masks, bool, if there are any; if `labeled`, `labels`, uint8 [devices, rows, height, width]; and
-    if the IR domain has a condition, that of the IR images as they were cropped, float32 [devices,
-    rows, size]. Iterators have get_state() and set_state().
+    if the IR domain has a condition, that of the IR images, float32 [devices, rows, size], see
+    told.py. Iterators have get_state() and set_state().
 
   Raises:
     UserError: See `examples`.
@@ -141,9 +140,6 @@ def batches(
 
   def batch(crops: Sequence[dict[str, Any]]) -> dict[str, np.ndarray]:
     rows = {key: _stacked(crops, key, dataset) for key in BATCH_KEYS if key in crops[0]}
-    if condition:
-      labels, mask = rows.get('labels'), rows.get('ir_mask')
-      rows[condition_lib.KEY] = condition.of_images(rows['ir'], labels, mask)
     if not labeled:
       rows.pop('labels', None)
     return {key: x.reshape(devices, -1, *x.shape[1:]) for key, x in rows.items()}
@@ -250,6 +246,7 @@ def _crops(
     found = record_images.crop(rgb, config, rgb_crop) | record_images.crop(ir, config, ir_crop)
     if rng is not None:
       found['rgb'] = jitter.jitter(found['rgb'], config, rng)
+      found |= told.draw(found, dataset.domains['ir'], config, rng)
     texts = {'id': rgb.id, 'sequence': rgb.sequence, 'ir_id': ir.id, 'ir_sequence': ir.sequence}
     return {**found, **texts}
 
