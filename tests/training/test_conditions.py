@@ -31,13 +31,11 @@ from tests.training.test_steps import assert_close, first
 NAMES = ('sky', 'road', 'person')
 # Both generators and both discriminators, without what takes long to compile.
 QUICK = dict(ssim_weight=0.0, gradient_weight=0.0, identity_weight=0.0, ema_decay=0.0)
-PIX2PIX = dict(
-  method='pix2pix', norm='instance', cycle_weight=0.0, identity_weight=0.0, supervised_weight=10.0
-)
+PIX2PIX = dict(method='pix2pix', cycle_weight=0.0, identity_weight=0.0, supervised_weight=10.0)
 
 
 def everything(**overrides):
-  settings = {**EVERYTHING, 'norm': 'instance', 'condition': 'class_temperatures', **overrides}
+  settings = {**EVERYTHING, 'norm': 'none', 'condition': 'class_temperatures', **overrides}
   return config_lib.make(**settings)
 
 
@@ -166,11 +164,12 @@ def test_a_run_keeps_its_condition_and_images_depend_on_it(method, tiny, labeled
   assert model_lib.load(tmp_path / 'run', 'latest').domains['ir'].condition == measured
 
 
-@pytest.mark.parametrize('norm', ['batch', 'instance'])
-def test_tiles_are_told_the_same(norm):
+@pytest.mark.parametrize('settings', [{}, dict(norm='instance', generator='unet')])
+def test_tiles_are_told_the_same(settings):
   told = condition.of_kind('quantiles').measured(np.array([[-0.2, 0.6], [0.1, 0.4]], np.float32))
-  settings = dict(condition='quantiles', norm=norm, n_residual_blocks=1)
-  made = made_up.model('demo_cyclegan', told=told, **settings)
+  made = made_up.model(
+    'demo_cyclegan', told=told, condition='quantiles', n_downsampling=3, **settings
+  )
   image = made_up.picture(224, 256)
   vector = told.command({'median': -0.8})
   whole = made.translate(image, tile=0, condition=vector)
@@ -189,6 +188,26 @@ def test_a_run_without_labels_is_refused(tiny, tmp_path):
   with pytest.raises(UserError, match='--condition=class_temperatures needs labels, .*--label_dir'):
     loop.train(config, dataset, tmp_path / 'run', log=print)
   assert not (tmp_path / 'run').exists()
+
+
+@pytest.mark.parametrize('generator', ['udacity', 'resnet'])
+def test_networks_that_would_not_hear_what_they_are_told_are_refused(generator):
+  with pytest.raises(UserError, match='--condition=quantiles with --norm=instance'):
+    config_lib.make(condition='quantiles', dataset='x', generator=generator, norm='instance')
+
+
+def test_instance_norm_removes_what_is_the_same_all_over_an_image():
+  settings = dict(generator='resnet', norm='instance', base_width=4, n_residual_blocks=1)
+  config = config_lib.make(dataset='x', **settings)
+  told = condition.of_kind('quantiles').measured(np.array([[0, 0.5]], np.float32))
+  domains = make_domains(config.data, condition=told)
+  nets = networks.build(config.model, domains)
+  params, stats = networks.initialize(config.model, domains, jax.random.key(0))
+  x = np.random.default_rng(0).uniform(-1, 1, (1, 16, 16, 3)).astype(np.float32)
+  apply = lambda vector: nets['rgb_to_ir'](
+    params['rgb_to_ir'], stats['rgb_to_ir'], x, training=False, condition=np.float32(vector)
+  )[0]
+  np.testing.assert_allclose(apply([-0.9, 0]), apply([0.2, 0.9]), atol=1e-4)
 
 
 def test_cut_is_refused():
