@@ -41,6 +41,7 @@ class UNetGenerator(Generator):
     self.down_norms = nnx.List([layers.norm(config, width, rngs) for width in widths[1:-1]])
     # From the innermost outwards; all but the innermost may also take a skip.
     kept = config.skip_levels
+    # A tuple, since networks are hashed.
     self.has_skip = tuple(level in kept for level in range(depth - 1, 0, -1))
     outputs = widths[-2::-1] + [out_channels]
     inputs = [widths[-1]] + [(1 + skip) * a for skip, a in zip(self.has_skip, outputs)]
