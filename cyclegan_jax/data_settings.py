@@ -109,6 +109,19 @@ class DataConfig:
   jitter_gray: float = option(
     0.0, 'Share of the RGB images in training that lose their color.', Bounds(0, 1.000001)
   )
+  condition_jitter: float = option(
+    0.0,
+    'Make each class of the IR images in training warmer or colder at random, with this share of '
+    'the gray levels as standard deviation; --condition tells how. So networks learn to obey for '
+    'each class alone. With --condition=quantiles: the whole image, and its contrast.',
+    Bounds(0, 1),
+  )
+  condition_dropout: float = option(
+    0.2,
+    'Share of the training images that are told the means of training instead of their own '
+    '--condition, so that networks learn to do without.',
+    Bounds(0, 1),
+  )
   rgb_channels: int = option(3, 'Channels of RGB images: 3, or 1 for gray.', (1, 3))
   ir_channels: int = option(
     1, 'Channels of IR images: 1, or 3 to keep their colors.', (1, 3), affects='pixels'

@@ -10,12 +10,33 @@ counts of a camera, or degrees. With a unit it is also the range.
 This module imports nothing heavy, because flags are checked with it.
 """
 
+from collections.abc import Callable
+import functools
 import math
 from typing import Any, NamedTuple
 
 from cyclegan_jax.errors import UserError
 
 _CELSIUS = ('degc', '°c', 'c', 'celsius')
+
+
+class Scale(NamedTuple):
+  """What the gray levels of one bit depth mean, linear or not.
+
+  Attributes:
+    unit: Of the values.
+    values: Gray levels 0 to 255 or 65535 to values, numbers or arrays.
+    gray: The inverse; not rounded, and outside of the levels for values outside of the range.
+  """
+
+  unit: str
+  values: Callable[[Any], Any]
+  gray: Callable[[Any], Any]
+
+  @property
+  def difference_unit(self) -> str:
+    """The unit of differences: kelvin for temperatures in degrees Celsius."""
+    return 'K' if self.unit.casefold() in _CELSIUS else self.unit
 
 
 class Range(NamedTuple):
@@ -35,6 +56,11 @@ class Range(NamedTuple):
   def difference(self, gray: Any, max_value: float) -> Any:
     """Converts a difference of gray levels to one of values, in `difference_unit`."""
     return gray / max_value * (self.high - self.low)
+
+  def scale(self, max_value: float) -> Scale:
+    """Returns the scale of gray levels 0..max_value."""
+    gray = lambda values: (values - self.low) / (self.high - self.low) * max_value
+    return Scale(self.unit, functools.partial(self.values, max_value=max_value), gray)
 
   def gray_levels(self, values: Any) -> Any:
     """Returns the gray levels, uint16 in [0, 65535], of an array of values.

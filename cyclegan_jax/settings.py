@@ -44,6 +44,14 @@ class ModelConfig:
     ('udacity', 'patchgan', 'multiscale', 'unet', 'none'),
     follows='none with --adversarial_weight=0',
   )
+  condition: str = option(
+    'none',
+    'What the networks of IR images are told beside the RGB image, so that one RGB image has many '
+    'IR images. class_temperatures: the mean IR value of each class (needs labels in training, not '
+    'to translate); quantiles: the median and the 95th percentile of the IR image. See '
+    'docs/how-to/temperature.md.',
+    ('none', 'class_temperatures', 'quantiles'),
+  )
   base_width: int = option(
     64,
     "Channels of the generator's first layer. Each downsampling doubles them (unet: up to eight "
@@ -149,8 +157,13 @@ class Config:
 
   @property
   def labeled(self) -> bool:
-    """Whether training needs labels; they go to the devices only then."""
+    """Whether training steps need labels; they go to the devices only then."""
     return self.loss.class_balance > 0
+
+  @property
+  def reads_labels(self) -> bool:
+    """Whether training needs labels, in its steps or to tell the condition of images."""
+    return self.labeled or self.model.condition == 'class_temperatures'
 
 
 SECTIONS: Mapping[str, Any] = types.MappingProxyType(

@@ -172,6 +172,22 @@ def _validate_losses(config: Config) -> None:
     )
   _validate_patch_nce(config)
   method = config.model.method
+  if config.model.condition != 'none' and method not in ('cyclegan', 'pix2pix'):
+    raise UserError(
+      f'--condition={config.model.condition} is for --method=pix2pix and --method=cyclegan, not '
+      f'for {method}. Give --condition=none, or another method.'
+    )
+  if config.model.condition != 'none' and _forgets_constants(config.model):
+    raise UserError(
+      f'--condition={config.model.condition} with --norm=instance: the first norm of '
+      f'--generator={config.model.generator} removes whatever is the same all over an image, so '
+      'that the network would not hear what it is told. Give --norm=batch, or --generator=unet.'
+    )
+  if config.data.condition_jitter and config.model.condition == 'none':
+    raise UserError(
+      f'--condition_jitter={config.data.condition_jitter:g} changes IR images, which networks have '
+      'to be told: give a --condition, too.'
+    )
   if method == 'cyclegan':
     return
   if method == 'pix2pix' and not data.paired:
@@ -182,6 +198,11 @@ def _validate_losses(config: Config) -> None:
         f'--{name}={getattr(loss, name):g}: {method} has one generator and no such '
         f'term. Give --{name}=0, or start from --preset={method}.'
       )
+
+
+def _forgets_constants(model: ModelConfig) -> bool:
+  """Whether nothing nonlinear stands between a generator's input and its first instance norm."""
+  return model.norm == 'instance' and model.generator != 'unet'
 
 
 def _validate_patch_nce(config: Config) -> None:

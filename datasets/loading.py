@@ -118,9 +118,7 @@ def _data_dir(given: str) -> str | None:
 
 
 def _open_synthetic(config: DataConfig, options: dict[str, Any], data_dir: str | None) -> Dataset:
-  extra, rendered = options['extra_scenes'], None
-  if extra:
-    rendered = synthetic.SyntheticConfig(name=f'extra_{extra}', extra_train_sequences=extra)
+  rendered = synthetic.synthetic_config(**options)
   builder = preparing.prepared(lambda: synthetic.Builder(config=rendered, data_dir=data_dir))
   identity = [str(builder.version), str(sorted(builder.builder_config.parameters().items()))]
   summary = 'synthetic: rendered scenes; whole sequences belong to one split.'

@@ -171,6 +171,12 @@ class SyntheticOptions(Options):
     'on stay the same.',
     Bounds(0, 100001),
   )
+  hidden_kelvin: float = _option(
+    0.0,
+    'Standard deviation, in kelvin, of an offset of the air temperature that RGB does not show: '
+    'what one RGB image leaves open about its IR image. 0: next to nothing.',
+    Bounds(0, 20),
+  )
 
 
 DATASETS: Mapping[str, type[Options]] = types.MappingProxyType(

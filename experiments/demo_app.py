@@ -42,7 +42,8 @@ def main() -> None:
     raise UserError(
       f'The page needs the extra `app` ({error.name} is missing): pip install -e ".[app]"'
     ) from error
-  from cyclegan_jax.inference import model as model_lib, values
+  from cyclegan_jax.inference import model as model_lib, sliders, values
+  from datasets import temperatures
 
   host, direction = _HOST.value, _DIRECTION.value
   with app.bound_socket(host, _PORT.value) as listener:
@@ -50,7 +51,7 @@ def main() -> None:
     model.translator(direction)  # UserError if there is none.
     size = 'x'.join(map(str, model.config.data.image_size))
     page = app.make(
-      lambda image: model.translate(image, direction, 'This file'),
+      sliders.translation(model, direction, temperatures.scale),
       f'{workdir.resolve().name}: {direction.upper().replace("_TO_", " to ")}',
       f'Preset {model.config.train.preset}, checkpoint at step {model.step}, trained at {size} '
       'pixels. Images keep their size: objects should be about as large in pixels as they were '
@@ -58,6 +59,7 @@ def main() -> None:
       _MAX_UPLOAD_MIB.value * 2**20,
       app.names_of(host),
       lambda data, name: values.read(model.config.data, direction, data, name).pixels,
+      sliders.of_model(model, direction, temperatures.scale),
     )
     if host not in app.LOOPBACK:
       print(

@@ -72,13 +72,15 @@ def measure(
     The content of metrics.json; empty in all processes but the first.
   """
   from cyclegan_jax import distributed
-  from cyclegan_jax.evaluation import results
+  from cyclegan_jax.evaluation import obedience, results
   from cyclegan_jax.evaluation.evaluate import evaluate
   from cyclegan_jax.reports import evaluation_files
   from cyclegan_jax.runs import reader
+  from datasets import temperatures
 
   log = distributed.on_first_process(print)
-  evaluation = evaluate(model, dataset, asked.split, networks=networks, log=log)
+  scale = temperatures.scale(asked.data, model.domains['ir'].max_value)
+  evaluation = evaluate(model, dataset, asked.split, networks=networks, scale=scale, log=log)
   if not distributed.is_first():
     return {}
   best = reader.read([asked.workdir], None)[0].best
@@ -92,6 +94,9 @@ def measure(
     evaluation.class_names,
   ) | {'checkpoint': asked.checkpoint, 'trained_steps': model.trained_steps}
   content['overfitting'] = bool(best and best.overfits)
+  if evaluation.obedience:
+    content['obedience'] = evaluation.obedience
+    content['definitions']['obedience'] = obedience.DEFINITION
   if asked.other:
     content['on'] = other_data.facts(dataset, asked.data)
   evaluation_files.write(asked.folder(dataset), content, evaluation, asked.gallery)

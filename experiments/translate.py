@@ -5,6 +5,7 @@
   python -m experiments.translate --workdir=RUN --input=a.jpg --output=a_ir.png
   python -m experiments.translate --workdir=RUN --input=drive.mp4 --output=drive_ir.mkv
   python -m experiments.translate --workdir=RUN --input=- --output=- < a.jpg > a_ir.png
+  python -m experiments.translate --workdir=RUN --input=a --output=b --temperature=person=34
 
 Images of any size keep their size. Objects should be about as large in pixels as they were in
 training; --at_size=training resizes images to the size of training, and their translations back.
@@ -26,6 +27,7 @@ from cyclegan_jax.errors import UserError
 from experiments import flags as common, processes
 
 if TYPE_CHECKING:
+  from cyclegan_jax.inference.command import Command
   from cyclegan_jax.inference.outputs import OutputOptions
 
 _CHECKPOINT = common.define_checkpoint_flag()
@@ -77,6 +79,13 @@ _AT_SIZE = flags.DEFINE_enum(
   'own: images are translated at their own size; training: they are resized to the size of '
   'training, and their translations back.',
 )
+_TEMPERATURE = flags.DEFINE_string(
+  'temperature',
+  '',
+  'What a model that was trained with --condition is told, such as person=34,background=12: names '
+  'of classes, background for all others, in degrees where gray levels have a meaning (--ir_range, '
+  'or the synthetic data), otherwise in gray levels. By default the means of training.',
+)
 _COLORMAP = flags.DEFINE_string(
   'colormap', '', 'Also write previews in this color map of Matplotlib to OUTPUT_COLORMAP.'
 )
@@ -103,8 +112,10 @@ def main() -> int:
     raise UserError('--input and --output are needed: what to translate, and where to.')
   # Late, so that --help and bad flags answer at once.
   from cyclegan_jax import distributed
-  from cyclegan_jax.inference import outputs, translate
+  from cyclegan_jax.inference import command as command_lib, outputs, translate
+  from datasets import temperatures
 
+  command = command_lib.parse(_TEMPERATURE.value, temperatures.scale)
   options = outputs.OutputOptions(
     files.expanded(_OUTPUT.value),
     _DIRECTION.value,
@@ -120,7 +131,7 @@ def main() -> int:
     _VALUES.value,
   )
   if '-' in (*_INPUT.value, _OUTPUT.value):
-    return _translate_stream(workdir, options)
+    return _translate_stream(workdir, options, command)
   failures = translate.run(
     workdir,
     _INPUT.value,
@@ -128,6 +139,7 @@ def main() -> int:
     checkpoint=_CHECKPOINT.value,
     recursive=_RECURSIVE.value,
     annotations=_ANNOTATIONS.value,
+    command=command,
   )
   if distributed.is_first():
     for message in failures:
@@ -135,7 +147,9 @@ def main() -> int:
   return common.EXIT_USER_ERROR if failures else 0
 
 
-def _translate_stream(workdir: pathlib.Path, options: 'OutputOptions') -> int:
+def _translate_stream(
+  workdir: pathlib.Path, options: 'OutputOptions', command: 'Command | None'
+) -> int:
   """Translates one image from or to a stream; all messages go to standard error."""
   from cyclegan_jax import distributed
   from cyclegan_jax.inference import translate
@@ -157,7 +171,7 @@ def _translate_stream(workdir: pathlib.Path, options: 'OutputOptions') -> int:
       name, source = 'standard input', sys.stdin.buffer.read()
     else:
       name, source = _INPUT.value[0], files.expanded(_INPUT.value[0])
-    data = translate.translate_one(workdir, source, name, options, _CHECKPOINT.value)
+    data = translate.translate_one(workdir, source, name, options, _CHECKPOINT.value, command)
   if _OUTPUT.value == '-':
     sys.stdout.buffer.write(data)
     sys.stdout.flush()

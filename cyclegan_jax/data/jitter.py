@@ -1,6 +1,7 @@
-"""Random changes of the colors of RGB images in training, so that few images show many lights.
+"""Random changes of images in training, so that few images show many lights and temperatures.
 
-IR images stay as they are: their gray levels are what a model has to learn.
+RGB images change their colors. The gray levels of IR images are what a model has to learn, so they
+change only where the model is told how.
 """
 
 import math
@@ -8,6 +9,7 @@ import math
 import numpy as np
 
 from cyclegan_jax.data.images import LUMA_WEIGHTS, luminance
+from cyclegan_jax.data.labels import UNLABELED
 from cyclegan_jax.settings import DataConfig
 
 # Chrominance, the I and Q of NTSC's YIQ (Rec. 601 luma), from RGB.
@@ -37,6 +39,44 @@ def jitter(pixels: np.ndarray, config: DataConfig, rng: np.random.Generator) -> 
     if rng.random() < config.jitter_gray:
       values = np.repeat(luminance(values), 3, axis=-1)
   return np.clip(np.rint(values), 0, np.iinfo(pixels.dtype).max).astype(pixels.dtype)
+
+
+def jitter_ir(
+  pixels: np.ndarray,
+  labels: np.ndarray | None,
+  mask: np.ndarray | None,
+  config: DataConfig,
+  rng: np.random.Generator,
+) -> np.ndarray:
+  """Makes each class of an IR image warmer or colder at random; its condition has to follow.
+
+  In the world, the classes of an image are warm or cold together, and networks told so learn only
+  that. Here they change one by one, while what is within a class stays the same.
+
+  Args:
+    pixels: uint8 or uint16 [height, width, channels].
+    labels: Class indices, uint8 [height, width], 255 for no class, which stays as it is; None for a
+      change of the whole image, and of its contrast.
+    mask: bool [height, width, 1], the pixels that may change; None for all.
+    config: `condition_jitter` is read; if it is 0, the image is returned as it is.
+    rng: Draws the changes.
+
+  Returns:
+    An image of the same shape and dtype, clipped to its range.
+  """
+  if not config.condition_jitter:
+    return pixels
+  highest, values = np.iinfo(pixels.dtype).max, pixels.astype(np.float32)
+  if labels is None:
+    shift, stretch = rng.normal(0, config.condition_jitter, 2)
+    middle = np.median(values if mask is None else values[np.broadcast_to(mask, values.shape)])
+    values = values + shift * highest + stretch * (values - middle)
+  else:
+    shifts = rng.normal(0, config.condition_jitter * highest, UNLABELED + 1)
+    shifts[UNLABELED] = 0
+    values = values + shifts[labels][..., np.newaxis]
+  changed = np.clip(np.rint(values), 0, highest).astype(pixels.dtype)
+  return changed if mask is None else np.where(mask, changed, pixels)
 
 
 def _hue_matrix(turn: float) -> np.ndarray:

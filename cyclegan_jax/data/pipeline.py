@@ -12,7 +12,7 @@ import grain
 import jax
 import numpy as np
 
-from cyclegan_jax.data import cache, jitter, record_images
+from cyclegan_jax.data import cache, condition as condition_lib, jitter, record_images, told
 from cyclegan_jax.data.source import Dataset, Split
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.settings import DataConfig, format_value
@@ -27,7 +27,7 @@ _BATCHES_AHEAD = 2
 _LABELED = 'ir'
 
 # The fields that go to the devices; masks only where there are any, labels where they are needed.
-BATCH_KEYS = ('rgb', 'ir', 'rgb_mask', 'ir_mask', 'labels')
+BATCH_KEYS = ('rgb', 'ir', 'rgb_mask', 'ir_mask', 'labels', condition_lib.KEY)
 
 
 def pixels(dataset: Dataset, split: str, config: DataConfig) -> grain.MapDataset:
@@ -46,15 +46,18 @@ def pixels(dataset: Dataset, split: str, config: DataConfig) -> grain.MapDataset
   return _crops(dataset, split, config, seed=0, train=False, labeled=bool(dataset.class_names))
 
 
-def domain_pixels(dataset: Dataset, split: str, name: str, config: DataConfig) -> grain.MapDataset:
+def domain_pixels(
+  dataset: Dataset, split: str, name: str, config: DataConfig, labeled: bool = False
+) -> grain.MapDataset:
   """Returns the images of one domain of a split, pairs or not, in stored order.
 
-  Elements are dicts with the record's `id` and, as in `pixels`, `name` and perhaps `name`_mask.
+  Elements are dicts with the record's `id` and, as in `pixels`, `name` and perhaps `name`_mask; if
+  `labeled` also `labels`.
   """
   domain = dataset.domains[name]
 
   def view(record: Mapping[str, Any]) -> dict[str, Any]:
-    image = record_images.decode(record, domain, config)
+    image = record_images.decode(record, domain, config, labeled)
     where = record_images.draw_crop(image, config, None)
     return {**record_images.crop(image, config, where), 'id': image.id}
 
@@ -126,19 +129,23 @@ def batches(
 
   Returns:
     A dataset of {'rgb', 'ir'}, float32 [devices, rows, height, width, channels] in [-1, 1]; the
-    masks, bool, if there are any; and if `labeled`, `labels`, uint8 [devices, rows, height, width].
-    Iterators have get_state() and set_state().
+    masks, bool, if there are any; if `labeled`, `labels`, uint8 [devices, rows, height, width]; and
+    if the IR domain has a condition, that of the IR images, float32 [devices, rows, size], see
+    told.py. Iterators have get_state() and set_state().
 
   Raises:
     UserError: See `examples`.
   """
-  devices = sharding.mesh.size
+  devices, condition = sharding.mesh.size, dataset.domains['ir'].condition
 
   def batch(crops: Sequence[dict[str, Any]]) -> dict[str, np.ndarray]:
     rows = {key: _stacked(crops, key, dataset) for key in BATCH_KEYS if key in crops[0]}
+    if not labeled:
+      rows.pop('labels', None)
     return {key: x.reshape(devices, -1, *x.shape[1:]) for key, x in rows.items()}
 
-  drawn = _crops(dataset, 'train', config, seed, train=True, labeled=labeled)
+  read = labeled or bool(condition and condition.needs_labels)
+  drawn = _crops(dataset, 'train', config, seed, train=True, labeled=read)
   part = _Part(drawn, batch_size, *process)
   rows = stream(part.batch(part.rows, drop_remainder=True, batch_fn=batch), threads)
   return grain.experimental.device_put(
@@ -239,6 +246,7 @@ def _crops(
     found = record_images.crop(rgb, config, rgb_crop) | record_images.crop(ir, config, ir_crop)
     if rng is not None:
       found['rgb'] = jitter.jitter(found['rgb'], config, rng)
+      found |= told.draw(found, dataset.domains['ir'], config, rng)
     texts = {'id': rgb.id, 'sequence': rgb.sequence, 'ir_id': ir.id, 'ir_sequence': ir.sequence}
     return {**found, **texts}
 

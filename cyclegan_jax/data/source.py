@@ -7,6 +7,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from cyclegan_jax import normalization, radiometry
+from cyclegan_jax.data.condition import Condition
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.settings import DataConfig
 
@@ -37,12 +38,15 @@ class Domain:
     normalization: Pixel values in [0, max_value] to network values in [-1, 1].
     wavelength_channels: Values of the constant channels that a generator sees after those of an
       image of this domain; empty unless --normalization=spectral_channels.
+    condition: What networks are told about each image of the domain; None unless --condition says
+      so. Only IR has one.
   """
 
   name: str
   channels: int
   normalization: normalization.Normalization
   wavelength_channels: tuple[float, ...] = ()
+  condition: Condition | None = None
 
   @property
   def max_value(self) -> float:
@@ -76,12 +80,15 @@ def quantize(pixels: Any, max_value: float) -> np.ndarray:
 
 
 def make_domains(
-  config: DataConfig, max_values: Mapping[str, float] | None = None
+  config: DataConfig,
+  max_values: Mapping[str, float] | None = None,
+  condition: Condition | None = None,
 ) -> dict[str, Domain]:
   """Returns the domains 'rgb' and 'ir' of a configuration.
 
   This is for opening a data set, for reading a run, and where there is neither; everything else is
-  handed the domains. `max_values` are the largest pixel values, 255 (the default) or 65535.
+  handed the domains. `max_values` are the largest pixel values, 255 (the default) or 65535; the
+  condition is that of a run's IR images.
   """
   domains = {}
   for name, channels in (('rgb', config.rgb_channels), ('ir', config.ir_channels)):
@@ -90,7 +97,8 @@ def make_domains(
     constants = ()
     if config.normalization == 'spectral_channels':
       constants = normalization.wavelength_channels(name, channels, config.ir_band)
-    domains[name] = Domain(name, channels, norm, constants)
+    own = condition if name == 'ir' else None
+    domains[name] = Domain(name, channels, norm, constants, own)
   return domains
 
 
@@ -189,6 +197,11 @@ class Dataset:
     train = dataclasses.replace(found, rgb=rgb, ir=ir)
     note = f'{self.description}\n  {n} of {len(found)} are trained on (--train_pairs).'
     return dataclasses.replace(self, description=note, splits={**self.splits, 'train': train})
+
+  def with_condition(self, condition: Condition) -> 'Dataset':
+    """Returns the data set with a condition of its IR images."""
+    ir = dataclasses.replace(self.domains['ir'], condition=condition)
+    return dataclasses.replace(self, domains={**self.domains, 'ir': ir})
 
   def facts(self) -> dict[str, Any]:
     """Returns what must not change while a run continues, ready for JSON."""

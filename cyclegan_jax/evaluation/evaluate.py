@@ -2,17 +2,17 @@
 
 from collections.abc import Mapping
 import dataclasses
-from typing import Protocol
+from typing import Any, Protocol
 
 import grain
 import numpy as np
 
-from cyclegan_jax import distributed, memory
+from cyclegan_jax import distributed, memory, radiometry
 from cyclegan_jax.data import pipeline
 from cyclegan_jax.data.source import Dataset, Domain
 from cyclegan_jax.errors import UserError
-from cyclegan_jax.evaluation import baselines, measure, splits, unpaired
-from cyclegan_jax.evaluation.results import MODEL
+from cyclegan_jax.evaluation import baselines, measure, obedience, splits, unpaired
+from cyclegan_jax.evaluation.results import MODEL, ORACLE
 from cyclegan_jax.metrics import perceptual
 from cyclegan_jax.models.apply import Translator
 from cyclegan_jax.progress import Log
@@ -46,11 +46,14 @@ class Evaluation:
   Attributes:
     model: What was measured.
     split: What it was measured on.
-    results: Results by predictor name: MODEL, and the baselines.
+    results: Results by predictor name: MODEL, the baselines, and perhaps ORACLE.
     examples: The examples that were measured, see `pipeline.pixels`; without pairs, the RGB images.
     predict: The model as a predictor.
     networks: What FID, KID and LPIPS were measured with.
     class_names: The classes of the examples' labels; empty if there are none.
+    obedience: What `obedience.obey` returned; {} if the model is told no condition, or the
+      examples do not show theirs.
+    scale: What gray levels mean; None if that is not known.
   """
 
   model: TrainedModel
@@ -60,6 +63,8 @@ class Evaluation:
   predict: baselines.Predictor
   networks: perceptual.Perceptual
   class_names: tuple[str, ...] = ()
+  obedience: dict[str, Any] = dataclasses.field(default_factory=dict)
+  scale: radiometry.Scale | None = None
 
 
 def evaluate(
@@ -68,11 +73,15 @@ def evaluate(
   split: str = 'test',
   *,
   networks: perceptual.Perceptual = perceptual.NONE,
+  scale: radiometry.Scale | None = None,
   log: Log = print,
 ) -> Evaluation:
   """Measures a model's RGB to IR translation, and the baselines, on a split.
 
   Images are sized as in training. Where they have labels, errors are measured class by class, too.
+  A model that is told a condition is measured with the mean of training, as whoever translates has
+  no other; with the true one as an oracle, which has seen part of the answer; and how well it obeys
+  (see obedience.py).
   If there are several processes, all call this; each measures its share, and all get the whole
   result.
 
@@ -82,6 +91,7 @@ def evaluate(
     split: 'train', 'validation' or 'test'. If it has no pairs, its IR images are compared with
       those generated as a collection, see `unpaired.measure_split`.
     networks: See `perceptual.load`; by default FID, KID and LPIPS are not measured.
+    scale: What gray levels mean; None if that is not known.
     log: Takes lines about the progress.
 
   Raises:
@@ -92,7 +102,8 @@ def evaluate(
   perceptual.check_size(networks, data.image_size)
   distributed.agree('checkpoint', {'step': model.step})
   splits.check(dataset, split)
-  predict = measure.predictor(model.translators['rgb_to_ir'], model.domains)
+  generator, classes = model.translators['rgb_to_ir'], dataset.class_names
+  predict = measure.predictor(generator, model.domains)
   ir = model.domains['ir']
   predictors = {MODEL: _remembered(predict, ir), **baselines.baselines(dataset, data, log)}
   rows = _rows_that_fit(model)
@@ -108,11 +119,20 @@ def evaluate(
     rgb = pipeline.domain_pixels(dataset, split, 'rgb', data)
     return Evaluation(model, split, results, rgb, predict, perceptual.NONE)
   examples = pipeline.pixels(dataset, split, data)
-  classes = dataset.class_names
+  told = ir.condition
+  if told and told.needs_labels and told.names != classes:
+    log('These images do not show their condition: they have other classes than the training.')
+    told = None
+  if told:
+    predictors[ORACLE] = _remembered(measure.oracle(generator, model.domains), ir)
   results = measure.measure(
     *(predictors, examples, ir, rows, log, networks), detailed=True, n_classes=len(classes)
   )
-  return Evaluation(model, split, results, examples, predict, networks, classes)
+  obeyed = {}
+  if told:
+    obeyed = obedience.obey(generator, model.domains, examples, rows, log, scale)
+  made = model, split, results, examples, predict, networks, classes
+  return Evaluation(*made, obedience=obeyed, scale=scale)
 
 
 def _rows_that_fit(model: TrainedModel) -> int:

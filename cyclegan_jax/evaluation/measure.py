@@ -49,6 +49,22 @@ def predictor(rgb_to_ir: Translator, domains: Mapping[str, Domain]) -> Predictor
   return lambda batch: ir.denormalize(rgb_to_ir(rgb.normalize(batch['rgb'])))
 
 
+def oracle(rgb_to_ir: Translator, domains: Mapping[str, Domain]) -> Predictor:
+  """Makes a generator that is told a condition a predictor that is told the true one.
+
+  It has seen part of the answer. Batches have `ir`, and `labels` if the condition needs them.
+  """
+  rgb, ir = domains['rgb'], domains['ir']
+  condition = ir.condition
+  assert condition
+
+  def predict(batch: Mapping[str, np.ndarray]) -> np.ndarray:
+    seen = ir.normalize(batch['ir']), batch.get('labels'), batch.get('ir_mask')
+    return ir.denormalize(rgb_to_ir(rgb.normalize(batch['rgb']), condition.of_images(*seen)))
+
+  return predict
+
+
 def measure(
   predictors: Mapping[str, Predictor],
   data: grain.MapDataset,

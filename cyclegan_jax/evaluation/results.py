@@ -7,7 +7,7 @@ from typing import Any
 
 from cyclegan_jax import provenance, radiometry
 from cyclegan_jax.data.source import Domain
-from cyclegan_jax.evaluation import class_errors
+from cyclegan_jax.evaluation import class_errors, obedience
 from cyclegan_jax.evaluation.baselines import BASELINES
 from cyclegan_jax.evaluation.measure import Measured, VALID_SHARE
 from cyclegan_jax.metrics import perceptual
@@ -17,8 +17,11 @@ from cyclegan_jax.settings import Config, flatten
 
 # The trained model among the predictors.
 MODEL = 'model'
+# The same, told the true condition.
+ORACLE = 'true_condition'
 _NAMES = {
   MODEL: 'model',
+  ORACLE: 'model told the true condition (an oracle)',
   'mean_image': 'mean training IR image',
   'nearest': 'IR of the nearest training RGB image',
   'luminance': 'luminance as IR',
@@ -27,6 +30,8 @@ _NAMES = {
 _DEFINITIONS = {
   'pixels': 'integers as written to files, after inverse normalization, rounding and clipping',
   **{name: metric.definition for name, metric in METRICS.items() if metric.definition},
+  ORACLE: 'the model is told the true condition of each image, which holds part of the answer, so '
+  'this is no rival; the other rows are told nothing, the model the mean of the training images',
   'nearest': 'the IR image of the training pair whose RGB image, averaged to 16x16 pixels, is '
   'nearest by Euclidean distance',
 }
@@ -51,7 +56,7 @@ def result(
   """Returns the content of metrics.json: totals of model and baselines, and what they mean.
 
   Args:
-    results: from `measure.measure`, of `MODEL` and the baselines.
+    results: from `measure.measure`, of `MODEL`, the baselines, and perhaps `ORACLE`.
     config: of the run.
     ir: the IR domain.
     split: what was measured.
@@ -69,6 +74,7 @@ def result(
   if sums:
     classes = {'classes': class_errors.content(sums, class_names, ir_range, ir.max_value)}
     definitions |= {'classes': class_errors.DEFINITION}
+  oracle = {ORACLE: _plain(results[ORACLE].totals)} if ORACLE in results else {}
   return {
     MODEL: _plain(measured.totals),
     'baselines': {name: _plain(results[name].totals) for name in BASELINES if name in results},
@@ -86,6 +92,7 @@ def result(
     'commit': provenance.commit(),
     **classes,
     **_in_unit(results, ir_range, ir.max_value),
+    **oracle,
   }
 
 
@@ -127,6 +134,11 @@ def class_rows(content: Mapping[str, Any]) -> list[list[str]]:
   """Returns the table of errors for each class as text, header first; empty without labels."""
   titles = {name: title(name) for name, _ in _predictors(content)}
   return class_errors.rows(content.get('classes', {}), titles)
+
+
+def obedience_rows(content: Mapping[str, Any]) -> list[list[str]]:
+  """Returns the table of what was commanded and obtained as text, header first; perhaps empty."""
+  return obedience.rows(content.get('obedience', {}))
 
 
 def verdict(content: Mapping[str, Any]) -> str:
@@ -200,8 +212,9 @@ def left_out(content: Mapping[str, Any]) -> list[str]:
 
 
 def _predictors(content: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
-  """Model and baselines with their totals."""
-  return [(MODEL, content[MODEL]), *content['baselines'].items()]
+  """Model, baselines and perhaps the oracle, with their totals."""
+  oracle = [(ORACLE, content[ORACLE])] if ORACLE in content else []
+  return [(MODEL, content[MODEL]), *content['baselines'].items(), *oracle]
 
 
 def _cell(totals: Mapping[str, Any], column: str) -> str:

@@ -6,7 +6,7 @@ only the page's own files are read, and no name that a visitor sends is used. Re
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 import contextlib
 import socket
 
@@ -25,10 +25,12 @@ import uvicorn
 from cyclegan_jax import interruption
 from cyclegan_jax.data import decoding, images
 from cyclegan_jax.errors import is_out_of_memory, UserError
+from cyclegan_jax.inference.sliders import Slider
 from cyclegan_jax.reports import page
 
-Translate = Callable[[np.ndarray], np.ndarray]
 Read = Callable[[bytes, str], np.ndarray]
+# An image, and what is commanded by the names of sliders; {} without sliders.
+Translate = Callable[[np.ndarray, Mapping[str, float]], np.ndarray]
 
 LOOPBACK = ('localhost', '127.0.0.1', '::1')
 # One image is translated at a time. This many more may be sent or wait meanwhile.
@@ -56,34 +58,37 @@ def make(
   max_bytes: int,
   hosts: Sequence[str] = LOOPBACK,
   read: Read = images.read_image,
+  sliders: Sequence[Slider] = (),
 ) -> Starlette:
   """Makes the application.
 
   Args:
-    translate: uint8 or uint16 [height, width, 1 or 3] to the same, of any size. One thread at a
-      time calls it. It may raise UserError.
+    translate: uint8 or uint16 [height, width, 1 or 3] to the same, of any size, and a value for
+      each of the sliders that a visitor has moved. One thread at a time calls it. It may raise
+      UserError.
     title: of the page.
     about: a sentence on the model.
     max_bytes: the largest file that is accepted; `decoding.limit_megapixels` limits the pixels.
     hosts: the names by which visitors may reach the page. Any other name, such as another site's
       that points here (DNS rebinding), is refused.
     read: decodes the content of a file, which it calls by the name it gets. It may raise UserError.
+    sliders: what visitors may command.
   """
   limits = (
     f'PNG, JPEG, BMP or TIFF, 8 or 16 bit, up to {max_bytes / 2**20:g} MiB and '
     f'{decoding.MAX_PIXELS // 10**6} megapixels. The image stays on the machine that '
     'runs this page.'
   )
-  document = page.text('app.html', title=title, about=about, limits=limits, max_bytes=max_bytes)
+  texts = dict(title=title, about=about, limits=limits, max_bytes=max_bytes, sliders=sliders)
+  document = page.text('app.html', **texts)
   files = [('', document, 'text/html'), ('style.css', page.asset('style.css'), 'text/css')]
   files += [(name, page.asset(name), 'text/javascript') for name in ('wipe.js', 'app.js')]
   routes = [
     Route(f'/{name}', Response(text, media_type=kind), methods=['GET'])
     for name, text, kind in files
   ]
-  routes.append(
-    Route('/translate', _Translations(translate, max_bytes, read).answer, methods=['POST'])
-  )
+  translations = _Translations(translate, max_bytes, read, sliders)
+  routes.append(Route('/translate', translations.answer, methods=['POST']))
   # Browsers write IPv6 addresses in brackets.
   allowed = [f'[{host}]' if ':' in host else host for host in hosts]
   headers = Middleware(BaseHTTPMiddleware, dispatch=_with_headers)
@@ -131,9 +136,12 @@ def bound_socket(host: str, port: int) -> socket.socket:
 class _Translations:
   """Translates for one request at a time, and refuses requests that would wait too long."""
 
-  def __init__(self, translate: Translate, max_bytes: int, read: Read) -> None:
+  def __init__(
+    self, translate: Translate, max_bytes: int, read: Read, sliders: Sequence[Slider]
+  ) -> None:
     self._translate = translate
     self._read = read
+    self._sliders = {slider.name: slider for slider in sliders}
     self._max_bytes = max_bytes
     self._waiting = 0
     self._one = asyncio.Lock()
@@ -145,12 +153,13 @@ class _Translations:
     # Pages of other sites cannot send this type without permission.
     if request.headers.get('content-type') != _BODY_TYPE:
       raise HTTPException(415, f'Images are sent as {_BODY_TYPE}.')
+    levels = self._levels(request.query_params.multi_items())
     self._waiting += 1
     try:
       async with asyncio.timeout(_SECONDS_TO_SEND):
         data = b''.join([part async for part in self._body(request)])
       async with self._one:
-        png = await run_in_threadpool(self._translated, data)
+        png = await run_in_threadpool(self._translated, data, levels)
       return Response(png, media_type='image/png')
     except TimeoutError as error:
       raise HTTPException(408, 'The image took too long to arrive.') from error
@@ -158,6 +167,20 @@ class _Translations:
       return Response(status_code=400)
     finally:
       self._waiting -= 1
+
+  def _levels(self, asked: Sequence[tuple[str, str]]) -> dict[str, float]:
+    """Returns what is commanded; refuses what no slider gives."""
+    levels = {}
+    for name, text in asked:
+      slider = self._sliders.get(name)
+      try:
+        levels[name] = float(text)
+      except ValueError:
+        slider = None
+      # Not NaN either.
+      if not slider or not slider.low <= levels[name] <= slider.high:
+        raise HTTPException(422, 'There is no such slider, or it does not go that far.')
+    return levels
 
   async def _body(self, request: Request) -> AsyncIterator[bytes]:
     """Yields the parts of a body; refuses it as soon as it is too large."""
@@ -172,10 +195,10 @@ class _Translations:
         raise refused
       yield part
 
-  def _translated(self, data: bytes) -> bytes:
+  def _translated(self, data: bytes, levels: Mapping[str, float]) -> bytes:
     """Translates an image file to a PNG file."""
     try:
-      return images.encode_png(self._translate(self._read(data, 'This file')))
+      return images.encode_png(self._translate(self._read(data, 'This file'), levels))
     except UserError as error:
       raise HTTPException(422, str(error)) from error
     except (MemoryError, RuntimeError) as error:

@@ -152,6 +152,8 @@ def _metadata(
     facts['ir_range'] = known.text
   if data.ir_span:
     facts['ir_span'] = data.ir_span
+  if config.model.condition != 'none' and target.name == 'ir':
+    facts['condition'] = f'{config.model.condition}, at the means of training'
   settings = {name: value for name, value in flatten(config).items() if name not in PLACES}
   return facts | {
     'dataset': data.dataset,

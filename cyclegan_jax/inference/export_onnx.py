@@ -103,7 +103,7 @@ def write(file: pathlib.Path, program: Program, metadata: Mapping[str, str]) -> 
   indices = x.apply('Cast', to=onnx.TensorProto.INT32)
   x = graph.add('Gather', source.normalization.forward(values), indices)
   x = x.apply('Transpose', perm=(0, 3, 1, 2))
-  y = GENERATORS[type(module)](module, _with_constants(x, net.constants))
+  y = GENERATORS[type(module)](module, _with_constants(x, net.constants + net.condition))
   y = target.normalization.inverse(y) * (limit / target.max_value)
   y = y.apply('Round')  # Half to even, like NumPy.
   y = y.apply('Clip', 0, limit).apply('Cast', to=types[1])

@@ -13,7 +13,9 @@ from cyclegan_jax.inference.model import Model
 
 SOFTWARE = 'Software'
 # Keys whose absence says something.
-_OPTIONAL = ('ir_min', 'ir_max', 'ir_unit', 'ir_band', 'at_size', 'location', 'values')
+_OPTIONAL = (
+  *('ir_min', 'ir_max', 'ir_unit', 'ir_band', 'at_size', 'location', 'values', 'temperature'),
+)
 
 
 def texts(model: Model, workdir: pathlib.Path, direction: str, bits: int | None) -> dict[str, str]:

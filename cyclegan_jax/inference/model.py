@@ -61,6 +61,7 @@ class Model:
     bits: int | None = None,
     tile: int | None = None,
     overlap: int | None = None,
+    condition: np.ndarray | None = None,
   ) -> np.ndarray:
     """Translates an image of any size, or several of one size.
 
@@ -74,6 +75,8 @@ class Model:
         With more bits than these had, the steps between their gray levels are the network's.
       tile: Size of the tiles in pixels, see `tiles.choose` and docs/how-to/translate.md.
       overlap: Overlap of the tiles in pixels, likewise.
+      condition: Of a model that was trained with --condition, which of the many possible images is
+        meant: float32 [size], from `Condition.command`. None for the mean of training.
 
     Returns:
       uint8 or uint16 [height, width, channels of the target domain], or [n, ...] likewise: gray
@@ -87,6 +90,7 @@ class Model:
     """
     forks.use()
     generator = self.translator(direction)
+    generator = generator if condition is None else generator.told(condition)
     source, target = (self.domains[d] for d in direction.split('_to_'))
     if image.ndim not in (3, 4):
       raise ValueError(f'images are [height, width, channels] or [n, ...], not {image.shape}.')

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 import dataclasses
 import pathlib
+from typing import Any
 
 import jax
 import numpy as np
@@ -91,12 +92,14 @@ class OutputOptions:
 class FileTranslator:
   """A model that translates images, uint8 or uint16 [height, width, 1 or 3], to files.
 
-  `texts` are the metadata of the results, from `metadata.texts`.
+  `texts` are the metadata of the results, from `metadata.texts`; `condition` is what the model is
+  told, None for the mean of training.
   """
 
   model: Model
   options: OutputOptions
   texts: Mapping[str, str]
+  condition: np.ndarray | None = None
 
   def read(self, source: Source, name: str) -> reading.Read:
     """Reads an image to translate, and prepares it; UserError if it cannot be read."""
@@ -113,7 +116,8 @@ class FileTranslator:
   def translate(self, stack: np.ndarray, name: str) -> np.ndarray:
     """Translates images of one size, [n, height, width, c]; UserError if memory runs out."""
     options = self.options
-    sizes = dict(bits=options.made_bits, tile=options.tile, overlap=options.overlap)
+    sizes: dict[str, Any] = dict(bits=options.made_bits, tile=options.tile, overlap=options.overlap)
+    sizes['condition'] = self.condition
     try:
       if options.at_training_size:
         return training_size.translate(self.model, stack, options.direction, name, **sizes)

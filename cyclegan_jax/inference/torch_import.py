@@ -50,6 +50,11 @@ def import_state(
     UserError: a generator is missing, `a_is` or `epoch` does not fit, PyTorch is not installed, or
       a file cannot be read or does not fit the networks.
   """
+  if config.model.condition != 'none':
+    raise UserError(
+      f'--condition={config.model.condition}: networks of PyTorch files are told nothing beside '
+      'the image. Give --condition=none.'
+    )
   params, batch_stats = {}, {}
   for name, file in _find(config, folder, a_is, epoch).items():
     kind = _kind(config, name)

@@ -15,6 +15,7 @@ from cyclegan_jax.data.decoding import Source
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.inference import (
   annotations as annotations_lib,
+  command as command_lib,
   inputs as inputs_lib,
   metadata,
   model as model_lib,
@@ -43,12 +44,14 @@ def run(
   checkpoint: str = 'best',
   recursive: bool = True,
   annotations: Sequence[str] = (),
+  command: command_lib.Command | None = None,
   log: Log = print,
 ) -> list[str]:
   """Translates files with the model of a run. Several processes share the files out.
 
-  See `inputs.plan` for `inputs` and `recursive`, `model.load` for `checkpoint`, and annotations.py
-  for `annotations`. Only the first process logs.
+  See `inputs.plan` for `inputs` and `recursive`, `model.load` for `checkpoint`, annotations.py for
+  `annotations`, and command.py for `command`; without one, the model is told the mean of training.
+  Only the first process logs.
 
   Returns:
     One message per file that could not be translated and, if there are any, their number.
@@ -60,7 +63,7 @@ def run(
   log = distributed.on_first_process(log)
   suffix = inputs_lib.FORMATS[options.format]
   plan = inputs_lib.plan(inputs, options.output, recursive=recursive, suffix=suffix)
-  translator = _load(workdir, checkpoint, options, plan.jobs)
+  translator = _load(workdir, checkpoint, options, command, log, plan.jobs)
   # One process decides what is missing: others may already be writing it.
   jobs = distributed.broadcast(check_existing(translator, plan.jobs))
   if plan.left_out:
@@ -85,16 +88,26 @@ def run(
 
 
 def translate_one(
-  workdir: pathlib.Path, source: Source, name: str, options: OutputOptions, checkpoint: str
+  workdir: pathlib.Path,
+  source: Source,
+  name: str,
+  options: OutputOptions,
+  checkpoint: str,
+  command: command_lib.Command | None = None,
 ) -> bytes:
   """Translates one image, a path or the content of a file, to the content of a file."""
-  translator = _load(workdir, checkpoint, options)
+  translator = _load(workdir, checkpoint, options, command, print)
   result = translator.translate(translator.read(source, name).pixels[np.newaxis], name)[0]
   return outputs.encode(translator.data(result), options.format, translator.texts)
 
 
 def _load(
-  workdir: pathlib.Path, checkpoint: str, options: OutputOptions, jobs: Sequence[Job] = ()
+  workdir: pathlib.Path,
+  checkpoint: str,
+  options: OutputOptions,
+  command: command_lib.Command | None,
+  log: Log,
+  jobs: Sequence[Job] = (),
 ) -> FileTranslator:
   model = model_lib.load(workdir, checkpoint)
   texts = metadata.texts(model, workdir, options.direction, options.bits)
@@ -108,7 +121,10 @@ def _load(
     for key in ('ir_min', 'ir_max', 'ir_unit'):  # They are for gray levels.
       texts.pop(key, None)
     texts |= values.texts(model.config.data)
-  return FileTranslator(model, options, texts)
+  condition = command.condition(model, options.direction, log) if command else None
+  if command:
+    texts['temperature'] = command.text(model)
+  return FileTranslator(model, options, texts, condition)
 
 
 def check_existing(translator: FileTranslator, jobs: Sequence[Job]) -> list[Job]:

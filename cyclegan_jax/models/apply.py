@@ -20,18 +20,35 @@ class Translator:
     net: The network.
     params: Its parameters, see `Network`.
     batch_stats: Its running batch statistics, see `Network`.
+    condition: Of the images to make, unless a call says otherwise: float32 [size]; None for the
+      network's own.
   """
 
   net: Network
   params: Any
   batch_stats: Any
+  condition: np.ndarray | None = None
 
-  def __call__(self, x: np.ndarray) -> np.ndarray:
+  def told(self, condition: np.ndarray) -> 'Translator':
+    """Returns the generator told another condition.
+
+    Raises:
+      ValueError: It takes none of this size.
+    """
+    if condition.shape != (len(self.net.condition),):
+      raise ValueError(
+        f'a condition of {condition.shape} for a generator that takes ({len(self.net.condition)},).'
+      )
+    return dataclasses.replace(self, condition=condition)
+
+  def __call__(self, x: np.ndarray, condition: np.ndarray | None = None) -> np.ndarray:
     """Translates a batch. If it has several images, each local device gets an equal share.
 
     Args:
       x: float32 [batch, height, width, c] in [-1, 1]. The sides are multiples of the network's
         stride.
+      condition: Of each of the images to make, float32 [batch, size]; None for `self.condition`.
+        Only generators that are told something take one.
 
     Returns:
       float32 [batch, height, width, channels] in [-1, 1].
@@ -42,19 +59,31 @@ class Translator:
     """
     forks.use()  # Refuses what would hang.
     n = len(x)
-    x = _filled(x, _rows(n))
+    inputs = [_filled(rows, _rows(n)) for rows in (x, *self._told(n, condition))]
     if _is_shared(n):
-      x = jax.device_put(x, devices.sharding())
+      inputs = jax.device_put(inputs, devices.sharding())
     arrays = self._arrays(n)
-    _check(self.net, *arrays, x)
-    return np.asarray(translate(self.net, *arrays, x))[:n]
+    _check(self.net, *arrays, *inputs)
+    return np.asarray(translate(self.net, *arrays, *inputs))[:n]
 
   def needed(self, shape: tuple[int, ...]) -> int:
     """Returns the bytes that a call takes on each device, for a batch of this shape."""
     n = shape[0]
     sharding = devices.sharding() if _is_shared(n) else None
-    x = jax.ShapeDtypeStruct((_rows(n), *shape[1:]), np.float32, sharding=sharding)
-    return _needed(self.net, *self._arrays(n), x)
+    told = [rows.shape[1:] for rows in self._told(1, None)]
+    inputs = [
+      jax.ShapeDtypeStruct((_rows(n), *rest), np.float32, sharding=sharding)
+      for rest in (shape[1:], *told)
+    ]
+    return _needed(self.net, *self._arrays(n), *inputs)
+
+  def _told(self, n: int, condition: np.ndarray | None) -> list[np.ndarray]:
+    """The conditions of n images, [n, size]; nothing if the generator is told nothing."""
+    if not self.net.condition:
+      return []
+    own = self.net.condition if self.condition is None else self.condition
+    given = own if condition is None else condition
+    return [np.broadcast_to(np.asarray(given, np.float32), (n, len(self.net.condition)))]
 
   def _arrays(self, n: int) -> tuple[Any, Any]:
     return self._arrays_everywhere if _is_shared(n) else (self.params, self.batch_stats)
@@ -66,9 +95,11 @@ class Translator:
 
 
 @functools.partial(jax.jit, static_argnums=0)
-def translate(net: Network, params: Any, batch_stats: Any, x: jax.Array) -> jax.Array:
+def translate(
+  net: Network, params: Any, batch_stats: Any, x: jax.Array, condition: jax.Array | None = None
+) -> jax.Array:
   """Applies a generator in evaluation mode, [batch, height, width, c] in and out."""
-  return net(params, batch_stats, x, training=False)[0]
+  return net(params, batch_stats, x, training=False, condition=condition)[0]
 
 
 _LOWER = translate.lower
@@ -78,20 +109,20 @@ _known: dict[tuple[Network, tuple[int, ...], Any], int] = {}
 _fitting: set[tuple[Network, tuple[int, ...], Any]] = set()
 
 
-def _needed(net: Network, params: Any, batch_stats: Any, x: Any) -> int:
+def _needed(net: Network, params: Any, batch_stats: Any, x: Any, *told: Any) -> int:
   key = net, x.shape, getattr(x, 'sharding', None)
   if key not in _known:
     # A call finds the program that is compiled here.
-    _known[key] = memory.of_program(_LOWER(net, params, batch_stats, x).compile())
+    _known[key] = memory.of_program(_LOWER(net, params, batch_stats, x, *told).compile())
   return _known[key]
 
 
-def _check(net: Network, params: Any, batch_stats: Any, x: Any) -> None:
+def _check(net: Network, params: Any, batch_stats: Any, x: Any, *told: Any) -> None:
   """Raises memory.TooLittle before a program that does not fit is run for the first time."""
   key = net, x.shape, getattr(x, 'sharding', None)
   if key in _fitting:
     return
-  if (needed := _needed(net, params, batch_stats, x)) > (free := memory.on_device()):
+  if (needed := _needed(net, params, batch_stats, x, *told)) > (free := memory.on_device()):
     raise memory.TooLittle(needed, free)
   _fitting.add(key)
 

@@ -34,15 +34,25 @@ class Network:
     constants: Values of constant channels that the module sees after those of its input.
     target_constants: Of a generator, those for an image of its target domain.
     with_pixels: The activations that a generator's `encode` returns begin with the image itself.
+    condition: Of a generator that is told about the images to make, the condition if none is given;
+      see data/condition.py.
   """
 
   graph: nnx.GraphDef
   constants: tuple[float, ...] = ()
   target_constants: tuple[float, ...] = ()
   with_pixels: bool = True
+  condition: tuple[float, ...] = ()
 
   def __call__(
-    self, params: Any, batch_stats: Any, x: Any, *, training: bool, keys: jax.Array | None = None
+    self,
+    params: Any,
+    batch_stats: Any,
+    x: Any,
+    *,
+    training: bool,
+    keys: jax.Array | None = None,
+    condition: jax.Array | None = None,
   ) -> tuple[Any, Any]:
     """Applies the module.
 
@@ -54,41 +64,56 @@ class Network:
       training: Use the batch's own statistics and update the running ones; otherwise use the
         running ones.
       keys: One random key for each image, for a generator's dropout. Without keys there is none.
+      condition: Of each image, float32 [batch, size]; None for `self.condition`.
 
     Returns:
       The output and the new batch statistics.
     """
     module = self.module(params, batch_stats)
     module.train() if training else module.eval()
-    y = self.apply(module, x, keys)
+    y = self.apply(module, x, keys, condition)
     return y, nnx.to_pure_dict(nnx.state(module, nnx.BatchStat))
 
   def module(self, params: Any, batch_stats: Any) -> Any:
     """Returns the module with its arrays; each call makes a new one."""
     return nnx.merge(self.graph, params, batch_stats, copy=True)
 
-  def apply(self, module: Any, x: Any, keys: jax.Array | None = None) -> Any:
-    """Applies what `module` returned; for x and keys see `__call__`."""
-    x = self._with_constants(x)
+  def apply(
+    self, module: Any, x: Any, keys: jax.Array | None = None, condition: jax.Array | None = None
+  ) -> Any:
+    """Applies what `module` returned; for the other arguments see `__call__`."""
+    x = self._with_constants(x, condition)
     return module(x) if keys is None else module(x, keys)
 
-  def encode(self, params: Any, batch_stats: Any, x: jax.Array) -> Features:
+  def encode(
+    self, params: Any, batch_stats: Any, x: jax.Array, condition: jax.Array | None = None
+  ) -> Features:
     """Returns the activations of a generator that PatchNCE compares, see generators.py.
 
     The batch's own statistics are used, and the running ones stay as they are.
     """
     module = self.module(params, batch_stats)
     module.train()
-    features, _ = module.encode(self._with_constants(x))
+    features, _ = module.encode(self._with_constants(x, condition))
     return features if self.with_pixels else features[1:]
 
-  def _with_constants(self, x: Any) -> Any:
-    if not self.constants:
-      return x
-    constants = jnp.broadcast_to(
-      jnp.asarray(self.constants, x.dtype), (*x.shape[:-1], len(self.constants))
-    )
-    return jnp.concatenate([x, constants], axis=-1)
+  def _with_constants(self, x: Any, condition: jax.Array | None) -> Any:
+    if self.constants:
+      x = with_channels(x, self.constants)
+    if self.condition:
+      x = with_channels(x, self.condition if condition is None else condition)
+    return x
+
+
+def with_channels(images: jax.Array, values: Any) -> jax.Array:
+  """Appends constant channels to images [batch, height, width, channels].
+
+  `values` are [n], the same for all images, or [batch, n].
+  """
+  values = jnp.asarray(values, images.dtype)
+  planes = values.reshape(-1, 1, 1, values.shape[-1])
+  planes = jnp.broadcast_to(planes, (*images.shape[:-1], values.shape[-1]))
+  return jnp.concatenate([images, planes], axis=-1)
 
 
 def generators(config: ModelConfig) -> tuple[str, ...]:
@@ -131,10 +156,14 @@ def names(config: ModelConfig) -> tuple[str, ...]:
 def discriminator_channels(config: ModelConfig, domains: Mapping[str, Domain]) -> dict[str, int]:
   """Returns the channels of each discriminator's input by name.
 
-  A discriminator sees images alone; pix2pix's sees the RGB image before the IR image.
+  A discriminator sees images alone; pix2pix's sees the RGB image before the IR image. Where images
+  of its domain have a condition, it sees this, too, as the last channels.
   """
-  condition = domains['rgb'].channels if config.method == 'pix2pix' else 0
-  return {name: condition + domains[name].channels for name in discriminators(config)}
+  before = domains['rgb'].channels if config.method == 'pix2pix' else 0
+  return {
+    name: before + domains[name].channels + len(_told(domains[name]))
+    for name in discriminators(config)
+  }
 
 
 def build(config: ModelConfig, domains: Mapping[str, Domain]) -> dict[str, Network]:
@@ -192,8 +221,17 @@ def _network(
   # A gray image is repeated to the channels of a color one.
   repeats = source.channels // target.channels
   return Network(
-    graph, source.wavelength_channels, target.wavelength_channels * repeats, config.nce_pixels
+    graph,
+    source.wavelength_channels,
+    target.wavelength_channels * repeats,
+    config.nce_pixels,
+    _told(target),
   )
+
+
+def _told(domain: Domain) -> tuple[float, ...]:
+  """What networks are told of an image of a domain of which nothing is known; () if nothing."""
+  return domain.condition.default if domain.condition else ()
 
 
 def _modules(
@@ -203,7 +241,7 @@ def _modules(
   generator, modules = GENERATORS[config.generator], {}
   for name in generators(config):
     source, target = (domains[domain] for domain in name.split('_to_'))
-    seen = source.channels + len(source.wavelength_channels)
+    seen = source.channels + len(source.wavelength_channels) + len(_told(target))
     modules[name] = lambda rngs, a=seen, b=target.channels: generator(config, a, b, rngs)
   for name, seen in discriminator_channels(config, domains).items():
     modules[name] = lambda rngs, seen=seen: DISCRIMINATORS[config.discriminator](config, seen, rngs)

@@ -13,7 +13,7 @@ from cyclegan_jax.data import images
 from cyclegan_jax.data.source import evenly_spaced
 from cyclegan_jax.evaluation import class_errors, results as results_lib
 from cyclegan_jax.evaluation.evaluate import Evaluation
-from cyclegan_jax.reports import gallery, image_grid, page
+from cyclegan_jax.reports import gallery, image_grid, page, temperature_strip
 
 # Pairs in the figure that follows the paper's.
 _PAPER_FIGURE = 16
@@ -25,7 +25,7 @@ def write(
 ) -> None:
   """Writes metrics.json, per_image.csv, summary.md, two pictures and a gallery of pictures.
 
-  If there are labels, also per_class.csv.
+  If there are labels, also per_class.csv; if the model is told a condition, temperatures.png.
   examples.png shows images from the best to the worst with their errors; paper_figure.png shows
   real RGB and generated IR in turn, as figures 2 to 5 of the paper.
 
@@ -44,6 +44,8 @@ def write(
     files.write_csv(folder / 'per_class.csv', class_errors.csv_rows(classes, names))
   files.write_text(folder / 'summary.md', markdown(content))
   images.write_png(folder / 'paper_figure.png', _paper_figure(evaluation))
+  strip = folder / temperature_strip.FILE
+  strip.unlink(missing_ok=True)
   if 'psnr' not in measured.per_image:
     # No true image stands beside a generated one, and none of an earlier evaluation may stay.
     (folder / 'examples.png').unlink(missing_ok=True)
@@ -51,6 +53,9 @@ def write(
     return
   order = np.argsort(-measured.per_image['psnr'], kind='stable')
   images.write_png(folder / 'examples.png', _examples(evaluation, order))
+  if evaluation.obedience:
+    median = int(order[len(order) // 2])
+    images.write_png(strip, temperature_strip.draw(evaluation, median))
   strips = {i: functools.partial(_strip, evaluation, i) for i in gallery.chosen(order, n_gallery)}
   gallery.write(folder, strips)
 

@@ -80,10 +80,12 @@ def render(runs: Sequence[Run], split: str | None, n_gallery: int, checkpoint: s
   measured = [run for run in runs if run.measurements]
   shown = run_sections.examples(measured, n_gallery)
   downstream = run_sections.downstream(runs) if split else []
+  temperatures = run_sections.temperatures(measured)
   drawn = _charts(runs)
   samples = [sample for run in runs for sample in _latest_sample(run)]
   sections = {
     'results': (f'Measured on the {split} split', split),
+    'temperatures': ('One image, many temperatures', temperatures),
     'downstream': ('What a detector learns from it', downstream),
     'gallery': ('Gallery', [run for run in measured if 'psnr' in run.measured.per_image]),
     'images': ('Single images', measured),
@@ -116,6 +118,7 @@ def render(runs: Sequence[Run], split: str | None, n_gallery: int, checkpoint: s
     results=run_sections.results(measured),
     figures=results_lib,
     definitions=definitions,
+    temperatures=temperatures,
     downstream=downstream,
     gallery=run_sections.gallery_items(shown, several=len(measured) > 1),
     images=run_sections.single_images(measured, shown) if measured else None,

@@ -9,7 +9,7 @@ from cyclegan_jax.data.source import evenly_spaced
 from cyclegan_jax.downstream import results as downstream_results, tables
 from cyclegan_jax.evaluation import results as results_lib
 from cyclegan_jax.metrics.catalog import METRICS
-from cyclegan_jax.reports import downstream_files, gallery, page
+from cyclegan_jax.reports import downstream_files, gallery, page, temperature_strip
 from cyclegan_jax.runs import run_folder
 from cyclegan_jax.runs.reader import Run
 
@@ -139,6 +139,17 @@ def downstream(runs: Sequence[Run]) -> list[dict[str, Any]]:
           'picture': page.picture(images.read_image(file)) if file.exists() else None,
         }
       )
+  return found
+
+
+def temperatures(measured: Sequence[Run]) -> list[dict[str, Any]]:
+  """Returns what models do that are told a condition: run, table, and picture, if it is there."""
+  found = []
+  for run in measured:
+    if rows := results_lib.obedience_rows(run.measured.content):
+      file = run.measured.folder / temperature_strip.FILE
+      picture = page.picture(images.read_image(file)) if file.exists() else None
+      found.append({'run': run, 'rows': rows, 'picture': picture})
   return found
 
 

@@ -2,6 +2,7 @@
 
 config.json         the resolved configuration and its format; all later commands read it from here
 data.json           what pixel values mean, and the number of examples
+condition.json      with --condition: its quantities, and what they are in the training images
 initialized_from.json  the run whose weights this one started from, if any
 metrics.csv         loss terms, a row per --log_every steps (means over these steps)
 validation.csv      metrics on the validation split, a row per checkpoint
@@ -23,6 +24,7 @@ import pathlib
 import shutil
 
 from cyclegan_jax import config as config_lib, files
+from cyclegan_jax.data import condition as condition_lib
 from cyclegan_jax.data.source import Dataset, Domain, make_domains
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.settings import affects, Config, differences, format_value
@@ -32,10 +34,10 @@ VALIDATION_IMAGES = 'validation_images.csv'
 SAMPLES, CHECKPOINTS, EVALUATION = 'samples', 'checkpoints', 'evaluation'
 TENSORBOARD, PAGE = 'tensorboard', 'report.html'
 DOWNSTREAM = 'downstream'
-INITIALIZED_FROM = 'initialized_from.json'
+INITIALIZED_FROM, CONDITION = 'initialized_from.json', 'condition.json'
 ON = 'on'
 _OURS = (
-  *(CONFIG, DATA, INITIALIZED_FROM, METRICS, VALIDATION, VALIDATION_IMAGES),
+  *(CONFIG, DATA, CONDITION, INITIALIZED_FROM, METRICS, VALIDATION, VALIDATION_IMAGES),
   *(SAMPLES, CHECKPOINTS, EVALUATION, ON, DOWNSTREAM, TENSORBOARD, PAGE),
 )
 
@@ -108,8 +110,11 @@ def create(workdir: pathlib.Path, config: Config, dataset: Dataset, overwrite: b
   check_data(workdir, dataset)
   try:
     facts = dataset.facts() | {'prepared': dataset.prepared}
-    files.write_text(workdir / DATA, json.dumps(facts, indent=2) + '\n', durable=True)
-    files.write_text(workdir / CONFIG, config_lib.to_json(config), durable=True)
+    texts = {DATA: json.dumps(facts, indent=2) + '\n'}
+    if condition := dataset.domains['ir'].condition:
+      texts[CONDITION] = json.dumps(condition.to_json(), indent=2) + '\n'
+    for name, text in {**texts, CONFIG: config_lib.to_json(config)}.items():
+      files.write_text(workdir / name, text, durable=True)
   except OSError as error:
     raise UserError(
       f'--workdir={workdir} cannot be written: {error.strerror}. Free space there, or choose '
@@ -154,11 +159,21 @@ def load_domains(workdir: pathlib.Path, config: Config) -> dict[str, Domain]:
   """The domains that a run was trained on, 'rgb' and 'ir'; UserError if they cannot be read."""
   try:
     facts = read_json(workdir / DATA)['domains']
-    return make_domains(config.data, {name: facts[name]['max_value'] for name in ('rgb', 'ir')})
+    max_values = {name: facts[name]['max_value'] for name in ('rgb', 'ir')}
   except (KeyError, TypeError) as error:
     raise UserError(
       f'{workdir / DATA} does not say what the pixel values mean: no {error}.'
     ) from error
+  if config.model.condition == 'none':
+    return make_domains(config.data, max_values)
+  try:
+    condition = condition_lib.from_json(read_json(workdir / CONDITION))
+  except (KeyError, TypeError) as error:
+    raise UserError(
+      f'{workdir / CONDITION} does not say what the networks were told: no {error}. Training '
+      'writes it: run the same training command again.'
+    ) from error
+  return make_domains(config.data, max_values, condition)
 
 
 def read_json(file: pathlib.Path) -> dict:

@@ -23,6 +23,7 @@ from cyclegan_jax.runs import next_step, run_folder
 from cyclegan_jax.settings import Config
 from cyclegan_jax.training import (
   class_balance,
+  conditions,
   hooks,
   joint_stop,
   nan_check,
@@ -70,8 +71,10 @@ def train(
   preflight.check(config, workdir, overwrite=overwrite)
   preflight.check_same_run(config, dataset)
   class_balance.check(config, dataset)
+  conditions.check(config, dataset)
   log = distributed.on_first_process(log)
   run_start.check(config, dataset, workdir, overwrite)
+  dataset = conditions.measured(config, dataset, log)
   log(run_summary.text(config, dataset))
   steps_per_epoch = run_start.steps_per_epoch(config, dataset)
   total = run_start.total_steps(config, dataset)

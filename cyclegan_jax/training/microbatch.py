@@ -10,11 +10,12 @@ from jax import lax
 import jax.numpy as jnp
 
 from cyclegan_jax.arrays import Features
+from cyclegan_jax.data import condition
 from cyclegan_jax.models import discriminators, layers, networks
 from cyclegan_jax.settings import Config
 from cyclegan_jax.training import class_balance, diff_augment, losses, patch_nce, rng
 
-# Arrays by name: a batch's images and masks, or images by domain.
+# Arrays by name: a batch's images, masks and conditions, or images by domain.
 Images = Mapping[str, jax.Array]
 # Parameters or batch statistics by network, nested dicts.
 Tree = Any
@@ -134,6 +135,8 @@ class Microbatch:
     image = image if mask is None else jnp.where(mask, image, _BLACK)
     if self.config.model.method == 'pix2pix':
       image = jnp.concatenate([self.images['rgb'], image], axis=-1)
+    if (told := self._told(domain)) is not None:
+      image = networks.with_channels(image, told)
     return image if source == domain else self._mirror(image)
 
   def _gradient_penalty(self, domain: str, params: Tree, stats: Tree, real: jax.Array) -> jax.Array:
@@ -162,7 +165,11 @@ class Microbatch:
     if kinds != 'none':
       rows = rng.places(self.config, x.shape[0], self.index)
       keys = rng.augmentation(self.config, self.step, rows, domain, shown)
-      x = diff_augment.augment(x, keys, kinds.split('+'))
+      told = self._told(domain)
+      # What it is told stays true everywhere.
+      n = x.shape[-1] - (0 if told is None else told.shape[-1])
+      changed = diff_augment.augment(x[..., :n], keys, kinds.split('+'))
+      x = jnp.concatenate([changed, x[..., n:]], axis=-1)
     return self._apply(domain, params, stats, x)
 
   def _apply(
@@ -175,7 +182,8 @@ class Microbatch:
     if self.config.model.dropout and name in networks.generators(self.config.model):
       rows = rng.places(self.config, x.shape[0], self.index)
       keys = rng.dropout(self.config, self.step, rows, generator_pass)
-    apply = lambda params, stats, x: net(params, stats, x, training=True, keys=keys)
+    told = self._told(name.split('_to_')[1]) if '_to_' in name else None
+    apply = lambda params, stats, x: net(params, stats, x, training=True, keys=keys, condition=told)
     if self.config.train.remat:
       apply = jax.checkpoint(apply)
     y, moved = apply(params[name], stats[name], x)
@@ -225,13 +233,17 @@ class Microbatch:
     project = functools.partial(
       self.nets[projection], params[projection], stats[projection], training=True
     )
-    return encode(params[name], stats[name], image), project
+    return encode(params[name], stats[name], image, self._told(name.split('_to_')[1])), project
 
   def _seeing_target(self, name: str, image: jax.Array) -> tuple[networks.Network, jax.Array]:
     """A generator, and an image of its target as it can see it: with its source's channels."""
     net, channels = self.nets[name], self.images[name.split('_to_')[0]].shape[-1]
     image = jnp.broadcast_to(image, (*image.shape[:-1], channels))
     return dataclasses.replace(net, constants=net.target_constants), image
+
+  def _told(self, domain: str) -> jax.Array | None:
+    """The conditions of this batch's images of a domain, [rows, size]; None if it has none."""
+    return self.images.get(condition.KEY) if domain == 'ir' else None
 
   def _mirror(self, x: jax.Array) -> jax.Array:
     """Mirrors those rows that networks see mirrored; twice is not at all."""

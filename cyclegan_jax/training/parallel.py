@@ -14,7 +14,7 @@ import numpy as np
 import optax
 
 from cyclegan_jax import memory
-from cyclegan_jax.data import cache, pipeline
+from cyclegan_jax.data import cache, condition as condition_lib, pipeline
 from cyclegan_jax.data.source import Dataset
 from cyclegan_jax.devices import DEVICE_AXIS, sharding
 from cyclegan_jax.models import networks
@@ -110,10 +110,7 @@ def _compiled(
 ) -> tuple[jax.stages.Compiled, Callable[..., Any]]:
   """Compiles a step; returns the program and what to call, which is the program or leads to it."""
   step = _made(config, dataset, steps_per_epoch, class_weights)
-  shapes = (
-    _state_shapes(config, dataset),
-    _batch_shapes(config, pipeline.masked(dataset, config.data)),
-  )
+  shapes = _state_shapes(config, dataset), _batch_shapes(config, dataset)
   if jax.process_count() == 1:
     program = step.lower(*shapes).compile()
     return program, program
@@ -144,11 +141,11 @@ def _state_shapes(config: Config, dataset: Dataset) -> Any:
   )
 
 
-def _batch_shapes(config: Config, masked: bool) -> dict[str, jax.ShapeDtypeStruct]:
+def _batch_shapes(config: Config, dataset: Dataset) -> dict[str, jax.ShapeDtypeStruct]:
   """Returns the shapes of this process's part of a batch, as `pipeline.batches` yields it."""
   data = config.data
   last = {'rgb': (data.rgb_channels, np.float32), 'ir': (data.ir_channels, np.float32)}
-  if masked:
+  if pipeline.masked(dataset, data):
     last |= {'rgb_mask': (1, np.bool_), 'ir_mask': (1, np.bool_)}
   rows = jax.local_device_count(), config.train.batch_size // jax.device_count()
   shapes = {
@@ -158,4 +155,7 @@ def _batch_shapes(config: Config, masked: bool) -> dict[str, jax.ShapeDtypeStruc
   if config.labeled:
     size = (*rows, *data.image_size)
     shapes['labels'] = jax.ShapeDtypeStruct(size, np.uint8, sharding=sharding())
+  if condition := dataset.domains['ir'].condition:
+    size = (*rows, condition.size)
+    shapes[condition_lib.KEY] = jax.ShapeDtypeStruct(size, np.float32, sharding=sharding())
   return shapes

@@ -114,7 +114,7 @@ def _missing(dataset: Dataset) -> list[str]:
 
 
 def _memory(config: Config, dataset: Dataset) -> str:
-  size = pipeline.decoded_bytes(dataset, config.data, config.labeled)
+  size = pipeline.decoded_bytes(dataset, config.data, config.reads_labels)
   budget = cache.budget(config.data.cache_gib)
   about = 'about ' if config.data.resize == 'none' else ''
   text = f'Decoded training images: {about}{memory.text(size)}'

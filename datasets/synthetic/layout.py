@@ -29,8 +29,12 @@ _TREES = {'round': ((4.5, 9), 0.32), 'conifer': ((5, 11), 0.2), 'bush': ((0.8, 2
 _HEADINGS = {'front': (0, -1), 'rear': (0, 1), 'left': (-1, 0), 'right': (1, 0)}
 
 
-def random_scene(seed: int, sequence: int) -> scene_lib.Scene:
-  """Makes the scene of one sequence, always the same for the same non-negative arguments."""
+def random_scene(seed: int, sequence: int, hidden_kelvin: float = 0.0) -> scene_lib.Scene:
+  """Makes the scene of one sequence, always the same for the same non-negative arguments.
+
+  `hidden_kelvin` is the standard deviation of an offset of the air temperature that the color
+  camera does not see. Nothing else depends on it.
+  """
   rng = np.random.default_rng([seed, scene_lib.LAYOUT_STREAM, sequence])
   conditions = scene_lib.random_conditions(rng, seed, sequence)
   style = (_street, _houses, _park, _yard)[rng.choice(4, p=[0.3, 0.3, 0.2, 0.2])]
@@ -43,7 +47,11 @@ def random_scene(seed: int, sequence: int) -> scene_lib.Scene:
   clouds = _noise_tile(rng, _CLOUD_OCTAVES)
   exposure, tint = rng.uniform(0.85, 1.3), rng.normal(1.0, 0.03, 3)
   ground, things = tuple(place.ground), tuple(place.things)
-  return scene_lib.Scene(conditions, camera, ground, things, noise, clouds, exposure, tint)
+  scene = scene_lib.Scene(conditions, camera, ground, things, noise, clouds, exposure, tint)
+  if not hidden_kelvin:
+    return scene
+  hidden = np.random.default_rng([seed, scene_lib.HIDDEN_STREAM, sequence])
+  return scene.warmed(hidden_kelvin * hidden.standard_normal())
 
 
 def _noise_tile(rng: np.random.Generator, octaves: tuple[tuple[int, float], ...]) -> np.ndarray:

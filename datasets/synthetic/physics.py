@@ -58,3 +58,9 @@ def _table() -> tuple[np.ndarray, np.ndarray]:
 def temperature_to_radiance(temperature: np.ndarray) -> np.ndarray:
   """Looks up `integrate_band` in a table; clips the temperature to `TABLE_RANGE`."""
   return np.interp(temperature, *_table())
+
+
+def radiance_to_temperature(radiance: np.ndarray) -> np.ndarray:
+  """Returns the temperature of a black body with this radiance: of any other, its brightness."""
+  temperatures, radiances = _table()
+  return np.interp(radiance, radiances, temperatures)

@@ -1,10 +1,14 @@
 """Rendering of one frame: the entry point of the renderer."""
 
+from collections.abc import Sequence
 import dataclasses
 
 import numpy as np
 
 from datasets.synthetic import camera, objects, painter as painter_lib, scene as scene_lib
+
+# Air that is so much warmer, in kelvin: from a winter's day to a summer's.
+OFFSETS = (-10.0, -5.0, 0.0, 5.0, 10.0)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,3 +41,23 @@ def render(
     temperature=temperature,
     labels=frame.surfaces[..., painter_lib.LABEL].astype(np.uint8),
   )
+
+
+def counterfactuals(
+  scene: scene_lib.Scene,
+  seed: int,
+  sequence: int,
+  frame_number: int,
+  height: int,
+  width: int,
+  offsets: Sequence[float] = OFFSETS,
+) -> list[Rendering]:
+  """Renders a frame in air that is warmer by each of the offsets, in kelvin.
+
+  The arguments are those of `render`. RGB and labels are the same in all of them, bit by bit,
+  because only the thermal camera depends on the temperature of the air; the noise of both cameras
+  is the same, too.
+  """
+  return [
+    render(scene.warmed(offset), seed, sequence, frame_number, height, width) for offset in offsets
+  ]

@@ -18,8 +18,9 @@ Point = tuple[float, float, float]  # (x, y, z)
 NEAR = 0.7
 
 # The first number after the user's seed, so that streams of random numbers never coincide: what a
-# place looks like, what moves between its frames (and noise), and the sensor's faults.
-LAYOUT_STREAM, FRAME_STREAM, SENSOR_STREAM = 1, 2, 3
+# place looks like, what moves between its frames (and noise), the sensor's faults, and what RGB
+# does not show of the weather.
+LAYOUT_STREAM, FRAME_STREAM, SENSOR_STREAM, HIDDEN_STREAM = 1, 2, 3, 4
 
 _NIGHT_SHARE = 0.3
 _GOLDEN_RATIO = (math.sqrt(5) - 1) / 2
@@ -158,6 +159,12 @@ class Scene:
   clouds: np.ndarray  # a smoother tile
   exposure: float  # relative RGB exposure
   tint: np.ndarray  # linear RGB white-balance error, [3]
+
+  def warmed(self, kelvin: float) -> 'Scene':
+    """Returns the same place in air that is so much warmer, which only the thermal camera sees."""
+    air = self.conditions.air_temperature + kelvin
+    conditions = dataclasses.replace(self.conditions, air_temperature=air)
+    return dataclasses.replace(self, conditions=conditions)
 
   def at_frame(self, rng: np.random.Generator) -> 'Scene':
     """Returns the same place a little later: the camera has moved and people have walked on."""

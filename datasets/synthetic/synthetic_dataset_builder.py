@@ -27,6 +27,10 @@ _LIMITS = {
   'frames_per_sequence': _COUNTS,
   'extra_train_sequences': (0, 10**6),
 }
+# Beyond it too many pixels are outside of the camera's span.
+_MOST_HIDDEN_KELVIN = 20.0
+# Fields that are 0 in data of earlier versions.
+_LATER = ('extra_train_sequences', 'hidden_kelvin')
 
 
 @dataclasses.dataclass
@@ -43,6 +47,8 @@ class SyntheticConfig(tfds.core.BuilderConfig):
     train_sequences, validation_sequences, test_sequences: sequences in each split.
     frames_per_sequence: image pairs of each sequence.
     extra_train_sequences: further sequences to train on; the other splits stay as they are.
+    hidden_kelvin: standard deviation in kelvin, below 20, of an offset of each sequence's air
+      temperature that RGB does not show.
   """
 
   seed: int = 0
@@ -53,6 +59,7 @@ class SyntheticConfig(tfds.core.BuilderConfig):
   test_sequences: int = 20
   frames_per_sequence: int = 4
   extra_train_sequences: int = 0
+  hidden_kelvin: float = 0.0
 
   def __post_init__(self) -> None:
     for field, (low, high) in _LIMITS.items():
@@ -62,15 +69,28 @@ class SyntheticConfig(tfds.core.BuilderConfig):
           f'synthetic config {self.name!r}: {field} is {value!r}, expected an int '
           f'from {low} to {high}. Change {field}.'
         )
+    if not 0 <= self.hidden_kelvin < _MOST_HIDDEN_KELVIN:
+      raise UserError(
+        f'synthetic config {self.name!r}: hidden_kelvin is {self.hidden_kelvin!r}, expected a '
+        f'number of at least 0 and below {_MOST_HIDDEN_KELVIN:g}. Change hidden_kelvin.'
+      )
 
-  def parameters(self) -> dict[str, int]:
+  def parameters(self) -> dict[str, int | float]:
     """Returns the fields that decide what is rendered."""
-    # Without the extra ones as before there were any, so that older prepared data stay valid.
-    return {
-      field: getattr(self, field)
-      for field in _LIMITS
-      if field != 'extra_train_sequences' or self.extra_train_sequences
-    }
+    # Without the later ones as before there were any, so that older prepared data stay valid.
+    found = {field: getattr(self, field) for field in dict.fromkeys((*_LIMITS, *_LATER))}
+    return {field: value for field, value in found.items() if value or field not in _LATER}
+
+
+def synthetic_config(extra_scenes: int, hidden_kelvin: float) -> SyntheticConfig | None:
+  """Returns the configuration of the data set's options; None for the one named `default`."""
+  parts = [f'extra_{extra_scenes}'] * bool(extra_scenes)
+  parts += [f'hidden_{hidden_kelvin:g}'] * bool(hidden_kelvin)
+  if not parts:
+    return None
+  return SyntheticConfig(
+    name='_'.join(parts), extra_train_sequences=extra_scenes, hidden_kelvin=hidden_kelvin
+  )
 
 
 class Builder(tfds.core.GeneratorBasedBuilder):
@@ -142,7 +162,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
     config = self.builder_config
     each = config.frames_per_sequence
     for sequence in tracked(sequences, each * len(sequences), 'Rendering', print, each, 'pairs'):
-      scene = layout.random_scene(config.seed, sequence)
+      scene = layout.random_scene(config.seed, sequence, config.hidden_kelvin)
       for frame in range(each):
         rendering = render.render(scene, config.seed, sequence, frame, config.height, config.width)
         id_ = f'synthetic_{sequence:04d}_{frame:02d}'

@@ -1,6 +1,7 @@
 """Tests of the rendered dataset `synthetic`: the pictures."""
 
 import dataclasses
+import itertools
 
 from hypothesis import given, settings, strategies as st
 import numpy as np
@@ -46,6 +47,20 @@ def _gallery():
 
 def test_rendering_is_deterministic():
   assert _bytes(_render(5, 2)) == _bytes(_render(5, 2))
+
+
+def test_counterfactuals_are_one_rgb_image_and_ever_warmer_ir_images():
+  scene = layout.random_scene(0, 7)
+  found = render.counterfactuals(scene, 0, 7, 1, _HEIGHT, _WIDTH)
+  as_it_is = found[render.OFFSETS.index(0.0)]
+  assert _bytes(as_it_is) == _bytes(_render(7, 1))
+  for rendering in found:
+    np.testing.assert_array_equal(rendering.rgb, as_it_is.rgb)
+    np.testing.assert_array_equal(rendering.labels, as_it_is.labels)
+  for colder, warmer in itertools.pairwise(found):
+    assert (warmer.temperature >= colder.temperature).all()
+    assert (warmer.ir >= colder.ir).all()
+    assert warmer.ir.mean() > colder.ir.mean() + 5
 
 
 @pytest.mark.parametrize('change', [{'seed': 1}, {'sequence': 6}, {'frame': 3}])

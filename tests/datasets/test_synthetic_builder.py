@@ -66,6 +66,43 @@ def test_extra_scenes_are_trained_on_and_change_no_other_split(tmp_path):
   assert 'extra_train_sequences' not in usual.builder_config.parameters()
 
 
+def test_hidden_kelvin_changes_what_the_thermal_camera_sees_alone(tmp_path):
+  usual, hidden = _prepare(tmp_path), _prepare(tmp_path, name='hidden', hidden_kelvin=6.0)
+  assert 'hidden_kelvin' not in usual.builder_config.parameters()
+  offsets = {}
+  for one, other in zip(usual.as_data_source('train'), hidden.as_data_source('train')):
+    assert one['id'] == other['id']
+    np.testing.assert_array_equal(one['rgb'], other['rgb'])
+    np.testing.assert_array_equal(one['labels'], other['labels'])
+    offset = round(float(other['air_temperature'] - one['air_temperature']), 3)
+    offsets.setdefault(one['sequence'], set()).add(offset)
+    # All that is seen is warmer, or all is colder.
+    changes = other['ir'].astype(int) - one['ir']
+    assert (np.sign(changes[changes != 0]) == np.sign(offset)).all() and changes.any()
+  assert [len(of_sequence) for of_sequence in offsets.values()] == [1, 1, 1]
+  assert len(set.union(*offsets.values())) == 3
+
+
+def test_the_hidden_offset_has_the_standard_deviation_asked_for():
+  def air(sequence, hidden):
+    return layout.random_scene(3, sequence, hidden).conditions.air_temperature
+
+  offsets = [air(i, 5.0) - air(i, 0.0) for i in range(60)]
+  # Within three standard errors.
+  assert abs(np.mean(offsets)) < 3 * 5 / 60**0.5
+  assert 5 * (1 - 3 / 120**0.5) < np.std(offsets) < 5 * (1 + 3 / 120**0.5)
+
+
+@pytest.mark.parametrize(
+  'options, name', [((0, 0.0), None), ((200, 0.0), 'extra_200'), ((0, 2.5), 'hidden_2.5')]
+)
+def test_options_name_the_prepared_copy(options, name):
+  config = builder_lib.synthetic_config(*options)
+  assert (config and config.name) == name
+  if name:
+    assert (config.extra_train_sequences, config.hidden_kelvin) == options
+
+
 def test_prepared_data_of_other_settings_is_refused(tmp_path):
   _prepare(tmp_path)
   assert len(builder_lib.Builder(config=_config(), data_dir=tmp_path).as_data_source('test')) == 4
@@ -82,6 +119,8 @@ def test_prepared_data_of_other_settings_is_refused(tmp_path):
     ('width', 80.0),
     ('test_sequences', 0),
     ('frames_per_sequence', 0),
+    ('hidden_kelvin', -1.0),
+    ('hidden_kelvin', 20.0),
   ],
 )
 def test_bad_config_names_the_field(field, value):

@@ -10,8 +10,11 @@ from cyclegan_jax.models import networks
 from cyclegan_jax.models.apply import translators
 
 
-def model(preset='udacity', ir_max=255.0, rgb_max=255.0, **settings):
-  """A narrow model that does something: one that is not trained gives nearly one value."""
+def model(preset='udacity', ir_max=255.0, rgb_max=255.0, told=None, **settings):
+  """A narrow model that does something: one that is not trained gives nearly one value.
+
+  `told` is the condition of its IR images.
+  """
   config = config_lib.make(
     preset,
     dataset='folder',
@@ -21,7 +24,7 @@ def model(preset='udacity', ir_max=255.0, rgb_max=255.0, **settings):
       **settings,
     },
   )
-  domains = make_domains(config.data, {'rgb': rgb_max, 'ir': ir_max})
+  domains = make_domains(config.data, {'rgb': rgb_max, 'ir': ir_max}, told)
   params, stats = networks.initialize(config.model, domains, jax.random.key(0))
   rng = np.random.default_rng(0)
   params = jax.tree.map(

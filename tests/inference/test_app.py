@@ -26,7 +26,7 @@ BODY = {'content-type': 'application/octet-stream'}
 LIMIT = 100_000
 
 
-def red(image):
+def red(image, levels):
   """The first channel, as a model would give it."""
   return image[..., :1]
 
@@ -69,6 +69,30 @@ def test_files_are_read_as_the_model_takes_them():
   np.testing.assert_array_equal(got, np.rint((counts.astype(float) - 7200) * 65.535))
   refused = client(read=read).post('/translate', content=png(noise(6, 8)), headers=BODY)
   assert refused.status_code == 422 and '7200:8200' in refused.text
+
+
+def test_sliders_command_what_is_made():
+  sliders = [
+    app.Slider('sky & <so>', -20, 30, 4, 'degC'),
+    app.Slider('person', 10, 40, 33.5, 'degC'),
+  ]
+  seen = []
+
+  def note(image, levels):
+    seen.append(dict(levels))
+    return image
+
+  visitor, body = client(note, sliders=sliders), png(noise(4, 4, 3))
+  page = visitor.get('/').text
+  assert 'name="sky &amp; &lt;so&gt;" min="-20" max="30" value="4"' in page and '33.5 degC' in page
+  assert 'type="range"' not in client().get('/').text
+  for query in ({}, {'person': '12.5'}, {'person': '40', 'sky & <so>': '-20'}):
+    assert visitor.post('/translate', params=query, content=body, headers=BODY).status_code == 200
+  assert seen == [{}, {'person': 12.5}, {'person': 40, 'sky & <so>': -20}]
+  for query in ({'car': '1'}, {'person': '41'}, {'person': 'nan'}, {'person': 'warm'}):
+    answer = visitor.post('/translate', params=query, content=body, headers=BODY)
+    assert answer.status_code == 422 and 'no such slider' in answer.text
+  assert len(seen) == 3
 
 
 def test_the_page_and_its_files():
@@ -139,7 +163,7 @@ def test_large_images_are_refused(monkeypatch):
   ],
 )
 def test_a_model_that_cannot(error, status, words):
-  def fails(image):
+  def fails(image, levels):
     raise error
 
   answer = client(fails).post('/translate', content=png(noise(4, 4, 3)), headers=BODY)
@@ -186,14 +210,14 @@ def test_one_at_a_time_and_few_in_the_queue():
   state = {'now': 0, 'most': 0}
   lock, go_on = threading.Lock(), threading.Event()
 
-  def slow(image):
+  def slow(image, levels):
     with lock:
       state['now'] += 1
       state['most'] = max(state['most'], state['now'])
     go_on.wait(20)
     with lock:
       state['now'] -= 1
-    return red(image)
+    return red(image, levels)
 
   with client(slow) as visitor:  # One event loop for all threads.
     found = []

@@ -8,6 +8,7 @@ import jax.export
 import numpy as np
 import pytest
 
+from cyclegan_jax.data import condition
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.inference import export, export_check
 from cyclegan_jax.inference.export_program import Program
@@ -65,6 +66,18 @@ def test_files_agree_with_the_model(form, case, tmp_path):
     apart = np.abs(got.astype(int) - want)
     assert apart.max() <= 1 and (apart > 0).mean() < 0.01
     assert np.ptp(want) > 20
+
+
+@pytest.mark.parametrize('settings', [{}, dict(norm='instance', generator='unet')])
+def test_files_keep_the_mean_of_training_as_the_condition(form, settings, tmp_path):
+  told = condition.of_kind('quantiles').measured(np.array([[-0.2, 0.6], [0.1, 0.4]], np.float32))
+  made = model('demo_cyclegan', condition='quantiles', told=told, n_downsampling=3, **settings)
+  run, plain = written(made, form, tmp_path / 'file')
+  image = picture(37, 53)
+  got, want = run(image[np.newaxis])[0], plain.translate(image)
+  assert np.abs(got.astype(int) - want).max() <= 1
+  other = plain.translate(image, condition=told.command({'median': -0.9}))
+  assert np.abs(got.astype(int) - other).max() > 3
 
 
 @pytest.mark.parametrize('settings', [{}, {'normalization': 'emsn'}])

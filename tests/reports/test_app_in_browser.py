@@ -1,5 +1,6 @@
 """The try-out page in Chromium, with a model that takes the red channel."""
 
+import contextlib
 import io
 import threading
 import time
@@ -17,10 +18,15 @@ CSS = 'css selector'
 COLOR = (200, 60, 20)
 
 
-@pytest.fixture(scope='module')
-def address():
-  """Of the page, served by a thread of this process."""
-  page = app.make(lambda image: image[..., :1], 'run: RGB to IR', 'A model.', 50_000)
+def painted(image, levels):
+  """The red channel, or the gray level that a slider commands."""
+  return np.full_like(image[..., :1], levels['sky']) if levels else image[..., :1]
+
+
+@contextlib.contextmanager
+def served(**options):
+  """The address of a page, served by a thread of this process."""
+  page = app.make(painted, 'run: RGB to IR', 'A model.', 50_000, **options)
   with app.bound_socket('127.0.0.1', 0) as listener:
     server = uvicorn.Server(uvicorn.Config(page, log_level='warning', lifespan='off'))
     thread = threading.Thread(target=server.run, kwargs={'sockets': [listener]})
@@ -28,6 +34,12 @@ def address():
     yield f'http://127.0.0.1:{listener.getsockname()[1]}/'
     server.should_exit = True
     thread.join()
+
+
+@pytest.fixture(scope='module')
+def address():
+  with served() as found:
+    yield found
 
 
 @pytest.fixture
@@ -114,3 +126,25 @@ def test_a_narrow_screen(browser, address, image):
   browser.open(address)
   chosen(browser, image, 'Translated')
   assert browser.run('return document.documentElement.scrollWidth') <= 320
+
+
+def test_a_slider_commands_and_is_obeyed(browser, image):
+  with served(sliders=[app.Slider('sky', 0, 250, 100, 'gray levels')]) as found:
+    browser.open(found)
+    chosen(browser, image, 'Move the boundary')
+    slider = browser.find(CSS, '#told input')
+    slider.send_keys('\ue010')  # To its end.
+    assert browser.find(CSS, '#told output').text == '250.0 gray levels'
+
+    def right():
+      shown = PIL.Image.open(io.BytesIO(browser.find(CSS, '.wipe').screenshot_as_png))
+      return shown.convert('RGB').getpixel((int(0.75 * shown.width), 20))
+
+    deadline = time.monotonic() + 20
+    while abs(right()[0] - 250) > 3:
+      assert time.monotonic() < deadline, right()
+      time.sleep(0.02)
+    # Whoever moves it goes on moving it.
+    assert browser.driver.switch_to.active_element == slider
+    messages, asked = browser.logged()
+    assert messages == [] and any(url.endswith('translate?sky=250') for url in asked)

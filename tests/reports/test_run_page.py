@@ -12,7 +12,7 @@ import pytest
 from cyclegan_jax import config as config_lib
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.evaluation import results
-from cyclegan_jax.reports import gallery, run_page
+from cyclegan_jax.reports import gallery, run_page, temperature_strip
 from cyclegan_jax.runs import reader
 from tests.comparison.made_up import N
 from tests.reports import made_up
@@ -86,6 +86,34 @@ def test_errors_class_by_class_are_folded_away(run):
     *('MAE, mean training IR image', 'MAE, some_guess'),
   ]
   assert row == ['<b>person', '1234', '5', '-12.5', '31.2', '-6', '15', '4.25', '4.25']
+
+
+def test_a_model_that_is_told_temperatures_has_a_section_of_its_own(run):
+  assert 'One image, many temperatures' not in plain(render(run))
+  file = run / 'evaluation' / 'test' / 'metrics.json'
+  content = json.loads(file.read_text())
+  figures = {'slope': 0.97, 'error': 3.25, 'leakage': 0.0612, 'error_in_unit': 0.892}
+  content['obedience'] = {
+    'unit': 'K',
+    'images': 5,
+    'quantities': [
+      {'name': 'sky', 'images': 4, **figures},
+      {'name': 'nowhere', 'images': 0, **dict.fromkeys(figures)},
+      {'name': 'all', 'images': 5, **figures, 'leakage': None},
+    ],
+  }
+  content['true_condition'] = content['model']
+  file.write_text(json.dumps(content))
+  PIL.Image.new('RGB', (70, 10)).save(file.with_name(temperature_strip.FILE))
+  text = render(run)
+  assert rows_of(text, 'What was commanded and what came, run') == [
+    ['quantity', 'images', 'slope', 'error', 'leakage, %', 'error, K'],
+    ['sky', '4', '0.97', '3.25', '6.1', '0.892'],
+    ['all', '5', '0.97', '3.25', '-', '0.892'],
+  ]
+  assert 'One RGB image under five temperatures' in text
+  figures = rows_of(text, 'Figures of merit of models and trivial guesses')
+  assert figures[-1][0] == 'model told the true condition (an oracle)'
 
 
 def test_only_so_many_pictures_from_the_best_to_the_worst(run):

@@ -1,5 +1,7 @@
 """Tiny runs; training steps are compiled without optimization."""
 
+import numpy as np
+import PIL.Image
 import pytest
 
 from cyclegan_jax import config as config_lib
@@ -41,3 +43,16 @@ def tiny(pairs, data_dir):
     )
 
   return make
+
+
+@pytest.fixture(scope='module')
+def labeled_pairs(pairs, tmp_path_factory):
+  """The tests' pairs with labels of two classes: left and right."""
+  folder = tmp_path_factory.mktemp('labeled')
+  for name in ('rgb', 'ir'):
+    (folder / name).symlink_to(pairs / name)
+  (folder / 'labels').mkdir()
+  halves = np.repeat(np.array([[0, 1]], np.uint8), 16, 1).repeat(24, 0)
+  for file in (pairs / 'rgb').iterdir():
+    PIL.Image.fromarray(halves).save(folder / 'labels' / file.name)
+  return folder

@@ -5,7 +5,6 @@ import functools
 
 import jax
 import numpy as np
-import PIL.Image
 import pytest
 
 from cyclegan_jax import config as config_lib
@@ -202,22 +201,9 @@ def test_supervised_terms_of_a_step_are_those_of_numpy(whole):
       assert terms[f'supervised_{target}'] == pytest.approx(np.mean(each), rel=1e-5)
 
 
-@pytest.fixture(scope='module')
-def source(pairs, tmp_path_factory):
-  """The tests' pairs with labels of two classes: left and right."""
-  folder = tmp_path_factory.mktemp('labeled')
-  for name in ('rgb', 'ir'):
-    (folder / name).symlink_to(pairs / name)
-  (folder / 'labels').mkdir()
-  halves = np.repeat(np.array([[0, 1]], np.uint8), 16, 1).repeat(24, 0)
-  for file in (pairs / 'rgb').iterdir():
-    PIL.Image.fromarray(halves).save(folder / 'labels' / file.name)
-  return folder
-
-
-def test_a_run_trains_with_labels_and_batches_have_them_only_then(tiny, source, tmp_path):
+def test_a_run_trains_with_labels_and_batches_have_them_only_then(tiny, labeled_pairs, tmp_path):
   config = tiny(
-    source_dir=str(source),
+    source_dir=str(labeled_pairs),
     label_dir='labels',
     class_balance=0.5,
     steps=3,
@@ -236,7 +222,7 @@ def test_a_run_trains_with_labels_and_batches_have_them_only_then(tiny, source, 
   assert with_labels - without == n * 18 * 18
 
 
-def test_data_without_labels_are_refused(tiny, source, tmp_path):
+def test_data_without_labels_are_refused(tiny, labeled_pairs, tmp_path):
   config = tiny(class_balance=0.5)
   dataset = datasets.open_dataset(config.data)
   with pytest.raises(UserError, match=r'--class_balance=0\.5 needs labels, .* --label_dir'):

@@ -34,8 +34,10 @@ def translate(
   more norm exact, so a network needs as many passes as it has norms. Fewer do not suffice: moments
   that are not exact yet can be anything, and small errors grow from layer to layer.
   """
-  net, arrays = generator.net, (generator.params, generator.batch_stats)
-  modules = nnx.iter_modules(net.module(*arrays))
+  net, told = generator.net, generator.condition
+  told = None if told is None else told[np.newaxis]
+  arrays = generator.params, generator.batch_stats, told
+  modules = nnx.iter_modules(net.module(*arrays[:2]))
   norms = sum(isinstance(module, nnx.InstanceNorm) for _, module in modules)
   if not norms:
     return tiles.translate(generator, image, tiling, channels)
@@ -81,9 +83,15 @@ def _pooled(parts: Sequence[_Moments], pixels: Sequence[int]) -> _Moments:
 
 
 def _apply(
-  net: Network, params: Any, batch_stats: Any, x: jax.Array, counts: jax.Array, given: Any
+  net: Network,
+  params: Any,
+  batch_stats: Any,
+  condition: jax.Array | None,
+  x: jax.Array,
+  counts: jax.Array,
+  given: Any,
 ) -> tuple[jax.Array, _Moments]:
-  """Applies a generator with given moments, or the tile's own if None.
+  """Applies a generator, told a condition, with given moments, or the tile's own if None.
 
   Returns its output, and the moments of each norm's input over the pixels that count.
   """
@@ -109,7 +117,7 @@ def _apply(
         owner[name] = measuring
       else:
         setattr(owner, name, measuring)
-  return net.apply(module, x), measured
+  return net.apply(module, x, condition=condition), measured
 
 
 def _moments(x: jax.Array, counts: jax.Array) -> jax.Array:

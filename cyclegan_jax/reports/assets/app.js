@@ -5,6 +5,9 @@ let wipe = null;
 let urls = [];
 // Answers to earlier images are dropped.
 let latest = 0;
+let current = null;
+// Of the sliders that have been moved.
+const commanded = new URLSearchParams();
 
 function say(text, bad = false) {
   const message = byId('message');
@@ -23,7 +26,7 @@ function shows(url) {
   });
 }
 
-async function show(file, png) {
+async function show(file, png, focus) {
   urls.forEach((url) => URL.revokeObjectURL(url));
   urls = [URL.createObjectURL(file), URL.createObjectURL(png)];
   const [before, after] = urls;
@@ -39,12 +42,13 @@ async function show(file, png) {
   say(visible ? 'Translated. Move the boundary by mouse, finger or arrow keys.' :
       'Translated. Your browser cannot show the original, so there is nothing to compare with.');
   // Where to go on: to the boundary, or straight to the file.
-  (visible ? wipe.input : byId('download')).focus();
+  if (focus) (visible ? wipe.input : byId('download')).focus();
 }
 
-async function translate(file) {
+async function translate(file, again = false) {
   const mine = ++latest;
-  byId('result').hidden = true;
+  current = file;
+  byId('result').hidden = !again;
   if (file.size > Number(document.body.dataset.maxBytes)) {
     say('This file is larger than the page accepts.', true);
     return;
@@ -52,12 +56,13 @@ async function translate(file) {
   say('Translating. The first image of a size takes longer.');
   try {
     // No name is sent, and a type that pages of other sites may not send unasked.
-    const response = await fetch('translate', {
+    const query = commanded.toString();
+    const response = await fetch(query ? `translate?${query}` : 'translate', {
       method: 'POST', body: file, headers: {'Content-Type': 'application/octet-stream'}});
     const answer = response.ok ? await response.blob() : await response.text();
     if (mine !== latest) return;
     if (response.ok) {
-      await show(file, answer);
+      await show(file, answer, !again);
     } else {
       say(answer, true);
     }
@@ -66,6 +71,16 @@ async function translate(file) {
   }
 }
 
+for (const slider of document.querySelectorAll('#told input')) {
+  slider.addEventListener('input', () => {
+    const value = Number(slider.value);
+    slider.nextElementSibling.textContent = `${value.toFixed(1)} ${slider.dataset.unit}`;
+  });
+  slider.addEventListener('change', () => {
+    commanded.set(slider.name, slider.value);
+    if (current) translate(current, true);
+  });
+}
 const drop = byId('drop');
 byId('file').addEventListener('change', (event) => {
   if (event.target.files.length) translate(event.target.files[0]);
