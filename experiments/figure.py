@@ -78,7 +78,8 @@ def main() -> None:
   first = models[runs[0].name]
   data = dataclasses.replace(first.config.data, **common.moved())
   dataset = measuring.Asked(runs[0].folder, data, _SPLIT.value).open(first)
-  examples = pipeline.pixels(dataset, _SPLIT.value, data)
+  # Grain's types allow for data sets with missing elements.
+  examples: Any = pipeline.pixels(dataset, _SPLIT.value, data)
   chosen = _chosen([examples[i]['id'] for i in range(len(examples))])
   rows = [examples[index] for index in chosen.values()]
   made = _columns(rows, models)
