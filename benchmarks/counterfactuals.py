@@ -1,6 +1,6 @@
 """Rendered scenes under five temperatures: does a model that is told them make the true IR images?
 
-  python -m benchmarks.counterfactuals --workdir=RUN --output=results/counterfactuals.json
+  python -m benchmarks.counterfactuals --run=RUN --json=results/counterfactuals.json
 
 The run was trained on `synthetic`. Each of the first frames of its test scenes is rendered in air
 that is colder and warmer (datasets/synthetic/render.py): one RGB image and five true IR images. The
@@ -20,17 +20,18 @@ from cyclegan_jax.inference import model as model_lib
 from datasets import temperatures
 from datasets.synthetic import layout, render, synthetic_dataset_builder as builder
 
-_WORKDIR = flags.DEFINE_string('workdir', None, 'The run folder.', required=True)
-_OUTPUT = flags.DEFINE_string('output', None, 'The file to write.', required=True)
+_RUN = flags.DEFINE_string('run', None, 'The run folder.')
+_JSON = flags.DEFINE_string('json', None, 'The file to write.')
 
 
 def main(argv: list[str]) -> None:
   """Measures and writes the file."""
-  del argv
-  model = model_lib.load(_WORKDIR.value)
+  if len(argv) > 1 or not (_RUN.value and _JSON.value):
+    raise app.UsageError('--run and --json are needed, and nothing else.')
+  model = model_lib.load(_RUN.value)
   content = measure(model, scenes(model.config.data.options))
-  content |= {'run': pathlib.Path(_WORKDIR.value).name, 'step': model.step}
-  files.write_text(_OUTPUT.value, json.dumps(content, indent=2) + '\n')
+  content |= {'run': pathlib.Path(_RUN.value).name, 'step': model.step}
+  files.write_text(_JSON.value, json.dumps(content, indent=2) + '\n')
   for row in content['offsets']:
     print(row)
 
