@@ -15,9 +15,7 @@ Infrared in false color is refused. To list it, give --ir_channels=3.
 """
 
 from collections.abc import Iterator, Mapping
-import pathlib
-import shlex
-from typing import Any, TYPE_CHECKING
+from typing import Any
 
 from absl import flags
 
@@ -26,10 +24,6 @@ from cyclegan_jax.settings import DataConfig, fields, PLACES
 from cyclegan_jax.validation import validate_data
 from datasets import registry
 from experiments import flags as common
-
-if TYPE_CHECKING:
-  from cyclegan_jax import radiometry
-  from cyclegan_jax.pairs import repair
 
 _PLACES = [name for name in sorted(PLACES) if fields()[name][0] == 'data']
 _DATA_FLAGS = ('dataset', *_PLACES, 'rgb_channels', 'ir_channels', 'ir_span')
@@ -81,7 +75,7 @@ def main() -> None:
   print(f'Pictures: {folder / pairs_page.PAGE}')
   if copy:
     written = repair.write(copy, dataset, pairs, print)
-    print(_repaired(copy, written, len(pairs), dataset.ir_span))
+    print(repair.described(copy, written, len(pairs), dataset.ir_span))
     if dataset.class_names:
       print('The copy has no labels: whether they belong to RGB or to IR is not known.')
 
@@ -98,20 +92,6 @@ def _found(content: Mapping[str, Any]) -> Iterator[str]:
   yield from content['notes']
   if content['median_shift'] is not None:
     yield f'Median shift: {content["median_shift"]:.2f} pixels'
-
-
-def _repaired(
-  folder: pathlib.Path, written: 'repair.Written', n: int, span: 'radiometry.Range | None'
-) -> str:
-  """Says what was repaired in the copy, whose IR images may be stored over a span."""
-  meaning = f' --ir_range={shlex.quote(span.text)}' if span and span.unit else ''
-  kinds = ', '.join(f'{flag} {count}' for flag, count in written.kinds.items())
-  said = f'{written.repaired} of {n} pairs repaired{f" ({kinds})" if kinds else ""}'
-  left = f', {written.left} left because the repair is not certain' if written.left else ''
-  return (
-    f'Copy: {folder}: {said}{left}, all others as they were; repairs.csv says what was done. Train '
-    f'with --dataset=folder --source_dir={shlex.quote(str(folder))}{meaning}'
-  )
 
 
 if __name__ == '__main__':

@@ -15,12 +15,13 @@ from collections.abc import Callable, Mapping, Sequence
 import os
 import pathlib
 import secrets
+import shlex
 import shutil
 from typing import NamedTuple
 
 import numpy as np
 
-from cyclegan_jax import files
+from cyclegan_jax import files, radiometry
 from cyclegan_jax.data import images
 from cyclegan_jax.data.source import Dataset
 from cyclegan_jax.errors import UserError
@@ -59,6 +60,25 @@ class Written(NamedTuple):
   kinds: Mapping[str, int]
   repaired: int
   left: int
+
+
+def described(folder: pathlib.Path, written: Written, n: int, span: radiometry.Range | None) -> str:
+  """Says what was repaired in the copy, and how to train with it.
+
+  Args:
+    folder: the copy.
+    written: from `write`.
+    n: the number of pairs.
+    span: of the IR values in the data set, whose gray levels the copy has.
+  """
+  meaning = f' --ir_range={shlex.quote(span.text)}' if span and span.unit else ''
+  kinds = ', '.join(f'{flag} {count}' for flag, count in written.kinds.items())
+  said = f'{written.repaired} of {n} pairs repaired{f" ({kinds})" if kinds else ""}'
+  left = f', {written.left} left because the repair is not certain' if written.left else ''
+  return (
+    f'Copy: {folder}: {said}{left}, all others as they were; repairs.csv says what was done. Train '
+    f'with --dataset=folder --source_dir={shlex.quote(str(folder))}{meaning}'
+  )
 
 
 def check_target(folder: pathlib.Path, apart: Mapping[str, str]) -> None:

@@ -6,9 +6,6 @@ import json
 import numpy as np
 import PIL.Image
 
-from cyclegan_jax import radiometry
-from cyclegan_jax.pairs import repair
-from experiments import check_pairs
 from tests.conftest import make_pairs
 from tests.experiments.test_commands import fails, run
 
@@ -86,11 +83,3 @@ def test_bad_input(tmp_path):
     f'--output={tmp_path / "report"}',
   )
   assert 'nowhere' in message and not (tmp_path / 'report').exists()
-
-
-def test_a_copy_of_degrees_says_what_its_gray_levels_mean(tmp_path):
-  written = repair.Written({'swapped_bytes': 2}, 2, 0)
-  said = check_pairs._repaired(tmp_path, written, 8, radiometry.Range(-20, 120, 'degC'))
-  assert '--ir_range=-20:120,degC' in said
-  # Counts stay counts, whatever they mean.
-  assert '--ir_range' not in check_pairs._repaired(tmp_path, written, 8, radiometry.Range(0, 9, ''))

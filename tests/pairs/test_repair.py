@@ -8,6 +8,7 @@ import os
 import numpy as np
 import pytest
 
+from cyclegan_jax import radiometry
 from cyclegan_jax.data import images
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.pairs import check, dataset_check, repair
@@ -198,3 +199,11 @@ def test_ids_that_lead_out_of_the_folder_are_refused(tmp_path):
   with pytest.raises(UserError, match="'../out'"):
     repair.write(tmp_path / 'in' / 'copy', source, found, print)
   assert not [path for path in tmp_path.rglob('*') if path.is_file()]
+
+
+def test_a_copy_of_degrees_says_what_its_gray_levels_mean(tmp_path):
+  written = repair.Written({'swapped_bytes': 2}, 2, 0)
+  said = repair.described(tmp_path, written, 8, radiometry.Range(-20, 120, 'degC'))
+  assert '--ir_range=-20:120,degC' in said
+  # Counts stay counts, whatever they mean.
+  assert '--ir_range' not in repair.described(tmp_path, written, 8, radiometry.Range(0, 9, ''))
