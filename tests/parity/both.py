@@ -277,7 +277,12 @@ def their_steps(
       )
     else:
       terms = torch_pix2pix.pix2pix_step(
-        nets, optims, images, masks=masks(i), l1_weight=loss.supervised_weight
+        nets,
+        optims,
+        images,
+        masks=masks(i),
+        l1_weight=loss.supervised_weight,
+        gradient_weight=loss.gradient_weight,
       )
     yield {name: value.item() for name, value in terms.items()}
 

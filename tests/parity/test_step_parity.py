@@ -36,6 +36,7 @@ RUNS = {
   'udacity, supervised': ('udacity', dict(paired=True)),
   'cyclegan, pool, identity': ('cyclegan', dict(ir_channels=3, **CONSTANT)),
   'pix2pix, dropout': ('pix2pix', CONSTANT),
+  'sparse': ('sparse', CONSTANT),
   'pix2pixhd': ('pix2pixhd', CONSTANT),
   # SSIM is float32 throughout.
   'infragan, no SSIM': ('infragan', dict(ssim_weight=0.0, **CONSTANT)),

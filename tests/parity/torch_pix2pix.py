@@ -121,6 +121,7 @@ def pix2pix_step(
   batch: torch_steps.Images,
   *,
   l1_weight: float = 100.0,
+  gradient_weight: float = 0.0,
   masks: Sequence[torch.Tensor] | None = None,
 ) -> torch_steps.Terms:
   """Repository, models/pix2pix_model.py: the discriminator, then the generator against it.
@@ -134,6 +135,8 @@ def pix2pix_step(
     optims: from `optimizers`.
     batch: `rgb` and `ir`, pairs.
     l1_weight: of the L1 term (Isola section 4.2; lambda in equation 4).
+    gradient_weight: of the L1 terms between differences of neighboring pixels, which is our own
+      reading of a "gradient loss"; not Isola's.
     masks: of the generator's dropout, see `UNetGenerator.forward`.
 
   Returns:
@@ -153,7 +156,13 @@ def pix2pix_step(
   optims['generators'].zero_grad()
   terms['adversarial_ir'] = torch_steps.cross_entropy(nets['ir'](torch.cat([rgb, fake], 1)), True)
   terms['supervised_ir'] = F.l1_loss(fake, ir)
-  terms['generator'] = torch_steps.weighted(terms, adversarial=1.0, supervised=l1_weight)
+  weights = dict(adversarial=1.0, supervised=l1_weight)
+  if gradient_weight:
+    terms['gradient_ir'] = sum(
+      F.l1_loss(torch.diff(fake, dim=dim), torch.diff(ir, dim=dim)) for dim in (2, 3)
+    )
+    weights['gradient'] = gradient_weight
+  terms['generator'] = torch_steps.weighted(terms, **weights)
   terms['generator'].backward()
   optims['generators'].step()
   return torch_steps.detached(terms)
