@@ -3,7 +3,6 @@
 import collections
 from collections.abc import Collection, Iterable, Mapping, Sequence
 import dataclasses
-import hashlib
 import os
 import pathlib
 from typing import Any, NamedTuple, TypeVar
@@ -13,7 +12,7 @@ import tensorflow_datasets as tfds
 from cyclegan_jax import files
 from cyclegan_jax.data.source import SPLITS
 from cyclegan_jax.errors import UserError
-from datasets import frames
+from datasets import frames, storing
 from datasets.archives import Frame, StoredFile
 
 # The share of the frames that may be without a partner.
@@ -186,4 +185,4 @@ def config_name(
   lines += [
     f'{role}\t{os.path.basename(file.name)}\t{file.size}\t{file.stamp}' for role, file in files
   ]
-  return f'{prefix}-{hashlib.sha256(chr(10).join(lines).encode()).hexdigest()[:12]}'
+  return storing.name_of_copy(prefix, lines)

@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import pathlib
+import re
 from typing import Any, TypeVar
 
 import numpy as np
@@ -68,6 +69,16 @@ def some(names: Sequence[str], most: int) -> str:
   """Lists the first names for people, such as 'a, b and 7 more'."""
   more = len(names) - most
   return ', '.join(names[:most]) + (f' and {more} more' if more > 0 else '')
+
+
+def name_of_copy(prefix: str, lines: Iterable[str]) -> str:
+  """Returns `<prefix>-<12 hex digits>`, the digits of lines of text that tell copies apart."""
+  return f'{prefix}-{hashlib.sha256(chr(10).join(lines).encode()).hexdigest()[:12]}'
+
+
+def prefix_of_copy(source: pathlib.Path, default: str) -> str:
+  """Returns the name of a user's folder as the names of its prepared copies begin."""
+  return re.sub(r'[^A-Za-z0-9_]+', '_', source.resolve().name).strip('_')[:40] or default
 
 
 def refuse(source_dir: str, complaints: list[str]) -> None:

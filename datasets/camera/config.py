@@ -1,14 +1,13 @@
 """What a prepared copy of a folder of radiometric files is made of."""
 
 import dataclasses
-import hashlib
 import os
 import pathlib
-import re
 
 import tensorflow_datasets as tfds
 
 from cyclegan_jax import errors
+from datasets import storing
 from datasets.camera import files, survey
 from datasets.camera.files import SourceFile
 from datasets.folder import exclude as exclude_lib, lists, splits
@@ -78,10 +77,5 @@ def _name(source: pathlib.Path, found: tuple[SourceFile, ...], options: dict[str
   lines = [f'{key}={value}' for key, value in sorted(options.items())]
   lines += [f'{file.relative}\t{file.size}\t{file.mtime_ns}' for file in found]
   if options['split_by'] == 'list':
-    lines += [
-      f'{path.name}\t{path.stat().st_size}\t{path.stat().st_mtime_ns}'
-      for path in sorted(lists.files(source))
-    ]
-  digest = hashlib.sha256('\n'.join(lines).encode()).hexdigest()[:12]
-  basename = re.sub(r'[^A-Za-z0-9_]+', '_', source.resolve().name).strip('_')[:40]
-  return f'{basename or "camera"}-{digest}'
+    lines += lists.stamps(source)
+  return storing.name_of_copy(storing.prefix_of_copy(source, 'camera'), lines)

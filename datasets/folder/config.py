@@ -7,12 +7,12 @@ import hashlib
 import itertools
 import os
 import pathlib
-import re
 from typing import Any, NamedTuple
 
 import tensorflow_datasets as tfds
 
 from cyclegan_jax import errors
+from datasets import storing
 from datasets.folder import (
   alpha,
   exclude as exclude_lib,
@@ -278,10 +278,5 @@ def _name(
     ]
   lines += [f'excluded\t{id_}' for id_ in left_out]
   if options['split_by'] == 'list':
-    lines += [
-      f'list\t{path.name}\t{path.stat().st_size}\t{path.stat().st_mtime_ns}'
-      for path in sorted(lists.files(source))
-    ]
-  digest = hashlib.sha256('\n'.join(lines).encode()).hexdigest()[:12]
-  basename = re.sub(r'[^A-Za-z0-9_]+', '_', source.resolve().name).strip('_')[:40]
-  return f'{basename or "folder"}-{digest}'
+    lines += [f'list\t{stamp}' for stamp in lists.stamps(source)]
+  return storing.name_of_copy(storing.prefix_of_copy(source, 'folder'), lines)

@@ -49,6 +49,12 @@ def files(source: pathlib.Path) -> dict[pathlib.Path, str]:
   return {source / name: split for name, split in FILES.items() if (source / name).is_file()}
 
 
+def stamps(source: pathlib.Path) -> list[str]:
+  """Returns name, size and time of each list of a folder, as text."""
+  found = [(path.name, path.stat()) for path in sorted(files(source))]
+  return [f'{name}\t{info.st_size}\t{info.st_mtime_ns}' for name, info in found]
+
+
 def read(source: pathlib.Path, paths: Mapping[str, Iterable[str]]) -> list[Line]:
   """Reads all lists of a folder.
 
