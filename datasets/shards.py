@@ -5,15 +5,16 @@ differs, how rows are read, is in datasets/parquet and datasets/webdataset.
 """
 
 import abc
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 import dataclasses
-import hashlib
+import os
 import pathlib
 import re
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple, TypeVar
 
 import tensorflow_datasets as tfds
 
+from cyclegan_jax import files
 from cyclegan_jax.data import images, walk
 from cyclegan_jax.errors import UserError
 from datasets import archives, storing
@@ -85,6 +86,11 @@ class Config(tfds.core.BuilderConfig, abc.ABC):
   exclude: str = ''  # The file that flags pairs, and the ids of those.
   excluded: frozenset[str] = dataclasses.field(default=frozenset(), repr=False)
 
+  @staticmethod
+  def column(given: str) -> str:
+    """Returns a column, as a flag names it, as `image_columns` does."""
+    return given
+
   @abc.abstractmethod
   def image_columns(self, shard: Shard) -> list[str]:
     """Returns the columns of a shard that may hold images; UserError if it cannot be read."""
@@ -118,18 +124,47 @@ class Config(tfds.core.BuilderConfig, abc.ABC):
     return [*options, self.split_by, *files, *sorted(self.excluded)]
 
 
-def described(config: Config, given: Mapping[str, str], split_by: str) -> Config:
-  """Looks for shards and their columns, and returns a complete configuration.
+Found = TypeVar('Found', bound=Config)
+
+
+def look_through(
+  make: Callable[..., Found],
+  source_dir: str | os.PathLike,
+  *,
+  rgb_column: str = '',
+  ir_column: str = '',
+  split_by: str = 'auto',
+  rgb_channels: int = 3,
+  ir_channels: int = 1,
+  exclude: str = '',
+) -> Found:
+  """Looks through a folder of shards and decides how to read them.
 
   Args:
-    config: what flags say: source folder, channels, file of flagged pairs.
-    given: domain -> column, '' to guess it by its name.
-    split_by: one of METHODS.
+    make: the class of the configuration.
+    source_dir: the folder; '~' is expanded.
+    rgb_column, ir_column: the columns of the images; '' to guess them by their names.
+    split_by: one of METHODS; 'folder' goes by names of files and folders.
+    rgb_channels: 3, or 1 for luminance.
+    ir_channels: 1, or 3 for images kept in color or gray repeated.
+    exclude: a pairs.csv whose flagged pairs are left out, or ''.
+
+  Returns:
+    The configuration for `Builder(config=...)`; its name changes with the names, sizes and times of
+    the files, and with the options.
 
   Raises:
     UserError: there are no shards, a column is not there or cannot be guessed, names of shards say
-      no split, or no row has both images.
+      no split, no row has both images, or what reads them is not installed.
   """
+  config = make(
+    name='',
+    source_dir=str(files.expanded(source_dir)),
+    rgb_channels=rgb_channels,
+    ir_channels=ir_channels,
+    exclude=exclude,
+  )
+  given = {'rgb': config.column(rgb_column), 'ir': config.column(ir_column)}
   shards = _find(config)
   available = config.image_columns(shards[0])
   columns = _columns(config, shards[0], available, given)
@@ -240,9 +275,8 @@ def _name(config: Config) -> str:
   """Returns `<folder>-<12 hex digits>`; the digits are of files, options, and what is left out."""
   kinds = [f'{domain} {config.channels(domain)} {config.dtype(domain)}' for domain in DOMAINS]
   times = [str(shard.mtime_ns) for shard in config.shards]
-  text = '\n'.join([*config.identity, *kinds, *times])
-  basename = re.sub(r'[^A-Za-z0-9_]+', '_', pathlib.Path(config.source_dir).resolve().name)
-  return f'{basename.strip("_")[:40] or "set"}-{hashlib.sha256(text.encode()).hexdigest()[:12]}'
+  prefix = storing.prefix_of_copy(pathlib.Path(config.source_dir), 'set')
+  return storing.name_of_copy(prefix, [*config.identity, *kinds, *times])
 
 
 def assigned(config: Config, ids: Mapping[Shard, Collection[str]]) -> dict[str, str]:

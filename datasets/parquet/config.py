@@ -10,7 +10,6 @@ import dataclasses
 import os
 from typing import Any, ClassVar
 
-from cyclegan_jax import files
 from cyclegan_jax.data import decoding
 from cyclegan_jax.errors import UserError
 from datasets import shards
@@ -61,40 +60,9 @@ class ParquetConfig(shards.Config):
       yield Row(f'{shard.stem}/{first + place:06}', shown, **found)
 
 
-def parquet_config(
-  source_dir: str | os.PathLike,
-  rgb_column: str = '',
-  ir_column: str = '',
-  split_by: str = 'auto',
-  rgb_channels: int = 3,
-  ir_channels: int = 1,
-  exclude: str = '',
-) -> ParquetConfig:
-  """Looks through a folder of Parquet files and decides how to read it.
-
-  Args:
-    source_dir: the folder; '~' is expanded.
-    rgb_column, ir_column: the columns of the images; '' to guess them by their names.
-    split_by: 'auto', 'folder' (by names of files and folders) or 'hash'.
-    rgb_channels: 3, or 1 for luminance.
-    ir_channels: 1, or 3 for images kept in color or gray repeated.
-    exclude: a pairs.csv whose flagged pairs are left out, or ''.
-
-  Returns:
-    The configuration for `Builder(config=...)`; its name changes with the names, sizes and times of
-    the files, and with the options.
-
-  Raises:
-    UserError: nothing usable is found, or pyarrow is not installed.
-  """
-  config = ParquetConfig(
-    name='',
-    source_dir=str(files.expanded(source_dir)),
-    rgb_channels=rgb_channels,
-    ir_channels=ir_channels,
-    exclude=exclude,
-  )
-  return shards.described(config, {'rgb': rgb_column, 'ir': ir_column}, split_by)
+def parquet_config(source_dir: str | os.PathLike, **options: Any) -> ParquetConfig:
+  """Looks through a folder of Parquet files; see `shards.look_through` for its options."""
+  return shards.look_through(ParquetConfig, source_dir, **options)
 
 
 def _opened(shard: Shard) -> Any:

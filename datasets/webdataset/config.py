@@ -11,10 +11,9 @@ import itertools
 import lzma
 import os
 import tarfile
-from typing import ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 import zlib
 
-from cyclegan_jax import files
 from cyclegan_jax.data import decoding, images
 from cyclegan_jax.errors import UserError
 from datasets import shards
@@ -39,6 +38,12 @@ class WebDatasetConfig(shards.Config):
   kind: ClassVar[str] = 'tar'
   extensions: ClassVar[tuple[str, ...]] = ('.tar', '.tar.gz', '.tgz')
   hint: ClassVar[str] = ', or pack the archives anew: files of one key have to follow each other'
+
+  @staticmethod
+  def column(given: str) -> str:
+    """Returns a column without an image's extension: rgb.jpg is rgb, but jpg stays."""
+    stem, extension = os.path.splitext(given)
+    return stem if stem and extension.lower() in images.EXTENSIONS else given
 
   def image_columns(self, shard: Shard) -> list[str]:
     """Returns the columns of the first images."""
@@ -65,42 +70,9 @@ class WebDatasetConfig(shards.Config):
         yield Row(f'{shard.stem}/{key}', shown, **found)
 
 
-def webdataset_config(
-  source_dir: str | os.PathLike,
-  rgb_column: str = '',
-  ir_column: str = '',
-  split_by: str = 'auto',
-  rgb_channels: int = 3,
-  ir_channels: int = 1,
-  exclude: str = '',
-) -> WebDatasetConfig:
-  """Looks through a folder of tar archives and decides how to read it.
-
-  Args:
-    source_dir: the folder; '~' is expanded.
-    rgb_column, ir_column: what follows the first dot in the names of the images, such as 'rgb' or
-      'rgb.jpg'; '' to guess it.
-    split_by: 'auto', 'folder' (by names of files and folders) or 'hash'.
-    rgb_channels: 3, or 1 for luminance.
-    ir_channels: 1, or 3 for images kept in color or gray repeated.
-    exclude: a pairs.csv whose flagged pairs are left out, or ''.
-
-  Returns:
-    The configuration for `Builder(config=...)`; its name changes with the names, sizes and times of
-    the files, and with the options.
-
-  Raises:
-    UserError: nothing usable is found.
-  """
-  config = WebDatasetConfig(
-    name='',
-    source_dir=str(files.expanded(source_dir)),
-    rgb_channels=rgb_channels,
-    ir_channels=ir_channels,
-    exclude=exclude,
-  )
-  given = {'rgb': _without_extension(rgb_column), 'ir': _without_extension(ir_column)}
-  return shards.described(config, given, split_by)
+def webdataset_config(source_dir: str | os.PathLike, **options: Any) -> WebDatasetConfig:
+  """Looks through a folder of tar archives; see `shards.look_through` for its options."""
+  return shards.look_through(WebDatasetConfig, source_dir, **options)
 
 
 def _members(shard: Shard, wanted: tuple[str, ...]) -> Iterator[_Member]:
@@ -130,15 +102,9 @@ def _member(
   is_image = os.path.splitext(name)[1].lower() in images.EXTENSIONS
   if not info.isreg() or not stem or not is_image:  # Hidden files have no stem.
     return None
-  column, data = _without_extension(rest.lower()), None
+  column, data = WebDatasetConfig.column(rest.lower()), None
   if column in wanted:
     decoding.check_bytes(info.size, f'{shard.relative}, {info.name}')
     file = archive.extractfile(info)
     data = file.read() if file else b''
   return _Member(f'{folder}{slash}{stem}', column, info.name, data)
-
-
-def _without_extension(column: str) -> str:
-  """rgb.jpg is rgb, but jpg stays."""
-  stem, extension = os.path.splitext(column)
-  return stem if stem and extension.lower() in images.EXTENSIONS else column
