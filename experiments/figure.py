@@ -58,6 +58,7 @@ def main() -> None:
 
   from cyclegan_jax import files
   from cyclegan_jax.data import pipeline
+  from cyclegan_jax.data.record_images import record_id
   from cyclegan_jax.inference import export, model as model_lib
   from cyclegan_jax.reports import figure
   from cyclegan_jax.runs import reader
@@ -80,7 +81,8 @@ def main() -> None:
   dataset = measuring.Asked(runs[0].folder, data, _SPLIT.value).open(first)
   # Grain's types allow for data sets with missing elements.
   examples: Any = pipeline.pixels(dataset, _SPLIT.value, data)
-  chosen = _chosen([examples[i]['id'] for i in range(len(examples))])
+  records = dataset.splits[_SPLIT.value].rgb
+  chosen = _chosen([record_id(records[i]) for i in range(len(records))])
   rows = [examples[index] for index in chosen.values()]
   made = _columns(rows, models)
   titles = _titles(list(made))

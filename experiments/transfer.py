@@ -24,6 +24,7 @@ from cyclegan_jax.settings import DataConfig
 from experiments import flags as common, measuring, other_data
 
 if TYPE_CHECKING:
+  from cyclegan_jax.inference.model import Model
   from cyclegan_jax.runs.reader import Run
 
 flags.adopt_module_key_flags(common)
@@ -46,6 +47,7 @@ def main() -> None:
   # Late, so that --help and bad flags answer at once.
   from cyclegan_jax import files
   from cyclegan_jax.comparison import transfer
+  from cyclegan_jax.inference import model as model_lib
   from cyclegan_jax.reports import page
   from cyclegan_jax.runs import reader
 
@@ -55,8 +57,9 @@ def main() -> None:
   cells = collections.defaultdict(list)
   for row, same in _rows(runs).items():
     for run in same:
+      model = model_lib.load(run.folder)
       for column, text in targets.items():
-        cells[row, column].append(_measured(run, text))
+        cells[row, column].append(_measured(run, model, text))
   content = transfer.transfer(cells) | {'split': _SPLIT.value}
   try:
     output.mkdir(parents=True, exist_ok=True)
@@ -113,16 +116,14 @@ def _as_flags(data: DataConfig) -> str:
   return shlex.join(f'--{name}={value}' for name, value in values.items())
 
 
-def _measured(run: 'Run', text: str) -> 'Run':
+def _measured(run: 'Run', model: 'Model', text: str) -> 'Run':
   """Returns a run with its measurements on the data of a text, which are made if need be."""
-  from cyclegan_jax.inference import model as model_lib
   from cyclegan_jax.metrics import perceptual
   from cyclegan_jax.runs import reader
 
   own = text == _as_flags(run.config.data)
   data = run.config.data if own else other_data.config(text, run.config.data)
   asked = measuring.Asked(run.folder, data, _SPLIT.value, other=not own)
-  model = model_lib.load(run.folder)
   dataset = asked.open(model)
   folder = asked.folder(dataset)
   found = reader.measurements_in(folder)

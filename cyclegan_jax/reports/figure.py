@@ -67,7 +67,7 @@ def encode(figure: Figure, width: float, suffix: str) -> bytes:
   cell_height = cell * first.shape[0] / first.shape[1]
   height = top + rows * cell_height + _GAP * (rows - 1) + bottom
   # Text stays text, so that journals can set it in their own fonts.
-  with rc_context({'pdf.fonttype': 42, 'font.size': _TEXT, 'svg.fonttype': 'none'}):
+  with rc_context({'pdf.fonttype': 42, 'font.size': _TEXT}):
     canvas = Canvas(figsize=(width * _CM, height * _CM))
     for j, (title, column) in enumerate(figure.columns.items()):
       for i, image in enumerate(column):
