@@ -143,7 +143,8 @@ def look_through(
   Args:
     make: the class of the configuration.
     source_dir: the folder; '~' is expanded.
-    rgb_column, ir_column: the columns of the images; '' to guess them by their names.
+    rgb_column: the column of the RGB images; '' to guess it by its name.
+    ir_column: that of the IR images, likewise.
     split_by: one of METHODS; 'folder' goes by names of files and folders.
     rgb_channels: 3, or 1 for luminance.
     ir_channels: 1, or 3 for images kept in color or gray repeated.
