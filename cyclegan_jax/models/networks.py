@@ -12,6 +12,7 @@ from cyclegan_jax.arrays import Features
 from cyclegan_jax.data.source import Domain
 from cyclegan_jax.models.discriminators import DISCRIMINATORS
 from cyclegan_jax.models.generators import GENERATORS
+from cyclegan_jax.models.initial_keys import InitialKeys
 from cyclegan_jax.models.projection import PatchProjection
 from cyclegan_jax.settings import ModelConfig
 
@@ -198,7 +199,7 @@ def initialize(
   params, batch_stats = {}, {}
   modules = _modules(config, domains)
   for (name, make), k in zip(modules.items(), jax.random.split(key, len(modules))):
-    _, p, s = nnx.split(make(nnx.Rngs(k)), nnx.Param, nnx.BatchStat)
+    _, p, s = nnx.split(make(InitialKeys(k)), nnx.Param, nnx.BatchStat)
     params[name], batch_stats[name] = nnx.to_pure_dict(p), nnx.to_pure_dict(s)
   return params, batch_stats
 
@@ -214,7 +215,7 @@ def _network(
   name: str,
   make: Callable[[nnx.Rngs], nnx.Module],
 ) -> Network:
-  graph = nnx.split(nnx.eval_shape(lambda: make(nnx.Rngs(0))))[0]
+  graph = nnx.split(nnx.eval_shape(lambda: make(InitialKeys(0))))[0]
   if '_to_' not in name:
     return Network(graph)
   source, target = (domains[domain] for domain in name.split('_to_'))
