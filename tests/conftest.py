@@ -12,6 +12,8 @@ os.environ['XLA_FLAGS'] = ' '.join(
   [os.environ.get('XLA_FLAGS', ''), '--xla_force_host_platform_device_count=4']
 ).strip()
 os.environ.setdefault('JAX_PLATFORMS', 'cpu')
+# Compiling is most of what the tests do; each program runs a few times.
+os.environ.setdefault('JAX_DISABLE_MOST_OPTIMIZATIONS', '1')
 # Many tests compile the same tiny step, the commands' processes included; pytest-xdist's share it.
 if 'PYTEST_XDIST_WORKER' not in os.environ:
   os.environ['JAX_COMPILATION_CACHE_DIR'] = tempfile.mkdtemp(prefix='jax-cache-')
@@ -45,14 +47,6 @@ def compiled_programs_are_dropped():
   if mappings >= _MANY_MAPPINGS:
     jax.clear_caches()
     gc.collect()
-
-
-@pytest.fixture(scope='module')
-def quickly_compiled():
-  """Programs are compiled without optimization: for tests that compile many and run few."""
-  jax.config.update('jax_disable_most_optimizations', True)
-  yield
-  jax.config.update('jax_disable_most_optimizations', False)
 
 
 def make_pairs(root: pathlib.Path, n: int = 12, size: tuple[int, int] = (24, 32)) -> pathlib.Path:

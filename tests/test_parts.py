@@ -22,8 +22,6 @@ from cyclegan_jax.settings import DataConfig, ModelConfig
 from tests.inference.made_up import model, picture
 from tests.inference.tiling.test_receptive_field import reach_by_gradient
 
-pytestmark = pytest.mark.usefixtures('quickly_compiled')
-
 FIELDS = settings.fields()
 NORMS = FIELDS['norm'][1].metadata['allowed']
 GENERATORS_AND_NORMS = [*itertools.product(generators.GENERATORS, NORMS)]

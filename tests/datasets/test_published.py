@@ -14,8 +14,6 @@ import datasets
 from tests.datasets import aau_trees, test_aau_files, test_osu
 from tests.datasets.test_osu import put
 
-pytestmark = pytest.mark.usefixtures('quickly_compiled')
-
 SIZE = (24, 32)
 
 

@@ -8,8 +8,6 @@ import pytest
 
 from cyclegan_jax.downstream import network
 
-pytestmark = pytest.mark.usefixtures('quickly_compiled')
-
 
 @pytest.mark.parametrize('size', [(16, 16), (24, 40), (17, 31), (5, 3)])
 def test_any_size(size):

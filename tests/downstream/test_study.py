@@ -10,8 +10,6 @@ from cyclegan_jax.errors import UserError
 from tests.downstream import made_up
 from tests.downstream.made_up import QUICK
 
-pytestmark = pytest.mark.usefixtures('quickly_compiled')
-
 
 @pytest.fixture(scope='module')
 def data():
@@ -27,7 +25,7 @@ def run(folder, data, plan=QUICK, perfect=True, **options):
 
 
 @pytest.fixture(scope='module')
-def studied(data, tmp_path_factory, quickly_compiled):
+def studied(data, tmp_path_factory):
   folder = tmp_path_factory.mktemp('study')
   return folder, *run(folder, data)
 

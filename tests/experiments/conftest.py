@@ -28,7 +28,7 @@ def write_untrained(folder, source, data_dir, **settings):
 
 
 @pytest.fixture(scope='module')
-def untrained(pairs, data_dir, tmp_path_factory, quickly_compiled):
+def untrained(pairs, data_dir, tmp_path_factory):
   """A run folder with a checkpoint at step 0."""
   folder = tmp_path_factory.mktemp('untrained') / 'run'
   write_untrained(folder, pairs, data_dir)

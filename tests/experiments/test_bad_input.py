@@ -3,8 +3,8 @@
 import PIL.Image
 import pytest
 
+from tests.command_line import fails, TINY
 from tests.conftest import make_pairs
-from tests.experiments.test_commands import fails, TINY
 
 
 @pytest.mark.parametrize(

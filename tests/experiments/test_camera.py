@@ -11,8 +11,8 @@ import pytest
 
 from cyclegan_jax.settings import DataConfig
 import datasets
+from tests.command_line import command, fails, run
 from tests.datasets.camera import writer
-from tests.experiments.test_commands import command, fails, run
 
 pytest.importorskip('flyr', reason='pip install -e ".[camera]"')
 

@@ -6,8 +6,8 @@ import json
 import numpy as np
 import PIL.Image
 
+from tests.command_line import fails, run
 from tests.conftest import make_pairs
-from tests.experiments.test_commands import fails, run
 
 
 def test_end_to_end(tmp_path):

@@ -2,55 +2,17 @@
 
 import csv
 import json
-import os
 import shutil
 import signal
 import subprocess
-import sys
 import time
 
 import numpy as np
 import PIL.Image
 import pytest
 
-from tests.conftest import REPOSITORY
+from tests.command_line import command, fails, run, TINY
 from tests.datasets import test_osu
-
-TINY = [
-  '--image_size=16',
-  '--base_width=4',
-  '--n_residual_blocks=1',
-  '--n_downsampling=2',
-  '--discriminator_width=4',
-  '--discriminator_layers=2',
-  '--batch_size=4',
-  '--checkpoint_every=3',
-  '--log_every=2',
-  '--n_samples=2',
-  '--paired',
-  '--emsn',
-]
-
-
-def command(name, *flags, **kwargs):
-  # One device, as on a laptop; compiled quickly, for few steps.
-  environment = {**os.environ, 'XLA_FLAGS': '', 'JAX_DISABLE_MOST_OPTIMIZATIONS': '1'}
-  return [sys.executable, '-m', f'experiments.{name}', *map(str, flags)], dict(
-    cwd=REPOSITORY, env=environment, **kwargs
-  )
-
-
-def run(name, *flags):
-  arguments, options = command(name, *flags)
-  return subprocess.run(arguments, capture_output=True, text=True, timeout=300, **options)
-
-
-def fails(name, *flags):
-  """Runs a command that has to fail as a command should; returns its message."""
-  result = run(name, *flags)
-  assert result.returncode not in (0, None), result.stdout
-  assert 'Traceback' not in result.stderr + result.stdout
-  return result.stderr
 
 
 @pytest.fixture(scope='module')

@@ -6,9 +6,9 @@ import shutil
 
 import pytest
 
+from tests.command_line import fails, run, TINY
 from tests.comparison import made_up
 from tests.conftest import make_pairs
-from tests.experiments.test_commands import fails, run, TINY
 
 SYNTHETIC = ['--dataset=synthetic', '--epochs=3']
 

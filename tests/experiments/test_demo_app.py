@@ -12,7 +12,7 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from tests.experiments.test_commands import command, fails
+from tests.command_line import command, fails
 
 pytest.importorskip('starlette', reason='needs the extra app')
 pytest.importorskip('uvicorn', reason='needs the extra app')

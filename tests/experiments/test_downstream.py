@@ -9,8 +9,8 @@ import numpy as np
 import PIL.Image
 import pytest
 
+from tests.command_line import command, fails, run, TINY
 from tests.conftest import make_pairs
-from tests.experiments.test_commands import command, fails, run, TINY
 
 QUICK = ['--steps=4', '--width=4', '--seeds=1', '--few=0.4']
 

@@ -10,8 +10,8 @@ import pytest
 import yaml
 
 from cyclegan_jax.inference import model as model_lib
+from tests.command_line import fails, run, TINY
 from tests.conftest import REPOSITORY
-from tests.experiments.test_commands import fails, run, TINY
 
 
 def needs(package):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.experiments.test_commands import fails, run
+from tests.command_line import fails, run
 
 
 def test_a_figure_of_some_images(untrained, tmp_path):

@@ -10,7 +10,7 @@ import pytest
 torch = pytest.importorskip('torch', reason='needs the extra parity: pip install ".[parity]"')
 
 from cyclegan_jax.inference import model as model_lib
-from tests.experiments.test_commands import fails, run
+from tests.command_line import fails, run
 from tests.inference.test_torch_import import save, tiny
 from tests.parity import both
 

@@ -11,8 +11,8 @@ from cyclegan_jax.data.source import Dataset, make_domains
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.settings import DataConfig
 from experiments import other_data
+from tests.command_line import fails, run
 from tests.conftest import make_pairs
-from tests.experiments.test_commands import fails, run
 
 TRAINED = DataConfig(
   dataset='osu',

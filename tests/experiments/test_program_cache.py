@@ -11,8 +11,8 @@ import pytest
 
 from benchmarks import stops
 from experiments import program_cache
+from tests.command_line import TINY
 from tests.conftest import REPOSITORY
-from tests.experiments.test_commands import TINY
 
 # Says at its end how many programs came from the cache and how many did not.
 _COUNTED = """

@@ -7,8 +7,8 @@ import PIL.Image
 import pytest
 
 from cyclegan_jax.data import images
+from tests.command_line import fails, run, TINY
 from tests.conftest import make_pairs
-from tests.experiments.test_commands import fails, run, TINY
 
 pytestmark = pytest.mark.slow
 

@@ -5,9 +5,9 @@ import shutil
 
 import pytest
 
+from tests.command_line import fails, run
 from tests.conftest import make_pairs
 from tests.experiments.conftest import write_untrained
-from tests.experiments.test_commands import fails, run
 
 
 @pytest.fixture(scope='module')

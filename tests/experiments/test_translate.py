@@ -3,7 +3,7 @@
 import shutil
 import subprocess
 
-from tests.experiments.test_commands import command, run as run_command
+from tests.command_line import command, run as run_command
 
 
 def test_streams_hold_what_files_hold(untrained, pairs, tmp_path):

@@ -22,7 +22,7 @@ UNKNOWN = lambda data, max_value: None
 
 
 @pytest.fixture(scope='module')
-def made(quickly_compiled):
+def made():
   vectors = np.array([[0, -0.4, 0.5, 1, 1, 1], [0.2, -0.2, 0, 1, 1, 0]], np.float32)
   told = condition.of_kind('class_temperatures', NAMES).measured(vectors)
   return model('demo_cyclegan', told=told, condition='class_temperatures')

@@ -28,11 +28,6 @@ CASES = {
 }
 
 
-@pytest.fixture(autouse=True, scope='module')
-def all_quickly_compiled(quickly_compiled):
-  return quickly_compiled
-
-
 def needs(package):
   return pytest.importorskip(package, reason=f'pip install {package}')
 

@@ -10,7 +10,6 @@ from tests.inference.made_up import model, picture
 onnx = pytest.importorskip('onnx', reason='pip install onnx')
 ort = pytest.importorskip('onnxruntime', reason='pip install onnxruntime')
 
-pytestmark = pytest.mark.usefixtures('quickly_compiled')
 CASES = {
   'batch': ('udacity', {}),
   'instance': ('cyclegan', {}),

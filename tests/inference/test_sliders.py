@@ -9,7 +9,7 @@ from datasets import temperatures
 from tests.inference.made_up import model, picture
 
 
-def test_sliders_are_in_degrees_around_the_means_of_training(quickly_compiled):
+def test_sliders_are_in_degrees_around_the_means_of_training():
   told = condition.Condition('quantiles', ('median', '95th_percentile'), (0, 0.5), (0.1, 0), (1, 1))
   settings = dict(condition='quantiles', ir_range='-20:50,degC', n_residual_blocks=1)
   made = model('demo_cyclegan', told=told, **settings)

@@ -8,8 +8,6 @@ torch = pytest.importorskip('torch', reason='needs the extra parity: pip install
 
 from tests.inference.test_torch_import import import_, initial, same_weights, save, tiny
 
-pytestmark = pytest.mark.usefixtures('quickly_compiled')
-
 
 @pytest.mark.parametrize(
   'preset, changed, word',

@@ -13,8 +13,6 @@ from cyclegan_jax.inference.outputs import FileTranslator, OutputOptions
 from cyclegan_jax.inference.tiling.padded import Padded
 from tests.inference import made_up
 
-pytestmark = pytest.mark.usefixtures('quickly_compiled')
-
 
 @pytest.mark.parametrize('size', [(20, 50), (7, 3), (32, 64)])
 @pytest.mark.parametrize('dtype', [np.uint8, np.uint16])

@@ -12,8 +12,6 @@ from cyclegan_jax.models import antialiasing, layers, networks
 from cyclegan_jax.settings import DataConfig, ModelConfig
 from tests.models.test_networks import abstract, build, made_domains
 
-pytestmark = pytest.mark.usefixtures('quickly_compiled')
-
 
 @pytest.mark.parametrize('size', [(2, 2), (8, 6), (7, 5), (3, 9)])
 def test_blur_pool(size):

@@ -11,8 +11,6 @@ from cyclegan_jax.evaluation import measure
 from cyclegan_jax.models import apply, networks
 from cyclegan_jax.settings import DataConfig, ModelConfig
 
-pytestmark = pytest.mark.usefixtures('quickly_compiled')
-
 DOMAINS = make_domains(DataConfig())
 SIZE = (16, 24)
 

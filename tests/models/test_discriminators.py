@@ -14,8 +14,6 @@ from cyclegan_jax.models import networks
 from cyclegan_jax.models.discriminators import DISCRIMINATORS
 from cyclegan_jax.settings import fields
 
-pytestmark = pytest.mark.usefixtures('quickly_compiled')
-
 
 def make(**overrides):
   """A discriminator of IR images alone: its configuration, network and arrays."""

@@ -10,8 +10,6 @@ from cyclegan_jax.data.source import make_domains
 from cyclegan_jax.models import layers, networks
 from cyclegan_jax.settings import DataConfig, ModelConfig
 
-pytestmark = pytest.mark.usefixtures('quickly_compiled')
-
 TINY = dict(
   base_width=4, n_residual_blocks=1, n_downsampling=2, discriminator_width=4, discriminator_layers=2
 )

@@ -12,7 +12,6 @@ from cyclegan_jax import config as config_lib
 from cyclegan_jax.data.source import make_domains
 from cyclegan_jax.models import networks
 
-pytestmark = pytest.mark.usefixtures('quickly_compiled')
 SMALL = dict(
   base_width=8,
   n_residual_blocks=1,

@@ -7,8 +7,6 @@ import pytest
 
 from cyclegan_jax.ops import convolutions, im2col
 
-pytestmark = pytest.mark.usefixtures('quickly_compiled')
-
 
 def strided(x, kernel, stride, padding):
   """Each output pixel is the sum of what its window holds times the kernel."""

@@ -8,8 +8,6 @@ from scipy import signal
 
 from cyclegan_jax.ops import winograd
 
-pytestmark = pytest.mark.usefixtures('quickly_compiled')
-
 
 def convolution(x, kernel):
   """In float64, channel by channel, with scipy."""

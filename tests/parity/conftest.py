@@ -1,5 +1,6 @@
 """Small PyTorch networks on one thread: more of them only wait for each other."""
 
+import jax
 import pytest
 
 
@@ -11,3 +12,11 @@ def one_torch_thread():
   torch.set_num_threads(1)
   yield
   torch.set_num_threads(before)
+
+
+@pytest.fixture(scope='module')
+def optimized():
+  """Programs are compiled as users' are."""
+  jax.config.update('jax_disable_most_optimizations', False)
+  yield
+  jax.config.update('jax_disable_most_optimizations', True)

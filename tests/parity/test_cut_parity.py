@@ -16,8 +16,6 @@ from cyclegan_jax.training import patch_nce
 from tests.inference import test_torch_import
 from tests.parity import both, test_parity, torch_cut
 
-pytestmark = pytest.mark.usefixtures('quickly_compiled')
-
 
 def check_forward(config, tolerance):
   nets, batch = both.torch_nets(config), both.batches(config, 1)[0]

@@ -18,8 +18,6 @@ from cyclegan_jax.settings import ModelConfig
 from cyclegan_jax.training import losses, microbatch
 from tests.parity import both, torch_paired_steps
 
-pytestmark = pytest.mark.usefixtures('quickly_compiled')
-
 PRESETS = ('pix2pixhd', 'infragan')
 SLOW = ('pix2pixhd', pytest.param('infragan', marks=pytest.mark.slow))
 

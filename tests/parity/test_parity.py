@@ -20,6 +20,8 @@ from cyclegan_jax.models.verdict import Verdict
 from cyclegan_jax.training import losses, rng, state as state_lib
 from tests.parity import both, draws, torch_steps
 
+pytestmark = pytest.mark.usefixtures('optimized')
+
 
 def forward(config, name, net, image, training):
   """Our outputs and running statistics, then PyTorch's, from PyTorch's weights."""

@@ -27,6 +27,8 @@ from cyclegan_jax.inference import torch_weights
 from cyclegan_jax.models import networks
 from tests.parity import both, both_cut
 
+pytestmark = pytest.mark.usefixtures('optimized')
+
 STEPS = 10
 # A learning rate with a schedule is a float32 number, 1e-8 beside PyTorch's: schedules are compared
 # in test_parity.py.

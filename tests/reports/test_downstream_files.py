@@ -14,12 +14,12 @@ from cyclegan_jax.downstream import results, study, tables
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.reports import downstream_files, label_maps, run_page
 from cyclegan_jax.runs import reader
+from tests.command_line import run as run_command
 from tests.comparison import made_up as made_up_runs
 from tests.downstream import made_up
-from tests.experiments.test_commands import run as run_command
 from tests.reports.test_run_page import plain, rows_of
 
-pytestmark = [pytest.mark.slow, pytest.mark.usefixtures('quickly_compiled')]
+pytestmark = pytest.mark.slow
 
 STEPS = 30  # Of the made-up runs.
 
@@ -36,7 +36,7 @@ def write(folder, seed=0, perfect=True):
 
 
 @pytest.fixture(scope='module')
-def runs(tmp_path_factory, quickly_compiled):
+def runs(tmp_path_factory):
   """Two models with two seeds each."""
   root = tmp_path_factory.mktemp('runs')
   for label, perfect in (('good', True), ('bad', False)):

@@ -1,15 +1,10 @@
-"""Tiny runs; training steps are compiled without optimization."""
+"""Tiny runs."""
 
 import numpy as np
 import PIL.Image
 import pytest
 
 from cyclegan_jax import config as config_lib
-
-
-@pytest.fixture(scope='module', autouse=True)
-def all_quickly_compiled(quickly_compiled):
-  return quickly_compiled
 
 
 @pytest.fixture(scope='module')

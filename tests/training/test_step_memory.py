@@ -9,8 +9,6 @@ from cyclegan_jax.errors import UserError
 from cyclegan_jax.training import loop, parallel, step_memory
 import datasets
 
-pytestmark = pytest.mark.usefixtures('quickly_compiled')
-
 TINY = dict(
   image_size=(64, 64),
   base_width=4,

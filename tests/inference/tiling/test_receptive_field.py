@@ -11,8 +11,6 @@ from cyclegan_jax.inference.tiling import receptive_field
 from cyclegan_jax.models import networks
 from cyclegan_jax.settings import DataConfig, ModelConfig
 
-pytestmark = pytest.mark.usefixtures('quickly_compiled')
-
 
 def reach_by_gradient(config, size):
   """The largest distance of an input pixel that moves one of the outputs around the center."""

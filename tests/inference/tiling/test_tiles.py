@@ -17,8 +17,6 @@ from cyclegan_jax.models import networks
 from cyclegan_jax.models.apply import translators
 from cyclegan_jax.settings import DataConfig, ModelConfig
 
-pytestmark = pytest.mark.usefixtures('quickly_compiled')
-
 TINY = dict(base_width=4, n_residual_blocks=1, n_downsampling=2)
 GIB = 2**30
 

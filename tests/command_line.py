@@ -1,0 +1,96 @@
+"""The commands, as a person types them, in processes of their own.
+
+`run` forks them from a process that has imported the libraries, which is most of the time that a
+short command takes. What has to start as on a terminal uses `command` with subprocess.
+"""
+
+import atexit
+import multiprocessing
+import os
+import pathlib
+import runpy
+import subprocess
+import sys
+import tempfile
+
+from tests.conftest import REPOSITORY
+
+TINY = [
+  '--image_size=16',
+  '--base_width=4',
+  '--n_residual_blocks=1',
+  '--n_downsampling=2',
+  '--discriminator_width=4',
+  '--discriminator_layers=2',
+  '--batch_size=4',
+  '--checkpoint_every=3',
+  '--log_every=2',
+  '--n_samples=2',
+  '--paired',
+  '--emsn',
+]
+# One device, as on a laptop; conftest.py has the tests' own process use four.
+_ONE_DEVICE = {'XLA_FLAGS': ''}
+_LIBRARIES = [
+  'flax.nnx',
+  'grain',
+  'jax',
+  'jinja2',
+  'optax',
+  'orbax.checkpoint',
+  'PIL.Image',
+  'scipy.ndimage',
+  'scipy.stats',
+  'tensorflow_datasets',
+]
+_TIMEOUT = 300
+_processes = multiprocessing.get_context('forkserver')
+_processes.set_forkserver_preload(_LIBRARIES)
+
+
+def command(name, *flags, **options):
+  """Arguments and options of subprocess.run for experiments.NAME."""
+  environment = {**os.environ, **_ONE_DEVICE}
+  return [sys.executable, '-m', f'experiments.{name}', *map(str, flags)], dict(
+    cwd=REPOSITORY, env=environment, **options
+  )
+
+
+def run(name, *flags):
+  """Runs a command to its end, as subprocess.run with captured text."""
+  arguments = [f'experiments.{name}', *map(str, flags)]
+  with tempfile.TemporaryDirectory() as folder:
+    out, err = (pathlib.Path(folder) / stream for stream in ('out', 'err'))
+    process = _processes.Process(target=_main, args=(arguments, str(out), str(err)))
+    process.start()
+    process.join(_TIMEOUT)
+    if process.exitcode is None:
+      process.kill()
+      raise subprocess.TimeoutExpired(arguments, _TIMEOUT)
+    return subprocess.CompletedProcess(
+      arguments, process.exitcode, out.read_text(), err.read_text()
+    )
+
+
+def fails(name, *flags):
+  """Runs a command that has to fail as a command should; returns its message."""
+  result = run(name, *flags)
+  assert result.returncode not in (0, None), result.stdout
+  assert 'Traceback' not in result.stderr + result.stdout
+  return result.stderr
+
+
+def _main(arguments, out, err):
+  """What the forked process does: `python -m ARGUMENTS` in the repository."""
+  for path, stream in ((out, 1), (err, 2)):
+    with open(path, 'wb') as file:
+      os.dup2(file.fileno(), stream)
+  os.environ.update(_ONE_DEVICE)
+  os.chdir(REPOSITORY)
+  sys.path.insert(0, str(REPOSITORY))
+  sys.argv = arguments
+  try:
+    runpy.run_module(arguments[0], run_name='__main__', alter_sys=True)
+  finally:
+    # Which multiprocessing leaves out.
+    atexit._run_exitfuncs()
