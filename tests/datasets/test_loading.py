@@ -148,11 +148,17 @@ def test_a_refused_preparation_leaves_no_folder(tmp_path):
   ]
 
 
-def test_gray_rgb_is_luminance(tmp_path):
-  rendered = datasets.load('synthetic', 'test', data_dir=str(tmp_path), image_size=(16, 16))
-  gray = datasets.load(
-    'synthetic', 'test', data_dir=str(tmp_path), image_size=(16, 16), rgb_channels=1
+def test_gray_rgb_is_luminance(pairs, tmp_path):
+  load = lambda **options: datasets.load(
+    'folder',
+    'train',
+    source_dir=str(pairs),
+    data_dir=str(tmp_path),
+    image_size=(16, 16),
+    paired=True,
+    **options,
   )
+  rendered, gray = load(), load(rgb_channels=1)
   # Luminance before or after the resizing: a rounding of either apart.
   want = rendered[0]['rgb'] @ [[0.299], [0.587], [0.114]]
   np.testing.assert_allclose(gray[0]['rgb'], want, atol=1.6 / 127.5)

@@ -75,6 +75,7 @@ def test_a_bad_model_is_told_apart(studied, data, tmp_path):
   assert interval['low'] <= difference <= interval['high'] < 0
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_table(studied, data, tmp_path):
   assert content(run(tmp_path, data)[0], data) == content(studied[1], data)
 
@@ -87,6 +88,7 @@ def test_images_contribute_what_the_mean_says(studied, data):
     assert values.mean() == pytest.approx(rows[name]['mean_iou']['mean'])
 
 
+@pytest.mark.slow
 def test_interrupted_is_as_uninterrupted(studied, data, tmp_path):
   for moment in (1, 30, 90):
     calls = iter(range(moment))

@@ -56,6 +56,7 @@ def test_shuffled_labels_give_chance():
   assert score(instrument, others, test) < max(constant, random) + 0.05
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_network_and_another_one_another():
   labels = blobs(12)
   images = (labels * 100).astype(np.uint8)
@@ -69,6 +70,7 @@ def test_the_same_seed_gives_the_same_network_and_another_one_another():
   assert any((np.asarray(a) != np.asarray(b)).any() for a, b in pairs)
 
 
+@pytest.mark.slow
 def test_a_batch_that_does_not_fill_the_devices_gives_a_network_too():
   labels = blobs(3, size=(21, 13))
   recipe = Recipe(width=4, steps=2, batch_size=3)
@@ -77,6 +79,7 @@ def test_a_batch_that_does_not_fill_the_devices_gives_a_network_too():
   assert instrument(np.empty((0, 21, 13), np.uint8)).shape == (0, 21, 13)
 
 
+@pytest.mark.slow
 def test_pixels_without_a_label_change_nothing():
   labels = blobs(12)
   images = (labels * 100).astype(np.uint8)

@@ -5,6 +5,7 @@ import pytest
 from tests.command_line import fails, run
 
 
+@pytest.mark.slow
 def test_a_figure_of_some_images(untrained, tmp_path):
   output = tmp_path / 'made' / 'figure.pdf'
   flags = [f'--workdir={untrained}', '--split=train', f'--output={output}']

@@ -58,6 +58,7 @@ def test_other_depths_are_refused():
     other_data.check_domains(Dataset('far', '', '0', deep, {}), make_domains(TRAINED))
 
 
+@pytest.mark.slow
 def test_results_have_their_own_folder(untrained, data_dir, tmp_path):
   workdir, pairs = tmp_path / 'run', make_pairs(tmp_path / 'elsewhere', size=(20, 20))
   shutil.copytree(untrained, workdir)

@@ -29,7 +29,8 @@ def make(**overrides):
 def arrays_of(config):
   domains = make_domains(config.data)
   params, stats = networks.initialize(config.model, domains, jax.random.key(0))
-  return networks.build(config.model, domains)['ir'], params['ir'], stats['ir']
+  net = jax.jit(networks.build(config.model, domains)['ir'], static_argnames='training')
+  return net, params['ir'], stats['ir']
 
 
 def abstract(config, rows=1):

@@ -25,6 +25,10 @@ def build(config, rgb_channels=3, ir_channels=1):
   return networks.build(config, domains), params, stats
 
 
+def apply(net, params, stats, x, training):
+  return jax.jit(net, static_argnames='training')(params, stats, x, training=training)
+
+
 def abstract(preset, ir_channels, **overrides):
   """The networks of a preset with their shapes, nothing computed."""
   config = config_lib.make(preset, dataset='x', ir_channels=ir_channels, **overrides)
@@ -95,15 +99,13 @@ def test_shapes(rgb_channels, ir_channels, size):
   channels = {'rgb': rgb_channels, 'ir': ir_channels}
   for name in ('rgb_to_ir', 'ir_to_rgb'):
     source, target = name.split('_to_')
-    y, _ = nets[name](
-      params[name], stats[name], jnp.zeros((2, *size, channels[source])), training=False
-    )
+    x = jnp.zeros((2, *size, channels[source]))
+    y, _ = apply(nets[name], params[name], stats[name], x, training=False)
     assert y.shape == (2, *size, channels[target]) and y.dtype == jnp.float32
     assert jnp.abs(y).max() <= 1
   for name in ('rgb', 'ir'):
-    y, _ = nets[name](
-      params[name], stats[name], jnp.zeros((2, *size, channels[name])), training=False
-    )
+    x = jnp.zeros((2, *size, channels[name]))
+    y, _ = apply(nets[name], params[name], stats[name], x, training=False)
     assert [map_.shape for map_ in y.scores] == [(2, size[0] // 4 - 1, size[1] // 4 - 1, 1)]
 
 
@@ -119,8 +121,8 @@ def test_generators_see_the_wavelengths_of_their_source_and_discriminators_none(
     planes = np.broadcast_to(np.float32(domain.wavelength_channels), x.shape)
     bare = networks.Network(nets[name].graph)
     np.testing.assert_allclose(
-      nets[name](params[name], {}, x, training=True)[0],
-      bare(params[name], {}, jnp.concatenate([x, planes], -1), training=True)[0],
+      apply(nets[name], params[name], {}, x, training=True)[0],
+      apply(bare, params[name], {}, jnp.concatenate([x, planes], -1), training=True)[0],
       atol=1e-6,
     )
 
@@ -145,7 +147,8 @@ def test_every_knob_gives_another_working_network(field, value):
 
   def output(config):
     nets, params, stats = build(config)
-    y, _ = nets['rgb_to_ir'](params['rgb_to_ir'], stats['rgb_to_ir'], x, training=False)
+    net = nets['rgb_to_ir']
+    y, _ = apply(net, params['rgb_to_ir'], stats['rgb_to_ir'], x, training=False)
     return np.asarray(y)
 
   plain, changed = output(ModelConfig(**TINY)), output(ModelConfig(**{**TINY, field: value}))
@@ -157,14 +160,14 @@ def test_batch_norm_uses_running_statistics_only_in_evaluation():
   config = ModelConfig(**TINY, sync_batch_norm=False)
   nets, params, stats = build(config)
   x = jax.random.normal(jax.random.key(1), (4, 16, 16, 3))
-  apply = lambda x, training: nets['rgb_to_ir'](
-    params['rgb_to_ir'], stats['rgb_to_ir'], x, training=training
+  run = lambda x, training: apply(
+    nets['rgb_to_ir'], params['rgb_to_ir'], stats['rgb_to_ir'], x, training
   )
-  one, _ = apply(x[:1], False)
-  all_, unchanged = apply(x, False)
+  one, _ = run(x[:1], False)
+  all_, unchanged = run(x, False)
   np.testing.assert_allclose(all_[:1], one, atol=1e-5)
   assert jax.tree.all(jax.tree.map(jnp.array_equal, unchanged, stats['rgb_to_ir']))
-  trained, moved = apply(x, True)
+  trained, moved = run(x, True)
   assert not np.allclose(trained, all_, atol=1e-3)
   # PyTorch's momentum 0.1 after one batch: 0.9 * 0 + 0.1 * batch mean of the first layer.
   kernel = params['rgb_to_ir']['down'][0]['kernel']

@@ -132,7 +132,7 @@ def test_what_is_told_is_not_augmented(monkeypatch):
   assert np.abs(judged[0][..., :3] - shown[..., :3]).max() > 0.1
 
 
-@pytest.mark.parametrize('method', ['cyclegan', 'pix2pix'])
+@pytest.mark.parametrize('method', ['cyclegan', pytest.param('pix2pix', marks=pytest.mark.slow)])
 def test_a_run_keeps_its_condition_and_images_depend_on_it(method, tiny, labeled_pairs, tmp_path):
   settings = dict(
     source_dir=str(labeled_pairs),

@@ -88,6 +88,7 @@ def test_discriminators_learn_at_their_own_rate():
   assert max(np.abs(leaf).max() for leaf in jax.tree.leaves(moved[1.0])) > 1e-4
 
 
+@pytest.mark.slow
 def test_feature_matching_is_part_of_the_generators_loss():
   config = tiny('multiscale')
   _, terms, _ = run(config, 1, batches(1))

@@ -73,6 +73,7 @@ def test_the_flags_that_are_named_fit_and_nothing_is_left(run, monkeypatch, tmp_
   assert loop.train(smaller, dataset, workdir, log=lambda line: None) == 0
 
 
+@pytest.mark.slow
 def test_a_run_that_has_begun_keeps_its_settings(run, monkeypatch, tmp_path):
   config, dataset, _ = run
   assert loop.train(config, dataset, tmp_path, log=lambda line: None) == 0

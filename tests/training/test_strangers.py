@@ -151,6 +151,7 @@ def test_metrics_do_not_depend_on_the_batches(strangers):
     )
 
 
+@pytest.mark.slow
 def test_one_odd_size_is_not_refused(tmp_path):
   source = collections(tmp_path / 'in', {'rgb': 24, 'ir': 24}, odd={('rgb', 5)})
   said = train(configured(source, tmp_path, steps=2), tmp_path / 'run')
@@ -168,6 +169,7 @@ def test_methods_with_one_generator_have_no_cycle_error(tmp_path):
   assert 'unpaired_error' in said and 'cycle_error' not in said
 
 
+@pytest.mark.slow
 def test_rgb_test_images_alone_are_to_be_translated(tmp_path):
   source = collections(tmp_path / 'in a', {'trainA': 9, 'trainB': 7, 'testA': 3})
   said = train(configured(source, tmp_path, steps=2), tmp_path / 'run')

@@ -78,6 +78,7 @@ def test_a_folder_without_a_run_is_refused_before_any_work(tiny, tmp_path):
     preflight.check(config, tmp_path / 'run')
 
 
+@pytest.mark.slow
 def test_a_run_goes_on_when_its_source_is_gone(tiny, source, tmp_path):
   copy, workdir = tmp_path / 'copy', tmp_path / 'run'
   shutil.copytree(source[0], copy)
