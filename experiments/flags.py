@@ -19,7 +19,9 @@ EXIT_USER_ERROR = 2
 WORKDIR = flags.DEFINE_string(
   'workdir',
   None,
-  'The run folder. In training it defaults to a folder in runs/ named after the settings.',
+  'The run folder. In training it defaults to a folder in runs/ named after the settings. '
+  'evaluate, translate, export, and demo_app also take a published model: its folder, or its '
+  'address on the Hugging Face Hub, hf://OWNER/NAME or hf://OWNER/NAME@REVISION.',
 )
 MAX_MEGAPIXELS = flags.DEFINE_integer(
   'max_megapixels',
@@ -112,8 +114,43 @@ def workdir() -> pathlib.Path:
   return folder
 
 
+def model_folder(results: str = '') -> pathlib.Path:
+  """Returns the folder that --workdir names, of a run, or of a model that is fetched from the Hub.
+
+  Args:
+    results: a folder; a model from the Hub is copied there, so that results can go beside it.
+
+  Raises:
+    UserError: the flag is missing, or the model cannot be fetched.
+  """
+  text = WORKDIR.value or ''
+  if not text.startswith('hf://'):
+    return workdir()
+  # Late, so that --help and bad flags answer at once.
+  from cyclegan_jax import distributed
+  from cyclegan_jax.runs import hub
+
+  # Standard output may be an image.
+  log = distributed.on_first_process(lambda line: print(line, file=sys.stderr))
+
+  def fetched() -> pathlib.Path:
+    folder = hub.fetch(text, log)
+    return hub.copy(folder, pathlib.Path(results)) if results else folder
+
+  return distributed.first_alone(fetched, 'model')
+
+
 def path(value: str | None) -> pathlib.Path | None:
-  """Returns a flag's value as a path, see `files.expanded`; None if empty."""
+  """Returns a flag's value as a path, see `files.expanded`; None if empty.
+
+  Raises:
+    UserError: it is an address on the Hub, which this flag does not take.
+  """
+  if value and value.startswith('hf://'):
+    raise UserError(
+      f'{value}: expected a folder of this machine. experiments.evaluate, translate, export, and '
+      'demo_app take models from the Hub as --workdir.'
+    )
   return files.expanded(value) if value else None
 
 

@@ -94,6 +94,8 @@ def measure(
     evaluation.class_names,
   ) | {'checkpoint': asked.checkpoint, 'trained_steps': model.trained_steps}
   content['overfitting'] = bool(best and best.overfits)
+  if model.source:
+    content['source'] = model.source
   if evaluation.obedience:
     content['obedience'] = evaluation.obedience
     content['definitions']['obedience'] = obedience.DEFINITION

@@ -23,7 +23,7 @@ _ENTRIES = (
   *('checkpoint', 'checkpoint_step', 'trained_steps', 'preset', 'seed', 'settings'),
   *('definitions', 'versions', 'commit'),
 )
-_IF_MEASURED = ('classes', 'in_unit', 'true_condition', 'obedience')
+_IF_MEASURED = ('classes', 'in_unit', 'true_condition', 'obedience', 'source')
 
 
 # Compared by identity: arrays have no single answer.
