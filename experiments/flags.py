@@ -156,17 +156,8 @@ def path(value: str | None) -> pathlib.Path | None:
 
 def config_from_flags(flag_values: flags.FlagValues = flags.FLAGS) -> Config:
   """Returns the configuration of --preset with the given flags over it; UserError if impossible."""
-  settings, options = given(fields(), flag_values), given(registry.OPTIONS, flag_values)
-  if 'dataset' not in settings:
-    settings['dataset'], of_preset = registry.OF_PRESET.get(flag_values.preset, ('', {}))
-    options = {**of_preset, **options}
-  if known := registry.DATASETS.get(settings['dataset']):
-    settings = {**known.defaults, **settings}
-  options = registry.changed(options)
-  config = config_lib.make(emsn=flag_values.emsn, options=options, **settings)
-  if config.data.dataset:  # Commands that need one say so.
-    registry.resolve(config.data)
-  return config
+  settings = given((*fields(), *registry.OPTIONS), flag_values)
+  return registry.configuration({**settings, 'emsn': flag_values.emsn})
 
 
 def given(names: Iterable[str], flag_values: flags.FlagValues = flags.FLAGS) -> dict[str, Any]:

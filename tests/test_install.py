@@ -105,5 +105,8 @@ def test_the_command_works_outside_the_checkout(pairs, tmp_path):
   said = run('check_pairs', '--dataset=folder', f'--source_dir={pairs}', '--output=checked')
   assert said.returncode == 0, said.stderr
   assert '12 pairs' in said.stdout and (tmp_path / 'checked' / 'pairs.csv').exists()
+  code = "import cyclegan_jax; cyclegan_jax.train('run', nosuch=1)"
+  from_python = subprocess.run([python, '-c', code], cwd=tmp_path, capture_output=True, text=True)
+  assert 'UserError: nosuch: there is no such setting' in from_python.stderr
   mistake = run('check_pairs', '--dataset=folder', '--source_dir=nothing', '--output=checked')
   assert mistake.returncode == 2 and 'Traceback' not in mistake.stderr
