@@ -137,7 +137,7 @@ def from_json(text: str, name: str) -> Config:
     _check_format(tree.get('format', 1), name)
     config = Config(**{section: cls(**tuples(tree[section])) for section, cls in SECTIONS.items()})
     validate(config)
-  except (ValueError, TypeError, KeyError, AttributeError) as error:
+  except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
     raise UserError(f'{name} is not a configuration that this version can read: {error}') from error
   return config
 

@@ -6,6 +6,8 @@ import pathlib
 import platform
 import subprocess
 
+from cyclegan_jax import packages
+
 _PACKAGES = ('jax', 'flax', 'optax', 'orbax-checkpoint', 'grain', 'tensorflow-datasets', 'numpy')
 
 
@@ -19,6 +21,8 @@ def versions(further: Iterable[str] = ()) -> dict[str, str]:
 
 def commit() -> str | None:
   """Returns the commit of the checkout that this file is in, or None outside a checkout."""
+  if packages.is_installed():  # A repository around it would be another one.
+    return None
   try:
     return subprocess.run(
       ['git', 'describe', '--always', '--dirty', '--abbrev=40'],

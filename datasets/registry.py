@@ -11,10 +11,10 @@ import functools
 import types
 from typing import Any, ClassVar
 
-from cyclegan_jax import settings
+from cyclegan_jax import config as config_lib, settings
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.option import Bounds, option
-from cyclegan_jax.settings import DataConfig
+from cyclegan_jax.settings import Config, DataConfig
 from cyclegan_jax.validation import check_values
 
 _option = functools.partial(option, affects='pixels')
@@ -218,6 +218,32 @@ def default(name: str) -> Any:
 def changed(given: Mapping[str, Any]) -> dict[str, Any]:
   """Returns the options that are not at their defaults, as `DataConfig.options` holds them."""
   return {name: value for name, value in given.items() if value != default(name)}
+
+
+def configuration(given: Mapping[str, Any]) -> Config:
+  """Returns the configuration of settings and options by name, `preset` among them.
+
+  Without a data set it is the one that the preset trains on, if there is one.
+
+  Raises:
+    UserError: there is no such setting, or they do not go together.
+  """
+  known = {*settings.fields(), 'emsn'}
+  if unknown := sorted(given.keys() - known - set(OPTIONS)):
+    raise UserError(
+      f'{", ".join(unknown)}: there is no such setting. See docs/reference/settings.md.'
+    )
+  own = {name: value for name, value in given.items() if name in known}
+  options = {name: value for name, value in given.items() if name in OPTIONS}
+  if 'dataset' not in own:
+    own['dataset'], of_preset = OF_PRESET.get(own.get('preset', ''), ('', {}))
+    options = {**of_preset, **options}
+  if found := DATASETS.get(own['dataset']):
+    own = {**found.defaults, **own}
+  config = config_lib.make(options=changed(options), **own)
+  if config.data.dataset:  # Commands that need one say so.
+    resolve(config.data)
+  return config
 
 
 def resolve(config: DataConfig) -> Options:

@@ -64,9 +64,11 @@ def main() -> None:
 
 def _training(output: pathlib.Path, found: 'Survey') -> str:
   """The command that trains with the folders."""
+  from cyclegan_jax.runs import next_step
+
   paired = '--paired' if found.pairs else '--nopaired'
-  data = ['--dataset=folder', f'--source_dir={output}', paired]
-  return shlex.join(['python', '-m', 'experiments.train', *data, f'--ir_range={found.span.text}'])
+  data = ['--dataset=folder', f'--source_dir={output}', paired, f'--ir_range={found.span.text}']
+  return f'{next_step.PROGRAM}train {shlex.join(data)}'
 
 
 if __name__ == '__main__':

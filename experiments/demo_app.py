@@ -34,7 +34,7 @@ _MAX_UPLOAD_MIB = flags.DEFINE_integer(
 
 def main() -> None:
   """Loads the model and serves the page until it is interrupted."""
-  workdir = common.workdir()
+  workdir = common.model_folder()
   # Late, so that --help and bad flags answer at once.
   try:
     from cyclegan_jax.inference import app
@@ -52,7 +52,7 @@ def main() -> None:
     size = 'x'.join(map(str, model.config.data.image_size))
     page = app.make(
       sliders.translation(model, direction, temperatures.scale),
-      f'{workdir.resolve().name}: {direction.upper().replace("_TO_", " to ")}',
+      f'{model.source or workdir.resolve().name}: {direction.upper().replace("_TO_", " to ")}',
       f'Preset {model.config.train.preset}, checkpoint at step {model.step}, trained at {size} '
       'pixels. Images keep their size: objects should be about as large in pixels as they were '
       'there.',

@@ -63,7 +63,7 @@ _GALLERY = flags.DEFINE_integer(
 
 def main() -> None:
   """Measures the model, writes the evaluation's files, and prints the table."""
-  workdir = common.workdir()
+  workdir = common.model_folder(results='runs')
   # Late, so that --help and bad flags answer at once.
   from cyclegan_jax.inference import model as model_lib
   from cyclegan_jax.metrics import perceptual

@@ -10,18 +10,12 @@ docs/how-to/export.md. --format=onnx needs the extra `onnx`.
 """
 
 import dataclasses
-import pathlib
-from typing import TYPE_CHECKING
 
 from absl import flags
 
 from cyclegan_jax import files
 from cyclegan_jax.errors import UserError
-from cyclegan_jax.settings import DataConfig
-from experiments import flags as common
-
-if TYPE_CHECKING:
-  from cyclegan_jax.data.source import Dataset
+from experiments import checking, flags as common
 
 _CHECKPOINT = common.define_checkpoint_flag()
 _DIRECTION = common.define_direction_flag()
@@ -49,21 +43,18 @@ _OVERWRITE = flags.DEFINE_boolean('overwrite', False, 'Replace an existing file.
 
 def main() -> None:
   """Writes the file, and keeps it if it gives the same pixels as the model."""
-  workdir = common.workdir()
+  workdir = common.model_folder()
   if not _FORMAT.value or not _OUTPUT.value:
     raise UserError('--format and --output are needed: stablehlo or onnx, and the file to write.')
   output = files.expanded(_OUTPUT.value)
   # Late, so that --help and bad flags answer at once.
-  from cyclegan_jax.inference import export, export_check, model as model_lib
+  from cyclegan_jax.inference import export, model as model_lib
 
   export.check_output(output, _OVERWRITE.value)
   export.load_format(_FORMAT.value)
   model = model_lib.load(workdir, _CHECKPOINT.value)
-  if folder := common.path(_CHECK_IMAGES.value):
-    examples = export_check.examples_from_folder(folder)
-  else:
-    dataset = _dataset(workdir, model.config.data)
-    examples = export_check.examples_from_dataset(dataset, _DIRECTION.value.split('_to_')[0])
+  moved = dataclasses.replace(model.config.data, **common.moved())
+  examples = checking.examples(workdir, moved, _DIRECTION.value, common.path(_CHECK_IMAGES.value))
   export.export(
     model,
     _DIRECTION.value,
@@ -74,23 +65,6 @@ def main() -> None:
     checkpoint=_CHECKPOINT.value,
     overwrite=_OVERWRITE.value,
   )
-
-
-def _dataset(workdir: pathlib.Path, config: DataConfig) -> 'Dataset':
-  """Opens the data set of a run."""
-  from cyclegan_jax.runs import run_folder
-  import datasets
-
-  try:
-    config = dataclasses.replace(config, **common.moved())
-    dataset = datasets.open_dataset(config, run_folder.prepared(workdir))
-    run_folder.check_data(workdir, dataset)
-  except UserError as error:
-    raise UserError(
-      f"The file is checked on images of the run's test split, but: {error}\nOr check it on other "
-      'images: --check_images=FOLDER.'
-    ) from error
-  return dataset
 
 
 if __name__ == '__main__':

@@ -19,7 +19,9 @@ EXIT_USER_ERROR = 2
 WORKDIR = flags.DEFINE_string(
   'workdir',
   None,
-  'The run folder. In training it defaults to a folder in runs/ named after the settings.',
+  'The run folder. In training it defaults to a folder in runs/ named after the settings. '
+  'evaluate, translate, export, and demo_app also take a published model: its folder, or its '
+  'address on the Hugging Face Hub, hf://OWNER/NAME or hf://OWNER/NAME@REVISION.',
 )
 MAX_MEGAPIXELS = flags.DEFINE_integer(
   'max_megapixels',
@@ -112,24 +114,50 @@ def workdir() -> pathlib.Path:
   return folder
 
 
+def model_folder(results: str = '') -> pathlib.Path:
+  """Returns the folder that --workdir names, of a run, or of a model that is fetched from the Hub.
+
+  Args:
+    results: a folder; a model from the Hub is copied there, so that results can go beside it.
+
+  Raises:
+    UserError: the flag is missing, or the model cannot be fetched.
+  """
+  text = WORKDIR.value or ''
+  if not text.startswith('hf://'):
+    return workdir()
+  # Late, so that --help and bad flags answer at once.
+  from cyclegan_jax import distributed
+  from cyclegan_jax.runs import hub
+
+  # Standard output may be an image.
+  log = distributed.on_first_process(lambda line: print(line, file=sys.stderr))
+
+  def fetched() -> pathlib.Path:
+    folder = hub.fetch(text, log)
+    return hub.copy(folder, pathlib.Path(results)) if results else folder
+
+  return distributed.first_alone(fetched, 'model')
+
+
 def path(value: str | None) -> pathlib.Path | None:
-  """Returns a flag's value as a path, see `files.expanded`; None if empty."""
+  """Returns a flag's value as a path, see `files.expanded`; None if empty.
+
+  Raises:
+    UserError: it is an address on the Hub, which this flag does not take.
+  """
+  if value and value.startswith('hf://'):
+    raise UserError(
+      f'{value}: expected a folder of this machine. experiments.evaluate, translate, export, and '
+      'demo_app take models from the Hub as --workdir.'
+    )
   return files.expanded(value) if value else None
 
 
 def config_from_flags(flag_values: flags.FlagValues = flags.FLAGS) -> Config:
   """Returns the configuration of --preset with the given flags over it; UserError if impossible."""
-  settings, options = given(fields(), flag_values), given(registry.OPTIONS, flag_values)
-  if 'dataset' not in settings:
-    settings['dataset'], of_preset = registry.OF_PRESET.get(flag_values.preset, ('', {}))
-    options = {**of_preset, **options}
-  if known := registry.DATASETS.get(settings['dataset']):
-    settings = {**known.defaults, **settings}
-  options = registry.changed(options)
-  config = config_lib.make(emsn=flag_values.emsn, options=options, **settings)
-  if config.data.dataset:  # Commands that need one say so.
-    registry.resolve(config.data)
-  return config
+  settings = given((*fields(), *registry.OPTIONS), flag_values)
+  return registry.configuration({**settings, 'emsn': flag_values.emsn})
 
 
 def given(names: Iterable[str], flag_values: flags.FlagValues = flags.FLAGS) -> dict[str, Any]:

@@ -4,8 +4,8 @@ import dataclasses
 import pathlib
 from typing import Any, TYPE_CHECKING
 
+from cyclegan_jax.progress import Log
 from cyclegan_jax.settings import DataConfig
-from experiments import other_data
 
 if TYPE_CHECKING:
   from cyclegan_jax.data.source import Dataset
@@ -48,6 +48,8 @@ class Asked:
     dataset = distributed.first_alone(lambda: datasets.open_dataset(self.data, prepared), 'data')
     splits.check(dataset, self.split, str(self.workdir))
     if self.other:
+      from experiments import other_data  # Late: it defines flags.
+
       other_data.check_domains(dataset, model.domains)
     else:
       run_folder.check_data(self.workdir, dataset)
@@ -59,12 +61,14 @@ class Asked:
 
     place = self.workdir
     if self.other:
+      from experiments import other_data
+
       place = place / run_folder.ON / other_data.folder_name(dataset, self.data)
     return run_folder.evaluation(place, self.split, self.checkpoint)
 
 
 def measure(
-  asked: Asked, model: 'Model', dataset: 'Dataset', networks: 'Perceptual'
+  asked: Asked, model: 'Model', dataset: 'Dataset', networks: 'Perceptual', log: Log = print
 ) -> dict[str, Any]:
   """Measures a model, and writes the files of the results; all processes call it together.
 
@@ -78,7 +82,7 @@ def measure(
   from cyclegan_jax.runs import reader
   from datasets import temperatures
 
-  log = distributed.on_first_process(print)
+  log = distributed.on_first_process(log)
   scale = temperatures.scale(asked.data, model.domains['ir'].max_value)
   evaluation = evaluate(model, dataset, asked.split, networks=networks, scale=scale, log=log)
   if not distributed.is_first():
@@ -94,10 +98,14 @@ def measure(
     evaluation.class_names,
   ) | {'checkpoint': asked.checkpoint, 'trained_steps': model.trained_steps}
   content['overfitting'] = bool(best and best.overfits)
+  if model.source:
+    content['source'] = model.source
   if evaluation.obedience:
     content['obedience'] = evaluation.obedience
     content['definitions']['obedience'] = obedience.DEFINITION
   if asked.other:
+    from experiments import other_data
+
     content['on'] = other_data.facts(dataset, asked.data)
   evaluation_files.write(asked.folder(dataset), content, evaluation, asked.gallery)
   return content

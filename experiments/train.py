@@ -38,19 +38,11 @@ def main() -> int:
   # Late, so that --help and bad flags answer at once.
   import jax
 
-  from cyclegan_jax import distributed
-  from cyclegan_jax.runs import run_folder
-  from cyclegan_jax.training import loop, preflight
-  import datasets
+  from experiments import api
 
   jax.config.update('jax_debug_nans', _DEBUG_NANS.value)
   workdir = common.path(common.WORKDIR.value) or common.default_workdir(config)
-  preflight.check(config, workdir, overwrite=_OVERWRITE.value)
-  if not _OVERWRITE.value:
-    config = run_folder.own_span(workdir, config)
-  prepared = '' if _OVERWRITE.value else run_folder.prepared(workdir)
-  dataset = distributed.first_alone(lambda: datasets.open_dataset(config.data, prepared), 'data')
-  signal = loop.train(config, dataset, workdir, overwrite=_OVERWRITE.value)
+  signal = api.run_training(config, workdir, overwrite=_OVERWRITE.value)
   return 128 + signal if signal else 0
 
 

@@ -107,7 +107,7 @@ _OVERWRITE = flags.DEFINE_boolean('overwrite', False, 'Translate existing result
 
 def main() -> int:
   """Translates the inputs; returns the exit status."""
-  workdir = common.workdir()
+  workdir = common.model_folder()
   if not _INPUT.value or not _OUTPUT.value:
     raise UserError('--input and --output are needed: what to translate, and where to.')
   # Late, so that --help and bad flags answer at once.

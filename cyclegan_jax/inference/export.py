@@ -20,7 +20,8 @@ from cyclegan_jax.inference.export_program import Program
 from cyclegan_jax.inference.model import Model
 from cyclegan_jax.models import networks
 from cyclegan_jax.progress import Log
-from cyclegan_jax.settings import Config, flatten, PLACES
+from cyclegan_jax.runs import published
+from cyclegan_jax.settings import Config, flatten
 
 # The formats, and the packages that only one needs. The extra `onnx` installs those of onnx.
 FORMATS = {'stablehlo': ('flatbuffers',), 'onnx': ('onnx', 'onnxruntime')}
@@ -31,12 +32,16 @@ def load_format(name: str) -> types.ModuleType:
 
   UserError if a package that it needs is missing.
   """
-  missing = [package for package in FORMATS[name] if not importlib.util.find_spec(package)]
-  if missing:
+  if lacking := missing(name):
     raise UserError(
-      f'--format={name} needs {" and ".join(missing)}: pip install {" ".join(missing)}'
+      f'--format={name} needs {" and ".join(lacking)}: pip install {" ".join(lacking)}'
     )
   return importlib.import_module(f'cyclegan_jax.inference.export_{name}')
+
+
+def missing(name: str) -> list[str]:
+  """Returns the packages that a format needs and that are not installed."""
+  return [package for package in FORMATS[name] if not importlib.util.find_spec(package)]
 
 
 def check_output(output: pathlib.Path, overwrite: bool) -> None:
@@ -154,7 +159,9 @@ def _metadata(
     facts['ir_span'] = data.ir_span
   if config.model.condition != 'none' and target.name == 'ir':
     facts['condition'] = f'{config.model.condition}, at the means of training'
-  settings = {name: value for name, value in flatten(config).items() if name not in PLACES}
+  if program.model.source:
+    facts['source'] = program.model.source
+  settings = published.without_folders(flatten(config))
   return facts | {
     'dataset': data.dataset,
     'step': str(model.step),

@@ -23,7 +23,7 @@ def texts(model: Model, workdir: pathlib.Path, direction: str, bits: int | None)
 
   Args:
     model: the trained model.
-    workdir: its run folder; only the name is written.
+    workdir: its run folder; only the name is written, or the address of a model from the Hub.
     direction: 'rgb_to_ir' or 'ir_to_rgb'.
     bits: of the results; None means those of the training images.
   """
@@ -32,7 +32,7 @@ def texts(model: Model, workdir: pathlib.Path, direction: str, bits: int | None)
   found = {
     SOFTWARE: _software(),
     'direction': direction,
-    'run': workdir.resolve().name,
+    'run': model.source or workdir.resolve().name,
     'preset': model.config.train.preset,
     'step': str(model.step),
     'weights': _weights(model, direction),

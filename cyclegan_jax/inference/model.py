@@ -1,4 +1,4 @@
-"""A trained model, from its run folder alone."""
+"""A trained model, from its run folder alone, or as it was published."""
 
 import dataclasses
 import pathlib
@@ -12,6 +12,7 @@ from cyclegan_jax.errors import UserError
 from cyclegan_jax.inference.tiling import tiled, tiles
 from cyclegan_jax.inference.tiling.padded import Padded
 from cyclegan_jax.models import apply, networks
+from cyclegan_jax.runs import hub, published
 from cyclegan_jax.settings import Config
 from cyclegan_jax.training.checkpoint import of_run
 
@@ -30,6 +31,7 @@ class Model:
     domains: 'rgb' and 'ir', as in training.
     translators: By direction, 'rgb_to_ir' and, except for pix2pix, 'ir_to_rgb'.
     trained_steps: The step of the run's latest checkpoint.
+    source: The address of a model from the Hub, with its commit; '' of other models.
   """
 
   config: Config
@@ -37,6 +39,7 @@ class Model:
   domains: dict[str, Domain]
   translators: dict[str, apply.Translator]
   trained_steps: int = 0
+  source: str = ''
 
   @property
   def multiple(self) -> int:
@@ -132,19 +135,23 @@ def _to_pixels(y: np.ndarray, domain: Domain, bits: int | None) -> np.ndarray:
 
 
 def load(workdir: str | pathlib.Path, checkpoint: str = 'best') -> Model:
-  """Loads a model from a run folder.
+  """Loads a model from a run folder, or a published one.
 
   Args:
-    workdir: The run folder.
+    workdir: The run folder, the folder of a published model, or its address on the Hugging Face
+      Hub, hf://owner/name or hf://owner/name@revision, which needs the extra `hub`.
     checkpoint: 'best' by the validation metric, 'latest', or a step.
 
   Raises:
     UserError: There is no run, there is no such checkpoint, or it is damaged; or this process was
-      forked from one that has loaded a model.
+      forked from one that has loaded a model. For those of an address, see `hub.fetch`.
   """
   forks.use()  # Refuses what would hang.
   devices.check()
-  with of_run(pathlib.Path(workdir)) as (config, domains, checkpoints):
+  folder = hub.fetch(str(workdir)) if hub.is_address(workdir) else pathlib.Path(workdir)
+  if published.is_in(folder):
+    return _load_published(folder, checkpoint)
+  with of_run(folder) as (config, domains, checkpoints):
     step = checkpoints.resolve(checkpoint)
     state = checkpoints.restore(step)
     trained_steps = checkpoints.latest_step() or step
@@ -152,3 +159,12 @@ def load(workdir: str | pathlib.Path, checkpoint: str = 'best') -> Model:
   nets = networks.build(config.model, domains)
   translators = apply.translators(nets, state.inference_params(), state.batch_stats)
   return Model(config, step, domains, translators, trained_steps)
+
+
+def _load_published(folder: pathlib.Path, checkpoint: str) -> Model:
+  found = published.read(folder, checkpoint)
+  nets = networks.build(found.config.model, found.domains)
+  translators = apply.translators(nets, found.params, found.batch_stats)
+  return Model(
+    found.config, found.step, found.domains, translators, found.trained_steps, found.source
+  )

@@ -4,20 +4,21 @@ templates/model_card.md has the text. Its front matter is YAML as Hugging Face r
 person can know, licenses above all, is marked FILL IN until it is given.
 """
 
+from collections.abc import Sequence
 import dataclasses
 
 import numpy as np
 
-from cyclegan_jax import normalization, provenance, radiometry
+from cyclegan_jax import config as config_lib, normalization, provenance, radiometry
 from cyclegan_jax.evaluation import results
 from cyclegan_jax.inference.model import Model
 from cyclegan_jax.metrics.catalog import METRICS
 from cyclegan_jax.models import networks
 from cyclegan_jax.progress import duration
 from cyclegan_jax.reports import evaluation_files, page
-from cyclegan_jax.runs import run_folder
+from cyclegan_jax.runs import published, run_folder
 from cyclegan_jax.runs.reader import Run
-from cyclegan_jax.settings import DataConfig, format_value, PLACES
+from cyclegan_jax.settings import DataConfig, format_value
 
 _HUB_METRICS = ('psnr', 'ssim', 'rmse')
 
@@ -41,8 +42,18 @@ class Given:
     return [name for name, value in dataclasses.asdict(self).items() if not value.strip()]
 
 
-def text(model: Model, run: Run, given: Given) -> str:
-  """Returns the card. The run is the model's, read with measurements, if there are any."""
+def text(
+  model: Model, run: Run, given: Given, address: str = '', pictures: Sequence[str] = ()
+) -> str:
+  """Returns the card.
+
+  Args:
+    model: what it is about.
+    run: the model's run, read with measurements, if there are any.
+    given: what only a person knows.
+    address: of the model on the Hugging Face Hub; '' if it is not there.
+    pictures: paths of pictures from the card.
+  """
   content = run.measurements.content if run.measurements else None
   figures = content[results.MODEL] if content else {}
   known = [name for name in _HUB_METRICS if figures.get(name) is not None]
@@ -50,7 +61,7 @@ def text(model: Model, run: Run, given: Given) -> str:
     'model_card.md',
     given=Given(*(' '.join(value.split()) for value in dataclasses.astuple(given))),
     model=model,
-    config=model.config,
+    config=published.without_places(model.config),
     parameters={
       name: networks.count_parameters(generator.params)
       for name, generator in model.translators.items()
@@ -59,8 +70,7 @@ def text(model: Model, run: Run, given: Given) -> str:
     ir_range=radiometry.known(model.config.data.ir_range, model.config.data.ir_span),
     changed=[
       f'`--{name}={format_value(new)}`'
-      for name, (_, new) in run.changed.items()
-      if name not in PLACES
+      for name, (_, new) in config_lib.changed(published.without_places(run.config)).items()
     ],
     facts=run_folder.read_json(run.folder / run_folder.DATA),
     metrics=content,
@@ -70,6 +80,8 @@ def text(model: Model, run: Run, given: Given) -> str:
     cost=_cost(run),
     commit=provenance.commit(),
     versions=provenance.versions(),
+    address=address,
+    pictures=pictures,
   )
 
 

@@ -3,6 +3,7 @@
 DIR/comparison.json   everything: figures of each run, means, differences, what they mean
 DIR/comparison.md     the paper's Table I and the comparisons, in words too
 DIR/table.csv         models, runs, baselines, a row each
+DIR/table.tex         models and baselines for a paper, with the protocol
 DIR/report.html       the same with charts and pictures; needs no other file
 """
 
@@ -14,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from cyclegan_jax import files
-from cyclegan_jax.comparison import downstream, tables
+from cyclegan_jax.comparison import downstream, latex, tables
 from cyclegan_jax.comparison.compare import ComparedModel, LEVEL, median_run
 from cyclegan_jax.data import images
 from cyclegan_jax.errors import UserError
@@ -23,6 +24,7 @@ from cyclegan_jax.metrics.catalog import METRICS
 from cyclegan_jax.reports import charts, page
 
 JSON, MARKDOWN, CSV, PAGE = 'comparison.json', 'comparison.md', 'table.csv', 'report.html'
+LATEX = 'table.tex'
 # Metrics with curves and box plots.
 _CHARTED = ('psnr', 'ssim')
 # Pictures of an evaluation that the page shows.
@@ -32,7 +34,7 @@ _PICTURES = ('paper_figure.png', 'examples.png')
 def write(
   folder: pathlib.Path, content: Mapping[str, Any], models: Mapping[str, ComparedModel]
 ) -> None:
-  """Writes the four files into an existing folder, each whole or not at all.
+  """Writes the five files into an existing folder, each whole or not at all.
 
   The content is that from `compare.compare`, with what was planned.
 
@@ -43,6 +45,7 @@ def write(
     files.write_text(folder / JSON, json.dumps(content, indent=2) + '\n')
     files.write_text(folder / MARKDOWN, markdown(content))
     files.write_csv(folder / CSV, tables.csv_rows(content))
+    files.write_text(folder / LATEX, latex.table(content))
     files.write_text(folder / PAGE, render(content, models))
   except OSError as error:
     raise UserError(f'--output={folder} cannot be written: {error.strerror}.') from error

@@ -9,6 +9,8 @@ from cyclegan_jax.data.source import SPLITS
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.runs import run_folder
 
+# What comes before the name of a command.
+PROGRAM = 'python -m experiments.'
 # What is measured first, if it is there.
 _ORDER = tuple(reversed(SPLITS))
 
@@ -21,7 +23,7 @@ def command(name: str, **flags: Any) -> str:
     **flags: values by name.
   """
   quoted = [shlex.quote(f'--{flag}={value}') for flag, value in flags.items()]
-  return ' '.join(['python -m', f'experiments.{name}', *quoted])
+  return ' '.join([PROGRAM + name, *quoted])
 
 
 def measured_split(splits: Container[str]) -> str | None:

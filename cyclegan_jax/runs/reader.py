@@ -13,7 +13,7 @@ import numpy as np
 
 from cyclegan_jax import config as config_lib
 from cyclegan_jax.errors import UserError
-from cyclegan_jax.runs import best, run_folder
+from cyclegan_jax.runs import best, run_folder, shown
 from cyclegan_jax.runs.run_folder import DATA, METRICS, VALIDATION, VALIDATION_IMAGES
 from cyclegan_jax.settings import Config
 
@@ -23,7 +23,7 @@ _ENTRIES = (
   *('checkpoint', 'checkpoint_step', 'trained_steps', 'preset', 'seed', 'settings'),
   *('definitions', 'versions', 'commit'),
 )
-_IF_MEASURED = ('classes', 'in_unit', 'true_condition', 'obedience')
+_IF_MEASURED = ('classes', 'in_unit', 'true_condition', 'obedience', 'source')
 
 
 # Compared by identity: arrays have no single answer.
@@ -98,6 +98,9 @@ class Run:
   def best(self) -> best.Best | None:
     """The best validation so far; None before the first one."""
     return best.find(self.validation, self.config.train.best_metric)
+
+  def _repr_html_(self) -> str:
+    return shown.run(self)
 
   def about_best(self) -> list[str]:
     """Returns sentences about the best step, and how certain it is."""

@@ -139,10 +139,10 @@ def load_config(workdir: pathlib.Path) -> Config:
   file = workdir / CONFIG
   try:
     text = file.read_text()
-  except OSError as error:
+  except (OSError, UnicodeDecodeError) as error:
     raise UserError(
       f'--workdir={workdir} is not a run folder: {CONFIG} cannot be read '
-      f'({error.strerror}). Give the folder that experiments.train wrote.'
+      f'({getattr(error, "strerror", error)}). Give the folder that experiments.train wrote.'
     ) from error
   return config_lib.from_json(text, str(file))
 
@@ -180,7 +180,7 @@ def read_json(file: pathlib.Path) -> dict:
   """Returns the content of a JSON file of a run folder; UserError if it cannot be read."""
   try:
     return json.loads(file.read_text())
-  except (OSError, ValueError) as error:
+  except (OSError, ValueError, RecursionError) as error:
     raise UserError(f'{file} cannot be read: {error}') from error
 
 

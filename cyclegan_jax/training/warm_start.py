@@ -15,7 +15,7 @@ from cyclegan_jax.data.source import Domain
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.models import networks
 from cyclegan_jax.progress import Log
-from cyclegan_jax.runs import run_folder
+from cyclegan_jax.runs import published, run_folder
 from cyclegan_jax.settings import Config, differences, format_value, SECTIONS
 from cyclegan_jax.training import state as state_lib
 from cyclegan_jax.training.checkpoint import of_run
@@ -53,19 +53,18 @@ def initialize(
   if not config.train.initialize_from:
     return state
   source = pathlib.Path(config.train.initialize_from)
-  with _named(source), of_run(source) as (theirs, _, checkpoints):
-    step = checkpoints.resolve('best')
-    given = checkpoints.restore(step)
+  with _named(source):
+    theirs, step, weights, statistics = _best(source)
   params, stats, taken = dict(state.params), dict(state.batch_stats), []
   for name in params:
-    if name not in given.params:
+    if name not in weights:
       continue
-    before = given.inference_params()[name]
+    before = weights[name]
     if other := _other_shapes(before, params[name]):
       if name in networks.generators(config.model):
         raise UserError(_explain(source, name, other, theirs, config))
       continue
-    params[name], stats[name] = before, given.batch_stats[name]
+    params[name], stats[name] = before, statistics[name]
     taken.append(name)
   if not set(taken) & set(networks.generators(config.model)):
     raise UserError(
@@ -81,6 +80,17 @@ def initialize(
   _record(workdir, source, theirs, step, taken)
   ema = {name: jax.tree.map(jnp.copy, params[name]) for name in state.ema}
   return dataclasses.replace(state, params=params, batch_stats=stats, ema=ema)
+
+
+def _best(source: pathlib.Path) -> tuple[Config, int, dict[str, Any], dict[str, Any]]:
+  """Returns configuration, step, parameters and statistics of a run, or of a published model."""
+  if published.is_in(source):
+    found = published.read(source)
+    return found.config, found.step, found.params, found.batch_stats
+  with of_run(source) as (theirs, _, checkpoints):
+    step = checkpoints.resolve('best')
+    given = checkpoints.restore(step)
+  return theirs, step, given.inference_params(), given.batch_stats
 
 
 @contextlib.contextmanager

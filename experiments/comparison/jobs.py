@@ -24,7 +24,9 @@ from cyclegan_jax.settings import Config
 from experiments.comparison.plan import Plan, RUNS
 from experiments.flags import PATHS
 
-_REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
+# The package of the commands, and the folder that it can be imported from.
+_COMMANDS = __name__.removesuffix('.comparison.jobs')
+_ROOT = pathlib.Path(__file__).resolve().parents[__name__.count('.')]
 _POLL_SECONDS = 0.2
 _LOG_LINES = 12
 # The share of a GPU's memory for all workers on it. By default JAX takes 75 % for one process.
@@ -63,7 +65,7 @@ class Job:
   @property
   def line(self) -> str:
     """The job as a line for a shell."""
-    return ' && '.join(map(shlex.join, [('cd', str(_REPOSITORY)), *self.commands]))
+    return ' && '.join(map(shlex.join, [('cd', str(_ROOT)), *self.commands]))
 
   def is_complete(self) -> bool:
     """Returns whether nothing is left to do."""
@@ -108,13 +110,13 @@ def all_jobs(
     python, last = (sys.executable, '-m'), (*shared, f'--workdir={folder}')
     paths = [flag for flag in model.arguments if flag[2:].partition('=')[0] in PATHS]
     commands: tuple[tuple[str, ...], ...] = (
-      (*python, 'experiments.train', *model.arguments, f'--seed={seed}', *last),
-      (*python, 'experiments.evaluate', f'--split={plan.split}', *paths, *last),
+      (*python, f'{_COMMANDS}.train', *model.arguments, f'--seed={seed}', *last),
+      (*python, f'{_COMMANDS}.evaluate', f'--split={plan.split}', *paths, *last),
     )
     if downstream:
       if runs.is_complete(folder, config, plan.split):
         commands = ()
-      commands = (*commands, (*python, 'experiments.downstream', *paths, *last))
+      commands = (*commands, (*python, f'{_COMMANDS}.downstream', *paths, *last))
     job = Job(len(found), model.label, seed, folder, config, plan.split, commands, downstream)
     found.append(job)
   return found
@@ -152,7 +154,7 @@ def _processes(
         stdin=subprocess.DEVNULL,
         stdout=log,
         stderr=subprocess.STDOUT,
-        cwd=_REPOSITORY,
+        cwd=_ROOT,
         env=environment,
         process_group=0,
         pass_fds=(lock,),

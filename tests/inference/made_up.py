@@ -42,6 +42,25 @@ def model(preset='udacity', ir_max=255.0, rgb_max=255.0, told=None, **settings):
   return Model(config, 7, domains, translators(nets, params, stats), 9)
 
 
+def drawn():
+  """A model whose weights are drawn without a compilation; it knows folders of its author."""
+  config = config_lib.make(
+    dataset='folder',
+    source_dir='/home/someone/photos',
+    options={'pair_table': '/home/someone/pairs.csv'},
+    base_width=4,
+    n_downsampling=1,
+    n_residual_blocks=1,
+  )
+  domains, rng = make_domains(config.data), np.random.default_rng(0)
+  shapes = jax.eval_shape(lambda: networks.initialize(config.model, domains, jax.random.key(0)))
+  params, stats = jax.tree.map(
+    lambda leaf: rng.uniform(0, 0.3, leaf.shape).astype(np.float32), shapes
+  )
+  nets = networks.build(config.model, domains)
+  return Model(config, 7, domains, translators(nets, params, stats), 9)
+
+
 def picture(height, width, channels=3, dtype=np.uint8, seed=0):
   """Coarse and fine structure, [height, width, channels]."""
   rng = np.random.default_rng(seed)

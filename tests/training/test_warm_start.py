@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from cyclegan_jax.errors import UserError
+from cyclegan_jax.runs import published
 from cyclegan_jax.training import loop, preflight, run_start, state as state_lib, warm_start
 from cyclegan_jax.training.checkpoint import of_run
 import datasets
@@ -50,6 +51,21 @@ def test_generators_start_from_what_the_other_run_translates_with(tiny, source, 
   equal(ours.batch_stats['rgb_to_ir'], theirs.batch_stats['rgb_to_ir'])
   record = json.loads((tmp_path / 'run' / 'initialized_from.json').read_text())
   assert record['run'] == folder.name and record['networks'] == ['rgb_to_ir']
+
+
+def test_a_published_model_is_a_start_too(tiny, source, tmp_path):
+  pytest.importorskip('safetensors', reason='needs the extra hub')
+  folder, theirs = source
+  config = tiny(seed=7)
+  domains = datasets.open_dataset(config.data).domains
+  stats = {name: theirs.batch_stats[name] for name in theirs.ema}
+  (tmp_path / 'published').mkdir()
+  weights = published.Weights(config, domains, 5, 9, theirs.ema, stats)
+  published.write(tmp_path / 'published', weights, folder)
+  place = tmp_path / 'published'
+  ours, said = start(tiny(**REGRESSION, initialize_from=str(place)), tmp_path / 'run')
+  assert said == f'Weights of rgb_to_ir are from {place}, step 5 (folder, preset udacity).'
+  equal(ours.params['rgb_to_ir'], theirs.ema['rgb_to_ir'])
 
 
 def test_other_networks_follow_where_shapes_allow_and_the_rest_is_drawn(tiny, source, tmp_path):

@@ -1,0 +1,115 @@
+"""Comparisons as a table for a paper: LaTeX with booktabs, and the protocol below it."""
+
+from collections.abc import Iterator, Mapping, Sequence
+import re
+from typing import Any
+
+from cyclegan_jax.comparison.tables import number
+from cyclegan_jax.evaluation.results import title
+from cyclegan_jax.metrics.catalog import METRICS
+from cyclegan_jax.settings import format_value, PLACES
+
+# The columns, as far as they were measured; the metric that decides is always there.
+_COLUMNS = ('psnr', 'ssim', 'rmse', 'correlation', 'log_spectral_distance')
+_ARROWS = {1: r' $\uparrow$', -1: r' $\downarrow$', 0: ''}
+_SPECIAL = {
+  **{character: '\\' + character for character in '&%$#_{}'},
+  '~': r'\textasciitilde{}',
+  '^': r'\textasciicircum{}',
+  '\\': r'\textbackslash{}',
+  '<': r'\textless{}',
+  '>': r'\textgreater{}',
+  '±': r'$\pm$',
+}
+
+
+def table(content: Mapping[str, Any]) -> str:
+  """Returns the table of models and baselines, the best model of each column in bold.
+
+  Args:
+    content: of comparison.json.
+  """
+  primary = content['primary_metric']
+  names = [name for name in _COLUMNS if name in content['metrics'] and name != primary]
+  names = [primary, *names]
+  header = [METRICS[name].title + _unit(name) for name in names]
+  columns = [escaped(text) + _ARROWS[METRICS[name].better] for text, name in zip(header, names)]
+  return '\n'.join(
+    [
+      r'% Needs \usepackage{booktabs}.',
+      r'\begin{table}',
+      r'  \centering',
+      rf'  \caption{{{escaped(content["dataset"])}, {escaped(content["split"])} split.}}',
+      rf'  \begin{{tabular}}{{lr{"r" * len(names)}}}',
+      r'    \toprule',
+      f'    Model & Seeds & {" & ".join(columns)} \\\\',
+      r'    \midrule',
+      *_rows(_models(content, names)),
+      r'    \midrule',
+      *_rows(_baselines(content, names)),
+      r'    \bottomrule',
+      r'  \end{tabular}',
+      '',
+      rf'  \par\smallskip\footnotesize {escaped(protocol(content))}',
+      r'\end{table}',
+      '',
+    ]
+  )
+
+
+def protocol(content: Mapping[str, Any]) -> str:
+  """Returns how the figures came about, in sentences."""
+  low, high = content['value_range']
+  seeds = sorted({seed for model in content['models'].values() for seed in model['seeds']})
+  # Folders of the user's machine mean nothing to readers.
+  shown = [flag for flag in content['common_flags'] if flag[2:].partition('=')[0] not in PLACES]
+  flags = ' '.join(shown)
+  return (
+    f'Mean ± standard deviation over seeds ({", ".join(map(str, seeds))}) on {content["n"]} images '
+    f'at {format_value(tuple(content["image_size"]))} pixels, values {low} to {high}; the split is '
+    f'fixed (SHA-256 of its names {content["split_sha256"][:12]}). Each run is measured once, at '
+    f'the checkpoint that is best in validation by {" or ".join(content["best_metric"])}. '
+    f'Common flags: {flags or "none"}. {METRICS[content["primary_metric"]].title} decides '
+    'comparisons.'
+  )
+
+
+def escaped(text: str) -> str:
+  """Returns a text as LaTeX prints it."""
+  return re.sub('|'.join(map(re.escape, _SPECIAL)), lambda match: _SPECIAL[match[0]], text)
+
+
+def _unit(name: str) -> str:
+  unit = METRICS[name].unit.strip()
+  return f' [{unit}]' if unit else ''
+
+
+def _models(content: Mapping[str, Any], names: Sequence[str]) -> Iterator[list[str]]:
+  best = {name: _best(content, name) for name in names}
+  for label, model in content['models'].items():
+    cells = [escaped(label), str(len(model['seeds']))]
+    for name in names:
+      spread = model['metrics'][name]
+      sd = '' if spread['sd'] is None else f' ± {number(spread["sd"], 2)}'
+      cell = escaped(number(spread['mean']) + sd)
+      is_best = spread['mean'] is not None and spread['mean'] == best[name]
+      cells.append(rf'\textbf{{{cell}}}' if is_best else cell)
+    yield cells
+
+
+def _best(content: Mapping[str, Any], name: str) -> float | None:
+  """The best mean of a column; None if there is none, or only one model."""
+  means = [model['metrics'][name]['mean'] for model in content['models'].values()]
+  known = [mean for mean in means if mean is not None]
+  if len(means) < 2 or not known or not METRICS[name].better:
+    return None
+  return max(known, key=lambda mean: METRICS[name].better * mean)
+
+
+def _baselines(content: Mapping[str, Any], names: Sequence[str]) -> Iterator[list[str]]:
+  for label, totals in content['baselines'].items():
+    yield [escaped(title(label)), '', *(number(totals[name]) for name in names)]
+
+
+def _rows(rows: Iterator[list[str]]) -> list[str]:
+  return [f'    {" & ".join(cells)} \\\\' for cells in rows]

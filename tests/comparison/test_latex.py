@@ -1,0 +1,64 @@
+"""Tables for papers: rows and columns that LaTeX takes, and the protocol."""
+
+import re
+
+from cyclegan_jax.comparison import latex
+
+SPREAD = {'mean': 20.0, 'sd': 0.5, 'min': 19.0, 'max': 21.0}
+CONTENT = {
+  'dataset': 'folder',
+  'split': 'test',
+  'primary_metric': 'ssim',
+  'metrics': ['psnr', 'rmse', 'ssim'],
+  'models': {
+    'a_100%': {
+      'seeds': [0, 1],
+      'metrics': {'psnr': SPREAD, 'rmse': {**SPREAD, 'mean': 9.0}, 'ssim': SPREAD},
+    },
+    'b': {
+      'seeds': [0],
+      'metrics': {
+        'psnr': {**SPREAD, 'mean': 21.0, 'sd': None},
+        'rmse': SPREAD,
+        'ssim': {**SPREAD, 'mean': None, 'sd': None},
+      },
+    },
+  },
+  'baselines': {'mean_image': {'psnr': 15.0, 'rmse': 30.0, 'ssim': None}},
+  'n': 12,
+  'image_size': [16, 24],
+  'value_range': [0, 255],
+  'split_sha256': 'c0ffee' * 10,
+  'best_metric': ['overall'],
+  'common_flags': ['--dataset=folder', '--epochs=3', '--source_dir=/home/me/photos'],
+}
+
+
+def test_rows_and_columns():
+  text = latex.table(CONTENT)
+  rows = [re.split(r' & ', line.strip()[:-3]) for line in text.splitlines() if ' & ' in line]
+  assert {len(row) for row in rows} == {5} and r'\begin{tabular}{lrrrr}' in text
+  assert rows == [
+    ['Model', 'Seeds', r'SSIM $\uparrow$', r'PSNR [dB] $\uparrow$', r'RMSE $\downarrow$'],
+    [r'a\_100\%', '2', r'\textbf{20 $\pm$ 0.5}', r'20 $\pm$ 0.5', r'\textbf{9 $\pm$ 0.5}'],
+    ['b', '1', '-', r'\textbf{21}', r'20 $\pm$ 0.5'],
+    ['mean training IR image', '', '-', '15', '30'],
+  ]
+  for rule in ('toprule', 'bottomrule'):
+    assert text.count('\\' + rule) == 1
+  assert text.count(r'\midrule') == 2
+
+
+def test_the_protocol_is_below():
+  text = latex.table(CONTENT)
+  below = text.partition(r'\end{tabular}')[2]
+  for words in ('(0, 1)', '12 images', '16x24 pixels', 'c0ffeec0ffee', 'overall', '--epochs=3'):
+    assert words in below
+  assert '/home' not in text and r'$\pm$' in below and '±' not in text
+
+
+def test_every_special_character_is_escaped():
+  special = r'\&%$#_{}~^<>'
+  found = latex.escaped(special)
+  assert found.startswith(r'\textbackslash{}\&\%\$\#\_\{\}\textasciitilde{}\textasciicircum{}')
+  assert latex.escaped('plain-text 1.2') == 'plain-text 1.2'
