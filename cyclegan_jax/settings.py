@@ -52,6 +52,20 @@ class ModelConfig:
     'docs/how-to/temperature.md.',
     ('none', 'class_temperatures', 'quantiles'),
   )
+  base: str = option(
+    'none',
+    'Make IR images in two stages: first a base, which alone is told the --condition, then the '
+    'contrasts on it (Kniaz et al. 2018, ThermalGAN); with --method=pix2pix. class_means: in a '
+    'base, each pixel has the mean IR value of its class (needs labels in training, not to '
+    'translate); lowpass: a base is the blurred IR image.',
+    ('none', 'class_means', 'lowpass'),
+  )
+  contrast_base: str = option(
+    'true',
+    'With --base, the bases that the second stage sees in training. true: true ones; generated: '
+    'those of the first stage, as in translation.',
+    ('true', 'generated'),
+  )
   base_width: int = option(
     64,
     "Channels of the generator's first layer. Each downsampling doubles them (unet: up to eight "
@@ -158,7 +172,7 @@ class Config:
   @property
   def labeled(self) -> bool:
     """Whether training steps need labels; they go to the devices only then."""
-    return self.loss.class_balance > 0
+    return self.loss.class_balance > 0 or self.model.base == 'class_means'
 
   @property
   def reads_labels(self) -> bool:

@@ -121,6 +121,12 @@ class LossConfig:
     '--paired.',
     Bounds(0),
   )
+  thermal_weight: float = option(
+    0.0,
+    'Weight of the L1 term between the temperatures of generated and of true bases: means of '
+    'classes, or with --base=lowpass the median and the 95th percentile. Needs --base.',
+    Bounds(0),
+  )
 
 
 @dataclasses.dataclass(frozen=True)

@@ -183,6 +183,7 @@ def _validate_losses(config: Config) -> None:
       f'--generator={config.model.generator} removes whatever is the same all over an image, so '
       'that the network would not hear what it is told. Give --norm=batch, or --generator=unet.'
     )
+  _validate_base(config)
   if config.data.condition_jitter and config.model.condition == 'none':
     raise UserError(
       f'--condition_jitter={config.data.condition_jitter:g} changes IR images, which networks have '
@@ -198,6 +199,31 @@ def _validate_losses(config: Config) -> None:
         f'--{name}={getattr(loss, name):g}: {method} has one generator and no such '
         f'term. Give --{name}=0, or start from --preset={method}.'
       )
+
+
+def _validate_base(config: Config) -> None:
+  model, loss = config.model, config.loss
+  if model.base == 'none':
+    if loss.thermal_weight:
+      raise UserError(
+        f'--thermal_weight={loss.thermal_weight:g} compares bases, which only generators of two '
+        'stages make: give a --base, too, or --thermal_weight=0.'
+      )
+    if model.contrast_base != 'true':
+      raise UserError(
+        f'--contrast_base={model.contrast_base} is for generators of two stages: give a --base, '
+        'too, or --contrast_base=true.'
+      )
+  elif model.method != 'pix2pix':
+    raise UserError(
+      f'--base={model.base} is for --method=pix2pix, not for {model.method}. Give --base=none, or '
+      'start from --preset=thermalgan.'
+    )
+  elif loss.nce_weight:
+    raise UserError(
+      f'--base={model.base} and --nce_weight={loss.nce_weight:g} contradict each other: PatchNCE '
+      'is for generators of one stage. Give only one of them.'
+    )
 
 
 def _forgets_constants(model: ModelConfig) -> bool:

@@ -16,7 +16,7 @@ from onnx import helper
 import onnxruntime
 
 from cyclegan_jax.inference.export_program import Program, Run
-from cyclegan_jax.models import antialiasing, generators, layers, unet
+from cyclegan_jax.models import antialiasing, generators, layers, two_stage, unet
 
 # From March 2022; ONNX Runtime 1.12 and later read it.
 OPSET = 17
@@ -193,11 +193,20 @@ def _unet(net: unet.UNetGenerator, x: Tensor) -> Tensor:
   return _layer(net.up[-1], _activation('relu', x)).apply('Tanh')
 
 
-# For each class in `models.generators.GENERATORS`: x to y, float32 [batch, c, height, width].
+def _two_stage(net: two_stage.TwoStageGenerator, x: Tensor) -> Tensor:
+  stage = GENERATORS[type(net.base)]
+  base = stage(net.base, x)
+  image = x.apply('Slice', _ints(0), _ints(net.seen), _ints(1))
+  y = base + stage(net.contrast, base.apply('Concat', image, axis=1))
+  return y.apply('Clip', -1, 1)
+
+
+# For each class of generators, see `two_stage.kind`: x to y, float32 [batch, c, height, width].
 GENERATORS: Mapping[type, Callable[[Any, Tensor], Tensor]] = {
   generators.UdacityGenerator: _udacity,
   generators.ResnetGenerator: _resnet,
   unet.UNetGenerator: _unet,
+  two_stage.TwoStageGenerator: _two_stage,
 }
 
 

@@ -55,6 +55,10 @@ def import_state(
       f'--condition={config.model.condition}: networks of PyTorch files are told nothing beside '
       'the image. Give --condition=none.'
     )
+  if config.model.base != 'none':
+    raise UserError(
+      f'--base={config.model.base}: no PyTorch files of both stages are known. Give --base=none.'
+    )
   params, batch_stats = {}, {}
   for name, file in _find(config, folder, a_is, epoch).items():
     kind = _kind(config, name)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 import dataclasses
+import functools
 from typing import Any
 
 from flax import nnx
@@ -14,6 +15,7 @@ from cyclegan_jax.models.discriminators import DISCRIMINATORS
 from cyclegan_jax.models.generators import GENERATORS
 from cyclegan_jax.models.initial_keys import InitialKeys
 from cyclegan_jax.models.projection import PatchProjection
+from cyclegan_jax.models.two_stage import BASE, TwoStageGenerator
 from cyclegan_jax.settings import ModelConfig
 
 # The generators and the discriminators of each method.
@@ -54,6 +56,7 @@ class Network:
     training: bool,
     keys: jax.Array | None = None,
     condition: jax.Array | None = None,
+    true_base: jax.Array | None = None,
   ) -> tuple[Any, Any]:
     """Applies the module.
 
@@ -66,13 +69,15 @@ class Network:
         running ones.
       keys: One random key for each image, for a generator's dropout. Without keys there is none.
       condition: Of each image, float32 [batch, size]; None for `self.condition`.
+      true_base: Of a generator of two stages in training, which then returns what
+        `TwoStageGenerator.stages` does.
 
     Returns:
       The output and the new batch statistics.
     """
     module = self.module(params, batch_stats)
     module.train() if training else module.eval()
-    y = self.apply(module, x, keys, condition)
+    y = self.apply(module, x, keys, condition, true_base)
     return y, nnx.to_pure_dict(nnx.state(module, nnx.BatchStat))
 
   def module(self, params: Any, batch_stats: Any) -> Any:
@@ -80,10 +85,17 @@ class Network:
     return nnx.merge(self.graph, params, batch_stats, copy=True)
 
   def apply(
-    self, module: Any, x: Any, keys: jax.Array | None = None, condition: jax.Array | None = None
+    self,
+    module: Any,
+    x: Any,
+    keys: jax.Array | None = None,
+    condition: jax.Array | None = None,
+    true_base: jax.Array | None = None,
   ) -> Any:
     """Applies what `module` returned; for the other arguments see `__call__`."""
     x = self._with_constants(x, condition)
+    if true_base is not None:
+      return module.stages(x, true_base, keys)
     return module(x) if keys is None else module(x, keys)
 
   def encode(
@@ -144,9 +156,12 @@ def generator_group(config: ModelConfig) -> tuple[str, ...]:
 def discriminators(config: ModelConfig) -> tuple[str, ...]:
   """Returns the names of the discriminators, those of their domains: `ir`, for CycleGAN `rgb`.
 
-  There are none with --discriminator=none, which --adversarial_weight=0 means.
+  Of two stages, the first has one, too: `base`. There are none with --discriminator=none, which
+  --adversarial_weight=0 means.
   """
-  return () if config.discriminator == 'none' else _NAMES[config.method][1]
+  if config.discriminator == 'none':
+    return ()
+  return (() if config.base == 'none' else (BASE,)) + _NAMES[config.method][1]
 
 
 def names(config: ModelConfig) -> tuple[str, ...]:
@@ -158,13 +173,16 @@ def discriminator_channels(config: ModelConfig, domains: Mapping[str, Domain]) -
   """Returns the channels of each discriminator's input by name.
 
   A discriminator sees images alone; pix2pix's sees the RGB image before the IR image. Where images
-  of its domain have a condition, it sees this, too, as the last channels.
+  of its domain have a condition, it sees this, too, as the last channels. Of two stages, the
+  discriminator of bases sees it, and that of IR images the base in its place.
   """
-  before = domains['rgb'].channels if config.method == 'pix2pix' else 0
-  return {
-    name: before + domains[name].channels + len(_told(domains[name]))
-    for name in discriminators(config)
-  }
+  before, found = domains['rgb'].channels if config.method == 'pix2pix' else 0, {}
+  for name in discriminators(config):
+    domain = domains['ir' if name == BASE else name]
+    on_base = config.base != 'none' and name != BASE
+    beside = domain.channels if on_base else len(_told(domain))
+    found[name] = before + domain.channels + beside
+  return found
 
 
 def build(config: ModelConfig, domains: Mapping[str, Domain]) -> dict[str, Network]:
@@ -240,6 +258,8 @@ def _modules(
 ) -> dict[str, Callable[[nnx.Rngs], nnx.Module]]:
   """Functions that make each network's module, by name."""
   generator, modules = GENERATORS[config.generator], {}
+  if config.base != 'none':
+    generator = functools.partial(TwoStageGenerator, told=len(_told(domains['ir'])))
   for name in generators(config):
     source, target = (domains[domain] for domain in name.split('_to_'))
     seen = source.channels + len(source.wavelength_channels) + len(_told(target))

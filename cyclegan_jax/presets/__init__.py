@@ -1,6 +1,7 @@
 """The named configurations that a run can start from.
 
-All work with every data set and every --normalization. Flags replace single settings.
+All work with every data set and every --normalization; thermalgan needs labels. Flags replace
+single settings.
 """
 
 from collections.abc import Mapping
@@ -23,6 +24,7 @@ PRESETS: Mapping[str, Mapping[str, Any]] = types.MappingProxyType(
     'cut': published.CUT,
     'fastcut': published.FASTCUT,
     'dclgan': published.DCLGAN,
+    'thermalgan': published.THERMALGAN,
     'sparse': own.SPARSE,
     'regression': own.REGRESSION,
     'thermal': own.THERMAL,

@@ -128,6 +128,30 @@ INFRAGAN = dict(
   decay_start=99,
 )
 
+# Kniaz, Knyaz, Hladůvka, Kropatsch, Mizginov 2018, "ThermalGAN: Multimodal Color-to-Thermal Image
+# Translation for Person Re-Identification in Multispectral Dataset", the paper's reference [4]: a
+# base of mean temperatures from RGB and temperatures, then contrasts on it, each stage a pix2pix.
+# The second stage is that of the authors' repository (vlkniaz/ThermalGAN), which has pix2pix's
+# settings, a U-Net of 9 layers, 512x512 crops, and no flips. The first was never published. Here it
+# is a pix2pix, too, and not a BicycleGAN: temperatures are told (--condition) and not encoded, and
+# means of classes are compared in place of codes, with BicycleGAN's proportion of the L1 terms of
+# codes and images, 0.5 to 10. Different, too: means are those of classes, not of single objects,
+# and borders of classes stay sharp; contrasts are network values, not clipped at 10 degC; both
+# stages learn in one run; a fifth of the images are told the means of training. Sides are multiples
+# of 512; for 128 give --n_downsampling=7. Needs labels; without them give --base=lowpass
+# --condition=quantiles.
+#   python -m experiments.train --preset=thermalgan --dataset=NAME
+THERMALGAN = dict(
+  PIX2PIX,
+  base='class_means',
+  condition='class_temperatures',
+  thermal_weight=5.0,
+  n_downsampling=9,
+  image_size=(512, 512),
+  load_size=(542, 542),
+  flip=False,
+)
+
 # Park, Efros, Zhang, Zhu 2020, "Contrastive Learning for Unpaired Image-to-Image Translation", as
 # the authors' repository has it (github.com/taesungp/contrastive-unpaired-translation,
 # models/cut_model.py with --CUT_mode=CUT): from RGB to IR only, without a cycle. What the

@@ -28,7 +28,7 @@ WEIGHTS = 'class_weights'
 
 def check(config: Config, dataset: Dataset) -> None:
   """Raises UserError if a run that needs labels has none."""
-  if config.labeled and not dataset.class_names:
+  if config.loss.class_balance and not dataset.class_names:
     raise UserError(
       f'--class_balance={config.loss.class_balance:g} needs labels, and these data have none '
       f'(--dataset={dataset.name}). Leave it out; or give labels, which those of a folder are by '
@@ -55,7 +55,7 @@ def weights(config: Config, dataset: Dataset, log: Log) -> np.ndarray | None:
   Raises:
     UserError: No training image has labels.
   """
-  if not config.labeled:
+  if not config.loss.class_balance:
     return None
   power, names = config.loss.class_balance, dataset.class_names
   totals = _shares(dataset, log)[: len(names)]
@@ -90,9 +90,8 @@ def _shares(dataset: Dataset, log: Log) -> np.ndarray:
 
 
 def weigh(batch: Mapping[str, jax.Array], table: np.ndarray) -> dict[str, jax.Array]:
-  """Replaces a batch's labels, uint8 [rows, height, width], by float32 weights.
+  """Adds float32 weights to a batch with labels, uint8 [rows, height, width].
 
   They are under WEIGHTS, [rows, height, width, 1], from a table of `weights`.
   """
-  rest = {name: rows for name, rows in batch.items() if name != 'labels'}
-  return {**rest, WEIGHTS: jnp.asarray(table)[batch['labels']][..., jnp.newaxis]}
+  return {**batch, WEIGHTS: jnp.asarray(table)[batch['labels']][..., jnp.newaxis]}

@@ -22,6 +22,7 @@ from cyclegan_jax.progress import duration, Log
 from cyclegan_jax.runs import next_step, run_folder
 from cyclegan_jax.settings import Config
 from cyclegan_jax.training import (
+  bases,
   class_balance,
   conditions,
   hooks,
@@ -71,6 +72,7 @@ def train(
   preflight.check(config, workdir, overwrite=overwrite)
   preflight.check_same_run(config, dataset)
   class_balance.check(config, dataset)
+  bases.check(config, dataset)
   conditions.check(config, dataset)
   log = distributed.on_first_process(log)
   run_start.check(config, dataset, workdir, overwrite)

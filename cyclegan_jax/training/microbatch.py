@@ -12,10 +12,12 @@ import jax.numpy as jnp
 from cyclegan_jax.arrays import Features
 from cyclegan_jax.data import condition
 from cyclegan_jax.models import discriminators, layers, networks
+from cyclegan_jax.models.two_stage import BASE
 from cyclegan_jax.settings import Config
-from cyclegan_jax.training import class_balance, diff_augment, losses, patch_nce, rng
+from cyclegan_jax.training import bases, class_balance, diff_augment, losses, patch_nce, rng
 
-# Arrays by name: a batch's images, masks and conditions, or images by domain.
+# Arrays by name: a batch's images, masks and conditions, or images by domain. Bases, where there
+# are two stages, are images of a domain of their own.
 Images = Mapping[str, jax.Array]
 # Parameters or batch statistics by network, nested dicts.
 Tree = Any
@@ -42,12 +44,17 @@ class Microbatch:
     ways = [('ir_to_rgb', 'ir', 'rgb'), ('rgb_to_ir', 'rgb', 'ir')]
     return [way for way in ways if way[0] in networks.generators(self.config.model)]
 
+  def made(self, target: str) -> tuple[str, ...]:
+    """What a generator of images of a domain makes, in order: of two stages, bases first."""
+    return (BASE, target) if BASE in self.images else (target,)
+
   def generate(self, params: Tree, stats: Tree) -> tuple[Images, Tree]:
     """The fakes by domain, and the statistics that the pass moves."""
     fakes = {}
     for name, source, target in self.directions():
       fake, stats = self._apply(name, params, stats, self._mirror(self.images[source]))
-      fakes[target] = self._mirror(fake)
+      parts = fake if BASE in self.images else (fake,)
+      fakes |= {made: self._mirror(part) for made, part in zip(self.made(target), parts)}
     return fakes, stats
 
   def generator_loss(
@@ -68,18 +75,9 @@ class Microbatch:
       if self.config.train.redraw_fakes:
         again = layers.move_statistics_again(stats[name], before[name], passed[name])
         stats = {**stats, name: again}
-      if target in networks.discriminators(self.config.model):
-        shown = self.discriminator_input(target, fakes[target], source)
-        verdict, stats = self._judge(target, params, stats, shown, rng.GENERATED)
-        fooled = losses.generator(loss.adversarial_loss, verdict.scores)
-        weighted[f'adversarial_{target}'] = loss.adversarial_weight, fooled
-        if loss.feature_matching_weight:
-          real = self.discriminator_input(target, self.images[target], target)
-          # Augmented and mirrored alike.
-          real = self._mirror(real)
-          true, stats = self._judge(target, params, stats, real, rng.GENERATED)
-          matched = losses.feature_matching(true.features, verdict.features)
-          weighted[f'feature_matching_{target}'] = loss.feature_matching_weight, matched
+      for made in self.made(target) if self.config.model.discriminator != 'none' else ():
+        terms, stats = self._adversarial(made, source, fakes[made], params, stats)
+        weighted |= terms
       if loss.cycle_weight:
         back = f'{target}_to_{source}'
         cycled, stats = self._apply(back, params, stats, fakes[target], rng.CYCLE)
@@ -101,7 +99,12 @@ class Microbatch:
           weighted[f'nce_identity_{target}'] = loss.nce_weight / 2, patches
       balanced = losses.supervised(loss, self.images.get(class_balance.WEIGHTS))
       for kind, (weight, distance) in balanced.items():
-        weighted[f'{kind}_{target}'] = weight, self._compare(distance, target, fakes[target])
+        # Bases have no details.
+        for made in self.made(target) if kind == 'supervised' else (target,):
+          weighted[f'{kind}_{made}'] = weight, self._compare(distance, made, fakes[made])
+    if loss.thermal_weight:
+      apart = bases.thermal_l1(fakes[BASE], self.images, self.config)
+      weighted[f'thermal_{BASE}'] = loss.thermal_weight, apart
     total, terms = losses.total(weighted)
     return total, (stats, {**terms, 'generator': total})
 
@@ -133,11 +136,32 @@ class Microbatch:
     """The input for an image that is, or was made from, this batch's `source` image."""
     mask = self.images.get(f'{source}_mask')
     image = image if mask is None else jnp.where(mask, image, _BLACK)
+    if BASE in self.images and domain != BASE:
+      # Contrasts, beside the true base that they are to fit.
+      image = jnp.concatenate([self.images[BASE], image - self.images[BASE]], axis=-1)
     if self.config.model.method == 'pix2pix':
       image = jnp.concatenate([self.images['rgb'], image], axis=-1)
     if (told := self._told(domain)) is not None:
       image = networks.with_channels(image, told)
     return image if source == domain else self._mirror(image)
+
+  def _adversarial(
+    self, domain: str, source: str, fake: jax.Array, params: Tree, stats: Tree
+  ) -> tuple[dict[str, tuple[float, jax.Array]], Tree]:
+    """What a discriminator says of fakes: terms with their weights, and the statistics after it."""
+    loss = self.config.loss
+    shown = self.discriminator_input(domain, fake, source)
+    verdict, stats = self._judge(domain, params, stats, shown, rng.GENERATED)
+    fooled = losses.generator(loss.adversarial_loss, verdict.scores)
+    weighted = {f'adversarial_{domain}': (loss.adversarial_weight, fooled)}
+    if loss.feature_matching_weight:
+      real = self.discriminator_input(domain, self.images[domain], domain)
+      # Augmented and mirrored alike.
+      real = self._mirror(real)
+      true, stats = self._judge(domain, params, stats, real, rng.GENERATED)
+      matched = losses.feature_matching(true.features, verdict.features)
+      weighted[f'feature_matching_{domain}'] = loss.feature_matching_weight, matched
+    return weighted, stats
 
   def _gradient_penalty(self, domain: str, params: Tree, stats: Tree, real: jax.Array) -> jax.Array:
     """Half the squared gradient of real images' scores (R1, Mescheder et al. 2018).
@@ -182,8 +206,12 @@ class Microbatch:
     if self.config.model.dropout and name in networks.generators(self.config.model):
       rows = rng.places(self.config, x.shape[0], self.index)
       keys = rng.dropout(self.config, self.step, rows, generator_pass)
-    told = self._told(name.split('_to_')[1]) if '_to_' in name else None
-    apply = lambda params, stats, x: net(params, stats, x, training=True, keys=keys, condition=told)
+    told = base = None
+    if '_to_' in name:
+      told, base = self._told(self.made(name.split('_to_')[1])[0]), self.images.get(BASE)
+    apply = lambda params, stats, x: net(
+      params, stats, x, training=True, keys=keys, condition=told, true_base=base
+    )
     if self.config.train.remat:
       apply = jax.checkpoint(apply)
     y, moved = apply(params[name], stats[name], x)
@@ -242,8 +270,11 @@ class Microbatch:
     return dataclasses.replace(net, constants=net.target_constants), image
 
   def _told(self, domain: str) -> jax.Array | None:
-    """The conditions of this batch's images of a domain, [rows, size]; None if it has none."""
-    return self.images.get(condition.KEY) if domain == 'ir' else None
+    """The conditions of this batch's images of a domain, [rows, size]; None if it has none.
+
+    Of two stages only the first has any.
+    """
+    return self.images.get(condition.KEY) if domain == self.made('ir')[0] else None
 
   def _mirror(self, x: jax.Array) -> jax.Array:
     """Mirrors those rows that networks see mirrored; twice is not at all."""

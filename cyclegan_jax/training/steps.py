@@ -24,7 +24,7 @@ import optax
 
 from cyclegan_jax.models import networks
 from cyclegan_jax.settings import Config
-from cyclegan_jax.training import class_balance, diagnostics, gradients, image_pool
+from cyclegan_jax.training import bases, class_balance, diagnostics, gradients, image_pool
 from cyclegan_jax.training.microbatch import Images, Microbatch, Terms, Tree
 from cyclegan_jax.training.state import select, TrainState
 
@@ -56,6 +56,7 @@ def train_step(
     of each group's gradient; and the figures of `diagnostics.observe`.
   """
   n = config.train.accumulate
+  batch = bases.added(batch, config)
   if class_weights is not None:
     batch = class_balance.weigh(batch, class_weights)
   adversarial = bool(networks.discriminators(config.model))
@@ -110,8 +111,9 @@ def _update_discriminators(
   """Updates them by all real images, and all fakes or earlier ones from the pools."""
   config = batch.config
   inputs = {
-    target: batch.discriminator_input(target, fakes[target], source)
+    made: batch.discriminator_input(made, fakes[made], source)
     for _, source, target in batch.directions()
+    for made in batch.made(target)
   }
   inputs, pools = image_pool.exchange_all(state.pools, inputs, config, state.step)
   discriminators = select(state.params, networks.discriminators(config.model))

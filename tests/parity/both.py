@@ -145,11 +145,11 @@ def torch_nets(config: Config, *, plain: bool = False) -> dict[str, torch.nn.Mod
     is_unet_judge = isinstance(net, torch_discriminators.UNetDiscriminator)
     (torch_discriminators.init_unet if is_unet_judge else init)(net, generator)
     if not plain:
-      _disturb(net, generator)
+      disturb(net, generator)
   return nets
 
 
-def _disturb(net: torch.nn.Module, generator: torch.Generator) -> None:
+def disturb(net: torch.nn.Module, generator: torch.Generator) -> None:
   with torch.no_grad():
     for value in net.state_dict().values():
       if value.ndim < 2 and value.is_floating_point():

@@ -1,5 +1,8 @@
 """Our random draws of a step, as the PyTorch texts take them."""
 
+from collections.abc import Callable
+
+import jax
 import jax.numpy as jnp
 import numpy as np
 import torch
@@ -18,10 +21,15 @@ def pool_draws(config: Config, domain: str, step: int) -> list[int]:
   return np.where(draws.swap, draws.place, torch_steps.FRESH).tolist()
 
 
-def dropout_masks(config: Config, step: int) -> list[np.ndarray]:
-  """What our U-Net keeps in a step, float64 [batch, height, width, channels], the deepest first."""
+def dropout_masks(
+  config: Config, step: int, keys_of: Callable[[jax.Array], jax.Array] = lambda keys: keys
+) -> list[np.ndarray]:
+  """What our U-Net keeps in a step, float64 [batch, height, width, channels], the deepest first.
+
+  `keys_of` makes its keys of those of the images.
+  """
   model, rows = config.model, config.train.batch_size
-  keys = rng_lib.dropout(config, step, jnp.arange(rows))
+  keys = keys_of(rng_lib.dropout(config, step, jnp.arange(rows)))
   masks = []
   for layer in range(1, model.n_downsampling - 4):
     inside = model.n_downsampling - 1 - layer

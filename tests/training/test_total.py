@@ -11,7 +11,7 @@ from cyclegan_jax import config as config_lib
 from cyclegan_jax.data.source import make_domains
 from cyclegan_jax.models import networks
 from cyclegan_jax.settings import LossConfig
-from cyclegan_jax.training import losses
+from cyclegan_jax.training import bases, losses
 from cyclegan_jax.training.microbatch import Microbatch
 
 SIZE = 16
@@ -50,6 +50,14 @@ CASES = {
   'cut': dict(
     **NCE, method='cut', cycle_weight=0.0, nce_weight=17.0, nce_identity=True, generator='resnet'
   ),
+  'two stages': dict(
+    method='pix2pix',
+    paired=True,
+    cycle_weight=0.0,
+    base='lowpass',
+    supervised_weight=2.0,
+    thermal_weight=31.0,
+  ),
   'regression': dict(
     **SUPERVISED, paired=True, method='pix2pix', adversarial_weight=0.0, cycle_weight=0.0
   ),
@@ -79,12 +87,17 @@ def both(case):
   @jax.jit
   @functools.partial(jax.vmap, in_axes=(None, None, 0), axis_name='devices')
   def compute(params, stats, images):
-    batch = Microbatch(nets, config, np.int32(0), images, None)
+    batch = Microbatch(nets, config, np.int32(0), bases.added(images, config), None)
     fakes, passed = batch.generate(params, stats)
     generators = batch.generator_loss(params, fakes, params, stats, passed)
     if not networks.discriminators(config.model):
       return generators, (0.0, (stats, {}))
-    return generators, batch.discriminator_loss(params, fakes, stats)
+    inputs = {
+      made: batch.discriminator_input(made, fakes[made], source)
+      for _, source, target in batch.directions()
+      for made in batch.made(target)
+    }
+    return generators, batch.discriminator_loss(params, inputs, stats)
 
   result = compute(params, stats, {name: image[None] for name, image in images.items()})
   (total, (_, terms)), (judged, (_, found)) = jax.tree.map(lambda x: x[0], result)
