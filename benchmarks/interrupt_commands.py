@@ -14,12 +14,9 @@ not measured again.
 from collections.abc import Sequence
 import dataclasses
 import json
-import os
 import pathlib
 import shutil
 import signal
-import subprocess
-import sys
 import tempfile
 import time
 from typing import Any
@@ -28,14 +25,13 @@ from absl import app, flags
 import numpy as np
 from PIL import Image
 
-from benchmarks import stops
+from benchmarks import starts, stops
 from tests.datasets.camera import writer
 
 _SIGNALS = flags.DEFINE_integer('signals', 24, 'Signals for each command.', lower_bound=1)
 _COMMANDS = flags.DEFINE_list('commands', None, 'Only these commands. [all]')
 _OUTPUT = flags.DEFINE_string('output', None, 'The JSON file.', required=True)
 
-_REPOSITORY = pathlib.Path(__file__).resolve().parent.parent
 _STEPS = 24
 _PATIENCE = 300.0
 
@@ -105,43 +101,6 @@ def prepare(folder: pathlib.Path) -> stops.Ground:
   return ground
 
 
-def start(ground: stops.Ground, arguments: Sequence[str]) -> subprocess.Popen:
-  """Starts a command as from a terminal, where SIGINT is not ignored."""
-  environment = {
-    **os.environ,
-    'JAX_PLATFORMS': 'cpu',
-    'XLA_FLAGS': '',
-    'JAX_COMPILATION_CACHE_DIR': str(ground.folder / 'cache'),
-    'JAX_DISABLE_MOST_OPTIMIZATIONS': '1',
-  }
-  return subprocess.Popen(
-    [sys.executable, '-m', f'experiments.{arguments[0]}', *arguments[1:]],
-    cwd=_REPOSITORY,
-    env=environment,
-    stdout=subprocess.DEVNULL,
-    stderr=subprocess.PIPE,
-    preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
-  )
-
-
-def half_written(folder: pathlib.Path) -> list[str]:
-  """Returns the files below a folder, outside checkpoints, that a reader could trip over."""
-  found = []
-  for file in sorted(folder.rglob('*')):
-    if not file.is_file() or 'checkpoints' in file.parts:
-      continue
-    try:
-      if file.suffix == '.json':
-        json.loads(file.read_text())
-      elif file.suffix == '.png':
-        Image.open(file).load()
-      elif file.suffix == '.tmp':
-        raise ValueError('temporary')
-    except (OSError, ValueError) as error:
-      found.append(f'{file.relative_to(folder)}: {error}')
-  return found
-
-
 def measure(
   folder: pathlib.Path,
   ground: stops.Ground,
@@ -157,7 +116,7 @@ def measure(
     shutil.rmtree(out, ignore_errors=True)
     out.mkdir()
     begin = time.monotonic()
-    with start(ground, arguments) as process:
+    with starts.start(ground, arguments) as process:
       if number:
         time.sleep(after)
         begin = time.monotonic()
@@ -179,7 +138,7 @@ def measure(
       int(number),
       *(round(after, 3), round(seconds, 3)),
       None if ended else status,
-      half_written(out),
+      starts.half_written(out),
     )
     sent.append(one)
     if one.lost or one.half_written:

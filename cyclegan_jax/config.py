@@ -8,7 +8,7 @@ import dataclasses
 import json
 from typing import Any
 
-from cyclegan_jax import derived, radiometry
+from cyclegan_jax import checksum, derived, radiometry
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.presets import PRESETS
 from cyclegan_jax.settings import Config, differences, fields, flatten, format_value, SECTIONS
@@ -121,7 +121,7 @@ def describe(config: Config) -> str:
 
 def to_json(config: Config) -> str:
   """Returns the configuration as JSON text; `from_json` is its inverse."""
-  return json.dumps({'format': FORMAT, **dataclasses.asdict(config)}, indent=2) + '\n'
+  return checksum.dumps({'format': FORMAT, **dataclasses.asdict(config)})
 
 
 def from_json(text: str, name: str) -> Config:
@@ -135,6 +135,7 @@ def from_json(text: str, name: str) -> Config:
   try:
     tree = json.loads(text)
     _check_format(tree.get('format', 1), name)
+    tree = checksum.verified(tree)
     config = Config(**{section: cls(**tuples(tree[section])) for section, cls in SECTIONS.items()})
     validate(config)
   except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:

@@ -70,6 +70,18 @@ def announced(topic: str) -> list[str]:
   return [text for _, text in _client().key_value_dir_get(f'cyclegan_jax {topic}/')]
 
 
+def note(topic: str, text: str) -> None:
+  """Makes a text known to all processes, in place of this one's earlier one; see `noted`."""
+  key = f'cyclegan_jax {topic}/{jax.process_index()}'
+  _client().key_value_set(key, text, allow_overwrite=True)
+
+
+def noted(topic: str) -> dict[int, str]:
+  """Returns what each process has noted last, by its index; asks the first one."""
+  found = _client().key_value_dir_get(f'cyclegan_jax {topic}/')
+  return {int(key.rpartition('/')[2]): text for key, text in found}
+
+
 def _client() -> Any:
   from jax._src import distributed  # As Orbax does: JAX has no public access to it.
 

@@ -15,10 +15,13 @@ import re
 import signal
 import sys
 import threading
+import time
 from typing import NoReturn, TextIO
 
 # A peer was lost: start all processes again (EX_TEMPFAIL of sysexits.h).
 EXIT_LOST = 75
+# Seconds; shorter than abort() waits.
+_PATIENCE = 5.0
 
 _LAST_WORDS = 'Terminating process because the JAX distributed service detected fatal errors'
 # A message of C++ begins with its level and date, and may go on for several lines.
@@ -41,12 +44,18 @@ def lost() -> NoReturn:
   )
 
 
-def end(message: str, status: int) -> NoReturn:
-  """Ends this process at once, without waiting for the others; only the first call is heard."""
+def end(message: str, status: int, grace: float = 0.0) -> NoReturn:
+  """Ends this process without waiting for the others; only the first call is heard.
+
+  The message is printed at once, and the process ends `grace` seconds later.
+  """
   with _lock:
+    # Nobody may read the output any more, and then it blocks.
+    threading.Timer(_PATIENCE, os._exit, (status,)).start()
     with contextlib.suppress(OSError, ValueError):
       sys.stdout.flush()
       print(f'error: {message}', file=sys.stderr, flush=True)
+    time.sleep(grace)
     os._exit(status)
 
 

@@ -1,11 +1,10 @@
 """Prepared copies, used for a run whose images are gone."""
 
 import contextlib
-import json
 import pathlib
 from typing import Any
 
-from cyclegan_jax import files
+from cyclegan_jax import checksum, files
 from cyclegan_jax.errors import UserError
 
 # In the folder of a prepared copy: what its source would say.
@@ -14,7 +13,7 @@ _FILE = 'source.json'
 
 def note(folder: pathlib.Path, facts: dict[str, Any]) -> None:
   """Notes facts beside a prepared copy, if it can be written and lacks them."""
-  file, text = folder / _FILE, json.dumps(facts) + '\n'
+  file, text = folder / _FILE, checksum.dumps(facts)
   with contextlib.suppress(OSError):
     if not file.exists() or file.read_text() != text:
       files.write_text(file, text)
@@ -27,7 +26,7 @@ def read(source_dir: str, folder: pathlib.Path) -> dict[str, Any]:
     UserError: there is no such copy, so that the images are needed.
   """
   try:
-    return json.loads((folder / _FILE).read_text())
+    return checksum.loads((folder / _FILE).read_text())
   except (OSError, ValueError) as error:
     raise UserError(
       f'{source_dir} does not exist, and {folder} is no prepared copy of its images. If they have '

@@ -2,14 +2,13 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 import contextlib
-import json
 import pathlib
 from typing import Any, NamedTuple
 
 import grain
 import numpy as np
 
-from cyclegan_jax import files
+from cyclegan_jax import checksum, files
 from cyclegan_jax.data import images, pipeline, record_images
 from cyclegan_jax.data.source import Split
 from cyclegan_jax.metrics.distributions import NearestRows
@@ -48,7 +47,7 @@ def check(splits: Mapping[str, Split], folder: pathlib.Path) -> str:
     return ''
   file = folder / _FILE
   try:
-    return json.loads(file.read_text())['text']
+    return checksum.loads(file.read_text())['text']
   except (OSError, ValueError, KeyError, TypeError):
     pass  # Not there yet, or damaged.
   ids = {name: [] for name in splits}
@@ -59,7 +58,7 @@ def check(splits: Mapping[str, Split], folder: pathlib.Path) -> str:
   }
   # A read-only copy is compared again each time.
   with contextlib.suppress(OSError):
-    files.write_text(file, json.dumps({'text': report.text, 'nearest': nearest}, indent=1) + '\n')
+    files.write_text(file, checksum.dumps({'text': report.text, 'nearest': nearest}))
   return report.text
 
 

@@ -18,7 +18,7 @@ from cyclegan_jax.data.source import Dataset, make_domains, Split, SPLITS
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.settings import DataConfig
 from cyclegan_jax.validation import validate_data
-from datasets import copies, leaks, preparing, records, registry, shards
+from datasets import checksums, copies, leaks, preparing, records, registry, shards
 from datasets.aau import aau_dataset_builder as aau
 from datasets.camera import opening as camera
 from datasets.folder import opening as folder
@@ -99,10 +99,11 @@ def open_dataset(config: DataConfig, prepared: str = '') -> Dataset:
   """
   options = dataclasses.asdict(registry.resolve(config))
   data_dir = _data_dir(config.data_dir)
-  if prepared and config.source_dir and not os.path.isdir(config.source_dir):
-    dataset = _open_copy(config, data_dir, prepared)
-  else:
-    dataset = _OPENERS[config.dataset](config, options, data_dir)
+  with checksums.naming():
+    if prepared and config.source_dir and not os.path.isdir(config.source_dir):
+      dataset = _open_copy(config, data_dir, prepared)
+    else:
+      dataset = _OPENERS[config.dataset](config, options, data_dir)
   return dataset.with_train_pairs(config.train_pairs)
 
 
@@ -210,6 +211,7 @@ def _open_copy(config: DataConfig, data_dir: str | None, prepared: str) -> Datas
   """Opens a prepared copy without its source."""
   folder = pathlib.Path(data_dir or tfds.core.constants.DATA_DIR).expanduser() / prepared
   facts = copies.read(config.source_dir, folder)
+  checksums.check(folder)
   builder = tfds.builder_from_directory(folder)
   summary = f'{config.source_dir} is gone; its prepared copy {folder} is used.'
   dataset = _read(builder, config, [summary], [], facts['max_values'])

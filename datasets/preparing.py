@@ -11,7 +11,7 @@ import tensorflow_datasets as tfds
 
 from cyclegan_jax import interruption
 from cyclegan_jax.errors import UserError
-from datasets import records
+from datasets import checksums, records
 
 
 def prepared(make: Callable[[], tfds.core.DatasetBuilder]) -> tfds.core.DatasetBuilder:
@@ -49,6 +49,7 @@ def prepared(make: Callable[[], tfds.core.DatasetBuilder]) -> tfds.core.DatasetB
     for file in split.filepaths:
       if not file.exists():
         raise records.unusable(builder, f'not complete: {file.name} is missing')
+  checksums.check(pathlib.Path(builder.data_path))
   return builder
 
 

@@ -32,9 +32,26 @@ def of_split(builder: tfds.core.DatasetBuilder, split: str) -> Records:
     source = builder.as_data_source(split, decoders=skip)
     if len(source):
       source[0]  # Opens the files.
-    return source
+    return Whole(source, builder)
   except RuntimeError as error:
     raise unusable(builder, f'damaged ({error})') from error
+
+
+@dataclasses.dataclass(frozen=True)
+class Whole:
+  """Records of which a damaged one is refused: ArrayRecord verifies checksums as it reads."""
+
+  records: Records
+  builder: tfds.core.DatasetBuilder
+
+  def __len__(self) -> int:
+    return len(self.records)
+
+  def __getitem__(self, index: int) -> Mapping[str, Any]:
+    try:
+      return self.records[index]
+    except (RuntimeError, ValueError) as error:
+      raise unusable(self.builder, f'damaged ({error})') from error
 
 
 @dataclasses.dataclass(frozen=True)

@@ -48,7 +48,12 @@ def train(
 
 
 def run_training(
-  config: Config, workdir: pathlib.Path, *, overwrite: bool = False, log: Log = print
+  config: Config,
+  workdir: pathlib.Path,
+  *,
+  overwrite: bool = False,
+  stall_timeout: float | None = None,
+  log: Log = print,
 ) -> int:
   """Opens the data and trains; several processes call it together.
 
@@ -65,7 +70,9 @@ def run_training(
     config = run_folder.own_span(workdir, config)
   prepared = '' if overwrite else run_folder.prepared(workdir)
   dataset = distributed.first_alone(lambda: datasets.open_dataset(config.data, prepared), 'data')
-  return loop.train(config, dataset, workdir, overwrite=overwrite, log=log)
+  return loop.train(
+    config, dataset, workdir, overwrite=overwrite, stall_timeout=stall_timeout, log=log
+  )
 
 
 def evaluate(

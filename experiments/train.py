@@ -30,6 +30,14 @@ _DEBUG_NANS = flags.DEFINE_boolean(
 _OVERWRITE = flags.DEFINE_boolean(
   'overwrite', False, 'Delete an earlier run in the run folder and start over.'
 )
+_STALL = flags.DEFINE_float(
+  'stall_timeout',
+  None,
+  'End with status 75 if no step ends for so many seconds, as when a disk or another process '
+  'hangs. Validation and saves do not count. By default ten times the slowest step so far, at '
+  'least 60. 0: never.',
+  lower_bound=0,
+)
 
 
 def main() -> int:
@@ -42,7 +50,7 @@ def main() -> int:
 
   jax.config.update('jax_debug_nans', _DEBUG_NANS.value)
   workdir = common.path(common.WORKDIR.value) or common.default_workdir(config)
-  signal = api.run_training(config, workdir, overwrite=_OVERWRITE.value)
+  signal = api.run_training(config, workdir, overwrite=_OVERWRITE.value, stall_timeout=_STALL.value)
   return 128 + signal if signal else 0
 
 

@@ -35,7 +35,7 @@ def folder(tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
-def test_the_examples_run(pairs, folder, data_dir, quickly_compiled, capsys):
+def test_the_examples_run(pairs, folder, data_dir, capsys):
   shutil.copytree(pairs, folder / 'PHOTOS')
   names = {'TINY': {**TINY, 'data_dir': data_dir}}
   for code in examples():

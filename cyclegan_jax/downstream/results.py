@@ -4,13 +4,12 @@ from collections.abc import Mapping, Sequence
 import csv
 import dataclasses
 import hashlib
-import json
 import pathlib
 from typing import Any
 
 import numpy as np
 
-from cyclegan_jax import provenance
+from cyclegan_jax import checksum, provenance
 from cyclegan_jax.downstream import conditions as conditions_lib, scoring
 from cyclegan_jax.downstream.conditions import GENERATED, LUMINANCE, REAL
 from cyclegan_jax.downstream.study import FCN, Studied
@@ -107,7 +106,7 @@ def read(folder: pathlib.Path) -> dict[str, Any] | None:
   if not file.exists():
     return None
   try:
-    content = json.loads(file.read_text())
+    content = checksum.loads(file.read_text())
     return {entry: content[entry] for entry in _ENTRIES}
   except (OSError, ValueError, KeyError, TypeError) as error:
     raise _damaged(file, error) from error

@@ -8,13 +8,12 @@ examples.png      test images, their true classes, and those found after each ki
 """
 
 from collections.abc import Mapping
-import json
 import pathlib
 from typing import Any
 
 import numpy as np
 
-from cyclegan_jax import files
+from cyclegan_jax import checksum, files
 from cyclegan_jax.data import images
 from cyclegan_jax.downstream import results, tables
 from cyclegan_jax.downstream.conditions import GENERATED, LUMINANCE, REAL
@@ -39,7 +38,7 @@ def write(folder: pathlib.Path, content: Mapping[str, Any], studied: Studied) ->
   files.write_text(folder / 'summary.md', markdown(content))
   images.write_png(folder / EXAMPLES, _examples(studied))
   # Last: who finds it finds the others.
-  files.write_text(folder / results.JSON, json.dumps(content, indent=2) + '\n')
+  files.write_text(folder / results.JSON, checksum.dumps(content))
 
 
 def markdown(content: Mapping[str, Any]) -> str:

@@ -2,18 +2,18 @@
 
 from collections.abc import Mapping
 import functools
-import json
 import pathlib
 from typing import Any
 
 import numpy as np
 
-from cyclegan_jax import files
+from cyclegan_jax import checksum, files
 from cyclegan_jax.data import images
 from cyclegan_jax.data.source import evenly_spaced
 from cyclegan_jax.evaluation import class_errors, results as results_lib
 from cyclegan_jax.evaluation.evaluate import Evaluation
 from cyclegan_jax.reports import gallery, image_grid, page, temperature_strip
+from cyclegan_jax.runs import reader
 
 # Pairs in the figure that follows the paper's.
 _PAPER_FIGURE = 16
@@ -34,11 +34,13 @@ def write(
   are neither examples.png nor pictures in the gallery.
   """
   folder.mkdir(parents=True, exist_ok=True)
-  files.write_text(folder / 'metrics.json', json.dumps(content, indent=2) + '\n')
   measured = evaluation.results[results_lib.MODEL]
   values = ([f'{value:.7g}' for value in column] for column in measured.per_image.values())
   rows = zip(measured.ids, measured.sequences, *values)
-  files.write_csv(folder / 'per_image.csv', [['id', 'sequence', *measured.per_image], *rows])
+  per_image = folder / 'per_image.csv'
+  files.write_csv(per_image, [['id', 'sequence', *measured.per_image], *rows])
+  stamped = {**content, reader.PER_IMAGE_SUM: checksum.of_file(per_image)}
+  files.write_text(folder / 'metrics.json', checksum.dumps(stamped))
   if classes := content.get('classes'):
     names = [*evaluation.results]
     files.write_csv(folder / 'per_class.csv', class_errors.csv_rows(classes, names))

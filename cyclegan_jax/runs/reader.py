@@ -11,12 +11,14 @@ from typing import Any
 
 import numpy as np
 
-from cyclegan_jax import config as config_lib
+from cyclegan_jax import checksum, config as config_lib
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.runs import best, run_folder, shown
 from cyclegan_jax.runs.run_folder import DATA, METRICS, VALIDATION, VALIDATION_IMAGES
 from cyclegan_jax.settings import Config
 
+# The entry of metrics.json for the checksum of per_image.csv.
+PER_IMAGE_SUM = 'per_image_sha256'
 # Entries of metrics.json that its readers rely on.
 _ENTRIES = (
   *('model', 'baselines', 'split', 'n', 'split_sha256', 'image_size', 'value_range'),
@@ -184,10 +186,12 @@ def measurements_in(folder: pathlib.Path) -> Measurements | None:
   if not file.exists():
     return None
   try:
-    loaded = json.loads(file.read_text())
+    loaded = checksum.loads(file.read_text())
     content = {entry: loaded[entry] for entry in _ENTRIES}
     content |= {entry: loaded[entry] for entry in _IF_MEASURED if entry in loaded}
     file = folder / 'per_image.csv'
+    if loaded.get(PER_IMAGE_SUM) not in (None, checksum.of_file(file)):
+      raise ValueError('its content has changed since it was written')
     rows = _rows(file)
     ids, sequences = ([row[name] for row in rows] for name in ('id', 'sequence'))
     metrics = [name for name in rows[0] if name not in ('id', 'sequence')]

@@ -8,7 +8,7 @@ metrics.csv         loss terms, a row per --log_every steps (means over these st
 validation.csv      metrics on the validation split, a row per checkpoint
 validation_images.csv  the score of each validation image, if they are few
 samples/            an image grid per checkpoint
-checkpoints/        see training/checkpoint.py
+checkpoints/        see training/checkpoint.py; damaged_checkpoints/ for those that are not whole
 run.lock            which process writes here, see runs/lock.py
 evaluation/SPLIT/   what experiments.evaluate writes about the best checkpoint
 evaluation/SPLIT_latest/, SPLIT_stepN/  about others
@@ -18,12 +18,11 @@ report.html         all of this as one page
 """
 
 import dataclasses
-import json
 import os
 import pathlib
 import shutil
 
-from cyclegan_jax import config as config_lib, files
+from cyclegan_jax import checksum, config as config_lib, files
 from cyclegan_jax.data import condition as condition_lib
 from cyclegan_jax.data.source import Dataset, Domain, make_domains
 from cyclegan_jax.errors import UserError
@@ -34,11 +33,13 @@ VALIDATION_IMAGES = 'validation_images.csv'
 SAMPLES, CHECKPOINTS, EVALUATION = 'samples', 'checkpoints', 'evaluation'
 TENSORBOARD, PAGE = 'tensorboard', 'report.html'
 DOWNSTREAM = 'downstream'
+# Checkpoints that could not be read.
+DAMAGED = 'damaged_checkpoints'
 INITIALIZED_FROM, CONDITION = 'initialized_from.json', 'condition.json'
 ON = 'on'
 _OURS = (
   *(CONFIG, DATA, CONDITION, INITIALIZED_FROM, METRICS, VALIDATION, VALIDATION_IMAGES),
-  *(SAMPLES, CHECKPOINTS, EVALUATION, ON, DOWNSTREAM, TENSORBOARD, PAGE),
+  *(SAMPLES, CHECKPOINTS, DAMAGED, EVALUATION, ON, DOWNSTREAM, TENSORBOARD, PAGE),
 )
 
 
@@ -110,9 +111,9 @@ def create(workdir: pathlib.Path, config: Config, dataset: Dataset, overwrite: b
   check_data(workdir, dataset)
   try:
     facts = dataset.facts() | {'prepared': dataset.prepared}
-    texts = {DATA: json.dumps(facts, indent=2) + '\n'}
+    texts = {DATA: checksum.dumps(facts)}
     if condition := dataset.domains['ir'].condition:
-      texts[CONDITION] = json.dumps(condition.to_json(), indent=2) + '\n'
+      texts[CONDITION] = checksum.dumps(condition.to_json())
     for name, text in {**texts, CONFIG: config_lib.to_json(config)}.items():
       files.write_text(workdir / name, text, durable=True)
   except OSError as error:
@@ -139,10 +140,12 @@ def load_config(workdir: pathlib.Path) -> Config:
   file = workdir / CONFIG
   try:
     text = file.read_text()
-  except (OSError, UnicodeDecodeError) as error:
+  except UnicodeDecodeError as error:
+    raise UserError(f'{file} is damaged: {error}') from error
+  except OSError as error:
     raise UserError(
       f'--workdir={workdir} is not a run folder: {CONFIG} cannot be read '
-      f'({getattr(error, "strerror", error)}). Give the folder that experiments.train wrote.'
+      f'({error.strerror}). Give the folder that experiments.train wrote.'
     ) from error
   return config_lib.from_json(text, str(file))
 
@@ -179,13 +182,13 @@ def load_domains(workdir: pathlib.Path, config: Config) -> dict[str, Domain]:
 def read_json(file: pathlib.Path) -> dict:
   """Returns the content of a JSON file of a run folder; UserError if it cannot be read."""
   try:
-    return json.loads(file.read_text())
+    return checksum.loads(file.read_text())
   except (OSError, ValueError, RecursionError) as error:
     raise UserError(f'{file} cannot be read: {error}') from error
 
 
 def _check_same(file: pathlib.Path, config: Config) -> None:
-  there = config_lib.from_json(file.read_text(), str(file))
+  there = load_config(file.parent)
   changed = [
     f'  --{name}: {format_value(old) or "(empty)"} there, {format_value(new) or "(empty)"} now\n'
     for name, (old, new) in differences(there, config).items()

@@ -7,32 +7,28 @@ depend on the number of processes or devices. Only the first process needs acces
 
 from collections.abc import Iterator, Mapping, Sequence
 import contextlib
-import hashlib
 import pathlib
 import shutil
 from typing import Any, NamedTuple
 
 import jax
-import numpy as np
 import orbax.checkpoint as ocp
 from orbax.checkpoint import checkpoint_managers
 
-from cyclegan_jax import distributed, files
+from cyclegan_jax import checksum, distributed, files
 from cyclegan_jax.data.source import Domain
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.metrics import selection
 from cyclegan_jax.progress import Log
 from cyclegan_jax.runs import run_folder
 from cyclegan_jax.settings import Config
-from cyclegan_jax.training import orbax_log, state as state_lib
+from cyclegan_jax.training import damage, orbax_log, state as state_lib
 from cyclegan_jax.training.state import TrainState
 
 # Orbax first moves a step that it deletes into this folder, so that a kill cannot leave a
 # half-deleted step that still looks complete.
 _TRASH = '.trash'
 _UNFINISHED = '*.orbax-checkpoint-tmp*'
-# The folder, beside that of the checkpoints, for those that cannot be read.
-DAMAGED = 'damaged_checkpoints'
 
 
 class Saved(NamedTuple):
@@ -67,19 +63,39 @@ class Checkpoints:
     *,
     read_only: bool = False,
   ):
-    """`domains` are those of the data, on which the shape of the networks depends."""
+    """Opens them; unless `read_only`, those with damaged metrics are moved out of the way.
+
+    `domains` are those of the data, on which the shape of the networks depends.
+    """
     self._config = config
     self._domains = domains
     self._folder = folder.absolute()
     self._read_only = read_only
     self._synced: int | None = None
+    self._moved: list[str] = []
     if not read_only:
       # Orbax would do this in the background, perhaps still during the first save.
       for leftover in self._folder.glob(_UNFINISHED):
         shutil.rmtree(leftover, ignore_errors=True)
       self._folder.mkdir(parents=True, exist_ok=True)
+    self._check_metrics()
     with orbax_log.without_read_only():
       self._manager = ocp.CheckpointManager(self._folder, options=self._options())
+
+  def _check_metrics(self) -> None:
+    for step in sorted(path for path in self._folder.glob('*') if path.name.isdecimal()):
+      try:
+        damage.check_metrics(step)
+      except UserError as error:
+        if not step.exists():  # A run that goes on has just replaced it.
+          continue
+        if self._read_only:
+          raise
+        self._set_aside(step, error)
+
+  def _set_aside(self, step: pathlib.Path, error: UserError) -> None:
+    aside = damage.set_aside(step)
+    self._moved.append(f'Warning: {error}\nMoved it to {aside}; using the checkpoint before it.')
 
   def _options(self) -> ocp.CheckpointManagerOptions:
     train = self._config.train
@@ -152,11 +168,15 @@ class Checkpoints:
       state = saved.state
       if distributed.joined():  # Otherwise Orbax takes arrays on devices for parts of larger ones.
         state = jax.device_get(state)
-      run = {'digest': _digest(state), 'rows': list(saved.rows), 'position': saved.position}
+      found = {name: float(value) for name, value in metrics.items()}
+      run = {'digest': damage.digest(state), 'rows': list(saved.rows), 'position': saved.position}
+      run['metrics'] = found
       self._manager.save(
         step,
-        metrics={name: float(value) for name, value in metrics.items()} or None,
-        args=ocp.args.Composite(state=ocp.args.StandardSave(state), run=ocp.args.JsonSave(run)),
+        metrics=found or None,
+        args=ocp.args.Composite(
+          state=ocp.args.StandardSave(state), run=ocp.args.JsonSave(checksum.stamped(run))
+        ),
       )
 
   def restore_latest(self, log: Log) -> Saved | None:
@@ -171,21 +191,20 @@ class Checkpoints:
     Raises:
       UserError: there are checkpoints, but none can be read.
     """
-    steps = sorted(self._manager.all_steps(), reverse=True)
-    for step in steps:
+    found = None
+    for step in sorted(self._manager.all_steps(), reverse=True):
       try:
         state, run = self._read(step, 'digest', 'position', 'rows')
-        return Saved(state, run['position'], run['rows'])
+        found = Saved(state, run['position'], run['rows'])
+        break
       except UserError as error:
-        aside = self._folder.with_name(DAMAGED) / str(step)
-        shutil.rmtree(aside, ignore_errors=True)
-        aside.parent.mkdir(exist_ok=True)
-        shutil.move(self._folder / str(step), aside)
+        self._set_aside(self._folder / str(step), error)
         self._manager.reload()
-        log(f'Warning: {error}\nMoved it to {aside}; using the checkpoint before it.')
-    if steps:
+    for line in self._moved:
+      log(line)
+    if found is None and damage.folder_of(self._folder).exists():
       raise UserError(f'No checkpoint in {self._folder} can be read. Start again with --overwrite.')
-    return None
+    return found
 
   def restore(self, step: int) -> TrainState:
     """Restores the state at a step, on the default device.
@@ -211,13 +230,14 @@ class Checkpoints:
     )
     try:
       restored = self._manager.restore(step, args=items)
-      state, run = restored['state'], {name: restored['run'][name] for name in needed}
+      state, noted = restored['state'], checksum.verified(restored['run'])
+      run = {name: noted[name] for name in needed}
     except Exception as error:  # Orbax and TensorStore raise errors of many kinds.
       raise UserError(
         f'The checkpoint {file} cannot be read: it is damaged, or from another configuration '
         f'({_first_line(error)}).'
       ) from error
-    if run['digest'] != _digest(state):
+    if run['digest'] != damage.digest(state):
       raise UserError(
         f'The checkpoint {file} is damaged: its content has changed since it was saved.'
       )
@@ -269,16 +289,6 @@ def _alone() -> ocp.options.MultiprocessingOptions:
   return ocp.options.MultiprocessingOptions(
     primary_host=own, active_processes={own}, barrier_sync_key_prefix=f'process {own}'
   )
-
-
-def _digest(state: TrainState) -> str:
-  """Hashes the names, shapes and content of all arrays: Orbax does not notice a flipped bit."""
-  digest = hashlib.blake2b(digest_size=16)
-  for path, leaf in jax.tree.leaves_with_path(state):
-    array = np.asarray(leaf)
-    digest.update(f'{jax.tree_util.keystr(path)} {array.shape} {array.dtype}'.encode())
-    digest.update(np.ascontiguousarray(array).data)
-  return digest.hexdigest()
 
 
 def _first_line(error: Exception) -> str:

@@ -29,9 +29,11 @@ from cyclegan_jax.training import (
   joint_stop,
   nan_check,
   parallel,
+  peers,
   preflight,
   run_start,
   run_summary,
+  stall,
   warm_start,
 )
 from cyclegan_jax.training.checkpoint import Checkpoints, Saved
@@ -50,6 +52,7 @@ def train(
   workdir: pathlib.Path,
   *,
   overwrite: bool = False,
+  stall_timeout: float | None = None,
   log: Log = print,
 ) -> int:
   """Trains, resuming from the newest checkpoint in `workdir` if there is one.
@@ -59,6 +62,7 @@ def train(
     dataset: its prepared data.
     workdir: the run folder; see runs/run_folder.py for the files in it.
     overwrite: delete an earlier run in the folder first.
+    stall_timeout: seconds without a step after which the process ends, see stall.py.
     log: takes each line for the user.
 
   Returns:
@@ -74,7 +78,8 @@ def train(
   class_balance.check(config, dataset)
   bases.check(config, dataset)
   conditions.check(config, dataset)
-  log = distributed.on_first_process(log)
+  watch = stall.Watch(stall_timeout)
+  log = watch.unhurried(distributed.on_first_process(log))
   run_start.check(config, dataset, workdir, overwrite)
   dataset = conditions.measured(config, dataset, log)
   log(run_summary.text(config, dataset))
@@ -91,7 +96,7 @@ def train(
     checkpoints = None
     if distributed.is_first():
       checkpoints = stack.enter_context(run_start.open_folder(config, dataset, workdir, overwrite))
-    loop = _Loop(config, dataset, workdir, checkpoints, log)
+    loop = _Loop(config, dataset, workdir, checkpoints, watch, log)
     for hook in loop.hooks:
       stack.callback(hook.close)
     log(run_summary.start(config, dataset, loop.step, loop.total, loop.steps_per_epoch, workdir))
@@ -102,7 +107,7 @@ def train(
     train_step = train_step or compiled()  # The latest checkpoint may be damaged.
     begin = time.monotonic()
     interruption.check()
-    with interruption.deferred() as received:
+    with interruption.deferred() as received, watch.running(loop.step + 1):
       stop = loop.run(train_step, received)
   if stop:
     resume = 'Resume with the same command.'
@@ -133,10 +138,11 @@ class _Loop:
     dataset: Dataset,
     workdir: pathlib.Path,
     checkpoints: Checkpoints | None,
+    watch: stall.Watch,
     log: Log,
   ):
     self.config, self.dataset, self.checkpoints, self.log = config, dataset, checkpoints, log
-    self.workdir = workdir
+    self.workdir, self.watch = workdir, watch
     self.steps_per_epoch = run_start.steps_per_epoch(config, dataset)
     self.total = run_start.total_steps(config, dataset)
     self.nets = networks.build(config.model, dataset.domains)
@@ -178,8 +184,10 @@ class _Loop:
     self.metrics = StepMetrics(self.step, self.total, train.batch_size, self.rows)
     last_line, running = time.monotonic(), collections.deque()
     while not self.finished:
+      self.watch.at(self.step + 1, peers.DATA)
       with self.metrics.waiting():
         batch = next(self.iterator)
+      self.watch.at(self.step + 1, peers.DEVICES)
       with nan_check.explain(self.step + 1):
         self.state, terms = train_step(self.state, batch)
       self.step += 1
@@ -188,13 +196,14 @@ class _Loop:
       if len(running) > _STEPS_AHEAD:
         jax.block_until_ready(running.popleft())
       stop = joint_stop.agreed(self.step, received(), _STEPS_AHEAD)
+      self.watch.at(self.step, peers.FILES)
       at_checkpoint = self.step % checkpoint_every == 0 or self.step == self.total
       at_row = at_checkpoint or self.step % train.log_every == 0
       if at_row or stop or time.monotonic() - last_line > _SECONDS_BETWEEN_LINES:
         self.report(write=at_row)
         last_line = time.monotonic()
       if at_checkpoint or stop:
-        with self.metrics.paused():
+        with self.metrics.paused(), self.watch.allowed('validates or saves'):
           # Whoever stops a run leaves it little time: save, but do not validate.
           self.save(self.hooks if at_checkpoint else [])
       if stop:

@@ -8,11 +8,10 @@ from collections.abc import Iterator, Mapping, Sequence, Set
 import dataclasses
 import datetime
 import itertools
-import json
 import pathlib
 from typing import Any
 
-from cyclegan_jax import files
+from cyclegan_jax import checksum, files
 from cyclegan_jax.comparison import runs
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.settings import affects, differences, flatten, format_value
@@ -201,14 +200,14 @@ def to_json(plan: Plan) -> str:
     'primary_metric': plan.primary,
     'history': plan.history,
   }
-  return json.dumps(tree, indent=2) + '\n'
+  return checksum.dumps(tree)
 
 
 def load(folder: pathlib.Path) -> Plan | None:
   """Returns the plan in a folder, or None if there is none; UserError if it is damaged."""
   file = folder / PLAN
   try:
-    tree = json.loads(file.read_text())
+    tree = checksum.loads(file.read_text())
     made = tuple(
       recipes.parse(label, facts['flags'], tree['common_flags'])
       for label, facts in tree['models'].items()

@@ -17,8 +17,6 @@ from cyclegan_jax.settings import DataConfig, ModelConfig
 from tests.inference import made_up
 from tests.inference.tiling.test_receptive_field import reach_by_gradient
 
-pytestmark = pytest.mark.usefixtures('quickly_compiled')
-
 TOLD = condition.of_kind('quantiles').measured(np.array([[-0.2, 0.6], [0.1, 0.4]], np.float32))
 TINY = dict(base_width=4, n_downsampling=1, n_residual_blocks=0, norm='none')
 CONFIG = ModelConfig(method='pix2pix', base='lowpass', condition='quantiles', **TINY)

@@ -136,7 +136,6 @@ def our_steps(nets, data):
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures('quickly_compiled')
 def test_ten_steps_in_float64(record_property):
   data, nets = batches(), torch_nets()
   optims = {name: torch_steps.adam(net) for name, net in nets.items()}

@@ -1,0 +1,59 @@
+"""Starts commands on the ground of stops.py, and looks at what they leave behind."""
+
+from collections.abc import Sequence
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+
+from PIL import Image
+
+from benchmarks import stops
+
+_REPOSITORY = pathlib.Path(__file__).resolve().parent.parent
+
+
+def start(
+  ground: stops.Ground, arguments: Sequence[str], own_cache: bool = False
+) -> subprocess.Popen:
+  """Starts a command as from a terminal, where SIGINT is not ignored.
+
+  With `own_cache` the cache of compiled programs is the one of its flags.
+  """
+  environment = {
+    **os.environ,
+    'JAX_PLATFORMS': 'cpu',
+    'XLA_FLAGS': '',
+    'JAX_COMPILATION_CACHE_DIR': str(ground.folder / 'cache'),
+    'JAX_DISABLE_MOST_OPTIMIZATIONS': '1',
+  }
+  if own_cache:
+    del environment['JAX_COMPILATION_CACHE_DIR']
+  return subprocess.Popen(
+    [sys.executable, '-m', f'experiments.{arguments[0]}', *arguments[1:]],
+    cwd=_REPOSITORY,
+    env=environment,
+    stdout=subprocess.DEVNULL,
+    stderr=subprocess.PIPE,
+    preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+  )
+
+
+def half_written(folder: pathlib.Path) -> list[str]:
+  """Returns the files below a folder, outside checkpoints, that a reader could trip over."""
+  found = []
+  for file in sorted(folder.rglob('*')):
+    if not file.is_file() or 'checkpoints' in file.parts:
+      continue
+    try:
+      if file.suffix == '.json':
+        json.loads(file.read_text())
+      elif file.suffix == '.png':
+        Image.open(file).load()
+      elif file.suffix == '.tmp':
+        raise ValueError('temporary')
+    except (OSError, ValueError) as error:
+      found.append(f'{file.relative_to(folder)}: {error}')
+  return found
