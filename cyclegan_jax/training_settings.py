@@ -236,3 +236,9 @@ class TrainConfig:
   tensorboard: bool = option(
     False, 'Also write TensorBoard events (extra: tensorboard).', affects='nothing'
   )
+  wandb: bool = option(
+    False,
+    'Also log to Weights & Biases (extra: wandb); without an account, or with WANDB_MODE=offline, '
+    'into the run folder.',
+    affects='nothing',
+  )
