@@ -130,8 +130,9 @@ class TrainConfig:
   preset: str = option('udacity', 'The preset to start from.')
   initialize_from: str = option(
     '',
-    'A run folder: start from the weights of its best checkpoint instead of random ones, with new '
-    'data, a new optimizer, and perhaps other losses. The shapes of the generators must be equal.',
+    'A run folder, or a published model (its folder, or hf://OWNER/NAME): start from the weights '
+    'of its best checkpoint instead of random ones, with new data, a new optimizer, and perhaps '
+    'other losses. The shapes of the generators must be equal.',
     place=True,
   )
   epochs: int = option(

@@ -219,7 +219,7 @@ def _converted(settings: Mapping[str, Any]) -> dict[str, Any]:
   """Returns settings as configurations hold them: absolute paths, sizes as (height, width)."""
   found = dict(settings)
   for name, value in found.items():
-    if name in _PATHS and value:
+    if name in _PATHS and value and not str(value).startswith('hf://'):
       found[name] = str(files.expanded(value).resolve())
     elif name in fields() and isinstance(fields()[name][1].default, tuple):
       found[name] = (value, value) if isinstance(value, int) else tuple(value)

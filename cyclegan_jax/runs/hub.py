@@ -61,6 +61,11 @@ def is_address(text: str | os.PathLike[str]) -> bool:
   return isinstance(text, str) and text.startswith(PREFIX)
 
 
+def located(text: str, log: Log = print) -> pathlib.Path:
+  """Returns the folder of a run, given as such, or of a model on the Hub; see `fetch`."""
+  return fetch(text, log) if is_address(text) else pathlib.Path(text)
+
+
 def parse(text: str) -> Address:
   """Reads an address; UserError if it is not one."""
   repository, at, revision = text.removeprefix(PREFIX).partition('@')
@@ -88,9 +93,9 @@ def fetch(text: str, log: Log = print) -> pathlib.Path:
   if _COMMIT.fullmatch(address.revision) and (place / address.revision).is_dir():
     return place / address.revision
   known = place / _known(place).get(address.revision, '-')
+  api = _hub().HfApi(endpoint=_endpoint())
   try:
     with _explained(address):
-      api = _hub().HfApi(endpoint=_endpoint())
       info = api.model_info(
         address.repository, revision=address.revision, files_metadata=True, timeout=_SECONDS
       )
