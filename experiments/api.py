@@ -205,11 +205,11 @@ def compare(
 
 def _folder(run: 'str | os.PathLike[str] | Run', log: Log, results: str = '') -> pathlib.Path:
   """Returns the folder of a run, or of a model that is fetched; see `hub.copy` for `results`."""
-  from cyclegan_jax.runs import hub, reader
+  from cyclegan_jax.runs import hub, hub_client, reader
 
   if isinstance(run, reader.Run):
     return run.folder
-  if not hub.is_address(run):
+  if not hub_client.is_address(run):
     return files.expanded(run)
   folder = hub.fetch(str(run), log)
   return hub.copy(folder, pathlib.Path(results)) if results else folder

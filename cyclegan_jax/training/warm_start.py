@@ -15,7 +15,7 @@ from cyclegan_jax.data.source import Domain
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.models import networks
 from cyclegan_jax.progress import Log
-from cyclegan_jax.runs import hub, published, run_folder
+from cyclegan_jax.runs import hub, hub_client, published, run_folder
 from cyclegan_jax.settings import Config, differences, format_value, SECTIONS
 from cyclegan_jax.training import state as state_lib
 from cyclegan_jax.training.checkpoint import of_run
@@ -78,7 +78,9 @@ def initialize(
     f'({theirs.data.dataset}, preset {theirs.train.preset}).'
     + (f' Drawn anew: {", ".join(drawn)}.' if drawn else '')
   )
-  _record(workdir, source if hub.is_address(source) else folder.resolve().name, theirs, step, taken)
+  _record(
+    workdir, source if hub_client.is_address(source) else folder.resolve().name, theirs, step, taken
+  )
   ema = {name: jax.tree.map(jnp.copy, params[name]) for name in state.ema}
   return dataclasses.replace(state, params=params, batch_stats=stats, ema=ema)
 
