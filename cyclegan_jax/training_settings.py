@@ -136,8 +136,9 @@ class TrainConfig:
   preset: str = option('udacity', 'The preset to start from.')
   initialize_from: str = option(
     '',
-    'A run folder: start from the weights of its best checkpoint instead of random ones, with new '
-    'data, a new optimizer, and perhaps other losses. The shapes of the generators must be equal.',
+    'A run folder, or a published model (its folder, or hf://OWNER/NAME): start from the weights '
+    'of its best checkpoint instead of random ones, with new data, a new optimizer, and perhaps '
+    'other losses. The shapes of the generators must be equal.',
     place=True,
   )
   epochs: int = option(
@@ -241,4 +242,10 @@ class TrainConfig:
   n_samples: int = option(6, 'Rows of a sample grid.', Bounds(1), affects='nothing')
   tensorboard: bool = option(
     False, 'Also write TensorBoard events (extra: tensorboard).', affects='nothing'
+  )
+  wandb: bool = option(
+    False,
+    'Also log to Weights & Biases (extra: wandb); without an account, or with WANDB_MODE=offline, '
+    'into the run folder.',
+    affects='nothing',
   )

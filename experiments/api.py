@@ -212,11 +212,11 @@ def compare(
 
 def _folder(run: 'str | os.PathLike[str] | Run', log: Log, results: str = '') -> pathlib.Path:
   """Returns the folder of a run, or of a model that is fetched; see `hub.copy` for `results`."""
-  from cyclegan_jax.runs import hub, reader
+  from cyclegan_jax.runs import hub, hub_client, reader
 
   if isinstance(run, reader.Run):
     return run.folder
-  if not hub.is_address(run):
+  if not hub_client.is_address(run):
     return files.expanded(run)
   folder = hub.fetch(str(run), log)
   return hub.copy(folder, pathlib.Path(results)) if results else folder
@@ -226,7 +226,7 @@ def _converted(settings: Mapping[str, Any]) -> dict[str, Any]:
   """Returns settings as configurations hold them: absolute paths, sizes as (height, width)."""
   found = dict(settings)
   for name, value in found.items():
-    if name in _PATHS and value:
+    if name in _PATHS and value and not str(value).startswith('hf://'):
       found[name] = str(files.expanded(value).resolve())
     elif name in fields() and isinstance(fields()[name][1].default, tuple):
       found[name] = (value, value) if isinstance(value, int) else tuple(value)

@@ -167,9 +167,14 @@ def given(names: Iterable[str], flag_values: flags.FlagValues = flags.FLAGS) -> 
   for name, value in values.items():
     if isinstance(registry.default(name), tuple):
       values[name] = _parse_size(name, value)
-    elif name in FOLDERS and value:
+    elif name in FOLDERS and value and not is_address(name, value):
       values[name] = str(files.expanded(value).resolve())
   return values
+
+
+def is_address(name: str, value: str) -> bool:
+  """Returns whether a setting that names a folder names a model on the Hub instead."""
+  return name == 'initialize_from' and value.startswith('hf://')
 
 
 def given_options(flag_values: flags.FlagValues = flags.FLAGS) -> dict[str, Any]:

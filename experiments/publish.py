@@ -60,9 +60,9 @@ def main() -> None:
     )
   # Late, so that --help and bad flags answer at once.
   from cyclegan_jax.inference import model as model_lib, publishing
-  from cyclegan_jax.runs import hub, next_step, reader
+  from cyclegan_jax.runs import hub, hub_client, next_step, reader
 
-  address = str(hub.parse(hub.PREFIX + _REPO.value)) if _REPO.value else ''
+  address = str(hub_client.parse(hub_client.PREFIX + _REPO.value)) if _REPO.value else ''
   with _folder() as folder:
     found = next_step.splits_of(workdir)
     model = model_lib.load(workdir, _CHECKPOINT.value)

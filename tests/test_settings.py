@@ -38,7 +38,7 @@ def test_every_setting_knows_itself(name):
 def test_what_settings_affect():
   assert settings.named(affects='nothing') == {
     *('source_dir', 'data_dir', 'cache_gib', 'ir_range'),
-    *('log_every', 'keep_checkpoints', 'n_samples', 'tensorboard'),
+    *('log_every', 'keep_checkpoints', 'n_samples', 'tensorboard', 'wandb'),
   }
   assert settings.named(affects='checkpoint') == {
     *('epochs', 'steps', 'checkpoint_every', 'best_metric', 'patience')

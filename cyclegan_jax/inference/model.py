@@ -148,7 +148,7 @@ def load(workdir: str | pathlib.Path, checkpoint: str = 'best') -> Model:
   """
   forks.use()  # Refuses what would hang.
   devices.check()
-  folder = hub.fetch(str(workdir)) if hub.is_address(workdir) else pathlib.Path(workdir)
+  folder = hub.located(str(workdir))
   if published.is_in(folder):
     return _load_published(folder, checkpoint)
   with of_run(folder) as (config, domains, checkpoints):

@@ -7,7 +7,7 @@ What is fetched is a folder of published.py, ~/.cache/cyclegan_jax_hub/OWNER/NAM
 appears when it is whole. Nothing but arrays and JSON is fetched.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 import contextlib
 import dataclasses
 import json
@@ -21,9 +21,8 @@ from typing import Any
 from cyclegan_jax import files
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.progress import Log
-from cyclegan_jax.runs import published, run_folder
+from cyclegan_jax.runs import hub_client, published, run_folder
 
-PREFIX = 'hf://'
 # Bytes that each file may have; those with False may be missing.
 _LARGEST_JSON, _LARGEST_WEIGHTS = 2**22, 2**31
 _FILES = {
@@ -35,38 +34,15 @@ _FILES = {
 }
 # What an upload replaces, whatever its name.
 _REPLACED = ('*.onnx', 'evaluation/*', 'pictures/*', run_folder.CONDITION)
-_NEWEST = 'main'
 # In the folder of a repository: the commit that each revision was at last.
 _REVISIONS = 'revisions.json'
-_NAME = r'[A-Za-z0-9][A-Za-z0-9_.-]{0,95}'
-_REPOSITORY = re.compile(f'{_NAME}/{_NAME}')
-_REVISION = re.compile(r'[A-Za-z0-9][A-Za-z0-9_./-]{0,199}')
 _COMMIT = re.compile(r'[0-9a-f]{40}')
 _SECONDS = 20.0
 
 
-@dataclasses.dataclass(frozen=True)
-class Address:
-  """A repository, OWNER/NAME, and one of its revisions."""
-
-  repository: str
-  revision: str = _NEWEST
-
-  def __str__(self) -> str:
-    return PREFIX + self.repository + (f'@{self.revision}' if self.revision != _NEWEST else '')
-
-
-def is_address(text: str | os.PathLike[str]) -> bool:
-  """Returns whether a text means a model on the Hub, not a folder."""
-  return isinstance(text, str) and text.startswith(PREFIX)
-
-
-def parse(text: str) -> Address:
-  """Reads an address; UserError if it is not one."""
-  repository, at, revision = text.removeprefix(PREFIX).partition('@')
-  if not _REPOSITORY.fullmatch(repository) or (at and not _REVISION.fullmatch(revision)):
-    raise UserError(f'{text}: expected hf://OWNER/NAME or hf://OWNER/NAME@REVISION.')
-  return Address(repository, revision or _NEWEST)
+def located(text: str, log: Log = print) -> pathlib.Path:
+  """Returns the folder of a run, given as such, or of a model on the Hub; see `fetch`."""
+  return fetch(text, log) if hub_client.is_address(text) else pathlib.Path(text)
 
 
 def fetch(text: str, log: Log = print) -> pathlib.Path:
@@ -83,18 +59,18 @@ def fetch(text: str, log: Log = print) -> pathlib.Path:
       experiments.publish, is too large, arrives incomplete, or cannot be stored; or there is no
       connection, and it has not been fetched before.
   """
-  address = parse(text)
+  address = hub_client.parse(text)
   place = cache() / address.repository
   if _COMMIT.fullmatch(address.revision) and (place / address.revision).is_dir():
     return place / address.revision
   known = place / _known(place).get(address.revision, '-')
+  api = hub_client.package().HfApi(endpoint=hub_client.endpoint())
   try:
-    with _explained(address):
-      api = _hub().HfApi(endpoint=_endpoint())
+    with hub_client.explained(address):
       info = api.model_info(
         address.repository, revision=address.revision, files_metadata=True, timeout=_SECONDS
       )
-  except NoConnection as error:
+  except hub_client.NoConnection as error:
     if not known.is_dir():
       raise UserError(
         f'{error} It has not been fetched before, so a connection is needed.'
@@ -125,11 +101,7 @@ def copy(folder: pathlib.Path, into: pathlib.Path) -> pathlib.Path:
   return target
 
 
-class NoConnection(Exception):
-  """The server cannot be reached."""
-
-
-def _checked(address: Address, found: Mapping[str, int | None]) -> dict[str, int]:
+def _checked(address: hub_client.Address, found: Mapping[str, int | None]) -> dict[str, int]:
   """Returns the sizes of the files to fetch, if the repository is one of ours."""
   if published.MODEL not in found or published.WEIGHTS not in found:
     names = ', '.join(sorted(found)[:5]) or 'no files'
@@ -155,19 +127,19 @@ def _checked(address: Address, found: Mapping[str, int | None]) -> dict[str, int
   return sizes
 
 
-def _download(address: Address, sizes: Mapping[str, int], folder: pathlib.Path) -> None:
+def _download(address: hub_client.Address, sizes: Mapping[str, int], folder: pathlib.Path) -> None:
   """Downloads files into a folder that appears when all are there."""
-  hub = _hub()
+  hub = hub_client.package()
 
   def fill(temporary: pathlib.Path) -> None:
     for name, size in sizes.items():
-      with _explained(address):
+      with hub_client.explained(address):
         hub.hf_hub_download(
           address.repository,
           name,
           revision=address.revision,
           local_dir=temporary,
-          endpoint=_endpoint(),
+          endpoint=hub_client.endpoint(),
         )
       if (found := (temporary / name).stat().st_size) != size:
         raise UserError(
@@ -184,7 +156,7 @@ def _download(address: Address, sizes: Mapping[str, int], folder: pathlib.Path) 
       f'{address} cannot be stored in {folder.parent}: {error.strerror or error}. XDG_CACHE_HOME '
       'names another folder for caches.'
     ) from error
-  except NoConnection as error:
+  except hub_client.NoConnection as error:
     raise UserError(f'{error} Try again.') from error
 
 
@@ -215,69 +187,7 @@ def _remember(place: pathlib.Path, revision: str, commit: str) -> None:
       files.write_text(place / _REVISIONS, json.dumps({**known, revision: commit}) + '\n')
 
 
-@contextlib.contextmanager
-def _explained(address: Address) -> Iterator[None]:
-  """Turns errors of the Hub into UserError, and those of the way there into NoConnection."""
-  from huggingface_hub import constants, errors
-
-  # Of httpx or httpx2, as the version has it.
-  of_transport = errors.HfHubHTTPError.__bases__[0]
-  lost = errors.OfflineModeIsEnabled, errors.LocalEntryNotFoundError, ConnectionError, of_transport
-  try:
-    yield
-  except errors.HfHubHTTPError as error:
-    raise UserError(_refusal(address, error)) from error
-  except lost as error:
-    why = 'HF_HUB_OFFLINE is set' if constants.HF_HUB_OFFLINE else type(error).__name__
-    raise NoConnection(f'{address}: {_endpoint()} cannot be reached ({why}).') from error
-  except ValueError as error:  # What the Hub says of a model card.
-    raise UserError(f'{address}: {_first_line(error)}') from error
-  except OSError as error:
-    if error.errno is not None:  # Of the disk.
-      raise
-    raise UserError(
-      f'{address}: a file is cut short on its way ({_first_line(error)}). Try again.'
-    ) from error
-
-
-def _refusal(address: Address, error: Any) -> str:
-  """Says what an answer of the Hub means for the user."""
-  from huggingface_hub import errors
-
-  status, page = error.response.status_code, f'{_endpoint()}/{address.repository}'
-  if isinstance(error, errors.GatedRepoError):
-    return f'{address}: its author has to let you in. Ask for access at {page}'
-  if isinstance(error, errors.RevisionNotFoundError):
-    return f'{address}: there is no such revision. {page}/commits/{_NEWEST} lists them.'
-  if status in (401, 403, 404):
-    return (
-      f'{address}: {_endpoint()} answers {status}. There is no such model, it is private, '
-      'or your token is wrong or lacks the right. Check the name, and log in with `hf auth login` '
-      'or HF_TOKEN.'
-    )
-  return f'{address}: {_endpoint()} answers {status} ({_first_line(error)}). Try again later.'
-
-
-def _endpoint() -> str:
-  """Returns the address of the server."""
-  return os.environ.get('HF_ENDPOINT') or 'https://huggingface.co'
-
-
-def _first_line(error: Exception) -> str:
-  return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
-
-
-def _hub() -> Any:
-  """Imports huggingface_hub; UserError if it is not installed."""
-  try:
-    import huggingface_hub.utils
-  except ImportError as error:
-    raise UserError('hf:// needs huggingface_hub: pip install -e ".[hub]"') from error
-  huggingface_hub.utils.disable_progress_bars()
-  return huggingface_hub
-
-
-def upload(folder: pathlib.Path, repository: str, *, private: bool) -> Address:
+def upload(folder: pathlib.Path, repository: str, *, private: bool) -> hub_client.Address:
   """Uploads a folder to a repository, which is made if it does not exist.
 
   Returns:
@@ -287,12 +197,12 @@ def upload(folder: pathlib.Path, repository: str, *, private: bool) -> Address:
     UserError: the name is none, there is no access, the repository has another visibility or holds
       something else, or there is no connection.
   """
-  address = parse(PREFIX + repository)
-  hub = _hub()
-  api = hub.HfApi(endpoint=_endpoint())
+  address = hub_client.parse(hub_client.PREFIX + repository)
+  hub = hub_client.package()
+  api = hub.HfApi(endpoint=hub_client.endpoint())
   try:
     _check_theirs(api, address, private)
-    with _explained(address):
+    with hub_client.explained(address):
       api.create_repo(repository, private=private, exist_ok=True)
       done = api.upload_folder(
         repo_id=repository,
@@ -300,16 +210,16 @@ def upload(folder: pathlib.Path, repository: str, *, private: bool) -> Address:
         commit_message='Upload by cyclegan_jax',
         delete_patterns=list(_REPLACED),
       )
-  except NoConnection as error:
+  except hub_client.NoConnection as error:
     raise UserError(f'{error} Connect, and run the command again.') from error
-  return Address(repository, done.oid)
+  return hub_client.Address(repository, done.oid)
 
 
-def _check_theirs(api: Any, address: Address, private: bool) -> None:
+def _check_theirs(api: Any, address: hub_client.Address, private: bool) -> None:
   """Refuses a repository that would be changed in a way that nobody expects."""
   from huggingface_hub import errors
 
-  with _explained(address):
+  with hub_client.explained(address):
     try:
       info = api.model_info(address.repository, timeout=_SECONDS)
     except errors.RepositoryNotFoundError:  # It is made, or that is refused.

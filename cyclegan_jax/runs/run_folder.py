@@ -31,7 +31,7 @@ from cyclegan_jax.settings import affects, Config, differences, format_value
 CONFIG, DATA, METRICS, VALIDATION = 'config.json', 'data.json', 'metrics.csv', 'validation.csv'
 VALIDATION_IMAGES = 'validation_images.csv'
 SAMPLES, CHECKPOINTS, EVALUATION = 'samples', 'checkpoints', 'evaluation'
-TENSORBOARD, PAGE = 'tensorboard', 'report.html'
+TENSORBOARD, WANDB, PAGE = 'tensorboard', 'wandb', 'report.html'
 DOWNSTREAM = 'downstream'
 # Checkpoints that could not be read.
 DAMAGED = 'damaged_checkpoints'
@@ -39,7 +39,7 @@ INITIALIZED_FROM, CONDITION = 'initialized_from.json', 'condition.json'
 ON = 'on'
 _OURS = (
   *(CONFIG, DATA, CONDITION, INITIALIZED_FROM, METRICS, VALIDATION, VALIDATION_IMAGES),
-  *(SAMPLES, CHECKPOINTS, DAMAGED, EVALUATION, ON, DOWNSTREAM, TENSORBOARD, PAGE),
+  *(SAMPLES, CHECKPOINTS, DAMAGED, EVALUATION, ON, DOWNSTREAM, TENSORBOARD, WANDB, PAGE),
 )
 
 

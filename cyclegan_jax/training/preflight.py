@@ -10,7 +10,7 @@ from cyclegan_jax.errors import UserError
 from cyclegan_jax.runs import run_folder
 from cyclegan_jax.settings import Config, flatten, named
 from cyclegan_jax.training import warm_start
-from cyclegan_jax.training.hooks import tensorboard
+from cyclegan_jax.training.hooks import tensorboard, wandb_log
 
 # Each process may have the data in another place, and keep more or fewer images in memory.
 _OWN = named(per_process=True)
@@ -28,6 +28,8 @@ def check(config: Config, workdir: pathlib.Path, *, overwrite: bool = False) -> 
   check_batch_size(config.train.batch_size, config.train.accumulate, begun)
   if config.train.tensorboard:
     tensorboard.summary_writer()
+  if config.train.wandb:
+    wandb_log.module()
   if not distributed.is_first():
     return
   if config.train.initialize_from and (overwrite or not (workdir / run_folder.CONFIG).exists()):

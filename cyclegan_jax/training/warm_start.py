@@ -15,7 +15,7 @@ from cyclegan_jax.data.source import Domain
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.models import networks
 from cyclegan_jax.progress import Log
-from cyclegan_jax.runs import published, run_folder
+from cyclegan_jax.runs import hub, hub_client, published, run_folder
 from cyclegan_jax.settings import Config, differences, format_value, SECTIONS
 from cyclegan_jax.training import state as state_lib
 from cyclegan_jax.training.checkpoint import of_run
@@ -26,9 +26,9 @@ _MODEL = frozenset(field.name for field in dataclasses.fields(SECTIONS['model'])
 
 def check(config: Config) -> None:
   """Raises UserError if --initialize_from names no run."""
-  source = pathlib.Path(config.train.initialize_from)
+  source = config.train.initialize_from
   with _named(source):
-    run_folder.load_config(source)
+    run_folder.load_config(hub.located(source))
 
 
 def initialize(
@@ -52,9 +52,10 @@ def initialize(
   state = state_lib.initialize(config, domains)
   if not config.train.initialize_from:
     return state
-  source = pathlib.Path(config.train.initialize_from)
+  source = config.train.initialize_from
   with _named(source):
-    theirs, step, weights, statistics = _best(source)
+    folder = hub.located(source, log)
+    theirs, step, weights, statistics = _best(folder)
   params, stats, taken = dict(state.params), dict(state.batch_stats), []
   for name in params:
     if name not in weights:
@@ -77,7 +78,9 @@ def initialize(
     f'({theirs.data.dataset}, preset {theirs.train.preset}).'
     + (f' Drawn anew: {", ".join(drawn)}.' if drawn else '')
   )
-  _record(workdir, source, theirs, step, taken)
+  _record(
+    workdir, source if hub_client.is_address(source) else folder.resolve().name, theirs, step, taken
+  )
   ema = {name: jax.tree.map(jnp.copy, params[name]) for name in state.ema}
   return dataclasses.replace(state, params=params, batch_stats=stats, ema=ema)
 
@@ -94,7 +97,7 @@ def _best(source: pathlib.Path) -> tuple[Config, int, dict[str, Any], dict[str, 
 
 
 @contextlib.contextmanager
-def _named(source: pathlib.Path) -> Iterator[None]:
+def _named(source: str) -> Iterator[None]:
   """Names the flag in errors about the other run."""
   try:
     yield
@@ -114,7 +117,7 @@ def _other_shapes(theirs: Any, ours: Any) -> str:
   return ''
 
 
-def _explain(source: pathlib.Path, name: str, other: str, theirs: Config, config: Config) -> str:
+def _explain(source: str, name: str, other: str, theirs: Config, config: Config) -> str:
   changed = differences(theirs, config)
   flags = ' '.join(
     f'--{key}={format_value(values[0])}' for key, values in changed.items() if key in _MODEL
@@ -124,10 +127,10 @@ def _explain(source: pathlib.Path, name: str, other: str, theirs: Config, config
 
 
 def _record(
-  workdir: pathlib.Path, source: pathlib.Path, theirs: Config, step: int, taken: list[str]
+  workdir: pathlib.Path, source: str, theirs: Config, step: int, taken: list[str]
 ) -> None:
   facts = {
-    'run': source.resolve().name,
+    'run': source,
     'dataset': theirs.data.dataset,
     'preset': theirs.train.preset,
     'seed': theirs.train.seed,

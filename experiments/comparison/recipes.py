@@ -114,7 +114,8 @@ def arguments(values: flags.FlagValues) -> list[str]:
   given = []
   for name in sorted(known):
     flag = values[name]
-    path = common.path(flag.value) if name in common.FOLDERS else None
+    is_folder = name in common.FOLDERS and not common.is_address(name, flag.value or '')
+    path = common.path(flag.value) if is_folder else None
     if flag.present and flag.value is not None:
       given.append(f'--{name}={path.resolve()}' if path else flag.serialize())
   return given

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import shutil
+import sys
 
 import numpy as np
 import pytest
@@ -226,6 +227,14 @@ def test_a_wrong_token_uploads_nothing(folder, server, monkeypatch):
   with pytest.raises(UserError, match='answers 401'):
     hub.upload(folder, 'a/new', private=True)
   assert 'a/new' not in server.repositories
+
+
+def test_a_missing_package_is_named(tmp_path, monkeypatch):
+  monkeypatch.setenv('XDG_CACHE_HOME', str(tmp_path))
+  monkeypatch.setitem(sys.modules, 'huggingface_hub.utils', None)
+  for use in (lambda: hub.fetch(ADDRESS), lambda: hub.upload(tmp_path, NAME, private=True)):
+    with pytest.raises(UserError, match=r'huggingface_hub: pip install -e "\.\[hub\]"'):
+      use()
 
 
 def test_results_go_beside_a_copy(server, tmp_path):

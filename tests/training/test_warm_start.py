@@ -13,6 +13,7 @@ from cyclegan_jax.runs import published
 from cyclegan_jax.training import loop, preflight, run_start, state as state_lib, warm_start
 from cyclegan_jax.training.checkpoint import of_run
 import datasets
+from tests.runs import hub_server
 
 REGRESSION = dict(adversarial_weight=0.0, method='pix2pix', cycle_weight=0.0, redraw_fakes=False)
 
@@ -53,7 +54,8 @@ def test_generators_start_from_what_the_other_run_translates_with(tiny, source, 
   assert record['run'] == folder.name and record['networks'] == ['rgb_to_ir']
 
 
-def test_a_published_model_is_a_start_too(tiny, source, tmp_path):
+def test_a_published_model_is_a_start_too(tiny, source, tmp_path, monkeypatch):
+  pytest.importorskip('huggingface_hub', reason='needs the extra hub')
   pytest.importorskip('safetensors', reason='needs the extra hub')
   folder, theirs = source
   config = tiny(seed=7)
@@ -62,10 +64,17 @@ def test_a_published_model_is_a_start_too(tiny, source, tmp_path):
   (tmp_path / 'published').mkdir()
   weights = published.Weights(config, domains, 5, 9, theirs.ema, stats)
   published.write(tmp_path / 'published', weights, folder)
-  place = tmp_path / 'published'
-  ours, said = start(tiny(**REGRESSION, initialize_from=str(place)), tmp_path / 'run')
-  assert said == f'Weights of rgb_to_ir are from {place}, step 5 (folder, preset udacity).'
-  equal(ours.params['rgb_to_ir'], theirs.ema['rgb_to_ir'])
+  monkeypatch.setenv('XDG_CACHE_HOME', str(tmp_path / 'cache'))
+  with hub_server.running() as server:
+    monkeypatch.setenv('HF_ENDPOINT', server.endpoint)
+    server.repositories['a/b'] = hub_server.Repository()
+    files = (tmp_path / 'published').iterdir()
+    server.repositories['a/b'].commit({file.name: file.read_bytes() for file in files})
+    for name, place in (('one', tmp_path / 'published'), ('other', 'hf://a/b')):
+      ours, said = start(tiny(**REGRESSION, initialize_from=str(place)), tmp_path / name)
+      assert f'Weights of rgb_to_ir are from {place}, step 5 (folder, preset udacity).' in said
+      equal(ours.params['rgb_to_ir'], theirs.ema['rgb_to_ir'])
+  assert json.loads((tmp_path / 'other' / 'initialized_from.json').read_text())['run'] == 'hf://a/b'
 
 
 def test_other_networks_follow_where_shapes_allow_and_the_rest_is_drawn(tiny, source, tmp_path):

@@ -17,6 +17,7 @@ from cyclegan_jax.training.hooks.sample_grid import SampleGrid
 from cyclegan_jax.training.hooks.tensorboard import TensorBoard
 from cyclegan_jax.training.hooks.unpaired_validation import UnpairedValidation
 from cyclegan_jax.training.hooks.validation import Validation
+from cyclegan_jax.training.hooks.wandb_log import WandbLog
 
 
 def make(
@@ -51,6 +52,8 @@ def make(
   hooks.append(CsvLog(workdir, step, steps_per_epoch))
   if config.train.tensorboard:
     hooks.append(TensorBoard(workdir, step))
+  if config.train.wandb:
+    hooks.append(WandbLog(workdir, config, log))
   return [
     *hooks,
     CollapseWarnings(config.train.batch_size, log),
