@@ -23,10 +23,16 @@ class ModelConfig:
   method: str = option(
     'cyclegan',
     'cyclegan: two generators and two discriminators, with cycle consistency; '
-    'pix2pix: one generator, rgb_to_ir, and one discriminator that sees the RGB image, too; '
-    'cut: one generator, rgb_to_ir, and one discriminator, with PatchNCE instead of cycle '
-    'consistency.',
+    'pix2pix: one generator, and one discriminator that sees the source image, too; '
+    'cut: one generator and one discriminator, with PatchNCE instead of cycle consistency.',
     ('cyclegan', 'pix2pix', 'cut'),
+  )
+  direction: str = option(
+    'rgb_to_ir',
+    'What the one generator of --method=pix2pix or cut does. cyclegan learns both directions, and '
+    'is measured in the default one.',
+    ('rgb_to_ir', 'ir_to_rgb'),
+    affects='pixels',
   )
   generator: str = option(
     'udacity',
@@ -136,6 +142,16 @@ class ModelConfig:
     'Compute batch statistics over the batch of all devices, so that the number of devices '
     'changes nothing. Otherwise each device has its own, and their running averages are averaged.',
   )
+
+  @property
+  def source(self) -> str:
+    """The domain, 'rgb' or 'ir', whose images are translated and measured; see `direction`."""
+    return self.direction.partition('_to_')[0]
+
+  @property
+  def target(self) -> str:
+    """The domain of their translations."""
+    return self.direction.partition('_to_')[2]
 
   @property
   def skip_levels(self) -> frozenset[int]:

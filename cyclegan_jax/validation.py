@@ -10,6 +10,8 @@ from cyclegan_jax.settings import Config, DataConfig, format_value, ModelConfig
 
 # The size of the window of SSIM, which validation measures.
 SMALLEST_IMAGE = 11
+# The methods with one generator, for either direction.
+_ONE_WAY = ('pix2pix', 'cut')
 # The layers of the smallest U-Net.
 _LEAST_OF_UNET = 3
 
@@ -170,6 +172,7 @@ def _validate_losses(config: Config) -> None:
       f'output domain, so channel counts must be equal; found --rgb_channels={data.rgb_channels} '
       f'and --ir_channels={data.ir_channels}. Give --ir_channels=3, or --identity_weight=0.'
     )
+  _validate_direction(config)
   _validate_patch_nce(config)
   method = config.model.method
   if config.model.condition != 'none' and method not in ('cyclegan', 'pix2pix'):
@@ -198,6 +201,28 @@ def _validate_losses(config: Config) -> None:
         f'--{name}={getattr(loss, name):g}: {method} has one generator and no such '
         f'term. Give --{name}=0, or start from --preset={method}.'
       )
+
+
+def _validate_direction(config: Config) -> None:
+  model, given = config.model, f'--direction={config.model.direction}'
+  if model.direction == ModelConfig.direction:
+    return
+  if model.method not in _ONE_WAY:
+    raise UserError(
+      f'{given} is for --method=pix2pix and --method=cut. Leave it out with '
+      f'--method={model.method}'
+      + (
+        ', which learns both directions: experiments.translate and experiments.export have a '
+        '--direction of their own.'
+        if model.method == 'cyclegan'
+        else '.'
+      )
+    )
+  if model.condition != 'none':
+    raise UserError(
+      f'--condition={model.condition} says which IR image is to be made, but {given} makes RGB '
+      'images. Give --condition=none.'
+    )
 
 
 def _forgets_constants(model: ModelConfig) -> bool:
@@ -229,11 +254,14 @@ def _validate_patch_nce(config: Config) -> None:
         '--nce_identity is for methods with one generator. With --method=cyclegan give '
         '--identity_weight, which needs equal channel counts.'
       )
-  elif data.ir_channels not in (1, data.rgb_channels):
+    return
+  channels = {'rgb': data.rgb_channels, 'ir': data.ir_channels}
+  source, target = channels[model.source], channels[model.target]
+  if target not in (1, source):
     raise UserError(
-      f'--ir_channels={data.ir_channels}: PatchNCE of --method={model.method} shows IR images to '
-      f'the encoder of RGB ones, which takes --rgb_channels={data.rgb_channels}. Give '
-      '--ir_channels=1, or equal numbers.'
+      f'--{model.target}_channels={target}: PatchNCE of --method={model.method} shows '
+      f'{model.target.upper()} images to the encoder of {model.source.upper()} ones, which takes '
+      f'--{model.source}_channels={source}. Give --{model.target}_channels=1, or equal numbers.'
     )
 
 

@@ -59,14 +59,15 @@ def main() -> None:
   export.check_output(output, _OVERWRITE.value)
   export.load_format(_FORMAT.value)
   model = model_lib.load(workdir, _CHECKPOINT.value)
+  direction = _DIRECTION.value or model.direction
   if folder := common.path(_CHECK_IMAGES.value):
     examples = export_check.examples_from_folder(folder)
   else:
     dataset = _dataset(workdir, model.config.data)
-    examples = export_check.examples_from_dataset(dataset, _DIRECTION.value.split('_to_')[0])
+    examples = export_check.examples_from_dataset(dataset, direction.split('_to_')[0])
   export.export(
     model,
-    _DIRECTION.value,
+    direction,
     _FORMAT.value,
     output,
     bits=int(_BITS.value or 0),

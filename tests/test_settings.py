@@ -45,7 +45,7 @@ def test_what_settings_affect():
   }
   assert settings.named(affects='pixels') == {
     *('dataset', 'rgb_dir', 'ir_dir', 'exclude', 'ir_channels', 'ir_span'),
-    *('image_size', 'load_size', 'resize', 'keep_aspect', 'mask'),
+    *('image_size', 'load_size', 'resize', 'keep_aspect', 'mask', 'direction'),
   }
   assert settings.affects('an option of a data set') == 'pixels'
   assert settings.named(place=True) == {

@@ -70,6 +70,12 @@ class Domain:
     return self.quantize(self.denormalize(values))
 
 
+def ends(domains: Mapping[str, Domain], direction: str) -> tuple[Domain, Domain]:
+  """Returns the source and the target of a direction, 'rgb_to_ir' or 'ir_to_rgb'."""
+  source, target = direction.split('_to_')
+  return domains[source], domains[target]
+
+
 def quantize(pixels: Any, max_value: float) -> np.ndarray:
   """Rounds and clips pixel values of any shape to the integers that are written to a file.
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from cyclegan_jax import devices, forks, interruption, memory
 from cyclegan_jax.data import images
-from cyclegan_jax.data.source import Domain, quantize
+from cyclegan_jax.data.source import Domain, ends, quantize
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.inference.tiling import tiled, tiles
 from cyclegan_jax.inference.tiling.padded import Padded
@@ -28,7 +28,7 @@ class Model:
     config: The configuration of the run.
     step: The step of the checkpoint.
     domains: 'rgb' and 'ir', as in training.
-    translators: By direction, 'rgb_to_ir' and, except for pix2pix, 'ir_to_rgb'.
+    translators: By direction: that of the configuration and, of CycleGAN, both.
     trained_steps: The step of the run's latest checkpoint.
   """
 
@@ -37,6 +37,11 @@ class Model:
   domains: dict[str, Domain]
   translators: dict[str, apply.Translator]
   trained_steps: int = 0
+
+  @property
+  def direction(self) -> str:
+    """What it translates unless a call says otherwise, 'rgb_to_ir' or 'ir_to_rgb'."""
+    return self.config.model.direction
 
   @property
   def multiple(self) -> int:
@@ -48,14 +53,15 @@ class Model:
     if direction not in self.translators:
       raise UserError(
         f'--direction={direction}: this model ({self.config.train.preset}) has only '
-        f'{" and ".join(self.translators)}.'
+        f'{" and ".join(self.translators)}. Leave --direction out, or train another one with '
+        f'--direction={direction}.'
       )
     return self.translators[direction]
 
   def translate(
     self,
     image: np.ndarray,
-    direction: str = 'rgb_to_ir',
+    direction: str | None = None,
     name: str = 'image',
     *,
     bits: int | None = None,
@@ -69,7 +75,7 @@ class Model:
       image: uint8 or uint16, [height, width, channels] or [n, height, width, channels], 1 or 3
         channels. A bit depth other than that of the training images is scaled to theirs; another
         number of channels is converted where that is safe.
-      direction: 'rgb_to_ir' or 'ir_to_rgb'.
+      direction: 'rgb_to_ir' or 'ir_to_rgb'; None for the model's own.
       name: The image's name in error messages.
       bits: Bit depth of the result, 8 or 16; None for that of the target domain's training images.
         With more bits than these had, the steps between their gray levels are the network's.
@@ -89,9 +95,10 @@ class Model:
       ValueError: The array is not an image, or `bits` is another number.
     """
     forks.use()
+    direction = direction or self.direction
     generator = self.translator(direction)
     generator = generator if condition is None else generator.told(condition)
-    source, target = (self.domains[d] for d in direction.split('_to_'))
+    source, target = ends(self.domains, direction)
     if image.ndim not in (3, 4):
       raise ValueError(f'images are [height, width, channels] or [n, ...], not {image.shape}.')
     stack = image if image.ndim == 4 else image[np.newaxis]

@@ -16,12 +16,8 @@ from cyclegan_jax.models.initial_keys import InitialKeys
 from cyclegan_jax.models.projection import PatchProjection
 from cyclegan_jax.settings import ModelConfig
 
-# The generators and the discriminators of each method.
-_NAMES = {
-  'cyclegan': (('rgb_to_ir', 'ir_to_rgb'), ('rgb', 'ir')),
-  'pix2pix': (('rgb_to_ir',), ('ir',)),
-  'cut': (('rgb_to_ir',), ('ir',)),
-}
+# The generators and the discriminators of the methods that learn more than one direction.
+_NAMES = {'cyclegan': (('rgb_to_ir', 'ir_to_rgb'), ('rgb', 'ir'))}
 # The side of an image that every encoder can take, over its total stride.
 _ENCODED = 4
 
@@ -118,8 +114,8 @@ def with_channels(images: jax.Array, values: Any) -> jax.Array:
 
 
 def generators(config: ModelConfig) -> tuple[str, ...]:
-  """Returns the names of the generators: `rgb_to_ir` and, for CycleGAN, `ir_to_rgb`."""
-  return _NAMES[config.method][0]
+  """Returns the names of the generators: --direction, for CycleGAN `rgb_to_ir` and `ir_to_rgb`."""
+  return _names(config)[0]
 
 
 def projections(config: ModelConfig) -> tuple[str, ...]:
@@ -142,11 +138,11 @@ def generator_group(config: ModelConfig) -> tuple[str, ...]:
 
 
 def discriminators(config: ModelConfig) -> tuple[str, ...]:
-  """Returns the names of the discriminators, those of their domains: `ir`, for CycleGAN `rgb`.
+  """Returns the names of the discriminators, those of the domains that generators make.
 
   There are none with --discriminator=none, which --adversarial_weight=0 means.
   """
-  return () if config.discriminator == 'none' else _NAMES[config.method][1]
+  return () if config.discriminator == 'none' else _names(config)[1]
 
 
 def names(config: ModelConfig) -> tuple[str, ...]:
@@ -157,10 +153,10 @@ def names(config: ModelConfig) -> tuple[str, ...]:
 def discriminator_channels(config: ModelConfig, domains: Mapping[str, Domain]) -> dict[str, int]:
   """Returns the channels of each discriminator's input by name.
 
-  A discriminator sees images alone; pix2pix's sees the RGB image before the IR image. Where images
-  of its domain have a condition, it sees this, too, as the last channels.
+  A discriminator sees images alone; pix2pix's sees the source image before the target's. Where
+  images of its domain have a condition, it sees this, too, as the last channels.
   """
-  before = domains['rgb'].channels if config.method == 'pix2pix' else 0
+  before = domains[config.source].channels if config.method == 'pix2pix' else 0
   return {
     name: before + domains[name].channels + len(_told(domains[name]))
     for name in discriminators(config)
@@ -207,6 +203,11 @@ def initialize(
 def count_parameters(params: Any) -> int:
   """Returns the number of scalars in a pytree of parameters."""
   return sum(leaf.size for leaf in jax.tree.leaves(params))
+
+
+def _names(config: ModelConfig) -> tuple[tuple[str, ...], tuple[str, ...]]:
+  """The generators and the discriminators."""
+  return _NAMES.get(config.method, ((config.direction,), (config.target,)))
 
 
 def _network(

@@ -134,7 +134,7 @@ class Microbatch:
     mask = self.images.get(f'{source}_mask')
     image = image if mask is None else jnp.where(mask, image, _BLACK)
     if self.config.model.method == 'pix2pix':
-      image = jnp.concatenate([self.images['rgb'], image], axis=-1)
+      image = jnp.concatenate([self.images[self.config.model.source], image], axis=-1)
     if (told := self._told(domain)) is not None:
       image = networks.with_channels(image, told)
     return image if source == domain else self._mirror(image)

@@ -96,7 +96,9 @@ def train_step(
     state, found = _update_discriminators(state, microbatch(batch, None), fakes, optimizer)
     terms |= found
 
-  terms |= diagnostics.observe(batch, fakes['ir'], paired=config.data.paired)
+  direction = config.model.direction
+  fake = fakes[config.model.target]
+  terms |= diagnostics.observe(batch, fake, direction, paired=config.data.paired)
   stats = state.batch_stats
   if not config.model.sync_batch_norm:
     stats = gradients.mean_over_devices(stats)

@@ -53,7 +53,7 @@ def make(
     hooks.append(TensorBoard(workdir, step))
   return [
     *hooks,
-    CollapseWarnings(config.train.batch_size, log),
+    CollapseWarnings(config.train.batch_size, log, config.model.direction),
     SampleGrid(nets, config, dataset, workdir),
     RunPage(workdir),
   ]
