@@ -4,12 +4,13 @@ import dataclasses
 
 import numpy as np
 import pytest
+import scipy.stats
 
 from cyclegan_jax import config as config_lib
 from cyclegan_jax.comparison import runs as runs_lib, transfer
 from cyclegan_jax.data import images, pipeline
 from cyclegan_jax.errors import UserError
-from cyclegan_jax.evaluation import baselines, details, measure, results
+from cyclegan_jax.evaluation import baselines, details, measure, results, unpaired
 from cyclegan_jax.metrics import gain_offset
 import datasets
 from tests.comparison import made_up
@@ -60,6 +61,22 @@ def test_a_generator_sees_ir_and_gives_rgb_pixels(dataset):
   predict = measure.predictor(lambda x: np.repeat(x, 3, -1), domains, WAY)
   ir = np.arange(8, dtype=np.uint8).reshape(1, 2, 4, 1)
   np.testing.assert_allclose(predict({'ir': ir}), np.repeat(ir, 3, -1), atol=1e-4)
+
+
+def test_collections_of_rgb_images_are_compared(dataset, config):
+  shown = lambda split, name: np.stack(
+    [one[name] for one in pipeline.domain_pixels(dataset, split, name, config.data)]
+  )
+  predictors = {'model': lambda batch: np.repeat(255.0 - batch['ir'], 3, -1)}
+  found = unpaired.measure_split(
+    predictors, {}, dataset, 'train', config.data, 4, lambda line: None, WAY
+  )['model']
+  made = np.repeat(255 - shown('train', 'ir'), 3, -1)
+  apart = scipy.stats.wasserstein_distance(made.ravel(), shown('train', 'rgb').ravel())
+  assert found.totals['histogram_distance'] == pytest.approx(apart, rel=1e-6)
+  spectra = found.totals['spectral_distance']
+  assert found.totals['unpaired_error'] == pytest.approx(100 * apart / 255 + spectra, rel=1e-6)
+  assert found.totals['n'] == len(made) and not any('cycle' in name for name in found.totals)
 
 
 def test_rgb_images_have_no_hot_pixels(dataset):
