@@ -50,6 +50,13 @@ class ModelConfig:
     ('udacity', 'patchgan', 'multiscale', 'unet', 'none'),
     follows='none with --adversarial_weight=0',
   )
+  inputs: str = option(
+    'rgb',
+    'What networks see of a scene, some of rgb,depth,labels: depth,labels is a scene without its '
+    'colors, as simulators have it. Depth is one more channel, labels are one for each class. '
+    'Other inputs than rgb are for --method=pix2pix, and need data with these layers. See '
+    'docs/how-to/layers.md.',
+  )
   condition: str = option(
     'none',
     'What the networks of IR images are told beside the RGB image, so that one RGB image has many '
@@ -154,6 +161,11 @@ class ModelConfig:
     return self.direction.partition('_to_')[2]
 
   @property
+  def input_kinds(self) -> tuple[str, ...]:
+    """What `inputs` names."""
+    return tuple(kind.strip() for kind in self.inputs.split(','))
+
+  @property
   def skip_levels(self) -> frozenset[int]:
     """The levels of a U-Net that have skip connections; ValueError if they are no numbers."""
     if self.unet_skips == 'all':
@@ -173,8 +185,8 @@ class Config:
 
   @property
   def labeled(self) -> bool:
-    """Whether training steps need labels; they go to the devices only then."""
-    return self.loss.class_balance > 0
+    """Whether training steps need labels or depth; they go to the devices only then."""
+    return self.loss.class_balance > 0 or self.model.inputs != ModelConfig.inputs
 
   @property
   def reads_labels(self) -> bool:

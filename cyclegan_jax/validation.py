@@ -3,15 +3,13 @@
 import dataclasses
 from typing import Any
 
-from cyclegan_jax import discriminator_sizes, normalization, radiometry
+from cyclegan_jax import discriminator_sizes, method_validation, normalization, radiometry
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.option import Bounds
 from cyclegan_jax.settings import Config, DataConfig, format_value, ModelConfig
 
 # The size of the window of SSIM, which validation measures.
 SMALLEST_IMAGE = 11
-# The methods with one generator, for either direction.
-_ONE_WAY = ('pix2pix', 'cut')
 # The layers of the smallest U-Net.
 _LEAST_OF_UNET = 3
 
@@ -172,7 +170,8 @@ def _validate_losses(config: Config) -> None:
       f'output domain, so channel counts must be equal; found --rgb_channels={data.rgb_channels} '
       f'and --ir_channels={data.ir_channels}. Give --ir_channels=3, or --identity_weight=0.'
     )
-  _validate_direction(config)
+  method_validation.validate_direction(config)
+  method_validation.validate_inputs(config)
   _validate_patch_nce(config)
   method = config.model.method
   if config.model.condition != 'none' and method not in ('cyclegan', 'pix2pix'):
@@ -201,28 +200,6 @@ def _validate_losses(config: Config) -> None:
         f'--{name}={getattr(loss, name):g}: {method} has one generator and no such '
         f'term. Give --{name}=0, or start from --preset={method}.'
       )
-
-
-def _validate_direction(config: Config) -> None:
-  model, given = config.model, f'--direction={config.model.direction}'
-  if model.direction == ModelConfig.direction:
-    return
-  if model.method not in _ONE_WAY:
-    raise UserError(
-      f'{given} is for --method=pix2pix and --method=cut. Leave it out with '
-      f'--method={model.method}'
-      + (
-        ', which learns both directions: experiments.translate and experiments.export have a '
-        '--direction of their own.'
-        if model.method == 'cyclegan'
-        else '.'
-      )
-    )
-  if model.condition != 'none':
-    raise UserError(
-      f'--condition={model.condition} says which IR image is to be made, but {given} makes RGB '
-      'images. Give --condition=none.'
-    )
 
 
 def _forgets_constants(model: ModelConfig) -> bool:

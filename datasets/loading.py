@@ -280,6 +280,7 @@ def _read(
     splits,
     has_mask='mask' in builder.info.features,
     class_names=tuple(metadata.get('class_names', ())),
+    has_depth='depth' in builder.info.features,
     prepared=builder.info.full_name,
     ir_span=radiometry.parse_span(metadata.get('ir_span', '')),
   )

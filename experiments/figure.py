@@ -138,9 +138,16 @@ def _columns(
         f'{name} has --image_size={format_value(model.config.data.image_size)}, the first run '
         f'{format_value(size)}. Draw them one by one.'
       )
-    made = model.translate(np.stack([row[first.source] for row in rows]))
+    layers = {key: np.stack([row[key] for row in rows]) for key in _layers(model)}
+    made = model.translate(np.stack([row[first.source] for row in rows]), layers=layers)
     found[name] = list(made)
   return {**found, first.target.upper(): [row[first.target] for row in rows]}
+
+
+def _layers(model: 'Model') -> tuple[str, ...]:
+  """What a model sees beside the image."""
+  inputs = model.domains[model.config.model.source].inputs
+  return inputs.layers if inputs else ()
 
 
 def _titles(names: list[str]) -> list[str]:

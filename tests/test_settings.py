@@ -16,7 +16,7 @@ def test_every_setting_is_named_once():
 # Text of any kind, or of a form that validation.py knows.
 FREE_TEXT = {
   *('dataset', 'preset', 'source_dir', 'data_dir', 'rgb_dir', 'ir_dir', 'label_dir', 'ir_range'),
-  *('exclude', 'ir_band', 'ir_span', 'initialize_from', 'unet_skips'),
+  *('exclude', 'ir_band', 'ir_span', 'initialize_from', 'unet_skips', 'inputs'),
 }
 
 

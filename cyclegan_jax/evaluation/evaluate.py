@@ -96,14 +96,16 @@ def evaluate(
     log: Takes lines about the progress.
 
   Raises:
-    UserError: The split lacks images, images are too small for LPIPS, FID, KID or LPIPS are to be
-      measured without pairs, or processes have loaded different checkpoints.
+    UserError: The split lacks images, or layers that the model sees; images are too small for
+      LPIPS; FID, KID or LPIPS are to be measured without pairs; or processes have loaded different
+      checkpoints.
   """
   data = model.config.data
   perceptual.check_size(networks, data.image_size)
   distributed.agree('checkpoint', {'step': model.step})
   direction = model.config.model.direction
   splits.check(dataset, split, direction=direction)
+  splits.check_inputs(dataset, split, model.domains)
   generator, classes = model.translators[direction], dataset.class_names
   predict = measure.predictor(generator, model.domains, direction)
   source, target = ends(model.domains, direction)
@@ -147,7 +149,7 @@ def _rows_that_fit(model: TrainedModel) -> int:
   data, translator = model.config.data, model.translators[model.config.model.direction]
   rows, free = model.config.train.batch_size, memory.on_device()
   while True:
-    shape = rows, *data.image_size, model.domains[model.config.model.source].channels
+    shape = rows, *data.image_size, model.domains[model.config.model.source].seen_channels
     if (needed := translator.needed(shape)) <= free:
       return rows
     if rows == 1:

@@ -48,7 +48,7 @@ def predictor(
 ) -> Predictor:
   """Makes the generator of a direction a predictor of pixel values, as the baselines are."""
   source, target = ends(domains, direction)
-  return lambda batch: target.denormalize(generator(source.normalize(batch[source.name])))
+  return lambda batch: target.denormalize(generator(source.seen(batch)))
 
 
 def oracle(rgb_to_ir: Translator, domains: Mapping[str, Domain]) -> Predictor:
@@ -62,7 +62,7 @@ def oracle(rgb_to_ir: Translator, domains: Mapping[str, Domain]) -> Predictor:
 
   def predict(batch: Mapping[str, np.ndarray]) -> np.ndarray:
     seen = ir.normalize(batch['ir']), batch.get('labels'), batch.get('ir_mask')
-    return ir.denormalize(rgb_to_ir(rgb.normalize(batch['rgb']), condition.of_images(*seen)))
+    return ir.denormalize(rgb_to_ir(rgb.seen(batch), condition.of_images(*seen)))
 
   return predict
 

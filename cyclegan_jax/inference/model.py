@@ -1,5 +1,6 @@
 """A trained model, from its run folder alone."""
 
+from collections.abc import Mapping
 import dataclasses
 import pathlib
 
@@ -56,6 +57,13 @@ class Model:
         f'{" and ".join(self.translators)}. Leave --direction out, or train another one with '
         f'--direction={direction}.'
       )
+    if inputs := self.domains[direction.partition('_to_')[0]].inputs:
+      raise UserError(
+        f'This model sees {", ".join(inputs.kinds)} of a scene (--inputs), and an image file has '
+        f'no {" and no ".join(inputs.layers)}. Model.translate of the Python API takes them '
+        '(docs/how-to/layers.md); experiments.evaluate and experiments.figure find them in data '
+        'sets.'
+      )
     return self.translators[direction]
 
   def translate(
@@ -68,6 +76,7 @@ class Model:
     tile: int | None = None,
     overlap: int | None = None,
     condition: np.ndarray | None = None,
+    layers: Mapping[str, np.ndarray] | None = None,
   ) -> np.ndarray:
     """Translates an image of any size, or several of one size.
 
@@ -83,6 +92,9 @@ class Model:
       overlap: Overlap of the tiles in pixels, likewise.
       condition: Of a model that was trained with --condition, which of the many possible images is
         meant: float32 [size], from `Condition.command`. None for the mean of training.
+      layers: Of a model that was trained with other --inputs than rgb: `labels`, uint8, and
+        `depth`, uint16, [height, width] or [n, height, width], see data/layers.py. Such images are
+        not cut into tiles.
 
     Returns:
       uint8 or uint16 [height, width, channels of the target domain], or [n, ...] likewise: gray
@@ -92,17 +104,22 @@ class Model:
     Raises:
       UserError: The image is a false-color picture where one channel is expected, the model does
         not have this direction, or tile and overlap do not fit each other.
-      ValueError: The array is not an image, or `bits` is another number.
+      ValueError: The array is not an image, `bits` is another number, or layers are missing, of
+        another size, or of no use to this model.
     """
     forks.use()
     direction = direction or self.direction
-    generator = self.translator(direction)
+    generator = self.translators[direction] if layers else self.translator(direction)
     generator = generator if condition is None else generator.told(condition)
     source, target = ends(self.domains, direction)
     if image.ndim not in (3, 4):
       raise ValueError(f'images are [height, width, channels] or [n, ...], not {image.shape}.')
     stack = image if image.ndim == 4 else image[np.newaxis]
     height, width = stack.shape[1:3]
+    if layers:
+      y = generator(self._scene(stack, layers, source, name))[:, :height, :width]
+      result = _to_pixels(y, target, bits)
+      return result if image.ndim == 4 else result[0]
     padded = [
       Padded(images.for_domain(one, source.name, source.channels, name), source, self.multiple)
       for one in stack
@@ -119,6 +136,27 @@ class Model:
         for top, y in tiled.translate(generator, one, cut, target.channels):
           own[top : top + len(y)] = _to_pixels(y[: height - top, :width], target, bits)
     return result if image.ndim == 4 else result[0]
+
+  def _scene(
+    self, stack: np.ndarray, layers: Mapping[str, np.ndarray], source: Domain, name: str
+  ) -> np.ndarray:
+    """What networks see of images with layers, mirrored at the border like images without."""
+    height, width = stack.shape[1:3]
+    if not source.inputs:
+      raise ValueError(f'{name}: this model sees images alone, and no {", ".join(layers)}.')
+    for key in source.inputs.layers:
+      if key not in layers or layers[key].shape[-2:] != (height, width):
+        found = layers[key].shape if key in layers else 'none'
+        raise ValueError(f'{name}: expected {key} of {height}x{width}, found {found}.')
+    pixels = [images.for_domain(one, source.name, source.channels, name) for one in stack]
+    scale = source.max_value / np.iinfo(stack.dtype).max
+    batch = {source.name: np.stack(pixels) * np.float32(scale)}
+    planes = {key: np.reshape(plane, (len(stack), height, width)) for key, plane in layers.items()}
+    below, right = ((-side) % self.multiple for side in (height, width))
+    border = lambda x: np.pad(
+      x, [(0, 0), (0, below), (0, right)] + [(0, 0)] * (x.ndim - 3), 'symmetric'
+    )
+    return source.seen({key: border(x) for key, x in (batch | planes).items()})
 
 
 def _max_value(domain: Domain, bits: int | None) -> float:

@@ -55,6 +55,11 @@ def import_state(
       f'--condition={config.model.condition}: networks of PyTorch files are told nothing beside '
       'the image. Give --condition=none.'
     )
+  if config.model.inputs != 'rgb':
+    raise UserError(
+      f'--inputs={config.model.inputs}: networks of PyTorch files see images alone. Give '
+      '--inputs=rgb.'
+    )
   params, batch_stats = {}, {}
   for name, file in _find(config, folder, a_is, epoch).items():
     kind = _kind(config, name)

@@ -156,7 +156,7 @@ def discriminator_channels(config: ModelConfig, domains: Mapping[str, Domain]) -
   A discriminator sees images alone; pix2pix's sees the source image before the target's. Where
   images of its domain have a condition, it sees this, too, as the last channels.
   """
-  before = domains[config.source].channels if config.method == 'pix2pix' else 0
+  before = domains[config.source].seen_channels if config.method == 'pix2pix' else 0
   return {
     name: before + domains[name].channels + len(_told(domains[name]))
     for name in discriminators(config)
@@ -243,7 +243,7 @@ def _modules(
   generator, modules = GENERATORS[config.generator], {}
   for name in generators(config):
     source, target = (domains[domain] for domain in name.split('_to_'))
-    seen = source.channels + len(source.wavelength_channels) + len(_told(target))
+    seen = source.seen_channels + len(source.wavelength_channels) + len(_told(target))
     modules[name] = lambda rngs, a=seen, b=target.channels: generator(config, a, b, rngs)
   for name, seen in discriminator_channels(config, domains).items():
     modules[name] = lambda rngs, seen=seen: DISCRIMINATORS[config.discriminator](config, seen, rngs)

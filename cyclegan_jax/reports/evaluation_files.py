@@ -98,10 +98,11 @@ def _paper_figure(evaluation: Evaluation) -> np.ndarray:
 
 def _translated(evaluation: Evaluation, index: int) -> tuple[Mapping[str, np.ndarray], np.ndarray]:
   """An example, and the image generated from its source image, as pixels."""
-  source, target = _ends(evaluation)
+  _, target = _ends(evaluation)
   # Grain's types allow for data sets with missing elements.
   example: Any = evaluation.examples[index]
-  generated = evaluation.predict({source.name: example[source.name][np.newaxis]})[0]
+  batch = {name: x[np.newaxis] for name, x in example.items() if isinstance(x, np.ndarray)}
+  generated = evaluation.predict(batch)[0]
   return example, target.quantize(generated)
 
 

@@ -24,16 +24,17 @@ def grid(both: Mapping[str, Translator], dataset: Dataset, config: Config) -> np
     uint8 [height, width, 3].
   """
   split = next(name for name in ('validation', 'train') if len(dataset.splits.get(name, ())))
-  pixels = {}
-  for name in dataset.domains:
-    data = pipeline.domain_pixels(dataset, split, name, config.data)
+  pixels, shown = {}, {}
+  for name, domain in dataset.domains.items():
+    data = pipeline.domain_pixels(dataset, split, name, config.data, bool(domain.inputs))
     n = min(config.train.n_samples, len(dataset.splits[split]))
     examples: list[Any] = [data[i] for i in evenly_spaced(len(data), n)]
-    pixels[name] = np.stack([example[name] for example in examples])
+    shown[name] = {key: np.stack([example[key] for example in examples]) for key in examples[0]}
+    pixels[name] = shown[name][name]
   source, target = ends(dataset.domains, config.model.direction)
   here, there = source.name.upper(), target.name.upper()
   forth, back = both[config.model.direction], both.get(f'{target.name}_to_{source.name}')
-  fake = forth(source.normalize(pixels[source.name]))
+  fake = forth(source.seen(shown[source.name]))
   columns = {here: pixels[source.name], f'{there}, generated': target.to_pixels(fake)}
   if back:
     columns[f'{here}, cycled'] = source.to_pixels(back(fake))

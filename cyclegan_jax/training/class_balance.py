@@ -28,7 +28,7 @@ WEIGHTS = 'class_weights'
 
 def check(config: Config, dataset: Dataset) -> None:
   """Raises UserError if a run that needs labels has none."""
-  if config.labeled and not dataset.class_names:
+  if config.loss.class_balance and not dataset.class_names:
     raise UserError(
       f'--class_balance={config.loss.class_balance:g} needs labels, and these data have none '
       f'(--dataset={dataset.name}). Leave it out; or give labels, which those of a folder are by '
@@ -55,7 +55,7 @@ def weights(config: Config, dataset: Dataset, log: Log) -> np.ndarray | None:
   Raises:
     UserError: No training image has labels.
   """
-  if not config.labeled:
+  if not config.loss.class_balance:
     return None
   power, names = config.loss.class_balance, dataset.class_names
   totals = _shares(dataset, log)[: len(names)]

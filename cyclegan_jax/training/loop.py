@@ -72,6 +72,7 @@ def train(
   preflight.check_same_run(config, dataset)
   class_balance.check(config, dataset)
   conditions.check(config, dataset)
+  dataset = dataset.with_inputs(config.model)
   log = distributed.on_first_process(log)
   run_start.check(config, dataset, workdir, overwrite)
   dataset = conditions.measured(config, dataset, log)
