@@ -23,10 +23,16 @@ class ModelConfig:
   method: str = option(
     'cyclegan',
     'cyclegan: two generators and two discriminators, with cycle consistency; '
-    'pix2pix: one generator, rgb_to_ir, and one discriminator that sees the RGB image, too; '
-    'cut: one generator, rgb_to_ir, and one discriminator, with PatchNCE instead of cycle '
-    'consistency.',
+    'pix2pix: one generator, and one discriminator that sees the source image, too; '
+    'cut: one generator and one discriminator, with PatchNCE instead of cycle consistency.',
     ('cyclegan', 'pix2pix', 'cut'),
+  )
+  direction: str = option(
+    'rgb_to_ir',
+    'What the one generator of --method=pix2pix or cut does. cyclegan learns both directions, and '
+    'is measured in the default one.',
+    ('rgb_to_ir', 'ir_to_rgb'),
+    affects='pixels',
   )
   generator: str = option(
     'udacity',
@@ -43,6 +49,13 @@ class ModelConfig:
     'InfraGAN); none: without an adversarial term.',
     ('udacity', 'patchgan', 'multiscale', 'unet', 'none'),
     follows='none with --adversarial_weight=0',
+  )
+  inputs: str = option(
+    'rgb',
+    'What networks see of a scene, some of rgb,depth,labels: depth,labels is a scene without its '
+    'colors, as simulators have it. Depth is one more channel, labels are one for each class. '
+    'Other inputs than rgb are for --method=pix2pix, and need data with these layers. See '
+    'docs/how-to/layers.md.',
   )
   condition: str = option(
     'none',
@@ -152,6 +165,21 @@ class ModelConfig:
   )
 
   @property
+  def source(self) -> str:
+    """The domain, 'rgb' or 'ir', whose images are translated and measured; see `direction`."""
+    return self.direction.partition('_to_')[0]
+
+  @property
+  def target(self) -> str:
+    """The domain of their translations."""
+    return self.direction.partition('_to_')[2]
+
+  @property
+  def input_kinds(self) -> tuple[str, ...]:
+    """What `inputs` names."""
+    return tuple(kind.strip() for kind in self.inputs.split(','))
+
+  @property
   def skip_levels(self) -> frozenset[int]:
     """The levels of a U-Net that have skip connections; ValueError if they are no numbers."""
     if self.unet_skips == 'all':
@@ -171,8 +199,9 @@ class Config:
 
   @property
   def labeled(self) -> bool:
-    """Whether training steps need labels; they go to the devices only then."""
-    return self.loss.class_balance > 0 or self.model.base == 'class_means'
+    """Whether training steps need labels or depth; they go to the devices only then."""
+    seen = self.model.inputs != ModelConfig.inputs
+    return self.loss.class_balance > 0 or self.model.base == 'class_means' or seen
 
   @property
   def reads_labels(self) -> bool:

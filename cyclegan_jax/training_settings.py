@@ -56,8 +56,8 @@ class LossConfig:
   )
   nce_identity: bool = option(
     False,
-    'Also PatchNCE between IR images and what rgb_to_ir makes of them; then both count half. Not '
-    'with cyclegan.',
+    'Also PatchNCE between images of the target and what the generator makes of them; then both '
+    'count half. Not with cyclegan.',
   )
   nce_patches: int = option(256, 'Patches of an image in each layer.', Bounds(1))
   nce_temperature: float = option(

@@ -3,7 +3,7 @@
 import dataclasses
 from typing import Any
 
-from cyclegan_jax import discriminator_sizes, normalization, radiometry
+from cyclegan_jax import discriminator_sizes, method_validation, normalization, radiometry
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.option import Bounds
 from cyclegan_jax.settings import Config, DataConfig, format_value, ModelConfig
@@ -170,6 +170,8 @@ def _validate_losses(config: Config) -> None:
       f'output domain, so channel counts must be equal; found --rgb_channels={data.rgb_channels} '
       f'and --ir_channels={data.ir_channels}. Give --ir_channels=3, or --identity_weight=0.'
     )
+  method_validation.validate_direction(config)
+  method_validation.validate_inputs(config)
   _validate_patch_nce(config)
   method = config.model.method
   if config.model.condition != 'none' and method not in ('cyclegan', 'pix2pix'):
@@ -255,11 +257,14 @@ def _validate_patch_nce(config: Config) -> None:
         '--nce_identity is for methods with one generator. With --method=cyclegan give '
         '--identity_weight, which needs equal channel counts.'
       )
-  elif data.ir_channels not in (1, data.rgb_channels):
+    return
+  channels = {'rgb': data.rgb_channels, 'ir': data.ir_channels}
+  source, target = channels[model.source], channels[model.target]
+  if target not in (1, source):
     raise UserError(
-      f'--ir_channels={data.ir_channels}: PatchNCE of --method={model.method} shows IR images to '
-      f'the encoder of RGB ones, which takes --rgb_channels={data.rgb_channels}. Give '
-      '--ir_channels=1, or equal numbers.'
+      f'--{model.target}_channels={target}: PatchNCE of --method={model.method} shows '
+      f'{model.target.upper()} images to the encoder of {model.source.upper()} ones, which takes '
+      f'--{model.source}_channels={source}. Give --{model.target}_channels=1, or equal numbers.'
     )
 
 

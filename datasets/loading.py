@@ -121,7 +121,8 @@ def _data_dir(given: str) -> str | None:
 def _open_synthetic(config: DataConfig, options: dict[str, Any], data_dir: str | None) -> Dataset:
   rendered = synthetic.synthetic_config(**options)
   builder = preparing.prepared(lambda: synthetic.Builder(config=rendered, data_dir=data_dir))
-  identity = [str(builder.version), str(sorted(builder.builder_config.parameters().items()))]
+  # Version 1.1.0 has the same images, so that runs of earlier data stay valid.
+  identity = ['1.0.0', str(sorted(builder.builder_config.parameters().items()))]
   summary = 'synthetic: rendered scenes; whole sequences belong to one split.'
   return _read(builder, config, [summary], identity)
 
@@ -281,6 +282,7 @@ def _read(
     splits,
     has_mask='mask' in builder.info.features,
     class_names=tuple(metadata.get('class_names', ())),
+    has_depth='depth' in builder.info.features,
     prepared=builder.info.full_name,
     ir_span=radiometry.parse_span(metadata.get('ir_span', '')),
   )

@@ -6,6 +6,7 @@ from typing import Any
 
 import tensorflow_datasets as tfds
 
+from cyclegan_jax.data import layers
 from cyclegan_jax.data.source import Records
 from cyclegan_jax.errors import UserError
 
@@ -21,12 +22,12 @@ def unusable(builder: tfds.core.DatasetBuilder, problem: str) -> UserError:
 def of_split(builder: tfds.core.DatasetBuilder, split: str) -> Records:
   """Returns undecoded records; the pipeline decodes what it needs, 16-bit images included.
 
-  Only labels that are no image are decoded here.
+  Only layers that are no image are decoded here.
   """
   skip = {
     name: tfds.decode.SkipDecoding()
     for name, feature in builder.info.features.items()
-    if name != 'labels' or isinstance(feature, tfds.features.Image)
+    if name not in layers.UNKNOWN or isinstance(feature, tfds.features.Image)
   }
   try:
     source = builder.as_data_source(split, decoders=skip)

@@ -97,6 +97,11 @@ def main() -> int:
   from experiments.comparison import jobs as jobs_lib
 
   plan = _plan(output)
+  if _DOWNSTREAM.value and plan.models[0].config.model.target != 'ir':
+    raise UserError(
+      '--downstream learns from generated IR images, and --direction=ir_to_rgb makes none: leave '
+      'one of them out.'
+    )
   of_commands = [flags.FLAGS[name] for name in ('max_megapixels', 'compilation_cache')]
   shared = [flag.serialize() for flag in of_commands if flag.present]
   jobs = jobs_lib.all_jobs(plan, output, shared, _DOWNSTREAM.value)

@@ -1,4 +1,4 @@
-"""Serves a page to try a model in the browser: drop an image, see its infrared image beside it.
+"""Serves a page to try a model in the browser: drop an image, see its translation beside it.
 
   python -m experiments.demo_app --workdir=RUN
 
@@ -45,9 +45,10 @@ def main() -> None:
   from cyclegan_jax.inference import model as model_lib, sliders, values
   from datasets import temperatures
 
-  host, direction = _HOST.value, _DIRECTION.value
+  host = _HOST.value
   with app.bound_socket(host, _PORT.value) as listener:
     model = model_lib.load(workdir, _CHECKPOINT.value)
+    direction = _DIRECTION.value or model.direction
     model.translator(direction)  # UserError if there is none.
     size = 'x'.join(map(str, model.config.data.image_size))
     page = app.make(

@@ -53,11 +53,12 @@ def main() -> None:
   export.check_output(output, _OVERWRITE.value)
   export.load_format(_FORMAT.value)
   model = model_lib.load(workdir, _CHECKPOINT.value)
+  direction = _DIRECTION.value or model.direction
   moved = dataclasses.replace(model.config.data, **common.moved())
-  examples = checking.examples(workdir, moved, _DIRECTION.value, common.path(_CHECK_IMAGES.value))
+  examples = checking.examples(workdir, moved, direction, common.path(_CHECK_IMAGES.value))
   export.export(
     model,
-    _DIRECTION.value,
+    direction,
     _FORMAT.value,
     output,
     bits=int(_BITS.value or 0),

@@ -5,7 +5,8 @@
       --titles=RGB,paired,unpaired,IR --detail=street/0012:40,20,24x32 --output=figure.pdf
 
 Images are those of a split as they are measured, of the first run's data; all runs need the same
-image size. PDF files have vector text and unfiltered pixels; PNG files have 300 dpi.
+image size and --direction. PDF files have vector text and unfiltered pixels; PNG files have 300
+dpi.
 """
 
 from collections.abc import Mapping, Sequence
@@ -89,7 +90,7 @@ def main() -> None:
   drawn = figure.Figure(
     dict(zip(titles, made.values())),
     _row_titles(len(rows)),
-    _details(list(chosen), rows[0]['rgb'].shape[:2]),
+    _details(list(chosen), rows[0][first.config.model.source].shape[:2]),
     _CAPTION.value,
     _COLORMAP.value,
   )
@@ -123,17 +124,30 @@ def _columns(
   """Returns the images of all columns."""
   import numpy as np
 
-  size = rows[0]['rgb'].shape[:2]
-  found = {'RGB': [row['rgb'] for row in rows]}
+  first = next(iter(models.values())).config.model
+  size = rows[0][first.source].shape[:2]
+  found = {first.source.upper(): [row[first.source] for row in rows]}
   for name, model in models.items():
+    if model.direction != first.direction:
+      raise UserError(
+        f'{name} translates {model.direction}, the first run {first.direction}. Draw them one by '
+        'one.'
+      )
     if model.config.data.image_size != size:
       raise UserError(
         f'{name} has --image_size={format_value(model.config.data.image_size)}, the first run '
         f'{format_value(size)}. Draw them one by one.'
       )
-    made = model.translate(np.stack([row['rgb'] for row in rows]))
+    layers = {key: np.stack([row[key] for row in rows]) for key in _layers(model)}
+    made = model.translate(np.stack([row[first.source] for row in rows]), layers=layers)
     found[name] = list(made)
-  return {**found, 'IR': [row['ir'] for row in rows]}
+  return {**found, first.target.upper(): [row[first.target] for row in rows]}
+
+
+def _layers(model: 'Model') -> tuple[str, ...]:
+  """What a model sees beside the image."""
+  inputs = model.domains[model.config.model.source].inputs
+  return inputs.layers if inputs else ()
 
 
 def _titles(names: list[str]) -> list[str]:

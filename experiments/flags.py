@@ -87,10 +87,13 @@ def define_checkpoint_flag() -> flags.FlagHolder[str]:
   )
 
 
-def define_direction_flag() -> flags.FlagHolder[str]:
-  """Defines --direction, of a generator."""
+def define_direction_flag() -> flags.FlagHolder[str | None]:
+  """Defines --direction, of a generator; None: that of the run's configuration."""
   return flags.DEFINE_enum(
-    'direction', 'rgb_to_ir', ['rgb_to_ir', 'ir_to_rgb'], 'Which generator to use.'
+    'direction',
+    None,
+    ['rgb_to_ir', 'ir_to_rgb'],
+    'Which generator to use. [rgb_to_ir, unless the model was trained with --direction=ir_to_rgb]',
   )
 
 

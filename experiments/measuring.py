@@ -46,7 +46,7 @@ class Asked:
 
     prepared = '' if self.other else run_folder.prepared(self.workdir)
     dataset = distributed.first_alone(lambda: datasets.open_dataset(self.data, prepared), 'data')
-    splits.check(dataset, self.split, str(self.workdir))
+    splits.check(dataset, self.split, str(self.workdir), model.config.model.direction)
     if self.other:
       from experiments import other_data  # Late: it defines flags.
 
@@ -91,7 +91,7 @@ def measure(
   content = results.result(
     evaluation.results,
     model.config,
-    model.domains['ir'],
+    model.domains[model.config.model.target],
     asked.split,
     model.step,
     networks,

@@ -6,7 +6,8 @@
 Every run is measured on its own data, on that of the other runs, and on the data that --on names,
 as by `experiments.evaluate --on`. Runs that differ in nothing but the seed are one row. Writes
 DIR/transfer.md, transfer.csv and transfer.json: trained on by tested on, with the trivial guesses
-of the data tested on. What has been measured already is not measured again.
+of the data tested on. Runs of --direction=ir_to_rgb have columns of their own. What has been
+measured already is not measured again.
 """
 
 import collections
@@ -59,7 +60,8 @@ def main() -> None:
     for run in same:
       model = model_lib.load(run.folder)
       for column, text in targets.items():
-        cells[row, column].append(_measured(run, model, text))
+        # Runs of another direction are measured on other images.
+        cells[row, f'{column}{_way(run)}'].append(_measured(run, model, text))
   content = transfer.transfer(cells) | {'split': _SPLIT.value}
   try:
     output.mkdir(parents=True, exist_ok=True)
@@ -79,7 +81,10 @@ def _rows(runs: Sequence['Run']) -> Mapping[str, list['Run']]:
   for run in runs:
     same = next((group for group in groups if _without_seed(group[0]) == _without_seed(run)), None)
     groups.append([run]) if same is None else same.append(run)
-  names = [f'{_name(group[0].config.data)}, {group[0].config.train.preset}' for group in groups]
+  names = [
+    f'{_name(group[0].config.data)}, {group[0].config.train.preset}{_way(group[0])}'
+    for group in groups
+  ]
   twice = {name for name in names if names.count(name) > 1}
   return {
     f'{name} ({group[0].name})' if name in twice else name: group
@@ -108,6 +113,12 @@ def _name(data: DataConfig) -> str:
   """What tables call data."""
   options = ' '.join(f'--{name}={value}' for name, value in data.options.items())
   return ' '.join(filter(None, [pathlib.Path(data.source_dir).name or data.dataset, options]))
+
+
+def _way(run: 'Run') -> str:
+  """What tables say of a direction other than RGB to IR."""
+  direction = run.config.model.direction
+  return '' if direction == 'rgb_to_ir' else f', {direction}'
 
 
 def _as_flags(data: DataConfig) -> str:

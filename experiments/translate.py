@@ -7,6 +7,8 @@
   python -m experiments.translate --workdir=RUN --input=- --output=- < a.jpg > a_ir.png
   python -m experiments.translate --workdir=RUN --input=a --output=b --temperature=person=34
 
+A model that was trained with --direction=ir_to_rgb translates infrared images to RGB ones.
+
 Images of any size keep their size. Objects should be about as large in pixels as they were in
 training; --at_size=training resizes images to the size of training, and their translations back.
 Existing results are kept, so the same command
@@ -113,12 +115,14 @@ def main() -> int:
   # Late, so that --help and bad flags answer at once.
   from cyclegan_jax import distributed
   from cyclegan_jax.inference import command as command_lib, outputs, translate
+  from cyclegan_jax.runs import run_folder
   from datasets import temperatures
 
+  direction = _DIRECTION.value or run_folder.load_config(workdir).model.direction
   command = command_lib.parse(_TEMPERATURE.value, temperatures.scale)
   options = outputs.OutputOptions(
     files.expanded(_OUTPUT.value),
-    _DIRECTION.value,
+    direction,
     int(_BITS.value) if _BITS.value else None,
     _TILE.value,
     _OVERLAP.value,

@@ -16,7 +16,7 @@ def test_every_setting_is_named_once():
 # Text of any kind, or of a form that validation.py knows.
 FREE_TEXT = {
   *('dataset', 'preset', 'source_dir', 'data_dir', 'rgb_dir', 'ir_dir', 'label_dir', 'ir_range'),
-  *('exclude', 'ir_band', 'ir_span', 'initialize_from', 'unet_skips'),
+  *('exclude', 'ir_band', 'ir_span', 'initialize_from', 'unet_skips', 'inputs'),
 }
 
 
@@ -45,7 +45,7 @@ def test_what_settings_affect():
   }
   assert settings.named(affects='pixels') == {
     *('dataset', 'rgb_dir', 'ir_dir', 'exclude', 'ir_channels', 'ir_span'),
-    *('image_size', 'load_size', 'resize', 'keep_aspect', 'mask'),
+    *('image_size', 'load_size', 'resize', 'keep_aspect', 'mask', 'direction'),
   }
   assert settings.affects('an option of a data set') == 'pixels'
   assert settings.named(place=True) == {

@@ -9,6 +9,7 @@ import numpy as np
 
 from cyclegan_jax.comparison.runs import check_alike, SHARED
 from cyclegan_jax.errors import UserError
+from cyclegan_jax.evaluation import results
 from cyclegan_jax.metrics import statistics
 from cyclegan_jax.metrics.catalog import METRICS
 from cyclegan_jax.runs.reader import Run
@@ -77,6 +78,7 @@ def compare(
       'seeds_needed': statistics.seeds_needed(max(1, len(comparisons)), LEVEL),
     },
     **{key: first[key] for key in (*SHARED, 'definitions')},
+    'direction': results.direction(first),
     'n_sequences': len(set(runs[0].measured.clusters)),
     'best_metric': sorted({content['settings']['best_metric'] for content in contents}),
     'versions': _distinct(content['versions'] for content in contents),

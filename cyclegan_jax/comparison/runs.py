@@ -7,6 +7,7 @@ import pathlib
 from typing import Any
 
 from cyclegan_jax.errors import UserError
+from cyclegan_jax.evaluation import results
 from cyclegan_jax.runs import best, reader
 from cyclegan_jax.settings import Config, differences, flatten, named
 
@@ -70,6 +71,12 @@ def check_alike(runs: Sequence[reader.Run]) -> None:
   first = runs[0].measured
   for run in runs[1:]:
     measured = run.measured
+    ways = [results.direction(one.content) for one in (measured, first)]
+    if ways[0] != ways[1]:
+      raise UserError(
+        f'{run.folder} cannot be compared with {runs[0].folder}: it translates {ways[0]}, not '
+        f'{ways[1]}. Compare runs of one --direction.'
+      )
     for key, what in SHARED.items():
       found, wanted = measured.content[key], first.content[key]
       if found != wanted:

@@ -32,7 +32,8 @@ def models_table(content: Mapping[str, Any]) -> list[list[str]]:
     alias = '' if model['trained_as'] == label else f' (same as {model["trained_as"]})'
     rows.append([label + alias, str(len(model['seeds'])), *cells])
   for name, totals in content['baselines'].items():
-    rows.append([f'baseline: {title(name)}', '', *(number(totals[key]) for key in names)])
+    name = title(name, content['direction'])
+    rows.append([f'baseline: {name}', '', *(number(totals[key]) for key in names)])
   for name, totals in content['paper']['rows'].items():
     cells = [number(totals[key]) if key in totals else '' for key in names]
     rows.append([f'the paper says: {name}', '', *cells])
@@ -111,7 +112,8 @@ def _lost(content: Mapping[str, Any]) -> list[str]:
   """Sentences on the models that do not beat every baseline in the primary metric."""
   key = content['primary_metric']
   metric, found = METRICS[key], []
-  baselines = {title(name): _score(totals, key) for name, totals in content['baselines'].items()}
+  titled = {title(name, content['direction']): x for name, x in content['baselines'].items()}
+  baselines = {name: _score(totals, key) for name, totals in titled.items()}
   for label, model in content['models'].items():
     scores = [_score(run, key) for run in model['runs']]
     known = [score for score in scores if score is not None]

@@ -8,7 +8,7 @@ import numpy as np
 from cyclegan_jax.comparison.compare import spread
 from cyclegan_jax.comparison.runs import check_alike
 from cyclegan_jax.comparison.tables import ends, number
-from cyclegan_jax.evaluation.results import title
+from cyclegan_jax.evaluation.results import direction, title
 from cyclegan_jax.metrics import statistics
 from cyclegan_jax.metrics.catalog import METRICS
 from cyclegan_jax.runs.reader import Run
@@ -26,17 +26,18 @@ def transfer(cells: Mapping[tuple[str, str], Sequence[Run]]) -> dict[str, Any]:
   Returns:
     `trained_on` and `tested_on`, the names of rows and columns; `cells`, a list of what each run
     reached, with mean, standard deviation over seeds, and the 95 % interval over images of the mean
-    over seeds; `baselines`, those of each column.
+    over seeds; `baselines`, those of each column, and `directions`, what is translated there.
 
   Raises:
     UserError: the runs of a column were not measured on the same images.
   """
   rows, columns = (list(dict.fromkeys(key[i] for key in cells)) for i in range(2))
-  baselines = {}
+  baselines, directions = {}, {}
   for column in columns:
     runs = [run for (_, tested_on), found in cells.items() if tested_on == column for run in found]
     check_alike(runs)
     content = runs[0].measured.content
+    directions[column] = direction(content)
     baselines[column] = {
       name: {metric: totals.get(metric) for metric in TABLED}
       for name, totals in content['baselines'].items()
@@ -46,6 +47,7 @@ def transfer(cells: Mapping[tuple[str, str], Sequence[Run]]) -> dict[str, Any]:
     'tested_on': columns,
     'cells': [_cell(*key, runs) for key, runs in cells.items()],
     'baselines': baselines,
+    'directions': directions,
     'definitions': {name: METRICS[name].definition for name in TABLED if METRICS[name].definition},
   }
 
@@ -82,11 +84,17 @@ def table(content: Mapping[str, Any], metric: str) -> list[list[str]]:
   for row in content['trained_on']:
     found = (cells.get((row, column)) for column in columns)
     rows.append([row, *(_text(cell[metric]) if cell else '-' for cell in found)])
-  names = dict.fromkeys(name for found in content['baselines'].values() for name in found)
-  for name in names:
-    values = (content['baselines'][column].get(name, {}).get(metric) for column in columns)
-    rows.append([f'baseline: {title(name)}', *map(number, values)])
+  baselines = {column: _baselines(content, column) for column in columns}
+  for name in dict.fromkeys(name for found in baselines.values() for name in found):
+    values = (baselines[column].get(name, {}).get(metric) for column in columns)
+    rows.append([f'baseline: {name}', *map(number, values)])
   return rows
+
+
+def _baselines(content: Mapping[str, Any], column: str) -> dict[str, Mapping[str, Any]]:
+  """Those of a column by their titles."""
+  way = content['directions'][column]
+  return {title(name, way): totals for name, totals in content['baselines'][column].items()}
 
 
 def _text(figure: Mapping[str, Any]) -> str:
@@ -109,9 +117,9 @@ def csv_rows(content: Mapping[str, Any]) -> Iterable[list[Any]]:
         *(cell['trained_on'], cell['tested_on'], metric, len(cell['seeds']), cell['n']),
         *('' if value is None else f'{value:.6g}' for value in numbers),
       ]
-  for column, found in content['baselines'].items():
-    for name, totals in found.items():
+  for column in content['baselines']:
+    for name, totals in _baselines(content, column).items():
       for metric in TABLED:
         value = totals[metric]
         text = '' if value is None else f'{value:.6g}'
-        yield [f'baseline: {title(name)}', column, metric, '', '', text, '', '', '']
+        yield [f'baseline: {name}', column, metric, '', '', text, '', '', '']

@@ -12,7 +12,7 @@ import grain
 import jax
 import numpy as np
 
-from cyclegan_jax.data import cache, condition as condition_lib, jitter, record_images, told
+from cyclegan_jax.data import cache, condition as condition_lib, jitter, layers, record_images, told
 from cyclegan_jax.data.source import Dataset, Split
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.settings import DataConfig, format_value
@@ -23,11 +23,11 @@ _THREADS = 4
 # Grain's default is to read 500 elements ahead, which may be 500 batches.
 _ELEMENTS_AHEAD = 8
 _BATCHES_AHEAD = 2
-# Of a pair, the image that carries the labels.
+# Of a pair, the image that carries the layers.
 _LABELED = 'ir'
 
-# The fields that go to the devices; masks only where there are any, labels where they are needed.
-BATCH_KEYS = ('rgb', 'ir', 'rgb_mask', 'ir_mask', 'labels', condition_lib.KEY)
+# The fields that go to the devices; masks only where there are any, layers where they are needed.
+BATCH_KEYS = ('rgb', 'ir', 'rgb_mask', 'ir_mask', *layers.UNKNOWN, condition_lib.KEY)
 
 
 def pixels(dataset: Dataset, split: str, config: DataConfig) -> grain.MapDataset:
@@ -38,12 +38,13 @@ def pixels(dataset: Dataset, split: str, config: DataConfig) -> grain.MapDataset
     `sequence`, `ir_id` and `ir_sequence`, str (equal in pairs). If `masked`, also `ir_mask`, bool
     [height, width, 1], where the IR image has data (elsewhere it is black), and `rgb_mask`, the
     same for the IR image that belongs to the RGB image. If the data set has `class_names`, also
-    `labels`, uint8 [height, width], indices of them or 255 for none.
+    `labels`, uint8 [height, width], indices of them or 255 for none; if it `has_depth`, also
+    `depth`, uint16 [height, width], see layers.py.
 
   Raises:
     UserError: The split is missing, empty or not aligned.
   """
-  return _crops(dataset, split, config, seed=0, train=False, labeled=bool(dataset.class_names))
+  return _crops(dataset, split, config, seed=0, train=False, labeled=dataset.has_layers)
 
 
 def domain_pixels(
@@ -52,7 +53,7 @@ def domain_pixels(
   """Returns the images of one domain of a split, pairs or not, in stored order.
 
   Elements are dicts with the record's `id` and, as in `pixels`, `name` and perhaps `name`_mask; if
-  `labeled` also `labels`.
+  `labeled` also the record's layers.
   """
   domain = dataset.domains[name]
 
@@ -76,7 +77,7 @@ def examples(
 
   Returns:
     A dataset of dicts as `pixels` has them, with `rgb` and `ir` float32 in [-1, 1]. Only pairs have
-    `labels`.
+    layers.
 
   Raises:
     UserError: The split is missing, empty, or not aligned where pairs are needed.
@@ -86,7 +87,7 @@ def examples(
     domains = dataset.domains.items()
     return {**example, **{name: domain.normalize(example[name]) for name, domain in domains}}
 
-  labeled = bool(dataset.class_names) and (config.paired or not train)
+  labeled = dataset.has_layers and (config.paired or not train)
   return _crops(dataset, split, config, seed, train, labeled).map(normalize)
 
 
@@ -125,13 +126,13 @@ def batches(
   per device of this process. Of several processes, `process` = (p, P) reads only its own rows, the
   p-th of P equal parts of each batch. The examples of a batch, their order and their crops do not
   depend on the number of processes, nor does the iterator's state. `labeled` batches need pairs of
-  a data set with `class_names`.
+  a data set with layers.
 
   Returns:
     A dataset of {'rgb', 'ir'}, float32 [devices, rows, height, width, channels] in [-1, 1]; the
-    masks, bool, if there are any; if `labeled`, `labels`, uint8 [devices, rows, height, width]; and
-    if the IR domain has a condition, that of the IR images, float32 [devices, rows, size], see
-    told.py. Iterators have get_state() and set_state().
+    masks, bool, if there are any; if `labeled`, the layers of the data, [devices, rows, height,
+    width], see layers.py; and if the IR domain has a condition, that of the IR images, float32
+    [devices, rows, size], see told.py. Iterators have get_state() and set_state().
 
   Raises:
     UserError: See `examples`.
@@ -141,7 +142,7 @@ def batches(
   def batch(crops: Sequence[dict[str, Any]]) -> dict[str, np.ndarray]:
     rows = {key: _stacked(crops, key, dataset) for key in BATCH_KEYS if key in crops[0]}
     if not labeled:
-      rows.pop('labels', None)
+      rows = {key: x for key, x in rows.items() if key not in layers.UNKNOWN}
     return {key: x.reshape(devices, -1, *x.shape[1:]) for key, x in rows.items()}
 
   read = labeled or bool(condition and condition.needs_labels)
@@ -179,7 +180,7 @@ def stream(data: grain.MapDataset, threads: int = _THREADS) -> grain.IterDataset
 def decoded_bytes(dataset: Dataset, config: DataConfig, labeled: bool = False) -> int:
   """Returns the memory of all decoded training images, as if all had the size of the first one.
 
-  If `labeled`, their labels are kept, too.
+  If `labeled`, their layers are kept, too.
   """
   split, config = get_split(dataset, 'train'), record_images.for_training(config)
   total = 0
@@ -187,7 +188,9 @@ def decoded_bytes(dataset: Dataset, config: DataConfig, labeled: bool = False) -
     records = getattr(split, name)
     height, width = record_images.size_before_crop(records[0], name, config)
     values = domain.channels * (1 if domain.max_value <= 255 else 2)
-    values += masked(dataset, config) + (labeled and name == _LABELED)
+    values += masked(dataset, config)
+    if labeled and name == _LABELED:
+      values += bool(dataset.class_names) + 2 * dataset.has_depth
     total += len(records) * height * width * values
   return total
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import PIL.Image
 
-from cyclegan_jax.data import aspect, images, labels, masks
+from cyclegan_jax.data import aspect, images, layers, masks
 from cyclegan_jax.data.source import Domain
 from cyclegan_jax.settings import DataConfig
 
@@ -23,12 +23,14 @@ class Image:
   mask: np.ndarray | None  # bool [height, width, 1], where IR has data; None if masks are not used.
   id: str  # Of the record, like the sequence.
   sequence: str
-  labels: np.ndarray | None = None  # uint8 [height, width]; None if they are not used.
+  # By their names, see layers.py; none if they are not used.
+  layers: Mapping[str, np.ndarray] = dataclasses.field(default_factory=dict)
 
   @property
   def nbytes(self) -> int:
     """The memory of the arrays; records may share a mask."""
-    return sum(x.nbytes for x in (self.pixels, self.mask, self.labels) if x is not None)
+    arrays = self.pixels, self.mask, *self.layers.values()
+    return sum(x.nbytes for x in arrays if x is not None)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,7 +47,7 @@ class Crop:
 def decode(
   record: Mapping[str, Any], domain: Domain, config: DataConfig, labeled: bool = False
 ) -> Image:
-  """Decodes a record's image in a domain, its mask if it is used, and if `labeled` its labels.
+  """Decodes a record's image in a domain, its mask if it is used, and if `labeled` its layers.
 
   Raises:
     ImageError: The image cannot be decoded, or not in this number of channels.
@@ -75,23 +77,25 @@ def decode(
   if pixels.base is not None:
     pixels = pixels.copy()  # Whoever keeps it keeps nothing else.
   pixels.setflags(write=False)
-  found = _labels(record, config, fit, size) if labeled else None
+  found = _layers(record, config, fit, size) if labeled else {}
   return Image(domain.name, pixels, mask, name, _text(record['sequence']), found)
 
 
-def _labels(
+def _layers(
   record: Mapping[str, Any], config: DataConfig, fit: aspect.Fit, size: aspect.Size | None
-) -> np.ndarray:
-  """A record's labels, cut and resized like its images, none where these are padded; read-only."""
-  found = labels.read(record['labels'], record_id(record))
-  box = _box(record, config)
-  found = (found[box] if box else found)[fit.box]
-  found = labels.resize(found, size) if size else found
-  if fit.inner != fit.size:
-    found = np.where(aspect.inside(fit), fit.pad(found[..., np.newaxis]), labels.UNLABELED)[..., 0]
-  if found.base is not None:
-    found = found.copy()
-  found.setflags(write=False)
+) -> dict[str, np.ndarray]:
+  """A record's layers, cut and resized like its images; unknown where these are padded."""
+  box, found = _box(record, config), {}
+  for name, plane in layers.read(record, record_id(record)).items():
+    plane = (plane[box] if box else plane)[fit.box]
+    plane = layers.resize(plane, size) if size else plane
+    if fit.inner != fit.size:
+      unknown = plane.dtype.type(layers.UNKNOWN[name])
+      plane = np.where(aspect.inside(fit), fit.pad(plane[..., np.newaxis]), unknown)[..., 0]
+    if plane.base is not None:
+      plane = plane.copy()
+    plane.setflags(write=False)
+    found[name] = plane
   return found
 
 
@@ -144,22 +148,22 @@ def draw_crop(image: Image, config: DataConfig, rng: np.random.Generator | None)
 
 
 def crop(image: Image, config: DataConfig, part: Crop) -> dict[str, np.ndarray]:
-  """Crops the image, under its name, and its mask (`name`_mask) and labels, if it has them."""
+  """Crops the image, under its name, and its mask (`name`_mask) and layers, if it has them."""
   rows = slice(part.top, part.top + part.height)
   columns = slice(part.left, part.left + part.width)
   pixels = image.pixels[rows, columns]
   mask = None if image.mask is None else image.mask[rows, columns]
-  classes = None if image.labels is None else image.labels[rows, columns]
+  planes = {name: plane[rows, columns] for name, plane in image.layers.items()}
   if (part.height, part.width) != config.image_size:
     whole, pixels = pixels, images.resize(pixels, config.image_size, config.resize)
     if mask is not None:
       of_valid, mask = masks.resize_crop(whole, mask, config.image_size)
       pixels = of_valid if image.name == 'ir' else pixels
-    classes = None if classes is None else labels.resize(classes, config.image_size)
+    planes = {name: layers.resize(plane, config.image_size) for name, plane in planes.items()}
   found = {image.name: pixels} if mask is None else {image.name: pixels, f'{image.name}_mask': mask}
   found = {key: _mirrored(x) for key, x in found.items()} if part.mirror else found
-  if classes is not None:
-    found['labels'] = np.ascontiguousarray(classes[:, ::-1] if part.mirror else classes)
+  for name, plane in planes.items():
+    found[name] = np.ascontiguousarray(plane[:, ::-1] if part.mirror else plane)
   return found
 
 

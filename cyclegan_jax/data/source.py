@@ -7,9 +7,11 @@ from typing import Any, Protocol
 import numpy as np
 
 from cyclegan_jax import normalization, radiometry
+from cyclegan_jax.data import planes
 from cyclegan_jax.data.condition import Condition
+from cyclegan_jax.data.planes import Inputs
 from cyclegan_jax.errors import UserError
-from cyclegan_jax.settings import DataConfig
+from cyclegan_jax.settings import DataConfig, ModelConfig
 
 SPLITS = ('train', 'validation', 'test')
 # The seed of `drawn`.
@@ -20,7 +22,7 @@ class Records(Protocol):
   """Random access to encoded examples.
 
   A record has `rgb` and/or `ir` (the bytes of an image file), `id` and `sequence` (bytes, UTF-8),
-  and perhaps `mask` (see masks.py) and `labels` (see labels.py).
+  and perhaps `mask` (see masks.py), and `labels` and `depth` (see layers.py).
   """
 
   def __len__(self) -> int: ...
@@ -40,6 +42,8 @@ class Domain:
       image of this domain; empty unless --normalization=spectral_channels.
     condition: What networks are told about each image of the domain; None unless --condition says
       so. Only IR has one.
+    inputs: What networks see beside or instead of images of the domain; None for the images alone.
+      Only RGB has some.
   """
 
   name: str
@@ -47,6 +51,20 @@ class Domain:
   normalization: normalization.Normalization
   wavelength_channels: tuple[float, ...] = ()
   condition: Condition | None = None
+  inputs: Inputs | None = None
+
+  @property
+  def seen_channels(self) -> int:
+    """The channels of `seen`."""
+    return self.inputs.channels(self.channels) if self.inputs else self.channels
+
+  def seen(self, batch: Mapping[str, np.ndarray]) -> np.ndarray:
+    """Returns what networks see of examples, float32 [n, height, width, seen_channels] in [-1, 1].
+
+    `batch` has pixels of the domain under its name, and the layers that `inputs` names.
+    """
+    image = self.normalize(batch[self.name])
+    return self.inputs.seen(image, batch) if self.inputs else image
 
   @property
   def max_value(self) -> float:
@@ -68,6 +86,23 @@ class Domain:
   def to_pixels(self, values: Any) -> np.ndarray:
     """Returns the pixels, uint8 or uint16, that are written to a file for network values."""
     return self.quantize(self.denormalize(values))
+
+
+def with_inputs(
+  domains: Mapping[str, Domain], model: ModelConfig, class_names: Sequence[str]
+) -> dict[str, Domain]:
+  """Returns domains with what networks see of a scene, of which these are the classes."""
+  if model.inputs == ModelConfig.inputs:
+    return dict(domains)
+  names = tuple(class_names) if 'labels' in model.input_kinds else ()
+  rgb = dataclasses.replace(domains['rgb'], inputs=Inputs(model.input_kinds, names))
+  return {**domains, 'rgb': rgb}
+
+
+def ends(domains: Mapping[str, Domain], direction: str) -> tuple[Domain, Domain]:
+  """Returns the source and the target of a direction, 'rgb_to_ir' or 'ir_to_rgb'."""
+  source, target = direction.split('_to_')
+  return domains[source], domains[target]
 
 
 def quantize(pixels: Any, max_value: float) -> np.ndarray:
@@ -153,6 +188,7 @@ class Dataset:
     splits: 'train', 'validation' and 'test'; a split that the data lack is absent or empty.
     has_mask: Whether records have a `mask`.
     class_names: The classes of `labels`, in the order of their indices; empty if records have none.
+    has_depth: Whether records have a `depth`.
     rgb_only: Split -> the folder of its images, for splits that have RGB images alone. They are not
       in `splits`: there is nothing to learn from them, or to compare with.
     prepared: The name of its prepared copy below the folder for prepared data sets.
@@ -167,9 +203,15 @@ class Dataset:
   splits: dict[str, Split]
   has_mask: bool = False
   class_names: tuple[str, ...] = ()
+  has_depth: bool = False
   rgb_only: Mapping[str, str] = dataclasses.field(default_factory=dict)
   prepared: str = ''
   ir_span: radiometry.Range | None = None
+
+  @property
+  def has_layers(self) -> bool:
+    """Whether records have layers, see layers.py."""
+    return bool(self.class_names) or self.has_depth
 
   def pairs(self, split: str) -> int:
     """Returns the number of pairs that a split has to measure on."""
@@ -202,6 +244,26 @@ class Dataset:
     """Returns the data set with a condition of its IR images."""
     ir = dataclasses.replace(self.domains['ir'], condition=condition)
     return dataclasses.replace(self, domains={**self.domains, 'ir': ir})
+
+  def with_inputs(self, model: ModelConfig) -> 'Dataset':
+    """Returns the data set with what networks see of a scene, see --inputs.
+
+    Raises:
+      UserError: It lacks some of that, or has splits without pairs.
+    """
+    for kind, there in (('labels', self.class_names), ('depth', self.has_depth)):
+      if kind in model.input_kinds and not there:
+        raise UserError(
+          f'--inputs={model.inputs} needs {kind}, and these data have none '
+          f'(--dataset={self.name}). {planes.CURES[kind]}'
+        )
+    apart = [split.name for split in self.splits.values() if len(split) and not split.aligned]
+    if apart and model.inputs != ModelConfig.inputs:
+      raise UserError(
+        f'--inputs={model.inputs}: only pairs have layers, and images of split {apart[0]} are no '
+        'pairs. Give --inputs=rgb, or data whose splits all have pairs.'
+      )
+    return dataclasses.replace(self, domains=with_inputs(self.domains, model, self.class_names))
 
   def facts(self) -> dict[str, Any]:
     """Returns what must not change while a run continues, ready for JSON."""

@@ -20,6 +20,7 @@ from cyclegan_jax.downstream import conditions as conditions_lib, examples as ex
 from cyclegan_jax.downstream.conditions import Condition, GENERATED, LUMINANCE, REAL
 from cyclegan_jax.downstream.examples import Examples
 from cyclegan_jax.downstream.training import Instrument, Recipe, train
+from cyclegan_jax.errors import UserError
 from cyclegan_jax.evaluation import measure
 from cyclegan_jax.evaluation.evaluate import TrainedModel
 from cyclegan_jax.progress import Log, tracked
@@ -144,9 +145,14 @@ def run(
     stop: is asked before each step whether to stop.
 
   Raises:
-    UserError: the data are not fit for it, see `examples.check`.
+    UserError: the model makes no IR images; or the data are not fit for it, see `examples.check`.
     Stopped: `stop` said so.
   """
+  if 'rgb_to_ir' not in model.translators:
+    raise UserError(
+      'The study learns from generated IR images, and this model makes RGB images '
+      f'(--direction={model.config.model.direction}). Study a model of the other direction.'
+    )
   examples_lib.check(dataset)
   predict = measure.predictor(model.translators['rgb_to_ir'], model.domains)
 

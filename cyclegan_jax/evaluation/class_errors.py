@@ -1,4 +1,4 @@
-"""Errors of IR values class by class, where pixels have labels."""
+"""Errors of pixel values class by class, where pixels have labels."""
 
 from collections.abc import Mapping, Sequence
 import math
@@ -10,8 +10,8 @@ from cyclegan_jax import radiometry
 
 DEFINITION = (
   'over all pixels of a class in all images, of gray levels: bias: mean of generated minus true '
-  'value, above 0 is too hot; mae: mean absolute difference. Pixels without a label, and without '
-  'thermal data, count in no class'
+  'value, above 0 is too hot (of RGB images: too bright); mae: mean absolute difference. Pixels '
+  'without a label, and without thermal data, count in no class'
 )
 
 

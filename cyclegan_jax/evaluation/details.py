@@ -17,14 +17,22 @@ _AFTER_GAIN = {'psnr': image_quality.psnr, 'ssim': image_quality.ssim}
 
 
 def details(
-  truth: np.ndarray, prediction: np.ndarray, sums: np.ndarray, ir: Domain, mask: np.ndarray | None
+  truth: np.ndarray,
+  prediction: np.ndarray,
+  sums: np.ndarray,
+  target: Domain,
+  mask: np.ndarray | None,
 ) -> dict[str, np.ndarray]:
-  """Returns these metrics of each image by name, [n], given its row of `gain_offset.sums`."""
+  """Returns these metrics of each image by name, [n], given its row of `gain_offset.sums`.
+
+  Only IR images have hot objects.
+  """
   fits = np.array([gain_offset.fit(row) for row in sums])
+  hot = hot_objects.hot_objects(truth, prediction, mask) if target.name == 'ir' else {}
   return {
     **{name: np.asarray(f(truth, prediction, mask=mask)) for name, f in _SHARPNESS.items()},
-    **hot_objects.hot_objects(truth, prediction, mask),
-    **after_gain(truth, prediction, fits, 'image', ir, mask),
+    **hot,
+    **after_gain(truth, prediction, fits, 'image', target, mask),
   }
 
 
@@ -33,7 +41,7 @@ def after_gain(
   prediction: np.ndarray,
   fits: np.ndarray,
   of: str,
-  ir: Domain,
+  target: Domain,
   mask: np.ndarray | None,
 ) -> dict[str, np.ndarray]:
   """Returns psnr_OF_gain and ssim_OF_gain of each image, [n].
@@ -42,8 +50,8 @@ def after_gain(
   rounded and clipped like all others.
   """
   gain, offset = np.moveaxis(fits, -1, 0)[..., np.newaxis, np.newaxis, np.newaxis]
-  fitted = ir.quantize(gain * prediction + offset)
+  fitted = target.quantize(gain * prediction + offset)
   return {
-    f'{name}_{of}_gain': np.asarray(f(truth, fitted, max_value=ir.max_value, mask=mask))
+    f'{name}_{of}_gain': np.asarray(f(truth, fitted, max_value=target.max_value, mask=mask))
     for name, f in _AFTER_GAIN.items()
   }

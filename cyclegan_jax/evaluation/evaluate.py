@@ -9,7 +9,7 @@ import numpy as np
 
 from cyclegan_jax import distributed, memory, radiometry
 from cyclegan_jax.data import pipeline
-from cyclegan_jax.data.source import Dataset, Domain
+from cyclegan_jax.data.source import Dataset, Domain, ends
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.evaluation import baselines, measure, obedience, splits, unpaired
 from cyclegan_jax.evaluation.results import MODEL, ORACLE
@@ -32,7 +32,7 @@ class TrainedModel(Protocol):
 
   @property
   def translators(self) -> Mapping[str, Translator]:
-    """Its generators by direction, 'rgb_to_ir' among them."""
+    """Its generators by direction, that of its configuration among them."""
 
   @property
   def step(self) -> int:
@@ -47,7 +47,8 @@ class Evaluation:
     model: What was measured.
     split: What it was measured on.
     results: Results by predictor name: MODEL, the baselines, and perhaps ORACLE.
-    examples: The examples that were measured, see `pipeline.pixels`; without pairs, the RGB images.
+    examples: The examples that were measured, see `pipeline.pixels`; without pairs, the source
+      images.
     predict: The model as a predictor.
     networks: What FID, KID and LPIPS were measured with.
     class_names: The classes of the examples' labels; empty if there are none.
@@ -76,7 +77,7 @@ def evaluate(
   scale: radiometry.Scale | None = None,
   log: Log = print,
 ) -> Evaluation:
-  """Measures a model's RGB to IR translation, and the baselines, on a split.
+  """Measures a model's translation, and the baselines, on a split.
 
   Images are sized as in training. Where they have labels, errors are measured class by class, too.
   A model that is told a condition is measured with the mean of training, as whoever translates has
@@ -88,24 +89,28 @@ def evaluate(
   Args:
     model: A trained model, such as `cyclegan_jax.load` returns.
     dataset: The data that the model was trained on.
-    split: 'train', 'validation' or 'test'. If it has no pairs, its IR images are compared with
+    split: 'train', 'validation' or 'test'. If it has no pairs, its true images are compared with
       those generated as a collection, see `unpaired.measure_split`.
     networks: See `perceptual.load`; by default FID, KID and LPIPS are not measured.
     scale: What gray levels mean; None if that is not known.
     log: Takes lines about the progress.
 
   Raises:
-    UserError: The split lacks images, images are too small for LPIPS, FID, KID or LPIPS are to be
-      measured without pairs, or processes have loaded different checkpoints.
+    UserError: The split lacks images, or layers that the model sees; images are too small for
+      LPIPS; FID, KID or LPIPS are to be measured without pairs; or processes have loaded different
+      checkpoints.
   """
   data = model.config.data
   perceptual.check_size(networks, data.image_size)
   distributed.agree('checkpoint', {'step': model.step})
-  splits.check(dataset, split)
-  generator, classes = model.translators['rgb_to_ir'], dataset.class_names
-  predict = measure.predictor(generator, model.domains)
-  ir = model.domains['ir']
-  predictors = {MODEL: _remembered(predict, ir), **baselines.baselines(dataset, data, log)}
+  direction = model.config.model.direction
+  splits.check(dataset, split, direction=direction)
+  splits.check_inputs(dataset, split, model.domains)
+  generator, classes = model.translators[direction], dataset.class_names
+  predict = measure.predictor(generator, model.domains, direction)
+  source, target = ends(model.domains, direction)
+  trivial = baselines.baselines(dataset, data, log, direction)
+  predictors = {MODEL: _remembered(predict, target), **trivial}
   rows = _rows_that_fit(model)
   if not dataset.pairs(split):
     if networks.packages:
@@ -114,19 +119,19 @@ def evaluate(
         '--lpips_alex_weights need: leave these out.'
       )
     results = unpaired.measure_split(
-      *(predictors, model.translators, dataset, split, data, rows, log)
+      *(predictors, model.translators, dataset, split, data, rows, log, direction)
     )
-    rgb = pipeline.domain_pixels(dataset, split, 'rgb', data)
-    return Evaluation(model, split, results, rgb, predict, perceptual.NONE)
+    seen = pipeline.domain_pixels(dataset, split, source.name, data)
+    return Evaluation(model, split, results, seen, predict, perceptual.NONE)
   examples = pipeline.pixels(dataset, split, data)
-  told = ir.condition
+  told = target.condition
   if told and told.needs_labels and told.names != classes:
     log('These images do not show their condition: they have other classes than the training.')
     told = None
   if told:
-    predictors[ORACLE] = _remembered(measure.oracle(generator, model.domains), ir)
+    predictors[ORACLE] = _remembered(measure.oracle(generator, model.domains), target)
   results = measure.measure(
-    *(predictors, examples, ir, rows, log, networks), detailed=True, n_classes=len(classes)
+    *(predictors, examples, target, rows, log, networks), detailed=True, n_classes=len(classes)
   )
   obeyed = {}
   if told:
@@ -141,10 +146,10 @@ def _rows_that_fit(model: TrainedModel) -> int:
   Raises:
     UserError: not even one image fits.
   """
-  data, translator = model.config.data, model.translators['rgb_to_ir']
+  data, translator = model.config.data, model.translators[model.config.model.direction]
   rows, free = model.config.train.batch_size, memory.on_device()
   while True:
-    shape = rows, *data.image_size, model.domains['rgb'].channels
+    shape = rows, *data.image_size, model.domains[model.config.model.source].seen_channels
     if (needed := translator.needed(shape)) <= free:
       return rows
     if rows == 1:
@@ -156,14 +161,14 @@ def _rows_that_fit(model: TrainedModel) -> int:
     rows //= 2
 
 
-def _remembered(predict: baselines.Predictor, ir: Domain) -> baselines.Predictor:
+def _remembered(predict: baselines.Predictor, target: Domain) -> baselines.Predictor:
   """Keeps predictions, as integers, so that a second pass does not need the network again."""
   known: dict[tuple[str, ...], np.ndarray] = {}
 
   def predict_once(batch: Mapping[str, np.ndarray]) -> np.ndarray:
     key = tuple(batch['id'])
     if key not in known:
-      known[key] = ir.quantize(predict(batch))
+      known[key] = target.quantize(predict(batch))
     return known[key]
 
   return predict_once

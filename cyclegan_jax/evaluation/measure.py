@@ -9,7 +9,7 @@ import numpy as np
 
 from cyclegan_jax import distributed
 from cyclegan_jax.data import pipeline
-from cyclegan_jax.data.source import Domain
+from cyclegan_jax.data.source import Domain, ends
 from cyclegan_jax.evaluation import class_errors, details
 from cyclegan_jax.evaluation.baselines import Predictor
 from cyclegan_jax.metrics import aggregate, gain_offset, image_quality, perceptual
@@ -43,10 +43,12 @@ class Measured:
   class_sums: np.ndarray | None = None
 
 
-def predictor(rgb_to_ir: Translator, domains: Mapping[str, Domain]) -> Predictor:
-  """Makes a generator a predictor of IR pixel values, to be measured beside the baselines."""
-  rgb, ir = domains['rgb'], domains['ir']
-  return lambda batch: ir.denormalize(rgb_to_ir(rgb.normalize(batch['rgb'])))
+def predictor(
+  generator: Translator, domains: Mapping[str, Domain], direction: str = 'rgb_to_ir'
+) -> Predictor:
+  """Makes the generator of a direction a predictor of pixel values, as the baselines are."""
+  source, target = ends(domains, direction)
+  return lambda batch: target.denormalize(generator(source.seen(batch)))
 
 
 def oracle(rgb_to_ir: Translator, domains: Mapping[str, Domain]) -> Predictor:
@@ -60,7 +62,7 @@ def oracle(rgb_to_ir: Translator, domains: Mapping[str, Domain]) -> Predictor:
 
   def predict(batch: Mapping[str, np.ndarray]) -> np.ndarray:
     seen = ir.normalize(batch['ir']), batch.get('labels'), batch.get('ir_mask')
-    return ir.denormalize(rgb_to_ir(rgb.normalize(batch['rgb']), condition.of_images(*seen)))
+    return ir.denormalize(rgb_to_ir(rgb.seen(batch), condition.of_images(*seen)))
 
   return predict
 
@@ -68,14 +70,14 @@ def oracle(rgb_to_ir: Translator, domains: Mapping[str, Domain]) -> Predictor:
 def measure(
   predictors: Mapping[str, Predictor],
   data: grain.MapDataset,
-  ir: Domain,
+  target: Domain,
   batch_size: int,
   log: Log,
   networks: perceptual.Perceptual = perceptual.NONE,
   detailed: bool = False,
   n_classes: int = 0,
 ) -> dict[str, Measured]:
-  """Measures predictors of IR images over the examples of `pipeline.pixels`.
+  """Measures predictors of images of a domain over the examples of `pipeline.pixels`.
 
   True and predicted images are compared as the integers that are written to files: predictions are
   rounded and clipped to 0..max_value. Pixels without thermal data are left out.
@@ -87,7 +89,7 @@ def measure(
   of the examples' labels, errors are measured class by class, too.
   """
   parts = by_batch(
-    lambda batch, n: _measure_batch(predictors, batch, n, ir, networks, detailed, n_classes),
+    lambda batch, n: _measure_batch(predictors, batch, n, target, networks, detailed, n_classes),
     *(data, batch_size, 'Measuring', log),
   )
   texts = _joined([part.texts for part in parts])
@@ -102,14 +104,14 @@ def measure(
   }
   if detailed:
     fitted = by_batch(
-      lambda batch, n: _measure_fitted(predictors, fits, batch, n, ir),
+      lambda batch, n: _measure_fitted(predictors, fits, batch, n, target),
       *(data, batch_size, 'Measuring after gain and offset', log),
     )
     for name in predictors:
       per_image[name] |= _joined([part[name] for part in fitted])
   results, of_classes = {}, _joined([part.class_sums for part in parts])
   for name in predictors:
-    totals = aggregate.summarize(per_image[name], ir.max_value, undefined)
+    totals = aggregate.summarize(per_image[name], target.max_value, undefined)
     if name in fits:
       totals |= dict(zip(('dataset_gain', 'dataset_offset'), fits[name].tolist()))
     if features:
@@ -136,33 +138,33 @@ def _measure_batch(
   predictors: Mapping[str, Predictor],
   batch: Mapping[str, Any],
   n: int,
-  ir: Domain,
+  target: Domain,
   networks: perceptual.Perceptual,
   detailed: bool,
   n_classes: int,
 ) -> _Part:
   """Measures the first n images of a batch."""
-  truth, mask = batch['ir'], batch.get('ir_mask')
+  truth, mask = batch[target.name], batch.get(f'{target.name}_mask')
   # The images in which anything is valid.
   valid = np.ones(len(truth), bool) if mask is None else mask.any((1, 2, 3))
   part = _Part({key: batch[key][:n] for key in ('id', 'sequence')}, {}, {}, {}, {}, {})
   if mask is not None:  # What is NaN even for perfect predictions has too few valid pixels.
     sums = gain_offset.sums(truth, truth, mask) if detailed else None
-    perfect = _compare(truth, truth, ir, mask, sums)
+    perfect = _compare(truth, truth, target, mask, sums)
     part.undefined = {key: np.isnan(value)[:n] for key, value in perfect.items()}
     for kind in ('psnr', 'ssim'):
       part.undefined[f'{kind}_dataset_gain'] = part.undefined[kind]
     part.undefined['lpips'] = part.undefined['lpips_alex'] = part.undefined['mse']
-  seen = networks.seen(truth, ir.max_value, mask)
+  seen = networks.seen(truth, target.max_value, mask)
   if 'inception' in seen:
     part.features[None] = seen['inception'][:n][valid[:n]]
   for name, predict in predictors.items():
-    prediction = ir.quantize(predict(batch))
+    prediction = target.quantize(predict(batch))
     sums = gain_offset.sums(truth, prediction, mask) if detailed else None
-    values = _compare(truth, prediction, ir, mask, sums)
+    values = _compare(truth, prediction, target, mask, sums)
     if mask is not None:
       values[VALID_SHARE] = mask.mean((1, 2, 3))
-    predicted_seen = networks.seen(prediction, ir.max_value, mask)
+    predicted_seen = networks.seen(prediction, target.max_value, mask)
     for metric, distance in networks.lpips(seen, predicted_seen).items():
       values[metric] = np.where(valid, distance, np.nan)
     if 'inception' in seen:
@@ -179,14 +181,14 @@ def _measure_batch(
 def _compare(
   truth: np.ndarray,
   prediction: np.ndarray,
-  ir: Domain,
+  target: Domain,
   mask: np.ndarray | None,
   sums: np.ndarray | None,
 ) -> dict[str, np.ndarray]:
   """The metrics of each image of a batch; with `sums` those of `details` too."""
-  values = image_quality.image_metrics(truth, prediction, max_value=ir.max_value, mask=mask)
+  values = image_quality.image_metrics(truth, prediction, max_value=target.max_value, mask=mask)
   found: dict[str, np.ndarray] = {name: np.asarray(value) for name, value in values.items()}
-  return found if sums is None else found | details.details(truth, prediction, sums, ir, mask)
+  return found if sums is None else found | details.details(truth, prediction, sums, target, mask)
 
 
 def _measure_fitted(
@@ -194,15 +196,14 @@ def _measure_fitted(
   fits: Mapping[str, np.ndarray],
   batch: Mapping[str, Any],
   n: int,
-  ir: Domain,
+  target: Domain,
 ) -> dict[str, dict[str, np.ndarray]]:
   """Measures the first n images of a batch after the gain and offset of all images together."""
   found = {}
   for name, predict in predictors.items():
-    prediction = ir.quantize(predict(batch))
-    values = details.after_gain(
-      batch['ir'], prediction, fits[name], 'dataset', ir, batch.get('ir_mask')
-    )
+    prediction = target.quantize(predict(batch))
+    truth, mask = batch[target.name], batch.get(f'{target.name}_mask')
+    values = details.after_gain(truth, prediction, fits[name], 'dataset', target, mask)
     found[name] = {key: value[:n] for key, value in values.items()}
   return found
 

@@ -89,7 +89,7 @@ def _batch(
   """The figures of the first n images of a batch, [n, quantities + 1, len(_KEYS)]."""
   rgb, ir = domains['rgb'], domains['ir']
   condition: Any = ir.condition
-  x, labels, mask = rgb.normalize(batch['rgb']), batch.get('labels'), batch.get('ir_mask')
+  x, labels, mask = rgb.seen(batch), batch.get('labels'), batch.get('ir_mask')
   true = condition.of_images(ir.normalize(batch['ir']), labels, mask)
   counted = _counted(condition, true, labels)
   steps = np.maximum(condition.spread, _LEAST_CHANGE)

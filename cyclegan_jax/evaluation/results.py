@@ -13,7 +13,7 @@ from cyclegan_jax.evaluation.measure import Measured, VALID_SHARE
 from cyclegan_jax.metrics import perceptual
 from cyclegan_jax.metrics.catalog import METRICS
 from cyclegan_jax.metrics.unpaired import DISTANCES, ERROR
-from cyclegan_jax.settings import Config, flatten
+from cyclegan_jax.settings import Config, flatten, ModelConfig
 
 # The trained model among the predictors.
 MODEL = 'model'
@@ -22,17 +22,17 @@ ORACLE = 'true_condition'
 _NAMES = {
   MODEL: 'model',
   ORACLE: 'model told the true condition (an oracle)',
-  'mean_image': 'mean training IR image',
-  'nearest': 'IR of the nearest training RGB image',
-  'luminance': 'luminance as IR',
-  'constant': 'constant (mean training IR value)',
+  'mean_image': 'mean training {target} image',
+  'nearest': '{target} of the nearest training {source} image',
+  'luminance': '{luminance} as {target}',
+  'constant': 'constant (mean training {target} value)',
 }
 _DEFINITIONS = {
   'pixels': 'integers as written to files, after inverse normalization, rounding and clipping',
   **{name: metric.definition for name, metric in METRICS.items() if metric.definition},
   ORACLE: 'the model is told the true condition of each image, which holds part of the answer, so '
   'this is no rival; the other rows are told nothing, the model the mean of the training images',
-  'nearest': 'the IR image of the training pair whose RGB image, averaged to 16x16 pixels, is '
+  'nearest': 'the image of the training pair whose source image, averaged to 16x16 pixels, is '
   'nearest by Euclidean distance',
 }
 # A best checkpoint in this share of a run, its first, says that more steps do not help.
@@ -47,7 +47,7 @@ _REASONS = {'infinite': 'infinite (identical images)', 'undefined': 'undefined'}
 def result(
   results: Mapping[str, Measured],
   config: Config,
-  ir: Domain,
+  target: Domain,
   split: str,
   step: int,
   networks: perceptual.Perceptual = perceptual.NONE,
@@ -58,7 +58,7 @@ def result(
   Args:
     results: from `measure.measure`, of `MODEL`, the baselines, and perhaps `ORACLE`.
     config: of the run.
-    ir: the IR domain.
+    target: the domain of what was measured.
     split: what was measured.
     step: of the checkpoint.
     networks: what FID, KID and LPIPS were measured with.
@@ -66,13 +66,15 @@ def result(
   """
   measured = results[MODEL]
   definitions = {**_definitions(results), **networks.definitions(measured.totals)}
-  ir_range = radiometry.known(config.data.ir_range, config.data.ir_span)
-  if 'psnr' in definitions and config.data.ir_span:
-    definitions['psnr'] += f'; of the range {config.data.ir_span} (--ir_span)'
+  # RGB values have no unit.
+  span = config.data.ir_span if target.name == 'ir' else ''
+  ir_range = radiometry.known(config.data.ir_range, span) if target.name == 'ir' else None
+  if 'psnr' in definitions and span:
+    definitions['psnr'] += f'; of the range {span} (--ir_span)'
   classes = {}
   sums = {name: m.class_sums for name, m in results.items() if m.class_sums is not None}
   if sums:
-    classes = {'classes': class_errors.content(sums, class_names, ir_range, ir.max_value)}
+    classes = {'classes': class_errors.content(sums, class_names, ir_range, target.max_value)}
     definitions |= {'classes': class_errors.DEFINITION}
   oracle = {ORACLE: _plain(results[ORACLE].totals)} if ORACLE in results else {}
   return {
@@ -82,7 +84,7 @@ def result(
     'n': len(measured.ids),
     'split_sha256': hashlib.sha256('\n'.join(sorted(measured.ids)).encode()).hexdigest(),
     'image_size': list(config.data.image_size),
-    'value_range': [0, int(ir.max_value)],
+    'value_range': [0, int(target.max_value)],
     'checkpoint_step': step,
     'preset': config.train.preset,
     'seed': config.train.seed,
@@ -91,7 +93,7 @@ def result(
     'versions': provenance.versions(networks.packages),
     'commit': provenance.commit(),
     **classes,
-    **_in_unit(results, ir_range, ir.max_value),
+    **_in_unit(results, ir_range, target.max_value),
     **oracle,
   }
 
@@ -109,9 +111,16 @@ def _in_unit(
   return {'in_unit': {'unit': ir_range.difference_unit, 'range': ir_range.text, 'errors': errors}}
 
 
-def title(name: str) -> str:
-  """Returns what tables call a predictor: `MODEL` or a baseline."""
-  return _NAMES.get(name, name)
+def direction(content: Mapping[str, Any]) -> str:
+  """Returns what was measured, 'rgb_to_ir' (always, by earlier versions) or 'ir_to_rgb'."""
+  return content.get('settings', {}).get('direction', ModelConfig.direction)
+
+
+def title(name: str, direction: str = ModelConfig.direction) -> str:
+  """Returns what tables call a predictor of a direction: `MODEL` or a baseline."""
+  source, target = direction.upper().split('_TO_')
+  luminance = 'luminance' if source == 'RGB' else 'gray IR'
+  return _NAMES.get(name, name).format(source=source, target=target, luminance=luminance)
 
 
 def rows(content: Mapping[str, Any]) -> list[list[str]]:
@@ -120,11 +129,12 @@ def rows(content: Mapping[str, Any]) -> list[list[str]]:
   known = content.get('in_unit', {'errors': {}, 'unit': ''})
   of_unit = [key for key in ('mae', 'rmse') if known['errors']]
   header = [*(METRICS[name].title for name in columns)]
-  if (span := content.get('settings', {}).get('ir_span')) and 'psnr' in columns:
+  span = content.get('settings', {}).get('ir_span')
+  if span and 'psnr' in columns and direction(content).endswith('_to_ir'):
     header[columns.index('psnr')] += f' of {span}'
   header += [f'{METRICS[key].title}, {known["unit"]}' for key in of_unit]
   return [['', *header]] + [
-    [title(name), *(_cell(totals, column) for column in columns)]
+    [_title(content, name), *(_cell(totals, column) for column in columns)]
     + [_cell(known['errors'][name], key) for key in of_unit]
     for name, totals in _predictors(content)
   ]
@@ -132,7 +142,7 @@ def rows(content: Mapping[str, Any]) -> list[list[str]]:
 
 def class_rows(content: Mapping[str, Any]) -> list[list[str]]:
   """Returns the table of errors for each class as text, header first; empty without labels."""
-  titles = {name: title(name) for name, _ in _predictors(content)}
+  titles = {name: _title(content, name) for name, _ in _predictors(content)}
   return class_errors.rows(content.get('classes', {}), titles)
 
 
@@ -158,7 +168,7 @@ def _verdict(content: Mapping[str, Any]) -> str:
     return missing if totals[metric] is None else totals[metric]
 
   lost = [
-    f'{title(name)} ({METRICS[metric].title} {score(totals, metric):.4g})'
+    f'{_title(content, name)} ({METRICS[metric].title} {score(totals, metric):.4g})'
     for name, totals in content['baselines'].items()
     for metric in ('psnr', 'ssim')
     if score(content[MODEL], metric) <= score(totals, metric)
@@ -170,17 +180,22 @@ def _verdict(content: Mapping[str, Any]) -> str:
 
 
 def _verdict_without_pairs(content: Mapping[str, Any]) -> str:
-  """Compares collections; the least that a model has to do is to look like IR."""
+  """Compares collections; the least that a model has to do is to look like its target."""
   model = content[MODEL]
   lost = [
-    f'{title(name)} ({METRICS[metric].title} {totals[metric]:.4g})'
+    f'{_title(content, name)} ({METRICS[metric].title} {totals[metric]:.4g})'
     for name, totals in content['baselines'].items()
     for metric in DISTANCES
     if None in (model[metric], totals[metric]) or model[metric] >= totals[metric]
   ]
-  limits = 'Without pairs, nothing tells whether an image shows what is in the scene.'
+  kind, limits = (
+    direction(content).rpartition('_')[2].upper(),
+    'Without pairs, nothing tells whether an image shows what is in the scene.',
+  )
   if not lost:
-    return f'The model beats every trivial baseline in both distances to real IR images. {limits}'
+    return (
+      f'The model beats every trivial baseline in both distances to real {kind} images. {limits}'
+    )
   return f'The model does NOT beat {", ".join(lost)}. {limits}'
 
 
@@ -205,7 +220,7 @@ def left_out(content: Mapping[str, Any]) -> list[str]:
       # If every image is left out, the table has a dash.
       if why in _REASONS and 0 < count < content['n']:
         found.append(
-          f'{title(name)}: {METRICS[metric].title} is {_REASONS[why]} for {count} of '
+          f'{_title(content, name)}: {METRICS[metric].title} is {_REASONS[why]} for {count} of '
           f'{content["n"]} images, which its mean leaves out'
         )
   return found
@@ -215,6 +230,10 @@ def _predictors(content: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]
   """Model, baselines and perhaps the oracle, with their totals."""
   oracle = [(ORACLE, content[ORACLE])] if ORACLE in content else []
   return [(MODEL, content[MODEL]), *content['baselines'].items(), *oracle]
+
+
+def _title(content: Mapping[str, Any], name: str) -> str:
+  return title(name, direction(content))
 
 
 def _cell(totals: Mapping[str, Any], column: str) -> str:

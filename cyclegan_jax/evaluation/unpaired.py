@@ -1,4 +1,4 @@
-"""Measures generated IR images beside real ones of other scenes: two collections, no pairs."""
+"""Measures generated images beside real ones of other scenes: two collections, no pairs."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from cyclegan_jax.data import pipeline
-from cyclegan_jax.data.source import Dataset, Domain
+from cyclegan_jax.data.source import Dataset, Domain, ends
 from cyclegan_jax.evaluation import measure
 from cyclegan_jax.evaluation.baselines import Predictor
 from cyclegan_jax.metrics import sharpness, unpaired
@@ -28,21 +28,23 @@ def measure_split(
   config: DataConfig,
   batch_size: int,
   log: Log,
+  direction: str = 'rgb_to_ir',
 ) -> dict[str, measure.Measured]:
-  """Measures predictors of IR images over the RGB images of a split, beside its IR images.
+  """Measures predictors over the source images of a split, beside the true images of the target.
 
   Masks do not count: no data set with masks has unrelated collections. Several processes measure
   some of the batches each; all get the whole result. See
   `metrics.unpaired` for the figures.
 
   Args:
-    predictors: the model first, then trivial ones; they get batches with `rgb` alone.
+    predictors: the model first, then trivial ones; they get batches with source images alone.
     translators: the generators of the model; if there are two, its cycle errors are measured, too.
     dataset: the data.
     split: has images of both domains, pairs or not.
     config: how images are sized.
     batch_size: images at a time.
     log: takes lines about the progress.
+    direction: what is predicted, 'rgb_to_ir' or 'ir_to_rgb'.
 
   Returns:
     The results by predictor name. Totals are of collections; `per_image` compares each generated
@@ -52,16 +54,18 @@ def measure_split(
     UserError: the split is missing, or lacks a domain.
   """
   domains = dataset.domains
+  source, target = ends(domains, direction)
   both = translators if len(translators) == 2 else {}
-  real_data, rgb_data = (
-    pipeline.domain_pixels(dataset, split, name, config) for name in ('ir', 'rgb')
+  real_data, source_data = (
+    pipeline.domain_pixels(dataset, split, domain.name, config) for domain in (target, source)
   )
   passes = batch_size, 'Measuring', log
   real = _Collection(
-    measure.by_batch(lambda batch, n: _real(batch, n, domains, both), real_data, *passes)
+    measure.by_batch(lambda batch, n: _real(batch, n, domains, both, direction), real_data, *passes)
   )
   parts = measure.by_batch(
-    lambda batch, n: _generated(predictors, batch, n, domains, both, real), rgb_data, *passes
+    lambda batch, n: _generated(predictors, batch, n, domains, both, real, direction),
+    *(source_data, *passes),
   )
   ids = [str(id_) for part in parts for id_ in part['id']]
   max_values = {name: domain.max_value for name, domain in domains.items()}
@@ -72,10 +76,11 @@ def measure_split(
     totals: dict[str, float] = {key: _distance(key, collection, real) for key in _FIGURES}
     if i == 0:
       if both:
-        per_image['cycle_error_rgb'] = collection.column('cycle')
+        per_image[f'cycle_error_{source.name}'] = collection.column('cycle')
+        names = [f'cycle_error_{domain.name}' for domain in (source, target)]
         cycles = collection.column('cycle'), real.column('cycle')
-        totals |= {key: float(values.mean()) for key, values in zip(unpaired.CYCLE, cycles)}
-      totals[unpaired.ERROR] = unpaired.error(totals, max_values)
+        totals |= {key: float(values.mean()) for key, values in zip(names, cycles)}
+      totals[unpaired.ERROR] = unpaired.error(totals, max_values, target.name)
     totals |= {'n': len(ids), 'n_real': len(real_data)}
     results[name] = measure.Measured(ids, [''] * len(ids), per_image, totals)
   return results
@@ -99,12 +104,17 @@ def _distance(figure: str, a: _Collection, b: _Collection) -> float:
 
 
 def _real(
-  batch: Mapping[str, Any], n: int, domains: Mapping[str, Domain], both: Mapping[str, Translator]
+  batch: Mapping[str, Any],
+  n: int,
+  domains: Mapping[str, Domain],
+  both: Mapping[str, Translator],
+  direction: str,
 ) -> dict[str, Any]:
-  """Describes the first n images of a batch of real IR images."""
-  way = 'ir_to_rgb', 'rgb_to_ir'
-  return _described(batch['ir'], n, domains['ir']) | {
-    'cycle': _cycle_error(both, way, domains, batch['ir'])[:n]
+  """Describes the first n images of a batch of real ones."""
+  _, target = ends(domains, direction)
+  way = _back(direction), direction
+  return _described(batch[target.name], n, target) | {
+    'cycle': _cycle_error(both, way, domains, batch[target.name])[:n]
   }
 
 
@@ -115,17 +125,18 @@ def _generated(
   domains: Mapping[str, Domain],
   both: Mapping[str, Translator],
   real: _Collection,
+  direction: str,
 ) -> dict[str, Any]:
-  """Describes what predictors make of the first n images of a batch of RGB images."""
+  """Describes what predictors make of the first n images of a batch of source images."""
   found: dict[str, Any] = {'id': batch['id'][:n]}
-  ir = domains['ir']
+  source, target = ends(domains, direction)
   for i, (name, predict) in enumerate(predictors.items()):
-    pixels = ir.quantize(predict(batch))
-    part = _described(pixels, n, ir)
+    pixels = target.quantize(predict(batch))
+    part = _described(pixels, n, target)
     part['histogram_distance'] = np.array(
       [
         unpaired.histogram_distance(
-          unpaired.counts(one, int(ir.max_value)), real.histogram_distance
+          unpaired.counts(one, int(target.max_value)), real.histogram_distance
         )
         for one in pixels[:n]
       ]
@@ -134,15 +145,20 @@ def _generated(
       [unpaired.spectral_distance(one, real.spectral_distance) for one in part['spectra']]
     )
     if i == 0:
-      way = 'rgb_to_ir', 'ir_to_rgb'
-      part['cycle'] = _cycle_error(both, way, domains, batch['rgb'])[:n]
+      way = direction, _back(direction)
+      part['cycle'] = _cycle_error(both, way, domains, batch[source.name])[:n]
     found[name] = part
   return found
 
 
-def _described(pixels: np.ndarray, n: int, ir: Domain) -> dict[str, Any]:
+def _back(direction: str) -> str:
+  """The other direction."""
+  return '_to_'.join(reversed(direction.split('_to_')))
+
+
+def _described(pixels: np.ndarray, n: int, target: Domain) -> dict[str, Any]:
   return {
-    'counts': unpaired.counts(pixels[:n], int(ir.max_value)),
+    'counts': unpaired.counts(pixels[:n], int(target.max_value)),
     'spectra': np.asarray(sharpness.log_spectrum(pixels))[:n],
   }
 

@@ -47,7 +47,7 @@ class Command:
     """
     ir, known = model.domains['ir'], model.domains['ir'].condition
     if direction != 'rgb_to_ir':
-      raise UserError(f'--temperature is for IR images, but --direction={direction} makes others.')
+      raise UserError(f'--temperature is for IR images, but {direction} makes others.')
     if not known:
       raise UserError(
         '--temperature: this model has one IR image for each RGB image. Train one with '

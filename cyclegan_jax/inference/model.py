@@ -1,5 +1,6 @@
 """A trained model, from its run folder alone, or as it was published."""
 
+from collections.abc import Mapping
 import dataclasses
 import pathlib
 
@@ -7,7 +8,7 @@ import numpy as np
 
 from cyclegan_jax import devices, forks, interruption, memory
 from cyclegan_jax.data import images
-from cyclegan_jax.data.source import Domain, quantize
+from cyclegan_jax.data.source import Domain, ends, quantize
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.inference.tiling import tiled, tiles
 from cyclegan_jax.inference.tiling.padded import Padded
@@ -29,7 +30,7 @@ class Model:
     config: The configuration of the run.
     step: The step of the checkpoint.
     domains: 'rgb' and 'ir', as in training.
-    translators: By direction, 'rgb_to_ir' and, except for pix2pix, 'ir_to_rgb'.
+    translators: By direction: that of the configuration and, of CycleGAN, both.
     trained_steps: The step of the run's latest checkpoint.
     source: The address of a model from the Hub, with its commit; '' of other models.
   """
@@ -42,6 +43,11 @@ class Model:
   source: str = ''
 
   @property
+  def direction(self) -> str:
+    """What it translates unless a call says otherwise, 'rgb_to_ir' or 'ir_to_rgb'."""
+    return self.config.model.direction
+
+  @property
   def multiple(self) -> int:
     """Images are padded to heights and widths that are multiples of this."""
     return max(_SIZE_STEP, 2**self.config.model.n_downsampling)
@@ -51,20 +57,29 @@ class Model:
     if direction not in self.translators:
       raise UserError(
         f'--direction={direction}: this model ({self.config.train.preset}) has only '
-        f'{" and ".join(self.translators)}.'
+        f'{" and ".join(self.translators)}. Leave --direction out, or train another one with '
+        f'--direction={direction}.'
+      )
+    if inputs := self.domains[direction.partition('_to_')[0]].inputs:
+      raise UserError(
+        f'This model sees {", ".join(inputs.kinds)} of a scene (--inputs), and an image file has '
+        f'no {" and no ".join(inputs.layers)}. Model.translate of the Python API takes them '
+        '(docs/how-to/layers.md); experiments.evaluate and experiments.figure find them in data '
+        'sets.'
       )
     return self.translators[direction]
 
   def translate(
     self,
     image: np.ndarray,
-    direction: str = 'rgb_to_ir',
+    direction: str | None = None,
     name: str = 'image',
     *,
     bits: int | None = None,
     tile: int | None = None,
     overlap: int | None = None,
     condition: np.ndarray | None = None,
+    layers: Mapping[str, np.ndarray] | None = None,
   ) -> np.ndarray:
     """Translates an image of any size, or several of one size.
 
@@ -72,7 +87,7 @@ class Model:
       image: uint8 or uint16, [height, width, channels] or [n, height, width, channels], 1 or 3
         channels. A bit depth other than that of the training images is scaled to theirs; another
         number of channels is converted where that is safe.
-      direction: 'rgb_to_ir' or 'ir_to_rgb'.
+      direction: 'rgb_to_ir' or 'ir_to_rgb'; None for the model's own.
       name: The image's name in error messages.
       bits: Bit depth of the result, 8 or 16; None for that of the target domain's training images.
         With more bits than these had, the steps between their gray levels are the network's.
@@ -80,6 +95,9 @@ class Model:
       overlap: Overlap of the tiles in pixels, likewise.
       condition: Of a model that was trained with --condition, which of the many possible images is
         meant: float32 [size], from `Condition.command`. None for the mean of training.
+      layers: Of a model that was trained with other --inputs than rgb: `labels`, uint8, and
+        `depth`, uint16, [height, width] or [n, height, width], see data/layers.py. Such images are
+        not cut into tiles.
 
     Returns:
       uint8 or uint16 [height, width, channels of the target domain], or [n, ...] likewise: gray
@@ -89,16 +107,22 @@ class Model:
     Raises:
       UserError: The image is a false-color picture where one channel is expected, the model does
         not have this direction, or tile and overlap do not fit each other.
-      ValueError: The array is not an image, or `bits` is another number.
+      ValueError: The array is not an image, `bits` is another number, or layers are missing, of
+        another size, or of no use to this model.
     """
     forks.use()
-    generator = self.translator(direction)
+    direction = direction or self.direction
+    generator = self.translators[direction] if layers else self.translator(direction)
     generator = generator if condition is None else generator.told(condition)
-    source, target = (self.domains[d] for d in direction.split('_to_'))
+    source, target = ends(self.domains, direction)
     if image.ndim not in (3, 4):
       raise ValueError(f'images are [height, width, channels] or [n, ...], not {image.shape}.')
     stack = image if image.ndim == 4 else image[np.newaxis]
     height, width = stack.shape[1:3]
+    if layers:
+      y = generator(self._scene(stack, layers, source, name))[:, :height, :width]
+      result = _to_pixels(y, target, bits)
+      return result if image.ndim == 4 else result[0]
     padded = [
       Padded(images.for_domain(one, source.name, source.channels, name), source, self.multiple)
       for one in stack
@@ -115,6 +139,27 @@ class Model:
         for top, y in tiled.translate(generator, one, cut, target.channels):
           own[top : top + len(y)] = _to_pixels(y[: height - top, :width], target, bits)
     return result if image.ndim == 4 else result[0]
+
+  def _scene(
+    self, stack: np.ndarray, layers: Mapping[str, np.ndarray], source: Domain, name: str
+  ) -> np.ndarray:
+    """What networks see of images with layers, mirrored at the border like images without."""
+    height, width = stack.shape[1:3]
+    if not source.inputs:
+      raise ValueError(f'{name}: this model sees images alone, and no {", ".join(layers)}.')
+    for key in source.inputs.layers:
+      if key not in layers or layers[key].shape[-2:] != (height, width):
+        found = layers[key].shape if key in layers else 'none'
+        raise ValueError(f'{name}: expected {key} of {height}x{width}, found {found}.')
+    pixels = [images.for_domain(one, source.name, source.channels, name) for one in stack]
+    scale = source.max_value / np.iinfo(stack.dtype).max
+    batch = {source.name: np.stack(pixels) * np.float32(scale)}
+    planes = {key: np.reshape(plane, (len(stack), height, width)) for key, plane in layers.items()}
+    below, right = ((-side) % self.multiple for side in (height, width))
+    border = lambda x: np.pad(
+      x, [(0, 0), (0, below), (0, right)] + [(0, 0)] * (x.ndim - 3), 'symmetric'
+    )
+    return source.seen({key: border(x) for key, x in (batch | planes).items()})
 
 
 def _max_value(domain: Domain, bits: int | None) -> float:

@@ -62,13 +62,15 @@ class OutputOptions:
           'and others.'
         )
       if self.direction != 'rgb_to_ir':
-        raise UserError('--colormap is for IR images, but --direction=ir_to_rgb makes RGB images.')
+        raise UserError('--colormap is for IR images, but ir_to_rgb makes RGB images.')
     if self.values and (self.direction != 'rgb_to_ir' or self.bits):
-      other = f'--bits={self.bits}' if self.bits else f'--direction={self.direction}'
-      raise UserError(f'--values writes IR values as they are in the files: leave out {other}.')
+      cure = (
+        f'leave out --bits={self.bits}' if self.bits else f'{self.direction} makes no IR images'
+      )
+      raise UserError(f'--values writes IR values as they are in the files: {cure}.')
     if self.gray_control and self.direction != 'rgb_to_ir':
       raise UserError(
-        '--gray_control writes the luminance of RGB images, but --direction=ir_to_rgb reads none.'
+        '--gray_control writes the luminance of RGB images, but ir_to_rgb reads none.'
       )
 
   @property

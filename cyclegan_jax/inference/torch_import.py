@@ -59,6 +59,11 @@ def import_state(
     raise UserError(
       f'--base={config.model.base}: no PyTorch files of both stages are known. Give --base=none.'
     )
+  if config.model.inputs != 'rgb':
+    raise UserError(
+      f'--inputs={config.model.inputs}: networks of PyTorch files see images alone. Give '
+      '--inputs=rgb.'
+    )
   params, batch_stats = {}, {}
   for name, file in _find(config, folder, a_is, epoch).items():
     kind = _kind(config, name)
@@ -155,12 +160,14 @@ def _endings(config: Config, a_is: str) -> dict[str, str]:
   """Returns how the name of each network's file ends, after the epoch if it has one."""
   method = config.model.method
   if method != 'cyclegan':
-    if a_is != 'rgb':
+    direction, source, target = config.model.direction, config.model.source, config.model.target
+    if a_is != source:
       raise UserError(
-        f'--a_is={a_is}: here {method} translates from RGB to IR. A model from IR to RGB cannot be '
-        'imported.'
+        f'--a_is={a_is}: a {method} model translates from A, and --direction={direction} from '
+        f'{source}. Give --a_is={a_is} with --direction={a_is}_to_{source}, or --a_is={source}.'
       )
-    return {'rgb_to_ir': '_net_G.pth', 'ir': '_net_D.pth', 'projection_rgb': '_net_F.pth'}
+    projection = networks.projection(direction)
+    return {direction: '_net_G.pth', target: '_net_D.pth', projection: '_net_F.pth'}
   a, b = a_is, {'rgb': 'ir', 'ir': 'rgb'}[a_is]
   forward, backward = f'{a}_to_{b}', f'{b}_to_{a}'
   if torch_layouts.CODEBASES[config.model.generator] == 'udacity':

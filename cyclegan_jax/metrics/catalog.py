@@ -118,14 +118,14 @@ METRICS: Mapping[str, Metric] = types.MappingProxyType(
       'histogram distance',
       -1,
       '',
-      'gray levels, Wasserstein distance of the histograms of all generated and all real IR '
+      'gray levels, Wasserstein distance of the histograms of all generated and all real '
       'pixels; of a single image, of its own and that of all real ones',
     ),
     'spectral_distance': Metric(
       'spectral distance',
       -1,
       ' dB',
-      'dB, root mean square difference of the mean log power spectra of generated and real IR '
+      'dB, root mean square difference of the mean log power spectra of generated and real '
       'images, radially averaged as in log_spectral_distance',
     ),
     'cycle_error_rgb': Metric(

@@ -36,7 +36,9 @@ def spectral_distance(a: np.ndarray, b: np.ndarray) -> float:
   return float(np.sqrt(np.mean(np.square(np.asarray(a, float) - np.asarray(b, float)))))
 
 
-def error(totals: Mapping[str, float], max_values: Mapping[str, float]) -> float:
+def error(
+  totals: Mapping[str, float], max_values: Mapping[str, float], target: str = 'ir'
+) -> float:
   """Returns the sum that chooses a checkpoint: % of the range, dB, and % of the range.
 
   These are the histogram distance, the spectral distance, and, if there are two generators, the
@@ -45,8 +47,9 @@ def error(totals: Mapping[str, float], max_values: Mapping[str, float]) -> float
   Args:
     totals: `histogram_distance`, `spectral_distance`, and perhaps those of CYCLE.
     max_values: the largest value of 'rgb' and 'ir'.
+    target: the domain that was generated.
   """
-  share = 100 * totals['histogram_distance'] / max_values['ir'] + totals['spectral_distance']
+  share = 100 * totals['histogram_distance'] / max_values[target] + totals['spectral_distance']
   cycles = [
     100 * totals[name] / max_values[name.rpartition('_')[2]] for name in CYCLE if name in totals
   ]

@@ -18,12 +18,8 @@ from cyclegan_jax.models.projection import PatchProjection
 from cyclegan_jax.models.two_stage import BASE, TwoStageGenerator
 from cyclegan_jax.settings import ModelConfig
 
-# The generators and the discriminators of each method.
-_NAMES = {
-  'cyclegan': (('rgb_to_ir', 'ir_to_rgb'), ('rgb', 'ir')),
-  'pix2pix': (('rgb_to_ir',), ('ir',)),
-  'cut': (('rgb_to_ir',), ('ir',)),
-}
+# The generators and the discriminators of the methods that learn more than one direction.
+_NAMES = {'cyclegan': (('rgb_to_ir', 'ir_to_rgb'), ('rgb', 'ir'))}
 # The side of an image that every encoder can take, over its total stride.
 _ENCODED = 4
 
@@ -130,8 +126,8 @@ def with_channels(images: jax.Array, values: Any) -> jax.Array:
 
 
 def generators(config: ModelConfig) -> tuple[str, ...]:
-  """Returns the names of the generators: `rgb_to_ir` and, for CycleGAN, `ir_to_rgb`."""
-  return _NAMES[config.method][0]
+  """Returns the names of the generators: --direction, for CycleGAN `rgb_to_ir` and `ir_to_rgb`."""
+  return _names(config)[0]
 
 
 def projections(config: ModelConfig) -> tuple[str, ...]:
@@ -154,14 +150,14 @@ def generator_group(config: ModelConfig) -> tuple[str, ...]:
 
 
 def discriminators(config: ModelConfig) -> tuple[str, ...]:
-  """Returns the names of the discriminators, those of their domains: `ir`, for CycleGAN `rgb`.
+  """Returns the names of the discriminators, those of the domains that generators make.
 
   Of two stages, the first has one, too: `base`. There are none with --discriminator=none, which
   --adversarial_weight=0 means.
   """
   if config.discriminator == 'none':
     return ()
-  return (() if config.base == 'none' else (BASE,)) + _NAMES[config.method][1]
+  return (() if config.base == 'none' else (BASE,)) + _names(config)[1]
 
 
 def names(config: ModelConfig) -> tuple[str, ...]:
@@ -172,13 +168,13 @@ def names(config: ModelConfig) -> tuple[str, ...]:
 def discriminator_channels(config: ModelConfig, domains: Mapping[str, Domain]) -> dict[str, int]:
   """Returns the channels of each discriminator's input by name.
 
-  A discriminator sees images alone; pix2pix's sees the RGB image before the IR image. Where images
-  of its domain have a condition, it sees this, too, as the last channels. Of two stages, the
+  A discriminator sees images alone; pix2pix's sees the source image before the target's. Where
+  images of its domain have a condition, it sees this, too, as the last channels. Of two stages, the
   discriminator of bases sees it, and that of IR images the base in its place.
   """
-  before, found = domains['rgb'].channels if config.method == 'pix2pix' else 0, {}
+  before, found = domains[config.source].seen_channels if config.method == 'pix2pix' else 0, {}
   for name in discriminators(config):
-    domain = domains['ir' if name == BASE else name]
+    domain = domains[config.target if name == BASE else name]
     on_base = config.base != 'none' and name != BASE
     beside = domain.channels if on_base else len(_told(domain))
     found[name] = before + domain.channels + beside
@@ -227,6 +223,11 @@ def count_parameters(params: Any) -> int:
   return sum(leaf.size for leaf in jax.tree.leaves(params))
 
 
+def _names(config: ModelConfig) -> tuple[tuple[str, ...], tuple[str, ...]]:
+  """The generators and the discriminators."""
+  return _NAMES.get(config.method, ((config.direction,), (config.target,)))
+
+
 def _network(
   config: ModelConfig,
   domains: Mapping[str, Domain],
@@ -262,7 +263,7 @@ def _modules(
     generator = functools.partial(TwoStageGenerator, told=len(_told(domains['ir'])))
   for name in generators(config):
     source, target = (domains[domain] for domain in name.split('_to_'))
-    seen = source.channels + len(source.wavelength_channels) + len(_told(target))
+    seen = source.seen_channels + len(source.wavelength_channels) + len(_told(target))
     modules[name] = lambda rngs, a=seen, b=target.channels: generator(config, a, b, rngs)
   for name, seen in discriminator_channels(config, domains).items():
     modules[name] = lambda rngs, seen=seen: DISCRIMINATORS[config.discriminator](config, seen, rngs)

@@ -38,9 +38,10 @@ CYCLEGAN = dict(
 
 # Isola, Zhu, Zhou, Efros 2017, "Image-to-Image Translation with Conditional Adversarial
 # Networks", as the same repository has it: the paired peer that the paper names. It translates
-# from RGB to IR only. Sides are multiples of 256; for 128 give --n_downsampling=7. Unlike the
-# repository's default test mode, translation uses no dropout, and running batch statistics (its
-# --eval), so that a result depends on the image alone and repeats exactly.
+# in one direction (--direction), by default from RGB to IR. Sides are multiples of 256; for 128
+# give --n_downsampling=7. Unlike the repository's default test mode, translation uses no dropout,
+# and running batch statistics (its --eval), so that a result depends on the image alone and repeats
+# exactly.
 #   python -m experiments.train --preset=pix2pix --dataset=NAME
 PIX2PIX = dict(
   method='pix2pix',
@@ -154,10 +155,10 @@ THERMALGAN = dict(
 
 # Park, Efros, Zhang, Zhu 2020, "Contrastive Learning for Unpaired Image-to-Image Translation", as
 # the authors' repository has it (github.com/taesungp/contrastive-unpaired-translation,
-# models/cut_model.py with --CUT_mode=CUT): from RGB to IR only, without a cycle. What the
-# generator's own encoder says of a patch takes the place of cycle consistency. The encoder sees a
-# gray IR image with its channel repeated. One thing differs: the repository stops its random crops
-# once the learning rate falls.
+# models/cut_model.py with --CUT_mode=CUT): in one direction (--direction), without a cycle.
+# What the generator's own encoder says of a patch takes the place of cycle consistency. The encoder
+# sees a gray IR image with its channel repeated. One thing differs: the repository stops its random
+# crops once the learning rate falls.
 #   python -m experiments.train --preset=cut --dataset=NAME
 CUT = dict(
   method='cut',

@@ -9,7 +9,7 @@ import numpy as np
 
 from cyclegan_jax import checksum, files
 from cyclegan_jax.data import images
-from cyclegan_jax.data.source import evenly_spaced
+from cyclegan_jax.data.source import Domain, ends, evenly_spaced
 from cyclegan_jax.evaluation import class_errors, results as results_lib
 from cyclegan_jax.evaluation.evaluate import Evaluation
 from cyclegan_jax.reports import gallery, image_grid, page, temperature_strip
@@ -27,7 +27,7 @@ def write(
 
   If there are labels, also per_class.csv; if the model is told a condition, temperatures.png.
   examples.png shows images from the best to the worst with their errors; paper_figure.png shows
-  real RGB and generated IR in turn, as figures 2 to 5 of the paper.
+  real source images and generated ones in turn, as figures 2 to 5 of the paper.
 
   The folder is made if it does not exist. The content is from `results.result`, the evaluation from
   `evaluate`; the gallery has about n_gallery examples, see `gallery.chosen`. Without pairs, there
@@ -71,32 +71,43 @@ def _examples(evaluation: Evaluation, order: np.ndarray) -> np.ndarray:
   """Images from the best to the worst by PSNR, evenly spaced in rank, a row each."""
   psnr = evaluation.results[results_lib.MODEL].per_image['psnr']
   chosen = [int(order[rank]) for rank in evenly_spaced(len(order), len(_RANKS))]
+  config = evaluation.model.config.model
+  source, target = config.source.upper(), config.target.upper()
   ranks = [_RANKS[i] for i in evenly_spaced(len(_RANKS), len(chosen))]
   return image_grid.grid(
     [_strip(evaluation, index) for index in chosen],
-    titles=['RGB', 'IR, generated', 'IR', 'error'],
+    titles=[source, f'{target}, generated', target, 'error'],
     row_titles=[f'{rank}: {psnr[index]:.1f} dB' for rank, index in zip(ranks, chosen)],
   )
 
 
 def _strip(evaluation: Evaluation, index: int) -> list[np.ndarray]:
-  """RGB, generated IR, IR, error of an example: uint8 [height, width, 3]."""
+  """Source, generated image, true image, error of an example: uint8 [height, width, 3]."""
   example, generated = _translated(evaluation, index)
-  truth = example['ir']
-  compared = np.where(example.get('ir_mask', True), generated, truth)
-  error = image_grid.error_map(truth, compared, evaluation.model.domains['ir'].max_value)
-  return [*map(image_grid.to_rgb8, (example['rgb'], generated, truth)), error]
+  source, target = _ends(evaluation)
+  truth = example[target.name]
+  compared = np.where(example.get(f'{target.name}_mask', True), generated, truth)
+  error = image_grid.error_map(truth, compared, target.max_value)
+  return [*map(image_grid.to_rgb8, (example[source.name], generated, truth)), error]
 
 
 def _paper_figure(evaluation: Evaluation) -> np.ndarray:
   chosen = evenly_spaced(len(evaluation.examples), _PAPER_FIGURE)
   pairs = (_translated(evaluation, index) for index in chosen)
-  return image_grid.paper_grid([(example['rgb'], generated) for example, generated in pairs])
+  source, _ = _ends(evaluation)
+  return image_grid.paper_grid([(example[source.name], generated) for example, generated in pairs])
 
 
 def _translated(evaluation: Evaluation, index: int) -> tuple[Mapping[str, np.ndarray], np.ndarray]:
-  """An example, and the IR image generated from its RGB image, as pixels."""
+  """An example, and the image generated from its source image, as pixels."""
+  _, target = _ends(evaluation)
   # Grain's types allow for data sets with missing elements.
   example: Any = evaluation.examples[index]
-  generated = evaluation.predict({'rgb': example['rgb'][np.newaxis]})[0]
-  return example, evaluation.model.domains['ir'].quantize(generated)
+  batch = {name: x[np.newaxis] for name, x in example.items() if isinstance(x, np.ndarray)}
+  generated = evaluation.predict(batch)[0]
+  return example, target.quantize(generated)
+
+
+def _ends(evaluation: Evaluation) -> tuple[Domain, Domain]:
+  """The source and the target of what was measured."""
+  return ends(evaluation.model.domains, evaluation.model.config.model.direction)

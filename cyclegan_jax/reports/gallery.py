@@ -1,7 +1,8 @@
 """Pictures of measured examples, kept as files by an evaluation for the page about its run.
 
-A file is a strip of four pictures, each as large as the measured images: RGB, generated IR, true
-IR, error. Its name is the number of the example's row in per_image.csv, from 0.
+A file is a strip of four pictures, each as large as the measured images: the source (RGB), the
+generated image, the true one (IR), and the error. Its name is the number of the example's row in
+per_image.csv, from 0.
 """
 
 from collections.abc import Callable, Mapping, Sequence

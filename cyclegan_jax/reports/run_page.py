@@ -24,15 +24,16 @@ from cyclegan_jax.settings import flatten, format_value
 _ADVERSARIAL = ('discriminator_rgb', 'discriminator_ir', 'adversarial_rgb', 'adversarial_ir')
 _KINDS = ('cycle', 'supervised', 'identity', 'ssim', 'gradient')
 _DISTANCES = tuple(f'{kind}_{domain}' for kind in _KINDS for domain in ('rgb', 'ir'))
+_PATCHES = ('nce_rgb', 'nce_ir', 'nce_identity_rgb', 'nce_identity_ir')
 # Curves of one run: title, unit, file, columns. For several runs, each column has a chart.
 _CHARTS = (
   ('Validation PSNR', 'dB', 'validation', ('psnr', 'psnr_pooled')),
   ('Validation SSIM and UQI', '', 'validation', ('ssim', 'uqi')),
   ('Unpaired error', '', 'validation', (unpaired.ERROR,)),
-  ('Distances to real IR', 'gray levels, dB', 'validation', unpaired.DISTANCES),
+  ('Distances to real images', 'gray levels, dB', 'validation', unpaired.DISTANCES),
   ('Cycle errors', 'gray levels', 'validation', unpaired.CYCLE),
   ('Adversarial losses', '', 'training', _ADVERSARIAL),
-  ('PatchNCE', 'cross entropy', 'training', ('nce_rgb', 'nce_ir', 'nce_identity_ir')),
+  ('PatchNCE', 'cross entropy', 'training', _PATCHES),
   ('Distances', 'L1, or 1 - SSIM', 'training', _DISTANCES),
 )
 _SCRIPTS = ('sort.js', 'wipe.js', 'gallery.js')

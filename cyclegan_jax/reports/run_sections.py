@@ -30,7 +30,8 @@ def results(measured: Sequence[Run]) -> list[dict[str, Any]]:
   groups: dict[str, list[Run]] = {}
   for run in measured:
     content = run.measured.content
-    key = repr((content['split_sha256'], content['image_size'], results_lib.rows(content)[0]))
+    measured_on = content['split_sha256'], content['image_size'], results_lib.direction(content)
+    key = repr((*measured_on, results_lib.rows(content)[0]))
     groups.setdefault(key, []).append(run)
   return [_table(group, several=len(measured) > 1) for group in groups.values()]
 
@@ -67,10 +68,11 @@ def gallery_items(shown: Sequence[Example], several: bool) -> list[dict[str, Any
   for name, owners in shown:
     layers, texts = {}, []
     for run, index in owners:
-      rgb, generated, truth, error = gallery.read(run.measured.folder, index)
+      source, generated, truth, error = gallery.read(run.measured.folder, index)
+      here, there = run.config.model.source.upper(), run.config.model.target.upper()
       of = f', {run.name}' if several else ''
-      layers = {'RGB': rgb, 'true IR': truth, **layers}
-      layers |= {f'generated IR{of}': generated, f'error{of}': error}
+      layers = {here: source, f'true {there}': truth, **layers}
+      layers |= {f'generated {there}{of}': generated, f'error{of}': error}
       values = run.measured.per_image
       figures = ', '.join(
         f'{METRICS[metric].title} {_number(values[metric][index])}'

@@ -26,7 +26,7 @@ def draw(evaluation: Evaluation, index: int) -> np.ndarray:
   vectors = np.repeat(np.array([told.default], np.float32), len(_STEPS), 0)
   moved = told.levels(vectors) + step * np.array(_STEPS)[:, np.newaxis] * seen
   vectors[:, : len(seen)] = np.clip(moved, -1, 1)
-  x = np.repeat(rgb.normalize(example['rgb'])[np.newaxis], len(_STEPS), 0)
+  x = np.repeat(rgb.seen(example)[np.newaxis], len(_STEPS), 0)
   generated = ir.to_pixels(model.translators['rgb_to_ir'](x, vectors))
   titles = [_title(evaluation, told.levels(vectors)[i][seen], i) for i in range(len(_STEPS))]
   return image_grid.grid(

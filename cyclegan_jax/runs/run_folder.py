@@ -24,9 +24,9 @@ import shutil
 
 from cyclegan_jax import checksum, config as config_lib, files
 from cyclegan_jax.data import condition as condition_lib
-from cyclegan_jax.data.source import Dataset, Domain, make_domains
+from cyclegan_jax.data.source import Dataset, Domain, make_domains, with_inputs
 from cyclegan_jax.errors import UserError
-from cyclegan_jax.settings import affects, Config, differences, format_value
+from cyclegan_jax.settings import affects, Config, differences, format_value, ModelConfig
 
 CONFIG, DATA, METRICS, VALIDATION = 'config.json', 'data.json', 'metrics.csv', 'validation.csv'
 VALIDATION_IMAGES = 'validation_images.csv'
@@ -111,6 +111,8 @@ def create(workdir: pathlib.Path, config: Config, dataset: Dataset, overwrite: b
   check_data(workdir, dataset)
   try:
     facts = dataset.facts() | {'prepared': dataset.prepared}
+    if inputs := dataset.domains['rgb'].inputs:
+      facts |= {'class_names': list(inputs.class_names)}
     texts = {DATA: checksum.dumps(facts)}
     if condition := dataset.domains['ir'].condition:
       texts[CONDITION] = checksum.dumps(condition.to_json())
@@ -161,14 +163,16 @@ def own_span(workdir: pathlib.Path, config: Config) -> Config:
 def load_domains(workdir: pathlib.Path, config: Config) -> dict[str, Domain]:
   """The domains that a run was trained on, 'rgb' and 'ir'; UserError if they cannot be read."""
   try:
-    facts = read_json(workdir / DATA)['domains']
-    max_values = {name: facts[name]['max_value'] for name in ('rgb', 'ir')}
+    facts = read_json(workdir / DATA)
+    max_values = {name: facts['domains'][name]['max_value'] for name in ('rgb', 'ir')}
+    plain = config.model.inputs == ModelConfig.inputs
+    classes = () if plain else facts['class_names']
   except (KeyError, TypeError) as error:
     raise UserError(
       f'{workdir / DATA} does not say what the pixel values mean: no {error}.'
     ) from error
   if config.model.condition == 'none':
-    return make_domains(config.data, max_values)
+    return with_inputs(make_domains(config.data, max_values), config.model, classes)
   try:
     condition = condition_lib.from_json(read_json(workdir / CONDITION))
   except (KeyError, TypeError) as error:
@@ -176,7 +180,8 @@ def load_domains(workdir: pathlib.Path, config: Config) -> dict[str, Domain]:
       f'{workdir / CONDITION} does not say what the networks were told: no {error}. Training '
       'writes it: run the same training command again.'
     ) from error
-  return make_domains(config.data, max_values, condition)
+  told = make_domains(config.data, max_values, condition)
+  return with_inputs(told, config.model, classes)
 
 
 def read_json(file: pathlib.Path) -> dict:

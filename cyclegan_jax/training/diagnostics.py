@@ -1,4 +1,4 @@
-"""Figures that show if the generated IR images all look alike, or are inverted luminance.
+"""Figures that show if the generated images all look alike, or are inverted luminance.
 
 Both happen to GANs without a supervised term, and neither shows in the losses. hooks/
 collapse_warnings.py warns of them.
@@ -20,32 +20,34 @@ _TINY = 1e-6
 
 
 def observe(
-  batch: Mapping[str, jax.Array], fake_ir: jax.Array, *, paired: bool
+  batch: Mapping[str, jax.Array], fake: jax.Array, direction: str = 'rgb_to_ir', *, paired: bool
 ) -> dict[str, jax.Array]:
-  """Computes figures of a step's generated IR images, on one device of the pmap axis.
+  """Computes figures of a step's generated images, on one device of the pmap axis.
 
   Args:
     batch: this device's `rgb` and `ir`, see `steps.train_step`.
-    fake_ir: generated from `rgb`, float32 [rows, height, width, channels].
+    fake: generated from the source images, float32 [rows, height, width, channels].
+    direction: 'rgb_to_ir' or 'ir_to_rgb'.
     paired: `ir` shows the scenes of `rgb`.
 
   Returns:
     float32 scalars. `spread_generated` and `spread_true`: standard deviation over the batch, mean
     over pixels, of network values in [-1, 1] (0 for a batch of 1).
     `correlation_luminance` and, of pairs, `correlation_true`: Pearson's, mean over images, with
-    the RGB image's luminance and the true IR image; 0 for constant images.
+    the source image's luminance and the true image; 0 for constant images.
   """
-  mask = batch.get('rgb_mask')
-  rgb, ir = batch['rgb'], batch['ir']
-  luma = rgb @ jnp.array(LUMA_WEIGHTS)[:, None] if rgb.shape[-1] == 3 else rgb
-  gray = jnp.mean(fake_ir, axis=-1, keepdims=True)
+  source, target = direction.split('_to_')
+  mask = batch.get(f'{source}_mask')
+  seen, true = batch[source], batch[target]
+  luma = seen @ jnp.array(LUMA_WEIGHTS)[:, None] if seen.shape[-1] == 3 else seen
+  gray = jnp.mean(fake, axis=-1, keepdims=True)
   figures = {
-    'spread_generated': _spread(fake_ir, mask),
-    'spread_true': _spread(ir, batch.get('ir_mask')),
+    'spread_generated': _spread(fake, mask),
+    'spread_true': _spread(true, batch.get(f'{target}_mask')),
     'correlation_luminance': _correlation(luma, gray, mask),
   }
   if paired:
-    figures['correlation_true'] = _correlation(ir, fake_ir, mask)
+    figures['correlation_true'] = _correlation(true, fake, mask)
   return figures
 
 

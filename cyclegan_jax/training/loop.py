@@ -78,6 +78,7 @@ def train(
   class_balance.check(config, dataset)
   bases.check(config, dataset)
   conditions.check(config, dataset)
+  dataset = dataset.with_inputs(config.model)
   watch = stall.Watch(stall_timeout)
   log = watch.unhurried(distributed.on_first_process(log))
   run_start.check(config, dataset, workdir, overwrite)

@@ -140,7 +140,7 @@ class Microbatch:
       # Contrasts, beside the true base that they are to fit.
       image = jnp.concatenate([self.images[BASE], image - self.images[BASE]], axis=-1)
     if self.config.model.method == 'pix2pix':
-      image = jnp.concatenate([self.images['rgb'], image], axis=-1)
+      image = jnp.concatenate([self.images[self.config.model.source], image], axis=-1)
     if (told := self._told(domain)) is not None:
       image = networks.with_channels(image, told)
     return image if source == domain else self._mirror(image)

@@ -15,6 +15,8 @@ import optax
 
 from cyclegan_jax import memory
 from cyclegan_jax.data import cache, condition as condition_lib, pipeline
+from cyclegan_jax.data.layers import DEPTH
+from cyclegan_jax.data.planes import Inputs
 from cyclegan_jax.data.source import Dataset
 from cyclegan_jax.devices import DEVICE_AXIS, sharding
 from cyclegan_jax.models import networks
@@ -43,6 +45,7 @@ def compile_train_step(
   *,
   donate: bool = True,
   class_weights: np.ndarray | None = None,
+  inputs: Inputs | None = None,
 ) -> jax.stages.Wrapped:
   """Returns the training step over all devices, compiled at its first call.
 
@@ -52,16 +55,16 @@ def compile_train_step(
     optimizer: from `state.make_optimizer`.
     donate: the step reuses the memory of the state that it is given.
     class_weights: from `class_balance.weights`.
+    inputs: see `steps.train_step`.
 
   Returns:
     (state, batch) -> (state, terms): the state as `replicate` returns it, the batch as
     `pipeline.batches` yields it, and the terms of `steps.train_step`, float32 [devices], equal on
     all devices.
   """
+  of_data = dict(class_weights=class_weights, inputs=inputs)
   return jax.pmap(
-    functools.partial(
-      steps.train_step, nets=nets, config=config, optimizer=optimizer, class_weights=class_weights
-    ),
+    functools.partial(steps.train_step, nets=nets, config=config, optimizer=optimizer, **of_data),
     axis_name=DEVICE_AXIS,
     donate_argnums=(0,) if donate else (),
   )
@@ -129,7 +132,8 @@ def _made(
 ) -> jax.stages.Wrapped:
   nets = networks.build(config.model, dataset.domains)
   optimizer = state_lib.make_optimizer(config.train, steps_per_epoch)
-  return compile_train_step(nets, config, optimizer, donate=donate, class_weights=class_weights)
+  of_data = dict(class_weights=class_weights, inputs=dataset.domains['rgb'].inputs)
+  return compile_train_step(nets, config, optimizer, donate=donate, **of_data)
 
 
 def _state_shapes(config: Config, dataset: Dataset) -> Any:
@@ -152,9 +156,11 @@ def _batch_shapes(config: Config, dataset: Dataset) -> dict[str, jax.ShapeDtypeS
     name: jax.ShapeDtypeStruct((*rows, *data.image_size, channels), dtype, sharding=sharding())
     for name, (channels, dtype) in last.items()
   }
-  if config.labeled:
-    size = (*rows, *data.image_size)
-    shapes['labels'] = jax.ShapeDtypeStruct(size, np.uint8, sharding=sharding())
+  planes = {'labels': (bool(dataset.class_names), np.uint8), DEPTH: (dataset.has_depth, np.uint16)}
+  for name, (there, dtype) in planes.items():
+    if config.labeled and there:
+      size = (*rows, *data.image_size)
+      shapes[name] = jax.ShapeDtypeStruct(size, dtype, sharding=sharding())
   if condition := dataset.domains['ir'].condition:
     size = (*rows, condition.size)
     shapes[condition_lib.KEY] = jax.ShapeDtypeStruct(size, np.float32, sharding=sharding())

@@ -34,7 +34,7 @@ def least(config: Config, dataset: Dataset) -> int:
     return _bytes(state)
   name = networks.generators(config.model)[0]
   net = networks.build(config.model, dataset.domains)[name]
-  channels = dataset.domains[name.split('_to_')[0]].channels
+  channels = dataset.domains[name.split('_to_')[0]].seen_channels
   image = jax.ShapeDtypeStruct((rows, *config.data.image_size, channels), jnp.float32)
 
   def pullback(params: Any, stats: Any, x: jax.Array) -> Any:

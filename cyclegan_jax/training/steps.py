@@ -22,6 +22,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
+from cyclegan_jax.data.planes import Inputs
 from cyclegan_jax.models import networks
 from cyclegan_jax.settings import Config
 from cyclegan_jax.training import bases, class_balance, diagnostics, gradients, image_pool
@@ -37,26 +38,30 @@ def train_step(
   config: Config,
   optimizer: optax.GradientTransformation,
   class_weights: np.ndarray | None = None,
+  inputs: Inputs | None = None,
 ) -> tuple[TrainState, Terms]:
   """Updates all networks once, on one device of the pmap axis.
 
   Args:
     state: The state, equal on all devices.
     batch: This device's `rgb` and `ir`, float32 [rows, height, width, channels] in [-1, 1], and
-      perhaps `rgb_mask`, `ir_mask` and `labels`, see `pipeline.batches`. The number of rows is a
-      multiple of `accumulate`.
+      perhaps `rgb_mask`, `ir_mask`, `labels` and `depth`, see `pipeline.batches`. The number of
+      rows is a multiple of `accumulate`.
     nets: The networks, from `networks.build`.
     config: The run.
     optimizer: From `state.make_optimizer`.
     class_weights: From `class_balance.weights`; batches have labels only where there are some.
+    inputs: What networks see beside or instead of RGB images; None for these alone.
 
   Returns:
     The new state and the loss terms, float32 scalars: means over all devices' rows, unweighted
     except `discriminator_rgb`, `discriminator_ir` and `generator`, which are minimized; the norm
     of each group's gradient; and the figures of `diagnostics.observe`.
   """
-  n = config.train.accumulate
-  batch = bases.added(batch, config)
+  n, given = config.train.accumulate, bases.added(batch, config)
+  batch = given
+  if inputs is not None:
+    batch = {**batch, 'rgb': inputs.seen(batch['rgb'], batch, jnp)}
   if class_weights is not None:
     batch = class_balance.weigh(batch, class_weights)
   adversarial = bool(networks.discriminators(config.model))
@@ -97,7 +102,9 @@ def train_step(
     state, found = _update_discriminators(state, microbatch(batch, None), fakes, optimizer)
     terms |= found
 
-  terms |= diagnostics.observe(batch, fakes['ir'], paired=config.data.paired)
+  direction = config.model.direction
+  fake = fakes[config.model.target]
+  terms |= diagnostics.observe(given, fake, direction, paired=config.data.paired)
   stats = state.batch_stats
   if not config.model.sync_batch_norm:
     stats = gradients.mean_over_devices(stats)

@@ -27,7 +27,8 @@ class Frame:
 
   Attributes:
     visible, surfaces, still_shadow, moving_shadow: see `Painter.finish`.
-    x, y, z: world coordinates of each pixel's surface, float32 [height, width].
+    depth: of each pixel's surface, in meters along the axis of the camera, float32 [height, width].
+    x, y, z: its world coordinates, likewise.
     visible_texture, thermal_texture: noise of unit deviation on the surfaces, float32
       [height, width].
     cloud: how much of each pixel's line of sight clouds cover, 0 to 1.
@@ -42,7 +43,7 @@ class Frame:
     row = (np.arange(height, dtype=np.float32)[:, None] + 0.5) / height
     column = (np.arange(width, dtype=np.float32)[None] + 0.5) / height
     a, b, c = np.moveaxis(self.surfaces[..., columns.INVERSE_DEPTH], -1, 0)
-    depth = 1.0 / np.maximum(a * column + b * row + c, 1e-3)
+    self.depth = depth = 1.0 / np.maximum(a * column + b * row + c, 1e-3)
     right = (column - camera.center * width / height) / camera.focal
     up = (camera.horizon - row) / camera.focal
     self.x = camera.position[0] + right * depth

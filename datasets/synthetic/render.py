@@ -18,6 +18,7 @@ class Rendering:
   rgb: np.ndarray  # uint8 [height, width, 3]
   ir: np.ndarray  # uint8 [height, width, 1]; see `camera.render_ir` for its scale
   temperature: np.ndarray  # float32 [height, width], kelvin; see `camera.surface_temperatures`
+  depth: np.ndarray  # float32 [height, width], meters; see `camera.Frame`
   labels: np.ndarray  # uint8 [height, width], indices into `materials.CLASS_NAMES`
 
 
@@ -39,6 +40,7 @@ def render(
     rgb=camera.render_rgb(frame, scene, rng),
     ir=camera.render_ir(frame, scene, temperature, rng, seed),
     temperature=temperature,
+    depth=frame.depth,
     labels=frame.surfaces[..., painter_lib.LABEL].astype(np.uint8),
   )
 

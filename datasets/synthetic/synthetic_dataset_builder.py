@@ -96,8 +96,11 @@ def synthetic_config(extra_scenes: int, hidden_kelvin: float) -> SyntheticConfig
 class Builder(tfds.core.GeneratorBasedBuilder):
   """Renders pairs of RGB and thermal infrared images; downloads nothing."""
 
-  VERSION = tfds.core.Version('1.0.0')
-  RELEASE_NOTES: ClassVar = {'1.0.0': 'Initial release.'}
+  VERSION = tfds.core.Version('1.1.0')
+  RELEASE_NOTES: ClassVar = {
+    '1.0.0': 'Initial release.',
+    '1.1.0': 'Depth is stored; all else is as before.',
+  }
   BUILDER_CONFIGS: ClassVar = [
     SyntheticConfig(
       name='default', description='400, 80 and 80 pairs of 128 x 160 pixels, 4 frames a sequence.'
@@ -123,6 +126,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
     pixels = functools.partial(tfds.features.Tensor, shape=size, encoding='zlib')
     number = functools.partial(tfds.features.Scalar, np.float32)
     ir_doc = 'Radiance from 8 to 14 micrometers on one scale for all images.'
+    depth_doc = 'Hundredths of a meter along the axis of the camera; 65535: farther.'
     classes = ', '.join(f'{index} {name}' for index, name in enumerate(materials.CLASS_NAMES))
     features = {
       'rgb': image(shape=(None, None, 3), doc='Color image.'),
@@ -130,6 +134,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
       'id': tfds.features.Text(doc='Unique name of the pair.'),
       'sequence': tfds.features.Text(doc='Name of the place, within one split.'),
       'temperature': pixels(dtype=np.uint16, doc='Temperature in hundredths of a kelvin.'),
+      'depth': pixels(dtype=np.uint16, doc=depth_doc),
       'labels': pixels(dtype=np.uint8, doc=f'Class of each pixel: {classes}'),
       'is_night': tfds.features.Scalar(np.bool_, doc='Whether the sun is down.'),
       'air_temperature': number(doc='Kelvin.'),
@@ -172,6 +177,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
           'id': id_,
           'sequence': f'synthetic_{sequence:04d}',
           'temperature': np.round(100 * rendering.temperature).astype(np.uint16),
+          'depth': np.clip(np.round(100 * rendering.depth), 1, 65535).astype(np.uint16),
           'labels': rendering.labels,
           'is_night': scene.conditions.is_night,
           'air_temperature': scene.conditions.air_temperature,

@@ -29,7 +29,7 @@ def _prepare(data_dir, **changes):
 
 def test_builder_writes_what_was_rendered_and_splits_by_sequence(tmp_path):
   builder = _prepare(tmp_path)
-  assert builder.info.full_name == 'synthetic/tiny/1.0.0'
+  assert builder.info.full_name == 'synthetic/tiny/1.1.0'
   assert builder.info.metadata['class_names'] == list(materials.CLASS_NAMES)
   ids, sequences = [], {}
   for split, count in (('train', 6), ('validation', 2), ('test', 4)):
@@ -44,6 +44,9 @@ def test_builder_writes_what_was_rendered_and_splits_by_sequence(tmp_path):
       np.testing.assert_array_equal(pair['rgb'], expected.rgb)
       np.testing.assert_array_equal(pair['ir'], expected.ir)
       np.testing.assert_array_equal(pair['labels'], expected.labels)
+      near = expected.depth < 655
+      np.testing.assert_allclose(pair['depth'][near] / 100, expected.depth[near], atol=0.0051)
+      assert (pair['depth'][expected.depth > 655.36] == 65_535).all()
       np.testing.assert_allclose(pair['temperature'] / 100, expected.temperature, atol=0.006)
       assert pair['is_night'] == scene.conditions.is_night
       assert pair['air_temperature'] == pytest.approx(scene.conditions.air_temperature, rel=1e-6)

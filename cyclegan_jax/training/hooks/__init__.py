@@ -56,7 +56,7 @@ def make(
     hooks.append(WandbLog(workdir, config, log))
   return [
     *hooks,
-    CollapseWarnings(config.train.batch_size, log),
+    CollapseWarnings(config.train.batch_size, log, config.model.direction),
     SampleGrid(nets, config, dataset, workdir),
     RunPage(workdir),
   ]

@@ -16,7 +16,7 @@ _LOGGED = (ERROR, *DISTANCES, *CYCLE)
 
 
 class UnpairedValidation(Hook):
-  """Compares generated IR images with real ones of other scenes, and images with what is regained.
+  """Compares generated images with real ones of other scenes, and images with what is regained.
 
   All processes share the work and get the result.
   """
@@ -31,10 +31,12 @@ class UnpairedValidation(Hook):
   ) -> Mapping[str, float]:
     """Returns the totals on the validation split, see `unpaired.measure_split`."""
     translators = apply.translators(self._nets, state.inference_params(), state.batch_stats)
-    predictors = {MODEL: measure.predictor(translators['rgb_to_ir'], self._dataset.domains)}
+    direction = self._config.model.direction
+    generator = translators[direction]
+    predictors = {MODEL: measure.predictor(generator, self._dataset.domains, direction)}
     found = unpaired.measure_split(
       *(predictors, translators, self._dataset, 'validation'),
-      *(self._config.data, self._config.train.batch_size, self._log),
+      *(self._config.data, self._config.train.batch_size, self._log, direction),
     )
     totals = found[MODEL].totals
     shown = [f'{name} {totals[name]:.4g}' for name in _LOGGED if name in totals]

@@ -16,13 +16,15 @@ _LOGGED = ('psnr', 'ssim', 'uqi', 'rmse')
 
 
 class Validation(Hook):
-  """Measures the generator of IR images; all processes share the work and get the result."""
+  """Measures the generator of --direction; all processes share the work and get the result."""
 
   def __init__(
     self, nets: Mapping[str, networks.Network], config: Config, dataset: Dataset, log: Log
   ):
     self._nets = nets
-    self._dataset = dataset
+    self._domains = dataset.domains
+    self._direction = config.model.direction
+    self._target = dataset.domains[config.model.target]
     self._batch_size = config.train.batch_size
     self._examples = pipeline.pixels(dataset, 'validation', config.data)
     self._log = log
@@ -33,10 +35,10 @@ class Validation(Hook):
   ) -> Mapping[str, float]:
     """Returns the totals on the validation split, see `measure.Measured`."""
     translators = apply.translators(self._nets, state.inference_params(), state.batch_stats)
-    domains = self._dataset.domains
-    predictors = {'model': measure.predictor(translators['rgb_to_ir'], domains)}
+    generator = translators[self._direction]
+    predictors = {'model': measure.predictor(generator, self._domains, self._direction)}
     measured = measure.measure(
-      predictors, self._examples, domains['ir'], self._batch_size, self._log
+      predictors, self._examples, self._target, self._batch_size, self._log
     )
     self._measured = measured['model']
     totals = self._measured.totals

@@ -1,0 +1,75 @@
+"""What networks see of a scene: its RGB image, depth, and classes, or some of them (--inputs).
+
+Layers (layers.py) become planes, channels of the image that a generator of IR images and their
+discriminator see. Depth is one plane, on a logarithmic scale from half a meter, -1, to 500 meters,
+1, where what is not known counts as far away. Labels are a plane for each class: 1 where a pixel is
+of the class, -1 elsewhere.
+"""
+
+from collections.abc import Mapping
+import dataclasses
+import types
+from typing import Any
+
+import numpy as np
+
+from cyclegan_jax.data.layers import DEPTH
+
+# In meters.
+_NEAR, _FAR = 0.5, 500.0
+_STEPS_PER_METER = 100
+# What to do where data lack a layer.
+CURES: Mapping[str, str] = types.MappingProxyType(
+  {
+    'labels': 'Leave labels out; or give some, which those of a folder are by --label_dir.',
+    DEPTH: 'Leave depth out; --dataset=synthetic has it.',
+  }
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Inputs:
+  """The kinds of planes in their order, 'rgb', 'depth', and 'labels', and the classes of labels."""
+
+  kinds: tuple[str, ...]
+  class_names: tuple[str, ...] = ()
+
+  @property
+  def layers(self) -> tuple[str, ...]:
+    """The layers among the kinds."""
+    return tuple(kind for kind in self.kinds if kind != 'rgb')
+
+  def channels(self, image: int) -> int:
+    """Returns how many channels there are, for an image of so many."""
+    sizes = {'rgb': image, DEPTH: 1, 'labels': len(self.class_names)}
+    return sum(sizes[kind] for kind in self.kinds)
+
+  def seen(self, image: Any, layers: Mapping[str, Any], xp: Any = np) -> Any:
+    """Returns what networks see.
+
+    Args:
+      image: Network values, float32 [..., height, width, channels].
+      layers: Has the layers of `kinds`, [..., height, width] each, as layers.py says.
+      xp: NumPy, or jax.numpy for its arrays.
+
+    Returns:
+      float32 [..., height, width, channels(...)] in [-1, 1].
+    """
+    planes = []
+    for kind in self.kinds:
+      if kind == 'rgb':
+        planes.append(image)
+      elif kind == DEPTH:
+        planes.append(_depth(xp.asarray(layers[DEPTH]), xp)[..., None])
+      else:
+        classes = np.arange(len(self.class_names), dtype=np.uint8)
+        found = xp.asarray(layers['labels'])[..., None] == classes
+        planes.append(xp.where(found, np.float32(1), np.float32(-1)))
+    return xp.concatenate(planes, axis=-1)
+
+
+def _depth(steps: Any, xp: Any) -> Any:
+  """Network values of a depth in hundredths of a meter; 0, not known, is 1."""
+  meters = xp.maximum(steps, 1).astype(np.float32) / _STEPS_PER_METER
+  places = xp.log(meters / _NEAR) * (2 / np.log(np.float32(_FAR / _NEAR))) - 1
+  return xp.where(steps > 0, xp.clip(places, -1, 1), np.float32(1)).astype(np.float32)
