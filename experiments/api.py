@@ -144,7 +144,7 @@ def export(
   run: 'str | os.PathLike[str] | Run',
   output: str | os.PathLike[str],
   *,
-  direction: str = 'rgb_to_ir',
+  direction: str = '',
   bits: int = 0,
   check_images: str | os.PathLike[str] = '',
   checkpoint: str = 'best',
@@ -162,6 +162,7 @@ def export(
   export_lib.load_format(_FORMATS[file.suffix])
   folder = _folder(run, log)
   model = model_lib.load(folder, checkpoint)
+  direction = direction or model.direction
   data = dataclasses.replace(model.config.data, **_converted(places))
   images = files.expanded(check_images) if check_images else None
   return export_lib.export(

@@ -117,7 +117,7 @@ def _examples(workdir: pathlib.Path, model: 'Model') -> Sequence['Example']:
   export.load_format('onnx')
   data = dataclasses.replace(model.config.data, **common.moved())
   try:
-    return checking.examples(workdir, data, 'rgb_to_ir', common.path(_CHECK_IMAGES.value))
+    return checking.examples(workdir, data, model.direction, common.path(_CHECK_IMAGES.value))
   except UserError as error:
     raise UserError(f'{error} Or publish no ONNX file: --noonnx.') from error
 

@@ -1,17 +1,16 @@
 """What a published model comes with: measurements, pictures, an ONNX file, and a model card.
 
 README.md          the model card
-rgb_to_ir.onnx     the generator, if the extra `onnx` is installed
+rgb_to_ir.onnx     the generator, if the extra `onnx` is installed; ir_to_rgb.onnx of an inverse one
 evaluation/SPLIT/  the measurements of these weights, if there are any
 pictures/          images that the model has made, beside true ones
 """
 
 from collections.abc import Iterator, Sequence
-import json
 import pathlib
 import shutil
 
-from cyclegan_jax import files
+from cyclegan_jax import checksum, files
 from cyclegan_jax.inference import export, model_card
 from cyclegan_jax.inference.export_check import Example
 from cyclegan_jax.inference.model import Model
@@ -20,7 +19,6 @@ from cyclegan_jax.reports import temperature_strip
 from cyclegan_jax.runs import published, run_folder
 from cyclegan_jax.runs.reader import Run
 
-ONNX = 'rgb_to_ir.onnx'
 PICTURES = 'pictures'
 _OF_EVALUATION = ('examples.png', 'paper_figure.png', temperature_strip.FILE)
 
@@ -74,7 +72,7 @@ def write(
     _write_measurements(run.measurements.folder, folder / run_folder.EVALUATION)
   if examples:
     export.export(
-      *(model, 'rgb_to_ir', 'onnx', folder / ONNX),
+      *(model, model.direction, 'onnx', folder / f'{model.direction}.onnx'),
       bits=0,
       examples=examples,
       checkpoint=checkpoint,
@@ -101,5 +99,4 @@ def _write_measurements(source: pathlib.Path, evaluation: pathlib.Path) -> None:
   content = run_folder.read_json(source / 'metrics.json')
   content['settings'] = published.without_folders(content['settings'])
   _copy(source / 'per_image.csv', evaluation / source.name)
-  text = json.dumps(content, indent=2) + '\n'
-  files.write_text(evaluation / source.name / 'metrics.json', text)
+  files.write_text(evaluation / source.name / 'metrics.json', checksum.dumps(content))
