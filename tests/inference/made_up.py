@@ -25,7 +25,7 @@ def model(preset='udacity', ir_max=255.0, rgb_max=255.0, told=None, **settings):
     },
   )
   domains = make_domains(config.data, {'rgb': rgb_max, 'ir': ir_max}, told)
-  params, stats = networks.initialize(config.model, domains, jax.random.key(0))
+  params, stats = networks.initialize(config.model, domains, 0)
   rng = np.random.default_rng(0)
   params = jax.tree.map(
     lambda a: np.float32(
