@@ -1,23 +1,26 @@
 """Training steps and inference against PyTorch on the same work, in one process, in turn.
 
   python -m benchmarks.against_torch --preset=udacity --batch=4 --size=128 --json=FILE
-  python -m benchmarks.against_torch --precision=bfloat16 --compile --batch=16   (for GPUs)
+  python -m benchmarks.against_torch --precision=bfloat16 --compile --batch=16
 
 Both programs have the same networks, losses, order of updates, batch and precision, the same
 weights to begin with and, on a CPU, the same number of threads; PyTorch's are our own text in
 tests/parity (extra benchmark). Each round measures both, one after the other; a ratio is that of a
 round, ours over theirs in images/s, and the median of the rounds counts: whatever else the machine
 does then meets both. Inference is compared with ONNX Runtime too, where that is installed, and
-`inference_ratio` is the one over the faster of the two. float32 on a GPU is TF32 in both programs
+`inference_ratio` is the one over the fastest of the others. --compile adds torch.compile with
+channels_last images to PyTorch as its users run it. float32 on a GPU is TF32 in both programs
 unless --notf32.
 
-Prints a Markdown table. The JSON holds `train_ratio`, `inference_ratio` and every sample; `flops`,
+Prints a Markdown table. The JSON holds `train_ratio`, `compile_ratio`, `inference_ratio` and every
+sample; `flops`,
 operations of a step, ours as XLA counts them and PyTorch's as its own counter does; what share of
 the machine's peak these are, the peak being the fastest of a matrix product in either program and a
-convolution; and the memory that training takes, each program in a process of its own.
+convolution; and the memory that training takes, on a CPU each program in a process of its own.
 """
 
 from collections.abc import Mapping
+import functools
 import json
 import os
 import pathlib
@@ -48,10 +51,11 @@ from cyclegan_jax.training import parallel, state as state_lib
 _PRESET = flags.DEFINE_enum('preset', 'udacity', ['udacity', 'cyclegan', 'pix2pix'], 'What to run.')
 _BATCH = flags.DEFINE_integer('batch', 4, 'Images in a batch.', lower_bound=1)
 _SIZE = flags.DEFINE_integer('size', 128, 'Height and width.', lower_bound=32)
+_WIDTH = flags.DEFINE_integer('width', 0, "Channels of the first layers; 0: the preset's.")
 _PRECISION = flags.DEFINE_enum(
   'precision', 'float32', ['float32', 'bfloat16'], 'Of convolutions; PyTorch: autocast.'
 )
-_COMPILE = flags.DEFINE_boolean('compile', False, 'PyTorch: torch.compile and channels_last.')
+_COMPILE = flags.DEFINE_boolean('compile', False, 'Also torch.compile and channels_last.')
 _TF32 = flags.DEFINE_boolean('tf32', True, 'float32 convolutions on a GPU may be TF32.')
 _ROUNDS = flags.DEFINE_integer('rounds', 5, 'Times that both are measured in turn.', lower_bound=1)
 _SECONDS = flags.DEFINE_float('seconds', 3.0, 'A measurement takes about so long.')
@@ -64,18 +68,6 @@ _ALONE = flags.DEFINE_enum(
 )
 
 _REPOSITORY = pathlib.Path(__file__).resolve().parent.parent
-
-
-def images(config: Config) -> dict[str, np.ndarray]:
-  """A batch of noise, [batch, height, width, channels] of network values."""
-  rng = np.random.default_rng(0)
-  channels = {'rgb': config.data.rgb_channels, 'ir': config.data.ir_channels}
-  return {
-    name: rng.uniform(-1, 1, (config.train.batch_size, *config.data.image_size, count)).astype(
-      np.float32
-    )
-    for name, count in channels.items()
-  }
 
 
 def ours(config: Config, batch: Mapping[str, np.ndarray]) -> tuple[Work, Work, float]:
@@ -105,19 +97,15 @@ def ours(config: Config, batch: Mapping[str, np.ndarray]) -> tuple[Work, Work, f
   )
 
 
-def memory_alone(which: str, config: Config, batch: Mapping[str, np.ndarray], device: str) -> float:
-  """MiB that training takes in this process, beside what was imported; NaN where not known."""
+def memory_alone(which: str, config: Config, batch: Mapping[str, np.ndarray]) -> float:
+  """MiB that training on a CPU takes in this process, beside imports; NaN where not known."""
   before = _status('VmRSS')
   if which == 'ours':
     train, _, _ = ours(config, batch)
   else:
-    train = peers.Torch(config, batch, device, _PRECISION.value, _COMPILE.value).training()
+    train = peers.Torch(config, batch, 'cpu', _PRECISION.value, compiled=False).training()
   train.start()
   train.wait()
-  if device == 'cuda':
-    if which == 'ours':
-      return jax.local_devices()[0].memory_stats()['peak_bytes_in_use'] / 2**20
-    return torch.cuda.max_memory_allocated() / 2**20
   try:
     pathlib.Path('/proc/self/clear_refs').write_text('5')  # The peak so far: compiling.
   except OSError:
@@ -137,9 +125,16 @@ def _status(key: str) -> float:
   return next(int(line.split()[1]) / 2**10 for line in lines if line.startswith(key))
 
 
-def memory() -> dict[str, float]:
-  """`memory_alone` of both programs, each in a new process with this one's flags."""
+def memory(device: str, train: Mapping[str, Work]) -> dict[str, float]:
+  """MiB of both programs: on a CPU `memory_alone`, each in a new process with this one's flags."""
   found = {}
+  if device == 'cuda':
+    for name in ('ours', 'torch'):  # Each has an allocator of its own.
+      train[name].start()
+      train[name].wait()
+    ours = jax.local_devices()[0].memory_stats() or {}
+    found['ours'] = ours.get('peak_bytes_in_use', float('nan')) / 2**20
+    return found | {'torch': torch.cuda.max_memory_allocated() / 2**20}
   for which in ('ours', 'torch'):
     result = subprocess.run(
       [sys.executable, '-m', 'benchmarks.against_torch', *sys.argv[1:], f'--alone={which}'],
@@ -154,20 +149,23 @@ def memory() -> dict[str, float]:
 
 def measure(config: Config, device: str) -> dict[str, Any]:
   """All figures, as in the JSON."""
-  batch, rows = images(config), config.train.batch_size
-  memories = memory()
+  batch, rows = configuration.noise(config), config.train.batch_size
   train, infer, flops = ours(config, batch)
-  theirs = peers.Torch(config, batch, device, _PRECISION.value, _COMPILE.value)
-  operations = {'ours': flops, 'torch': theirs.flops()}
-  onnx = theirs.onnx_inference(os.cpu_count()) if _PRECISION.value == 'float32' else None
+  make = functools.partial(peers.Torch, config, batch, device, _PRECISION.value)
+  theirs = {'torch': make(compiled=False)}
+  if _COMPILE.value:
+    theirs['torch.compile'] = make(compiled=True)
+  operations = {'ours': flops, 'torch': theirs['torch'].flops()}
+  onnx = theirs['torch'].onnx_inference(os.cpu_count()) if _PRECISION.value == 'float32' else None
   programs = {
-    'train': {'ours': train, 'torch': theirs.training()},
+    'train': {'ours': train, **{name: one.training() for name, one in theirs.items()}},
     'inference': {
       'ours': infer,
-      'torch': theirs.inference(),
+      **{name: one.inference() for name, one in theirs.items()},
       **({'onnxruntime': onnx} if onnx else {}),
     },
   }
+  memories = memory(device, programs['train'])
   rates = {
     what: in_turn(works, rows, _ROUNDS.value, _SECONDS.value) for what, works in programs.items()
   }
@@ -192,6 +190,11 @@ def measure(config: Config, device: str) -> dict[str, Any]:
     'jax': jax.__version__,
     'torch': torch.__version__,
     'train_ratio': statistics.median(ratios(rates['train'], 'torch')),
+    **(
+      {'compile_ratio': statistics.median(ratios(rates['train'], 'torch.compile'))}
+      if _COMPILE.value
+      else {}
+    ),
     'inference_ratio': statistics.median(ratios(rates['inference'], fastest)),
     'inference_against': fastest,
     'flops': operations,
@@ -240,7 +243,7 @@ def main(argv: list[str]) -> None:
     raise app.UsageError(f'{argv[1]} is not a flag.')
   logging.set_verbosity(logging.ERROR)  # The writer of ONNX files tells each step.
   config = configuration.without_data(
-    _PRESET.value, _BATCH.value, _SIZE.value, pool_size=0, precision=_PRECISION.value
+    _PRESET.value, _BATCH.value, _SIZE.value, _WIDTH.value, pool_size=0, precision=_PRECISION.value
   )
   device = 'cuda' if jax.default_backend() == 'gpu' and torch.cuda.is_available() else 'cpu'
   torch.set_num_threads(os.cpu_count())
@@ -248,13 +251,12 @@ def main(argv: list[str]) -> None:
   if not _TF32.value:
     jax.config.update('jax_default_matmul_precision', 'highest')
   if _ALONE.value:
-    print(memory_alone(_ALONE.value, config, images(config), device))
+    print(memory_alone(_ALONE.value, config, configuration.noise(config)))
     return
   found = measure(config, device)
   print(
     '{preset}, {size}x{size}, batch {batch}, {precision}, {device}, {cores} cores; JAX {jax}, '
     'PyTorch {torch}'.format(**found)
-    + (', compiled' if found['compile'] else ', eager')
   )
   print(f'\n{table(found)}')
   if _JSON.value:

@@ -33,6 +33,7 @@ import datasets
 
 _SIZE = flags.DEFINE_integer('size', 128, 'Height and width.', lower_bound=16)
 _BATCH = flags.DEFINE_integer('batch', 16, 'Pairs in a batch.', lower_bound=1)
+_SOURCES = flags.DEFINE_list('sources', ['rendered', 'folder'], 'The data sets.')
 _FLIP = flags.DEFINE_boolean('flip', False, 'Mirror half of the pairs.')
 _ROUNDS = flags.DEFINE_integer('rounds', 3, 'Times that each is measured.', lower_bound=1)
 _SECONDS = flags.DEFINE_float('seconds', 2.0, 'A measurement takes about so long.')
@@ -68,12 +69,13 @@ def configurations(folder: pathlib.Path) -> dict[str, DataConfig]:
     flip=_FLIP.value,
     image_size=(_SIZE.value, _SIZE.value),
   )
-  return {
-    'rendered, PNG': make(dataset='synthetic'),
-    'folder, JPEG and PNG': make(
-      dataset='folder', source_dir=str(draw_pictures(folder / 'pictures'))
-    ),
-  }
+  found = {}
+  if 'rendered' in _SOURCES.value:
+    found['rendered, PNG'] = make(dataset='synthetic')
+  if 'folder' in _SOURCES.value:
+    pictures = draw_pictures(folder / 'pictures')
+    found['folder, JPEG and PNG'] = make(dataset='folder', source_dir=str(pictures))
+  return found
 
 
 def batches(dataset: Dataset, config: DataConfig, threads: int) -> Iterator[Any]:

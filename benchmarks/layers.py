@@ -69,7 +69,7 @@ def used(config: Any) -> list[Layer]:
     return call
 
   def forward():
-    params, stats = networks.initialize(config.model, make_domains(config.data), jax.random.key(0))
+    params, stats = networks.initialize(config.model, make_domains(config.data), 0)
     nets = networks.build(config.model, make_domains(config.data))
     seen = networks.discriminator_channels(config.model, make_domains(config.data))
     for name, channels in {'rgb_to_ir': 3, 'ir': seen['ir']}.items():

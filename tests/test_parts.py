@@ -16,7 +16,7 @@ from cyclegan_jax.data.source import make_domains
 from cyclegan_jax.inference import export
 from cyclegan_jax.inference.export_program import Program
 from cyclegan_jax.inference.tiling import receptive_field
-from cyclegan_jax.models import discriminators, generators, layers, networks
+from cyclegan_jax.models import discriminators, generators, initializers, networks
 from cyclegan_jax.models.generator import Generator
 from cyclegan_jax.settings import DataConfig, ModelConfig
 from tests.inference.made_up import model, picture
@@ -56,7 +56,7 @@ def test_flags_name_the_parts_there_are(name, parts):
 
 def test_initializers_are_known_to_layers():
   # Spectral norm brings one of its own.
-  assert set(FIELDS['initializer'][1].metadata['allowed']) <= set(layers.KERNEL_INITS)
+  assert set(FIELDS['initializer'][1].metadata['allowed']) <= set(initializers.KERNELS)
 
 
 @pytest.mark.parametrize('name', generators.GENERATORS)
@@ -132,7 +132,7 @@ def test_discriminators_judge_the_smallest_image_they_allow(name, norm):
   sides = discriminator_sizes.SIDES[name](config)
   side = -(-sides.smallest // sides.multiple) * sides.multiple
   nets = networks.build(config, DOMAINS)
-  params, stats = jax.eval_shape(lambda: networks.initialize(config, DOMAINS, jax.random.key(0)))
+  params, stats = networks.abstract(config, DOMAINS)
   apply = lambda p, s, x: nets['ir'](p, s, x, training=False)[0]
   image = jax.ShapeDtypeStruct((2, side, side, 1), jnp.float32)
   verdict = jax.eval_shape(apply, params['ir'], stats['ir'], image)
@@ -146,9 +146,7 @@ def test_discriminators_judge_the_smallest_image_they_allow(name, norm):
 def test_presets_build_networks_for_their_image_size(preset):
   config = config_lib.make(preset)
   nets = networks.build(config.model, DOMAINS)
-  params, stats = jax.eval_shape(
-    lambda: networks.initialize(config.model, DOMAINS, jax.random.key(0))
-  )
+  params, stats = networks.abstract(config.model, DOMAINS)
   for name in networks.generators(config.model):
     source, target = (DOMAINS[domain] for domain in name.split('_to_'))
     image = jax.ShapeDtypeStruct((1, *config.data.image_size, source.channels), jnp.float32)

@@ -9,7 +9,6 @@ import math
 
 import numpy as np
 import PIL.Image
-import scipy.ndimage
 
 from cyclegan_jax.data import images
 from cyclegan_jax.errors import UserError
@@ -63,7 +62,9 @@ def read(data: bytes, size: tuple[int, int] | None, method: str) -> np.ndarray:
       0 if have == want else math.ceil(_BICUBIC_REACH * max(1.0, have / want))
       for have, want in zip(mask.shape, size)
     ]
-    mask = scipy.ndimage.minimum_filter(mask, [2 * r + 1 for r in reach] + [1], mode='nearest')
+    from scipy import ndimage  # Late: slow to import.
+
+    mask = ndimage.minimum_filter(mask, [2 * r + 1 for r in reach] + [1], mode='nearest')
     valid = images.resize(mask, size) == 255
   valid.setflags(write=False)
   return valid

@@ -1,6 +1,6 @@
 """A trained model, from its run folder alone, or as it was published."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 import dataclasses
 import pathlib
 
@@ -10,6 +10,7 @@ from cyclegan_jax import devices, forks, interruption, memory
 from cyclegan_jax.data import images
 from cyclegan_jax.data.source import Domain, ends, quantize
 from cyclegan_jax.errors import UserError
+from cyclegan_jax.inference.canvases import Canvas
 from cyclegan_jax.inference.tiling import tiled, tiles
 from cyclegan_jax.inference.tiling.padded import Padded
 from cyclegan_jax.models import apply, networks
@@ -160,6 +161,53 @@ class Model:
       x, [(0, 0), (0, below), (0, right)] + [(0, 0)] * (x.ndim - 3), 'symmetric'
     )
     return source.seen({key: border(x) for key, x in (batch | planes).items()})
+
+  def padded(self, height: int, width: int) -> tuple[int, int]:
+    """Returns the size to which an image is padded."""
+    down, right = (-(-side // self.multiple) * self.multiple for side in (height, width))
+    return down, right
+
+  def translate_on(
+    self,
+    canvas: Canvas,
+    batch: Sequence[np.ndarray],
+    direction: str = 'rgb_to_ir',
+    name: str = 'image',
+    *,
+    bits: int | None = None,
+    condition: np.ndarray | None = None,
+  ) -> list[np.ndarray]:
+    """Translates images of different sizes together, each as `translate` does, up to rounding.
+
+    Args:
+      canvas: What they fit on, see canvases.py.
+      batch: At most `canvas.rows` images [height, width, channels], as for `translate`.
+      direction: See `translate`.
+      name: See `translate`.
+      bits: See `translate`.
+      condition: See `translate`, of all of them.
+
+    Raises:
+      UserError: See `translate`.
+    """
+    forks.use()
+    generator = self.translator(direction)
+    generator = generator if condition is None else generator.told(condition)
+    source, target = (self.domains[d] for d in direction.split('_to_'))
+    # Images that fill the batch up: the last one again.
+    rows = [*batch, *[batch[-1]] * (canvas.rows - len(batch))]
+    x = np.zeros((len(rows), *canvas.shape, source.channels), np.float32)
+    sizes = []
+    for own, image in zip(x, rows):
+      pixels = images.for_domain(image, source.name, source.channels, name)
+      padded = Padded(pixels, source, self.multiple)
+      own[: padded.shape[0], : padded.shape[1]] = padded.whole()[0]
+      sizes.append(padded.shape)
+    y = generator(x, sizes=np.array(sizes, np.int32)) if canvas.mixed else generator(x)
+    return [
+      _to_pixels(own[: image.shape[0], : image.shape[1]], target, bits)
+      for own, image in zip(y, batch)
+    ]
 
 
 def _max_value(domain: Domain, bits: int | None) -> float:

@@ -1,6 +1,6 @@
 """The files that a translated image becomes: the data, and optionally a preview and a control."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 import dataclasses
 import pathlib
 from typing import Any
@@ -13,8 +13,10 @@ from cyclegan_jax.data import images, location, reading
 from cyclegan_jax.data.decoding import Source
 from cyclegan_jax.errors import is_out_of_memory, UserError
 from cyclegan_jax.inference import training_size, values as values_lib
+from cyclegan_jax.inference.canvases import Canvas
 from cyclegan_jax.inference.inputs import Job
 from cyclegan_jax.inference.model import Model
+from cyclegan_jax.inference.tiling import tiles
 
 # Sides that a message may name, in pixels.
 _TILES = (1024, 512, 256, 128)
@@ -115,19 +117,39 @@ class FileTranslator:
     # The control is made of the colors, which a gray RGB domain does not see.
     return image if self.options.gray_control else converted
 
-  def translate(self, stack: np.ndarray, name: str) -> np.ndarray:
-    """Translates images of one size, [n, height, width, c]; UserError if memory runs out."""
-    options = self.options
-    sizes: dict[str, Any] = dict(bits=options.made_bits, tile=options.tile, overlap=options.overlap)
-    sizes['condition'] = self.condition
+  def fits(self) -> Callable[[tuple[int, int]], bool]:
+    """Returns whether an image of a padded size is translated in one piece."""
+    config, free = self.model.config.model, memory.on_device()
+    sizes = self.model.multiple, free, self.options.tile, self.options.overlap
+    return lambda shape: tiles.choose(config, *shape, *sizes) is None
+
+  def compile(self, canvas: Canvas) -> None:
+    """Compiles the program for a canvas."""
+    source, _ = self.options.direction.split('_to_')
+    shape = canvas.rows, *canvas.shape, self.model.domains[source].channels
+    self.model.translator(self.options.direction).needed(shape, canvas.mixed)
+
+  def translate(
+    self, batch: Sequence[np.ndarray], name: str, canvas: Canvas | None = None
+  ) -> Sequence[np.ndarray] | np.ndarray:
+    """Translates images [height, width, c] on a canvas, or without one those of one size.
+
+    Raises:
+      UserError: Memory runs out.
+    """
+    options, direction = self.options, self.options.direction
+    own: dict[str, Any] = dict(bits=options.made_bits, condition=self.condition)
+    sizes = dict(tile=options.tile, overlap=options.overlap)
     try:
+      if canvas:
+        return self.model.translate_on(canvas, batch, direction, name, **own)
       if options.at_training_size:
-        return training_size.translate(self.model, stack, options.direction, name, **sizes)
-      return self.model.translate(stack, options.direction, name, **sizes)
+        return training_size.translate(self.model, np.stack(batch), direction, name, **own, **sizes)
+      return self.model.translate(np.stack(batch), direction, name, **own, **sizes)
     except (MemoryError, jax.errors.JaxRuntimeError) as error:
       if not is_out_of_memory(error):
         raise
-      height, width = stack.shape[1:3]
+      height, width = canvas.shape if canvas else batch[0].shape[:2]
       found = f' ({error})' if isinstance(error, memory.TooLittle) else ''
       raise UserError(
         f'{name}: {width}x{height} pixels do not fit into memory{found}. {self._smaller_tile()}'

@@ -139,12 +139,8 @@ def to_torch(
 @functools.cache
 def _leaves(config: Config) -> dict[str, dict[Path, Any]]:
   """Returns each network's arrays by path, as shapes with the axes of PyTorch."""
-
-  def initialize() -> Any:
-    arrays = networks.initialize(config.model, make_domains(config.data), jax.random.key(0))
-    return jax.tree.map(_to_theirs, arrays)
-
-  params, batch_stats = jax.eval_shape(initialize)
+  arrays = networks.abstract(config.model, make_domains(config.data))
+  params, batch_stats = jax.eval_shape(lambda arrays: jax.tree.map(_to_theirs, arrays), arrays)
   return {
     name: traverse_util.flatten_dict({'params': params[name], 'batch_stats': batch_stats[name]})
     for name in params

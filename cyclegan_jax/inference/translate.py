@@ -1,20 +1,20 @@
 """Translation of image and video files with a trained model."""
 
 import collections
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from concurrent import futures
 import pathlib
 import time
 
-import jax
 import numpy as np
 
 from cyclegan_jax import distributed, interruption
-from cyclegan_jax.data import codecs, images, reading, walk
+from cyclegan_jax.data import codecs, images, walk
 from cyclegan_jax.data.decoding import Source
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.inference import (
   annotations as annotations_lib,
+  batches as batches_lib,
   command as command_lib,
   inputs as inputs_lib,
   metadata,
@@ -24,16 +24,10 @@ from cyclegan_jax.inference import (
   values,
   video,
 )
+from cyclegan_jax.inference.batches import Canvases, Programs, THREADS
 from cyclegan_jax.inference.inputs import Job
 from cyclegan_jax.inference.outputs import FileTranslator, OutputOptions
 from cyclegan_jax.progress import duration, Log, tracked
-
-# The most pixels and the most images in a batch on each device.
-_BATCH_PIXELS = 2**20
-_BATCH_IMAGES = 32
-# The most pixels of images that wait until their batch is full.
-_WAITING_PIXELS = 2**23
-_THREADS = 4
 
 
 def run(
@@ -80,7 +74,7 @@ def run(
     photos = [job.source for job in jobs if not job.is_video]
     if line := training_size.note(translator.model.config.data, photos):
       log(line)
-  own = translate_files(translator, distributed.share(jobs), log)
+  own = translate_files(translator, distributed.share(jobs), log, among=plan.jobs)
   failures = [message for part in distributed.gather(own) for message in part]
   if failures:
     failures.append(f'{len(failures)} of {len(plan.jobs)} files could not be translated.')
@@ -97,7 +91,7 @@ def translate_one(
 ) -> bytes:
   """Translates one image, a path or the content of a file, to the content of a file."""
   translator = _load(workdir, checkpoint, options, command, print)
-  result = translator.translate(translator.read(source, name).pixels[np.newaxis], name)[0]
+  result = translator.translate([translator.read(source, name).pixels], name)[0]
   return outputs.encode(translator.data(result), options.format, translator.texts)
 
 
@@ -158,15 +152,30 @@ def check_existing(translator: FileTranslator, jobs: Sequence[Job]) -> list[Job]
   return left
 
 
-def translate_files(translator: FileTranslator, jobs: Sequence[Job], log: Log = print) -> list[str]:
+def translate_files(
+  translator: FileTranslator,
+  jobs: Sequence[Job],
+  log: Log = print,
+  *,
+  among: Sequence[Job] | None = None,
+) -> list[str]:
   """Translates files; returns a message for each that could not be read, and was skipped.
+
+  Args:
+    translator: What translates them.
+    jobs: What is to be done.
+    log: Takes lines for the user.
+    among: All jobs of the command, so that the same programs do those that are left; None if these
+      are `jobs`.
 
   Raises:
     UserError: results cannot be written.
   """
   photos = [job for job in jobs if not job.is_video]
   begin = time.monotonic()
-  failures = _translate_images(translator, photos, log)
+  all_photos = [job for job in among or jobs if not job.is_video]
+  chosen = batches_lib.plan(translator, all_photos) if photos else {}
+  failures = _translate_images(translator, photos, chosen, log)
   if photos:
     seconds = time.monotonic() - begin
     log(
@@ -184,73 +193,38 @@ def translate_files(translator: FileTranslator, jobs: Sequence[Job], log: Log = 
   return failures
 
 
-def _translate_images(translator: FileTranslator, jobs: Sequence[Job], log: Log) -> list[str]:
-  """Translates images in batches of one size, while others are read and written."""
+def _translate_images(
+  translator: FileTranslator, jobs: Sequence[Job], chosen: Canvases, log: Log
+) -> list[str]:
+  """Translates images in batches, while others are read and written."""
   failures: list[str] = []
   lost: collections.Counter[str] = collections.Counter()
   writing: collections.deque[futures.Future[None]] = collections.deque()
   with (
-    futures.ThreadPoolExecutor(_THREADS) as readers,
-    futures.ThreadPoolExecutor(_THREADS) as writers,
+    futures.ThreadPoolExecutor(THREADS) as readers,
+    futures.ThreadPoolExecutor(THREADS) as writers,
+    Programs(translator, jobs, chosen) as programs,
   ):
-    read = tracked(_read_ahead(readers, translator, jobs), len(jobs), 'Translating', log)
-    for batch in _batches(read, failures, lost):
+    read = batches_lib.read_ahead(readers, translator, jobs, chosen)
+    read = tracked(read, len(jobs), 'Translating', log)
+    for canvas, batch in batches_lib.batches(read, chosen, failures, lost):
       interruption.check()
-      stack = np.stack([image for _, image in batch])
+      programs.wait(canvas)
       try:
-        results = translator.translate(stack, str(batch[0][0].source))
+        images = [image for _, image in batch]
+        results = translator.translate(images, str(batch[0][0].source), canvas)
       except UserError as error:
         failures += [str(error)] * len(batch)
         continue
       for (job, image), result in zip(batch, results):
         writing.append(writers.submit(_write, translator, job, image, result))
-      while len(writing) > 2 * _THREADS:
+      while len(writing) > 2 * THREADS:
         writing.popleft().result()
     for written in writing:
       written.result()
   for kind, count in sorted(lost.items()):
     log(f'{count} images {codecs.LOSSES[kind]}.')
   return failures
-
-
-def _read_ahead(
-  readers: futures.Executor, translator: FileTranslator, jobs: Sequence[Job]
-) -> Iterator[tuple[Job, futures.Future[reading.Read]]]:
-  """Yields jobs in order, with their images, while a few more are read."""
-  pending = collections.deque()
-  for job in jobs:
-    pending.append((job, readers.submit(translator.read, job.source, str(job.source))))
-    if len(pending) > _THREADS:
-      yield pending.popleft()
-  yield from pending
-
-
-def _batches(
-  jobs: Iterable[tuple[Job, futures.Future[reading.Read]]],
-  failures: list[str],
-  lost: collections.Counter[str],
-) -> Iterator[list[tuple[Job, np.ndarray]]]:
-  """Groups images of the same shape and dtype into batches.
-
-  It notes those that cannot be read, and counts what of the files is not translated.
-  """
-  waiting: dict[tuple, list[tuple[Job, np.ndarray]]] = {}
-  for job, future in jobs:
-    try:
-      image, unused = future.result()
-    except UserError as error:
-      failures.append(str(error))
-      continue
-    lost.update(unused)
-    key = image.shape, image.dtype
-    batch = waiting.setdefault(key, [])
-    batch.append((job, image))
-    full = min(max(_BATCH_PIXELS // (image.shape[0] * image.shape[1]), 1), _BATCH_IMAGES)
-    if len(batch) >= full * jax.local_device_count():
-      yield waiting.pop(key)
-    while sum(len(waiting[key]) * key[0][0] * key[0][1] for key in waiting) > _WAITING_PIXELS:
-      yield waiting.pop(next(iter(waiting)))
-  yield from waiting.values()
 
 
 def _write(translator: FileTranslator, job: Job, image: np.ndarray, result: np.ndarray) -> None:

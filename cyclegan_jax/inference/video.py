@@ -70,7 +70,7 @@ def translate_file(translator: FileTranslator, job: Job, log: Log = print) -> No
         translator.prepare(frame.pixels, f'{job.source}, frame {n + i}')
         for i, frame in enumerate(batch)
       ]
-      results = translator.translate(np.stack(images), str(job.source))
+      results = translator.translate(images, str(job.source))
       n += len(batch)
       for frame, image, result in zip(batch, images, results):
         for kind, (pixels, texts) in translator.contents(image, result).items():

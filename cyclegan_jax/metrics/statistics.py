@@ -12,7 +12,6 @@ from typing import Any
 import warnings
 
 import numpy as np
-from scipy import stats
 
 CONFIDENCE = 0.95
 MINIMUM_CLUSTERS = 3
@@ -79,6 +78,8 @@ def clustered_interval(differences: np.ndarray, clusters: Sequence[Any], seed: i
   if np.ptp(sums / counts) <= 1e-12 * np.abs(sums / counts).max():
     return dataclasses.replace(found, problem='all sequences differ by the same amount')
 
+  from scipy import stats  # Late: takes a second to import.
+
   with warnings.catch_warnings():
     warnings.simplefilter('ignore', stats.DegenerateDataWarning)
     ends = stats.bootstrap(
@@ -116,6 +117,8 @@ def sign_flip_test(differences: Sequence[float]) -> float | None:
   if len(values) < 2:
     return None
   if len(values) > MOST_EXACT:
+    from scipy import stats  # Late, likewise.
+
     options = {'permutation_type': 'samples', 'vectorized': True, 'batch': 1000}
     rng = np.random.default_rng(0)
     found = stats.permutation_test((values,), np.mean, n_resamples=99999, rng=rng, **options)

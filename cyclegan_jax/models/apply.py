@@ -9,6 +9,7 @@ import jax
 import numpy as np
 
 from cyclegan_jax import devices, forks, memory
+from cyclegan_jax.models import canvas
 from cyclegan_jax.models.networks import Network
 
 
@@ -41,7 +42,9 @@ class Translator:
       )
     return dataclasses.replace(self, condition=condition)
 
-  def __call__(self, x: np.ndarray, condition: np.ndarray | None = None) -> np.ndarray:
+  def __call__(
+    self, x: np.ndarray, condition: np.ndarray | None = None, sizes: np.ndarray | None = None
+  ) -> np.ndarray:
     """Translates a batch. If it has several images, each local device gets an equal share.
 
     Args:
@@ -49,6 +52,8 @@ class Translator:
         stride.
       condition: Of each of the images to make, float32 [batch, size]; None for `self.condition`.
         Only generators that are told something take one.
+      sizes: int32 [batch, 2], if images fill the upper left corner of `x` alone: the height and
+        width of each, see canvas.py.
 
     Returns:
       float32 [batch, height, width, channels] in [-1, 1].
@@ -59,23 +64,28 @@ class Translator:
     """
     forks.use()  # Refuses what would hang.
     n = len(x)
-    inputs = [_filled(rows, _rows(n)) for rows in (x, *self._told(n, condition))]
+    own = {} if sizes is None else {'sizes': np.asarray(sizes, np.int32)}
+    given = [x, *self._told(n, condition)], own
+    given = jax.tree.map(lambda rows: _filled(rows, _rows(n)), given)
     if _is_shared(n):
-      inputs = jax.device_put(inputs, devices.sharding())
+      given = jax.device_put(given, devices.sharding())
+    inputs, own = given
     arrays = self._arrays(n)
-    _check(self.net, *arrays, *inputs)
-    return np.asarray(translate(self.net, *arrays, *inputs))[:n]
+    _check(self.net, *arrays, *inputs, **own)
+    return np.asarray(translate(self.net, *arrays, *inputs, **own))[:n]
 
-  def needed(self, shape: tuple[int, ...]) -> int:
-    """Returns the bytes that a call takes on each device, for a batch of this shape."""
+  def needed(self, shape: tuple[int, ...], sized: bool = False) -> int:
+    """Returns the bytes that a call takes on each device, for a batch of this shape.
+
+    The program is compiled here, and the call finds it. `sized` means one with `sizes`.
+    """
     n = shape[0]
     sharding = devices.sharding() if _is_shared(n) else None
+    make = lambda rest, dtype: jax.ShapeDtypeStruct((_rows(n), *rest), dtype, sharding=sharding)
     told = [rows.shape[1:] for rows in self._told(1, None)]
-    inputs = [
-      jax.ShapeDtypeStruct((_rows(n), *rest), np.float32, sharding=sharding)
-      for rest in (shape[1:], *told)
-    ]
-    return _needed(self.net, *self._arrays(n), *inputs)
+    inputs = [make(rest, np.float32) for rest in (shape[1:], *told)]
+    own = {'sizes': make((2,), np.int32)} if sized else {}
+    return _needed(self.net, *self._arrays(n), *inputs, **own)
 
   def _told(self, n: int, condition: np.ndarray | None) -> list[np.ndarray]:
     """The conditions of n images, [n, size]; nothing if the generator is told nothing."""
@@ -96,33 +106,50 @@ class Translator:
 
 @functools.partial(jax.jit, static_argnums=0)
 def translate(
-  net: Network, params: Any, batch_stats: Any, x: jax.Array, condition: jax.Array | None = None
+  net: Network,
+  params: Any,
+  batch_stats: Any,
+  x: jax.Array,
+  condition: jax.Array | None = None,
+  sizes: jax.Array | None = None,
 ) -> jax.Array:
   """Applies a generator in evaluation mode, [batch, height, width, c] in and out."""
-  return net(params, batch_stats, x, training=False, condition=condition)[0]
+  module = net.module(params, batch_stats)
+  module.eval()
+  if sizes is not None:
+    canvas.fit(module, sizes, x.shape[1])
+  return net.apply(module, x, condition=condition)
 
 
 _LOWER = translate.lower
-# The bytes that programs take on a device, by network, shape of a batch, and where it lies.
-_known: dict[tuple[Network, tuple[int, ...], Any], int] = {}
+# Network, shape of a batch, where it lies, and whether it has sizes.
+_Key = tuple[Network, tuple[int, ...], Any, bool]
+# The bytes that programs take on a device.
+_known: dict[_Key, int] = {}
 # Those that fitted when they were first run.
-_fitting: set[tuple[Network, tuple[int, ...], Any]] = set()
+_fitting: set[_Key] = set()
 
 
-def _needed(net: Network, params: Any, batch_stats: Any, x: Any, *told: Any) -> int:
-  key = net, x.shape, getattr(x, 'sharding', None)
+def _key(net: Network, x: Any, own: Mapping[str, Any]) -> _Key:
+  return net, x.shape, getattr(x, 'sharding', None), bool(own)
+
+
+def _needed(net: Network, params: Any, batch_stats: Any, x: Any, *told: Any, **own: Any) -> int:
+  key = _key(net, x, own)
   if key not in _known:
     # A call finds the program that is compiled here.
-    _known[key] = memory.of_program(_LOWER(net, params, batch_stats, x, *told).compile())
+    program = _LOWER(net, params, batch_stats, x, *told, **own).compile()
+    _known[key] = memory.of_program(program)
   return _known[key]
 
 
-def _check(net: Network, params: Any, batch_stats: Any, x: Any, *told: Any) -> None:
+def _check(net: Network, params: Any, batch_stats: Any, x: Any, *told: Any, **own: Any) -> None:
   """Raises memory.TooLittle before a program that does not fit is run for the first time."""
-  key = net, x.shape, getattr(x, 'sharding', None)
+  key = _key(net, x, own)
   if key in _fitting:
     return
-  if (needed := _needed(net, params, batch_stats, x, *told)) > (free := memory.on_device()):
+  needed = _needed(net, params, batch_stats, x, *told, **own)
+  if needed > (free := memory.on_device()):
     raise memory.TooLittle(needed, free)
   _fitting.add(key)
 

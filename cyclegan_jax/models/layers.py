@@ -9,25 +9,14 @@ from flax.nnx.nn import dtypes
 import jax
 from jax import lax
 import jax.numpy as jnp
+import numpy as np
 
 from cyclegan_jax.devices import DEVICE_AXIS
+from cyclegan_jax.models import initializers
 from cyclegan_jax.models.spectral_norm import SpectralNorm
 from cyclegan_jax.ops import convolutions
 from cyclegan_jax.settings import ModelConfig
 
-# PyTorch's default, U(+-1/sqrt(fan_in)), for ordinary and transposed convolutions.
-_UNIFORM_FAN_IN = nnx.initializers.variance_scaling(1 / 3, 'fan_in', 'uniform')
-_NORMAL = nnx.initializers.normal(0.02)
-# By --initializer, and what a U-Net discriminator begins with.
-KERNEL_INITS: dict[str, nnx.Initializer] = {
-  'uniform': _UNIFORM_FAN_IN,
-  'normal': _NORMAL,
-  # Glorot's, scaled by 0.02 like the other.
-  'xavier': nnx.initializers.variance_scaling(0.02**2, 'fan_avg', 'normal'),
-  'orthogonal': nnx.initializers.orthogonal(),
-}
-# With these, biases begin at 0 and scales near 1.
-_AROUND = ('normal', 'xavier')
 BATCH_NORM_MOMENTUM = 0.9
 # A border of one pixel.
 BORDER = ((0, 0), (1, 1), (1, 1), (0, 0))
@@ -47,10 +36,10 @@ class _Convolution(nnx.Module):
     rngs: nnx.Rngs,
     spectral_norm: bool = False,
   ):
-    self.kernel = nnx.Param(KERNEL_INITS[config.initializer](rngs.params(), shape))
-    bias = bias_init(config, fan_in)
+    self.kernel = nnx.Param(initializers.KERNELS[config.initializer](rngs.params(), shape))
+    bias = initializers.bias(config, fan_in)
     self.bias = nnx.Param(bias(rngs.params(), (out_channels,))) if use_bias else None
-    self.spectral_norm = SpectralNorm(self.kernel[...], rngs) if spectral_norm else None
+    self.spectral_norm = SpectralNorm(shape, rngs) if spectral_norm else None
     self.dtype = jnp.bfloat16 if config.precision == 'bfloat16' else None
 
   def apply(self, operation: Callable[..., jax.Array], x: jax.Array) -> jax.Array:
@@ -161,7 +150,11 @@ class ResizeConv(nnx.Module):
 
   def __call__(self, x: jax.Array) -> jax.Array:
     """Convolves [batch, height, width, in_channels] to twice the height and width."""
-    return self.conv(x.repeat(2, axis=1).repeat(2, axis=2))
+    return self.conv(self.enlarge(x))
+
+  def enlarge(self, x: jax.Array) -> jax.Array:
+    """An image of twice the height and width."""
+    return x.repeat(2, axis=1).repeat(2, axis=2)
 
 
 class BilinearConv(ResizeConv):
@@ -170,8 +163,8 @@ class BilinearConv(ResizeConv):
   The enlargement is the filter [1, 3, 3, 1] / 4 of stride 1/2 on an image whose border is repeated.
   """
 
-  def __call__(self, x: jax.Array) -> jax.Array:
-    """Convolves [batch, height, width, in_channels] to twice the height and width."""
+  def enlarge(self, x: jax.Array) -> jax.Array:
+    """An image of twice the height and width."""
     x = jnp.pad(x, BORDER, 'edge')
     for axis in (1, 2):
       n = x.shape[axis] - 2
@@ -179,7 +172,7 @@ class BilinearConv(ResizeConv):
       # What lies a quarter of a pixel before its center, and after it.
       pair = jnp.stack([0.25 * before + 0.75 * here, 0.75 * here + 0.25 * after], axis + 1)
       x = pair.reshape(*x.shape[:axis], 2 * n, *x.shape[axis + 1 :])
-    return self.conv(x)
+    return x
 
 
 class _Statistic(nnx.BatchStat):
@@ -203,8 +196,8 @@ class BatchNorm(nnx.BatchNorm):
 
   def __init__(self, channels: int, **options: Any):
     super().__init__(channels, **options)
-    self.mean = _Statistic(self.mean[...])  # pyrefly: ignore[bad-override-mutable-attribute]
-    self.var = _Statistic(self.var[...])  # pyrefly: ignore[bad-override-mutable-attribute]
+    self.mean = _Statistic(np.zeros(channels, np.float32))  # pyrefly: ignore[bad-override-mutable-attribute]
+    self.var = _Statistic(np.ones(channels, np.float32))  # pyrefly: ignore[bad-override-mutable-attribute]
 
   def __call__(self, x: jax.Array) -> jax.Array:
     """Normalizes [batch, height, width, channels]; training updates the running statistics."""
@@ -251,7 +244,8 @@ def norm(config: ModelConfig, channels: int, rngs: nnx.Rngs) -> Callable[[jax.Ar
       momentum=BATCH_NORM_MOMENTUM,
       epsilon=1e-5,
       rngs=rngs,
-      scale_init=_near_one if config.initializer in _AROUND else nnx.initializers.ones,
+      scale_init=initializers.scale(config),
+      bias_init=initializers.zeros,
       axis_name=DEVICE_AXIS if config.sync_batch_norm else None,
     )
   if config.norm == 'instance':
@@ -283,16 +277,3 @@ def use_bias(config: ModelConfig) -> bool:
 def activate(kind: str, x: jax.Array) -> jax.Array:
   """'relu', or 'leaky_relu' of slope 0.2."""
   return nnx.relu(x) if kind == 'relu' else nnx.leaky_relu(x, LEAK)
-
-
-def bias_init(config: ModelConfig, fan_in: int) -> nnx.Initializer:
-  """How biases begin."""
-  if config.initializer in _AROUND:
-    return nnx.initializers.zeros
-  return lambda key, shape, *rest: jax.random.uniform(
-    key, shape, *rest, minval=-(fan_in**-0.5), maxval=fan_in**-0.5
-  )
-
-
-def _near_one(key: jax.Array, shape: tuple[int, ...], *rest: Any) -> jax.Array:
-  return 1 + _NORMAL(key, shape, *rest)

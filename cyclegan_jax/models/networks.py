@@ -8,12 +8,13 @@ from typing import Any
 from flax import nnx
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from cyclegan_jax.arrays import Features
 from cyclegan_jax.data.source import Domain
 from cyclegan_jax.models.discriminators import DISCRIMINATORS
 from cyclegan_jax.models.generators import GENERATORS
-from cyclegan_jax.models.initial_keys import InitialKeys
+from cyclegan_jax.models.initializers import Draws
 from cyclegan_jax.models.projection import PatchProjection
 from cyclegan_jax.models.two_stage import BASE, TwoStageGenerator
 from cyclegan_jax.settings import ModelConfig
@@ -198,22 +199,36 @@ def build(config: ModelConfig, domains: Mapping[str, Domain]) -> dict[str, Netwo
 
 
 def initialize(
-  config: ModelConfig, domains: Mapping[str, Domain], key: jax.Array
+  config: ModelConfig, domains: Mapping[str, Domain], seed: int
 ) -> tuple[dict[str, Any], dict[str, Any]]:
   """Draws the initial arrays.
 
   Args:
     config: The networks' shape.
     domains: As for `build`.
-    key: The random key.
+    seed: From 0 on; equal seeds give equal arrays.
 
   Returns:
-    Parameters and batch statistics by network name, as nested dicts of float32.
+    Parameters and batch statistics by network name, as nested dicts of NumPy's float32.
   """
-  params, batch_stats = {}, {}
   modules = _modules(config, domains)
-  for (name, make), k in zip(modules.items(), jax.random.split(key, len(modules))):
-    _, p, s = nnx.split(make(InitialKeys(k)), nnx.Param, nnx.BatchStat)
+  seeds = np.random.SeedSequence(seed).spawn(len(modules))
+  return _arrays({name: make(Draws(own)) for (name, make), own in zip(modules.items(), seeds)})
+
+
+def abstract(
+  config: ModelConfig, domains: Mapping[str, Domain]
+) -> tuple[dict[str, Any], dict[str, Any]]:
+  """Returns the shapes and dtypes of what `initialize` returns."""
+  undrawn = {name: make(Draws(None)) for name, make in _modules(config, domains).items()}
+  return jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype), _arrays(undrawn))
+
+
+def _arrays(modules: Mapping[str, nnx.Module]) -> tuple[dict[str, Any], dict[str, Any]]:
+  """The parameters and the batch statistics of modules."""
+  params, batch_stats = {}, {}
+  for name, module in modules.items():
+    _, p, s = nnx.split(module, nnx.Param, nnx.BatchStat)
     params[name], batch_stats[name] = nnx.to_pure_dict(p), nnx.to_pure_dict(s)
   return params, batch_stats
 
@@ -234,7 +249,7 @@ def _network(
   name: str,
   make: Callable[[nnx.Rngs], nnx.Module],
 ) -> Network:
-  graph = nnx.split(nnx.eval_shape(lambda: make(InitialKeys(0))))[0]
+  graph = nnx.split(make(Draws(None)))[0]
   if '_to_' not in name:
     return Network(graph)
   source, target = (domains[domain] for domain in name.split('_to_'))
@@ -277,7 +292,7 @@ def _compared_widths(config: ModelConfig, domains: Mapping[str, Domain]) -> dict
   # Without another device to agree on statistics with.
   config = dataclasses.replace(config, projection_width=0, sync_batch_norm=False)
   nets, side = build(config, domains), _ENCODED * 2**config.n_downsampling
-  params, stats = jax.eval_shape(lambda: initialize(config, domains, jax.random.key(0)))
+  params, stats = abstract(config, domains)
   widths = {}
   for name in generators(config):
     shape = (1, side, side, domains[name.split('_to_')[0]].channels)

@@ -6,7 +6,7 @@ from flax import nnx
 import jax
 import jax.numpy as jnp
 
-from cyclegan_jax.models import layers
+from cyclegan_jax.models import initializers
 from cyclegan_jax.settings import ModelConfig
 
 # Added to norms; it shows where they are tiny, as untrained ones are.
@@ -36,8 +36,8 @@ class _Dense(nnx.Module):
 
   def __init__(self, config: ModelConfig, in_channels: int, out_channels: int, rngs: nnx.Rngs):
     shape = (in_channels, out_channels)
-    self.kernel = nnx.Param(layers.KERNEL_INITS[config.initializer](rngs.params(), shape))
-    bias = layers.bias_init(config, in_channels)
+    self.kernel = nnx.Param(initializers.KERNELS[config.initializer](rngs.params(), shape))
+    bias = initializers.bias(config, in_channels)
     self.bias = nnx.Param(bias(rngs.params(), (out_channels,)))
 
   def __call__(self, x: jax.Array) -> jax.Array:

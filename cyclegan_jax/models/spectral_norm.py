@@ -4,10 +4,16 @@ Flax has `nnx.SpectralNorm`. It serves in training; in evaluation it iterates on
 PyTorch keeps the vectors of the last training pass, and it overwrites the layer's kernel.
 """
 
+import math
+from typing import Any
+
 from flax import nnx
 import jax
 from jax import lax
 import jax.numpy as jnp
+import numpy as np
+
+from cyclegan_jax.models import initializers
 
 # As torch.nn.utils.spectral_norm.
 _EPSILON = 1e-12
@@ -22,10 +28,9 @@ class SpectralNorm(nnx.Module):
   for constants.
   """
 
-  def __init__(self, kernel: jax.Array, rngs: nnx.Rngs):
-    fan_in, out_channels = _matrix(kernel).shape
-    self.u = nnx.BatchStat(_unit(jax.random.normal(rngs.params(), (out_channels,))))
-    self.v = nnx.BatchStat(_unit(jax.random.normal(rngs.params(), (fan_in,))))
+  def __init__(self, shape: tuple[int, ...], rngs: nnx.Rngs):
+    self.u = nnx.BatchStat(_drawn(rngs, shape[-1]))
+    self.v = nnx.BatchStat(_drawn(rngs, math.prod(shape[:-1])))
     # The name that `train` and `eval` of Flax's modules set.
     self.use_running_average = False
 
@@ -40,6 +45,11 @@ class SpectralNorm(nnx.Module):
       self.u.set_value(u)
       self.v.set_value(v)
     return kernel / _product(v, _product(matrix, u))
+
+
+def _drawn(rngs: nnx.Rngs, size: int) -> Any:
+  vector = initializers.normal(1.0)(rngs.params(), (size,))
+  return vector / np.maximum(np.linalg.norm(vector), np.float32(_EPSILON))
 
 
 def _matrix(kernel: jax.Array) -> jax.Array:

@@ -5,6 +5,7 @@ import dataclasses
 from flax import nnx
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from cyclegan_jax.arrays import Images
 from cyclegan_jax.models import layers
@@ -103,7 +104,7 @@ class _Attention(nnx.Module):
     make = lambda a, b: _conv(config, a, b, 1, rngs, use_bias=False)
     self.query, self.key = make(channels, narrow), make(channels, narrow)
     self.value, self.output = make(channels, half), make(half, channels)
-    self.share = nnx.Param(jnp.zeros(()))
+    self.share = nnx.Param(np.zeros((), np.float32))
 
   def __call__(self, x: jax.Array) -> jax.Array:
     batch, height, width, _ = x.shape

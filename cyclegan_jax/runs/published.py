@@ -226,7 +226,7 @@ def _trees(
   if max(shape.n_residual_blocks, shape.n_downsampling) > len(arrays):
     raise UserError(_unfit(file, f'{len(arrays)} arrays are too few'))
   try:
-    params, stats = jax.eval_shape(lambda: networks.initialize(shape, domains, jax.random.key(0)))
+    params, stats = networks.abstract(shape, domains)
   except (TypeError, ValueError) as error:  # What they are told is no numbers.
     raise UserError(_unfit(file, str(error))) from error
   wanted = {name: {'params': params[name], 'batch_stats': stats[name]} for name in params}

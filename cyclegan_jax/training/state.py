@@ -1,17 +1,17 @@
 """Everything that a training step changes, as one pytree."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 import dataclasses
-import functools
 from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 
 from cyclegan_jax.data.source import Domain
 from cyclegan_jax.models import networks
-from cyclegan_jax.settings import Config, ModelConfig, TrainConfig
+from cyclegan_jax.settings import Config, TrainConfig
 from cyclegan_jax.training import image_pool
 
 
@@ -98,48 +98,55 @@ def decay(config: TrainConfig, epoch: jax.Array | int) -> jax.Array:
 
 
 def initialize(config: Config, domains: Mapping[str, Domain]) -> TrainState:
-  """Returns the state before the first step; equal for equal seeds."""
-  return _initialize(*_relevant(config, domains))
+  """Returns the state before the first step, NumPy's arrays; equal for equal seeds."""
+  arrays = networks.initialize(config.model, domains, config.train.seed)
+  zeros = lambda tree: jax.tree.map(lambda x: np.zeros(x.shape, x.dtype), tree)
+  return _before_the_first_step(config, domains, *arrays, zeros)
 
 
 def abstract(config: Config, domains: Mapping[str, Domain]) -> TrainState:
   """Returns the shapes and dtypes of a state on the first device, to restore one into."""
   device = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
+  arrays = networks.abstract(config.model, domains)
   return jax.tree.map(
     lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=device),
-    _initialize.eval_shape(*_relevant(config, domains)),
+    _before_the_first_step(config, domains, *arrays, lambda tree: tree),
   )
 
 
-def _relevant(config: Config, domains: Mapping[str, Domain]) -> tuple[Any, ...]:
-  """Returns the hashable settings of an initial state, which is compiled once for each."""
-  return config.model, config.train, config.data.image_size, tuple(domains.values())
-
-
-@functools.partial(jax.jit, static_argnums=(0, 1, 2, 3))
-def _initialize(
-  model: ModelConfig, train: TrainConfig, size: tuple[int, int], domains: tuple[Domain, ...]
+def _before_the_first_step(
+  config: Config,
+  domains: Mapping[str, Domain],
+  params: dict[str, Any],
+  batch_stats: dict[str, Any],
+  zeros: Callable[[Any], Any],
 ) -> TrainState:
-  by_name = {domain.name: domain for domain in domains}
-  params, batch_stats = networks.initialize(model, by_name, jax.random.key(train.seed))
-  generators, discriminators = networks.generators(model), networks.discriminators(model)
-  # Adam's first state does not depend on the length of an epoch.
-  optimizer = make_optimizer(train, steps_per_epoch=1)
-  pools = {}
-  if train.pool_size:
-    channels = networks.discriminator_channels(model, by_name)
-    pools = {
-      name: image_pool.empty(train.pool_size, (*size, channels[name])) for name in discriminators
+  """Returns a state of these arrays; all else but moving averages begins as `zeros` of shapes."""
+  model, train = config.model, config.train
+
+  def rest(params: dict[str, Any]) -> Any:
+    # Adam's first state does not depend on the length of an epoch.
+    optimizer = make_optimizer(train, steps_per_epoch=1)
+    groups = {
+      'generators': networks.generator_group(model),
+      'discriminators': networks.discriminators(model),
     }
+    channels = networks.discriminator_channels(model, domains) if train.pool_size else {}
+    return (
+      {name: optimizer.init(select(params, group)) for name, group in groups.items()},
+      {
+        name: image_pool.empty(train.pool_size, (*config.data.image_size, seen))
+        for name, seen in channels.items()
+      },
+    )
+
+  opt_state, pools = zeros(jax.eval_shape(rest, params))
   return TrainState(
-    step=jnp.zeros((), jnp.int32),
+    step=zeros(jax.ShapeDtypeStruct((), np.int32)),
     params=params,
     batch_stats=batch_stats,
-    opt_state={
-      'generators': optimizer.init(select(params, networks.generator_group(model))),
-      'discriminators': optimizer.init(select(params, discriminators)),
-    },
-    ema=jax.tree.map(jnp.copy, select(params, generators)) if train.ema_decay else {},
+    opt_state=opt_state,
+    ema=select(params, networks.generators(model)) if train.ema_decay else {},
     pools=pools,
   )
 

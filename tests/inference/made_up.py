@@ -25,7 +25,7 @@ def model(preset='udacity', ir_max=255.0, rgb_max=255.0, told=None, **settings):
     },
   )
   domains = make_domains(config.data, {'rgb': rgb_max, 'ir': ir_max}, told)
-  params, stats = networks.initialize(config.model, domains, jax.random.key(0))
+  params, stats = networks.initialize(config.model, domains, 0)
   rng = np.random.default_rng(0)
   params = jax.tree.map(
     lambda a: np.float32(
@@ -53,7 +53,7 @@ def drawn():
     n_residual_blocks=1,
   )
   domains, rng = make_domains(config.data), np.random.default_rng(0)
-  shapes = jax.eval_shape(lambda: networks.initialize(config.model, domains, jax.random.key(0)))
+  shapes = networks.abstract(config.model, domains)
   params, stats = jax.tree.map(
     lambda leaf: rng.uniform(0, 0.3, leaf.shape).astype(np.float32), shapes
   )

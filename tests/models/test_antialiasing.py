@@ -1,6 +1,5 @@
 """Blurs before halving, bilinear enlargement, and the networks of Park et al. 2020 made of them."""
 
-from flax import nnx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -9,6 +8,7 @@ import scipy.ndimage
 
 from cyclegan_jax.data.source import make_domains
 from cyclegan_jax.models import antialiasing, layers, networks
+from cyclegan_jax.models.initializers import Draws
 from cyclegan_jax.settings import DataConfig, ModelConfig
 from tests.models.test_networks import abstract, build, made_domains
 
@@ -25,7 +25,7 @@ def test_blur_pool(size):
 
 @pytest.mark.parametrize('size', [(1, 1), (4, 6), (5, 2)])
 def test_bilinear_enlargement(size):
-  layer = layers.BilinearConv(ModelConfig(), 3, 3, use_bias=False, rngs=nnx.Rngs(0))
+  layer = layers.BilinearConv(ModelConfig(), 3, 3, use_bias=False, rngs=Draws(0))
   # The convolution changes nothing.
   layer.conv.kernel[...] = jnp.zeros((3, 3, 3, 3)).at[1, 1].set(jnp.eye(3))
   x = np.random.default_rng(0).normal(size=(2, *size, 3)).astype(np.float32)
@@ -56,7 +56,7 @@ def test_antialiased_score_maps_have_the_size_of_others(size, scores):
 
 def test_initial_weights_are_glorots_times_a_fiftieth():
   config, _ = abstract('cut', 1)
-  params, _ = networks.initialize(config.model, made_domains(3, 1), jax.random.key(0))
+  params, _ = networks.initialize(config.model, made_domains(3, 1), 0)
   for kernel, fans in (
     (params['rgb_to_ir']['blocks'][3]['conv1']['kernel'], 9 * (256 + 256)),
     (params['rgb_to_ir']['up'][0]['conv']['kernel'], 9 * (256 + 128)),

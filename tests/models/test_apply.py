@@ -18,7 +18,7 @@ SIZE = (16, 24)
 @pytest.fixture(scope='module')
 def generators():
   config = ModelConfig(base_width=4, n_residual_blocks=1, n_downsampling=2, norm='instance')
-  arrays = networks.initialize(config, DOMAINS, jax.random.key(0))
+  arrays = networks.initialize(config, DOMAINS, 0)
   return apply.translators(networks.build(config, DOMAINS), *arrays)
 
 

@@ -21,7 +21,7 @@ def made_domains(rgb_channels, ir_channels):
 
 def build(config, rgb_channels=3, ir_channels=1):
   domains = made_domains(rgb_channels, ir_channels)
-  params, stats = networks.initialize(config, domains, jax.random.key(0))
+  params, stats = networks.initialize(config, domains, 0)
   return networks.build(config, domains), params, stats
 
 
@@ -32,9 +32,7 @@ def apply(net, params, stats, x, training):
 def abstract(preset, ir_channels, **overrides):
   """The networks of a preset with their shapes, nothing computed."""
   config = config_lib.make(preset, dataset='x', ir_channels=ir_channels, **overrides)
-  return config, jax.eval_shape(
-    lambda key: networks.initialize(config.model, make_domains(config.data), key), jax.random.key(0)
-  )
+  return config, networks.abstract(config.model, make_domains(config.data))
 
 
 # Of the published networks, 3 to 3 channels, and with one IR channel.
@@ -113,7 +111,7 @@ def test_generators_see_the_wavelengths_of_their_source_and_discriminators_none(
   domains = make_domains(DataConfig(normalization='spectral_channels', ir_band='lwir'))
   config = ModelConfig(**TINY, norm='none')
   nets = networks.build(config, domains)
-  params, _ = networks.initialize(config, domains, jax.random.key(0))
+  params, _ = networks.initialize(config, domains, 0)
   assert [nets[name].constants for name in ('rgb', 'ir')] == [(), ()]
   for name in ('rgb_to_ir', 'ir_to_rgb'):
     domain = domains[name.split('_to_')[0]]
@@ -178,7 +176,7 @@ def test_batch_norm_uses_running_statistics_only_in_evaluation():
 
 
 def test_initial_weights_have_pytorchs_distribution():
-  params, _ = networks.initialize(ModelConfig(), made_domains(3, 3), jax.random.key(0))
+  params, _ = networks.initialize(ModelConfig(), made_domains(3, 3), 0)
   generator = params['rgb_to_ir']
   for kernel, fan_in in [
     (generator['down'][1]['kernel'], 16 * 64),
@@ -196,7 +194,7 @@ def test_initial_weights_are_normal_for_the_other_presets():
   config = config_lib.make(
     'pix2pix', dataset='x', base_width=32, n_downsampling=7, discriminator_width=16
   )
-  params, _ = networks.initialize(config.model, made_domains(3, 1), jax.random.key(0))
+  params, _ = networks.initialize(config.model, made_domains(3, 1), 0)
   for kernel in (
     params['rgb_to_ir']['down'][3]['kernel'],
     params['rgb_to_ir']['up'][2]['kernel'],
@@ -215,7 +213,7 @@ def test_initial_weights_are_normal_for_the_other_presets():
 
 
 def test_initial_biases_have_pytorchs_distribution():
-  params, _ = networks.initialize(ModelConfig(norm='none'), made_domains(3, 3), jax.random.key(0))
+  params, _ = networks.initialize(ModelConfig(norm='none'), made_domains(3, 3), 0)
   for layer, fan_in in (
     (params['rgb_to_ir']['down'][2], 16 * 128),
     (params['rgb_to_ir']['up'][0], 16 * 128),
@@ -248,7 +246,7 @@ UNET = dict(
 def test_skips_that_a_unet_lacks_save_their_part_of_each_kernel(skips, missing):
   # 4 x 4 x the channels of a skip x those that its layer makes.
   config = ModelConfig(method='pix2pix', generator='unet', n_downsampling=8, unet_skips=skips)
-  found = jax.eval_shape(lambda: networks.initialize(config, made_domains(3, 1), jax.random.key(0)))
+  found = networks.abstract(config, made_domains(3, 1))
   assert networks.count_parameters(found[0]['rgb_to_ir']) == 54_409_857 - missing
 
 

@@ -28,11 +28,7 @@ def made(preset, precision):
   config = config_lib.make(preset, dataset='none', precision=precision, **SMALL)
   model, domains = config.model, make_domains(config.data)
   channels = {'rgb_to_ir': 3, **networks.discriminator_channels(model, domains)}
-  return (
-    networks.build(model, domains),
-    *networks.initialize(model, domains, jax.random.key(0)),
-    channels,
-  )
+  return (networks.build(model, domains), *networks.initialize(model, domains, 0), channels)
 
 
 @pytest.mark.slow

@@ -25,7 +25,7 @@ CONFIG = ModelConfig(method='pix2pix', base='lowpass', condition='quantiles', **
 def made():
   """The network, its arrays, and images."""
   domains = make_domains(DataConfig(normalization='spectral_channels'), condition=TOLD)
-  params, stats = jax.jit(lambda key: networks.initialize(CONFIG, domains, key))(jax.random.key(0))
+  params, stats = networks.initialize(CONFIG, domains, 0)
   # Large enough weights for contrasts to matter.
   params = jax.tree.map(lambda x: 3 * x, params['rgb_to_ir'])
   x = np.random.default_rng(0).uniform(-1, 1, (2, 16, 16, 3)).astype(np.float32)
@@ -66,7 +66,7 @@ def test_contrasts_on_generated_bases_do_not_change_the_bases():
   config = ModelConfig(method='pix2pix', base='lowpass', contrast_base='generated', **TINY)
   domains = make_domains(DataConfig())
   net = networks.build(config, domains)['rgb_to_ir']
-  params, _ = jax.jit(lambda key: networks.initialize(config, domains, key))(jax.random.key(0))
+  params, _ = networks.initialize(config, domains, 0)
   x = np.random.default_rng(0).uniform(-1, 1, (1, 16, 16, 3)).astype(np.float32)
   far = np.full((1, 16, 16, 1), 0.9, np.float32)
 
@@ -101,7 +101,7 @@ def test_the_receptive_field_is_that_of_the_gradient():
 def test_parameters_are_those_of_two_generators_and_two_discriminators():
   config = config_lib.make('thermalgan', dataset='x', condition='none')
   domains = make_domains(config.data)
-  params, _ = jax.eval_shape(lambda: networks.initialize(config.model, domains, jax.random.key(0)))
+  params, _ = networks.abstract(config.model, domains)
   counts = {name: networks.count_parameters(tree) for name, tree in params.items()}
   # Of the second stage those of the published networks: a U-Net of 9 layers from 4 to 1 channels,
   # and a discriminator of 5.

@@ -47,8 +47,7 @@ def to_torch(
 
 def _shapes(config: Config, name: str) -> tuple[Any, Any]:
   """The shapes of parameters and batch statistics."""
-  initialize = lambda key: networks.initialize(config.model, make_domains(config.data), key)
-  params, stats = jax.eval_shape(initialize, jax.random.key(0))
+  params, stats = networks.abstract(config.model, make_domains(config.data))
   return params[name], stats[name]
 
 

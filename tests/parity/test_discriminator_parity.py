@@ -14,6 +14,7 @@ from flax import nnx
 
 from cyclegan_jax.data.source import make_domains
 from cyclegan_jax.models import layers, networks
+from cyclegan_jax.models.initializers import Draws
 from cyclegan_jax.settings import ModelConfig
 from cyclegan_jax.training import losses, microbatch
 from tests.parity import both, torch_paired_steps
@@ -86,7 +87,7 @@ def test_spectral_norm_equals_pytorchs(kernel_size, stride, padding, remat):
     padding=padding,
     use_bias=True,
     spectral_norm=True,
-    rngs=nnx.Rngs(0),
+    rngs=Draws(0),
   )
   graph, params, stats = nnx.split(ours, nnx.Param, nnx.BatchStat)
   params, stats = nnx.to_pure_dict(params), nnx.to_pure_dict(stats)

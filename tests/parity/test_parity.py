@@ -16,6 +16,7 @@ from cyclegan_jax import config as config_lib
 from cyclegan_jax.data.source import make_domains
 from cyclegan_jax.inference import torch_weights
 from cyclegan_jax.models import layers, networks
+from cyclegan_jax.models.initializers import Draws
 from cyclegan_jax.models.verdict import Verdict
 from cyclegan_jax.training import losses, rng, state as state_lib
 from tests.parity import both, draws, torch_steps
@@ -174,7 +175,7 @@ def test_running_statistics_of_batch_norm(shape):
   images = np.random.default_rng(0).normal(3, 2, (3, *shape, 5)).astype(np.float32)
   theirs = torch.nn.BatchNorm2d(5)
   config = config_lib.make(dataset='x', sync_batch_norm=False).model
-  ours = layers.norm(config, 5, layers.nnx.Rngs(0))
+  ours = layers.norm(config, 5, Draws(0))
   for image in images:
     theirs(both.to_torch(image, torch.float32))
     ours(jnp.asarray(image))

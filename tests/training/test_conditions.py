@@ -202,7 +202,7 @@ def test_instance_norm_removes_what_is_the_same_all_over_an_image():
   told = condition.of_kind('quantiles').measured(np.array([[0, 0.5]], np.float32))
   domains = make_domains(config.data, condition=told)
   nets = networks.build(config.model, domains)
-  params, stats = networks.initialize(config.model, domains, jax.random.key(0))
+  params, stats = networks.initialize(config.model, domains, 0)
   x = np.random.default_rng(0).uniform(-1, 1, (1, 16, 16, 3)).astype(np.float32)
   apply = lambda vector: nets['rgb_to_ir'](
     params['rgb_to_ir'], stats['rgb_to_ir'], x, training=False, condition=np.float32(vector)

@@ -76,7 +76,7 @@ def both(case):
   config = config_lib.make(**{**TINY, **CASES[case]})
   domains = make_domains(config.data)
   nets = networks.build(config.model, domains)
-  params, stats = networks.initialize(config.model, domains, jax.random.key(0))
+  params, stats = networks.initialize(config.model, domains, 0)
   rng = np.random.default_rng(0)
   images = {
     name: rng.uniform(-1, 1, (2, SIZE, SIZE, domain.channels)).astype(np.float32)

@@ -19,6 +19,7 @@ from cyclegan_jax.inference.tiling import tiles
 from cyclegan_jax.inference.tiling.tiles import Image, Tiling
 from cyclegan_jax.models.apply import Translator
 from cyclegan_jax.models.networks import Network
+from cyclegan_jax.models.replaced import replace
 
 # Mean and variance, float32 [2, 1, 1, 1, channels], for each norm of a network in order of use.
 _Moments = Sequence[Any]
@@ -108,15 +109,7 @@ def _apply(
 
   module = net.module(params, batch_stats)
   module.eval()
-  modules: dict[tuple, Any] = dict(nnx.iter_modules(module))
-  for path, part in modules.items():
-    if isinstance(part, nnx.InstanceNorm):
-      owner, name = modules[path[:-1]], path[-1]
-      measuring = functools.partial(norm, epsilon=part.epsilon)
-      if isinstance(owner, nnx.List):
-        owner[name] = measuring
-      else:
-        setattr(owner, name, measuring)
+  replace(module, nnx.InstanceNorm, lambda part: functools.partial(norm, epsilon=part.epsilon))
   return net.apply(module, x, condition=condition), measured
 
 

@@ -15,7 +15,7 @@ from cyclegan_jax.settings import DataConfig, ModelConfig
 def reach_by_gradient(config, size):
   """The largest distance of an input pixel that moves one of the outputs around the center."""
   domains = make_domains(DataConfig(rgb_channels=1, ir_channels=1))
-  params, stats = networks.initialize(config, domains, jax.random.key(0))
+  params, stats = networks.initialize(config, domains, 0)
   # All weights of one sign, so that nothing cancels and no activation is cut off; small, so that
   # tanh lets everything through.
   params = jax.tree.map(lambda x: jnp.full_like(x, 0.05 if x.ndim > 1 else 0), params['rgb_to_ir'])

@@ -36,7 +36,7 @@ def generator(norm, kind='resnet'):
   smooth = dict(antialias=True, upsampling='bilinear') if blurred else {}
   config = ModelConfig(**TINY, norm=norm, generator=kind, sync_batch_norm=False, **smooth)
   domains = make_domains(DataConfig())
-  params, stats = networks.initialize(config, domains, jax.random.key(0))
+  params, stats = networks.initialize(config, domains, 0)
   stats = jax.tree.map(lambda x: x * 0.1, stats)  # means stay 0
   return config, translators(networks.build(config, domains), params, stats)['rgb_to_ir']
 
