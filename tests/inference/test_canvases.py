@@ -5,12 +5,9 @@ import itertools
 
 import numpy as np
 import PIL.Image
-import pytest
 
 from cyclegan_jax.inference import batches, canvases, inputs, outputs, translate
 from tests.inference import made_up
-
-pytestmark = pytest.mark.usefixtures('quickly_compiled')
 
 
 def plan(sizes, limit=10**9):

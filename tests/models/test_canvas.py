@@ -6,8 +6,6 @@ import pytest
 from cyclegan_jax.inference.canvases import Canvas
 from tests.inference import made_up
 
-pytestmark = pytest.mark.usefixtures('quickly_compiled')
-
 SIZES = [(64, 96), (32, 32), (50, 70)]
 RESNET = dict(generator='resnet', n_downsampling=2, n_residual_blocks=1)
 
