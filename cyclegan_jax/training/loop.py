@@ -197,7 +197,6 @@ class _Loop:
       if len(running) > _STEPS_AHEAD:
         jax.block_until_ready(running.popleft())
       stop = joint_stop.agreed(self.step, received(), _STEPS_AHEAD)
-      self.watch.at(self.step, peers.FILES)
       at_checkpoint = self.step % checkpoint_every == 0 or self.step == self.total
       at_row = at_checkpoint or self.step % train.log_every == 0
       if at_row or stop or time.monotonic() - last_line > _SECONDS_BETWEEN_LINES:
@@ -214,6 +213,7 @@ class _Loop:
   def report(self, write: bool) -> None:
     """Prints a line; perhaps also hands the row to the hooks and begins a new one."""
     self.metrics.collect()
+    self.watch.at(self.step, peers.FILES)
     row = self.metrics.mean(restart=write)
     epoch, epochs = self.step / self.steps_per_epoch, self.total / self.steps_per_epoch
     self.log(self.metrics.line(epoch, epochs, row))

@@ -101,18 +101,21 @@ class Peers:
     return any(not note.place.counts for note in self.notes.values())
 
 
-def who(notes: Mapping[int, Note], silent: Collection[int]) -> str:
+def who(notes: Mapping[int, Note], silent: Collection[int], count: int) -> str:
   """Returns sentences about the processes that keep the others waiting.
 
   Args:
     notes: of all processes, by index.
     silent: those that do not answer.
+    count: how many there are.
   """
   if silent:
     verb = 'do not answer: they are' if len(silent) > 1 else 'does not answer: it is'
     return f'{_names(silent, notes)} {verb} suspended, or the machine hangs.'
   if not notes:
     return 'the other processes cannot be asked.'
+  if missing := [index for index in range(count) if index not in notes]:
+    return f'{_names(missing, notes)} did not come to the first step.'
   # A step begins with its images; on the devices all wait for the last.
   rank = {i: (note.place.step, note.place.doing == DEVICES) for i, note in notes.items()}
   behind = [index for index in sorted(rank) if rank[index] == min(rank.values())]

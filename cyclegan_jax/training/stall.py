@@ -122,7 +122,8 @@ class Watch:
   def _explain(self, stillness: Stillness) -> str:
     """Returns what stands still, and what to do."""
     if distributed.joined():
-      found = peers.who(self._peers.notes, self._peers.silent(stillness.limit / 4))
+      _, count = distributed.index_and_count()
+      found = peers.who(self._peers.notes, self._peers.silent(stillness.limit / 4), count)
       resume = _RESUME.format('all processes')
     else:
       doing = self._place.doing

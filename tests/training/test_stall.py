@@ -129,7 +129,12 @@ def notes(*places, **changes):
   ],
 )
 def test_the_process_that_is_behind_is_named(places, silent, found):
-  assert peers.who(notes(*(Place(*place) for place in places)), silent).startswith(found)
+  noted = notes(*(Place(*place) for place in places))
+  assert peers.who(noted, silent, max(len(places), 2)).startswith(found)
+
+
+def test_a_process_that_has_not_begun_is_named():
+  assert peers.who(notes(Place(2, DEVICES)), [], 3).startswith('process 1, process 2 did not come')
 
 
 def test_a_process_that_counts_on_is_not_silent(monkeypatch):
