@@ -10,7 +10,7 @@ import numpy as np
 
 from cyclegan_jax import devices, forks, memory
 from cyclegan_jax.models import canvas
-from cyclegan_jax.models.networks import Network
+from cyclegan_jax.models.network import Network
 
 
 @dataclasses.dataclass(frozen=True)

@@ -12,6 +12,7 @@ import jax.numpy as jnp
 from cyclegan_jax.arrays import Features
 from cyclegan_jax.data import condition
 from cyclegan_jax.models import discriminators, layers, networks
+from cyclegan_jax.models.network import Network, with_channels
 from cyclegan_jax.models.two_stage import BASE
 from cyclegan_jax.settings import Config
 from cyclegan_jax.training import bases, class_balance, diff_augment, losses, patch_nce, rng
@@ -33,7 +34,7 @@ class Microbatch:
   An index of None means all rows of the device.
   """
 
-  nets: Mapping[str, networks.Network]
+  nets: Mapping[str, Network]
   config: Config
   step: jax.Array
   images: Images
@@ -142,7 +143,7 @@ class Microbatch:
     if self.config.model.method == 'pix2pix':
       image = jnp.concatenate([self.images[self.config.model.source], image], axis=-1)
     if (told := self._told(domain)) is not None:
-      image = networks.with_channels(image, told)
+      image = with_channels(image, told)
     return image if source == domain else self._mirror(image)
 
   def _adversarial(
@@ -263,7 +264,7 @@ class Microbatch:
     )
     return encode(params[name], stats[name], image, self._told(name.split('_to_')[1])), project
 
-  def _seeing_target(self, name: str, image: jax.Array) -> tuple[networks.Network, jax.Array]:
+  def _seeing_target(self, name: str, image: jax.Array) -> tuple[Network, jax.Array]:
     """A generator, and an image of its target as it can see it: with its source's channels."""
     net, channels = self.nets[name], self.images[name.split('_to_')[0]].shape[-1]
     image = jnp.broadcast_to(image, (*image.shape[:-1], channels))

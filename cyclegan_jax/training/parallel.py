@@ -20,6 +20,7 @@ from cyclegan_jax.data.planes import Inputs
 from cyclegan_jax.data.source import Dataset
 from cyclegan_jax.devices import DEVICE_AXIS, sharding
 from cyclegan_jax.models import networks
+from cyclegan_jax.models.network import Network
 from cyclegan_jax.progress import duration, Log
 from cyclegan_jax.settings import Config
 from cyclegan_jax.training import class_balance, state as state_lib, step_memory, steps
@@ -39,7 +40,7 @@ def unreplicate(tree: Any) -> Any:
 
 
 def compile_train_step(
-  nets: Mapping[str, networks.Network],
+  nets: Mapping[str, Network],
   config: Config,
   optimizer: optax.GradientTransformation,
   *,

@@ -24,6 +24,7 @@ import optax
 
 from cyclegan_jax.data.planes import Inputs
 from cyclegan_jax.models import networks
+from cyclegan_jax.models.network import Network
 from cyclegan_jax.settings import Config
 from cyclegan_jax.training import bases, class_balance, diagnostics, gradients, image_pool
 from cyclegan_jax.training.microbatch import Images, Microbatch, Terms, Tree
@@ -34,7 +35,7 @@ def train_step(
   state: TrainState,
   batch: Images,
   *,
-  nets: Mapping[str, networks.Network],
+  nets: Mapping[str, Network],
   config: Config,
   optimizer: optax.GradientTransformation,
   class_weights: np.ndarray | None = None,

@@ -8,6 +8,7 @@ import pytest
 from cyclegan_jax import config as config_lib
 from cyclegan_jax.data.source import make_domains
 from cyclegan_jax.models import layers, networks
+from cyclegan_jax.models.network import Network
 from cyclegan_jax.settings import DataConfig, ModelConfig
 
 TINY = dict(
@@ -117,7 +118,7 @@ def test_generators_see_the_wavelengths_of_their_source_and_discriminators_none(
     domain = domains[name.split('_to_')[0]]
     x = jax.random.uniform(jax.random.key(1), (2, 16, 16, domain.channels), minval=-1)
     planes = np.broadcast_to(np.float32(domain.wavelength_channels), x.shape)
-    bare = networks.Network(nets[name].graph)
+    bare = Network(nets[name].graph)
     np.testing.assert_allclose(
       apply(nets[name], params[name], {}, x, training=True)[0],
       apply(bare, params[name], {}, jnp.concatenate([x, planes], -1), training=True)[0],

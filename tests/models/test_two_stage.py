@@ -13,6 +13,7 @@ from cyclegan_jax.inference import export
 from cyclegan_jax.inference.export_program import Program
 from cyclegan_jax.inference.tiling import receptive_field
 from cyclegan_jax.models import apply, generators, layers, networks, two_stage
+from cyclegan_jax.models.network import Network, with_channels
 from cyclegan_jax.settings import DataConfig, ModelConfig
 from tests.inference import made_up
 from tests.inference.tiling.test_receptive_field import reach_by_gradient
@@ -36,15 +37,15 @@ def stage(params, name, in_channels, x):
   """The output of one stage, as of a network of its own."""
   make = lambda: generators.UdacityGenerator(CONFIG, in_channels, 1, nnx.Rngs(0))
   graph = nnx.split(nnx.eval_shape(make))[0]
-  return apply.translate(networks.Network(graph), params[name], {}, jnp.asarray(x))
+  return apply.translate(Network(graph), params[name], {}, jnp.asarray(x))
 
 
 def test_contrasts_are_added_to_a_base_which_alone_hears_the_condition():
   net, params, stats, x, domains = made()
   wavelengths = domains['rgb'].wavelength_channels
   vectors = np.array([[0.5, 0.9], [-0.8, 0.1]], np.float32)
-  seen = np.asarray(networks.with_channels(x, wavelengths))
-  base = stage(params, 'base', 8, networks.with_channels(seen, vectors))
+  seen = np.asarray(with_channels(x, wavelengths))
+  base = stage(params, 'base', 8, with_channels(seen, vectors))
   contrasts = stage(params, 'contrast', 7, np.concatenate([base, seen], -1))
   assert np.abs(contrasts).max() > 0.05
   y = apply.translate(net, params, stats, x, vectors)

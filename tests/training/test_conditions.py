@@ -12,6 +12,7 @@ from cyclegan_jax.data.source import make_domains
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.inference import model as model_lib
 from cyclegan_jax.models import networks
+from cyclegan_jax.models.network import Network
 from cyclegan_jax.runs import run_folder
 from cyclegan_jax.training import (
   conditions,
@@ -100,7 +101,7 @@ def test_networks_of_ir_images_see_the_condition_as_constant_channels(settings):
   fakes, _ = made.generate(begin.params, begin.batch_stats)
   # The reference: a network without a condition, given all channels by hand.
   planes = np.broadcast_to(batch[condition.KEY][:, None, None], (8, 16, 16, 6))
-  bare = networks.Network(made.nets['rgb_to_ir'].graph)
+  bare = Network(made.nets['rgb_to_ir'].graph)
   seen = np.concatenate([batch['rgb'], planes], -1)
   name = 'rgb_to_ir'
   by_hand, _ = bare(begin.params[name], begin.batch_stats[name], seen, training=True)

@@ -11,6 +11,7 @@ from cyclegan_jax.data import images
 from cyclegan_jax.data.source import make_domains
 from cyclegan_jax.inference import model as model_lib
 from cyclegan_jax.models import networks
+from cyclegan_jax.models.network import Network
 from cyclegan_jax.reports import sample_grid
 from cyclegan_jax.settings import fields
 from cyclegan_jax.training import state as state_lib
@@ -67,7 +68,7 @@ def test_generators_see_wavelengths_and_those_of_the_image_at_hand():
 
   def run(name, image, domain):
     constants = np.broadcast_to(np.float32(domains[domain].wavelength_channels), image.shape)
-    bare = networks.Network(part.nets[name].graph)
+    bare = Network(part.nets[name].graph)
     return jax.jit(lambda p, x: bare(p, {}, x, training=True)[0])(
       state.params[name], jnp.concatenate([image, constants], -1)
     )

@@ -18,7 +18,7 @@ from cyclegan_jax import interruption
 from cyclegan_jax.inference.tiling import tiles
 from cyclegan_jax.inference.tiling.tiles import Image, Tiling
 from cyclegan_jax.models.apply import Translator
-from cyclegan_jax.models.networks import Network
+from cyclegan_jax.models.network import Network
 from cyclegan_jax.models.replaced import replace
 
 # Mean and variance, float32 [2, 1, 1, 1, channels], for each norm of a network in order of use.

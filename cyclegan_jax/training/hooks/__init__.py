@@ -5,7 +5,7 @@ import pathlib
 
 from cyclegan_jax import distributed
 from cyclegan_jax.data.source import Dataset
-from cyclegan_jax.models import networks
+from cyclegan_jax.models.network import Network
 from cyclegan_jax.progress import Log
 from cyclegan_jax.settings import Config
 from cyclegan_jax.training.hooks.best_step import BestStep
@@ -23,7 +23,7 @@ from cyclegan_jax.training.hooks.wandb_log import WandbLog
 def make(
   config: Config,
   dataset: Dataset,
-  nets: Mapping[str, networks.Network],
+  nets: Mapping[str, Network],
   workdir: pathlib.Path,
   step: int,
   steps_per_epoch: int,

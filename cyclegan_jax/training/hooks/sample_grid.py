@@ -5,7 +5,8 @@ import pathlib
 
 from cyclegan_jax.data import images
 from cyclegan_jax.data.source import Dataset
-from cyclegan_jax.models import apply, networks
+from cyclegan_jax.models import apply
+from cyclegan_jax.models.network import Network
 from cyclegan_jax.reports import sample_grid
 from cyclegan_jax.runs import run_folder
 from cyclegan_jax.settings import Config
@@ -17,11 +18,7 @@ class SampleGrid(Hook):
   """Writes samples/step_N.png."""
 
   def __init__(
-    self,
-    nets: Mapping[str, networks.Network],
-    config: Config,
-    dataset: Dataset,
-    workdir: pathlib.Path,
+    self, nets: Mapping[str, Network], config: Config, dataset: Dataset, workdir: pathlib.Path
   ):
     self._nets = nets
     self._config = config

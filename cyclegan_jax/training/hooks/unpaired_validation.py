@@ -6,7 +6,8 @@ from cyclegan_jax.data.source import Dataset
 from cyclegan_jax.evaluation import measure, unpaired
 from cyclegan_jax.evaluation.results import MODEL
 from cyclegan_jax.metrics.unpaired import CYCLE, DISTANCES, ERROR
-from cyclegan_jax.models import apply, networks
+from cyclegan_jax.models import apply
+from cyclegan_jax.models.network import Network
 from cyclegan_jax.progress import Log
 from cyclegan_jax.settings import Config
 from cyclegan_jax.training.hooks.hook import Hook
@@ -21,9 +22,7 @@ class UnpairedValidation(Hook):
   All processes share the work and get the result.
   """
 
-  def __init__(
-    self, nets: Mapping[str, networks.Network], config: Config, dataset: Dataset, log: Log
-  ):
+  def __init__(self, nets: Mapping[str, Network], config: Config, dataset: Dataset, log: Log):
     self._nets, self._config, self._dataset, self._log = nets, config, dataset, log
 
   def on_checkpoint(

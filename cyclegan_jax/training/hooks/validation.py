@@ -6,7 +6,8 @@ from cyclegan_jax.data import pipeline
 from cyclegan_jax.data.source import Dataset
 from cyclegan_jax.evaluation import measure
 from cyclegan_jax.metrics import selection
-from cyclegan_jax.models import apply, networks
+from cyclegan_jax.models import apply
+from cyclegan_jax.models.network import Network
 from cyclegan_jax.progress import Log
 from cyclegan_jax.settings import Config
 from cyclegan_jax.training.hooks.hook import Hook
@@ -18,9 +19,7 @@ _LOGGED = ('psnr', 'ssim', 'uqi', 'rmse')
 class Validation(Hook):
   """Measures the generator of --direction; all processes share the work and get the result."""
 
-  def __init__(
-    self, nets: Mapping[str, networks.Network], config: Config, dataset: Dataset, log: Log
-  ):
+  def __init__(self, nets: Mapping[str, Network], config: Config, dataset: Dataset, log: Log):
     self._nets = nets
     self._domains = dataset.domains
     self._direction = config.model.direction
