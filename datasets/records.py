@@ -49,6 +49,8 @@ class Whole:
     return len(self.records)
 
   def __getitem__(self, index: int) -> Mapping[str, Any]:
+    if index >= len(self):
+      raise IndexError(index)
     try:
       return self.records[index]
     except (RuntimeError, ValueError) as error:

@@ -85,7 +85,7 @@ def write(folder: pathlib.Path, weights: Weights, workdir: pathlib.Path) -> None
     'program': 'cyclegan_jax',
     'step': weights.step,
     'trained_steps': weights.trained_steps,
-    'sha256': _digest(file),
+    'weights_sha256': _digest(file),
   }
   data = run_folder.read_json(workdir / run_folder.DATA)
   # The name of a prepared copy tells that of the folder with the images.
@@ -142,7 +142,9 @@ def read(folder: pathlib.Path, checkpoint: str = 'best') -> Weights:
       f'--checkpoint={checkpoint}: {folder} is a published model, which has only the weights of '
       f'step {step}. Leave the flag out.'
     )
-  trees = _trees(folder / WEIGHTS, _arrays(folder / WEIGHTS, facts['sha256']), config, domains)
+  trees = _trees(
+    folder / WEIGHTS, _arrays(folder / WEIGHTS, facts['weights_sha256']), config, domains
+  )
   source = folder / SOURCE
   return Weights(
     config,
@@ -167,7 +169,7 @@ def _facts(folder: pathlib.Path) -> dict[str, Any]:
   """Returns the content of model.json, checked."""
   file = folder / MODEL
   facts = run_folder.read_json(file)
-  kinds = {'format': int, 'step': int, 'trained_steps': int, 'sha256': str}
+  kinds = {'format': int, 'step': int, 'trained_steps': int, 'weights_sha256': str}
   if not isinstance(facts, dict) or facts.get('program') != 'cyclegan_jax':
     raise UserError(
       f'{file} was not written by experiments.publish: this is another kind of model.'

@@ -74,7 +74,7 @@ def test_damaged_copy_is_named(pairs, tmp_path):
   load()
   file = next(tmp_path.rglob('folder-train*'))
   file.write_bytes(file.read_bytes()[:100])
-  with pytest.raises(UserError, match='is damaged .* Delete that folder'):
+  with pytest.raises(UserError, match='prepared copy is damaged. Delete '):
     load()
 
 

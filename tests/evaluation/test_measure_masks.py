@@ -93,7 +93,7 @@ def test_the_report_says_how_much_is_compared():
 
 def test_mean_image_is_over_the_images_in_which_a_pixel_is_valid():
   made = examples()
-  mean = baselines._mean_image(grain.MapDataset.source(made), print)
+  mean = baselines._mean_image(grain.MapDataset.source(made), 'ir', print)
   stacked = np.ma.array(
     [example['ir'] for example in made], mask=[~example['ir_mask'] for example in made]
   )

@@ -13,6 +13,7 @@ from cyclegan_jax.inference import export
 from cyclegan_jax.inference.export_program import Program
 from cyclegan_jax.inference.tiling import receptive_field
 from cyclegan_jax.models import apply, generators, layers, networks, two_stage
+from cyclegan_jax.models.initializers import Draws
 from cyclegan_jax.models.network import Network, with_channels
 from cyclegan_jax.settings import DataConfig, ModelConfig
 from tests.inference import made_up
@@ -35,8 +36,8 @@ def made():
 
 def stage(params, name, in_channels, x):
   """The output of one stage, as of a network of its own."""
-  make = lambda: generators.UdacityGenerator(CONFIG, in_channels, 1, nnx.Rngs(0))
-  graph = nnx.split(nnx.eval_shape(make))[0]
+  make = lambda: generators.UdacityGenerator(CONFIG, in_channels, 1, Draws(None))
+  graph = nnx.split(make())[0]
   return apply.translate(Network(graph), params[name], {}, jnp.asarray(x))
 
 

@@ -8,6 +8,7 @@ import sys
 import numpy as np
 import pytest
 
+from cyclegan_jax import checksum
 from cyclegan_jax.data.source import Dataset
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.inference import model as model_lib
@@ -159,7 +160,7 @@ def _with(name, **facts):
 
 
 def _deeper(folder):
-  content = json.loads((folder / 'config.json').read_text())
+  content = checksum.loads((folder / 'config.json').read_text())
   content['model']['n_residual_blocks'] = 10**9
   (folder / 'config.json').write_text(json.dumps(content))
 
@@ -169,7 +170,7 @@ def _other_arrays(change):
     file = folder / published.WEIGHTS
     arrays = safetensors.load_file(file)
     safetensors.save_file(change(arrays), file)
-    _with(published.MODEL, sha256=published._digest(file))(folder)
+    _with(published.MODEL, weights_sha256=published._digest(file))(folder)
 
   return changes
 

@@ -180,7 +180,7 @@ def test_other_terms_have_no_weights(whole):
   *_, terms = whole
   for name, value in stepped(plain_terms(class_balance=0.0), 1, None)[1].items():
     if name.startswith('supervised') or name == 'generator':
-      assert abs(terms[name] - value) > 1e-3
+      assert abs(terms[name] - value) > 1e-4  # Others agree to 1e-6.
     elif name != 'generator_gradient_norm':
       np.testing.assert_allclose(terms[name], value, atol=1e-6, err_msg=name)
 

@@ -201,8 +201,8 @@ class _Pointwise:
   def __init__(self, channels):
     self.channels = channels
 
-  def __call__(self, params, stats, x, training, keys, condition):
-    assert condition is None
+  def __call__(self, params, stats, x, training, keys, condition, true_base):
+    assert condition is None and true_base is None
     y = jnp.tanh(params['a'] * x.mean(-1, keepdims=True) + params['b'])
     return jnp.repeat(y, self.channels, -1), stats
 
