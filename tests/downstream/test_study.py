@@ -34,6 +34,7 @@ def content(found, data, perfect=True):
   return results.result(found, made_up.model(data, perfect))
 
 
+@pytest.mark.slow
 def test_generated_equal_to_real_gives_the_ceiling_exactly(studied, data):
   _, found, said = studied
   rows = content(found, data)['results']
@@ -51,6 +52,7 @@ def test_generated_equal_to_real_gives_the_ceiling_exactly(studied, data):
   assert any(line.startswith('10/10') for line in said)
 
 
+@pytest.mark.slow
 def test_what_is_not_in_the_test_images_is_left_out_and_named(studied, data):
   found = content(studied[1], data)
   assert found['absent_classes'] == ['unicorn']
@@ -80,6 +82,7 @@ def test_the_same_seed_gives_the_same_table(studied, data, tmp_path):
   assert content(run(tmp_path, data)[0], data) == content(studied[1], data)
 
 
+@pytest.mark.slow
 def test_images_contribute_what_the_mean_says(studied, data):
   found = studied[1]
   rows = content(found, data)['results']

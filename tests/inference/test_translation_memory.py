@@ -28,7 +28,7 @@ def test_padding_is_numpys_symmetric_one(size, dtype):
   np.testing.assert_array_equal(part, padded.whole()[:, 3:30, 1:])
 
 
-@pytest.mark.parametrize('norm', ['batch', 'instance'])
+@pytest.mark.parametrize('norm', ['batch', pytest.param('instance', marks=pytest.mark.slow)])
 def test_tiles_take_no_copy_of_the_whole_in_floating_point(norm):
   model = made_up.model(norm=norm, n_residual_blocks=1, n_downsampling=2)
   image, peaks = made_up.picture(1200, 800), []

@@ -35,6 +35,7 @@ OF_PRESET = {
   'sparse': dict(n_downsampling=5),
   'regression': dict(n_downsampling=5, discriminator_layers=4),
   'thermal': dict(n_downsampling=5),
+  'thermalgan': dict(n_downsampling=5, condition='none'),
 }
 
 
@@ -50,6 +51,8 @@ def lowered(preset, masked=False, **settings):
   }
   if masked:
     batch |= {f'{name}_mask': jax.ShapeDtypeStruct((*shape, 1), jnp.bool_) for name in domains}
+  if config.labeled:
+    batch['labels'] = jax.ShapeDtypeStruct(shape, jnp.uint8)
   state = jax.tree.map(
     lambda x: jax.ShapeDtypeStruct((DEVICES, *x.shape), x.dtype),
     state_lib.abstract(config, domains),

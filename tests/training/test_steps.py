@@ -213,7 +213,7 @@ class _PointwiseJudge(_Pointwise):
     return Verdict((scores,), ()), stats
 
 
-@pytest.mark.parametrize('paired', [True, False])
+@pytest.mark.parametrize('paired', [True, pytest.param(False, marks=pytest.mark.slow)])
 def test_pixels_without_thermal_data_count_in_no_term(paired):
   config = tiny(norm='none', paired=paired)
   nets = {

@@ -82,6 +82,7 @@ def test_equal_names_taken_for_pairs_are_said(tmp_path):
   assert 'equal names' not in datasets.open_dataset(paired.data).description
 
 
+@pytest.mark.slow
 def test_strangers_are_validated_without_pairs(strangers):
   workdir, said, _ = strangers
   assert 'two collections of 24 and 24 images, not as pairs' in said
@@ -99,6 +100,7 @@ def test_strangers_are_validated_without_pairs(strangers):
   assert f'Validation was best at step {best} of 4 (by unpaired_error)' in said
 
 
+@pytest.mark.slow
 def test_strangers_are_measured_without_pairs(strangers, tmp_path):
   workdir, _, config = strangers
   model, dataset = model_lib.load(workdir), datasets.open_dataset(config.data)
@@ -132,6 +134,7 @@ def test_strangers_are_measured_without_pairs(strangers, tmp_path):
   assert 'histogram distance' in page and 'Unpaired error' in page and 'id="gallery"' not in page
 
 
+@pytest.mark.slow
 def test_metrics_do_not_depend_on_the_batches(strangers):
   workdir, _, config = strangers
   model, dataset = model_lib.load(workdir), datasets.open_dataset(config.data)
