@@ -8,6 +8,7 @@ import numpy as np
 import PIL.Image
 import pytest
 
+from cyclegan_jax import checksum
 from cyclegan_jax.comparison import downstream as compared
 from cyclegan_jax.comparison.compare import ComparedModel
 from cyclegan_jax.downstream import results, study, tables
@@ -150,7 +151,7 @@ def test_studies_of_another_kind_or_none_are_named(runs, tmp_path):
   assert compared.is_complete(pair[0]) and not compared.is_complete(pair[1])
   with pytest.raises(UserError, match='has no downstream study'):
     compared.compare(models, [])
-  content = json.loads((pair[0] / 'downstream' / 'downstream.json').read_text())
+  content = checksum.loads((pair[0] / 'downstream' / 'downstream.json').read_text())
   (tmp_path / 'run' / 'downstream').mkdir()
   other = tmp_path / 'run' / 'downstream' / 'downstream.json'
   other.write_text(json.dumps({**content, 'seeds': 9}))
