@@ -56,6 +56,8 @@ def test_generators_see_wavelengths_and_those_of_the_image_at_hand():
   part, state, domains = made(
     'spectral_channels', ir_channels=3, identity_weight=1.0, ir_band='lwir'
   )
+  # Large enough weights for wavelengths to matter.
+  state = dataclasses.replace(state, params=jax.tree.map(lambda x: 3 * x, state.params))
   generators = state_lib.select(state.params, ('rgb_to_ir', 'ir_to_rgb'))
 
   @jax.jit
