@@ -134,8 +134,8 @@ def state(workdir: pathlib.Path) -> dict[str, np.ndarray]:
 def assert_close(workdir: pathlib.Path, reference: pathlib.Path) -> None:
   """Equal within what another order of sums makes in float32, after 20 steps.
 
-  Adam divides a gradient by its size. Where that is about its rounding error, a weight moves by up to
-  the rate, 2e-4, in a direction of chance: one in a hundred may, and by no more than ten steps do.
+  Adam divides a gradient by its size. Where that is about its rounding error, a weight moves by up
+  to the rate, 2e-4, in a direction of chance: one in a hundred may, by no more than ten steps do.
   """
   found, expected = state(workdir), state(reference)
   assert found.keys() == expected.keys()
