@@ -18,8 +18,9 @@ POOLS = ('--update_order=generators_first', '--noredraw_fakes', '--pool_size=6',
 MODES = {
   'paired': ('--paired',),
   'unpaired': ('--nopaired',),
-  # With pools, sums in another order grow apart sooner: to 3 % of Adam's moments at step 20.
-  'pools': ('--nopaired', *POOLS, '--steps=6'),
+  # With seed 0, layouts agree as well until step 19. In step 20 all images and statistics still do,
+  # but gradients jump by 1 %: somewhere rounding decides on which side of a kink a value lies.
+  'pools': ('--nopaired', *POOLS, '--seed=1'),
 }
 
 
