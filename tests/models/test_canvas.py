@@ -7,7 +7,7 @@ from cyclegan_jax.inference.canvases import Canvas
 from tests.inference import made_up
 
 SIZES = [(64, 96), (32, 32), (50, 70)]
-RESNET = dict(generator='resnet', n_downsampling=2, n_residual_blocks=1)
+RESNET = dict(generator='resnet', n_downsampling=1, n_residual_blocks=1)
 
 
 @pytest.mark.parametrize(
@@ -30,7 +30,7 @@ def test_images_on_a_canvas_equal_those_alone(preset, settings):
   together = model.translate_on(Canvas((128, 96), 4, mixed=True), images)
   for image, found in zip(images, together):
     alone = model.translate(image)
-    assert found.shape == alone.shape and alone.std() > 1
+    assert found.shape == alone.shape and alone.std() > 5
     assert abs(found.astype(int) - alone).max() <= 1
     # Rounding alone: half a gray level is met by few.
     assert (found != alone).mean() < 0.02

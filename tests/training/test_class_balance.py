@@ -162,7 +162,8 @@ def plain_terms(**overrides):
   none = dict.fromkeys(
     ('cycle_weight', 'identity_weight', 'ssim_weight', 'adversarial_weight', 'ema_decay'), 0.0
   )
-  return everything(**none, **overrides)
+  # A seed whose errors differ between classes.
+  return everything(**none, seed=1, **overrides)
 
 
 @pytest.mark.slow
@@ -180,7 +181,7 @@ def test_other_terms_have_no_weights(whole):
   *_, terms = whole
   for name, value in stepped(plain_terms(class_balance=0.0), 1, None)[1].items():
     if name.startswith('supervised') or name == 'generator':
-      assert abs(terms[name] - value) > 1e-4  # Others agree to 1e-6.
+      assert abs(terms[name] - value) > 1e-3
     elif name != 'generator_gradient_norm':
       np.testing.assert_allclose(terms[name], value, atol=1e-6, err_msg=name)
 

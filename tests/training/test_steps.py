@@ -135,10 +135,9 @@ def reference(config, data):
 
 
 def assert_close(got, want, atol):
-  """Equal up to the order of sums; a gradient's norm may be some hundreds."""
   jax.tree.map_with_path(
     lambda path, a, b: np.testing.assert_allclose(
-      a, b, atol=atol, rtol=1e-5, err_msg=jax.tree_util.keystr(path)
+      a, b, atol=atol, rtol=0, err_msg=jax.tree_util.keystr(path)
     ),
     got,
     want,
