@@ -32,22 +32,6 @@ def validate_direction(config: Config) -> None:
     )
 
 
-def _validate_inputs(config: Config) -> None:
-  model, given = config.model, f'--inputs={config.model.inputs}'
-  kinds = model.input_kinds
-  if not set(kinds) <= set(_KINDS) or len(set(kinds)) < len(kinds):
-    raise UserError(f'{given}: expected some of {",".join(_KINDS)}, each once.')
-  if kinds == ('rgb',):
-    return
-  if model.method != 'pix2pix' or model.direction != ModelConfig.direction:
-    raise UserError(
-      f'{given}: layers of a scene are for --method=pix2pix with --direction=rgb_to_ir. Give '
-      '--inputs=rgb, or start from --preset=pix2pix.'
-    )
-  if config.loss.nce_weight:
-    raise UserError(f'{given}: PatchNCE compares images. Give --nce_weight=0.')
-
-
 def validate_inputs(config: Config) -> None:
   """Raises UserError if inputs are unknown, or the method takes no others than images."""
   model, given = config.model, f'--inputs={config.model.inputs}'
