@@ -14,7 +14,6 @@ with a model card and pictures beside.
 
 from collections.abc import Iterator, Mapping
 import dataclasses
-import hashlib
 import json
 import pathlib
 from typing import Any
@@ -23,7 +22,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from cyclegan_jax import config as config_lib, files
+from cyclegan_jax import checksum, config as config_lib, files
 from cyclegan_jax.data.source import Domain
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.models import networks
@@ -85,7 +84,7 @@ def write(folder: pathlib.Path, weights: Weights, workdir: pathlib.Path) -> None
     'program': 'cyclegan_jax',
     'step': weights.step,
     'trained_steps': weights.trained_steps,
-    'weights_sha256': _digest(file),
+    'weights_sha256': checksum.of_file(file),
   }
   data = run_folder.read_json(workdir / run_folder.DATA)
   # The name of a prepared copy tells that of the folder with the images.
@@ -204,7 +203,7 @@ def _arrays(file: pathlib.Path, digest: str) -> dict[str, np.ndarray]:
   """Reads the arrays of a file, which has to be whole."""
   safetensors = _safetensors()
   try:
-    found = _digest(file)
+    found = checksum.of_file(file)
     arrays = safetensors.load_file(file) if found == digest else {}
   except Exception as error:  # A damaged file can cause any error.
     raise UserError(f'{file} cannot be read ({error}). Fetch the model again.') from error
@@ -252,11 +251,6 @@ def _named(tree: Any) -> Iterator[tuple[str, Any]]:
   """Yields the leaves of nested dicts by names such as rgb_to_ir.params.encoder.0.kernel."""
   for path, leaf in jax.tree.leaves_with_path(tree):
     yield jax.tree_util.keystr(path, simple=True, separator='.'), leaf
-
-
-def _digest(file: pathlib.Path) -> str:
-  with file.open('rb') as content:
-    return hashlib.file_digest(content, 'sha256').hexdigest()
 
 
 def _safetensors() -> Any:

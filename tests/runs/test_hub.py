@@ -170,7 +170,7 @@ def _other_arrays(change):
     file = folder / published.WEIGHTS
     arrays = safetensors.load_file(file)
     safetensors.save_file(change(arrays), file)
-    _with(published.MODEL, weights_sha256=published._digest(file))(folder)
+    _with(published.MODEL, weights_sha256=checksum.of_file(file))(folder)
 
   return changes
 
