@@ -5,7 +5,7 @@ import dataclasses
 
 import numpy as np
 
-from cyclegan_jax.data.source import Domain
+from cyclegan_jax.data.source import Domain, ends
 from cyclegan_jax.inference.model import Model
 from cyclegan_jax.models.apply import Translator
 
@@ -27,8 +27,7 @@ class Program:
   @property
   def domains(self) -> tuple[Domain, Domain]:
     """The source and the target."""
-    source, target = self.direction.split('_to_')
-    return self.model.domains[source], self.model.domains[target]
+    return ends(self.model.domains, self.direction)
 
   @property
   def generator(self) -> Translator:

@@ -12,7 +12,7 @@ from cyclegan_jax.data.source import Domain, ends, quantize
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.inference.canvases import Canvas
 from cyclegan_jax.inference.tiling import tiled, tiles
-from cyclegan_jax.inference.tiling.padded import Padded
+from cyclegan_jax.inference.tiling.padded import Padded, padded_size
 from cyclegan_jax.models import apply, networks
 from cyclegan_jax.runs import hub, published
 from cyclegan_jax.settings import Config
@@ -156,16 +156,14 @@ class Model:
     scale = source.max_value / np.iinfo(stack.dtype).max
     batch = {source.name: np.stack(pixels) * np.float32(scale)}
     planes = {key: np.reshape(plane, (len(stack), height, width)) for key, plane in layers.items()}
-    below, right = ((-side) % self.multiple for side in (height, width))
-    border = lambda x: np.pad(
-      x, [(0, 0), (0, below), (0, right)] + [(0, 0)] * (x.ndim - 3), 'symmetric'
-    )
+    down, across = self.padded(height, width)
+    missing = [(0, 0), (0, down - height), (0, across - width)]
+    border = lambda x: np.pad(x, missing + [(0, 0)] * (x.ndim - 3), 'symmetric')
     return source.seen({key: border(x) for key, x in (batch | planes).items()})
 
   def padded(self, height: int, width: int) -> tuple[int, int]:
     """Returns the size to which an image is padded."""
-    down, right = (-(-side // self.multiple) * self.multiple for side in (height, width))
-    return down, right
+    return padded_size(height, width, self.multiple)
 
   def translate_on(
     self,
@@ -193,7 +191,7 @@ class Model:
     forks.use()
     generator = self.translator(direction)
     generator = generator if condition is None else generator.told(condition)
-    source, target = (self.domains[d] for d in direction.split('_to_'))
+    source, target = ends(self.domains, direction)
     # Images that fill the batch up: the last one again.
     rows = [*batch, *[batch[-1]] * (canvas.rows - len(batch))]
     x = np.zeros((len(rows), *canvas.shape, source.channels), np.float32)

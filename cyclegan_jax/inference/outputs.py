@@ -11,6 +11,7 @@ import numpy as np
 from cyclegan_jax import files, memory
 from cyclegan_jax.data import images, location, reading
 from cyclegan_jax.data.decoding import Source
+from cyclegan_jax.data.source import Domain, ends
 from cyclegan_jax.errors import is_out_of_memory, UserError
 from cyclegan_jax.inference import training_size, values as values_lib
 from cyclegan_jax.inference.canvases import Canvas
@@ -112,10 +113,14 @@ class FileTranslator:
 
   def prepare(self, image: np.ndarray, name: str) -> np.ndarray:
     """Returns an image ready to be translated; UserError if the source domain refuses it."""
-    domain = self.model.domains[self.options.direction.split('_to_')[0]]
-    converted = images.for_domain(image, domain.name, domain.channels, name)
+    converted = images.for_domain(image, self._source.name, self._source.channels, name)
     # The control is made of the colors, which a gray RGB domain does not see.
     return image if self.options.gray_control else converted
+
+  @property
+  def _source(self) -> Domain:
+    source, _ = ends(self.model.domains, self.options.direction)
+    return source
 
   def fits(self) -> Callable[[tuple[int, int]], bool]:
     """Returns whether an image of a padded size is translated in one piece."""
@@ -125,8 +130,7 @@ class FileTranslator:
 
   def compile(self, canvas: Canvas) -> None:
     """Compiles the program for a canvas."""
-    source, _ = self.options.direction.split('_to_')
-    shape = canvas.rows, *canvas.shape, self.model.domains[source].channels
+    shape = canvas.rows, *canvas.shape, self._source.channels
     self.model.translator(self.options.direction).needed(shape, canvas.mixed)
 
   def translate(
@@ -157,12 +161,11 @@ class FileTranslator:
 
   def _smaller_tile(self) -> str:
     """Returns what to do so that an image fits."""
-    source, _ = self.options.direction.split('_to_')
-    channels, free = self.model.domains[source].channels, memory.on_device()
+    free = memory.on_device()
     for tile in _TILES:
       if self.options.tile and tile >= self.options.tile:
         continue
-      shape = 1, *(-(-tile // self.model.multiple) * self.model.multiple,) * 2, channels
+      shape = 1, *self.model.padded(tile, tile), self._source.channels
       if (needed := self.model.translator(self.options.direction).needed(shape)) <= free:
         return f'--tile={tile} would need about {memory.text(needed)}.'
     return 'Free some memory, or use another machine: not even small tiles fit.'

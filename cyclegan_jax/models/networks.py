@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from cyclegan_jax.data.source import Domain
+from cyclegan_jax.data.source import Domain, ends
 from cyclegan_jax.models.discriminators import DISCRIMINATORS
 from cyclegan_jax.models.generators import GENERATORS
 from cyclegan_jax.models.initializers import Draws
@@ -151,7 +151,7 @@ def _network(
   graph = nnx.split(make(Draws(None)))[0]
   if '_to_' not in name:
     return Network(graph)
-  source, target = (domains[domain] for domain in name.split('_to_'))
+  source, target = ends(domains, name)
   # A gray image is repeated to the channels of a color one.
   repeats = source.channels // target.channels
   return Network(
@@ -176,7 +176,7 @@ def _modules(
   if config.base != 'none':
     generator = functools.partial(TwoStageGenerator, told=len(_told(domains['ir'])))
   for name in generators(config):
-    source, target = (domains[domain] for domain in name.split('_to_'))
+    source, target = ends(domains, name)
     seen = source.seen_channels + len(source.wavelength_channels) + len(_told(target))
     modules[name] = lambda rngs, a=seen, b=target.channels: generator(config, a, b, rngs)
   for name, seen in discriminator_channels(config, domains).items():

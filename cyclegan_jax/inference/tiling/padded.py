@@ -27,8 +27,8 @@ class Padded:
   @property
   def shape(self) -> tuple[int, int]:
     """Height and width, padded."""
-    height, width = (-(-side // self.step) * self.step for side in self.pixels.shape[:2])
-    return height, width
+    height, width = self.pixels.shape[:2]
+    return padded_size(height, width, self.step)
 
   def crop(self, rows: slice, columns: slice) -> np.ndarray:
     """Returns a part as network values, float32 [1, rows, columns, c] in [-1, 1]."""
@@ -44,6 +44,12 @@ class Padded:
     """Returns all of it, as `crop` does."""
     height, width = self.shape
     return self.crop(slice(0, height), slice(0, width))
+
+
+def padded_size(height: int, width: int, step: int) -> tuple[int, int]:
+  """Returns the size to which an image is padded, in multiples of `step`."""
+  down, across = (-(-side // step) * step for side in (height, width))
+  return down, across
 
 
 def _mirrored(part: slice, side: int) -> np.ndarray:
