@@ -108,7 +108,8 @@ def _best(content: Mapping[str, Any], name: str) -> float | None:
 
 def _baselines(content: Mapping[str, Any], names: Sequence[str]) -> Iterator[list[str]]:
   for label, totals in content['baselines'].items():
-    yield [escaped(title(label)), '', *(number(totals[name]) for name in names)]
+    name = title(label, content['direction'])
+    yield [escaped(name), '', *(number(totals[name]) for name in names)]
 
 
 def _rows(rows: Iterator[list[str]]) -> list[str]:

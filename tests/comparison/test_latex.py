@@ -25,6 +25,7 @@ CONTENT = {
     },
   },
   'baselines': {'mean_image': {'psnr': 15.0, 'rmse': 30.0, 'ssim': None}},
+  'direction': 'rgb_to_ir',
   'n': 12,
   'image_size': [16, 24],
   'value_range': [0, 255],
@@ -47,6 +48,10 @@ def test_rows_and_columns():
   for rule in ('toprule', 'bottomrule'):
     assert text.count('\\' + rule) == 1
   assert text.count(r'\midrule') == 2
+
+
+def test_baselines_are_called_after_their_direction():
+  assert 'mean training RGB image' in latex.table({**CONTENT, 'direction': 'ir_to_rgb'})
 
 
 def test_the_protocol_is_below():
