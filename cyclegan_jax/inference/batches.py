@@ -3,6 +3,7 @@
 import collections
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent import futures
+import math
 import pathlib
 
 import numpy as np
@@ -81,11 +82,15 @@ def batches(
     batch.append((job, image))
     if len(batch) >= (canvas.rows if canvas else canvases.full(image.shape[:2])):
       yield canvas, waiting.pop(key)
-    while sum(image.size for batch in waiting.values() for _, image in batch) > _WAITING_PIXELS:
+    while _pixels(waiting.values()) > _WAITING_PIXELS:
       key = next(iter(waiting))
       yield key[0], waiting.pop(key)
   for key, batch in waiting.items():
     yield key[0], batch
+
+
+def _pixels(waiting: Iterable[Sequence[tuple[Job, np.ndarray]]]) -> int:
+  return sum(math.prod(image.shape[:2]) for batch in waiting for _, image in batch)
 
 
 class Programs:
