@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from cyclegan_jax import files
-from cyclegan_jax.comparison import downstream, latex, tables
+from cyclegan_jax.comparison import downstream, finished, latex, tables
 from cyclegan_jax.comparison.compare import ComparedModel, LEVEL, median_run
 from cyclegan_jax.data import images
 from cyclegan_jax.errors import UserError
@@ -23,7 +23,7 @@ from cyclegan_jax.metrics import statistics
 from cyclegan_jax.metrics.catalog import METRICS
 from cyclegan_jax.reports import charts, page
 
-JSON, MARKDOWN, CSV, PAGE = 'comparison.json', 'comparison.md', 'table.csv', 'report.html'
+MARKDOWN, CSV, PAGE = 'comparison.md', 'table.csv', 'report.html'
 LATEX = 'table.tex'
 # Metrics with curves and box plots.
 _CHARTED = ('psnr', 'ssim')
@@ -42,7 +42,7 @@ def write(
     UserError: the folder cannot be written, or a picture is damaged.
   """
   try:
-    files.write_text(folder / JSON, json.dumps(content, indent=2) + '\n')
+    files.write_text(folder / finished.JSON, json.dumps(content, indent=2) + '\n')
     files.write_text(folder / MARKDOWN, markdown(content))
     files.write_csv(folder / CSV, tables.csv_rows(content))
     files.write_text(folder / LATEX, latex.table(content))
