@@ -13,19 +13,13 @@ import tempfile
 
 from absl import app, flags
 import jax
-import numpy as np
 
-from benchmarks import configuration
+from benchmarks import step_flags
 from cyclegan_jax.data.source import make_domains
-from cyclegan_jax.devices import sharding
 from cyclegan_jax.models import networks
 from cyclegan_jax.training import parallel, state as state_lib
 
-_PRESET = flags.DEFINE_string('preset', 'udacity', 'What to train.')
-_BATCH = flags.DEFINE_integer('batch', 16, 'Images in a batch.', lower_bound=1)
-_SIZE = flags.DEFINE_integer('size', 128, 'Height and width.', lower_bound=32)
-_WIDTH = flags.DEFINE_integer('width', 0, "Channels of the first layers; 0: the preset's.")
-_PRECISION = flags.DEFINE_enum('precision', 'float32', ['float32', 'bfloat16'], 'As in training.')
+flags.adopt_module_key_flags(step_flags)
 _STEPS = flags.DEFINE_integer('steps', 5, 'Steps in the profile.', lower_bound=1)
 _SHOWN = flags.DEFINE_integer('shown', 25, 'Rows of the table.', lower_bound=1)
 _FOLDER = flags.DEFINE_string('folder', '', 'Where the profile goes; empty: it is deleted.')
@@ -34,14 +28,10 @@ _JSON = flags.DEFINE_string('json', '', 'A file for all operations.')
 
 def profile(folder: str) -> None:
   """Trains under the profiler, after a step that is compiled and run without it."""
-  config = configuration.without_data(
-    _PRESET.value, _BATCH.value, _SIZE.value, _WIDTH.value, precision=_PRECISION.value
-  )
+  config = step_flags.config()
   domains, optimizer = make_domains(config.data), state_lib.make_optimizer(config.train, 1)
   step = parallel.compile_train_step(networks.build(config.model, domains), config, optimizer)
-  state = parallel.replicate(state_lib.initialize(config, domains))
-  batch = configuration.noise(config)
-  rows = {name: jax.device_put(x[np.newaxis], sharding()) for name, x in batch.items()}
+  state, rows = step_flags.arguments(config)
   state, _ = jax.block_until_ready(step(state, rows))
   with jax.profiler.trace(folder):
     for _ in range(_STEPS.value):
@@ -75,8 +65,7 @@ def main(argv: list[str]) -> None:
     found = milliseconds(folder)
   total = sum(found.values())
   print(
-    f'{_PRESET.value}, {_SIZE.value}x{_SIZE.value}, batch {_BATCH.value}, {_PRECISION.value}, '
-    f'{jax.devices()[0].device_kind}: {total / _STEPS.value:.2f} ms a step\n\n'
+    f'{step_flags.title()}: {total / _STEPS.value:.2f} ms a step\n\n'
     '| operation | ms a step | share |\n|---|---:|---:|'
   )
   for name, value in found.most_common(_SHOWN.value):
