@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from cyclegan_jax import files
-from cyclegan_jax.comparison import downstream, finished, latex, tables
+from cyclegan_jax.comparison import answers, downstream, finished, latex, tables
 from cyclegan_jax.comparison.compare import ComparedModel, LEVEL, median_run
 from cyclegan_jax.data import images
 from cyclegan_jax.errors import UserError
@@ -59,14 +59,28 @@ def summary(content: Mapping[str, Any]) -> str:
   lines = [f'{row[0]:<{width}}  {row[column]}' for row in table if row[column]]
   studied = content.get('downstream')
   further = [' | '.join(row) for row in downstream.models_table(studied)] if studied else []
-  return '\n'.join([tables.protocol(content), *lines, *tables.sentences(content), *further])
+  return '\n'.join([tables.protocol(content), *lines, *answers.sentences(content), *further])
 
 
 def markdown(content: Mapping[str, Any]) -> str:
   """Returns the whole comparison as Markdown."""
   return page.text(
-    'comparison.md', content=content, tables=tables, notes=_notes(content), downstream=downstream
+    'comparison.md',
+    content=content,
+    answers=answers.sentences(content),
+    models=_bold(content),
+    tables=tables,
+    notes=_notes(content),
+    downstream=downstream,
   )
+
+
+def _bold(content: Mapping[str, Any]) -> list[list[str]]:
+  """The table of models as Markdown, the best figure of each column in bold."""
+  rows = tables.models_table(content)
+  for row, column in tables.best_cells(content):
+    rows[row][column] = f'**{rows[row][column]}**'
+  return rows
 
 
 def render(content: Mapping[str, Any], models: Mapping[str, ComparedModel]) -> str:
@@ -80,6 +94,7 @@ def render(content: Mapping[str, Any], models: Mapping[str, ComparedModel]) -> s
     'comparison_page.html',
     title=f'Comparison on {content["dataset"]}',
     content=content,
+    answers=answers.sentences(content),
     tables=tables,
     downstream=downstream,
     notes=_notes(content),
