@@ -20,6 +20,10 @@ from PIL import Image
 from cyclegan_jax.progress import duration
 
 _FOLDER = pathlib.Path(__file__).parent
+# Together the one style sheet of all pages.
+_STYLES = ('style.css', 'charts.css', 'gallery.css', 'print.css')
+# What pages with charts and tables need.
+SCRIPTS = ('tip.js', 'chart.js', 'sort.js')
 
 
 class Picture(NamedTuple):
@@ -63,7 +67,8 @@ def document(template: str, scripts: Sequence[str] = (), **values: Any) -> str:
     scripts: files in assets/ that run in this order once the page is read.
     **values: what the template shows, `title` among them.
   """
-  return text(template, style=asset('style.css'), scripts=[*map(asset, scripts)], **values)
+  style = '\n'.join(map(asset, _STYLES))
+  return text(template, style=style, scripts=[*map(asset, scripts)], **values)
 
 
 def picture(pixels: np.ndarray, *, width: int = 1100, quality: int = 88) -> Picture:

@@ -36,7 +36,7 @@ _CHARTS = (
   ('PatchNCE', 'cross entropy', 'training', _PATCHES),
   ('Distances', 'L1, or 1 - SSIM', 'training', _DISTANCES),
 )
-_SCRIPTS = ('sort.js', 'wipe.js', 'gallery.js')
+_SCRIPTS = (*page.SCRIPTS, 'wipe.js', 'gallery.js')
 
 
 def write(

@@ -1,0 +1,54 @@
+'use strict';
+
+// One box of words: beside what a pointer rests on, what has the focus, or what was tapped.
+const tip = (() => {
+  const box = document.createElement('div');
+  box.className = 'tip';
+  box.hidden = true;
+  box.setAttribute('role', 'status');
+  document.body.append(box);
+  const hide = () => {
+    box.hidden = true;
+  };
+  /** Shows a text near a place of the window, wholly inside of it. */
+  const show = (text, x, y) => {
+    box.textContent = text;
+    box.hidden = false;
+    const {width, height} = box.getBoundingClientRect();
+    box.style.left = `${Math.max(8, Math.min(x + 12, innerWidth - width - 8))}px`;
+    box.style.top = `${y + 18 + height > innerHeight ? Math.max(8, y - height - 12) : y + 18}px`;
+  };
+  addEventListener('keydown', (event) => {
+    if (event.key === 'Escape') hide();
+  });
+  addEventListener('scroll', hide, {capture: true, passive: true});
+  return {show, hide};
+})();
+
+/** What is to be said of an element: its data-tip, or the whole of a text that is cut. */
+function tipOf(target) {
+  const element = target.closest && target.closest('[data-tip], .cut');
+  if (!element) return null;
+  const cut = element.classList.contains('cut') && element.scrollWidth > element.clientWidth;
+  const text = element.dataset.tip || (cut ? element.textContent.trim() : '');
+  return text ? {element, text} : null;
+}
+
+document.addEventListener('pointerover', (event) => {
+  const found = tipOf(event.target);
+  if (found) tip.show(found.text, event.clientX, event.clientY);
+});
+document.addEventListener('pointerout', (event) => {
+  // A finger that is lifted leaves the words it has called.
+  if (event.pointerType === 'mouse' && tipOf(event.target)) tip.hide();
+});
+document.addEventListener('focusin', (event) => {
+  const found = tipOf(event.target);
+  if (!found) return;
+  const place = found.element.getBoundingClientRect();
+  tip.show(found.text, place.left, place.bottom - 12);
+});
+document.addEventListener('focusout', tip.hide);
+document.addEventListener('pointerdown', (event) => {
+  if (!tipOf(event.target)) tip.hide();
+});
