@@ -24,8 +24,8 @@ _FEW_POINTS = 30
 _MOST_VALUES = 200
 # In charts with one row for each label: the label stands above its marks.
 _ROW_HEIGHT, _ROW_MIDDLE = 46, 30
-# Right of the longest bar, for its value.
-_VALUE_ROOM = 44
+# Bars are lower, and right of the longest there is room for its value.
+_BAR_ROW, _BAR_MIDDLE, _VALUE_ROOM = 34, 23, 44
 # Up to this many images are drawn as points over their box.
 _MOST_DOTS = 400
 
@@ -124,22 +124,26 @@ def boxes(rows: Mapping[str, np.ndarray], title: str, unit: str = '') -> Chart |
   return svg.with_values(chart)
 
 
-def bars(rows: Mapping[str, float], title: str, unit: str = '', chosen: str = '') -> Chart | None:
-  """Draws a bar from zero per row with its value, the chosen row's in color; None without values.
+def bars(
+  rows: Mapping[str, float], title: str, unit: str = '', chosen: Collection[str] = ()
+) -> Chart | None:
+  """Draws a bar from zero per row with its value, chosen rows in color; None without any value.
 
   Rows are label -> value; those that are not finite have a dash. The unit stands after the title.
   """
   finite = [value for value in rows.values() if math.isfinite(value)]
   if not finite:
     return None
-  chart, across, middles = _rows(rows, [0.0, *finite], title, unit, room=_VALUE_ROOM)
+  chart, across, middles = _rows(
+    rows, [0.0, *finite], title, unit, _VALUE_ROOM, _BAR_ROW, _BAR_MIDDLE
+  )
   for middle, (label, value) in zip(middles, rows.items()):
     if not math.isfinite(value):
       chart.marks.append(svg.text(across(0), middle + 5, '-'))
       continue
     low, high = sorted((across(0), across(value)))
-    box = {'x': low, 'y': middle - 8, 'width': high - low, 'height': 16}
-    kind = 'whole p0' if label == chosen else 'whole other'
+    box = {'x': low, 'y': middle - 6, 'width': high - low, 'height': 12}
+    kind = 'whole p0' if label in chosen else 'whole other'
     chart.marks.append(svg.mark('rect', kind, f'{label}: {value:.4g}{unit}', **box))
     chart.marks.append(svg.text(high + 6, middle + 4, f'{value:.4g}'))
   return svg.with_values(chart)
@@ -202,14 +206,20 @@ def _values(
 
 
 def _rows(
-  labels: Collection[str], values: Values, title: str, unit: str, room: int = 0
+  labels: Collection[str],
+  values: Values,
+  title: str,
+  unit: str,
+  room: int = 0,
+  row: int = _ROW_HEIGHT,
+  middle: int = _ROW_MIDDLE,
 ) -> tuple[Chart, Scale, list[int]]:
   """An empty chart with a row for each label, x to its place, and the middles of the rows.
 
   Right of the largest value there is some room.
   """
-  bottom = _TOP + _ROW_HEIGHT * len(labels)
-  tops = range(_TOP, bottom, _ROW_HEIGHT)
+  bottom = _TOP + row * len(labels)
+  tops = range(_TOP, bottom, row)
   across, ticks = svg.axis(values, _RIGHT, WIDTH - _RIGHT - room)
   marks = []
   for value in ticks:
@@ -219,7 +229,7 @@ def _rows(
   marks += [svg.text(_RIGHT, top + 12, label) for top, label in zip(tops, labels)]
   description = f'{title}: {", ".join(labels)}'
   chart = Chart(_titled(title, unit), description, marks, height=bottom + _BOTTOM)
-  return chart, across, [top + _ROW_MIDDLE for top in tops]
+  return chart, across, [top + middle for top in tops]
 
 
 def _titled(title: str, unit: str) -> str:

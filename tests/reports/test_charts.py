@@ -162,7 +162,7 @@ def test_intervals_seeds_and_means_share_an_axis_with_zero():
 
 
 def test_bars_start_at_zero_and_say_their_values():
-  chart = charts.bars({'model': 20.0, 'guess <i>': 10.0, 'none': math.nan}, 't', ' dB', 'model')
+  chart = charts.bars({'model': 20.0, 'guess <i>': 10.0, 'none': math.nan}, 't', ' dB', ['model'])
   text = html(chart)
   (model,) = places(text, 'rect', 'whole p0')
   (guess,) = places(text, 'rect', 'whole other')
