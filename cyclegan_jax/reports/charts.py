@@ -125,13 +125,20 @@ def boxes(rows: Mapping[str, np.ndarray], title: str, unit: str = '') -> Chart |
 
 
 def bars(
-  rows: Mapping[str, float], title: str, unit: str = '', chosen: Collection[str] = ()
+  rows: Mapping[str, float],
+  title: str,
+  unit: str = '',
+  chosen: Collection[str] = (),
+  seeds: Mapping[str, Sequence[float]] | None = None,
 ) -> Chart | None:
   """Draws a bar from zero per row with its value, chosen rows in color; None without any value.
 
   Rows are label -> value; those that are not finite have a dash. The unit stands after the title.
+  Seeds are label -> the values that a row is the mean of, drawn as circles.
   """
-  finite = [value for value in rows.values() if math.isfinite(value)]
+  seeds = seeds or {}
+  every = [*rows.values(), *(value for values in seeds.values() for value in values)]
+  finite = [value for value in every if math.isfinite(value)]
   if not finite:
     return None
   chart, across, middles = _rows(
@@ -145,7 +152,12 @@ def bars(
     box = {'x': low, 'y': middle - 6, 'width': high - low, 'height': 12}
     kind = 'whole p0' if label in chosen else 'whole other'
     chart.marks.append(svg.mark('rect', kind, f'{label}: {value:.4g}{unit}', **box))
-    chart.marks.append(svg.text(high + 6, middle + 4, f'{value:.4g}'))
+    points = [point for point in seeds.get(label, ()) if math.isfinite(point)]
+    for point in points:
+      text = f'{label}: {point:.4g}{unit} with one seed'
+      chart.marks.append(svg.mark('circle', 'ring', text, r=3, cx=across(point), cy=middle))
+    end = max([high, *map(across, points)])
+    chart.marks.append(svg.text(end + 6, middle + 4, f'{value:.4g}'))
   return svg.with_values(chart)
 
 
