@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 import math
-import pathlib
 from typing import Any, NamedTuple
 
 from cyclegan_jax import config as config_lib
@@ -12,7 +11,7 @@ from cyclegan_jax.metrics.unpaired import DISTANCES, ERROR
 from cyclegan_jax.reports import charts, svg
 from cyclegan_jax.runs import next_step
 from cyclegan_jax.runs.reader import Run
-from cyclegan_jax.settings import flatten, format_value
+from cyclegan_jax.settings import fields, flatten, format_value
 
 # More varied images, where the run has none of it; docs/how-to/small-data.md has the figures.
 _AUGMENTATION = {
@@ -98,11 +97,10 @@ def _way_on(run: Run) -> tuple[str, str]:
   """What may help a model that is not good enough, in one sentence, and the command for it."""
   content = run.measured.content
   if not results_lib.has_converged(content):
-    return 'Do not use it yet. Train it longer:', _longer(run.folder, run)
+    return 'Do not use it yet. Train it longer:', _longer(run)
   values = flatten(run.config)
-  missing = {
-    name: value for name, value in _AUGMENTATION.items() if not values[name] or values[name] == 1
-  }
+  off = {name: field.default for name, (_, field) in fields().items()}
+  missing = {name: value for name, value in _AUGMENTATION.items() if values[name] == off[name]}
   where = f'Do not use it: validation was best at step {content["checkpoint_step"]:,} of '
   where += f'{content["trained_steps"]:,}, so more steps do not help. '
   if not missing:
@@ -112,9 +110,9 @@ def _way_on(run: Run) -> tuple[str, str]:
   return f'{where}Show it more varied images:', command
 
 
-def _longer(folder: pathlib.Path, run: Run) -> str:
+def _longer(run: Run) -> str:
   """The command that trains on: in the same folder only where the learning rate is constant."""
-  train, flags = run.config.train, _flags(run)
+  train, flags, folder = run.config.train, _flags(run), run.folder
   if not train.decay_epochs:
     name = 'steps' if train.steps else 'epochs'
     return next_step.command(
