@@ -64,6 +64,24 @@ def of_run(run: Run) -> Answer:
   return Answer('bad', sentence, _noted(content, advice), command)
 
 
+def of_training(run: Run, is_finished: bool) -> Answer:
+  """Says how a run that is not measured is doing, by its validation."""
+  sentence = 'Trained, not measured yet' if is_finished else 'Training'
+  found = run.best
+  if found is None:
+    return Answer('', sentence, 'No validation yet.')
+  name = next((name for name in ('psnr', ERROR) if name in run.validation), '')
+  row = run.validation['step'].tolist().index(found.step)
+  metric = METRICS.get(name)
+  value = f': {metric.title} {run.validation[name][row]:.4g}{metric.unit}' if metric else ''
+  detail = f'Best validation so far at step {found.step:,}{value}.'
+  return (
+    Answer('bad', f'{sentence}: overfitting', detail)
+    if found.overfits
+    else Answer('', sentence, detail)
+  )
+
+
 def chart(runs: Sequence[Run]) -> svg.Chart | None:
   """Bars of runs measured alike, and of the guesses: PSNR, or without pairs the first distance."""
   content = runs[0].measured.content
