@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 import math
-import pathlib
 from typing import Any, NamedTuple
 
 from cyclegan_jax import config as config_lib
@@ -12,7 +11,7 @@ from cyclegan_jax.metrics.unpaired import DISTANCES, ERROR
 from cyclegan_jax.reports import charts, svg
 from cyclegan_jax.runs import next_step
 from cyclegan_jax.runs.reader import Run
-from cyclegan_jax.settings import flatten, format_value
+from cyclegan_jax.settings import fields, flatten, format_value
 
 # More varied images, where the run has none of it; docs/how-to/small-data.md has the figures.
 _AUGMENTATION = {
@@ -65,6 +64,24 @@ def of_run(run: Run) -> Answer:
   return Answer('bad', sentence, _noted(content, advice), command)
 
 
+def of_training(run: Run, is_finished: bool) -> Answer:
+  """Says how a run that is not measured is doing, by its validation."""
+  sentence = 'Trained, not measured yet' if is_finished else 'Training'
+  found = run.best
+  if found is None:
+    return Answer('', sentence, 'No validation yet.')
+  name = next((name for name in ('psnr', ERROR) if name in run.validation), '')
+  row = run.validation['step'].tolist().index(found.step)
+  metric = METRICS.get(name)
+  value = f': {metric.title} {run.validation[name][row]:.4g}{metric.unit}' if metric else ''
+  detail = f'Best validation so far at step {found.step:,}{value}.'
+  return (
+    Answer('bad', f'{sentence}: overfitting', detail)
+    if found.overfits
+    else Answer('', sentence, detail)
+  )
+
+
 def chart(runs: Sequence[Run]) -> svg.Chart | None:
   """Bars of runs measured alike, and of the guesses: PSNR, or without pairs the first distance."""
   content = runs[0].measured.content
@@ -98,11 +115,10 @@ def _way_on(run: Run) -> tuple[str, str]:
   """What may help a model that is not good enough, in one sentence, and the command for it."""
   content = run.measured.content
   if not results_lib.has_converged(content):
-    return 'Do not use it yet. Train it longer:', _longer(run.folder, run)
+    return 'Do not use it yet. Train it longer:', _longer(run)
   values = flatten(run.config)
-  missing = {
-    name: value for name, value in _AUGMENTATION.items() if not values[name] or values[name] == 1
-  }
+  off = {name: field.default for name, (_, field) in fields().items()}
+  missing = {name: value for name, value in _AUGMENTATION.items() if values[name] == off[name]}
   where = f'Do not use it: validation was best at step {content["checkpoint_step"]:,} of '
   where += f'{content["trained_steps"]:,}, so more steps do not help. '
   if not missing:
@@ -112,9 +128,9 @@ def _way_on(run: Run) -> tuple[str, str]:
   return f'{where}Show it more varied images:', command
 
 
-def _longer(folder: pathlib.Path, run: Run) -> str:
+def _longer(run: Run) -> str:
   """The command that trains on: in the same folder only where the learning rate is constant."""
-  train, flags = run.config.train, _flags(run)
+  train, flags, folder = run.config.train, _flags(run), run.folder
   if not train.decay_epochs:
     name = 'steps' if train.steps else 'epochs'
     return next_step.command(

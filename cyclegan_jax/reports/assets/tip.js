@@ -7,21 +7,33 @@ const tip = (() => {
   box.hidden = true;
   box.setAttribute('role', 'status');
   document.body.append(box);
+  // What the box follows while the page scrolls, and how far it is from its corner.
+  let anchor = null;
   const hide = () => {
     box.hidden = true;
   };
-  /** Shows a text near a place of the window, wholly inside of it. */
-  const show = (text, x, y) => {
-    box.textContent = text;
-    box.hidden = false;
+  const put = (x, y) => {
     const {width, height} = box.getBoundingClientRect();
     box.style.left = `${Math.max(8, Math.min(x + 12, innerWidth - width - 8))}px`;
     box.style.top = `${y + 18 + height > innerHeight ? Math.max(8, y - height - 12) : y + 18}px`;
   };
+  /** Shows a text near a place of the window, wholly inside of it; scrolling moves or hides it. */
+  const show = (text, x, y, element = null) => {
+    box.textContent = text;
+    box.hidden = false;
+    const corner = element?.getBoundingClientRect();
+    anchor = element && {element, x: x - corner.left, y: y - corner.top};
+    put(x, y);
+  };
   addEventListener('keydown', (event) => {
     if (event.key === 'Escape') hide();
   });
-  addEventListener('scroll', hide, {capture: true, passive: true});
+  addEventListener('scroll', () => {
+    if (box.hidden) return;
+    if (!anchor) return hide();
+    const {left, top} = anchor.element.getBoundingClientRect();
+    put(left + anchor.x, top + anchor.y);
+  }, {capture: true, passive: true});
   return {show, hide};
 })();
 
@@ -46,7 +58,7 @@ document.addEventListener('focusin', (event) => {
   const found = tipOf(event.target);
   if (!found) return;
   const place = found.element.getBoundingClientRect();
-  tip.show(found.text, place.left, place.bottom - 12);
+  tip.show(found.text, place.left, place.bottom - 12, found.element);
 });
 document.addEventListener('focusout', tip.hide);
 document.addEventListener('pointerdown', (event) => {
