@@ -8,13 +8,15 @@ from tests.comparison.made_up import compared
 from tests.reports.test_comparison_page import with_pictures
 
 CSS = 'css selector'
+LONG = 'bad_with_a_name_that_goes_on_and_on_and_on_until_no_line_holds_it'
 
 
 @pytest.fixture(scope='module', name='folder')
 def _folder(tmp_path_factory):
   folder = tmp_path_factory.mktemp('a <comparison>')
-  models = with_pictures(made_up.two(folder, n_seeds=2))
-  comparison_page.write(folder, compared(models, [('good', 'bad')]), models)
+  models = {'good': made_up.model(folder, 'good', 22, (0, 1))}
+  models[LONG] = made_up.model(folder, LONG, 20, (0, 1))
+  comparison_page.write(folder, compared(with_pictures(models), [('good', LONG)]), models)
   return folder
 
 
@@ -49,7 +51,7 @@ def test_nothing_is_asked_for_and_nothing_is_cut_off(browser, folder):
 
 def test_models_stand_side_by_side_and_under_the_slider(page):
   figures = page.driver.find_elements(CSS, '.gallery > .current figure')
-  assert [figure.text.split()[0] for figure in figures] == ['RGB', 'true', 'good', 'bad']
+  assert [figure.text.split()[0] for figure in figures] == ['RGB', 'true', 'good', LONG]
   assert len({figure.rect['y'] for figure in figures}) == 1
   name = page.find(CSS, '.gallery > .current .cut').text
   page.find(CSS, '.choose [aria-label="Next image"]').click()
@@ -58,11 +60,11 @@ def test_models_stand_side_by_side_and_under_the_slider(page):
   slider.click()
   left, right = page.driver.find_elements(CSS, '.choose select')
   assert [option.text for option in left.find_elements(CSS, 'option')] == [
-    *('RGB', 'true IR', 'good', 'bad')
+    *('RGB', 'true IR', 'good', LONG)
   ]
   right.send_keys('bad')
   sides = page.driver.find_elements(CSS, '.gallery > .current .sides span')
-  assert [side.get_property('textContent') for side in sides] == ['good', 'bad']
+  assert [side.get_property('textContent') for side in sides] == ['good', LONG]
 
 
 def test_copying(page, folder):
