@@ -64,6 +64,7 @@ document.addEventListener('focusin', (event) => {
   const place = found.element.getBoundingClientRect();
   tip.show(found.text, place.left, place.bottom - 12, found.element);
 });
+// Before what is pressed shows words of its own.
 document.addEventListener('pointerdown', (event) => {
   if (!tipOf(event.target)) tip.hide();
-});
+}, {capture: true});
