@@ -26,6 +26,7 @@ _MOST_VALUES = 200
 _ROW_HEIGHT, _ROW_MIDDLE = 46, 30
 # Bars are lower, and right of the longest there is room for its value.
 _BAR_ROW, _BAR_MIDDLE, _VALUE_ROOM = 34, 23, 44
+_LONGEST = 60  # Characters of a row's label.
 # Up to this many images are drawn as points over their box.
 _MOST_DOTS = 400
 
@@ -238,10 +239,15 @@ def _rows(
     x = across(value)
     marks.append(svg.mark('line', 'rule', x1=x, y1=_TOP, x2=x, y2=bottom))
     marks.append(svg.text(x, bottom + 16, f'{value:.6g}', 'middle'))
-  marks += [svg.text(_RIGHT, top + 12, label) for top, label in zip(tops, labels)]
+  marks += [svg.text(_RIGHT, top + 12, _cut(label)) for top, label in zip(tops, labels)]
   description = f'{title}: {", ".join(labels)}'
   chart = Chart(_titled(title, unit), description, marks, height=bottom + _BOTTOM)
   return chart, across, [top + middle for top in tops]
+
+
+def _cut(label: str) -> str:
+  """What fits above a row; the value of a mark has the whole label."""
+  return label if len(label) <= _LONGEST else f'{label[: _LONGEST - 1]}…'
 
 
 def _titled(title: str, unit: str) -> str:

@@ -118,7 +118,8 @@ def single_images(measured: Sequence[Run], shown: Sequence[Example]) -> dict[str
 
 def _from_the_worst(values: np.ndarray, metric: Metric) -> list[int]:
   """The images from the worst to the best; those without a value come last."""
-  return np.argsort(np.where(np.isnan(values), np.inf, values * metric.better)).tolist()
+  undefined = np.isnan(values)
+  return np.lexsort((np.where(undefined, 0, values * metric.better), undefined)).tolist()
 
 
 def downstream(runs: Sequence[Run]) -> list[dict[str, Any]]:

@@ -162,7 +162,7 @@ def test_a_run_that_patience_has_ended_is_finished(tmp_path):
 def test_a_run_in_training_says_how_its_validation_goes(tmp_path):
   run = read(tmp_path / 'run', best_metric='psnr')
   found = answer.of_training(run, False)
-  assert found == ('', 'Training', 'Best validation so far at step 30: PSNR 21.97 dB.', '')
+  assert found == ('', 'Training', 'Best validation so far at step 30: PSNR 19.97 dB.', '')
   rows = [f'{step},{100 / step},0,0' for step in (10, 20, 30, 40, 50, 60)]
   file = run.folder / 'validation.csv'
   file.write_text('\n'.join(['step,psnr,ssim,correlation', *rows]) + '\n')

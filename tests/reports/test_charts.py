@@ -192,3 +192,9 @@ def test_values_lie_in_the_middle_of_their_marks():
     'a - b: 1 with one seed',
     'a - b: 2, the mean over seeds',
   ]
+
+
+def test_long_names_are_cut_above_their_rows_only():
+  name = 'a_long_name_' * 10
+  text = html(charts.bars({name: 1.0}, 't'))
+  assert f'>{name[:59]}…</text>' in text and f'<title>{name}: 1</title>' in text

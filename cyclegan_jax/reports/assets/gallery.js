@@ -37,6 +37,7 @@ function gallery(list, choose) {
       show();
     });
     found.ariaPressed = 'true';
+    found.classList.add('cut');
     return found;
   });
   const selects = ['On the left', 'On the right'].map((text, side) => {

@@ -28,6 +28,9 @@ const tip = (() => {
   addEventListener('keydown', (event) => {
     if (event.key === 'Escape') hide();
   });
+  addEventListener('focusout', (event) => {
+    if (anchor?.element.contains(event.target)) hide();
+  });
   addEventListener('scroll', () => {
     if (box.hidden) return;
     if (!anchor) return hide();
@@ -37,12 +40,13 @@ const tip = (() => {
   return {show, hide};
 })();
 
-/** What is to be said of an element: its data-tip, or the whole of a text that is cut. */
+/** What is to be said of an element: the whole of a text that is cut, and its data-tip. */
 function tipOf(target) {
-  const element = target.closest && target.closest('[data-tip], .cut');
+  const element = target.closest?.('[data-tip], th button') ?? target.closest?.('.cut');
   if (!element) return null;
-  const cut = element.classList.contains('cut') && element.scrollWidth > element.clientWidth;
-  const text = element.dataset.tip || (cut ? element.textContent.trim() : '');
+  const name = element.classList.contains('cut') ? element : element.querySelector('.cut');
+  const whole = name && name.scrollWidth > name.clientWidth ? name.textContent.trim() : '';
+  const text = [whole, element.dataset.tip].filter(Boolean).join('\n');
   return text ? {element, text} : null;
 }
 
@@ -60,7 +64,7 @@ document.addEventListener('focusin', (event) => {
   const place = found.element.getBoundingClientRect();
   tip.show(found.text, place.left, place.bottom - 12, found.element);
 });
-document.addEventListener('focusout', tip.hide);
+// Before what is pressed shows words of its own.
 document.addEventListener('pointerdown', (event) => {
   if (!tipOf(event.target)) tip.hide();
-});
+}, {capture: true});
