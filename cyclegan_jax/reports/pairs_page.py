@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 import pathlib
 import re
+import shlex
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -62,7 +63,7 @@ def write(
     ('tip.js', 'sort.js'),
     title=f'{name or content["dataset"]}: are the pairs all right?',
     content=content,
-    pairs=verdict(pairs),
+    pairs=verdict(pairs, folder / dataset_check.CSV),
     leaks=leaks(dataset),
     repair=repair if any(FLAGS[flag].is_repaired for pair in pairs for flag in pair.flags) else '',
     found=[(FLAGS[name], count) for name, count in content['flags'].items() if count],
@@ -74,8 +75,11 @@ def write(
   files.write_text(folder / PAGE, text)
 
 
-def verdict(pairs: Sequence[Pair]) -> Answer:
-  """Returns whether the pairs are all right, and what to do first if they are not."""
+def verdict(pairs: Sequence[Pair], csv: pathlib.Path) -> Answer:
+  """Returns whether the pairs are all right, and what to do first if they are not.
+
+  The CSV file lists all pairs.
+  """
   flagged = [pair for pair in pairs if pair.flags]
   n = len(pairs)
   if not flagged:
@@ -84,7 +88,7 @@ def verdict(pairs: Sequence[Pair]) -> Answer:
   repaired = sum(any(FLAGS[flag].is_repaired for flag in pair.flags) for pair in flagged)
   look = 'looks' if len(flagged) == 1 else 'look'
   sentence = f'{len(flagged)} of {n} pairs {look} {_listed([*kinds])}'
-  cure = f'leave them out with --exclude={dataset_check.CSV}'
+  cure = f'leave them out with {shlex.quote(f"--exclude={csv}")}'
   if repaired:
     count = f'{repaired} pair{"s" * (repaired != 1)}'
     cure = f'repair what can be ({count}) with --fix=DIR, or {cure}'

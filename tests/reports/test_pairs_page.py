@@ -1,6 +1,7 @@
 """The page of a check of pairs: what it says first, its pictures, and its links."""
 
 import dataclasses
+import pathlib
 import re
 
 import numpy as np
@@ -13,6 +14,7 @@ from tests.pairs.made_up import dataset, gray_rgb, shifted, texture
 from tests.pairs.test_repair import REPAIRED
 
 CSS = 'css selector'
+CSV = pathlib.Path('checked/pairs.csv')
 
 
 def moved_part(seed):
@@ -51,16 +53,16 @@ def _page(found, tmp_path_factory):
 
 def test_what_was_found_and_what_to_do_come_first(found):
   _, pairs = found
-  answer = pairs_page.verdict(pairs)
+  answer = pairs_page.verdict(pairs, CSV)
   assert answer.state == 'bad' and answer.sentence == '3 of 4 pairs look damaged or shifted'
   assert (
     'repair what can be (1 pair) with --fix=DIR' in answer.detail
-    and '--exclude=pairs.csv' in answer.detail
+    and '--exclude=checked/pairs.csv' in answer.detail
   )
   good = [pair for pair in pairs if not pair.flags]
-  assert pairs_page.verdict(good) == ('good', 'All 1 pairs look right', '')
+  assert pairs_page.verdict(good, CSV) == ('good', 'All 1 pairs look right', '')
   one = [*good, *(pair for pair in pairs if pair.id == 'black')]
-  answer = pairs_page.verdict(one)
+  answer = pairs_page.verdict(one, CSV)
   assert answer.sentence == '1 of 2 pairs looks damaged' and '--fix' not in answer.detail
 
 
