@@ -100,7 +100,8 @@ def _item(example: Example, several: bool, place: Place) -> dict[str, Any]:
       if name in values
     }
     texts.append((f'{run.name}: ' if several else '') + ', '.join(figures.values()))
-    brief = brief or f'{number_of(round(values["psnr"][index], 1))} dB'
+    psnr = values['psnr'][index]
+    brief = brief or (f'{psnr:.1f} dB' if math.isfinite(psnr) else number_of(psnr))
   # As they are read: source, generated, true, error; of several runs in turn after the true one.
   if len(example.owners) == 1:
     layers[1], layers[2] = layers[2], layers[1]

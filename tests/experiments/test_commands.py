@@ -62,8 +62,8 @@ def test_evaluate(walk):
   assert len(rows) == 1 and float(rows[0]['mse']) == pytest.approx(content['model']['mse'])
   assert '| luminance as IR |' in result.stdout
   page = (workdir / 'report.html').read_text()
-  # Four pictures of the example, and the samples.
-  assert page.count('data:image/jpeg;base64,') == 5 and '://' not in page
+  # Four pictures of the example, at the top and in the gallery, and the samples.
+  assert page.count('data:image/') == 9 and '://' not in page
   assert np.asarray(PIL.Image.open(folder / 'examples.png')).ndim == 3
 
 

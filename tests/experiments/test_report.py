@@ -18,10 +18,14 @@ def test_pages_of_one_run_and_of_two(runs, tmp_path):
   result = run('report', f'--workdir={runs[0]}', '--gallery=2')
   assert result.returncode == 0, result.stderr
   assert f'Page: {runs[0] / "report.html"} (' in result.stdout
-  assert (runs[0] / 'report.html').read_text().count('data:image/jpeg') == 8
-  result = run('report', f'--workdir={runs[0]},{runs[1]}', f'--output={tmp_path / "both.html"}')
+  assert (runs[0] / 'report.html').read_text().count('data:image') == 8
+  both = f'--workdir={runs[0]},{runs[1]}', f'--output={tmp_path / "both.html"}'
+  result = run('report', *both, '--gallery=all')
   assert result.returncode == 0, result.stderr
-  assert '<h1>Runs: a, b</h1>' in (tmp_path / 'both.html').read_text()
+  text = (tmp_path / 'both.html').read_text()
+  assert '<h1>Runs: a, b</h1>' in text and 'src="both_files/000000-0.jpeg"' in text
+  # Of each image RGB, true IR, and two generated ones with their errors.
+  assert len([*(tmp_path / 'both_files').iterdir()]) == 6 * 12
 
 
 def test_names_with_commas(runs, tmp_path):
@@ -39,6 +43,9 @@ def test_names_with_commas(runs, tmp_path):
 
 def test_mistakes(runs, tmp_path):
   assert '--workdir is missing' in fails('report')
+  assert '--gallery=-1: expected a number' in fails(
+    'report', f'--workdir={runs[0]}', '--gallery=-1'
+  )
   assert 'not a run folder' in fails('report', f'--workdir={tmp_path}')
   both = f'--workdir={runs[0]},{runs[1]}'
   assert '--output is missing' in fails('report', both)

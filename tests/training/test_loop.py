@@ -80,7 +80,7 @@ def test_a_run_writes_its_files(whole):
   assert grids == ['step_00000003.png', 'step_00000006.png']
   assert images.read_image(workdir / 'samples' / grids[0]).shape[2] == 3
   page = (workdir / 'report.html').read_text()
-  assert 'Step 6 of 6' in page and 'after step 6' in page
+  assert 'Finished: 6 steps' in page and 'after step 6' in page
   assert not list(workdir.glob('**/*orbax-checkpoint-tmp*'))
 
 

@@ -8,7 +8,7 @@ function chartValues(svg) {
   // The box of tip.js takes their place.
   svg.querySelectorAll('title').forEach((title) => title.remove());
   const make = (tag, kind, places) => {
-    const element = document.createElementNS('http://www.w3.org/2000/svg', tag);
+    const element = document.createElementNS(svg.namespaceURI, tag);
     Object.entries({class: kind, visibility: 'hidden', ...places}).forEach(
         ([name, value]) => element.setAttribute(name, value));
     svg.append(element);
