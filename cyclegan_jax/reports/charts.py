@@ -131,11 +131,13 @@ def bars(
   unit: str = '',
   chosen: Collection[str] = (),
   seeds: Mapping[str, Sequence[float]] | None = None,
+  form: str = '.4g',
 ) -> Chart | None:
   """Draws a bar from zero per row with its value, chosen rows in color; None without any value.
 
   Rows are label -> value; those that are not finite have a dash. The unit stands after the title.
   Seeds are label -> the values that a row is the mean of, drawn as circles.
+  The form is that of numbers.
   """
   seeds = seeds or {}
   every = [*rows.values(), *(value for values in seeds.values() for value in values)]
@@ -152,13 +154,13 @@ def bars(
     low, high = sorted((across(0), across(value)))
     box = {'x': low, 'y': middle - 6, 'width': high - low, 'height': 12}
     kind = 'whole p0' if label in chosen else 'whole other'
-    chart.marks.append(svg.mark('rect', kind, f'{label}: {value:.4g}{unit}', **box))
+    chart.marks.append(svg.mark('rect', kind, f'{label}: {value:{form}}{unit}', **box))
     points = [point for point in seeds.get(label, ()) if math.isfinite(point)]
     for point in points:
-      text = f'{label}: {point:.4g}{unit} with one seed'
+      text = f'{label}: {point:{form}}{unit} with one seed'
       chart.marks.append(svg.mark('circle', 'ring', text, r=3, cx=across(point), cy=middle))
     end = max([high, *map(across, points)])
-    chart.marks.append(svg.text(end + 6, middle + 4, f'{value:.4g}'))
+    chart.marks.append(svg.text(end + 6, middle + 4, f'{value:{form}}'))
   return svg.with_values(chart)
 
 
