@@ -45,6 +45,8 @@ def of_run(run: Run) -> Answer:
   if model == -math.inf:
     return Answer('', 'Nothing could be measured', 'Too few pixels are valid.')
   guesses = {name: _psnr(totals) for name, totals in content['baselines'].items()}
+  if not guesses:
+    return Answer('', f'PSNR {model:.4g} dB', 'No trivial guess was measured beside it.')
   best = max(guesses, key=lambda name: guesses[name])
   gain = model - guesses[best]
   amount = f'{gain:+.1f}' if abs(gain) >= 0.1 else f'{gain:+.2f}'

@@ -110,6 +110,12 @@ def test_figures_that_are_no_numbers(tmp_path, model, state, sentence):
   assert answer.of_run(read(tmp_path / 'run', model=model))[:2] == (state, sentence)
 
 
+def test_without_guesses_nothing_is_beaten(tmp_path):
+  run = read(tmp_path / 'run', model={'psnr': 20.0}, other={'baselines': {}})
+  assert answer.of_run(run)[:2] == ('', 'PSNR 20 dB')
+  assert 'class="card good"' not in run_page.render([run], 'test', 1)
+
+
 @pytest.mark.parametrize('distance, state', [(0.1, 'good'), (0.9, 'bad')])
 def test_without_pairs_distances_decide(tmp_path, distance, state):
   of_model = dict.fromkeys(('histogram_distance', 'spectral_distance'), distance)
@@ -148,6 +154,13 @@ def test_facts_of_a_finished_run(tmp_path):
   assert run_facts.progress(run) == 'Finished: 30 steps, epoch 3'
   text = run_page.render([run], 'test', 5)
   assert '<progress' not in text and 'images/s' not in text
+  # A page that is written in training loads itself again, until the run is finished.
+  for steps, again in ((160, False), (320, True)):
+    splits = f'{{"splits": {{"train": {{"rgb": {steps}, "ir": {steps}}}}}}}'
+    (run.folder / 'data.json').write_text(splits)
+    run_page.refresh(run.folder)
+    text = (run.folder / 'report.html').read_text()
+    assert ('location.reload' in text) == again == ('<progress' in text)
 
 
 def test_a_run_that_patience_has_ended_is_finished(tmp_path):

@@ -123,6 +123,14 @@ def test_zoom_to_pixels_in_all_pictures(browser, report):
     f'{CURRENT} .frame img',
   )
   assert scales == pytest.approx([8] * 6)
+  # Dragging moves what is seen, in all pictures by as much.
+  left = 'return Array.from(document.querySelectorAll(arguments[0]), e => e.style.transform)'
+  before = set(browser.run(left, f'{CURRENT} .frame img'))
+  frame = browser.find(CSS, f'{CURRENT} .frame')
+  webdriver = pytest.importorskip('selenium.webdriver')
+  webdriver.ActionChains(browser.driver, 0).drag_and_drop_by_offset(frame, 40, 20).perform()
+  after = set(browser.run(left, f'{CURRENT} .frame img'))
+  assert len(before) == len(after) == 1 and before != after
   image = browser.find(CSS, f'{CURRENT} .frame img')
   assert image.value_of_css_property('image-rendering') == 'pixelated'
   browser.find(CSS, f'{CURRENT} .strip').send_keys('---')

@@ -276,7 +276,7 @@ def test_a_full_disk_does_not_end_training(run, monkeypatch):
 
 @pytest.mark.parametrize(
   'n, expected',
-  [(0, []), (1, [0, 4]), (3, [0, 4, 7, 9]), (10, list(range(10))), (24, list(range(10)))],
+  [(0, []), (1, [0, 4]), (3, [0, 4, 7, 9]), (24, list(range(10))), (None, list(range(10)))],
 )
 def test_which_examples_are_kept(n, expected):
   # The best is 4, the worst 7; the others are evenly spread.

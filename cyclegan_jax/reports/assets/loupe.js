@@ -100,7 +100,6 @@ function makeLoupe(strip, said, onZoom) {
     const across = inside((event.clientX - box.left) / box.width, 0.9999);
     const down = inside((event.clientY - box.top) / box.height, 0.9999);
     [view.u, view.v] = [view.left + across / factor(), view.top + down / factor()];
-    return box;
   };
   const zoom = (by) => {
     const share = [(view.u - view.left) * factor(), (view.v - view.top) * factor()];
@@ -113,16 +112,20 @@ function makeLoupe(strip, said, onZoom) {
   };
 
   layers.forEach(({frame}) => {
+    let before = null;
     frame.addEventListener('pointermove', (event) => {
       const box = frame.getBoundingClientRect();
-      if (event.buttons && view.zoom) {
-        look(view.left - event.movementX / box.width / factor(),
-            view.top - event.movementY / box.height / factor());
+      // Where fingers move, browsers do not agree on movementX.
+      if (event.buttons && view.zoom && before) {
+        look(view.left - (event.clientX - before.x) / box.width / factor(),
+            view.top - (event.clientY - before.y) / box.height / factor());
       }
+      before = {x: event.clientX, y: event.clientY};
       place(event);
       draw();
     });
     frame.addEventListener('pointerdown', (event) => {
+      before = {x: event.clientX, y: event.clientY};
       place(event);
       draw();
     });
