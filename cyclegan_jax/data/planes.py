@@ -23,7 +23,7 @@ _STEPS_PER_METER = 100
 CURES: Mapping[str, str] = types.MappingProxyType(
   {
     'labels': f'Leave labels out, or give some with {labels_lib.FLAGS}.',
-    DEPTH: 'Leave depth out; --dataset=synthetic has it.',
+    DEPTH: 'Leave depth out; --dataset=synthetic and --dataset=aau --registration=depth have it.',
   }
 )
 
