@@ -104,8 +104,8 @@ def evaluate(
     run: a run, see above; or a model.
     dataset: only for a model, and then needed.
     split: 'train', 'validation' or 'test'.
-    **options: for a run `checkpoint`, `gallery` (how many pictures), `log`, and, if they have
-      moved, `source_dir`, `data_dir`, and `exclude`; for a model those of
+    **options: for a run `checkpoint`, `gallery` (how many pictures; None: all), `log`, and, if
+      they have moved, `source_dir`, `data_dir`, and `exclude`; for a model those of
       `evaluation.evaluate.evaluate`.
 
   Returns:

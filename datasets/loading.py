@@ -270,7 +270,8 @@ def _read(
       )
       splits[split] = Split(split, rgb, ir, aligned=False)
   fingerprint = hashlib.sha256('\n'.join(identity).encode()).hexdigest()
-  if leak := leaks.check(splits, pathlib.Path(builder.data_path)):
+  leak, near_duplicates = leaks.check(splits, pathlib.Path(builder.data_path))
+  if leak:
     notes = [*notes, f'Leak check: {leak}']
   if identity:
     facts = {'fingerprint': fingerprint, 'max_values': {k: int(v) for k, v in max_values.items()}}
@@ -285,5 +286,6 @@ def _read(
     class_names=tuple(metadata.get('class_names', ())),
     has_depth='depth' in builder.info.features,
     prepared=builder.info.full_name,
+    near_duplicates=near_duplicates,
     ir_span=radiometry.parse_span(metadata.get('ir_span', '')),
   )

@@ -80,7 +80,7 @@ def evaluate(
   split: str = 'test',
   *,
   checkpoint: str = 'best',
-  gallery: int = 24,
+  gallery: int | None = 24,
   log: Log = print,
   **places: Any,
 ) -> 'Run':

@@ -56,13 +56,14 @@ _LABEL_DIR = flags.DEFINE_string(
   None,
   'Subfolder with labels, as in training: measures errors class by class. [as in training]',
 )
-_GALLERY = flags.DEFINE_integer(
-  'gallery', 24, 'About how many images the page shows; 0: none.', lower_bound=0
+_GALLERY = common.define_gallery_flag(
+  'About how many images the page shows; 0: none; all: every one, as files in a folder beside it.'
 )
 
 
 def main() -> None:
   """Measures the model, writes the evaluation's files, and prints the table."""
+  n_gallery = common.gallery(_GALLERY.value)
   workdir = common.model_folder(results='runs')
   # Late, so that --help and bad flags answer at once.
   from cyclegan_jax.inference import model as model_lib
@@ -81,7 +82,7 @@ def main() -> None:
     _SPLIT.value,
     _CHECKPOINT.value,
     _ON.value is not None,
-    _GALLERY.value,
+    n_gallery,
   )
   dataset = asked.open(model)
   content = measuring.measure(asked, model, dataset, networks)

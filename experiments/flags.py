@@ -87,6 +87,20 @@ def define_checkpoint_flag() -> flags.FlagHolder[str]:
   )
 
 
+def define_gallery_flag(help_text: str) -> flags.FlagHolder[str]:
+  """Defines --gallery, which `gallery` reads."""
+  return flags.DEFINE_string('gallery', '24', help_text)
+
+
+def gallery(text: str) -> int | None:
+  """Returns how many images --gallery asks for; None for all."""
+  if text == 'all':
+    return None
+  if not text.isdecimal():
+    raise UserError(f'--gallery={text}: expected a number of images, 0 for none, or all.')
+  return int(text)
+
+
 def define_direction_flag() -> flags.FlagHolder[str | None]:
   """Defines --direction, of a generator; None: that of the run's configuration."""
   return flags.DEFINE_enum(

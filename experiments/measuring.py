@@ -23,7 +23,7 @@ class Asked:
     split: 'train', 'validation' or 'test'.
     checkpoint: 'best', 'latest' or a step.
     other: whether the data are others than the run's.
-    gallery: about how many images the page shows.
+    gallery: about how many images the page shows; None: all.
   """
 
   workdir: pathlib.Path
@@ -31,7 +31,7 @@ class Asked:
   split: str = 'test'
   checkpoint: str = 'best'
   other: bool = False
-  gallery: int = 24
+  gallery: int | None = 24
 
   def open(self, model: 'Model') -> 'Dataset':
     """Opens the data, and checks that they fit the model.

@@ -4,9 +4,9 @@
   python -m experiments.report --workdir=RUN,OTHER_RUN --output=both.html
 
 The page has settings, curves, figures of merit beside those of trivial guesses, a sortable table of
-single images, and a gallery. It needs no other file and no server. Measurements and gallery come
-from experiments.evaluate, which writes the page of its run too; this command quickly writes it
-again, or for several runs.
+single images, and a gallery. It needs no other file and no server, unless --gallery=all puts the
+pictures into a folder beside it. Measurements and gallery come from experiments.evaluate, which
+writes the page of its run too; this command quickly writes it again, or for several runs.
 """
 
 import pathlib
@@ -24,12 +24,10 @@ _OUTPUT = flags.DEFINE_string(
 _SPLIT = flags.DEFINE_enum(
   'split', 'test', ['train', 'validation', 'test'], 'Split whose measurements are shown.'
 )
-_GALLERY = flags.DEFINE_integer(
-  'gallery',
-  24,
+_GALLERY = common.define_gallery_flag(
   'Most images shown as pictures, of those that experiments.evaluate kept (its --gallery). Each '
-  'adds some 10 to 100 kB per run to the page.',
-  lower_bound=0,
+  'adds some 20 to 300 kB per run to the page. all: all of them, as files in a folder beside the '
+  'page, such as report_files, that load as they come into view.'
 )
 
 
@@ -59,6 +57,7 @@ def main() -> None:
     raise UserError(
       '--output is missing: a page about several runs needs the name of its HTML file.'
     )
+  n_gallery = common.gallery(_GALLERY.value)
   # Late, so that --help and bad flags answer at once.
   from cyclegan_jax.reports import run_page
   from cyclegan_jax.runs import run_folder
@@ -66,8 +65,7 @@ def main() -> None:
   if output is None:
     other = run_folder.evaluation(folders[0], _SPLIT.value, _CHECKPOINT.value)
     output = (folders[0] if _CHECKPOINT.value == 'best' else other) / run_folder.PAGE
-  shown = _SPLIT.value, _GALLERY.value, _CHECKPOINT.value
-  print(run_page.write(folders, output, *shown))
+  print(run_page.write(folders, output, _SPLIT.value, n_gallery, _CHECKPOINT.value))
 
 
 if __name__ == '__main__':

@@ -37,10 +37,11 @@ _DEFINITIONS = {
 }
 # A best checkpoint in this share of a run, its first, says that more steps do not help.
 _EARLY = 0.5
-_REMEMBERED = (
+REMEMBERED = (
   'These are the images it was trained on: the figures tell how well it remembers them, not how '
   'well it translates others.'
 )
+_GOOD = 'The model beats every trivial baseline'
 _REASONS = {'infinite': 'infinite (identical images)', 'undefined': 'undefined'}
 
 
@@ -154,8 +155,23 @@ def obedience_rows(content: Mapping[str, Any]) -> list[list[str]]:
 def verdict(content: Mapping[str, Any]) -> str:
   """Returns in words which trivial baselines the model does not beat, and what limits that."""
   found = _verdict_without_pairs(content) if ERROR in content[MODEL] else _verdict(content)
-  remembered = content.get('split') == 'train' and 'on' not in content
-  return f'{found} {_REMEMBERED}' if remembered else found
+  return f'{found} {REMEMBERED}' if is_remembered(content) else found
+
+
+def is_good(content: Mapping[str, Any]) -> bool:
+  """Returns whether the model beats every trivial baseline, as `verdict` says in words."""
+  return verdict(content).startswith(_GOOD)
+
+
+def is_remembered(content: Mapping[str, Any]) -> bool:
+  """Returns whether the model was measured on the images that it was trained on."""
+  return content.get('split') == 'train' and 'on' not in content
+
+
+def has_converged(content: Mapping[str, Any]) -> bool:
+  """Returns whether the best checkpoint lies so early in the run that more steps do not help."""
+  best, of = content.get('checkpoint_step', 0), content.get('trained_steps', 0)
+  return content.get('checkpoint') == 'best' and best <= of * _EARLY
 
 
 def _verdict(content: Mapping[str, Any]) -> str:
@@ -174,7 +190,7 @@ def _verdict(content: Mapping[str, Any]) -> str:
     if score(content[MODEL], metric) <= score(totals, metric)
   ]
   if not lost:
-    return 'The model beats every trivial baseline in PSNR and in SSIM.'
+    return f'{_GOOD} in PSNR and in SSIM.'
   names = ', '.join(lost)
   return f'The model does NOT beat {names}: do not use it yet. {_cure(content)}'
 
@@ -193,16 +209,14 @@ def _verdict_without_pairs(content: Mapping[str, Any]) -> str:
     'Without pairs, nothing tells whether an image shows what is in the scene.',
   )
   if not lost:
-    return (
-      f'The model beats every trivial baseline in both distances to real {kind} images. {limits}'
-    )
+    return f'{_GOOD} in both distances to real {kind} images. {limits}'
   return f'The model does NOT beat {", ".join(lost)}. {limits}'
 
 
 def _cure(content: Mapping[str, Any]) -> str:
   """What may help a model that is not good enough."""
   best, of = content.get('checkpoint_step', 0), content.get('trained_steps', 0)
-  if content.get('checkpoint') != 'best' or best > of * _EARLY:
+  if not has_converged(content):
     return 'More --epochs or more data may help.'
   start = 'Overfitting: validation' if content.get('overfitting') else 'Validation'
   return (

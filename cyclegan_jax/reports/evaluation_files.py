@@ -21,7 +21,7 @@ _RANKS = ('best', 'upper quarter', 'median', 'lower quarter', 'worst')
 
 
 def write(
-  folder: pathlib.Path, content: Mapping[str, Any], evaluation: Evaluation, n_gallery: int
+  folder: pathlib.Path, content: Mapping[str, Any], evaluation: Evaluation, n_gallery: int | None
 ) -> None:
   """Writes metrics.json, per_image.csv, summary.md, two pictures and a gallery of pictures.
 
@@ -58,7 +58,8 @@ def write(
   if evaluation.obedience:
     median = int(order[len(order) // 2])
     images.write_png(strip, temperature_strip.draw(evaluation, median))
-  strips = {i: functools.partial(_strip, evaluation, i) for i in gallery.chosen(order, n_gallery)}
+  ranked = np.argsort(-gallery.scores(measured.per_image), kind='stable')
+  strips = {i: functools.partial(_strip, evaluation, i) for i in gallery.chosen(ranked, n_gallery)}
   gallery.write(folder, strips)
 
 

@@ -14,17 +14,37 @@ import numpy as np
 from cyclegan_jax.data import images
 from cyclegan_jax.data.source import evenly_spaced
 from cyclegan_jax.errors import UserError
+from cyclegan_jax.metrics import selection
 
 FOLDER = 'gallery'
 N_PICTURES = 4
+OVERALL = 'overall'
 
 
-def chosen(order: np.ndarray, n: int) -> list[int]:
+def scores(per_image: Mapping[str, np.ndarray]) -> np.ndarray:
+  """Returns what ranks examples, float64 [n]; higher is better, -inf where it is undefined.
+
+  It is what chooses checkpoints, PSNR / 20 dB + SSIM + correlation: flat images have the highest
+  PSNR and represent nothing. Without one of the three, it is PSNR.
+  """
+  found = selection.score(per_image, OVERALL if is_complete(per_image) else 'psnr')
+  return np.where(np.isnan(found), -np.inf, found)
+
+
+def is_complete(per_image: Mapping[str, np.ndarray]) -> bool:
+  """Returns whether there are all metrics that `scores` adds up."""
+  return per_image.keys() >= {*selection.needed(OVERALL)}
+
+
+def chosen(order: np.ndarray, n: int | None) -> list[int]:
   """Chooses the examples that are kept: evenly spread over the split, the best and the worst.
 
   The evenly spread ones are the same for all runs that are measured on a split, so that runs can
-  be compared. The order is from the best to the worst example; n is about how many, 0: none.
+  be compared. The order is from the best to the worst example; n is about how many, 0: none, None:
+  all.
   """
+  if n is None:
+    return [*range(len(order))]
   return sorted({*evenly_spaced(len(order), n), *(int(order[i]) for i in (0, -1)[:n])})
 
 

@@ -15,40 +15,35 @@ from cyclegan_jax import files
 from cyclegan_jax.data import images
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.evaluation import results as results_lib
-from cyclegan_jax.metrics import unpaired
-from cyclegan_jax.reports import charts, page, run_sections
+from cyclegan_jax.reports import (
+  answer,
+  curves,
+  gallery_section,
+  image_grid,
+  page,
+  run_facts,
+  run_sections,
+)
 from cyclegan_jax.runs import next_step, reader, run_folder
 from cyclegan_jax.runs.reader import Run
 from cyclegan_jax.settings import flatten, format_value
 
-_ADVERSARIAL = ('discriminator_rgb', 'discriminator_ir', 'adversarial_rgb', 'adversarial_ir')
-_KINDS = ('cycle', 'supervised', 'identity', 'ssim', 'gradient')
-_DISTANCES = tuple(f'{kind}_{domain}' for kind in _KINDS for domain in ('rgb', 'ir'))
-_PATCHES = ('nce_rgb', 'nce_ir', 'nce_identity_rgb', 'nce_identity_ir')
-# Curves of one run: title, unit, file, columns. For several runs, each column has a chart.
-_CHARTS = (
-  ('Validation PSNR', 'dB', 'validation', ('psnr', 'psnr_pooled')),
-  ('Validation SSIM and UQI', '', 'validation', ('ssim', 'uqi')),
-  ('Unpaired error', '', 'validation', (unpaired.ERROR,)),
-  ('Distances to real images', 'gray levels, dB', 'validation', unpaired.DISTANCES),
-  ('Cycle errors', 'gray levels', 'validation', unpaired.CYCLE),
-  ('Adversarial losses', '', 'training', _ADVERSARIAL),
-  ('PatchNCE', 'cross entropy', 'training', _PATCHES),
-  ('Distances', 'L1, or 1 - SSIM', 'training', _DISTANCES),
-)
-_SCRIPTS = ('sort.js', 'wipe.js', 'gallery.js')
+_SCRIPTS = (*page.SCRIPTS, 'wipe.js', 'loupe.js', 'gallery.js')
+# A page that is written while its run trains loads itself again.
+_TRAINING_SCRIPTS = ('tip.js', 'chart.js', 'refresh.js')
 
 
 def write(
   folders: Sequence[pathlib.Path],
   output: pathlib.Path,
   split: str,
-  n_gallery: int,
+  n_gallery: int | None,
   checkpoint: str = 'best',
 ) -> str:
   """Writes the page about the runs in folders, whole or not at all.
 
   It shows the measurements of a checkpoint on a split, and at most n_gallery examples as pictures.
+  None means all; their pictures then are files in a folder beside the page.
 
   Returns:
     A line for a person: where the page is, and its size.
@@ -56,8 +51,11 @@ def write(
   Raises:
     UserError: a folder holds no run, one of its files is damaged, or the page cannot be written.
   """
-  text = render(reader.read(folders, split, checkpoint), split, n_gallery, checkpoint)
+  runs = reader.read(folders, split, checkpoint)
   try:
+    gallery_section.clear(output)
+    beside = gallery_section.beside(output) if n_gallery is None else None
+    text = render(runs, split, n_gallery, checkpoint, beside)
     files.write_text(output, text)
   except OSError as error:
     raise UserError(
@@ -76,16 +74,28 @@ def refresh(folder: pathlib.Path) -> None:
     files.write_text(folder / run_folder.PAGE, render(reader.read([folder], None), None, 0))
 
 
-def render(runs: Sequence[Run], split: str | None, n_gallery: int, checkpoint: str = 'best') -> str:
-  """Returns the page as text; see `write`. Without a split it is the light one."""
+def render(
+  runs: Sequence[Run],
+  split: str | None,
+  n_gallery: int | None,
+  checkpoint: str = 'best',
+  beside: gallery_section.Place | None = None,
+) -> str:
+  """Returns the page as text; see `write`. Without a split it is the light one.
+
+  Pictures of the gallery are within the page, unless `beside` places them elsewhere.
+  """
   measured = [run for run in runs if run.measurements]
-  shown = run_sections.examples(measured, n_gallery)
+  shown = gallery_section.examples(measured, n_gallery)
+  place = beside or (lambda name, encoded: page.embedded(encoded))
+  gallery = gallery_section.items(shown, len(measured) > 1, place)
   downstream = run_sections.downstream(runs) if split else []
   temperatures = run_sections.temperatures(measured)
-  drawn = _charts(runs)
+  results = run_sections.results(measured)
+  drawn = curves.of_runs(runs)
   samples = [sample for run in runs for sample in _latest_sample(run)]
   sections = {
-    'results': (f'Measured on the {split} split', split),
+    'results': (f'Measured on the {split} split', results),
     'temperatures': ('One image, many temperatures', temperatures),
     'downstream': ('What a detector learns from it', downstream),
     'gallery': ('Gallery', [run for run in measured if 'psnr' in run.measured.per_image]),
@@ -103,25 +113,37 @@ def render(runs: Sequence[Run], split: str | None, n_gallery: int, checkpoint: s
   names = ', '.join(run.name for run in runs)
   return page.document(
     'run_page.html',
-    _SCRIPTS if split else (),
+    _scripts(runs, split),
+    beside=beside is not None,
     title=f'Runs: {names}' if len(runs) > 1 else f'Run {names}',
     sections={name: title for name, (title, there) in sections.items() if there},
     runs=runs,
     split=split,
     checkpoint=checkpoint,
     again=next_step.command('report', workdir=','.join(str(run.folder) for run in runs)),
+    bars=[chart for table in results if (chart := answer.chart(table['runs']))],
+    ranked_by=run_sections.ranked_by(measured),
+    measure={
+      run.name: next_step.evaluate(run.folder, next_step.splits_of(run.folder)) for run in runs
+    },
     commands={
       run.name: next_step.evaluate(run.folder, next_step.splits_of(run.folder), split, checkpoint)
       for run in runs
       if split
     },
     measured=measured,
-    results=run_sections.results(measured),
+    results=results,
+    answer=answer,
+    facts=run_facts,
     figures=results_lib,
+    main=run_sections.main,
+    tips=run_sections.tips(measured),
     definitions=definitions,
     temperatures=temperatures,
     downstream=downstream,
-    gallery=run_sections.gallery_items(shown, several=len(measured) > 1),
+    gallery=gallery,
+    median=next((item for item in gallery if item['badge'] in ('Median', '')), None),
+    full_scale=image_grid.ERROR_FULL_SCALE,
     images=run_sections.single_images(measured, shown) if measured else None,
     charts=drawn,
     samples=samples,
@@ -130,27 +152,11 @@ def render(runs: Sequence[Run], split: str | None, n_gallery: int, checkpoint: s
   )
 
 
-def _charts(runs: Sequence[Run]) -> list[charts.Chart]:
-  drawn = []
-  for title, unit, log, columns in _CHARTS:
-    logs = {run.name: getattr(run, log) for run in runs}
-    if len(runs) == 1:
-      (found,) = logs.values()
-      curves = {name: (found['step'], found[name]) for name in columns if name in found}
-      best = runs[0].best
-      marked = (best.step, 'best validation') if best else None
-      drawn.append(charts.lines(curves, title, unit, marked=marked))
-      continue
-    for column in columns:
-      if column == 'psnr_pooled':
-        continue
-      # A run that lacks a column keeps its color for the others.
-      curves = {
-        name: (found['step'], found[column]) if column in found else ((), ())
-        for name, found in logs.items()
-      }
-      drawn.append(charts.lines(curves, f'{log.capitalize()}: {column}', unit))
-  return [chart for chart in drawn if chart]
+def _scripts(runs: Sequence[Run], split: str | None) -> tuple[str, ...]:
+  if split:
+    return _SCRIPTS
+  trains = not all(map(run_facts.is_finished, runs))
+  return _TRAINING_SCRIPTS if trains else _TRAINING_SCRIPTS[:-1]
 
 
 def _latest_sample(run: Run) -> list[tuple[str, int, page.Picture]]:

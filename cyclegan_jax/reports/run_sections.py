@@ -1,28 +1,36 @@
 """The parts of a run's page that come from measurements, as data for templates/run_page.html."""
 
-from collections.abc import Sequence
-import math
+from collections.abc import Collection, Sequence
 from typing import Any
 
+import numpy as np
+
 from cyclegan_jax.data import images
-from cyclegan_jax.data.source import evenly_spaced
 from cyclegan_jax.downstream import results as downstream_results, tables
 from cyclegan_jax.evaluation import results as results_lib
-from cyclegan_jax.metrics.catalog import METRICS
+from cyclegan_jax.metrics.catalog import Metric, METRICS
 from cyclegan_jax.reports import downstream_files, gallery, page, temperature_strip
+from cyclegan_jax.reports.gallery_section import Example, number_of
 from cyclegan_jax.runs import run_folder
 from cyclegan_jax.runs.reader import Run
 
-# An example with pictures: its id, and the runs that have them, each with its row of the example.
-Example = tuple[str, list[tuple[Run, int]]]
-
+# Columns that are not folded away.
+_MAIN = ('PSNR', 'SSIM', 'MAE', 'unpaired error', 'histogram distance', 'spectral distance')
 # More rows make the page slow; per_image.csv has all.
 _MOST_ROWS = 2000
-# Metrics of single images: in the table if several runs stand side by side, and in the gallery.
+# Metrics of single images in the table if several runs stand side by side.
 _OF_SEVERAL = ('psnr', 'ssim', 'uqi')
-_IN_GALLERY = ('psnr', 'ssim')
-# Larger pictures are reduced; high quality, as the page enlarges small ones.
-_WIDTH, _QUALITY = 512, 92
+# Where the catalog has no definition, because the column says it all to those who know.
+_MEANINGS = {
+  'mse': 'Mean squared difference of pixels.',
+  'rmse': 'Square root of the MSE, in gray levels.',
+  'mae': 'Mean absolute difference of pixels, in gray levels.',
+  'psnr_pooled': 'PSNR of the mean MSE of all images: bad images count more.',
+}
+# What puts single images in order: the first of these that was measured; and the word for it.
+_DECIDING = ('psnr', 'unpaired_error', 'histogram_distance')
+_ORDERS = {1: 'ascending', -1: 'descending'}
+_BETTER = {1: 'Higher is better.', -1: 'Lower is better.', 0: 'Nearer 1 is better.'}
 
 
 def results(measured: Sequence[Run]) -> list[dict[str, Any]]:
@@ -36,6 +44,12 @@ def results(measured: Sequence[Run]) -> list[dict[str, Any]]:
   return [_table(group, several=len(measured) > 1) for group in groups.values()]
 
 
+def main(titles: Collection[str]) -> list[str]:
+  """Returns the columns of single runs that are not folded away, at most three; perhaps none."""
+  # A span follows the name of the PSNR.
+  return [title for title in titles if title in _MAIN or title.startswith('PSNR of ')][:3]
+
+
 def _table(runs: Sequence[Run], several: bool) -> dict[str, Any]:
   tables = [results_lib.rows(run.measured.content) for run in runs]
   rows = [
@@ -46,52 +60,28 @@ def _table(runs: Sequence[Run], several: bool) -> dict[str, Any]:
   return {'runs': runs, 'rows': [tables[0][0], *rows, *baselines]}
 
 
-def examples(measured: Sequence[Run], n: int) -> list[Example]:
-  """Chooses at most n of the examples that have pictures, evenly spread.
-
-  They go from the best to the worst PSNR of the first run that has them.
-  """
-  found: dict[tuple[str, str], list[tuple[Run, int]]] = {}
-  for run in measured:
-    own = run.measured
-    for index in gallery.indices(own.folder):
-      if index < len(own.ids):
-        key = own.content['split_sha256'], own.ids[index]
-        found.setdefault(key, []).append((run, index))
-  ordered = sorted(found.items(), key=lambda entry: -_psnr(*entry[1][0]))
-  return [(ordered[i][0][1], ordered[i][1]) for i in evenly_spaced(len(ordered), n)]
+def ranked_by(measured: Sequence[Run]) -> str:
+  """Returns in words what ranks the gallery's examples, see `gallery.scores`."""
+  complete = measured and gallery.is_complete(measured[0].measured.per_image)
+  return 'PSNR / 20 dB + SSIM + correlation' if complete else 'PSNR'
 
 
-def gallery_items(shown: Sequence[Example], several: bool) -> list[dict[str, Any]]:
-  """Returns the gallery's examples: name, figures in words, pictures by the name of their layer."""
-  items = []
-  for name, owners in shown:
-    layers, texts = {}, []
-    for run, index in owners:
-      source, generated, truth, error = gallery.read(run.measured.folder, index)
-      here, there = run.config.model.source.upper(), run.config.model.target.upper()
-      of = f', {run.name}' if several else ''
-      layers = {here: source, f'true {there}': truth, **layers}
-      layers |= {f'generated {there}{of}': generated, f'error{of}': error}
-      values = run.measured.per_image
-      figures = ', '.join(
-        f'{METRICS[metric].title} {_number(values[metric][index])}'
-        for metric in _IN_GALLERY
-        if metric in values
-      )
-      texts.append(f'{run.name}: {figures}' if several else figures)
-    pictures = {
-      layer: page.picture(pixels, width=_WIDTH, quality=_QUALITY)
-      for layer, pixels in layers.items()
-    }
-    items.append({'name': name, 'figures': '; '.join(texts), 'layers': pictures})
-  return items
+def tips(measured: Sequence[Run]) -> dict[str, str]:
+  """Returns what the columns of tables mean: title -> which way is better, and a definition."""
+  of_metrics = {
+    metric.title: f'{_BETTER[metric.better]} {_MEANINGS.get(name) or metric.definition}'.strip()
+    for name, metric in METRICS.items()
+  }
+  several = [run.name for run in measured] if len(measured) > 1 else []
+  return of_metrics | {
+    f'{title}, {name}': tip for title, tip in of_metrics.items() for name in several
+  }
 
 
 def single_images(measured: Sequence[Run], shown: Sequence[Example]) -> dict[str, Any]:
   """Returns the table of single images, for the runs measured on those of the first run.
 
-  It links to the examples shown in the gallery.
+  The worst come first. It links to the examples shown in the gallery.
   """
   first, several = measured[0].measured, len(measured) > 1
   columns = {'Image': first.ids}
@@ -105,18 +95,31 @@ def single_images(measured: Sequence[Run], shown: Sequence[Example]) -> dict[str
       values = run.measured.per_image.get(metric)
       if values is not None:
         title = METRICS[metric].title + (f', {run.name}' if several else '')
-        columns[title] = [_number(values[rows[id_]]) if id_ in rows else '-' for id_ in first.ids]
+        columns[title] = [number_of(values[rows[id_]]) if id_ in rows else '-' for id_ in first.ids]
+  deciding = next((name for name in _DECIDING if name in first.per_image), None)
+  order = _from_the_worst(first.per_image[deciding], METRICS[deciding]) if deciding else ()
+  rows = list(zip(*columns.values()))
+  titles = [title for title in columns if not deciding or title.startswith(METRICS[deciding].title)]
+  psnrs = [title for title in columns if several and title.startswith('PSNR, ')]
   return {
-    'rows': [[*columns], *list(zip(*columns.values()))[:_MOST_ROWS]],
+    'rows': [[*columns], *([rows[i] for i in order] or rows)[:_MOST_ROWS]],
+    'main': psnrs or main(columns),
+    'sorted': (titles[0], _ORDERS[METRICS[deciding].better]) if deciding else ('', ''),
     'n': len(first.ids),
     'file': first.folder / 'per_image.csv',
     'links': {
-      name: f'#example-{i}'
-      for i, (name, owners) in enumerate(shown)
-      if any(run in alike for run, _ in owners)
+      example.name: f'#example-{i}'
+      for i, example in enumerate(shown)
+      if any(run in alike for run, _ in example.owners)
     },
     'others': [run.name for run in measured if run not in alike],
   }
+
+
+def _from_the_worst(values: np.ndarray, metric: Metric) -> list[int]:
+  """The images from the worst to the best; those without a value come last."""
+  undefined = np.isnan(values)
+  return np.lexsort((np.where(undefined, 0, values * metric.better), undefined)).tolist()
 
 
 def downstream(runs: Sequence[Run]) -> list[dict[str, Any]]:
@@ -153,14 +156,3 @@ def temperatures(measured: Sequence[Run]) -> list[dict[str, Any]]:
       picture = page.picture(images.read_image(file)) if file.exists() else None
       found.append({'run': run, 'rows': rows, 'picture': picture})
   return found
-
-
-def _psnr(run: Run, index: int) -> float:
-  values = run.measured.per_image.get('psnr')
-  return -math.inf if values is None or math.isnan(values[index]) else values[index]
-
-
-def _number(value: float) -> str:
-  if not math.isfinite(value):
-    return {math.inf: '∞', -math.inf: '-∞'}.get(value, '-')
-  return f'{value:.4g}' if abs(value) < 1e4 else f'{value:.0f}'

@@ -5,6 +5,9 @@ import shutil
 
 import pytest
 
+from cyclegan_jax.reports import run_page
+from tests.reports import made_up
+
 # What makes it quiet: no sandbox for root, and nothing of its own to ask the network for.
 _FLAGS = (
   '--headless=new',
@@ -51,6 +54,31 @@ class Browser:
     self.logged()
     self.driver.get(address)
 
+  def script(self, code: str, *arguments):
+    """Runs a script with the page's own functions, for the first element of a selector as `e`."""
+    selector, *others = arguments
+    return self.run(f'const e = document.querySelector(arguments[0]); {code}', selector, *others)
+
+  def point(self, selector: str, across: float, down: float, kind: str = 'mouseMoved') -> None:
+    """Points with the mouse at a place of an element, in shares of its sides; or presses there."""
+    self.script('e.scrollIntoView({block: "center", behavior: "instant"})', selector)
+    # The page has noticed that it was scrolled.
+    self.driver.execute_async_script(
+      'const done = arguments[0]; requestAnimationFrame(() => requestAnimationFrame(done))'
+    )
+    box = self.script('return e.getBoundingClientRect().toJSON()', selector)
+    place = {'x': box['x'] + across * box['width'], 'y': box['y'] + down * box['height']}
+    command = self.driver.execute_cdp_cmd
+    if kind == 'touch':
+      command('Input.dispatchTouchEvent', {'type': 'touchStart', 'touchPoints': [place]})
+      command('Input.dispatchTouchEvent', {'type': 'touchEnd', 'touchPoints': []})
+      return
+    command('Input.dispatchMouseEvent', {'type': 'mouseMoved', **place})
+    for event in ('mousePressed', 'mouseReleased') if kind == 'click' else ():
+      command(
+        'Input.dispatchMouseEvent', {'type': event, **place, 'button': 'left', 'clickCount': 1}
+      )
+
   def logged(self) -> tuple[list[str], set[str]]:
     """Messages of the console, and addresses asked for, since the last call."""
     messages = [entry['message'] for entry in self.driver.get_log('browser')]
@@ -79,6 +107,18 @@ def chromium(tmp_path_factory):
   driver = webdriver.Chrome(options, webdriver.ChromeService(programs['chromedriver']))
   yield driver
   driver.quit()
+
+
+@pytest.fixture(scope='session')
+def report(tmp_path_factory):
+  """The page of two runs, with a name that is HTML; the first one knows its degrees."""
+  folder = tmp_path_factory.mktemp('runs')
+  runs = [folder / 'a <b>run<', folder / 'other']
+  for run, flags in zip(runs, ({'paired': True, 'ir_range': '-20:120,degC'}, {})):
+    made_up.write(run, **flags)
+  made_up.rewrite(runs[0], lambda rows: (rows[0].update(psnr='inf'), rows[1].update(psnr='nan')))
+  run_page.write(runs, folder / 'page.html', 'test', 5)
+  return (folder / 'page.html').as_uri()
 
 
 @pytest.fixture

@@ -1,5 +1,7 @@
 """Where marks of charts lie, and which data they survive."""
 
+from html import unescape
+import json
 import math
 import re
 
@@ -157,3 +159,42 @@ def test_intervals_seeds_and_means_share_an_axis_with_zero():
   assert [float(tick['x1']) for tick in ticks] == [across(2), across(4)]
   assert float(ticks[0]['y1']) < float(ticks[1]['y1'])  # The first row is on top.
   assert charts.intervals({}, 'title') is None
+
+
+def test_bars_start_at_zero_and_say_their_values():
+  chart = charts.bars({'model': 20.0, 'guess <i>': 10.0, 'none': math.nan}, 't', ' dB', ['model'])
+  text = html(chart)
+  (model,) = places(text, 'rect', 'whole p0')
+  (guess,) = places(text, 'rect', 'whole other')
+  assert model['x'] == guess['x'] and float(model['width']) == 2 * float(guess['width'])
+  assert '>20</text>' in text and '>-</text>' in text and 'guess &lt;i&gt;' in text
+  assert charts.bars({'a': math.nan}, 't') is None and charts.bars({}, 't') is None
+
+
+def test_values_are_those_of_all_lines_at_a_place():
+  chart = charts.lines({'a': ([1, 2, 3], [1, math.nan, 3]), 'b': ([1, 3], [5, 7])}, 't')
+  assert [text for *_, text in chart.values] == ['step 1\na: 1\nb: 5', 'step 3\na: 3\nb: 7']
+  assert [chart.values[0][0], chart.values[-1][0]] == [52, 408] and chart.by_x
+  n = 100_000
+  long = charts.lines({'a': (range(n), range(n))}, 't').values
+  assert 100 < len(long) <= 200 and long[-1][2] == 'step 99999\na: 1e+05'
+  (read,) = re.findall('data-values="(.*?)"', html(chart))
+  assert json.loads(unescape(read)) == [list(value) for value in chart.values]
+
+
+def test_values_lie_in_the_middle_of_their_marks():
+  chart = charts.bars({'a': 4.0, 'b': 2.0}, 't')
+  (a, b) = chart.values
+  assert (a[2], b[2]) == ('a: 4', 'b: 2') and a[0] - 12 == 2 * (b[0] - 12) and not chart.by_x
+  row = {'a - b': (2.0, [1.0], 1.5, 2.5)}
+  assert [text for *_, text in charts.intervals(row, 't').values] == [
+    'a - b: 1.5 to 2.5 over images',
+    'a - b: 1 with one seed',
+    'a - b: 2, the mean over seeds',
+  ]
+
+
+def test_long_names_are_cut_above_their_rows_only():
+  name = 'a_long_name_' * 10
+  text = html(charts.bars({name: 1.0}, 't'))
+  assert f'>{name[:59]}…</text>' in text and f'<title>{name}: 1</title>' in text

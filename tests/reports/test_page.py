@@ -80,7 +80,7 @@ def test_the_policy_allows_the_pages_own_styles_and_scripts_alone(monkeypatch):
     'a.js': 'let a = 1;',
     'b.js': "const b = '<b>é</b>';",
   }
-  monkeypatch.setattr(page, 'asset', assets.__getitem__)
+  monkeypatch.setattr(page, 'asset', lambda name: assets.get(name, f'/* {name} > */'))
   text = document(scripts=['a.js', 'b.js'])
   policy = dict(
     part.strip().split(' ', 1)
@@ -131,6 +131,37 @@ def test_a_photograph_is_reduced_to_its_width(shape, expected):
   assert f'width="{expected[0]}" height="{expected[1]}"' in text
   difference = np.asarray(picture).reshape(-1, shape[2]).astype(int) - pixels[0, 0]
   assert np.abs(difference).max() <= 3
+
+
+def test_a_table_folds_all_but_its_main_columns_and_explains_them():
+  rows = [['', 'PSNR', 'MSE', 'SSIM'], ['x', '1', '2', '3']]
+  tips = {'PSNR': 'in "dB"', 'MSE': 'squared'}
+  text = rendered("table(rows, 'l', main=['PSNR', 'SSIM'], tips=tips)", rows=rows, tips=tips)
+  tags = Texts(text).tags
+  assert [attrs for tag, attrs in tags if tag == 'td'] == [{}, {}, {'class': 'more'}, {}]
+  folded = [attrs.get('class') for tag, attrs in tags if tag == 'th' and attrs['scope'] == 'col']
+  assert folded == [None, 'more', None]
+  assert [attrs['data-tip'] for tag, attrs in tags if tag == 'button'] == ['in "dB"', 'squared']
+  assert 'All 3 columns' in text and 'More' not in rendered("table(rows, 'l')", rows=rows)
+  sorted_by = "table(rows, 'l', sortable=true, sorted=('MSE', 'ascending'))"
+  assert re.findall('aria-sort="(.*?)"', rendered(sorted_by, rows=rows)) == [
+    *('none', 'ascending', 'none')
+  ]
+
+
+@pytest.mark.parametrize('state, sign', [('good', '✓'), ('bad', '✗'), ('', '')])
+def test_a_card_answers_in_words_and_color(state, sign):
+  text = rendered('card(state, answer, detail)', state=state, answer='<b>', detail='<i>')
+  assert ('div', {'class': f'card {state}'.strip()}) in Texts(text).tags
+  assert Texts(text).tags.count(('b', {})) == 0 and (sign in text) and '&lt;i&gt;' in text
+  assert ('✓' in text or '✗' in text) == bool(state)
+
+
+def test_a_command_breaks_between_words_only():
+  words = ['python', '-m', 'experiments.train', '--workdir=a b']
+  tags = Texts(rendered('command(text)', text=' '.join(words)))
+  assert ''.join(tags.texts).strip() == ' '.join(words)
+  assert [text for text in tags.texts if text.strip()] == ' '.join(words).split(' ')
 
 
 def luminance(color):

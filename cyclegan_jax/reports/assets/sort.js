@@ -27,6 +27,8 @@ function sortRows(table, column, descending) {
     return (a.number < b.number) === descending ? 1 : -1;
   });
   body.append(...keyed.map((entry) => entry.row));
+  // What comes first is what one wants to see.
+  table.parentElement.scrollTop = 0;
 }
 
 function sortable(table) {
