@@ -7,6 +7,7 @@ import sys
 
 import numpy as np
 import pytest
+import safetensors.numpy
 
 from cyclegan_jax import checksum
 from cyclegan_jax.data.source import Dataset
@@ -17,7 +18,6 @@ from tests.inference.made_up import drawn, picture
 from tests.runs import hub_server
 
 pytest.importorskip('huggingface_hub', reason='needs the extra hub')
-safetensors = pytest.importorskip('safetensors.numpy', reason='needs the extra hub')
 NAME = 'a.lab/night-1'
 ADDRESS = f'hf://{NAME}'
 
@@ -168,8 +168,8 @@ def _deeper(folder):
 def _other_arrays(change):
   def changes(folder):
     file = folder / published.WEIGHTS
-    arrays = safetensors.load_file(file)
-    safetensors.save_file(change(arrays), file)
+    arrays = safetensors.numpy.load_file(file)
+    safetensors.numpy.save_file(change(arrays), file)
     _with(published.MODEL, weights_sha256=checksum.of_file(file))(folder)
 
   return changes

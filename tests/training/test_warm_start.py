@@ -56,7 +56,6 @@ def test_generators_start_from_what_the_other_run_translates_with(tiny, source, 
 
 def test_a_published_model_is_a_start_too(tiny, source, tmp_path, monkeypatch):
   pytest.importorskip('huggingface_hub', reason='needs the extra hub')
-  pytest.importorskip('safetensors', reason='needs the extra hub')
   folder, theirs = source
   config = tiny(seed=7)
   domains = datasets.open_dataset(config.data).domains
