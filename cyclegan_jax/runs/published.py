@@ -78,8 +78,7 @@ def write(folder: pathlib.Path, weights: Weights, workdir: pathlib.Path) -> None
   """
   arrays = {name: np.ascontiguousarray(leaf) for name, leaf in _named(_tree(weights))}
   file = folder / WEIGHTS
-  with files.replacing(file) as temporary:
-    safetensors.numpy.save_file(arrays, temporary, metadata={'program': 'cyclegan_jax'})
+  files.write_bytes(file, safetensors.numpy.save(arrays, metadata={'program': 'cyclegan_jax'}))
   facts = {
     'format': _FORMAT,
     'program': 'cyclegan_jax',
