@@ -13,7 +13,7 @@ from cyclegan_jax import checksum
 from cyclegan_jax.data.source import Dataset
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.inference import model as model_lib
-from cyclegan_jax.runs import hub, published, run_folder
+from cyclegan_jax.runs import addresses, hub, published, run_folder
 from tests.inference.made_up import drawn, picture
 from tests.runs import hub_server
 
@@ -240,6 +240,7 @@ def test_a_missing_package_is_named(tmp_path, monkeypatch):
 
 def test_results_go_beside_a_copy(server, tmp_path):
   place = hub.fetch(ADDRESS, quiet)
-  copied = hub.copy(place, tmp_path / 'runs')
-  assert copied.name == f'night-1_{place.name[:8]}' and hub.copy(place, tmp_path / 'runs') == copied
+  copied = addresses.located(ADDRESS, quiet, str(tmp_path / 'runs'))
+  assert copied == tmp_path / 'runs' / f'night-1_{place.name[:8]}'
+  assert addresses.located(ADDRESS, quiet, str(tmp_path / 'runs')) == copied
   assert dataclasses.asdict(published.read(copied))['source'] == f'{ADDRESS}@{place.name}'
