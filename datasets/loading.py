@@ -197,10 +197,11 @@ def _open_shards(
     exclude=config.exclude,
     **options,
   )
-  builder = preparing.prepared(lambda: make(config=found, data_dir=data_dir))
+  make_it = lambda found: make(config=found, data_dir=data_dir)
+  builder = preparing.with_span(make_it, found, config.ir_span)
   summary = f'{config.dataset} {config.source_dir}: {found.layout}; split by {found.split_by}.'
   notes = [summary, *(builder.info.metadata or {}).get('notes', [])]
-  return _read(builder, config, notes, found.identity, _highest(found))
+  return _read(builder, config, notes, found.identity, _highest(builder.builder_config))
 
 
 def _highest(found: Any) -> dict[str, int]:

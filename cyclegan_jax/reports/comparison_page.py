@@ -181,8 +181,7 @@ def _standing(content: Mapping[str, Any], models: Mapping[str, ComparedModel]) -
   metric = METRICS[name]
   better = {1: ': longer is better', -1: ': shorter is better', 0: ''}[metric.better]
   capital = metric.title[0].upper() + metric.title[1:]
-  form = f'.{metric.decimals}f'
-  return charts.bars(known, f'{capital}{better}', metric.unit, [*models], seeds, form)
+  return charts.bars(known, f'{capital}{better}', metric.unit, [*models], seeds)
 
 
 def _notes(content: Mapping[str, Any]) -> list[str]:
