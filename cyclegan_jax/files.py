@@ -88,8 +88,13 @@ def write_text(path: Path, text: str, *, durable: bool = False) -> None:
   write_bytes(path, text.encode(), durable=durable)
 
 
-def write_csv(path: Path, rows: Iterable[Iterable[Any]]) -> None:
-  """As `write_bytes`, rows of cells as CSV."""
+def csv_text(rows: Iterable[Iterable[Any]]) -> str:
+  """Returns rows of cells as CSV."""
   out = io.StringIO()
   csv.writer(out, lineterminator='\n').writerows(rows)
-  write_text(path, out.getvalue())
+  return out.getvalue()
+
+
+def write_csv(path: Path, rows: Iterable[Iterable[Any]]) -> None:
+  """As `write_bytes`, rows of cells as CSV."""
+  write_text(path, csv_text(rows))

@@ -32,7 +32,9 @@ class LeakReport(NamedTuple):
   text: str
 
 
-def check(splits: Mapping[str, Split], folder: pathlib.Path) -> str:
+def check(
+  splits: Mapping[str, Split], folder: pathlib.Path
+) -> tuple[str, dict[str, tuple[int, int]]]:
   """Reports the leaks of a data set's RGB images; found once, then read from a file.
 
   Args:
@@ -41,14 +43,16 @@ def check(splits: Mapping[str, Split], folder: pathlib.Path) -> str:
       the nearest training image, split -> id -> distance.
 
   Returns:
-    A sentence for each split, see `leak_report`; '' if there is nothing to compare.
+    A sentence for each split, see `leak_report`; '' if there is nothing to compare. And split ->
+    its near duplicates of training images, and its images.
   """
   if not splits.get('train') or len(splits) < 2:
-    return ''
+    return '', {}
   file = folder / _FILE
   try:
-    return checksum.loads(file.read_text())['text']
-  except (OSError, ValueError, KeyError, TypeError):
+    known = checksum.loads(file.read_text())
+    return known['text'], _counts(known['nearest'])
+  except (OSError, ValueError, KeyError, TypeError, AttributeError):
     pass  # Not there yet, or damaged.
   ids = {name: [] for name in splits}
   report = leak_report({name: _small_images(split, ids[name]) for name, split in splits.items()})
@@ -59,7 +63,14 @@ def check(splits: Mapping[str, Split], folder: pathlib.Path) -> str:
   # A read-only copy is compared again each time.
   with contextlib.suppress(OSError):
     files.write_text(file, checksum.dumps({'text': report.text, 'nearest': nearest}))
-  return report.text
+  return report.text, _counts(nearest)
+
+
+def _counts(nearest: Mapping[str, Mapping[str, float]]) -> dict[str, tuple[int, int]]:
+  return {
+    name: (sum(distance < _NEAR for distance in found.values()), len(found))
+    for name, found in nearest.items()
+  }
 
 
 def leak_report(images_by_split: Mapping[str, Iterable[np.ndarray]]) -> LeakReport:

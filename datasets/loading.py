@@ -197,10 +197,11 @@ def _open_shards(
     exclude=config.exclude,
     **options,
   )
-  builder = preparing.prepared(lambda: make(config=found, data_dir=data_dir))
+  make_it = lambda found: make(config=found, data_dir=data_dir)
+  builder = preparing.with_span(make_it, found, config.ir_span)
   summary = f'{config.dataset} {config.source_dir}: {found.layout}; split by {found.split_by}.'
   notes = [summary, *(builder.info.metadata or {}).get('notes', [])]
-  return _read(builder, config, notes, found.identity, _highest(found))
+  return _read(builder, config, notes, found.identity, _highest(builder.builder_config))
 
 
 def _highest(found: Any) -> dict[str, int]:
@@ -269,7 +270,8 @@ def _read(
       )
       splits[split] = Split(split, rgb, ir, aligned=False)
   fingerprint = hashlib.sha256('\n'.join(identity).encode()).hexdigest()
-  if leak := leaks.check(splits, pathlib.Path(builder.data_path)):
+  leak, near_duplicates = leaks.check(splits, pathlib.Path(builder.data_path))
+  if leak:
     notes = [*notes, f'Leak check: {leak}']
   if identity:
     facts = {'fingerprint': fingerprint, 'max_values': {k: int(v) for k, v in max_values.items()}}
@@ -284,5 +286,6 @@ def _read(
     class_names=tuple(metadata.get('class_names', ())),
     has_depth='depth' in builder.info.features,
     prepared=builder.info.full_name,
+    near_duplicates=near_duplicates,
     ir_span=radiometry.parse_span(metadata.get('ir_span', '')),
   )

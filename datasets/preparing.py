@@ -6,12 +6,13 @@ import errno
 import fcntl
 import os
 import pathlib
+from typing import Any
 
 import tensorflow_datasets as tfds
 
-from cyclegan_jax import interruption
+from cyclegan_jax import interruption, radiometry
 from cyclegan_jax.errors import UserError
-from datasets import checksums, records
+from datasets import checksums, pixels, records
 
 
 def prepared(make: Callable[[], tfds.core.DatasetBuilder]) -> tfds.core.DatasetBuilder:
@@ -51,6 +52,29 @@ def prepared(make: Callable[[], tfds.core.DatasetBuilder]) -> tfds.core.DatasetB
         raise records.unusable(builder, f'not complete: {file.name} is missing')
   checksums.check(pathlib.Path(builder.data_path))
   return builder
+
+
+def with_span(
+  make: Callable[[Any], tfds.core.DatasetBuilder], config: pixels.Config, ir_span: str
+) -> tfds.core.DatasetBuilder:
+  """Returns a builder with --ir_span whose copy is there.
+
+  A copy that was prepared with `auto`, and came to the span that is given, serves, too: a run that
+  began with `auto` keeps the span.
+
+  Args:
+    make: makes the builder of a configuration.
+    config: the configuration without a span.
+    ir_span: a span, 'auto', or '' for none.
+
+  Raises:
+    UserError: see `prepared`, or the span is malformed.
+  """
+  if span := radiometry.parse_span(ir_span):
+    ir_span, automatic = span.text, make(config.with_span('auto'))
+    if automatic.info.splits and (automatic.info.metadata or {}).get('ir_span') == span.text:
+      ir_span = 'auto'
+  return prepared(lambda: make(config.with_span(ir_span)))
 
 
 def _of_the_disk(error: OSError | RuntimeError) -> str:

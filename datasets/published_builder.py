@@ -56,7 +56,10 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
 
   @abc.abstractmethod
   def _features(self, config: Any, pair: Pair, arrays: dict[str, np.ndarray]) -> dict[str, Any]:
-    """Returns what is stored besides id and sequence; images as arrays or PNG files."""
+    """Returns what is stored besides id and sequence.
+
+    Images are arrays [height, width, channels] or PNG files, layers arrays [height, width].
+    """
 
   def _described(
     self, homepage: str, docs: Mapping[str, tuple[int, str]], features: Mapping[str, Any]
@@ -152,7 +155,7 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
     arrays = {kind: self._load(kind, data[kind], file.shown) for kind, file in pair.files.items()}
     features = self._features(config, pair, arrays)
     for name, value in features.items():
-      if isinstance(value, np.ndarray):
+      if isinstance(value, np.ndarray) and value.ndim == 3:  # Layers are no images.
         whole = value is arrays.get(name) and images.is_plain(data[name], name, value.shape[-1])
         value = data[name] if whole else storing.encode_png(value)
       if isinstance(value, bytes):

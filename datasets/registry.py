@@ -135,7 +135,7 @@ class CameraOptions(Options):
 class _ShardOptions(Options):
   """Options of sets whose images lie in shards, see datasets/shards.py."""
 
-  uses = frozenset({'source_dir', 'exclude'})
+  uses = frozenset({'source_dir', 'exclude', 'ir_span'})
   split_by: str = _option(
     'auto',
     'folder: by train, val, and test in the names of files or folders; hash: by a hash of each '
@@ -144,6 +144,9 @@ class _ShardOptions(Options):
   )
   rgb_column: str = _option('', 'Column with the RGB images. Empty: guess it by its name.')
   ir_column: str = _option('', 'Column with the IR images. Empty: guess it by its name.')
+  label_column: str = _option(
+    '', 'Column with images of class indices. They are measured class by class. Empty: none.'
+  )
 
 
 @dataclasses.dataclass(frozen=True)

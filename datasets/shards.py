@@ -12,16 +12,16 @@ import pathlib
 import re
 from typing import Any, ClassVar, NamedTuple, TypeVar
 
-import tensorflow_datasets as tfds
-
 from cyclegan_jax import files
-from cyclegan_jax.data import images, walk
+from cyclegan_jax.data import walk
 from cyclegan_jax.errors import UserError
-from datasets import archives, storing
-from datasets.folder import exclude as exclude_lib, splits
+from datasets import archives, pixels, storing
+from datasets.folder import exclude as exclude_lib, pixel_types, splits
 
 METHODS = ('auto', 'folder', 'hash')
 DOMAINS = ('rgb', 'ir')
+# What columns may hold, for people.
+KINDS = {'rgb': 'RGB', 'ir': 'IR', 'labels': 'label'}
 
 _WORDS = {
   'rgb': frozenset(('rgb', 'visible', 'vi', 'vis', 'color', 'colour', 'optical')),
@@ -59,6 +59,7 @@ class Row(NamedTuple):
   shown: str  # For messages: the shard, and the place in it.
   rgb: bytes | None
   ir: bytes | None
+  labels: bytes | None = None
 
   @property
   def is_whole(self) -> bool:
@@ -67,7 +68,7 @@ class Row(NamedTuple):
 
 
 @dataclasses.dataclass(eq=False)
-class Config(tfds.core.BuilderConfig, abc.ABC):
+class Config(pixels.Config, abc.ABC):
   """The shards of a source folder, and how they are read."""
 
   # For people: a kind of file, what there is one of in each row, and the extensions.
@@ -75,14 +76,10 @@ class Config(tfds.core.BuilderConfig, abc.ABC):
   extensions: ClassVar[tuple[str, ...]]
   hint: ClassVar[str] = ''  # Ends a message that no row has both images.
 
-  source_dir: str = ''
   shards: tuple[Shard, ...] = dataclasses.field(default=(), repr=False)
-  columns: Mapping[str, str] = dataclasses.field(default_factory=dict)  # Domain -> column.
+  # 'rgb', 'ir', and perhaps 'labels' -> column.
+  columns: Mapping[str, str] = dataclasses.field(default_factory=dict)
   split_by: str = 'hash'  # 'folder' or 'hash'
-  rgb_channels: int = 3  # 1 or 3
-  ir_channels: int = 1
-  rgb_dtype: str = 'uint8'  # or 'uint16'
-  ir_dtype: str = 'uint8'
   exclude: str = ''  # The file that flags pairs, and the ids of those.
   excluded: frozenset[str] = dataclasses.field(default=frozenset(), repr=False)
 
@@ -99,27 +96,17 @@ class Config(tfds.core.BuilderConfig, abc.ABC):
   def rows(self, shard: Shard) -> Iterator[Row]:
     """Yields the rows of a shard, as few in memory as possible; UserError if it cannot be read."""
 
-  def channels(self, domain: str) -> int:
-    """The number of channels of a domain, 'rgb' or 'ir'."""
-    return {'rgb': self.rgb_channels, 'ir': self.ir_channels}[domain]
-
-  def dtype(self, domain: str) -> str:
-    """The type of a domain's pixels, 'uint8' or 'uint16'."""
-    return {'rgb': self.rgb_dtype, 'ir': self.ir_dtype}[domain]
-
   @property
   def layout(self) -> str:
     """What was found, for people."""
     n = len(self.shards)
-    return (
-      f'{n} {self.kind} file{"s" * (n > 1)}, RGB in column {self.columns["rgb"]!r}, IR in column '
-      f'{self.columns["ir"]!r}'
-    )
+    places = [f'{KINDS[key]} in column {column!r}' for key, column in self.columns.items()]
+    return ', '.join([f'{n} {self.kind} file{"s" * (n > 1)}', *places])
 
   @property
   def identity(self) -> list[str]:
     """What the fingerprint of the data set is made of: what a copy of the files keeps."""
-    options = [f'{key}={self.columns[key]}' for key in DOMAINS]
+    options = [f'{key}={column}' for key, column in self.columns.items()]
     files = [f'{shard.relative} {shard.size}' for shard in self.shards]
     return [*options, self.split_by, *files, *sorted(self.excluded)]
 
@@ -133,6 +120,7 @@ def look_through(
   *,
   rgb_column: str = '',
   ir_column: str = '',
+  label_column: str = '',
   split_by: str = 'auto',
   rgb_channels: int = 3,
   ir_channels: int = 1,
@@ -145,6 +133,7 @@ def look_through(
     source_dir: the folder; '~' is expanded.
     rgb_column: the column of the RGB images; '' to guess it by its name.
     ir_column: that of the IR images, likewise.
+    label_column: that of images of class indices; '' for none.
     split_by: one of METHODS; 'folder' goes by names of files and folders.
     rgb_channels: 3, or 1 for luminance.
     ir_channels: 1, or 3 for images kept in color or gray repeated.
@@ -169,12 +158,15 @@ def look_through(
   shards = _find(config)
   available = config.image_columns(shards[0])
   columns = _columns(config, shards[0], available, given)
+  if label_column:
+    columns['labels'] = _label_column(config, shards[0], available, config.column(label_column))
   for shard in shards[1:]:
-    for domain, column in columns.items():
-      if column not in config.image_columns(shard):
+    there = config.image_columns(shard)
+    for key, column in columns.items():
+      if column not in there:
         raise UserError(
           f'{shard.path}: no column {column!r} with images, which {shards[0].relative} has for '
-          f'{domain.upper()}. Move files of another data set away.'
+          f'{KINDS[key]} images. Move files of another data set away.'
         )
   found = dataclasses.replace(
     config,
@@ -237,6 +229,16 @@ def _columns(
   return columns
 
 
+def _label_column(config: Config, shard: Shard, available: Sequence[str], given: str) -> str:
+  """The column of the labels, as given."""
+  if given not in available:
+    raise UserError(
+      f'--label_column={given}: {shard.path} has no such column with images. Columns with images: '
+      f'{storing.some(list(available), _MAX_NAMED) or "none"}.'
+    )
+  return given
+
+
 def _guessed(domain: str, available: Iterable[str]) -> str:
   words = {name: set(_LETTERS.findall(name.lower())) for name in available}
   other = _WORDS[DOMAINS[domain == 'rgb']]
@@ -263,7 +265,7 @@ def _dtypes(config: Config) -> dict[str, str]:
       if row.rgb is not None and row.ir is not None:
         with_names = {'rgb': row.rgb, 'ir': row.ir}
         return {
-          domain: images.read_image(data, f'{row.shown} ({config.columns[domain]})').dtype.name
+          domain: pixel_types.of_file(domain, data, f'{row.shown} ({config.columns[domain]})')
           for domain, data in with_names.items()
         }
   raise UserError(

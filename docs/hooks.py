@@ -9,6 +9,7 @@ and are rewritten here for the site. MkDocs warns of a link to a file that is no
 
 from collections.abc import Callable, Iterator, Mapping
 import dataclasses
+import json
 import pathlib
 import posixpath
 import re
@@ -37,6 +38,7 @@ _OUTSIDE = (
 # The page that a file becomes, where that is not its own path.
 _RENAMED = {'README.md': 'index.md'}
 _API = 'reference/api'
+_NOTEBOOK = 'notebooks/first_model'
 _LINK = re.compile(r'(\]\()([^)\s#]+)(#[^)\s]*)?(\))')
 _EXTERNAL = re.compile(r'[a-z]+:', re.IGNORECASE)
 _FLAG = re.compile(r'(--\w+(?:=[\w.:+-]*\w)?)')
@@ -60,9 +62,10 @@ def on_config(config: MkDocsConfig) -> None:
 
 
 def on_files(files: Files, config: MkDocsConfig) -> None:
-  """Adds the pages of the Python API, and the files outside docs/."""
+  """Adds the pages of the Python API and of the notebook, and the files outside docs/."""
   for name in _packages():
     files.append(File.generated(config, f'{_API}/{name}.md', content=_api_page(name)))
+  files.append(File.generated(config, f'{_NOTEBOOK}.md', content=_notebook_page()))
   for path in _outside():
     uri = _RENAMED.get(path, path)
     files.append(File.generated(config, uri, abs_src_path=str(_ROOT / path)))
@@ -115,6 +118,19 @@ def _api_page(name: str) -> str:
   modules = sorted((_ROOT / name).glob('[!_]*.py')) if topmost else []
   blocks = [f'::: {name}\n{options}', *(f'::: {name}.{path.stem}' for path in modules)]
   return f'# {name}\n\n' + '\n\n'.join(blocks) + '\n'
+
+
+def _notebook_page() -> str:
+  """The cells of the notebook, and a link to it."""
+  file = _ROOT / _DOCS / f'{_NOTEBOOK}.ipynb'
+  title, *parts = (
+    text if kind == 'markdown' else f'```python\n{text}\n```'
+    for kind, text in (
+      (cell['cell_type'], ''.join(cell['source'])) for cell in json.loads(file.read_text())['cells']
+    )
+  )
+  link = f'[{file.name}]({file.name}) is this page as a notebook.'
+  return '\n\n'.join([title, link, *parts]) + '\n'
 
 
 def _settings() -> Iterator[str]:

@@ -15,6 +15,7 @@ from typing import Any, TYPE_CHECKING
 from cyclegan_jax import files, packages
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.progress import Log
+from cyclegan_jax.runs import addresses
 from cyclegan_jax.settings import Config, fields, format_value, named
 from datasets import registry
 from experiments import checking, measuring
@@ -212,22 +213,25 @@ def compare(
 
 
 def _folder(run: 'str | os.PathLike[str] | Run', log: Log, results: str = '') -> pathlib.Path:
-  """Returns the folder of a run, or of a model that is fetched; see `hub.copy` for `results`."""
-  from cyclegan_jax.runs import hub, hub_client, reader
+  """Returns the folder of a run, or of a model that is fetched; see `addresses.located`."""
+  from cyclegan_jax.runs import reader
 
   if isinstance(run, reader.Run):
     return run.folder
-  if not hub_client.is_address(run):
+  if not addresses.is_address(run):
     return files.expanded(run)
-  folder = hub.fetch(str(run), log)
-  return hub.copy(folder, pathlib.Path(results)) if results else folder
+  name = str(run)
+  if name in addresses.BUNDLED:
+    log(addresses.described(name))
+  return addresses.located(name, log, results)
 
 
 def _converted(settings: Mapping[str, Any]) -> dict[str, Any]:
   """Returns settings as configurations hold them: absolute paths, sizes as (height, width)."""
   found = dict(settings)
   for name, value in found.items():
-    if name in _PATHS and value and not str(value).startswith('hf://'):
+    is_model = name == 'initialize_from' and addresses.is_address(value)
+    if name in _PATHS and value and not is_model:
       found[name] = str(files.expanded(value).resolve())
     elif name in fields() and isinstance(fields()[name][1].default, tuple):
       found[name] = (value, value) if isinstance(value, int) else tuple(value)

@@ -15,6 +15,7 @@ Infrared in false color is refused. To list it, give --ir_channels=3.
 """
 
 from collections.abc import Iterator, Mapping
+import pathlib
 from typing import Any
 
 from absl import flags
@@ -47,12 +48,14 @@ def main() -> None:
     raise UserError('--output is missing: give the folder to write the report to.')
   if folder.exists() and not folder.is_dir():
     raise UserError(f'--output={folder} is a file; give a folder.')
-  config = DataConfig(paired=True, options=common.given_options(), **common.given(_DATA_FLAGS))
+  options, given = common.given_options(), common.given(_DATA_FLAGS)
+  config = DataConfig(paired=True, options=options, **given)
   validate_data(config)
   # Late, so that --help and bad flags answer at once.
   from cyclegan_jax import devices
   from cyclegan_jax.pairs import dataset_check, degenerate, flags as pair_flags, repair
   from cyclegan_jax.reports import pairs_page
+  from cyclegan_jax.runs import next_step
   import datasets
 
   devices.check()
@@ -69,7 +72,9 @@ def main() -> None:
   pairs = dataset_check.check(dataset, print)
   content = dataset_check.summary(pairs, dataset, pair_flags.DEFAULT)
   dataset_check.write(folder, pairs, content)
-  pairs_page.write(folder, pairs, content, dataset, _N_WORST.value)
+  again = next_step.command('check_pairs', **given, **options, output=folder, fix='repaired')
+  name, n = pathlib.Path(config.source_dir).name, _N_WORST.value
+  pairs_page.write(folder, pairs, content, dataset, n, name=name, repair=again)
   print('\n'.join(_found(content)))
   print(f'Most suspicious first: {folder / dataset_check.CSV}')
   print(f'Pictures: {folder / pairs_page.PAGE}')

@@ -13,6 +13,7 @@ from absl import flags
 from cyclegan_jax.errors import UserError
 from experiments import flags as common
 
+common.define_model_flag()
 _CHECKPOINT = common.define_checkpoint_flag()
 _DIRECTION = common.define_direction_flag()
 flags.adopt_module_key_flags(common)

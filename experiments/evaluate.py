@@ -18,6 +18,7 @@ from cyclegan_jax.errors import UserError
 from cyclegan_jax.settings import DataConfig
 from experiments import flags as common, measuring, other_data, processes
 
+common.define_model_flag()
 _CHECKPOINT = common.define_checkpoint_flag()
 common.define_place_flags()
 flags.adopt_module_key_flags(common)

@@ -17,6 +17,7 @@ from cyclegan_jax import files
 from cyclegan_jax.errors import UserError
 from experiments import checking, flags as common
 
+common.define_model_flag()
 _CHECKPOINT = common.define_checkpoint_flag()
 _DIRECTION = common.define_direction_flag()
 common.define_place_flags()

@@ -10,6 +10,7 @@ from absl import app, flags, logging
 
 from cyclegan_jax import config as config_lib, files, interruption
 from cyclegan_jax.errors import UserError
+from cyclegan_jax.runs import addresses
 from cyclegan_jax.settings import Config, fields, named
 from datasets import registry
 from experiments import help_text, program_cache, streams
@@ -111,6 +112,16 @@ def define_direction_flag() -> flags.FlagHolder[str | None]:
   )
 
 
+def define_model_flag() -> None:
+  """Defines --model, which `model_folder` reads."""
+  flags.DEFINE_string(
+    'model',
+    None,
+    'In place of --workdir, a model that comes with the program: rendered, which has learned from '
+    'rendered street scenes.',
+  )
+
+
 def define_place_flags() -> None:
   """Defines the flags that say where the data of a trained run are, for `moved`."""
   flags.DEFINE_string('source_dir', None, 'Folder with the raw images, if they have moved.')
@@ -132,29 +143,38 @@ def workdir() -> pathlib.Path:
 
 
 def model_folder(results: str = '') -> pathlib.Path:
-  """Returns the folder that --workdir names, of a run, or of a model that is fetched from the Hub.
+  """Returns the folder of the model that --workdir or --model names.
 
   Args:
-    results: a folder; a model from the Hub is copied there, so that results can go beside it.
+    results: see `addresses.located`.
 
   Raises:
-    UserError: the flag is missing, or the model cannot be fetched.
+    UserError: both flags or none are given, there is no such model, or it cannot be fetched.
   """
-  text = WORKDIR.value or ''
-  if not text.startswith('hf://'):
+  text, name = WORKDIR.value or '', flags.FLAGS['model'].value
+  if text and name:
+    raise UserError(f'--model={name} and --workdir={text}: give only one of them.')
+  if not name and not text:
+    raise UserError(
+      '--workdir is missing: give --model=rendered, a model that comes with the program, or the '
+      'run folder that experiments.train wrote.'
+    )
+  if not name and not text.startswith('hf://'):
     return workdir()
   # Late, so that --help and bad flags answer at once.
   from cyclegan_jax import distributed
-  from cyclegan_jax.runs import hub
 
   # Standard output may be an image.
   log = distributed.on_first_process(lambda line: print(line, file=sys.stderr))
 
-  def fetched() -> pathlib.Path:
-    folder = hub.fetch(text, log)
-    return hub.copy(folder, pathlib.Path(results)) if results else folder
+  def found() -> pathlib.Path:
+    if not name:
+      return addresses.located(text, log, results)
+    folder = addresses.bundled(name, results)
+    log(addresses.described(name))
+    return folder
 
-  return distributed.first_alone(fetched, 'model')
+  return distributed.first_alone(found, 'model')
 
 
 def path(value: str | None) -> pathlib.Path | None:
@@ -190,8 +210,8 @@ def given(names: Iterable[str], flag_values: flags.FlagValues = flags.FLAGS) -> 
 
 
 def is_address(name: str, value: str) -> bool:
-  """Returns whether a setting that names a folder names a model on the Hub instead."""
-  return name == 'initialize_from' and value.startswith('hf://')
+  """Returns whether a setting that names a folder names another model instead."""
+  return name == 'initialize_from' and addresses.is_address(value)
 
 
 def given_options(flag_values: flags.FlagValues = flags.FLAGS) -> dict[str, Any]:

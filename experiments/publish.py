@@ -11,7 +11,7 @@ names no folder of this machine. Others use it as --workdir=PUBLISHED, or
 show images of your data, and measurements have their names.
 
 On the Hub the model is private, unless you give --noprivate. Log in with `hf auth login`, or set
-HF_TOKEN. Needs the extra `hub`.
+HF_TOKEN. --repo needs the extra `hub`.
 """
 
 from collections.abc import Iterator, Sequence

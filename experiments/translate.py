@@ -32,6 +32,7 @@ if TYPE_CHECKING:
   from cyclegan_jax.inference.command import Command
   from cyclegan_jax.inference.outputs import OutputOptions
 
+common.define_model_flag()
 _CHECKPOINT = common.define_checkpoint_flag()
 _DIRECTION = common.define_direction_flag()
 flags.adopt_module_key_flags(common)

@@ -78,7 +78,12 @@ def test_the_command_works_outside_the_checkout(pairs, tmp_path):
   wheel = _built(unpacked, 'wheel', tmp_path / 'wheel')
   names = zipfile.ZipFile(wheel).namelist()
   assert {name.split('/')[0] for name in names} == {'cyclegan_jax', 'cyclegan_jax-0.2.0.dist-info'}
-  for name in ('_datasets/osu/TAGS.txt', '_commands/train.py', 'reports/templates/model_card.md'):
+  for name in (
+    '_datasets/osu/TAGS.txt',
+    '_commands/train.py',
+    'reports/templates/model_card.md',
+    'bundled/rendered/model.safetensors',
+  ):
     assert f'cyclegan_jax/{name}' in names
 
   environment, python = tmp_path / 'env', tmp_path / 'env' / 'bin' / 'python'
@@ -108,5 +113,8 @@ def test_the_command_works_outside_the_checkout(pairs, tmp_path):
   code = "import cyclegan_jax; cyclegan_jax.train('run', nosuch=1)"
   from_python = subprocess.run([python, '-c', code], cwd=tmp_path, capture_output=True, text=True)
   assert 'UserError: nosuch: there is no such setting' in from_python.stderr
+  said = run('translate', '--model=rendered', f'--input={pairs / "rgb"}', '--output=IR')
+  assert said.returncode == 0, said.stderr
+  assert len(list((tmp_path / 'IR').iterdir())) == 12
   mistake = run('check_pairs', '--dataset=folder', '--source_dir=nothing', '--output=checked')
   assert mistake.returncode == 2 and 'Traceback' not in mistake.stderr

@@ -16,9 +16,6 @@ from cyclegan_jax.runs.reader import Run
 
 # The significance level, after the correction for the number of comparisons.
 LEVEL = 0.05
-# The columns of the paper's Table I, then the others.
-_TABLE_I = ('mse', 'rmse', 'psnr', 'psnr_pooled', 'uqi_sewar')
-_COLUMNS = (*_TABLE_I, *(name for name in METRICS if name not in _TABLE_I))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,7 +48,7 @@ def compare(
   check_alike(runs)
   contents = [run.measured.content for run in runs]
   first = contents[0]
-  names = [name for name in _COLUMNS if all(name in content['model'] for content in contents)]
+  names = [name for name in METRICS if all(name in content['model'] for content in contents)]
   if 'psnr' not in names:
     raise UserError(
       'These runs were measured without pairs, and comparisons need pairs. Put them on one page '
@@ -61,6 +58,8 @@ def compare(
     raise UserError(
       f'--primary={primary} is not in all evaluations; choose one of {", ".join(names)}.'
     )
+  # What decides stands first, the others as on the page of a run.
+  names = [primary, *(name for name in names if name != primary)]
   baselines = first['baselines'].items()
   return {
     'models': {name: _figures(model, names) for name, model in models.items()},
@@ -87,7 +86,7 @@ def compare(
 
 
 def median_run(model: ComparedModel, metric: str) -> Run:
-  """Returns the run whose figure is the median over seeds, the lower of two; pictures show it."""
+  """Returns the run nearest to the median over seeds, the lower of two; pictures show it."""
 
   def figure(run: Run) -> tuple[float, int]:
     value = run.measured.content['model'][metric]

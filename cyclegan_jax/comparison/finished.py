@@ -5,7 +5,7 @@ import dataclasses
 import pathlib
 from typing import Any
 
-from cyclegan_jax.comparison import tables
+from cyclegan_jax.comparison import answers, tables
 from cyclegan_jax.runs import run_folder, shown
 
 JSON = 'comparison.json'
@@ -31,7 +31,7 @@ class Comparison:
   @property
   def sentences(self) -> Sequence[str]:
     """What the comparisons show, and what they do not."""
-    return tables.sentences(self.content)
+    return answers.sentences(self.content)
 
   def _repr_html_(self) -> str:
     comparisons = tables.comparisons_table(self.content, primary=True)

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import re
 from typing import Any
 
-from cyclegan_jax.comparison.tables import number
+from cyclegan_jax.comparison import tables
 from cyclegan_jax.evaluation.results import title
 from cyclegan_jax.metrics.catalog import METRICS
 from cyclegan_jax.settings import format_value, PLACES
@@ -85,31 +85,19 @@ def _unit(name: str) -> str:
 
 
 def _models(content: Mapping[str, Any], names: Sequence[str]) -> Iterator[list[str]]:
-  best = {name: _best(content, name) for name in names}
+  best = tables.best(content)
   for label, model in content['models'].items():
     cells = [escaped(label), str(len(model['seeds']))]
     for name in names:
-      spread = model['metrics'][name]
-      sd = '' if spread['sd'] is None else f' ± {number(spread["sd"], 2)}'
-      cell = escaped(number(spread['mean']) + sd)
-      is_best = spread['mean'] is not None and spread['mean'] == best[name]
-      cells.append(rf'\textbf{{{cell}}}' if is_best else cell)
+      cell = escaped(tables.mean(name, model['metrics'][name]))
+      cells.append(rf'\textbf{{{cell}}}' if label in best.get(name, ()) else cell)
     yield cells
-
-
-def _best(content: Mapping[str, Any], name: str) -> float | None:
-  """The best mean of a column; None if there is none, or only one model."""
-  means = [model['metrics'][name]['mean'] for model in content['models'].values()]
-  known = [mean for mean in means if mean is not None]
-  if len(means) < 2 or not known or not METRICS[name].better:
-    return None
-  return max(known, key=lambda mean: METRICS[name].better * mean)
 
 
 def _baselines(content: Mapping[str, Any], names: Sequence[str]) -> Iterator[list[str]]:
   for label, totals in content['baselines'].items():
     name = title(label, content['direction'])
-    yield [escaped(name), '', *(number(totals[name]) for name in names)]
+    yield [escaped(name), '', *(tables.fixed(name, totals[name]) for name in names)]
 
 
 def _rows(rows: Iterator[list[str]]) -> list[str]:

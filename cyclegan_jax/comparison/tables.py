@@ -1,11 +1,8 @@
 """Comparisons as tables and sentences."""
 
 from collections.abc import Mapping
-import math
-import sys
 from typing import Any
 
-from cyclegan_jax.comparison.compare import LEVEL
 from cyclegan_jax.evaluation.results import title
 from cyclegan_jax.metrics.catalog import METRICS
 from cyclegan_jax.metrics.statistics import CONFIDENCE
@@ -19,25 +16,60 @@ def number(value: float | None, digits: int = 4, sign: str = '') -> str:
   return f'{value:{sign}.0f}' if abs(value) >= 10**digits - 0.5 else f'{value:{sign}.{digits}g}'
 
 
+def fixed(metric: str, value: float | None, sign: str = '') -> str:
+  """Returns a figure with the decimals of its metric; '-' for None."""
+  return '-' if value is None else f'{value:{sign}.{METRICS[metric].decimals}f}'
+
+
 def models_table(content: Mapping[str, Any]) -> list[list[str]]:
-  """Returns Table I: header; mean ± sd over seeds of each model; baselines; the paper's figures."""
+  """Returns header; mean ± sd over seeds of each model; baselines; the paper's figures.
+
+  The metric that decides is the first.
+  """
   names = content['metrics']
   rows = [['', 'seeds', *(METRICS[name].title for name in names)]]
   for label, model in content['models'].items():
-    cells = []
-    for name in names:
-      spread = model['metrics'][name]
-      sd = '' if spread['sd'] is None else f' ± {number(spread["sd"], 2)}'
-      cells.append(number(spread['mean']) + sd)
     alias = '' if model['trained_as'] == label else f' (same as {model["trained_as"]})'
+    cells = [mean(name, model['metrics'][name]) for name in names]
     rows.append([label + alias, str(len(model['seeds'])), *cells])
   for name, totals in content['baselines'].items():
     name = title(name, content['direction'])
-    rows.append([f'baseline: {name}', '', *(number(totals[key]) for key in names)])
+    rows.append([f'baseline: {name}', '', *(fixed(key, totals[key]) for key in names)])
   for name, totals in content['paper']['rows'].items():
-    cells = [number(totals[key]) if key in totals else '' for key in names]
+    cells = [fixed(key, totals[key]) if key in totals else '' for key in names]
     rows.append([f'the paper says: {name}', '', *cells])
   return rows
+
+
+def best(content: Mapping[str, Any]) -> dict[str, list[str]]:
+  """Returns metric -> the models with the best mean; nothing if there is only one model.
+
+  A metric without a better direction has no best model.
+  """
+  found: dict[str, list[str]] = {}
+  for name in content['metrics']:
+    means = {label: model['metrics'][name]['mean'] for label, model in content['models'].items()}
+    known = {label: mean for label, mean in means.items() if mean is not None}
+    if len(means) > 1 and known and (better := METRICS[name].better):
+      top = max(better * mean for mean in known.values())
+      found[name] = [label for label, mean in known.items() if better * mean == top]
+  return found
+
+
+def best_cells(content: Mapping[str, Any]) -> set[tuple[int, int]]:
+  """Returns the places of the best figures in `models_table`, as (row, column) from 0."""
+  labels, names = list(content['models']), content['metrics']
+  return {
+    (1 + labels.index(label), 2 + names.index(name))
+    for name, winners in best(content).items()
+    for label in winners
+  }
+
+
+def mean(name: str, spread: Mapping[str, float | None]) -> str:
+  """Returns mean ± standard deviation over seeds, where there is one."""
+  sd = '' if spread['sd'] is None else f' ± {fixed(name, spread["sd"])}'
+  return fixed(name, spread['mean']) + sd
 
 
 def comparisons_table(content: Mapping[str, Any], primary: bool) -> list[list[str]]:
@@ -54,91 +86,13 @@ def comparisons_table(content: Mapping[str, Any], primary: bool) -> list[list[st
         f'{result["first"]} - {result["second"]}',
         metric.title,
         str(len(result['seeds'])),
-        number(result['difference'], 3, '+'),
-        '-' if interval['low'] is None else ends(interval),
+        fixed(result['metric'], result['difference'], '+'),
+        '-' if interval['low'] is None else _ends(result['metric'], interval),
         f'{better} of {len(result["by_seed"])}' if metric.better else '-',
         *(number(result[p], 3) for p in ('p', 'p_holm')),
       ]
     )
   return rows
-
-
-def sentences(content: Mapping[str, Any]) -> list[str]:
-  """Returns a sentence on each comparison in the primary metric, then those on baselines."""
-  n_comparisons = content['what_seeds_can_show']['comparisons']
-  primary = [result for result in content['comparisons'] if result['primary']]
-  return [_sentence(result, n_comparisons) for result in primary] + _lost(content)
-
-
-def _sentence(result: Mapping[str, Any], n_comparisons: int) -> str:
-  metric, interval = METRICS[result['metric']], result['interval']
-  first, second, value = result['first'], result['second'], result['difference']
-  if value is None:
-    return f'{first} and {second} cannot be compared in {metric.title}: it is undefined.'
-  by_seed, words = result['by_seed'], f'equal to {second}'
-  if value:
-    better = 'better' if metric.better * value > 0 else 'worse'
-    words = f'{better} than {second} by {number(abs(value), 3)}{metric.unit}'
-  agreeing = sum(value * difference > 0 for difference in by_seed)
-  text = (
-    f'{first} is {words} in {metric.title}, on average over '
-    f'{count(len(by_seed), "seed")}; {agreeing} of {len(by_seed)} agree. '
-  )
-  if interval['low'] is None:
-    text += f'No interval over images: {interval["problem"]}. '
-  else:
-    text += (
-      f'Over images: {ends(interval)}{metric.unit} '
-      f'({interval["n"]} images in {count(interval["n_clusters"], "sequence")}). '
-    )
-  if result['p'] is None:
-    return text + 'One seed says nothing about what training again would give.'
-  text += (
-    f'Over seeds: p = {result["p"]:.3g}, corrected for {count(n_comparisons, "comparison")} '
-    f'{result["p_holm"]:.3g}: a difference is '
-  )
-  if result['p_holm'] <= LEVEL:
-    return text + 'shown.'
-  text += 'NOT shown.'
-  if result['least_p'] * n_comparisons > LEVEL:
-    text += (
-      f' With {len(by_seed)} seeds it could not be, whatever the models do: the least possible p '
-      f'is {result["least_p"]:.3g}.'
-    )
-  return text
-
-
-def _lost(content: Mapping[str, Any]) -> list[str]:
-  """Sentences on the models that do not beat every baseline in the primary metric."""
-  key = content['primary_metric']
-  metric, found = METRICS[key], []
-  titled = {title(name, content['direction']): x for name, x in content['baselines'].items()}
-  baselines = {name: _score(totals, key) for name, totals in titled.items()}
-  for label, model in content['models'].items():
-    scores = [_score(run, key) for run in model['runs']]
-    known = [score for score in scores if score is not None]
-    mean = None
-    if known and len(known) == len(scores):
-      mean = math.fsum(score / len(known) for score in known)
-    lost = [
-      name
-      for name, value in baselines.items()
-      if mean is not None and value is not None and metric.better * (mean - value) <= 0
-    ]
-    if lost:
-      found.append(f'{label} does NOT beat {", ".join(lost)} in {metric.title}.')
-  return found
-
-
-def _score(totals: Mapping[str, float | None], metric: str) -> float | None:
-  """Returns the figure that decides, None if it is undefined.
-
-  Where every image is reproduced exactly, PSNR is infinite, which JSON leaves out. The largest
-  number stands for it, so that two such models are equal.
-  """
-  if totals[metric] is None and metric.startswith('psnr') and totals['mse'] == 0:
-    return sys.float_info.max
-  return totals[metric]
 
 
 def protocol(content: Mapping[str, Any]) -> str:
@@ -176,9 +130,8 @@ def csv_rows(content: Mapping[str, Any]) -> list[list[Any]]:
   return rows
 
 
-def ends(interval: Mapping[str, Any], sign: str = '+') -> str:
-  """Returns an interval as text; by default its ends, those of a difference, have signs."""
-  return ' to '.join(number(interval[end], 3, sign) for end in ('low', 'high'))
+def _ends(metric: str, interval: Mapping[str, Any]) -> str:
+  return ' to '.join(fixed(metric, interval[end], '+') for end in ('low', 'high'))
 
 
 def count(n: int, what: str) -> str:

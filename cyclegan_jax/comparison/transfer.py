@@ -7,7 +7,7 @@ import numpy as np
 
 from cyclegan_jax.comparison.compare import spread
 from cyclegan_jax.comparison.runs import check_alike
-from cyclegan_jax.comparison.tables import ends, number
+from cyclegan_jax.comparison.tables import number
 from cyclegan_jax.evaluation.results import direction, title
 from cyclegan_jax.metrics import statistics
 from cyclegan_jax.metrics.catalog import METRICS
@@ -100,7 +100,8 @@ def _baselines(content: Mapping[str, Any], column: str) -> dict[str, Mapping[str
 def _text(figure: Mapping[str, Any]) -> str:
   """Mean over seeds, and the interval over images or the spread over seeds."""
   if figure['mean'] is not None and figure['interval']['low'] is not None:
-    return f'{number(figure["mean"])} ({ends(figure["interval"], "")})'
+    ends = ' to '.join(number(figure['interval'][end], 3) for end in ('low', 'high'))
+    return f'{number(figure["mean"])} ({ends})'
   spread_of_seeds = '' if figure['sd'] is None else f' ± {number(figure["sd"], 2)}'
   return number(figure['mean']) + spread_of_seeds
 

@@ -64,7 +64,7 @@ def read_indices(source: Source, name: str | None = None) -> np.ndarray:
     return codecs.decode_indices(opened, data)
 
 
-def image_header(path: str | os.PathLike[str]) -> ImageHeader:
+def image_header(source: Source, name: str | None = None) -> ImageHeader:
   """Returns the shape and dtype that `read_image` would return, without decoding.
 
   Only palette images, which are rare, are decoded.
@@ -72,7 +72,7 @@ def image_header(path: str | os.PathLike[str]) -> ImageHeader:
   Raises:
     ImageError: The file is missing, empty, too large or of an unsupported kind.
   """
-  with decoding.opened(path) as opened:
+  with decoding.opened(source, name) as opened:
     return opened.header
 
 

@@ -12,6 +12,8 @@ import numpy as np
 from cyclegan_jax.data import images
 
 UNLABELED = 255
+# For people who have none: the flags that give some.
+FLAGS = '--label_dir (with --dataset=folder) or --label_column (parquet, webdataset)'
 # Classes have the indices 0 to 254.
 MOST_CLASSES = 255
 
@@ -19,6 +21,12 @@ MOST_CLASSES = 255
 def read(value: Any, name: str) -> np.ndarray:
   """Returns a record's `labels` as uint8 [height, width]; raises as `images.read_indices` does."""
   return images.read_indices(value, name) if isinstance(value, bytes) else np.asarray(value)
+
+
+def highest(labels: np.ndarray) -> int:
+  """Returns the highest class index of labels; -1 if no pixel has a label."""
+  labeled = labels[labels != UNLABELED]
+  return int(labeled.max()) if labeled.size else -1
 
 
 def resize(labels: np.ndarray, size: tuple[int, int]) -> np.ndarray:

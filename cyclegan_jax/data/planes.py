@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from cyclegan_jax.data import labels as labels_lib
 from cyclegan_jax.data.layers import DEPTH
 
 # In meters.
@@ -21,8 +22,8 @@ _STEPS_PER_METER = 100
 # What to do where data lack a layer.
 CURES: Mapping[str, str] = types.MappingProxyType(
   {
-    'labels': 'Leave labels out; or give some, which those of a folder are by --label_dir.',
-    DEPTH: 'Leave depth out; --dataset=synthetic has it.',
+    'labels': f'Leave labels out, or give some with {labels_lib.FLAGS}.',
+    DEPTH: 'Leave depth out; --dataset=synthetic and --dataset=aau --registration=depth have it.',
   }
 )
 

@@ -46,7 +46,7 @@ def read(source: Source, name: str | None = None, *, values: bool = False) -> Re
   return Read(pixels, lost)
 
 
-def header(source: Source) -> ImageHeader:
+def header(source: Source, name: str | None = None) -> ImageHeader:
   """Returns the shape and dtype of what `read` reads with `values`, without decoding."""
-  with decoding.opened(source, floats=True) as opened:
+  with decoding.opened(source, name, floats=True) as opened:
     return opened.header

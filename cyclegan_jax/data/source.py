@@ -194,6 +194,8 @@ class Dataset:
     prepared: The name of its prepared copy below the folder for prepared data sets.
     ir_span: The values of the IR files that are gray levels 0 and 65535, see --ir_span; None if
       these are stored as they are.
+    near_duplicates: Split -> how many of its images are nearly in the training split, and how many
+      it has.
   """
 
   name: str
@@ -207,6 +209,7 @@ class Dataset:
   rgb_only: Mapping[str, str] = dataclasses.field(default_factory=dict)
   prepared: str = ''
   ir_span: radiometry.Range | None = None
+  near_duplicates: Mapping[str, tuple[int, int]] = dataclasses.field(default_factory=dict)
 
   @property
   def has_layers(self) -> bool:

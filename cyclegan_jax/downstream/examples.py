@@ -5,8 +5,7 @@ import dataclasses
 
 import numpy as np
 
-from cyclegan_jax.data import images as images_lib, pipeline
-from cyclegan_jax.data.labels import UNLABELED
+from cyclegan_jax.data import images as images_lib, labels as labels_lib, pipeline
 from cyclegan_jax.data.source import Dataset
 from cyclegan_jax.downstream.conditions import GENERATED, LUMINANCE, REAL
 from cyclegan_jax.errors import UserError
@@ -25,7 +24,7 @@ class Examples:
     rgb: uint8 or uint16 [n, height, width, 1 or 3], of the pairs asked for; others are left out.
     images: `REAL`, `GENERATED`, `LUMINANCE` -> uint8 or uint16 [n, height, width], IR values. Where
       the true image has no data they are all 0.
-    labels: uint8 [n, height, width]; UNLABELED also where the true image has no data.
+    labels: uint8 [n, height, width]; labels_lib.UNLABELED also where the true image has no data.
   """
 
   ids: list[str]
@@ -40,8 +39,8 @@ def check(dataset: Dataset) -> None:
   if not dataset.class_names:
     raise UserError(
       f'{dataset.name}: the data have no labels, so nothing can be learned from them here. Data '
-      'with labels are --dataset=synthetic, --dataset=aau (people), and --dataset=folder with '
-      '--label_dir.'
+      'with labels are --dataset=synthetic, --dataset=aau (people), and those with '
+      f'{labels_lib.FLAGS}.'
     )
   for split in ('train', 'test'):
     found = dataset.splits.get(split)
@@ -93,13 +92,13 @@ def read(
     for name, values in ((REAL, batch['ir']), (GENERATED, predict(batch)), (LUMINANCE, gray)):
       plane = ir.quantize(images_lib.luminance(values)[..., 0])
       parts[name].append(np.where(valid, plane, plane.dtype.type(0)))
-    labels.append(np.where(valid, batch['labels'], np.uint8(UNLABELED)))
+    labels.append(np.where(valid, batch['labels'], np.uint8(labels_lib.UNLABELED)))
     place = len(found.ids)
     found.rgb.extend(image for i, image in enumerate(batch['rgb'], place) if i in kept)
     found.ids.extend(batch['id'])
     found.sequences.extend(batch['sequence'])
   images = {name: np.concatenate(planes) for name, planes in parts.items()}
   joined = np.concatenate(labels)
-  if (joined == UNLABELED).all():
+  if (joined == labels_lib.UNLABELED).all():
     raise UserError(f'{dataset.name}: no pixel of the {split} split is labeled.')
   return dataclasses.replace(found, images=images, labels=joined)

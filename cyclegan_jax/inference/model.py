@@ -14,7 +14,7 @@ from cyclegan_jax.inference.canvases import Canvas
 from cyclegan_jax.inference.tiling import tiled, tiles
 from cyclegan_jax.inference.tiling.padded import Padded, padded_size
 from cyclegan_jax.models import apply, networks
-from cyclegan_jax.runs import hub, published
+from cyclegan_jax.runs import addresses, published
 from cyclegan_jax.settings import Config
 from cyclegan_jax.training.checkpoint import of_run
 
@@ -230,7 +230,8 @@ def load(workdir: str | pathlib.Path, checkpoint: str = 'best') -> Model:
 
   Args:
     workdir: The run folder, the folder of a published model, or its address on the Hugging Face
-      Hub, hf://owner/name or hf://owner/name@revision, which needs the extra `hub`.
+      Hub, hf://owner/name or hf://owner/name@revision, which needs the extra `hub`; or `rendered`,
+      the model that comes with the program.
     checkpoint: 'best' by the validation metric, 'latest', or a step.
 
   Raises:
@@ -239,7 +240,7 @@ def load(workdir: str | pathlib.Path, checkpoint: str = 'best') -> Model:
   """
   forks.use()  # Refuses what would hang.
   devices.check()
-  folder = hub.located(str(workdir))
+  folder = addresses.located(str(workdir))
   if published.is_in(folder):
     return _load_published(folder, checkpoint)
   with of_run(folder) as (config, domains, checkpoints):

@@ -4,8 +4,9 @@ templates/model_card.md has the text. Its front matter is YAML as Hugging Face r
 person can know, licenses above all, is marked FILL IN until it is given.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 import dataclasses
+from typing import Any
 
 import numpy as np
 
@@ -16,7 +17,7 @@ from cyclegan_jax.metrics.catalog import METRICS
 from cyclegan_jax.models import networks
 from cyclegan_jax.progress import duration
 from cyclegan_jax.reports import evaluation_files, page
-from cyclegan_jax.runs import published, run_folder
+from cyclegan_jax.runs import published, reader, run_folder
 from cyclegan_jax.runs.reader import Run
 from cyclegan_jax.settings import DataConfig, format_value
 
@@ -77,12 +78,24 @@ def text(
     hub_metrics=[(name, METRICS[name].title, f'{figures[name]:.6g}') for name in known],
     verdict=results.verdict(content) if content else '',
     summary=evaluation_files.markdown(content) if content else '',
+    elsewhere=_elsewhere(run, model.step),
+    figures=results,
     cost=_cost(run),
     commit=provenance.commit(),
     versions=provenance.versions(),
     address=address,
     pictures=pictures,
   )
+
+
+def _elsewhere(run: Run, step: int) -> list[tuple[str, Mapping[str, Any]]]:
+  """The measurements of these weights on other data (--on): its name, and metrics.json."""
+  found = []
+  for folder in sorted((run.folder / run_folder.ON).glob(f'*/{run_folder.EVALUATION}/*')):
+    measured = reader.measurements_in(folder)
+    if measured and measured.content['checkpoint_step'] == step:
+      found.append((folder.parents[1].name, measured.content))
+  return found
 
 
 def _band(data: DataConfig) -> str:

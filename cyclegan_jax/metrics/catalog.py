@@ -15,6 +15,7 @@ class Metric:
     unit: follows the number, with a leading space.
     definition: one line for reports; '' where the report of the network says more.
     left_out: what a mean over images leaves out and counts: 'infinite' or 'undefined' values.
+    decimals: digits after the point in tables that compare, so that a column lines up.
   """
 
   title: str
@@ -22,6 +23,7 @@ class Metric:
   unit: str = ''
   definition: str = ''
   left_out: str = ''
+  decimals: int = 2
 
 
 # In the order of the columns of an evaluation's tables.
@@ -36,22 +38,27 @@ METRICS: Mapping[str, Metric] = types.MappingProxyType(
     ),
     'psnr_pooled': Metric('PSNR, pooled', 1, ' dB'),
     'ssim': Metric(
-      'SSIM', 1, '', 'Wang et al. 2004: 11x11 Gaussian window, sigma 1.5, valid windows'
+      'SSIM', 1, '', 'Wang et al. 2004: 11x11 Gaussian window, sigma 1.5, valid windows', decimals=3
     ),
     'ms_ssim': Metric(
-      'MS-SSIM', 1, '', 'Wang et al. 2003: five scales, for sides of at least 176 pixels'
+      'MS-SSIM',
+      1,
+      '',
+      'Wang et al. 2003: five scales, for sides of at least 176 pixels',
+      decimals=3,
     ),
-    'uqi': Metric('UQI', 1, '', 'Wang & Bovik 2002, 8x8 windows'),
+    'uqi': Metric('UQI', 1, '', 'Wang & Bovik 2002, 8x8 windows', decimals=3),
     'uqi_sewar': Metric(
       'UQI, sewar',
       1,
       definition="the formula of the package sewar, as in the paper's Table I; not Wang & Bovik's",
+      decimals=3,
     ),
-    'mse': Metric('MSE', -1),
+    'mse': Metric('MSE', -1, decimals=1),
     'rmse': Metric('RMSE', -1),
     'mae': Metric('MAE', -1),
     'correlation': Metric(
-      'correlation', 1, '', "Pearson's, per image, mean over images", 'undefined'
+      'correlation', 1, '', "Pearson's, per image, mean over images", 'undefined', decimals=3
     ),
     'log_spectral_distance': Metric(
       'log-spectral distance',
@@ -75,6 +82,7 @@ METRICS: Mapping[str, Metric] = types.MappingProxyType(
       'share of the hottest 2 % of true pixels that are among as many hottest generated ones; '
       'chance is about 0.02',
       'undefined',
+      decimals=3,
     ),
     'hot_mae': Metric(
       'MAE, hot pixels',
@@ -91,7 +99,9 @@ METRICS: Mapping[str, Metric] = types.MappingProxyType(
       'gain may be negative',
       'infinite',
     ),
-    'ssim_image_gain': Metric('SSIM, image gain', 1, '', 'ssim of the images of psnr_image_gain'),
+    'ssim_image_gain': Metric(
+      'SSIM, image gain', 1, '', 'ssim of the images of psnr_image_gain', decimals=3
+    ),
     'psnr_dataset_gain': Metric(
       'PSNR, data set gain',
       1,
@@ -101,12 +111,12 @@ METRICS: Mapping[str, Metric] = types.MappingProxyType(
       'infinite',
     ),
     'ssim_dataset_gain': Metric(
-      'SSIM, data set gain', 1, '', 'ssim of the images of psnr_dataset_gain'
+      'SSIM, data set gain', 1, '', 'ssim of the images of psnr_dataset_gain', decimals=3
     ),
-    'lpips': Metric('LPIPS, VGG', -1),
-    'lpips_alex': Metric('LPIPS, AlexNet', -1),
+    'lpips': Metric('LPIPS, VGG', -1, decimals=3),
+    'lpips_alex': Metric('LPIPS, AlexNet', -1, decimals=3),
     'fid': Metric('FID', -1),
-    'kid': Metric('KID', -1),
+    'kid': Metric('KID', -1, decimals=4),
     'unpaired_error': Metric(
       'unpaired error',
       -1,

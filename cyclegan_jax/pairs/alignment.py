@@ -73,6 +73,18 @@ def find_shifts(rgb: np.ndarray, ir: np.ndarray) -> tuple[Shift | None, dict[str
   return whole, {name: part for name, part in zip(names, parts) if part}
 
 
+def part(name: str, size: tuple[int, int]) -> tuple[slice, slice]:
+  """Returns the rows and columns of a part, by name, of an image of height and width."""
+  row, column = name.split()
+  places = (_ROWS.index(row), _COLUMNS.index(column))
+  lines = (
+    np.array_split(np.arange(length), n)[i]
+    for length, n, i in zip(size, (len(_ROWS), len(_COLUMNS)), places)
+  )
+  rows, columns = (slice(int(line[0]), int(line[-1]) + 1) for line in lines)
+  return rows, columns
+
+
 def _parts(plane: np.ndarray) -> list[np.ndarray]:
   rows = np.array_split(plane, len(_ROWS))
   return [part for row in rows for part in np.array_split(row, len(_COLUMNS), axis=1)]

@@ -8,7 +8,7 @@ import numpy as np
 
 from cyclegan_jax.data import images
 from cyclegan_jax.pairs import byte_order
-from cyclegan_jax.pairs.alignment import find_shifts, Shift
+from cyclegan_jax.pairs.alignment import find_shifts, part, Shift
 from cyclegan_jax.pairs.flags import DEFAULT, FLAGS
 
 _SIDES = ('top', 'bottom', 'left', 'right')
@@ -42,6 +42,7 @@ class Pair:
   shift: Shift | None  # Of the whole image, once turned; None if an image is constant or tiny.
   part: Shift | None  # The largest shift of a part that is certain enough, if there is one.
   found: dict[str, str]  # Flag, one of FLAGS -> the numbers behind it, for people.
+  where: str = ''  # The name of that part, such as 'top left'.
   turn: int = 0  # Quarters of a circle, counterclockwise, by which IR has to be turned: 0 to 3.
   spans: Mapping[str, Span] = dataclasses.field(default_factory=dict)  # Of 'rgb' and 'ir'.
 
@@ -62,6 +63,7 @@ class _Fit(NamedTuple):
   turn: int
   shift: Shift | None
   part: Shift | None
+  where: str
   found: dict[str, str]
 
 
@@ -84,7 +86,7 @@ def check_pair(
     swapped['swapped_bytes'] = 'ir'
   filled = [name for name, image in both.items() if not is_constant(image)]
   found = swapped | _flaws(both, filled, {name: borders(image) for name, image in both.items()})
-  fit = _Fit(0, None, None, {})
+  fit = _Fit(0, None, None, '', {})
   if len(filled) == len(both):
     similar = _luminance_correlation(rgb, ir)
     if similar >= DEFAULT.luminance:
@@ -93,7 +95,7 @@ def check_pair(
     if 'no_match' in fit.found:
       fit = _turned(rgb, ir) or fit
   found |= fit.found
-  return Pair(identity, split, index, fit.shift, fit.part, found, fit.turn, spans)
+  return Pair(identity, split, index, fit.shift, fit.part, found, fit.where, fit.turn, spans)
 
 
 def is_constant(image: np.ndarray) -> bool:
@@ -145,6 +147,22 @@ def inside(image: np.ndarray, widths: tuple[int, ...]) -> np.ndarray:
   return image[top : image.shape[0] - bottom, left : image.shape[1] - right]
 
 
+def part_box(pair: Pair, rgb: np.ndarray, ir: np.ndarray) -> tuple[int, int, int, int]:
+  """Returns the place of a pair's `part`, which it has: top, bottom, left, right, in pixels.
+
+  The images are those that were checked, IR with its bytes in order.
+  """
+  top, bottom, left, right = _common(rgb, np.rot90(ir, pair.turn))
+  height, width = rgb.shape[:2]
+  rows, columns = part(pair.where, (height - top - bottom, width - left - right))
+  return top + rows.start, top + rows.stop, left + columns.start, left + columns.stop
+
+
+def _common(rgb: np.ndarray, ir: np.ndarray) -> tuple[int, ...]:
+  """The margins of both: an edge of one is in one image only, or where it is whatever the shift."""
+  return tuple(map(max, borders(rgb), borders(ir)))
+
+
 def _flaws(
   both: Mapping[str, np.ndarray], filled: list[str], widths: Mapping[str, tuple[int, ...]]
 ) -> dict[str, str]:
@@ -179,13 +197,12 @@ def _color(image: np.ndarray, widths: tuple[int, ...]) -> str:
 def _fit(rgb: np.ndarray, ir: np.ndarray, turn: int = 0) -> _Fit:
   """Finds the shift of IR, turned by so many quarters, and the flags about it."""
   ir = np.rot90(ir, turn)
-  # The edge of a border is in one image only, or at the same place whatever the shift.
-  common = tuple(map(max, borders(rgb), borders(ir)))
+  common = _common(rgb, ir)
   shift, parts = find_shifts(inside(rgb, common), inside(ir, common))
   sure = {name: p for name, p in parts.items() if p.score >= DEFAULT.part_score}
   where = max(sure, key=lambda name: sure[name].length, default='')
   part = sure.get(where)
-  return _Fit(turn, shift, part, _misalignments(shift, part, where, max(rgb.shape[:2])))
+  return _Fit(turn, shift, part, where, _misalignments(shift, part, where, max(rgb.shape[:2])))
 
 
 def _turned(rgb: np.ndarray, ir: np.ndarray) -> _Fit | None:

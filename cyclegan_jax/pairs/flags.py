@@ -7,10 +7,24 @@ from typing import NamedTuple
 
 
 class Flag(NamedTuple):
-  """What a flag means, and what to do about it; both are for people."""
+  """What a flag means, and what to do about it, for people.
 
+  Attributes:
+    title: what is said of such a pair: it is `title`.
+    kind: the same for all flags that look alike.
+    meaning: what was found.
+    remedy: what helps.
+  """
+
+  title: str
+  kind: str
   meaning: str
   remedy: str
+
+  @property
+  def is_repaired(self) -> bool:
+    """Whether --fix repairs it."""
+    return self.remedy.startswith(_FIX)
 
 
 _LEAVE_OUT = 'leave these pairs out with --exclude=pairs.csv'
@@ -19,46 +33,73 @@ _FIX = '--fix=DIR writes a copy'
 # All flags, the most serious first: the order of the list.
 FLAGS: Mapping[str, Flag] = types.MappingProxyType(
   {
-    'constant': Flag('an image without content', f'Export the image again, or {_LEAVE_OUT}.'),
+    'constant': Flag(
+      'empty', 'damaged', 'an image without content', f'Export the image again, or {_LEAVE_OUT}.'
+    ),
     'swapped_bytes': Flag(
+      'stored with swapped bytes',
+      'damaged',
       '16-bit infrared that is smoother with the two bytes of each pixel swapped',
       f'{_FIX} in which they are swapped back.',
     ),
     'false_color': Flag(
+      'in false color',
+      'not thermal',
       'infrared whose three channels differ',
       'Export gray-scale or radiometric images: colors of a palette are not temperatures.',
     ),
     'luminance': Flag(
+      'not thermal',
+      'not thermal',
       'infrared that is only the luminance of its RGB image',
       f'Look for the thermal images, or {_LEAVE_OUT}.',
     ),
     'rotated': Flag(
+      'turned',
+      'turned',
       'one image is turned by 90, 180 or 270 degrees, as a lost EXIF rotation leaves it',
       f'{_FIX} in which infrared is turned like RGB.',
     ),
     'no_match': Flag(
+      'mixed up or far apart',
+      'mixed up',
       'no shift fits: unrelated images, or shifted by more than 1/8 of the longer side',
       f'Compare the names of the two files, or {_LEAVE_OUT}.',
     ),
     'misaligned': Flag(
+      'shifted',
+      'shifted',
       'the whole image is shifted',
       f'{_FIX} in which certain shifts are undone, to a pixel, and both images cut to what they '
       'share.',
     ),
     'misaligned_part': Flag(
+      'shifted in part',
+      'shifted',
       'one of six parts is shifted: parallax, movement, a different projection',
       f'No shift of the whole image helps: register the pairs, or {_LEAVE_OUT}.',
     ),
     'inverted': Flag(
+      'inverted',
+      'inverted',
       'infrared that is dark where that of most pairs is bright: white-hot and black-hot mixed?',
       f'Export all images with one polarity, or {_LEAVE_OUT}.',
     ),
     'duplicated': Flag(
+      'repeated',
+      'repeated',
       'RGB or IR has exactly the pixels of another pair',
       f'Clear the column flags of the pair to keep, and {_LEAVE_OUT}.',
     ),
-    'bordered': Flag('a constant margin', f'{_FIX} in which the margins are cut from both images.'),
+    'bordered': Flag(
+      'framed',
+      'damaged',
+      'a constant margin',
+      f'{_FIX} in which the margins are cut from both images.',
+    ),
     'saturated': Flag(
+      'clipped',
+      'damaged',
       'many pixels at one end of the range',
       f'Export with a wider span or a shorter exposure, or {_LEAVE_OUT}.',
     ),

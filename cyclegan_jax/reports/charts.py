@@ -126,15 +126,23 @@ def boxes(rows: Mapping[str, np.ndarray], title: str, unit: str = '') -> Chart |
 
 
 def bars(
-  rows: Mapping[str, float], title: str, unit: str = '', chosen: Collection[str] = ()
+  rows: Mapping[str, float],
+  title: str,
+  unit: str = '',
+  chosen: Collection[str] = (),
+  seeds: Mapping[str, Sequence[float]] | None = None,
 ) -> Chart | None:
   """Draws a bar from zero per row with its value, chosen rows in color; None without any value.
 
   Rows are label -> value; those that are not finite have a dash. The unit stands after the title.
+  Seeds are label -> the values that a row is the mean of, drawn as circles.
   """
-  finite = [value for value in rows.values() if math.isfinite(value)]
+  seeds = seeds or {}
+  every = [*rows.values(), *(value for values in seeds.values() for value in values)]
+  finite = [value for value in every if math.isfinite(value)]
   if not finite:
     return None
+  decimals = _decimals(finite)
   chart, across, middles = _rows(
     rows, [0.0, *finite], title, unit, _VALUE_ROOM, _BAR_ROW, _BAR_MIDDLE
   )
@@ -145,9 +153,22 @@ def bars(
     low, high = sorted((across(0), across(value)))
     box = {'x': low, 'y': middle - 6, 'width': high - low, 'height': 12}
     kind = 'whole p0' if label in chosen else 'whole other'
-    chart.marks.append(svg.mark('rect', kind, f'{label}: {value:.4g}{unit}', **box))
-    chart.marks.append(svg.text(high + 6, middle + 4, f'{value:.4g}'))
+    chart.marks.append(svg.mark('rect', kind, f'{label}: {value:.{decimals}f}{unit}', **box))
+    points = [point for point in seeds.get(label, ()) if math.isfinite(point)]
+    for point in points:
+      text = f'{label}: {point:.{decimals}f}{unit} with one seed'
+      chart.marks.append(svg.mark('circle', 'ring', text, r=3, cx=across(point), cy=middle))
+    end = max([high, *map(across, points)])
+    chart.marks.append(svg.text(end + 6, middle + 4, f'{value:.{decimals}f}'))
   return svg.with_values(chart)
+
+
+def _decimals(values: Sequence[float]) -> int:
+  """Digits after the point for all, of which the largest has at most four digits in all."""
+  largest = max(map(abs, values))
+  most = max(0, 3 - math.floor(math.log10(largest))) if largest else 0
+  shown = [f'{value:.{most}f}'.rstrip('0').partition('.')[2] for value in values]
+  return max(map(len, shown))
 
 
 def intervals(

@@ -57,15 +57,24 @@ def examples(measured: Sequence[Run], n: int | None) -> list[Example]:
   ordered = sorted(found.items(), key=lambda entry: score(entry[1]))
   chosen = range(len(ordered)) if n is None else evenly_spaced(len(ordered), n)
   shown = [Example(ordered[i][0][1], ordered[i][1]) for i in chosen]
-  if len(shown) < 2:
-    return shown
-  worst, *others, best = shown
-  middle = float(np.median(scores[id(measured[0])]))
-  near = lambda example: (math.isinf(score(example.owners)), abs(score(example.owners) - middle))
+  middle = float(np.median(scores[id(measured[0])])) if shown else 0.0
+  places = badged([score(example.owners) for example in shown], middle)
+  return [shown[i]._replace(badge=badge) for i, badge in places]
+
+
+def badged(scores: Sequence[float], middle: float) -> list[tuple[int, str]]:
+  """Returns places and badges of examples in the order that a gallery shows them.
+
+  The scores go from the worst to the best; first are the worst, the one next to the middle, and the
+  best, then the others.
+  """
+  if len(scores) < 2:
+    return [(i, '') for i in range(len(scores))]
+  others, best = [*range(1, len(scores) - 1)], len(scores) - 1
+  near = lambda i: (math.isinf(scores[i]), abs(scores[i] - middle))
   median = [min(others, key=near)] if others else []
-  rest = [example for example in others if example not in median]
-  badged = [(worst, 'Worst'), *((example, 'Median') for example in median), (best, 'Best')]
-  return [*(example._replace(badge=badge) for example, badge in badged), *rest]
+  rest = [(i, '') for i in others if i not in median]
+  return [(0, 'Worst'), *((i, 'Median') for i in median), (best, 'Best'), *rest]
 
 
 def items(shown: Sequence[Example], several: bool, place: Place) -> list[dict[str, Any]]:
@@ -106,15 +115,16 @@ def _item(example: Example, several: bool, place: Place) -> dict[str, Any]:
       {
         'kind': kind,
         'name': name,
-        'picture': _picture(pixels, kind, f'{stem}-{i}', place),
-        'scale': _scale(run),
+        'picture': picture_of(pixels, kind, f'{stem}-{i}', place),
+        'scale': scale_of(run),
       }
       for i, (kind, name, pixels, run) in enumerate(layers)
     ],
   }
 
 
-def _picture(pixels: np.ndarray, kind: str, name: str, place: Place) -> page.Picture:
+def picture_of(pixels: np.ndarray, kind: str, name: str, place: Place) -> page.Picture:
+  """Returns pixels of a kind, 'source', 'generated', 'true', or 'error', placed by a name."""
   # Gray levels are read from the picture, so they are kept exactly.
   exact = kind in ('generated', 'true') and bool((pixels == pixels[..., :1]).all())
   pixels = pixels[..., :1] if exact else pixels
@@ -122,7 +132,7 @@ def _picture(pixels: np.ndarray, kind: str, name: str, place: Place) -> page.Pic
   return page.Picture(encoded.width, encoded.height, place(name, encoded))
 
 
-def _scale(run: Run) -> dict[str, Any]:
+def scale_of(run: Run) -> dict[str, Any]:
   """What a gray level of the run's target means: its ends in units, or as gray levels."""
   most = int(run.measured.content['value_range'][1])
   data = run.config.data

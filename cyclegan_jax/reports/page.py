@@ -21,7 +21,7 @@ from cyclegan_jax.progress import duration
 
 _FOLDER = pathlib.Path(__file__).parent
 # Together the one style sheet of all pages.
-_STYLES = ('style.css', 'charts.css', 'gallery.css', 'print.css')
+_STYLES = ('style.css', 'charts.css', 'gallery.css', 'comparison.css', 'print.css')
 # What pages with charts and tables need.
 SCRIPTS = ('tip.js', 'chart.js', 'sort.js')
 

@@ -40,11 +40,6 @@ _COMMIT = re.compile(r'[0-9a-f]{40}')
 _SECONDS = 20.0
 
 
-def located(text: str, log: Log = print) -> pathlib.Path:
-  """Returns the folder of a run, given as such, or of a model on the Hub; see `fetch`."""
-  return fetch(text, log) if hub_client.is_address(text) else pathlib.Path(text)
-
-
 def fetch(text: str, log: Log = print) -> pathlib.Path:
   """Returns the folder of a model on the Hub, which is downloaded unless it is there already.
 
@@ -90,15 +85,6 @@ def cache() -> pathlib.Path:
   """Returns the folder for fetched models; you may delete it."""
   base = os.environ.get('XDG_CACHE_HOME', '')
   return files.expanded(base if os.path.isabs(base) else '~/.cache') / 'cyclegan_jax_hub'
-
-
-def copy(folder: pathlib.Path, into: pathlib.Path) -> pathlib.Path:
-  """Copies a fetched model to a folder in `into`, unless it is there: results go beside it."""
-  target = into / f'{folder.parent.name}_{folder.name[:8]}'
-  if not target.exists():
-    target.parent.mkdir(parents=True, exist_ok=True)
-    _appear(target, lambda temporary: shutil.copytree(folder, temporary, dirs_exist_ok=True))
-  return target
 
 
 def _checked(address: hub_client.Address, found: Mapping[str, int | None]) -> dict[str, int]:
@@ -150,7 +136,7 @@ def _download(address: hub_client.Address, sizes: Mapping[str, int], folder: pat
 
   try:
     folder.parent.mkdir(parents=True, exist_ok=True)
-    _appear(folder, fill)
+    appear(folder, fill)
   except OSError as error:
     raise UserError(
       f'{address} cannot be stored in {folder.parent}: {error.strerror or error}. XDG_CACHE_HOME '
@@ -160,7 +146,7 @@ def _download(address: hub_client.Address, sizes: Mapping[str, int], folder: pat
     raise UserError(f'{error} Try again.') from error
 
 
-def _appear(folder: pathlib.Path, fill: Callable[[pathlib.Path], Any]) -> None:
+def appear(folder: pathlib.Path, fill: Callable[[pathlib.Path], Any]) -> None:
   """Makes a folder that is whole or not there."""
   with tempfile.TemporaryDirectory(dir=folder.parent, prefix='.') as temporary:
     whole = pathlib.Path(temporary) / 'whole'

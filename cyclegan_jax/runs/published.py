@@ -21,6 +21,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+import safetensors.numpy
 
 from cyclegan_jax import checksum, config as config_lib, files
 from cyclegan_jax.data.source import Domain
@@ -72,13 +73,12 @@ def write(folder: pathlib.Path, weights: Weights, workdir: pathlib.Path) -> None
     workdir: the folder that they are from, of a run or a published model.
 
   Raises:
-    UserError: safetensors is not installed, or a file of the run cannot be read.
+    UserError: a file of the run cannot be read.
     OSError: the files cannot be written.
   """
   arrays = {name: np.ascontiguousarray(leaf) for name, leaf in _named(_tree(weights))}
   file = folder / WEIGHTS
-  with files.replacing(file) as temporary:
-    _safetensors().save_file(arrays, temporary, metadata={'program': 'cyclegan_jax'})
+  files.write_bytes(file, safetensors.numpy.save(arrays, metadata={'program': 'cyclegan_jax'}))
   facts = {
     'format': _FORMAT,
     'program': 'cyclegan_jax',
@@ -201,10 +201,9 @@ def _check_max_values(folder: pathlib.Path) -> None:
 
 def _arrays(file: pathlib.Path, digest: str) -> dict[str, np.ndarray]:
   """Reads the arrays of a file, which has to be whole."""
-  safetensors = _safetensors()
   try:
     found = checksum.of_file(file)
-    arrays = safetensors.load_file(file) if found == digest else {}
+    arrays = safetensors.numpy.load_file(file) if found == digest else {}
   except Exception as error:  # A damaged file can cause any error.
     raise UserError(f'{file} cannot be read ({error}). Fetch the model again.') from error
   if found != digest:
@@ -251,12 +250,3 @@ def _named(tree: Any) -> Iterator[tuple[str, Any]]:
   """Yields the leaves of nested dicts by names such as rgb_to_ir.params.encoder.0.kernel."""
   for path, leaf in jax.tree.leaves_with_path(tree):
     yield jax.tree_util.keystr(path, simple=True, separator='.'), leaf
-
-
-def _safetensors() -> Any:
-  """Imports safetensors; UserError if it is not installed."""
-  try:
-    import safetensors.numpy
-  except ImportError as error:
-    raise UserError('Published models need safetensors: pip install -e ".[hub]"') from error
-  return safetensors.numpy

@@ -25,7 +25,7 @@ _ENTRIES = (
   *('checkpoint', 'checkpoint_step', 'trained_steps', 'preset', 'seed', 'settings'),
   *('definitions', 'versions', 'commit'),
 )
-_IF_MEASURED = ('classes', 'in_unit', 'true_condition', 'obedience', 'source')
+_IF_MEASURED = ('classes', 'in_unit', 'true_condition', 'obedience', 'source', 'on')
 
 
 # Compared by identity: arrays have no single answer.

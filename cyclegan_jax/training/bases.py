@@ -37,8 +37,7 @@ def check(config: Config, dataset: Dataset) -> None:
   if config.model.base == 'class_means' and not dataset.class_names:
     raise UserError(
       f'--base=class_means needs labels, and these data have none (--dataset={dataset.name}). Give '
-      'labels, which those of a folder are by --label_dir; or --base=lowpass '
-      '--condition=quantiles, which need none.'
+      f'labels with {labels_lib.FLAGS}, or --base=lowpass --condition=quantiles, which need none.'
     )
 
 

@@ -31,8 +31,7 @@ def check(config: Config, dataset: Dataset) -> None:
   if config.loss.class_balance and not dataset.class_names:
     raise UserError(
       f'--class_balance={config.loss.class_balance:g} needs labels, and these data have none '
-      f'(--dataset={dataset.name}). Leave it out; or give labels, which those of a folder are by '
-      '--label_dir.'
+      f'(--dataset={dataset.name}). Leave it out, or give labels with {labels.FLAGS}.'
     )
 
 

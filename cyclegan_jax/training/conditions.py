@@ -12,7 +12,7 @@ import grain
 import numpy as np
 
 from cyclegan_jax import distributed
-from cyclegan_jax.data import condition, pipeline
+from cyclegan_jax.data import condition, labels, pipeline
 from cyclegan_jax.data.source import Dataset
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.progress import Log, tracked
@@ -24,8 +24,8 @@ def check(config: Config, dataset: Dataset) -> None:
   if config.model.condition == 'class_temperatures' and not dataset.class_names:
     raise UserError(
       '--condition=class_temperatures needs labels, and these data have none '
-      f'(--dataset={dataset.name}). Give labels, which those of a folder are by --label_dir; or '
-      '--condition=quantiles, which needs none.'
+      f'(--dataset={dataset.name}). Give labels with {labels.FLAGS}, or --condition=quantiles, '
+      'which needs none.'
     )
 
 

@@ -15,7 +15,7 @@ from cyclegan_jax.data.source import Domain
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.models import networks
 from cyclegan_jax.progress import Log
-from cyclegan_jax.runs import hub, hub_client, published, run_folder
+from cyclegan_jax.runs import addresses, published, run_folder
 from cyclegan_jax.settings import Config, differences, format_value, SECTIONS
 from cyclegan_jax.training import state as state_lib
 from cyclegan_jax.training.checkpoint import of_run
@@ -28,7 +28,7 @@ def check(config: Config) -> None:
   """Raises UserError if --initialize_from names no run."""
   source = config.train.initialize_from
   with _named(source):
-    run_folder.load_config(hub.located(source))
+    run_folder.load_config(addresses.located(source))
 
 
 def initialize(
@@ -54,7 +54,7 @@ def initialize(
     return state
   source = config.train.initialize_from
   with _named(source):
-    folder = hub.located(source, log)
+    folder = addresses.located(source, log)
     theirs, step, weights, statistics = _best(folder)
   params, stats, taken = dict(state.params), dict(state.batch_stats), []
   for name in params:
@@ -78,9 +78,8 @@ def initialize(
     f'({theirs.data.dataset}, preset {theirs.train.preset}).'
     + (f' Drawn anew: {", ".join(drawn)}.' if drawn else '')
   )
-  _record(
-    workdir, source if hub_client.is_address(source) else folder.resolve().name, theirs, step, taken
-  )
+  name = source if addresses.is_address(source) else folder.resolve().name
+  _record(workdir, name, theirs, step, taken)
   ema = {name: jax.tree.map(jnp.copy, params[name]) for name in state.ema}
   return dataclasses.replace(state, params=params, batch_stats=stats, ema=ema)
 

@@ -31,11 +31,12 @@ class Builder(published_builder.Builder):
   manual_dir when they are prepared.
   """
 
-  VERSION = tfds.core.Version('1.2.0')
+  VERSION = tfds.core.Version('1.3.0')
   RELEASE_NOTES: ClassVar = {
     '1.0.0': 'Initial release.',
     '1.1.0': "Reads calibVars.yml and the depth images as the publishers' program does.",
     '1.2.0': 'Stores labels, the classes of the pixels.',
+    '1.3.0': 'Stores depth with --registration=depth; all else is as before.',
   }
   MANUAL_DOWNLOAD_INSTRUCTIONS = MANUAL_INSTRUCTIONS
   BUILDER_CONFIGS: ClassVar = [
@@ -48,6 +49,12 @@ class Builder(published_builder.Builder):
   builder_config: AauConfig
 
   def _info(self) -> tfds.core.DatasetInfo:
+    depth = tfds.features.Tensor(
+      shape=(None, None),
+      dtype=np.uint16,
+      encoding='zlib',
+      doc='Hundredths of a meter along the axis of the RGB camera, of rgb; 0: not known.',
+    )
     return self._described(
       'https://www.kaggle.com/datasets/aalborguniversity/trimodal-people-segmentation',
       {
@@ -64,6 +71,7 @@ class Builder(published_builder.Builder):
         ),
         'id': tfds.features.Text(doc='scene/frame.'),
         'sequence': tfds.features.Text(doc='The scene, 1 to 3.'),
+        **({'depth': depth} if self.builder_config.registration == 'depth' else {}),
       },
     )
 
@@ -132,6 +140,7 @@ class Builder(published_builder.Builder):
       'ir_people': nobody if found.labels is None else found.labels,
       'labels': unlabeled if found.labels is None else _classes(found.labels, found.mask),
       'annotated': pair.rgb_mask is not None,
+      **({} if found.depth is None else {'depth': found.depth}),
     }
 
 

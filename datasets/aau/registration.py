@@ -35,11 +35,14 @@ class Registered(NamedTuple):
     mask: bool, false outside the thermal image and in mode 'depth' also where depth is missing:
       there the image is filled in with the default depth, which is a guess.
     labels: the given labels by the nearest pixel, 0 outside the thermal image; None without.
+    depth: in mode 'depth', how far each RGB pixel is, as cyclegan_jax/data/layers.py has it: uint16
+      [rgb height, rgb width] in hundredths of a meter, 0 where depth is missing.
   """
 
   image: np.ndarray
   mask: np.ndarray
   labels: np.ndarray | None
+  depth: np.ndarray | None = None
 
 
 def register(
@@ -73,13 +76,16 @@ def register(
   assert calibration is not None
   if mode == 'plane':
     points, known = _plane_map(calibration, nearest_plane(calibration, depth_mm)), True
+    depth = None
   else:
     assert depth_image is not None
-    points, known = _depth_map(calibration, depth_image)
+    millimeters, known = _look_up_depth(_depth_index(calibration), depth_image.ravel(), calibration)
+    points = _depth_map(calibration, millimeters)
+    depth = np.where(known, np.clip(np.rint(millimeters / 10), 1, 65535), 0).astype(np.uint16)
   inside = points_lib.is_inside(points, calibration.height, calibration.width, _ROUNDING)
   image = _sample(ir, points, inside, nearest=False)
   labels = None if labels is None else _sample(labels, points, inside, nearest=True)
-  return Registered(image, (inside & known)[..., None], labels)
+  return Registered(image, (inside & known)[..., None], labels, depth)
 
 
 def _resized(ir: np.ndarray, labels: np.ndarray | None, size: tuple[int, int]) -> Registered:
@@ -106,10 +112,9 @@ def _plane_map(calibration: Calibration, plane: int) -> np.ndarray:
   return _to_thermal(calibration, _rgb_points(calibration), homography)
 
 
-def _depth_map(calibration: Calibration, depth_image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-  """Thermal coordinates as in `_plane_map`, but by depth; and whether depth is known."""
+def _depth_map(calibration: Calibration, depth: np.ndarray) -> np.ndarray:
+  """Thermal coordinates as in `_plane_map`, but by depth, mm, float32 [height, width]."""
   points = _rgb_points(calibration)
-  depth, known = _look_up_depth(_depth_index(calibration), depth_image.ravel(), calibration)
   chosen, shared = _alike(depth, np.isfinite(points[..., 0]))
   seen = points_lib.back_project(
     points.reshape(-1, 2)[chosen], depth.ravel()[chosen], calibration.rgb_matrix
@@ -118,7 +123,7 @@ def _depth_map(calibration: Calibration, depth_image: np.ndarray) -> tuple[np.nd
   homographies = points_lib.blend_homographies(
     seen, calibration.centers_rgb[used], calibration.homographies[used]
   )
-  return _to_thermal(calibration, points, homographies[shared]), known
+  return _to_thermal(calibration, points, homographies[shared])
 
 
 def _alike(depth: np.ndarray, finite: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -3,16 +3,15 @@
 import collections
 from collections.abc import Sequence
 import dataclasses
-import hashlib
 import itertools
 import os
 import pathlib
 from typing import Any, NamedTuple
 
-import tensorflow_datasets as tfds
+import numpy as np
 
 from cyclegan_jax import errors
-from datasets import storing
+from datasets import pixels, storing
 from datasets.folder import (
   alpha,
   exclude as exclude_lib,
@@ -24,6 +23,7 @@ from datasets.folder import (
   notes as note_lib,
   pair_table as tables,
   pixel_types,
+  side_by_side as halves,
   splits,
 )
 
@@ -42,20 +42,14 @@ class Example(NamedTuple):
 
 
 @dataclasses.dataclass(eq=False)
-class FolderConfig(tfds.core.BuilderConfig):
+class FolderConfig(pixels.Config):
   """A source folder, how it is read, and the examples found in it; see folder_config()."""
 
-  source_dir: str = ''
   split_by: str = 'hash'  # 'folder', 'list', 'hash' or 'sequence'
   # Whether examples are pairs (splits train, validation, test) or each is one image of a domain
   # (splits train_rgb, train_ir, ...).
   aligned: bool = True
-  rgb_channels: int = 3  # 1 or 3
-  ir_channels: int = 1
-  rgb_dtype: str = 'uint8'  # or 'uint16'
   side_by_side: str = ''  # 'ab' if each image holds RGB left and IR right; 'ba'
-  ir_dtype: str = 'uint8'  # of its files; or 'uint16', or 'float32', which needs a span
-  ir_span: str = ''  # see with_span()
   layout: str = ''  # for people: the folders taken for each domain
   labels: label_lib.LabelFiles | None = dataclasses.field(default=None, repr=False)
   # Sentences on what is left out and why, the images without a partner, and split -> its examples,
@@ -66,34 +60,17 @@ class FolderConfig(tfds.core.BuilderConfig):
   # Split -> the folder of its images, for splits that have RGB images alone.
   rgb_only: dict[str, str] = dataclasses.field(default_factory=dict, repr=False)
 
-  def channels(self, domain: str) -> int:
-    """The number of channels of a domain, 'rgb' or 'ir'."""
-    return {'rgb': self.rgb_channels, 'ir': self.ir_channels}[domain]
-
-  def file_dtype(self, domain: str) -> str:
-    """The type of the pixels in a domain's files, 'uint8', 'uint16' or 'float32'."""
-    return {'rgb': self.rgb_dtype, 'ir': self.ir_dtype}[domain]
-
-  def dtype(self, domain: str) -> str:
-    """The type of a domain's pixels as they are stored, 'uint8' or 'uint16'."""
-    found = self.file_dtype(domain)
-    return 'uint16' if found == 'float32' or (domain == 'ir' and self.ir_span) else found
-
   @property
-  def has_mask(self) -> bool:
-    """Whether IR pixels may lack data: floating-point ones may be NaN."""
-    return self.ir_dtype == 'float32'
+  def holds_both(self) -> bool:
+    """Whether each file holds both images of a pair."""
+    return bool(self.side_by_side)
 
-  def with_span(self, text: str) -> 'FolderConfig':
-    """Returns the same folder with another --ir_span, whose prepared copy is another one.
-
-    The text is that of a span (`radiometry.Range.text`), 'auto', or '' for none.
-    """
-    name = self.name.partition('.')[0]
-    if text:
-      digest = hashlib.sha256(text.encode()).hexdigest()[:6]
-      name = f'{name}.ir_{text if text == "auto" else digest}'
-    return dataclasses.replace(self, name=name, ir_span=text)
+  def part(self, array: np.ndarray, domain: str, name: str) -> np.ndarray:
+    """Returns a domain's image, given all pixels of its file; ImageError if they cannot be one."""
+    if not self.side_by_side:
+      return super().part(array, domain, name)
+    channels = self.channels(domain)
+    return halves.for_domain(array, domain, channels, self.side_by_side, name)
 
 
 def folder_config(

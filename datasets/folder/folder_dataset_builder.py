@@ -14,12 +14,11 @@ import numpy as np
 import tensorflow_datasets as tfds
 
 from cyclegan_jax import radiometry
-from cyclegan_jax.data import images
-from cyclegan_jax.data.labels import resize as resize_labels
+from cyclegan_jax.data import images, labels as indices_lib
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.progress import tracked
-from datasets import ranges, storing
-from datasets.folder import labels as label_lib, pixel_types, pixels as pixel_lib, sizes
+from datasets import pixels as pixel_lib, storing
+from datasets.folder import labels as label_lib, pixel_types, sizes
 from datasets.folder.config import Example, folder_config, FolderConfig
 from datasets.frames import sequence_of
 from datasets.storing import Examples
@@ -83,8 +82,10 @@ class Builder(tfds.core.GeneratorBasedBuilder):
     look = lambda example: _look(example, config, labels)
     found = storing.looked_at(examples, look, 'examples')
     complaints = list(itertools.chain(*(one.complaints for one in found)))
-    span = self._note_pixels([image for one in found for image in one.images], complaints)
+    images_found = [image for one in found for image in one.images]
+    span, noted = pixel_lib.noted(images_found, config, complaints)
     storing.refuse(config.source_dir, complaints)
+    self.metadata.update(noted)
     unequal = {
       example.id: (one.images[0].shape, one.images[1].shape)
       for example, one in zip(examples, found)
@@ -107,28 +108,6 @@ class Builder(tfds.core.GeneratorBasedBuilder):
     assert self.info.metadata is not None
     return self.info.metadata
 
-  def _note_pixels(
-    self, found: list[pixel_lib.Looked], complaints: list[str]
-  ) -> radiometry.Range | None:
-    """Notes what is to be said about the images; adds complaints; returns the span of IR."""
-    text = self.builder_config.ir_span
-    of_ir = [image.values for image in found if image.domain == 'ir']
-    if not text:
-      complaints += ranges.floats_refused(of_ir)
-    elif of_ir:
-      complaints += ranges.complaints(of_ir, text)
-    if complaints:
-      return None
-    span = None
-    if text:
-      span = radiometry.parse_span(text) or ranges.around(of_ir)
-      self.metadata['ir_span'] = span.text
-    said = ranges.notes(of_ir, span) if span else ranges.used_little('ir', of_ir)
-    of_rgb = [image.values for image in found if image.domain == 'rgb']
-    said = [*said, *ranges.used_little('rgb', of_rgb), *pixel_lib.losses(found)]
-    self.metadata['pixel_notes'] = said
-    return span
-
   def _generate_examples(
     self,
     examples: tuple[Example, ...],
@@ -142,13 +121,13 @@ class Builder(tfds.core.GeneratorBasedBuilder):
       features: dict[str, Any] = {}
       size = smaller.get(example.id)
       for domain, path in example.paths.items():
-        found = pixel_lib.stored(path, domain, config, span, size)
+        found = pixel_lib.stored(path, path, domain, config, span, size)
         features[domain if config.aligned else 'image'] = found['image']
         if 'mask' in found:  # That of IR, if there is one, comes last.
           features['mask'] = found['mask']
       if labels:
         indices = _indices(example, labels)
-        indices = resize_labels(indices, size or indices.shape)[..., np.newaxis]
+        indices = indices_lib.resize(indices, size or indices.shape)[..., np.newaxis]
         features['labels'] = io.BytesIO(storing.encode_png(indices))
       yield example.id, {**features, 'id': example.id, 'sequence': sequence_of(example.id)}
 
@@ -180,7 +159,7 @@ def _look(example: Example, config: FolderConfig, labels: label_lib.Labels | Non
   complaints, found, highest = [], [], -1
   for domain, path in example.paths.items():
     try:
-      image = pixel_lib.look(path, domain, config)
+      image = pixel_lib.look(path, path, domain, config)
     except images.ImageError as error:
       complaints.append(f'{error} (taken for an {domain.upper()} image: {config.layout})')
       continue
@@ -192,7 +171,7 @@ def _look(example: Example, config: FolderConfig, labels: label_lib.Labels | Non
     complaints.append(sizes.complaint(example.rgb, example.ir, *shapes))
   if labels and not complaints:
     try:
-      highest = label_lib.highest(_indices(example, labels))
+      highest = indices_lib.highest(_indices(example, labels))
     except UserError as error:
       complaints.append(str(error))
   return _Looked(complaints, found, highest)

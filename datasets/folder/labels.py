@@ -76,7 +76,7 @@ class Labels:
     if id_ not in self.of:
       return np.full(size, label_lib.UNLABELED, np.uint8)
     drawn = self.of[id_].draw(size, image)
-    index = highest(drawn)
+    index = label_lib.highest(drawn)
     if self.names and index >= len(self.names):
       # Boxes count their classes from 0 on, without the background.
       first = int(self.files.kind != 'PNG')
@@ -106,12 +106,6 @@ class Labels:
       )
     first = () if self.files.kind == 'PNG' else (box_lib.BACKGROUND,)
     return self.names or (*first, *(f'class {i}' for i in range(index + 1 - len(first))))
-
-
-def highest(indices: np.ndarray) -> int:
-  """Returns the highest class index of labels; -1 if no pixel has a label."""
-  labeled = indices[indices != label_lib.UNLABELED]
-  return int(labeled.max()) if labeled.size else -1
 
 
 def find(source: pathlib.Path, label_dir: str) -> LabelFiles:

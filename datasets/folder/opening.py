@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from cyclegan_jax import files, radiometry
+from cyclegan_jax import files
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.settings import DataConfig
 from datasets import preparing
@@ -34,19 +34,6 @@ def opened(
     exclude=config.exclude,
     **options,
   )
-  builder = _builder(found, config.ir_span, data_dir)
+  make = lambda found: folder.Builder(config=found, data_dir=data_dir)
+  builder = preparing.with_span(make, found, config.ir_span)
   return builder, builder.builder_config
-
-
-def _builder(found: folder.FolderConfig, ir_span: str, data_dir: str | None) -> folder.Builder:
-  """The builder of a folder with --ir_span, whose copy is there.
-
-  A copy that was prepared with `auto`, and came to the span that is given, serves, too: a run that
-  began with `auto` keeps the span.
-  """
-  make = lambda text: folder.Builder(config=found.with_span(text), data_dir=data_dir)
-  if span := radiometry.parse_span(ir_span):
-    ir_span, automatic = span.text, make('auto')
-    if automatic.info.splits and (automatic.info.metadata or {}).get('ir_span') == span.text:
-      ir_span = 'auto'
-  return preparing.prepared(lambda: make(ir_span))

@@ -5,6 +5,7 @@ import math
 
 from cyclegan_jax import errors
 from cyclegan_jax.data import images, reading
+from cyclegan_jax.data.decoding import Source
 from datasets.folder import layouts
 
 # So many files of a domain at the most are looked at first. Preparation checks all.
@@ -30,14 +31,24 @@ def of_domain(domain: str, by_id: Mapping[str, layouts.ImageFile]) -> str:
   return next(iter(examples))
 
 
-def of_file(domain: str, path: str) -> str:
+def of_file(domain: str, source: Source, name: str | None = None) -> str:
   """Returns the name of a file's dtype; IR files may have floating-point numbers.
+
+  Args:
+    domain: 'rgb' or 'ir'.
+    source: the path or the content of the file.
+    name: for messages; the path by default.
 
   Raises:
     ImageError: the file cannot be read.
   """
-  header = reading.header(path) if domain == 'ir' else images.image_header(path)
-  return header.dtype.name
+  look = reading.header if domain == 'ir' else images.image_header
+  return look(source, name).dtype.name
+
+
+def bits(dtype: str) -> str:
+  """Returns what pixels of a dtype have, for people, such as '8 bits'."""
+  return _NAMES[dtype][1]
 
 
 def mixed(domain: str, examples: Mapping[str, str]) -> str:

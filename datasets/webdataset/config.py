@@ -55,15 +55,15 @@ class WebDatasetConfig(shards.Config):
     domains = {column: domain for domain, column in self.columns.items()}
     members = _members(shard, tuple(domains))
     for key, of_key in itertools.groupby(members, key=lambda member: member.key):
-      shown, found = f'{shard.relative}, key {key}', dict.fromkeys(shards.DOMAINS)
+      shown, found = f'{shard.relative}, key {key}', dict.fromkeys(self.columns)
       for member in of_key:
         if member.data is None:
           continue
         domain = domains[member.column]
         if found[domain] is not None:
           raise UserError(
-            f'{shown}: two {domain.upper()} images, the second one is {member.name}; expected one '
-            'of each in a sample. Pack the archive again.'
+            f'{shown}: two {shards.KINDS[domain]} images, the second one is {member.name}; '
+            'expected one of each in a sample. Pack the archive again.'
           )
         found[domain] = member.data
       if any(data is not None for data in found.values()):

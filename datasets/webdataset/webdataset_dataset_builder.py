@@ -17,5 +17,8 @@ __all__ = ['Builder', 'WebDatasetConfig', 'webdataset_config']
 class Builder(shards_builder.Builder):
   """Pairs from the samples of tar archives; see the base class."""
 
-  VERSION = tfds.core.Version('1.0.0')
-  RELEASE_NOTES: ClassVar = {'1.0.0': 'Initial release.'}
+  VERSION = tfds.core.Version('1.1.0')
+  RELEASE_NOTES: ClassVar = {
+    '1.0.0': 'Initial release.',
+    '1.1.0': 'Notes the values that IR images use; stores them over a span; reads labels.',
+  }

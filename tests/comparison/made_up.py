@@ -13,11 +13,23 @@ import numpy as np
 import PIL.Image
 
 from cyclegan_jax import config as config_lib
+from cyclegan_jax.comparison import compare, runs
 from cyclegan_jax.settings import Config
 
 METRICS = ('mse', 'rmse', 'psnr', 'uqi_sewar', 'ssim', 'uqi', 'correlation', 'mae')
 N = 12
 _EPOCHS = 3
+PAPER = {
+  'rows': {'CycleGAN': {'mse': 923.878, 'rmse': 23.118, 'psnr': 35.5594, 'uqi_sewar': 0.909}},
+  'note': 'Copied.',
+}
+_PLANNED = {
+  'dataset': 'synthetic',
+  'common_flags': ['--dataset=synthetic'],
+  'planned_seeds': [0],
+  'history': [{'date': 'then', 'models': ['a'], 'seeds': [0]}],
+  'missing': [],
+}
 
 
 def config(seed: int = 0, **overrides) -> Config:
@@ -103,6 +115,40 @@ def write(
     for name in ('paper_figure.png', 'examples.png'):
       noise = np.random.default_rng(run.train.seed).integers(0, 256, (60, 80, 3), np.uint8)
       PIL.Image.fromarray(noise).save(evaluation / name)
+
+
+def model(
+  folder: pathlib.Path, label: str, level: float, seeds, trained_as=None, **options
+) -> compare.ComparedModel:
+  """A model with a run for each seed, in folder/label/seed; a seed's PSNR is 0.1 above the last."""
+  found = []
+  for seed in seeds:
+    write(folder / label / str(seed), config(seed), level + 0.1 * seed, **options)
+    found.append(runs.load(folder / label / str(seed), 'test'))
+  return compare.ComparedModel('--flags', trained_as or label, found)
+
+
+def two(folder: pathlib.Path, n_seeds: int = 6) -> dict[str, compare.ComparedModel]:
+  """Two models whose PSNR differs by 2 dB in every image and seed."""
+  return {
+    'good': model(folder, 'good', 22, range(n_seeds)),
+    'bad': model(folder, 'bad', 20, range(n_seeds)),
+  }
+
+
+def compared(models, comparisons, primary: str = 'psnr', **planned):
+  """The content of comparison.json."""
+  return {
+    **compare.compare(models, comparisons, primary),
+    **_PLANNED,
+    'paper': {'rows': {}, 'note': ''},
+    **planned,
+  }
+
+
+def primary(content):
+  """The comparisons in the metric that decides."""
+  return [result for result in content['comparisons'] if result['primary']]
 
 
 def _csv(file: pathlib.Path, rows) -> None:

@@ -41,9 +41,15 @@ def test_rows_and_columns():
   assert {len(row) for row in rows} == {5} and r'\begin{tabular}{lrrrr}' in text
   assert rows == [
     ['Model', 'Seeds', r'SSIM $\uparrow$', r'PSNR [dB] $\uparrow$', r'RMSE $\downarrow$'],
-    [r'a\_100\%', '2', r'\textbf{20 $\pm$ 0.5}', r'20 $\pm$ 0.5', r'\textbf{9 $\pm$ 0.5}'],
-    ['b', '1', '-', r'\textbf{21}', r'20 $\pm$ 0.5'],
-    ['mean training IR image', '', '-', '15', '30'],
+    [
+      r'a\_100\%',
+      '2',
+      r'\textbf{20.000 $\pm$ 0.500}',
+      r'20.00 $\pm$ 0.50',
+      r'\textbf{9.00 $\pm$ 0.50}',
+    ],
+    ['b', '1', '-', r'\textbf{21.00}', r'20.00 $\pm$ 0.50'],
+    ['mean training IR image', '', '-', '15.00', '30.00'],
   ]
   for rule in ('toprule', 'bottomrule'):
     assert text.count('\\' + rule) == 1

@@ -137,7 +137,12 @@ def test_frames_and_people_are_registered(mode, tmp_path):
   published = images.read_image(found['TrimodalDataset/Scene 1/SyncT/00085.jpg'])[..., 0]
   assert np.abs(ir[both][:, 0].astype(int) - published[y, x][both]).mean() < 4
   np.testing.assert_array_equal(rgb_people, aau_trees.people(0))
+  assert ('depth' in record) == (mode == 'depth')
   if mode == 'depth':
+    # The rig's depth camera sees a wall at 2 m; 0 in the hole and beyond its image.
+    assert record['depth'].dtype == np.uint16 and record['depth'].shape == SIZE
+    assert set(np.unique(record['depth'])) == {0, 200} and not record['depth'][10:14, 12:20].any()
+    np.testing.assert_array_equal(record['depth'][valid], 200)
     assert not valid[10:14, 12:20].any() and valid[15:20, 12:20].all()
   else:
     assert valid[10:20, 12:20].all()
@@ -234,3 +239,19 @@ def test_an_interrupted_preparation_is_repeated(tmp_path, monkeypatch):
 def test_none_needs_no_calibration_and_no_depth(tmp_path):
   found = without(tree(rig_size=SIZE), 'calibVars', 'SyncD')
   assert len(records(prepare(put(tmp_path / 'source', found), tmp_path / 'prepared'))) == 24
+
+
+def test_the_library_sees_depth(tmp_path):
+  aau_trees.opencv()
+  config = DataConfig(
+    dataset='aau',
+    source_dir=str(put(tmp_path / 'source', zipped(tree(40, rig_size=SIZE)))),
+    data_dir=str(tmp_path / 'prepared'),
+    image_size=SIZE,
+    paired=True,
+    options={'registration': 'depth'},
+  )
+  dataset = open_dataset(config)
+  seen = [example['depth'] for example in pipeline.pixels(dataset, 'test', config)]
+  assert dataset.has_depth and seen
+  assert all(depth.shape == SIZE and depth.dtype == np.uint16 and depth.any() for depth in seen)

@@ -137,6 +137,16 @@ def test_depth_mode(calibration, scene):
   assert np.median(missed[mask]) < 0.4
 
 
+def test_depth_is_that_of_the_rgb_view(calibration):
+  raw = RIG.depth_camera(slanted)
+  raw[60:90, 100:140] = 0
+  found = registration.register(coded_images()[0], calibration, 'depth', raw)
+  truth, known = RIG.seen_depth(slanted) / 10, found.depth > 0
+  assert found.depth.dtype == np.uint16 and 0.5 < known.mean() < 1
+  assert np.abs(found.depth[known] - truth[known]).max() < 3  # cm
+  assert not found.mask[..., 0][~known].any()
+
+
 def test_missing_depth(calibration, tmp_path):
   raw = RIG.depth_camera(slanted)
   raw[60:90, 100:140] = 0

@@ -60,14 +60,15 @@ def split(name, seeds):
 
 def test_check_is_kept_in_the_prepared_copy(tmp_path):
   splits = {'train': split('train', [0, 1, 2]), 'test': split('test', [2, 50])}
-  text = leaks.check(splits, tmp_path)
+  text, near = leaks.check(splits, tmp_path)
+  assert near == {'test': (1, 2)}
   assert '1 frames, 50.0 %, are near duplicates' in text
   nearest = json.loads((tmp_path / 'leaks.json').read_text())['nearest']
   assert nearest['test']['test/2'] == 0 and nearest['test']['test/50'] > 20
   # Read from the file: other records are not looked at.
-  assert leaks.check({**splits, 'test': split('test', [60])}, tmp_path) == text
+  assert leaks.check({**splits, 'test': split('test', [60])}, tmp_path) == (text, near)
 
 
 def test_nothing_to_compare_with(tmp_path):
-  assert leaks.check({'train': split('train', [0])}, tmp_path) == ''
-  assert leaks.check({'test': split('test', [0])}, tmp_path) == ''
+  assert leaks.check({'train': split('train', [0])}, tmp_path) == ('', {})
+  assert leaks.check({'test': split('test', [0])}, tmp_path) == ('', {})

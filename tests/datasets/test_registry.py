@@ -22,7 +22,15 @@ def test_every_data_set_can_be_opened():
 
 # Options that any text may be given for.
 FREE_TEXT = (
-  *('skip_scenes', 'rgb_pattern', 'ir_pattern', 'rgb_column', 'ir_column', 'pair_table'),
+  *(
+    'skip_scenes',
+    'rgb_pattern',
+    'ir_pattern',
+    'rgb_column',
+    'ir_column',
+    'label_column',
+    'pair_table',
+  ),
 )
 
 
@@ -55,7 +63,7 @@ def test_settings_that_only_some_data_sets_use():
   found = {name: list(registry.declarations(name)) for name in settings.fields()}
   assert {name: owners for name, owners in found.items() if owners != ['']} == {
     'source_dir': ['osu', 'aau', 'folder', 'camera', 'parquet', 'webdataset'],
-    'ir_span': ['folder', 'camera'],
+    'ir_span': ['folder', 'camera', 'parquet', 'webdataset'],
     'mask': ['osu', 'aau', 'camera'],
     'rgb_dir': ['folder'],
     'ir_dir': ['folder'],

@@ -24,7 +24,7 @@ def test_end_to_end(tmp_path):
     rows = list(csv.DictReader(lines))
   assert len(rows) == 8 and (rows[0]['id'], rows[0]['flags']) == ('003', 'constant')
   assert json.loads((output / 'pairs.json').read_text())['flags']['misaligned'] == 0
-  assert (output / 'report.html').read_text().count('<img') == 2
+  assert (output / 'report.html').read_text().count('<img') == 2 * 6
 
 
 def test_a_repaired_copy(tmp_path):

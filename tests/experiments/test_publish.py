@@ -13,7 +13,6 @@ from tests.conftest import REPOSITORY
 from tests.runs import hub_server
 
 pytest.importorskip('huggingface_hub', reason='needs the extra hub')
-pytest.importorskip('safetensors', reason='needs the extra hub')
 
 
 @pytest.fixture(scope='module')

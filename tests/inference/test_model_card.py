@@ -48,6 +48,17 @@ def workdir(tmp_path):
   return tmp_path
 
 
+def test_other_data_has_a_table_of_its_own_if_these_weights_were_measured(workdir):
+  for place, step, level in (('city-1a2b', 7, 11.25), ('night-3c4d', 5, 12.5)):
+    made_up.write(workdir / 'on' / place, model().config, level, checkpoint_step=step)
+  _, body = card(workdir, METRICS)
+  section = body.partition('### On other data: city-1a2b, split test')[2].partition('\n## ')[0]
+  row = next(line for line in section.splitlines() if line.startswith('| model'))
+  psnr = made_up.values(model().config.train.seed, 11.25)['psnr'].mean()
+  assert f'| {psnr:.2f} |' in row and '12 images' in section
+  assert 'night-3c4d' not in body
+
+
 def card(workdir, metrics=None, made=None, **given):
   """Front matter and body of the card of a model in a folder with these measurements."""
   made = made or model()

@@ -10,8 +10,6 @@ from cyclegan_jax.runs import reader, run_folder
 from tests.comparison import made_up
 from tests.inference.made_up import drawn
 
-pytest.importorskip('safetensors', reason='needs the extra hub')
-
 
 @pytest.fixture(scope='module')
 def made():

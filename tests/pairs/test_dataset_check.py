@@ -7,9 +7,8 @@ import numpy as np
 import pytest
 
 from cyclegan_jax.errors import UserError
-from cyclegan_jax.pairs import check, dataset_check
-from cyclegan_jax.pairs.flags import FLAGS, Thresholds
-from cyclegan_jax.reports import pairs_page
+from cyclegan_jax.pairs import dataset_check
+from cyclegan_jax.pairs.flags import Thresholds
 from tests.pairs.made_up import dataset, gray_rgb, shifted, texture
 
 
@@ -36,12 +35,7 @@ def test_files(suspects, tmp_path):
   content = dataset_check.summary(pairs, suspects, Thresholds())
   folder = tmp_path / 'new' / 'folder'
   dataset_check.write(folder, pairs, content)
-  pairs_page.write(folder, pairs, content, suspects, n_worst=4)
-  assert sorted(path.name for path in folder.iterdir()) == [
-    'pairs.csv',
-    'pairs.json',
-    'report.html',
-  ]
+  assert sorted(path.name for path in folder.iterdir()) == ['pairs.csv', 'pairs.json']
   with (folder / 'pairs.csv').open(newline='') as lines:
     rows = list(csv.DictReader(lines))
   assert list(rows[0])[:5] == ['id', 'shift_x', 'shift_y', 'score', 'flags']
@@ -58,18 +52,6 @@ def test_files(suspects, tmp_path):
   stored = json.loads((folder / 'pairs.json').read_text())
   assert stored['pairs'] == 6 and stored['flagged'] == 5 and stored['flags']['misaligned'] == 2
   assert stored['thresholds']['shift'] == Thresholds().shift
-  page = (folder / 'report.html').read_text()
-  assert FLAGS['misaligned'].remedy in page and FLAGS['misaligned'].meaning in page
-  assert page.count('<img') == 4 and 'data:image/jpeg' in page and '://' not in page
-  assert 'more &lt;b&gt;shifted' in page and '<b>' not in page and '<script>:' not in page
-  assert '&lt;tests&gt;' in page
-
-
-def test_pictures_of_16_bits_and_of_small_images():
-  ir = 29000 + 20 * texture(40, 30).astype(np.uint16)
-  rgb = gray_rgb(texture(40, 30))
-  picture = pairs_page.picture(check.check_pair(rgb, ir), rgb, ir)
-  assert picture.dtype == np.uint8 and picture.std() > 20
 
 
 def test_refused(suspects):

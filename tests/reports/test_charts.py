@@ -198,3 +198,8 @@ def test_long_names_are_cut_above_their_rows_only():
   name = 'a_long_name_' * 10
   text = html(charts.bars({name: 1.0}, 't'))
   assert f'>{name[:59]}…</text>' in text and f'<title>{name}: 1</title>' in text
+
+
+def test_values_of_bars_have_equally_many_decimals():
+  text = html(charts.bars({'a': 14.9, 'b': 14.953, 'c': 4.0}, 't'))
+  assert all(f'>{value}</text>' in text for value in ('14.90', '14.95', '4.00'))

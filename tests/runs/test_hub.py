@@ -7,17 +7,17 @@ import sys
 
 import numpy as np
 import pytest
+import safetensors.numpy
 
 from cyclegan_jax import checksum
 from cyclegan_jax.data.source import Dataset
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.inference import model as model_lib
-from cyclegan_jax.runs import hub, published, run_folder
+from cyclegan_jax.runs import addresses, hub, published, run_folder
 from tests.inference.made_up import drawn, picture
 from tests.runs import hub_server
 
 pytest.importorskip('huggingface_hub', reason='needs the extra hub')
-safetensors = pytest.importorskip('safetensors.numpy', reason='needs the extra hub')
 NAME = 'a.lab/night-1'
 ADDRESS = f'hf://{NAME}'
 
@@ -168,8 +168,8 @@ def _deeper(folder):
 def _other_arrays(change):
   def changes(folder):
     file = folder / published.WEIGHTS
-    arrays = safetensors.load_file(file)
-    safetensors.save_file(change(arrays), file)
+    arrays = safetensors.numpy.load_file(file)
+    safetensors.numpy.save_file(change(arrays), file)
     _with(published.MODEL, weights_sha256=checksum.of_file(file))(folder)
 
   return changes
@@ -240,6 +240,7 @@ def test_a_missing_package_is_named(tmp_path, monkeypatch):
 
 def test_results_go_beside_a_copy(server, tmp_path):
   place = hub.fetch(ADDRESS, quiet)
-  copied = hub.copy(place, tmp_path / 'runs')
-  assert copied.name == f'night-1_{place.name[:8]}' and hub.copy(place, tmp_path / 'runs') == copied
+  copied = addresses.located(ADDRESS, quiet, str(tmp_path / 'runs'))
+  assert copied == tmp_path / 'runs' / f'night-1_{place.name[:8]}'
+  assert addresses.located(ADDRESS, quiet, str(tmp_path / 'runs')) == copied
   assert dataclasses.asdict(published.read(copied))['source'] == f'{ADDRESS}@{place.name}'

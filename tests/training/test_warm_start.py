@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from cyclegan_jax.errors import UserError
-from cyclegan_jax.runs import published
+from cyclegan_jax.runs import addresses, published
 from cyclegan_jax.training import loop, preflight, run_start, state as state_lib, warm_start
 from cyclegan_jax.training.checkpoint import of_run
 import datasets
@@ -56,7 +56,6 @@ def test_generators_start_from_what_the_other_run_translates_with(tiny, source, 
 
 def test_a_published_model_is_a_start_too(tiny, source, tmp_path, monkeypatch):
   pytest.importorskip('huggingface_hub', reason='needs the extra hub')
-  pytest.importorskip('safetensors', reason='needs the extra hub')
   folder, theirs = source
   config = tiny(seed=7)
   domains = datasets.open_dataset(config.data).domains
@@ -75,6 +74,19 @@ def test_a_published_model_is_a_start_too(tiny, source, tmp_path, monkeypatch):
       assert f'Weights of rgb_to_ir are from {place}, step 5 (folder, preset udacity).' in said
       equal(ours.params['rgb_to_ir'], theirs.ema['rgb_to_ir'])
   assert json.loads((tmp_path / 'other' / 'initialized_from.json').read_text())['run'] == 'hf://a/b'
+
+
+def test_the_model_that_comes_with_the_program_is_a_start_too(tiny, tmp_path, monkeypatch):
+  monkeypatch.chdir(tmp_path)  # There is no folder of that name.
+  shape = dict(image_size=(64, 64), load_size=(0, 0), n_downsampling=6, base_width=12)
+  config = tiny(preset='thermal', **shape, dropout=0.0, initialize_from='rendered')
+  preflight.check(config, tmp_path / 'run')
+  ours, said = start(config, tmp_path / 'run')
+  theirs = published.read(addresses.bundled('rendered'))
+  assert f'are from rendered, step {theirs.step} (synthetic, preset thermal)' in said
+  equal(ours.params['rgb_to_ir'], theirs.params['rgb_to_ir'])
+  record = json.loads((tmp_path / 'run' / 'initialized_from.json').read_text())
+  assert record['run'] == 'rendered'
 
 
 def test_other_networks_follow_where_shapes_allow_and_the_rest_is_drawn(tiny, source, tmp_path):

@@ -17,7 +17,8 @@ function gallery(list, choose) {
   const items = Array.from(list.children, (element) => {
     const strip = element.querySelector('.strip');
     const layers = new Map(Array.from(strip.querySelectorAll('figure'),
-        (figure) => [figure.dataset.layer, {figure, source: figure.querySelector('img').src}]));
+        (figure) => [figure.dataset.layer, {
+          figure, kind: figure.dataset.kind, source: figure.querySelector('img').src}]));
     const name = element.querySelector('.cut').textContent;
     return {element, strip, layers, name, badge: element.querySelector('.badge')};
   });
@@ -42,7 +43,8 @@ function gallery(list, choose) {
   const selects = ['On the left', 'On the right'].map((text, side) => {
     const select = make('select', '', {onchange: () => show()},
         ...names.map((name) => new Option(name, name)));
-    const preferred = names.findIndex((name) => name.startsWith(side ? 'true' : 'generated'));
+    const preferred = names.findIndex((name) => items.some(
+        ({layers}) => layers.get(name)?.kind === (side ? 'true' : 'generated')));
     select.selectedIndex = Math.max(0, preferred);
     return select;
   });
@@ -63,8 +65,7 @@ function gallery(list, choose) {
       slider, zoomGroup, layerGroup, pairGroup);
 
   const thumbs = items.map(({element, layers, name, badge}, index) => {
-    const [{source}] = Array.from(layers).filter(([layer]) => layer.startsWith('generated'))
-        .map(([, layer]) => layer);
+    const {source} = Array.from(layers.values()).find(({kind}) => kind === 'generated');
     const image = make('img', '', {loading: 'lazy', alt: '', src: source});
     const {brief} = element.dataset;
     const words = badge ? `${badge.textContent} ${brief}` : brief;
