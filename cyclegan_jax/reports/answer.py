@@ -51,17 +51,22 @@ def of_run(run: Run) -> Answer:
   gain = model - guesses[best]
   amount = f'{gain:+.1f}' if abs(gain) >= 0.1 else f'{gain:+.2f}'
   title = results_lib.title(best, results_lib.direction(content))
-  detail = f'PSNR {model:.4g} dB; the best guess, {title}, has {guesses[best]:.4g} dB.'
   if results_lib.is_good(content):
     sentence = f'{amount} dB over the best guess'
     if model == math.inf:
       sentence = 'Every image is reproduced exactly'
-    detail += ' SSIM is better than that of every guess, too.'
+    own = '∞' if model == math.inf else f'{model:.4g}'
+    detail = (
+      f'It beats every trivial guess: PSNR {own} dB against {guesses[best]:.4g} dB of the best one '
+      f'({title}), and SSIM, too.'
+    )
     return Answer('good', sentence, _noted(content, detail))
   if gain > 0:
     sentence = f'{amount} dB over the best guess, but worse in SSIM'
   else:
-    sentence = f'{amount[1:]} dB worse than the best guess' if gain else 'No better than a guess'
+    sentence = (
+      f'{amount[1:]} dB worse than the best guess' if gain < 0 else 'No better than a guess'
+    )
   advice, command = _way_on(run)
   return Answer('bad', sentence, _noted(content, advice), command)
 

@@ -36,7 +36,7 @@ def test_a_model_better_than_all_guesses_is_good(tmp_path):
   run = read(tmp_path / 'run', model={'psnr': 20.13, 'ssim': 0.6})
   found = answer.of_run(run)
   assert found.state == 'good' and found.sentence == '+4.1 dB over the best guess'
-  assert 'PSNR 20.13 dB; the best guess, some_guess, has 16 dB.' in found.detail
+  assert 'PSNR 20.13 dB against 16 dB of the best one (some_guess)' in found.detail
   assert not found.command
   text = run_page.render([run], 'test', 5)
   assert '<div class="card good">' in text and 'class="card bad"' not in text
