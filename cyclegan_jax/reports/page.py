@@ -46,7 +46,7 @@ def environment() -> jinja2.Environment:
     lstrip_blocks=True,
     keep_trailing_newline=True,
   )
-  found.filters |= {'digest': _digest, 'duration': duration}
+  found.filters |= {'digest': digest, 'duration': duration}
   return found
 
 
@@ -82,6 +82,6 @@ def picture(pixels: np.ndarray, *, width: int = 1100, quality: int = 88) -> Pict
   return Picture(image.width, image.height, f'data:image/jpeg;base64,{data}')
 
 
-def _digest(content: str) -> str:
+def digest(content: str) -> str:
   """The hash by which a content security policy allows a style or script."""
   return 'sha256-' + base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()
