@@ -34,8 +34,8 @@ Read = Callable[[bytes, str], np.ndarray]
 Translate = Callable[[np.ndarray, Mapping[str, float]], np.ndarray]
 
 LOOPBACK = ('localhost', '127.0.0.1', '::1')
-# One image is translated at a time. This many more may be sent or wait meanwhile.
-_MOST_WAITING = 4
+# One image is translated at a time. So many more may wait meanwhile, and so many arrive.
+_MOST_WAITING, _MOST_ARRIVING = 4, 12
 _BODY_TYPE = 'application/octet-stream'
 _SCRIPTS = ('wipe.js', 'app_view.js', 'app.js')
 
@@ -111,7 +111,6 @@ def server_config(application: ASGIApp) -> uvicorn.Config:
     log_level='error',
     access_log=False,
     server_header=False,
-    limit_concurrency=app_guards.MOST_ANSWERED,
     timeout_keep_alive=10,
     timeout_graceful_shutdown=5,
   )
@@ -153,7 +152,7 @@ class _Translations:
     self._content = content
     self._sliders = {slider.name: slider for slider in content.sliders}
     self._max_bytes = max_bytes
-    self._waiting = 0
+    self._arriving = self._waiting = 0
     self._one = asyncio.Lock()
 
   async def answer(self, request: Request) -> Response:
@@ -163,18 +162,24 @@ class _Translations:
     if request.headers.get('content-type') != _BODY_TYPE:
       raise HTTPException(415, f'Images are sent as {_BODY_TYPE}.')
     levels = self._levels(request.query_params.multi_items())
-    if self._waiting > _MOST_WAITING:
-      raise HTTPException(503, 'Other images are being translated. Try again in a moment.')
-    self._waiting += 1
+    if self._arriving >= _MOST_ARRIVING:
+      raise _busy()
+    self._arriving += 1
     try:
       data = await app_guards.body(request, self._max_bytes)
+    except ClientDisconnect:
+      return Response(status_code=400)
+    finally:
+      self._arriving -= 1
+    if self._waiting > _MOST_WAITING:
+      raise _busy()
+    self._waiting += 1
+    try:
       async with self._one:
         # Nobody waits for it any more.
         if await request.is_disconnected():
           return Response(status_code=400)
         return await run_in_threadpool(self._translated, data, levels)
-    except ClientDisconnect:
-      return Response(status_code=400)
     finally:
       self._waiting -= 1
 
@@ -208,3 +213,7 @@ class _Translations:
         raise
       raise HTTPException(413, app_messages.NO_MEMORY) from error
     return Response(png, media_type='image/png', headers={'strangeness': f'{strangeness:.2f}'})
+
+
+def _busy() -> HTTPException:
+  return HTTPException(503, 'Other images are being translated. Try again in a moment.')

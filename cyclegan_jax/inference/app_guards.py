@@ -18,8 +18,7 @@ _PACE = 64 * 2**10
 SECONDS_TO_BEGIN = 10.0
 # A connection without work is closed after three looks.
 SECONDS_BETWEEN_LOOKS, _LOOKS = 5.0, 3
-# The page answers 64 at a time; those beyond hear so.
-MOST_ANSWERED, _MOST_CONNECTIONS = 64, 128
+_MOST_CONNECTIONS = 64
 
 _HEADERS = {
   'x-content-type-options': 'nosniff',
@@ -56,21 +55,25 @@ class Headers:
 class Protocol(h11_impl.H11Protocol):
   """HTTP connections that end if nothing happens on them, which uvicorn's do not all do.
 
-  Without this, 64 connections that send half a request, or never read their answer, keep everybody
-  else out forever.
+  Without this, connections that send half a request, or never read their answer, stay forever. If
+  there are many, a new one takes the place of the one on which nothing has happened for longest.
   """
 
+  _opened = 0.0
   _next_look: asyncio.TimerHandle | None = None
   _looks, _unread = 0, 0
   _last: h11_impl.RequestResponseCycle | None = None
 
   def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-    """Admits a connection, unless there are too many."""
+    """Admits a connection, unless there are too many that work."""
     super().connection_made(transport)
-    if len(self.connections) > _MOST_CONNECTIONS:
-      transport.abort()
-    else:
-      self._look_later()
+    self._opened = self.loop.time()
+    self._look_later()
+    others = [one for one in self.connections if isinstance(one, Protocol) and one._is_open()]
+    if len(others) > _MOST_CONNECTIONS:
+      # Itself, if all others work: it has not been looked at, and nothing has come.
+      idle = (one for one in others if not one._works())
+      min(idle, key=lambda one: (-one._looks, one._opened)).transport.abort()
 
   def connection_lost(self, exc: Exception | None) -> None:
     """Forgets a connection."""
@@ -78,16 +81,22 @@ class Protocol(h11_impl.H11Protocol):
     if self._next_look:
       self._next_look.cancel()
 
+  def _is_open(self) -> bool:
+    return not self.transport.is_closing()
+
+  def _works(self) -> bool:
+    """Whether a request is being received or answered; `body` watches over what is sent."""
+    busy = self.cycle is not None and not self.cycle.response_complete
+    return busy and not self.transport.get_write_buffer_size()
+
   def _look_later(self) -> None:
     self._next_look = self.loop.call_later(SECONDS_BETWEEN_LOOKS, self._look)
 
   def _look(self) -> None:
     """Ends the connection if it stood still at several looks in a row."""
     unread = self.transport.get_write_buffer_size()
-    # `body` watches over what is sent.
-    works = self.cycle and not self.cycle.response_complete and not unread
     is_read = 0 < unread <= self._unread - _PACE * SECONDS_BETWEEN_LOOKS
-    stands = not works and not is_read and self.cycle is self._last
+    stands = not self._works() and not is_read and self.cycle is self._last
     self._looks = self._looks + 1 if stands else 0
     self._last, self._unread = self.cycle, unread
     if self._looks >= _LOOKS:

@@ -208,14 +208,41 @@ def test_a_body_in_many_small_pieces_is_one(quick):
   assert answer.startswith(b'HTTP/1.1 200 ')
 
 
-def test_connections_are_limited_and_places_come_back(quick):
-  with contextlib.ExitStack() as stack:
-    many = [stack.enter_context(connected(quick)) for _ in range(200)]
-    time.sleep(0.2)
-    closed = sum(map(_readable, many))
-    assert closed >= 200 - 128
-  time.sleep(0.5)
-  assert asked(quick, 'GET / HTTP/1.1\r\nHost: localhost\r\n').startswith(b'HTTP/1.1 200 ')
+def test_silent_connections_are_limited_and_keep_nobody_out():
+  with served() as port, contextlib.ExitStack() as stack:
+    many = [stack.enter_context(connected(port)) for _ in range(200)]
+    for connection in many:
+      with contextlib.suppress(ConnectionError):
+        connection.sendall(b'GET / HTTP/1.1\r\n')
+    assert asked(port, 'GET / HTTP/1.1\r\nHost: localhost\r\n').startswith(b'HTTP/1.1 200 ')
+    # The oldest made room.
+    assert all(map(_readable, many[:130])) and not any(map(_readable, many[-50:]))
+
+
+def test_a_request_that_is_answered_keeps_its_place():
+  go_on = threading.Event()
+
+  def slow(image, levels):
+    go_on.wait(20)
+    return red(image, levels)
+
+  with served(slow) as port, contextlib.ExitStack() as stack:
+    busy = stack.enter_context(connected(port))
+    busy.sendall((HEAD + f'Content-Length: {len(PNG)}\r\n\r\n').encode() + PNG)
+    for _ in range(150):
+      stack.enter_context(connected(port))
+    assert asked(port, 'GET / HTTP/1.1\r\nHost: localhost\r\n').startswith(b'HTTP/1.1 200 ')
+    go_on.set()
+    assert busy.recv(100).startswith(b'HTTP/1.1 200 ')
+
+
+def test_slow_senders_leave_room_for_others():
+  with served() as port, contextlib.ExitStack() as stack:
+    for _ in range(8):
+      connection = stack.enter_context(connected(port))
+      connection.sendall((HEAD + 'Content-Length: 100000\r\n\r\n').encode())
+    answer = asked(port, f'{HEAD}Content-Length: {len(PNG)}\r\n', PNG)
+    assert answer.startswith(b'HTTP/1.1 200 ')
 
 
 def test_a_sender_that_never_ends_is_given_up(monkeypatch):
