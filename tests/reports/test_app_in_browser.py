@@ -248,6 +248,15 @@ def test_a_large_photograph_has_a_preview_and_smaller_sizes(browser, address, tm
   browser.logged()
 
 
+def test_a_busy_server_is_asked_again(browser, address, image, monkeypatch):
+  browser.open(address)
+  with monkeypatch.context() as busy:
+    busy.setattr(app, '_MOST_ARRIVING', 0)
+    chosen(browser, image, 'waits.')
+  chosen(browser, '', 'Translated')
+  browser.logged()  # The console notes the refusal.
+
+
 def test_a_narrow_screen(browser, address, image):
   browser.size(320, 600)
   browser.open(address)

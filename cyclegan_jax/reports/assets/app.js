@@ -5,6 +5,8 @@ const PREVIEWED = 1.5e6, PREVIEW_SIDE = 512;
 // Images that are this many times as large as in training are worth a word.
 const LARGER = 1.5;
 const MOST_FILES = 200;
+// While the server is busy with images of others.
+const MOST_TRIES = 60, SECONDS_BETWEEN_TRIES = 2;
 
 const {maxBytes, maxPixels, suffix, training} = document.body.dataset;
 const trainingSize = training ? training.split('x').map(Number) : null;
@@ -121,10 +123,15 @@ async function send(item, mine, side, isPreview) {
   const query = commanded.toString();
   let response, answer;
   try {
-    // No name is sent, and a type that pages of other sites may not send unasked.
-    response = await fetch(query ? `translate?${query}` : 'translate', {
-      method: 'POST', body, signal: request.signal,
-      headers: {'Content-Type': 'application/octet-stream'}});
+    for (let tries = 0; tries < MOST_TRIES; tries++) {
+      // No name is sent, and a type that pages of other sites may not send unasked.
+      response = await fetch(query ? `translate?${query}` : 'translate', {
+        method: 'POST', body, signal: request.signal,
+        headers: {'Content-Type': 'application/octet-stream'}});
+      if (response.status !== 503) break;
+      say(`Other images are being translated. ${item.name} waits.`);
+      await new Promise((resolve) => setTimeout(resolve, 1000 * SECONDS_BETWEEN_TRIES));
+    }
     answer = response.ok ? await response.blob() : await response.text();
   } catch (error) {
     throw new Error('The program does not answer. Is it still running?');
