@@ -1,8 +1,6 @@
 """The try-out page in Chromium, with a model that takes the red channel."""
 
-import contextlib
 import io
-import threading
 import time
 
 import numpy as np
@@ -10,37 +8,12 @@ import PIL.Image
 import pytest
 
 pytest.importorskip('starlette', reason='needs the extra app')
-uvicorn = pytest.importorskip('uvicorn', reason='needs the extra app')
+pytest.importorskip('uvicorn', reason='needs the extra app')
 
 from cyclegan_jax.inference import app, app_content, sliders
+from tests.reports.app_server import COLOR, png, served
 
 CSS = 'css selector'
-COLOR = (200, 60, 20)
-
-
-def painted(image, levels):
-  """The red channel, or the gray level that a slider commands."""
-  return np.full_like(image[..., :1], levels['sky']) if levels else image[..., :1]
-
-
-def png(pixels):
-  buffer = io.BytesIO()
-  PIL.Image.fromarray(pixels).save(buffer, 'PNG')
-  return buffer.getvalue()
-
-
-@contextlib.contextmanager
-def served(**content):
-  """The address of a page, served by a thread of this process."""
-  shown = {'title': 'run: RGB to IR', 'about': 'A model.', **content}
-  page = app.make(painted, app_content.Content(**shown), 50_000)
-  with app.bound_socket('127.0.0.1', 0) as listener:
-    server = uvicorn.Server(uvicorn.Config(page, log_level='warning', lifespan='off'))
-    thread = threading.Thread(target=server.run, kwargs={'sockets': [listener]})
-    thread.start()
-    yield f'http://127.0.0.1:{listener.getsockname()[1]}/'
-    server.should_exit = True
-    thread.join()
 
 
 @pytest.fixture(scope='module')
@@ -284,3 +257,13 @@ def test_a_slider_commands_and_is_obeyed(browser, image):
     assert browser.driver.switch_to.active_element == slider
     messages, asked = browser.logged()
     assert messages == [] and any(url.endswith('translate?sky=250') for url in asked)
+    # An image that was translated before obeys once it is shown again.
+    chosen(browser, image, '(2 of 2)')
+    browser.run('document.querySelector("#told input").value = 0')
+    browser.run('document.querySelector("#told input").dispatchEvent(new Event("change"))')
+    chosen(browser, '', '(2 of 2)')
+    browser.find(CSS, '#files button').click()
+    deadline = time.monotonic() + 20
+    while right()[0] > 3:
+      assert time.monotonic() < deadline, right()
+      time.sleep(0.02)

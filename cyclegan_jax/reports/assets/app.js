@@ -49,6 +49,7 @@ function add(files) {
     {file, name: file.name, state: 'waiting', said: 'waits', side: 0, strangeness: 0}));
   if (!added.length) return;
   items.push(...added);
+  added.forEach((item) => { item.button = makeButton(item); });
   fold(true);
   if (files.length > MOST_FILES) say(`Only the first ${MOST_FILES} images are translated.`, true);
   // Whoever adds images wants to see them.
@@ -141,6 +142,7 @@ async function send(item, mine, side, isPreview) {
   if (item.result) URL.revokeObjectURL(item.result);
   item.result = URL.createObjectURL(answer);
   item.isPreview = isPreview;
+  item.levels = query;
   item.strangeness = Number(response.headers.get('strangeness'));
   if (!item.size) {
     const picture = await loaded(item.result);
@@ -170,22 +172,28 @@ function render() {
   if (shown && shown.result) renderResult(shown);
   byId('all').hidden = items.length < 2;
   byId('download-all').hidden = items.filter((item) => item.state === 'done').length < 2;
-  byId('files').replaceChildren(...items.map((item) => {
-    const button = document.createElement('button');
-    const state = document.createElement('small');
-    state.textContent = item.said;
-    button.append(item.name, state);
-    button.className = item.state;
-    if (item === shown) button.setAttribute('aria-current', 'true');
-    button.addEventListener('click', () => {
-      shown = item;
-      render();
-      byId('files').children[items.indexOf(item)].firstChild.focus();
-    });
-    const entry = document.createElement('li');
-    entry.append(button);
-    return entry;
-  }));
+  for (const item of items) {
+    item.button.className = item.state;
+    item.button.lastChild.textContent = item.said;
+    if (item === shown) item.button.setAttribute('aria-current', 'true');
+    else item.button.removeAttribute('aria-current');
+  }
+}
+
+/** The entry of an image in the list of all. */
+function makeButton(item) {
+  const button = document.createElement('button');
+  button.append(item.name, document.createElement('small'));
+  button.addEventListener('click', () => {
+    shown = item;
+    render();
+    // Sliders may have been moved since.
+    if (item.state === 'done' && item.levels !== commanded.toString()) repeat();
+  });
+  const entry = document.createElement('li');
+  entry.append(button);
+  byId('files').append(entry);
+  return button;
 }
 
 function renderResult(item) {
