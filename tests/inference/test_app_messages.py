@@ -47,6 +47,7 @@ def test_heic_is_taken_with_its_extra_alone(installed, monkeypatch):
     assert told.startswith('This is a HEIC file.') and 'Save it as JPEG' in told
 
 
+@pytest.mark.filterwarnings('ignore::UserWarning')  # Pillow's, of damaged files.
 @pytest.mark.parametrize('seed', range(40))
 def test_no_message_of_a_broken_file_shows_flags_or_python(seed):
   rng = np.random.default_rng(seed)
