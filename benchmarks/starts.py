@@ -15,6 +15,17 @@ from benchmarks import stops
 _REPOSITORY = pathlib.Path(__file__).resolve().parent.parent
 
 
+def environment(ground: stops.Ground) -> dict[str, str]:
+  """Returns the environment of commands: one device, and programs that compile fast, once."""
+  return {
+    **os.environ,
+    'JAX_PLATFORMS': 'cpu',
+    'XLA_FLAGS': '',
+    'JAX_COMPILATION_CACHE_DIR': str(ground.folder / 'cache'),
+    'JAX_DISABLE_MOST_OPTIMIZATIONS': '1',
+  }
+
+
 def start(
   ground: stops.Ground, arguments: Sequence[str], own_cache: bool = False
 ) -> subprocess.Popen:
@@ -22,19 +33,13 @@ def start(
 
   With `own_cache` the cache of compiled programs is the one of its flags.
   """
-  environment = {
-    **os.environ,
-    'JAX_PLATFORMS': 'cpu',
-    'XLA_FLAGS': '',
-    'JAX_COMPILATION_CACHE_DIR': str(ground.folder / 'cache'),
-    'JAX_DISABLE_MOST_OPTIMIZATIONS': '1',
-  }
+  variables = environment(ground)
   if own_cache:
-    del environment['JAX_COMPILATION_CACHE_DIR']
+    del variables['JAX_COMPILATION_CACHE_DIR']
   return subprocess.Popen(
     [sys.executable, '-m', f'experiments.{arguments[0]}', *arguments[1:]],
     cwd=_REPOSITORY,
-    env=environment,
+    env=variables,
     stdout=subprocess.DEVNULL,
     stderr=subprocess.PIPE,
     preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),

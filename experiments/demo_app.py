@@ -43,7 +43,7 @@ def main() -> None:
     raise UserError(
       f'The page needs the extra `app` ({error.name} is missing): pip install -e ".[app]"'
     ) from error
-  from cyclegan_jax.inference import model as model_lib, sliders, values
+  from cyclegan_jax.inference import app_content, model as model_lib, sliders, values
   from datasets import temperatures
 
   host = _HOST.value
@@ -51,17 +51,13 @@ def main() -> None:
     model = model_lib.load(workdir, _CHECKPOINT.value)
     direction = _DIRECTION.value or model.direction
     model.translator(direction)  # UserError if there is none.
-    size = 'x'.join(map(str, model.config.data.image_size))
+    scale_of = temperatures.scale
     page = app.make(
-      sliders.translation(model, direction, temperatures.scale),
-      f'{model.source or workdir.resolve().name}: {direction.upper().replace("_TO_", " to ")}',
-      f'Preset {model.config.train.preset}, checkpoint at step {model.step}, trained at {size} '
-      'pixels. Images keep their size: objects should be about as large in pixels as they were '
-      'there.',
+      sliders.translation(model, direction, scale_of),
+      app_content.of_run(workdir, _CHECKPOINT.value, model, direction, scale_of),
       _MAX_UPLOAD_MIB.value * 2**20,
       app.names_of(host),
       lambda data, name: values.read(model.config.data, direction, data, name).pixels,
-      sliders.of_model(model, direction, temperatures.scale),
     )
     if host not in app.LOOPBACK:
       print(

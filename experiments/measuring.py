@@ -76,7 +76,7 @@ def measure(
     The content of metrics.json; empty in all processes but the first.
   """
   from cyclegan_jax import distributed
-  from cyclegan_jax.evaluation import obedience, results
+  from cyclegan_jax.evaluation import familiarity, obedience, results
   from cyclegan_jax.evaluation.evaluate import evaluate
   from cyclegan_jax.reports import evaluation_files
   from cyclegan_jax.runs import reader
@@ -107,5 +107,9 @@ def measure(
     from experiments import other_data
 
     content['on'] = other_data.facts(dataset, asked.data)
-  evaluation_files.write(asked.folder(dataset), content, evaluation, asked.gallery)
+  folder = asked.folder(dataset)
+  evaluation_files.write(folder, content, evaluation, asked.gallery)
+  if asked.split == 'test' and not asked.other:
+    source = model.domains[model.config.model.source]
+    familiarity.write(folder, familiarity.measure(dataset, source, asked.data, log))
   return content

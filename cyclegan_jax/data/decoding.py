@@ -43,6 +43,14 @@ class FloatImageError(ImageError):
   """An image of floating-point numbers, such as degrees, where integers are expected."""
 
 
+class LargeImageError(ImageError):
+  """An image of more pixels than are allowed; `size` is its width and height."""
+
+  def __init__(self, message: str, size: tuple[int, int]):
+    super().__init__(message)
+    self.size = size
+
+
 class ImageHeader(NamedTuple):
   """The shape and dtype that `images.read_image` would return."""
 
@@ -156,9 +164,10 @@ def opened_image(stream: BinaryIO, name: str, floats: bool = False) -> Iterator[
 
 def _check_pixels(width: int, height: int, what: str, name: str) -> None:
   if width * height > MAX_PIXELS:
-    raise ImageError(
+    raise LargeImageError(
       f'{name}: {width}x{height} {what}, {width * height // 10**6} megapixels, more than is '
-      f'allowed: --max_megapixels={MAX_PIXELS // 10**6}.'
+      f'allowed: --max_megapixels={MAX_PIXELS // 10**6}.',
+      (width, height),
     )
 
 

@@ -74,14 +74,21 @@ def decoder(start: bytes) -> Decoder | None:
   return next((found for magic, found in _BY_START.items() if start.startswith(magic)), None)
 
 
-def described(start: bytes) -> str:
-  """Returns what a file is that starts like this and is not read, for people."""
+def kind(start: bytes) -> str:
+  """Returns what a file is that starts like this and is not read, 'a GIF file' or so."""
   if _is_heic(start):
-    return f'a HEIC file, and {HEIF_ADVICE}'
+    return 'a HEIC file'
   if start[4:12] in (b'ftypavif', b'ftypavis'):
     return 'an AVIF file'
-  kind = next((kind for magic, kind in _UNREAD.items() if start.startswith(magic)), '')
-  return f'{kind or "not an image of a known kind"} (it starts with {start[:8]!r})'
+  known = (kind for magic, kind in _UNREAD.items() if start.startswith(magic))
+  return next(known, 'not an image of a known kind')
+
+
+def described(start: bytes) -> str:
+  """Returns what a file is that starts like this and is not read, and what to do about it."""
+  if _is_heic(start):
+    return f'{kind(start)}, and {HEIF_ADVICE}'
+  return f'{kind(start)} (it starts with {start[:8]!r})'
 
 
 def declared_size(start: bytes) -> tuple[int, int] | None:

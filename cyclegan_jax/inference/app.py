@@ -6,7 +6,7 @@ only the page's own files are read, and no name that a visitor sends is used. Re
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 import contextlib
 import socket
 
@@ -15,17 +15,18 @@ from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.middleware.base import BaseHTTPMiddleware, RequestResponseEndpoint
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
+from starlette.types import ASGIApp
 import uvicorn
 
 from cyclegan_jax import interruption
-from cyclegan_jax.data import decoding, images
+from cyclegan_jax.data import decoding, formats, images
 from cyclegan_jax.errors import is_out_of_memory, UserError
-from cyclegan_jax.inference.sliders import Slider
+from cyclegan_jax.inference import app_guards, app_messages
+from cyclegan_jax.inference.app_content import Content
 from cyclegan_jax.reports import page
 
 Read = Callable[[bytes, str], np.ndarray]
@@ -33,77 +34,86 @@ Read = Callable[[bytes, str], np.ndarray]
 Translate = Callable[[np.ndarray, Mapping[str, float]], np.ndarray]
 
 LOOPBACK = ('localhost', '127.0.0.1', '::1')
-# One image is translated at a time. This many more may be sent or wait meanwhile.
-_MOST_WAITING = 4
-_SECONDS_TO_SEND = 60.0
+# One image is translated at a time. So many more may wait meanwhile, and so many arrive.
+_MOST_WAITING, _MOST_ARRIVING = 4, 12
 _BODY_TYPE = 'application/octet-stream'
-_POLICY = (
-  "default-src 'none'; script-src 'self'; style-src 'self'; img-src blob: data:; "
-  "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-)
-_HEADERS = {
-  'content-security-policy': _POLICY,
-  'x-content-type-options': 'nosniff',
-  'referrer-policy': 'no-referrer',
-  'cross-origin-resource-policy': 'same-origin',
-  'cross-origin-opener-policy': 'same-origin',
-  'cache-control': 'no-store',
-}
+_SCRIPTS = ('wipe.js', 'app_view.js', 'app.js')
 
 
 def make(
   translate: Translate,
-  title: str,
-  about: str,
+  content: Content,
   max_bytes: int,
   hosts: Sequence[str] = LOOPBACK,
   read: Read = images.read_image,
-  sliders: Sequence[Slider] = (),
-) -> Starlette:
+) -> ASGIApp:
   """Makes the application.
 
   Args:
     translate: uint8 or uint16 [height, width, 1 or 3] to the same, of any size, and a value for
       each of the sliders that a visitor has moved. One thread at a time calls it. It may raise
       UserError.
-    title: of the page.
-    about: a sentence on the model.
+    content: what the page shows.
     max_bytes: the largest file that is accepted; `decoding.limit_megapixels` limits the pixels.
     hosts: the names by which visitors may reach the page. Any other name, such as another site's
       that points here (DNS rebinding), is refused.
     read: decodes the content of a file, which it calls by the name it gets. It may raise UserError.
-    sliders: what visitors may command.
   """
-  limits = (
-    f'PNG, JPEG, BMP or TIFF, 8 or 16 bit, up to {max_bytes / 2**20:g} MiB and '
-    f'{decoding.MAX_PIXELS // 10**6} megapixels. The image stays on the machine that '
-    'runs this page.'
-  )
-  texts = dict(title=title, about=about, limits=limits, max_bytes=max_bytes, sliders=sliders)
-  document = page.text('app.html', **texts)
-  files = [('', document, 'text/html'), ('style.css', page.asset('style.css'), 'text/css')]
-  files += [(name, page.asset(name), 'text/javascript') for name in ('wipe.js', 'app.js')]
+  document, policy = _document(content, max_bytes)
+  translations = _Translations(translate, max_bytes, read, content)
+  files = {'': (document, 'text/html')}
+  files |= {f'example{i}.png': (png, 'image/png') for i, png in enumerate(content.examples)}
   routes = [
     Route(f'/{name}', Response(text, media_type=kind), methods=['GET'])
-    for name, text, kind in files
+    for name, (text, kind) in files.items()
   ]
-  translations = _Translations(translate, max_bytes, read, sliders)
   routes.append(Route('/translate', translations.answer, methods=['POST']))
   # Browsers write IPv6 addresses in brackets.
   allowed = [f'[{host}]' if ':' in host else host for host in hosts]
-  headers = Middleware(BaseHTTPMiddleware, dispatch=_with_headers)
   known = Middleware(TrustedHostMiddleware, allowed_hosts=allowed, www_redirect=False)
-  return Starlette(routes=routes, middleware=[headers, known])
+  return app_guards.Headers(Starlette(routes=routes, middleware=[known]), policy)
 
 
-def serve(application: Starlette, listener: socket.socket) -> None:
+def _document(content: Content, max_bytes: int) -> tuple[str, str]:
+  """The page, and the policy that allows it its own script and style, and nothing else."""
+  limits = (
+    f'{app_messages.kinds()}, 8 or 16 bit, up to {max_bytes / 2**20:g} MiB. The image stays on '
+    'the machine that runs this page.'
+  )
+  style = page.asset('style.css') + page.asset('app.css')
+  script = ''.join(map(page.asset, _SCRIPTS))
+  numbers = dict(max_bytes=max_bytes, max_pixels=decoding.MAX_PIXELS)
+  accept = ','.join(formats.EXTENSIONS)
+  texts = dict(limits=limits, accept=accept, style=style, script=script, **numbers)
+  policy = (
+    f"default-src 'none'; script-src '{page.digest(script)}'; style-src '{page.digest(style)}'; "
+    "img-src 'self' blob: data:; connect-src 'self'; base-uri 'none'; form-action 'none'; "
+    "frame-ancestors 'none'"
+  )
+  return page.text('app.html', content=content, **texts), policy
+
+
+def serve(application: ASGIApp, listener: socket.socket) -> None:
   """Answers requests until Ctrl-C."""
-  quiet = dict(log_level='warning', access_log=False, server_header=False)
-  limits = dict(limit_concurrency=64, timeout_keep_alive=10, timeout_graceful_shutdown=5)
-  config = uvicorn.Config(application, lifespan='off', **quiet, **limits)
   # uvicorn shuts down first, then raises it again.
   with interruption.handled_by_others(), contextlib.suppress(KeyboardInterrupt):
-    uvicorn.Server(config).run(sockets=[listener])
+    uvicorn.Server(server_config(application)).run(sockets=[listener])
+
+
+def server_config(application: ASGIApp) -> uvicorn.Config:
+  """Returns how uvicorn serves the page."""
+  return uvicorn.Config(
+    application,
+    http=app_guards.Protocol,
+    ws='none',
+    lifespan='off',
+    # Warnings are about what visitors send: anybody could fill the log.
+    log_level='error',
+    access_log=False,
+    server_header=False,
+    timeout_keep_alive=10,
+    timeout_graceful_shutdown=5,
+  )
 
 
 def names_of(host: str) -> list[str]:
@@ -136,35 +146,40 @@ def bound_socket(host: str, port: int) -> socket.socket:
 class _Translations:
   """Translates for one request at a time, and refuses requests that would wait too long."""
 
-  def __init__(
-    self, translate: Translate, max_bytes: int, read: Read, sliders: Sequence[Slider]
-  ) -> None:
+  def __init__(self, translate: Translate, max_bytes: int, read: Read, content: Content) -> None:
     self._translate = translate
     self._read = read
-    self._sliders = {slider.name: slider for slider in sliders}
+    self._content = content
+    self._sliders = {slider.name: slider for slider in content.sliders}
     self._max_bytes = max_bytes
-    self._waiting = 0
+    self._arriving = self._waiting = 0
     self._one = asyncio.Lock()
 
   async def answer(self, request: Request) -> Response:
     """Returns the PNG file of a translation; HTTPException with a sentence if there is none."""
-    if self._waiting > _MOST_WAITING:
-      raise HTTPException(503, 'Other images are being translated. Try again in a moment.')
+    app_guards.check_origin(request)
     # Pages of other sites cannot send this type without permission.
     if request.headers.get('content-type') != _BODY_TYPE:
       raise HTTPException(415, f'Images are sent as {_BODY_TYPE}.')
     levels = self._levels(request.query_params.multi_items())
-    self._waiting += 1
+    if self._arriving >= _MOST_ARRIVING:
+      raise _busy()
+    self._arriving += 1
     try:
-      async with asyncio.timeout(_SECONDS_TO_SEND):
-        data = b''.join([part async for part in self._body(request)])
-      async with self._one:
-        png = await run_in_threadpool(self._translated, data, levels)
-      return Response(png, media_type='image/png')
-    except TimeoutError as error:
-      raise HTTPException(408, 'The image took too long to arrive.') from error
+      data = await app_guards.body(request, self._max_bytes)
     except ClientDisconnect:
       return Response(status_code=400)
+    finally:
+      self._arriving -= 1
+    if self._waiting > _MOST_WAITING:
+      raise _busy()
+    self._waiting += 1
+    try:
+      async with self._one:
+        # Nobody waits for it any more.
+        if await request.is_disconnected():
+          return Response(status_code=400)
+        return await run_in_threadpool(self._translated, data, levels)
     finally:
       self._waiting -= 1
 
@@ -182,35 +197,23 @@ class _Translations:
         raise HTTPException(422, 'There is no such slider, or it does not go that far.')
     return levels
 
-  async def _body(self, request: Request) -> AsyncIterator[bytes]:
-    """Yields the parts of a body; refuses it as soon as it is too large."""
-    refused = HTTPException(413, f'This file is larger than {self._max_bytes / 2**20:g} MiB.')
-    announced = request.headers.get('content-length', '0')
-    if announced.isdecimal() and int(announced) > self._max_bytes:
-      raise refused
-    received = 0
-    async for part in request.stream():
-      received += len(part)
-      if received > self._max_bytes:
-        raise refused
-      yield part
-
-  def _translated(self, data: bytes, levels: Mapping[str, float]) -> bytes:
-    """Translates an image file to a PNG file."""
+  def _translated(self, data: bytes, levels: Mapping[str, float]) -> Response:
+    """Translates an image file to a PNG file, and says if it is unlike those of the training."""
+    if refusal := app_messages.refusal(data):
+      raise HTTPException(422, refusal)
     try:
-      return images.encode_png(self._translate(self._read(data, 'This file'), levels))
+      pixels = self._read(data, 'This file')
+      strangeness = self._content.strangeness(pixels) if self._content.strangeness else 0.0
+      png = images.encode_png(self._translate(pixels, levels))
     except UserError as error:
-      raise HTTPException(422, str(error)) from error
+      raise HTTPException(422, app_messages.of(error)) from error
     except (MemoryError, RuntimeError) as error:
       # XLA's out-of-memory error is a RuntimeError.
       if not is_out_of_memory(error):
         raise
-      message = 'There is not enough memory to translate an image as large as this.'
-      raise HTTPException(413, message) from error
+      raise HTTPException(413, app_messages.NO_MEMORY) from error
+    return Response(png, media_type='image/png', headers={'strangeness': f'{strangeness:.2f}'})
 
 
-async def _with_headers(request: Request, answer: RequestResponseEndpoint) -> Response:
-  """Adds _HEADERS to every response."""
-  response = await answer(request)
-  response.headers.update(_HEADERS)
-  return response
+def _busy() -> HTTPException:
+  return HTTPException(503, 'Other images are being translated. Try again in a moment.')

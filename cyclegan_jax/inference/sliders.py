@@ -7,10 +7,12 @@ import numpy as np
 
 from cyclegan_jax.inference.command import Command, ScaleOf
 from cyclegan_jax.inference.model import Model
+from cyclegan_jax.models import apply
 
 # How far sliders go from the mean of the training images, in standard deviations; and at least, as
 # a network value.
 _DEVIATIONS, _LEAST = 3, 0.1
+_PROGRAMS = 16
 
 
 class Slider(NamedTuple):
@@ -42,12 +44,17 @@ def of_model(model: Model, direction: str, scale_of: ScaleOf) -> list[Slider]:
 def translation(
   model: Model, direction: str, scale_of: ScaleOf
 ) -> Callable[[np.ndarray, Mapping[str, float]], np.ndarray]:
-  """Returns what translates an image, given the values of the sliders that have been moved."""
+  """Returns what translates an image, given the values of the sliders that have been moved.
+
+  It keeps the programs of few sizes of images: visitors send images of any.
+  """
 
   def translate(image: np.ndarray, levels: Mapping[str, float]) -> np.ndarray:
     told = None
     if levels:
       told = Command(dict(levels), scale_of).condition(model, direction, lambda line: None)
-    return model.translate(image, direction, 'This file', condition=told)
+    result = model.translate(image, direction, 'This file', condition=told)
+    apply.bound_programs(_PROGRAMS)
+    return result
 
   return translate

@@ -154,6 +154,17 @@ def _check(net: Network, params: Any, batch_stats: Any, x: Any, *told: Any, **ow
   _fitting.add(key)
 
 
+def bound_programs(most: int) -> None:
+  """Forgets all compiled programs if there are more than `most`, of the sizes of images so far.
+
+  A program takes memory, and a process that translates images of any size would go on compiling.
+  """
+  if len(_fitting) > most:
+    _known.clear()
+    _fitting.clear()
+    jax.clear_caches()
+
+
 def translators(
   nets: Mapping[str, Network], params: Mapping[str, Any], batch_stats: Mapping[str, Any]
 ) -> dict[str, Translator]:

@@ -59,7 +59,7 @@ def environment() -> jinja2.Environment:
     lstrip_blocks=True,
     keep_trailing_newline=True,
   )
-  found.filters |= {'digest': _digest, 'duration': duration}
+  found.filters |= {'digest': digest, 'duration': duration}
   return found
 
 
@@ -117,6 +117,6 @@ def picture(pixels: np.ndarray, *, width: int = 1100, quality: int = 88) -> Pict
   return Picture(encoded.width, encoded.height, embedded(encoded))
 
 
-def _digest(content: str) -> str:
+def digest(content: str) -> str:
   """The hash by which a content security policy allows a style or script."""
   return 'sha256-' + base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()

@@ -53,7 +53,7 @@ def test_it_serves_until_ctrl_c(untrained):
     buffer = io.BytesIO()
     PIL.Image.fromarray(np.zeros((1500, 1500), np.uint8)).save(buffer, 'PNG')
     status, body = ask(address, buffer.getvalue())
-    assert status == 422 and b'--max_megapixels=1' in body
+    assert status == 422 and b'1500x1500 pixels, 2 megapixels. This page takes up to 1.' in body
     port = re.search(r':(\d+)/', address).group(1)
     assert 'cannot be used' in fails('demo_app', f'--workdir={untrained}', f'--port={port}')
     process.send_signal(signal.SIGINT)

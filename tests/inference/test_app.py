@@ -1,7 +1,9 @@
 """The try-out page's server: what it answers, to whom, and what it refuses."""
 
-import asyncio
+import base64
+import hashlib
 import io
+import re
 import socket
 import threading
 import time
@@ -10,7 +12,7 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from cyclegan_jax.data import decoding
+from cyclegan_jax.data import decoding, images
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.settings import DataConfig
 
@@ -21,6 +23,8 @@ testclient = pytest.importorskip(
 )
 
 from cyclegan_jax.inference import app, values
+from cyclegan_jax.inference.app_content import Content
+from cyclegan_jax.inference.sliders import Slider
 
 BODY = {'content-type': 'application/octet-stream'}
 LIMIT = 100_000
@@ -31,10 +35,9 @@ def red(image, levels):
   return image[..., :1]
 
 
-def client(translate=red, base='http://127.0.0.1:8000', **options):
-  return testclient.TestClient(
-    app.make(translate, 'a <run>', 'About "it".', LIMIT, **options), base_url=base
-  )
+def client(translate=red, base='http://127.0.0.1:8000', read=images.read_image, **content):
+  shown = Content('a <run>', 'About "it".', **content)
+  return testclient.TestClient(app.make(translate, shown, LIMIT, read=read), base_url=base)
 
 
 def png(pixels):
@@ -72,10 +75,7 @@ def test_files_are_read_as_the_model_takes_them():
 
 
 def test_sliders_command_what_is_made():
-  sliders = [
-    app.Slider('sky & <so>', -20, 30, 4, 'degC'),
-    app.Slider('person', 10, 40, 33.5, 'degC'),
-  ]
+  sliders = [Slider('sky & <so>', -20, 30, 4, 'degC'), Slider('person', 10, 40, 33.5, 'degC')]
   seen = []
 
   def note(image, levels):
@@ -95,18 +95,30 @@ def test_sliders_command_what_is_made():
   assert len(seen) == 3
 
 
-def test_the_page_and_its_files():
-  visitor = client()
-  page = visitor.get('/')
+def test_the_page_is_one_file_and_allows_its_own_script_alone():
+  page = client().get('/')
   assert '<title>a &lt;run&gt;</title>' in page.text and 'About &#34;it&#34;.' in page.text
   assert '{{' not in page.text and f'data-max-bytes="{LIMIT}"' in page.text
-  for name in ('style.css', 'wipe.js', 'app.js'):
-    assert name in page.text and visitor.get(f'/{name}').status_code == 200
-  for answer in (page, visitor.get('/nosuch'), visitor.post('/translate', content=b'')):
-    policy = answer.headers['content-security-policy']
-    assert "default-src 'none'" in policy and 'unsafe' not in policy
-    assert answer.headers['x-content-type-options'] == 'nosniff'
-    assert 'access-control-allow-origin' not in answer.headers
+  assert ' src=' not in page.text and ' style=' not in page.text
+  policy = page.headers['content-security-policy']
+  for kind in ('script', 'style'):
+    ((content,),) = [re.findall(f'<{kind}>(.*?)</{kind}>', page.text, re.S)]
+    digest = base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()
+    assert f"{kind}-src 'sha256-{digest}';" in policy
+
+
+def test_examples_are_files_of_the_page():
+  visitor = client(examples=[png(noise(4, 5, 3)), png(noise(6, 7, 3))])
+  assert 'src="example1.png"' in visitor.get('/').text
+  image = PIL.Image.open(io.BytesIO(visitor.get('/example1.png').content))
+  np.testing.assert_array_equal(np.asarray(image), noise(6, 7, 3))
+  assert visitor.get('/example2.png').status_code == 404
+
+
+def test_the_answer_says_how_strange_an_image_is():
+  ask = lambda visitor: visitor.post('/translate', content=png(noise(4, 9, 3)), headers=BODY)
+  assert ask(client(strangeness=lambda image: image.shape[1] / 4)).headers['strangeness'] == '2.25'
+  assert ask(client()).headers['strangeness'] == '0.00'
 
 
 @pytest.mark.parametrize(
@@ -119,7 +131,8 @@ def test_the_page_and_its_files():
     '/..%2f..%2fetc/passwd',
     '//etc/passwd',
     '/translate/',
-    '/wipe.js/',
+    '/app.js',
+    '/example0.png',
     '/static/',
   ],
 )
@@ -132,14 +145,15 @@ def test_nothing_else_can_be_read(path):
 @pytest.mark.parametrize(
   'body, words',
   [
-    (b'', 'zero bytes'),
-    (b'hello', 'not an image of a known kind'),
+    (b'', 'This file is empty.'),
+    (b'hello', 'not an image of a known kind. This page takes PNG, JPEG, WebP'),
     (png(noise(20, 20, 3))[:300], 'damaged'),
-    (b'GIF89a' + bytes(50), 'a GIF file'),
+    (b'GIF89a' + bytes(50), 'This is a GIF file'),
   ],
 )
 def test_what_is_no_image_is_refused_in_words(body, words):
   answer = client().post('/translate', content=body, headers=BODY)
+  assert "b'" not in answer.text and '--' not in answer.text
   assert answer.status_code == 422 and words in answer.text
   assert answer.headers['content-type'].startswith('text/plain')
 
@@ -151,7 +165,9 @@ def test_large_images_are_refused(monkeypatch):
     assert answer.status_code == 413 and 'larger than' in answer.text
   monkeypatch.setattr(decoding, 'MAX_PIXELS', 999)
   answer = visitor.post('/translate', content=png(np.zeros((50, 20), np.uint8)), headers=BODY)
-  assert answer.status_code == 422 and '50' in answer.text and 'megapixels' in answer.text
+  assert answer.status_code == 422
+  expected = 'This image has 20x50 pixels, 0 megapixels. This page takes up to 0.'
+  assert answer.text == expected
 
 
 @pytest.mark.parametrize(
@@ -240,33 +256,6 @@ def test_one_at_a_time_and_few_in_the_queue():
     # The places are free again.
     ask()
     assert found[-1] == 200
-
-
-def test_a_sender_that_never_ends_is_given_up(monkeypatch):
-  monkeypatch.setattr(app, '_SECONDS_TO_SEND', 0.05)
-  sent = []
-
-  async def receive():
-    await asyncio.sleep(0.02)
-    return {'type': 'http.request', 'body': b'x', 'more_body': True}
-
-  async def send(message):
-    sent.append(message)
-
-  scope = {
-    'type': 'http',
-    'method': 'POST',
-    'path': '/translate',
-    'raw_path': b'/translate',
-    'query_string': b'',
-    'root_path': '',
-    'headers': [
-      (b'host', b'localhost'),
-      *((name.encode(), value.encode()) for name, value in BODY.items()),
-    ],
-  }
-  asyncio.run(app.make(red, 't', '', LIMIT)(scope, receive, send))
-  assert sent[0]['status'] == 408
 
 
 def test_addresses_that_cannot_be_used():

@@ -1,12 +1,14 @@
 """Sliders of the try-out page: where they begin and end, and what they command."""
 
+import jax
 import numpy as np
 import pytest
 
 from cyclegan_jax.data import condition
 from cyclegan_jax.inference import sliders
+from cyclegan_jax.models import apply
 from datasets import temperatures
-from tests.inference.made_up import model, picture
+from tests.inference.made_up import drawn, model, picture
 
 
 def test_sliders_are_in_degrees_around_the_means_of_training():
@@ -29,3 +31,17 @@ def test_sliders_are_in_degrees_around_the_means_of_training():
 
 def test_a_model_that_is_told_nothing_has_none():
   assert sliders.of_model(model(n_residual_blocks=1), 'rgb_to_ir', temperatures.scale) == []
+
+
+def test_the_programs_of_few_sizes_are_kept(monkeypatch):
+  monkeypatch.setattr(sliders, '_PROGRAMS', 1)
+  monkeypatch.setattr(apply, '_fitting', set())
+  monkeypatch.setattr(apply, '_known', {})
+  forgotten = []
+  # Only noted: other tests still need theirs.
+  monkeypatch.setattr(jax, 'clear_caches', lambda: forgotten.append(len(apply._fitting)))
+  translate = sliders.translation(drawn(), 'rgb_to_ir', temperatures.scale)
+  for height, expected in ((20, 0), (25, 0), (40, 1)):  # Padded to 32, 32, and 64.
+    translate(picture(height, 20), {})
+    assert len(forgotten) == expected
+  assert forgotten == [0] and not apply._known

@@ -1,8 +1,6 @@
 """The try-out page in Chromium, with a model that takes the red channel."""
 
-import contextlib
 import io
-import threading
 import time
 
 import numpy as np
@@ -10,35 +8,24 @@ import PIL.Image
 import pytest
 
 pytest.importorskip('starlette', reason='needs the extra app')
-uvicorn = pytest.importorskip('uvicorn', reason='needs the extra app')
+pytest.importorskip('uvicorn', reason='needs the extra app')
 
-from cyclegan_jax.inference import app
+from cyclegan_jax.inference import app, app_content, sliders
+from tests.reports.app_server import COLOR, png, served
 
 CSS = 'css selector'
-COLOR = (200, 60, 20)
-
-
-def painted(image, levels):
-  """The red channel, or the gray level that a slider commands."""
-  return np.full_like(image[..., :1], levels['sky']) if levels else image[..., :1]
-
-
-@contextlib.contextmanager
-def served(**options):
-  """The address of a page, served by a thread of this process."""
-  page = app.make(painted, 'run: RGB to IR', 'A model.', 50_000, **options)
-  with app.bound_socket('127.0.0.1', 0) as listener:
-    server = uvicorn.Server(uvicorn.Config(page, log_level='warning', lifespan='off'))
-    thread = threading.Thread(target=server.run, kwargs={'sockets': [listener]})
-    thread.start()
-    yield f'http://127.0.0.1:{listener.getsockname()[1]}/'
-    server.should_exit = True
-    thread.join()
 
 
 @pytest.fixture(scope='module')
 def address():
-  with served() as found:
+  """A page with all that a run may offer."""
+  example = png(np.full((24, 32, 3), COLOR, np.uint8))
+  with served(
+    training_size=(16, 20),
+    examples=[example, example],
+    palettes=app_content.palettes(),
+    strangeness=lambda image: 2.5 if image.shape[1] == 90 else 0.5,
+  ) as found:
     yield found
 
 
@@ -51,8 +38,9 @@ def image(tmp_path):
 
 
 def chosen(browser, file, words):
-  """Gives the page a file and waits for what it says."""
-  browser.find(CSS, '#file').send_keys(str(file))
+  """Gives the page a file, if any, and waits for what it says."""
+  if file:
+    browser.find(CSS, '#file').send_keys(str(file))
   deadline = time.monotonic() + 20
   while words not in (said := browser.find(CSS, '#message').text):
     assert time.monotonic() < deadline, said
@@ -73,7 +61,7 @@ def test_an_image_and_its_translation(browser, address, image):
   slider = browser.driver.switch_to.active_element
   slider.send_keys('\ue010')
   assert slider.get_attribute('aria-valuetext') == 'original 100 %, translated 0 %'
-  assert browser.find(CSS, '#download').get_attribute('download') == 'translated.png'
+  assert browser.find(CSS, '#download').get_attribute('download') == ';_b_x__ir.png'
 
 
 def test_the_downloaded_file(browser, address, image, tmp_path):
@@ -83,7 +71,7 @@ def test_the_downloaded_file(browser, address, image, tmp_path):
   browser.open(address)
   chosen(browser, image, 'Translated')
   browser.find(CSS, '#download').send_keys('\ue007')  # Enter.
-  file = tmp_path / 'got' / 'translated.png'
+  file = tmp_path / 'got' / ';_b_x__ir.png'
   deadline = time.monotonic() + 20
   while not file.exists() and time.monotonic() < deadline:
     time.sleep(0.02)
@@ -121,6 +109,127 @@ def test_what_cannot_be_translated_is_said_in_the_page(browser, address, image, 
   assert browser.driver.switch_to.active_element.get_attribute('id') == 'download'
 
 
+def pictures(tmp_path, **sizes):
+  """Files of one color, name: (width, height)."""
+  for name, size in sizes.items():
+    PIL.Image.new('RGB', size, COLOR).save(tmp_path / f'{name}.png')
+  return '\n'.join(str(tmp_path / f'{name}.png') for name in sizes)
+
+
+def shown(browser):
+  """Left, top, right and bottom of the result in the window, and whether its pixels are crisp."""
+  return browser.run("""
+    const box = document.querySelector(".wipe").getBoundingClientRect();
+    const looks = getComputedStyle(document.querySelector(".wipe img")).imageRendering;
+    return [box.left, box.top, box.right, box.bottom, looks === "pixelated"];""")
+
+
+def test_a_result_is_in_the_first_screen_and_no_small_one_is_blown_up(browser, address, tmp_path):
+  browser.size(1440, 900)
+  for size, expected, crisp in (
+    ((1500, 900), None, False),  # As large as fits.
+    ((300, 1000), None, False),
+    ((40, 30), (160, 120), True),
+    ((150, 100), (300, 200), True),
+    ((200, 150), (200, 150), False),
+  ):
+    browser.open(address)
+    chosen(browser, pictures(tmp_path, a=size), 'Translated')
+    left, top, right, bottom, is_crisp = shown(browser)
+    assert top >= 0 and bottom <= 900 and bottom - top <= 0.7 * 900 and right <= 1440
+    width, height = expected or ((bottom - top) * size[0] / size[1], bottom - top)
+    np.testing.assert_allclose([right - left, bottom - top], [width, height], atol=1)
+    assert is_crisp == crisp
+    assert expected or bottom - top > 450
+    assert browser.run('return document.documentElement.scrollHeight') <= 900
+
+
+def test_several_files_are_translated_one_after_another(browser, address, tmp_path):
+  browser.open(address)
+  files = pictures(tmp_path, one=(40, 20), two=(90, 20)) + f'\n{tmp_path / "three.png"}'
+  (tmp_path / 'three.png').write_bytes(b'GIF89a' + bytes(50))
+  chosen(browser, files, 'GIF')
+  buttons = browser.driver.find_elements(CSS, '#files button')
+  assert [button.text.split('\n')[0] for button in buttons] == ['one.png', 'two.png', 'three.png']
+  assert 'translated in' in buttons[1].text and 'This is a GIF file' in buttons[2].text
+  # The first one is shown until another is chosen.
+  assert browser.find(CSS, '#result-title').text == 'one.png'
+  assert not browser.find(CSS, '#unlike').is_displayed()
+  buttons[1].click()
+  assert browser.find(CSS, '#download').get_attribute('download') == 'two_ir.png'
+  assert '2.5 times as far away' in browser.find(CSS, '#unlike').text
+
+
+def test_a_palette_changes_the_view_alone(browser, address, image):
+  browser.open(address)
+  chosen(browser, image, 'Translated')
+  before = browser.find(CSS, '#download').get_attribute('href')
+  browser.run("""
+    const choice = document.querySelector("#palette");
+    choice.value = "palette1";
+    choice.dispatchEvent(new Event("change"));""")
+  picture = PIL.Image.open(io.BytesIO(browser.find(CSS, '.wipe').screenshot_as_png)).convert('RGB')
+  left, right = (picture.getpixel((int(share * picture.width), 20)) for share in (0.25, 0.75))
+  import matplotlib
+
+  inferno = matplotlib.colormaps['inferno'](COLOR[0] / 255)[:3]
+  np.testing.assert_allclose(right, 255 * np.array(inferno), atol=6)
+  np.testing.assert_allclose(left, COLOR, atol=3)
+  assert browser.find(CSS, '#download').get_attribute('href') == before
+  assert 'not temperatures' in browser.find(CSS, '.notes').text
+  assert browser.find(CSS, '#preview-only').is_displayed()
+
+
+def test_units_are_shown_where_they_are_known(browser, image):
+  with served(palettes=app_content.palettes(), span=('-20 °C', '50 °C')) as found:
+    browser.open(found)
+    chosen(browser, image, 'Translated')
+    notes = browser.find(CSS, '.notes').text
+    assert '-20 °C' in notes and '50 °C' in notes and 'not temperatures' not in notes
+
+
+def test_examples_are_translated_at_a_click(browser, address):
+  browser.open(address)
+  examples = browser.driver.find_elements(CSS, '.example')
+  assert len(examples) == 2
+  examples[1].click()
+  chosen(browser, '', 'Translated')
+  assert browser.find(CSS, '#download').get_attribute('download') == 'example 2_ir.png'
+  # The box folds, and opens again.
+  assert not examples[0].is_displayed()
+  browser.find(CSS, '#unfold').click()
+  assert examples[0].is_displayed()
+
+
+def test_a_large_photograph_has_a_preview_and_smaller_sizes(browser, address, tmp_path):
+  browser.open(address)
+  files = pictures(tmp_path, large=(1600, 1000))
+  browser.run("""
+    window.said = [];
+    new MutationObserver(() => said.push(document.querySelector("#message").textContent))
+        .observe(document.querySelector("#message"), {childList: true});""")
+  chosen(browser, files, 'Translated')
+  said = browser.run('return said')
+  assert said[0] == 'Translating large.png.'
+  assert said[1] == 'A preview of large.png. All 1600x1000 pixels follow.'
+  texts = [option.text for option in browser.driver.find_elements(CSS, '#size option')]
+  assert texts[:3] == ['full, 1600x1000', '1024x640', '512x320']
+  assert texts[3] == 'as in training, 23x14'  # 20x16 has as many pixels.
+  browser.find(CSS, '#as-trained').click()
+  chosen(browser, '', 'at 23x14')
+  assert browser.run('return document.querySelector(".wipe img").naturalWidth') == 23
+  browser.logged()
+
+
+def test_a_busy_server_is_asked_again(browser, address, image, monkeypatch):
+  browser.open(address)
+  with monkeypatch.context() as busy:
+    busy.setattr(app, '_MOST_ARRIVING', 0)
+    chosen(browser, image, 'waits.')
+  chosen(browser, '', 'Translated')
+  browser.logged()  # The console notes the refusal.
+
+
 def test_a_narrow_screen(browser, address, image):
   browser.size(320, 600)
   browser.open(address)
@@ -129,7 +238,7 @@ def test_a_narrow_screen(browser, address, image):
 
 
 def test_a_slider_commands_and_is_obeyed(browser, image):
-  with served(sliders=[app.Slider('sky', 0, 250, 100, 'gray levels')]) as found:
+  with served(sliders=[sliders.Slider('sky', 0, 250, 100, 'gray levels')]) as found:
     browser.open(found)
     chosen(browser, image, 'Move the boundary')
     slider = browser.find(CSS, '#told input')
@@ -148,3 +257,13 @@ def test_a_slider_commands_and_is_obeyed(browser, image):
     assert browser.driver.switch_to.active_element == slider
     messages, asked = browser.logged()
     assert messages == [] and any(url.endswith('translate?sky=250') for url in asked)
+    # An image that was translated before obeys once it is shown again.
+    chosen(browser, image, '(2 of 2)')
+    browser.run('document.querySelector("#told input").value = 0')
+    browser.run('document.querySelector("#told input").dispatchEvent(new Event("change"))')
+    chosen(browser, '', '(2 of 2)')
+    browser.find(CSS, '#files button').click()
+    deadline = time.monotonic() + 20
+    while right()[0] > 3:
+      assert time.monotonic() < deadline, right()
+      time.sleep(0.02)

@@ -1,0 +1,39 @@
+"""The try-out page with a model that takes the red channel, served by a thread."""
+
+import contextlib
+import io
+import threading
+
+import numpy as np
+import PIL.Image
+import uvicorn
+
+from cyclegan_jax.inference import app, app_content
+
+COLOR = (200, 60, 20)
+
+
+def painted(image, levels):
+  """The red channel, or the gray level that a slider commands."""
+  return np.full_like(image[..., :1], levels['sky']) if levels else image[..., :1]
+
+
+def png(pixels):
+  """A PNG file."""
+  buffer = io.BytesIO()
+  PIL.Image.fromarray(pixels).save(buffer, 'PNG')
+  return buffer.getvalue()
+
+
+@contextlib.contextmanager
+def served(translate=painted, **content):
+  """The address of a page."""
+  shown = {'title': 'run: RGB to IR', 'about': 'A model.', **content}
+  page = app.make(translate, app_content.Content(**shown), 50_000)
+  with app.bound_socket('127.0.0.1', 0) as listener:
+    server = uvicorn.Server(app.server_config(page))
+    thread = threading.Thread(target=server.run, kwargs={'sockets': [listener]})
+    thread.start()
+    yield f'http://127.0.0.1:{listener.getsockname()[1]}/'
+    server.should_exit = True
+    thread.join()
