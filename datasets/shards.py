@@ -154,12 +154,11 @@ def look_through(
     ir_channels=ir_channels,
     exclude=exclude,
   )
-  given = {'rgb': config.column(rgb_column), 'ir': config.column(ir_column)}
+  named = {'rgb': rgb_column, 'ir': ir_column, 'label': label_column}
+  given = {key: config.column(column) for key, column in named.items()}
   shards = _find(config)
   available = config.image_columns(shards[0])
   columns = _columns(config, shards[0], available, given)
-  if label_column:
-    columns['labels'] = _label_column(config, shards[0], available, config.column(label_column))
   for shard in shards[1:]:
     there = config.image_columns(shard)
     for key, column in columns.items():
@@ -206,15 +205,17 @@ def _find(config: Config) -> list[Shard]:
 def _columns(
   config: Config, shard: Shard, available: Sequence[str], given: Mapping[str, str]
 ) -> dict[str, str]:
-  """Domain -> column: as given, or the only one whose name has a word for the domain."""
+  """Domain -> column: as given, or the only one whose name has a word for the domain.
+
+  And 'labels', if their column is given.
+  """
   listed = f'Columns with images: {storing.some(list(available), _MAX_NAMED) or "none"}.'
-  columns = {}
-  for domain in DOMAINS:
-    if given[domain] and given[domain] not in available:
+  for key, column in given.items():
+    if column and column not in available:
       raise UserError(
-        f'--{domain}_column={given[domain]}: {shard.path} has no such column with images. {listed}'
+        f'--{key}_column={column}: {shard.path} has no such column with images. {listed}'
       )
-    columns[domain] = given[domain] or _guessed(domain, available)
+  columns = {domain: given[domain] or _guessed(domain, available) for domain in DOMAINS}
   if len(available) == 2:  # One of two tells the other.
     for domain, other in (DOMAINS, DOMAINS[::-1]):
       if columns[other] and not columns[domain]:
@@ -226,17 +227,7 @@ def _columns(
     )
   if columns['rgb'] == columns['ir']:
     raise UserError(f'--rgb_column and --ir_column are the same: {columns["rgb"]}.')
-  return columns
-
-
-def _label_column(config: Config, shard: Shard, available: Sequence[str], given: str) -> str:
-  """The column of the labels, as given."""
-  if given not in available:
-    raise UserError(
-      f'--label_column={given}: {shard.path} has no such column with images. Columns with images: '
-      f'{storing.some(list(available), _MAX_NAMED) or "none"}.'
-    )
-  return given
+  return columns | ({'labels': given['label']} if given['label'] else {})
 
 
 def _guessed(domain: str, available: Iterable[str]) -> str:

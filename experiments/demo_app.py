@@ -11,11 +11,11 @@ import sys
 from absl import flags
 
 from cyclegan_jax.errors import UserError
-from experiments import flags as common
+from experiments import flags as common, model_flags
 
-common.define_model_flag()
-_CHECKPOINT = common.define_checkpoint_flag()
-_DIRECTION = common.define_direction_flag()
+model_flags.define_model_flag()
+_CHECKPOINT = model_flags.define_checkpoint_flag()
+_DIRECTION = model_flags.define_direction_flag()
 flags.adopt_module_key_flags(common)
 # A visitor's image must not fill the memory.
 flags.FLAGS.set_default('max_megapixels', 16)
@@ -35,7 +35,7 @@ _MAX_UPLOAD_MIB = flags.DEFINE_integer(
 
 def main() -> None:
   """Loads the model and serves the page until it is interrupted."""
-  workdir = common.model_folder()
+  workdir = model_flags.model_folder()
   # Late, so that --help and bad flags answer at once.
   try:
     from cyclegan_jax.inference import app

@@ -13,10 +13,10 @@ import dataclasses
 from absl import flags
 
 from cyclegan_jax.errors import UserError
-from experiments import flags as common
+from experiments import flags as common, model_flags
 
-_CHECKPOINT = common.define_checkpoint_flag()
-common.define_place_flags()
+_CHECKPOINT = model_flags.define_checkpoint_flag()
+model_flags.define_place_flags()
 flags.adopt_module_key_flags(common)
 _LABEL_DIR = flags.DEFINE_string(
   'label_dir', None, 'Subfolder with labels, as in training. [as in training]'
@@ -47,7 +47,7 @@ def main() -> int:
   import datasets
 
   model = model_lib.load(workdir, _CHECKPOINT.value)
-  data = dataclasses.replace(model.config.data, **common.moved())
+  data = dataclasses.replace(model.config.data, **model_flags.moved())
   if _LABEL_DIR.value is not None:
     data = dataclasses.replace(data, label_dir=_LABEL_DIR.value)
   dataset = datasets.open_dataset(data, run_folder.prepared(workdir))

@@ -16,11 +16,11 @@ from absl import flags
 
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.settings import DataConfig
-from experiments import flags as common, measuring, other_data, processes
+from experiments import flags as common, measuring, model_flags, other_data, processes
 
-common.define_model_flag()
-_CHECKPOINT = common.define_checkpoint_flag()
-common.define_place_flags()
+model_flags.define_model_flag()
+_CHECKPOINT = model_flags.define_checkpoint_flag()
+model_flags.define_place_flags()
 flags.adopt_module_key_flags(common)
 flags.adopt_module_key_flags(processes)
 _SPLIT = flags.DEFINE_enum(
@@ -57,15 +57,15 @@ _LABEL_DIR = flags.DEFINE_string(
   None,
   'Subfolder with labels, as in training: measures errors class by class. [as in training]',
 )
-_GALLERY = common.define_gallery_flag(
+_GALLERY = model_flags.define_gallery_flag(
   'About how many images the page shows; 0: none; all: every one, as files in a folder beside it.'
 )
 
 
 def main() -> None:
   """Measures the model, writes the evaluation's files, and prints the table."""
-  n_gallery = common.gallery(_GALLERY.value)
-  workdir = common.model_folder(results='runs')
+  n_gallery = model_flags.gallery(_GALLERY.value)
+  workdir = model_flags.model_folder(results='runs')
   # Late, so that --help and bad flags answer at once.
   from cyclegan_jax.inference import model as model_lib
   from cyclegan_jax.metrics import perceptual
@@ -103,9 +103,9 @@ def _data(trained: DataConfig) -> DataConfig:
     if moved := [name for name in ('source_dir', 'label_dir') if flags.FLAGS[name].present]:
       raise UserError(f'--{moved[0]}: put it into the quotes of --on, which says which data.')
     found = other_data.config(_ON.value, trained)
-    data_dir = common.moved().get('data_dir', found.data_dir)
+    data_dir = model_flags.moved().get('data_dir', found.data_dir)
     return dataclasses.replace(found, data_dir=data_dir)
-  found = dataclasses.replace(trained, **common.moved())
+  found = dataclasses.replace(trained, **model_flags.moved())
   if _LABEL_DIR.value is not None:
     found = dataclasses.replace(found, label_dir=_LABEL_DIR.value)
   return found

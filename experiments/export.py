@@ -15,12 +15,12 @@ from absl import flags
 
 from cyclegan_jax import files
 from cyclegan_jax.errors import UserError
-from experiments import checking, flags as common
+from experiments import checking, flags as common, model_flags
 
-common.define_model_flag()
-_CHECKPOINT = common.define_checkpoint_flag()
-_DIRECTION = common.define_direction_flag()
-common.define_place_flags()
+model_flags.define_model_flag()
+_CHECKPOINT = model_flags.define_checkpoint_flag()
+_DIRECTION = model_flags.define_direction_flag()
+model_flags.define_place_flags()
 flags.adopt_module_key_flags(common)
 _FORMAT = flags.DEFINE_enum(
   'format',
@@ -44,7 +44,7 @@ _OVERWRITE = flags.DEFINE_boolean('overwrite', False, 'Replace an existing file.
 
 def main() -> None:
   """Writes the file, and keeps it if it gives the same pixels as the model."""
-  workdir = common.model_folder()
+  workdir = model_flags.model_folder()
   if not _FORMAT.value or not _OUTPUT.value:
     raise UserError('--format and --output are needed: stablehlo or onnx, and the file to write.')
   output = files.expanded(_OUTPUT.value)
@@ -55,7 +55,7 @@ def main() -> None:
   export.load_format(_FORMAT.value)
   model = model_lib.load(workdir, _CHECKPOINT.value)
   direction = _DIRECTION.value or model.direction
-  moved = dataclasses.replace(model.config.data, **common.moved())
+  moved = dataclasses.replace(model.config.data, **model_flags.moved())
   examples = checking.examples(workdir, moved, direction, common.path(_CHECK_IMAGES.value))
   export.export(
     model,

@@ -18,7 +18,7 @@ from absl import flags
 
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.settings import format_value
-from experiments import flags as common, measuring
+from experiments import flags as common, measuring, model_flags
 
 if TYPE_CHECKING:
   import numpy as np
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
   from cyclegan_jax.inference.model import Model
   from cyclegan_jax.reports.figure import Detail
 
-_CHECKPOINT = common.define_checkpoint_flag()
-common.define_place_flags()
+_CHECKPOINT = model_flags.define_checkpoint_flag()
+model_flags.define_place_flags()
 flags.adopt_module_key_flags(common)
 _OUTPUT = flags.DEFINE_string('output', None, 'File to write, ending in .pdf or .png.')
 _SPLIT = flags.DEFINE_enum('split', 'test', ['train', 'validation', 'test'], 'Which split.')
@@ -78,7 +78,7 @@ def main() -> None:
   runs = reader.read([folder for folder in folders if folder], None)
   models = {run.name: model_lib.load(run.folder, _CHECKPOINT.value) for run in runs}
   first = models[runs[0].name]
-  data = dataclasses.replace(first.config.data, **common.moved())
+  data = dataclasses.replace(first.config.data, **model_flags.moved())
   dataset = measuring.Asked(runs[0].folder, data, _SPLIT.value).open(first)
   # Grain's types allow for data sets with missing elements.
   examples: Any = pipeline.pixels(dataset, _SPLIT.value, data)

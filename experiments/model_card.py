@@ -11,9 +11,9 @@ end. The front matter is that of Hugging Face's model cards.
 from absl import flags
 
 from cyclegan_jax.errors import UserError
-from experiments import card_fields, flags as common
+from experiments import card_fields, flags as common, model_flags
 
-_CHECKPOINT = common.define_checkpoint_flag()
+_CHECKPOINT = model_flags.define_checkpoint_flag()
 flags.adopt_module_key_flags(common)
 flags.adopt_module_key_flags(card_fields)
 _OUTPUT = flags.DEFINE_string('output', None, 'Markdown file to write, such as README.md.')

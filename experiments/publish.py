@@ -24,14 +24,14 @@ from typing import TYPE_CHECKING
 from absl import flags
 
 from cyclegan_jax.errors import UserError
-from experiments import card_fields, checking, flags as common
+from experiments import card_fields, checking, flags as common, model_flags
 
 if TYPE_CHECKING:
   from cyclegan_jax.inference.export_check import Example
   from cyclegan_jax.inference.model import Model
 
-_CHECKPOINT = common.define_checkpoint_flag()
-common.define_place_flags()
+_CHECKPOINT = model_flags.define_checkpoint_flag()
+model_flags.define_place_flags()
 flags.adopt_module_key_flags(common)
 flags.adopt_module_key_flags(card_fields)
 _OUTPUT = flags.DEFINE_string('output', None, 'The folder to write, which must be new or empty.')
@@ -115,7 +115,7 @@ def _examples(workdir: pathlib.Path, model: 'Model') -> Sequence['Example']:
   if _ONNX.value is False or (_ONNX.value is None and export.missing('onnx')):
     return ()
   export.load_format('onnx')
-  data = dataclasses.replace(model.config.data, **common.moved())
+  data = dataclasses.replace(model.config.data, **model_flags.moved())
   try:
     return checking.examples(workdir, data, model.direction, common.path(_CHECK_IMAGES.value))
   except UserError as error:

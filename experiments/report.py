@@ -14,9 +14,9 @@ import pathlib
 from absl import flags
 
 from cyclegan_jax.errors import UserError
-from experiments import flags as common
+from experiments import flags as common, model_flags
 
-_CHECKPOINT = common.define_checkpoint_flag()
+_CHECKPOINT = model_flags.define_checkpoint_flag()
 flags.adopt_module_key_flags(common)
 _OUTPUT = flags.DEFINE_string(
   'output', None, 'HTML file to write; required for several runs. [report.html in the run folder]'
@@ -24,7 +24,7 @@ _OUTPUT = flags.DEFINE_string(
 _SPLIT = flags.DEFINE_enum(
   'split', 'test', ['train', 'validation', 'test'], 'Split whose measurements are shown.'
 )
-_GALLERY = common.define_gallery_flag(
+_GALLERY = model_flags.define_gallery_flag(
   'Most images shown as pictures, of those that experiments.evaluate kept (its --gallery). Each '
   'adds some 20 to 300 kB per run to the page. all: all of them, as files in a folder beside the '
   'page, such as report_files, that load as they come into view.'
@@ -57,7 +57,7 @@ def main() -> None:
     raise UserError(
       '--output is missing: a page about several runs needs the name of its HTML file.'
     )
-  n_gallery = common.gallery(_GALLERY.value)
+  n_gallery = model_flags.gallery(_GALLERY.value)
   # Late, so that --help and bad flags answer at once.
   from cyclegan_jax.reports import run_page
   from cyclegan_jax.runs import run_folder

@@ -26,15 +26,15 @@ from absl import flags
 
 from cyclegan_jax import files
 from cyclegan_jax.errors import UserError
-from experiments import flags as common, processes
+from experiments import flags as common, model_flags, processes
 
 if TYPE_CHECKING:
   from cyclegan_jax.inference.command import Command
   from cyclegan_jax.inference.outputs import OutputOptions
 
-common.define_model_flag()
-_CHECKPOINT = common.define_checkpoint_flag()
-_DIRECTION = common.define_direction_flag()
+model_flags.define_model_flag()
+_CHECKPOINT = model_flags.define_checkpoint_flag()
+_DIRECTION = model_flags.define_direction_flag()
 flags.adopt_module_key_flags(common)
 flags.adopt_module_key_flags(processes)
 _INPUT = flags.DEFINE_multi_string(
@@ -110,7 +110,7 @@ _OVERWRITE = flags.DEFINE_boolean('overwrite', False, 'Translate existing result
 
 def main() -> int:
   """Translates the inputs; returns the exit status."""
-  workdir = common.model_folder()
+  workdir = model_flags.model_folder()
   if not _INPUT.value or not _OUTPUT.value:
     raise UserError('--input and --output are needed: what to translate, and where to.')
   # Late, so that --help and bad flags answer at once.
