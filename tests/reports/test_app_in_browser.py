@@ -10,6 +10,7 @@ import pytest
 pytest.importorskip('starlette', reason='needs the extra app')
 pytest.importorskip('uvicorn', reason='needs the extra app')
 
+from cyclegan_jax.data import decoding
 from cyclegan_jax.inference import app, app_content, sliders
 from tests.reports.app_server import COLOR, png, served
 
@@ -219,6 +220,18 @@ def test_a_large_photograph_has_a_preview_and_smaller_sizes(browser, address, tm
   chosen(browser, '', 'at 23x14')
   assert browser.run('return document.querySelector(".wipe img").naturalWidth') == 23
   browser.logged()
+
+
+def test_a_photograph_of_too_many_pixels_is_reduced(browser, tmp_path, monkeypatch):
+  monkeypatch.setattr(decoding, 'MAX_PIXELS', 5_000)
+  with served() as found:
+    browser.open(found)
+    chosen(browser, pictures(tmp_path, large=(150, 100)), 'Translated at 86x57')
+    assert 86 * 57 <= 5_000 < 87 * 58
+    assert [option.text for option in browser.driver.find_elements(CSS, '#size option')] == [
+      '86x57'
+    ]
+    assert browser.logged()[0] == []
 
 
 def test_a_busy_server_is_asked_again(browser, address, image, monkeypatch):

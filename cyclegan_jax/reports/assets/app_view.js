@@ -7,6 +7,9 @@ const SHARE = 0.7;
 // Notes stand beside it, in columns this wide, unless the page is narrower than this.
 const NOTES = 300, NARROW = 900;
 
+// Longer sides that are offered.
+const SIDES = [4096, 2048, 1024, 512];
+
 const byId = (id) => document.getElementById(id);
 
 /** An image element once it is loaded; null if the browser cannot show it, as TIFF files. */
@@ -78,17 +81,17 @@ function makeView(box) {
 /** What the choice of sizes offers: [longer side in pixels, text]. */
 function sizes(width, height, maxPixels, training) {
   const longer = Math.max(width, height);
-  const text = (side) => reducedSize(width, height, side).join('x');
-  const sides = [longer, 4096, 2048, 1024, 512].filter((side) => {
-    const [w, h] = reducedSize(width, height, side);
-    return side <= longer && w * h <= maxPixels;
-  });
-  const found = sides.map((side) => [side, side === longer ? `full, ${text(side)}` : text(side)]);
+  const shape = (side) => reducedSize(width, height, side);
+  const pixels = (side) => shape(side).reduce((a, b) => a * b);
+  let largest = Math.min(longer, Math.ceil(longer * Math.sqrt(maxPixels / (width * height))));
+  while (pixels(largest) > maxPixels) largest -= 1;
+  const found = [largest, ...SIDES.filter((side) => side < largest)].map((side) =>
+      [side, side === longer ? `full, ${shape(side).join('x')}` : shape(side).join('x')]);
   if (training) {
     // As many pixels as the training images have.
     const [h, w] = training;
     const side = Math.round(longer * Math.sqrt(h * w / (width * height)));
-    if (side < longer) found.push([side, `as in training, ${text(side)}`]);
+    if (side < longer) found.push([side, `as in training, ${shape(side).join('x')}`]);
   }
   return found;
 }
