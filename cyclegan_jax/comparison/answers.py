@@ -6,7 +6,6 @@ import sys
 from typing import Any, NamedTuple
 
 from cyclegan_jax.comparison.compare import LEVEL
-from cyclegan_jax.comparison.tables import fixed
 from cyclegan_jax.evaluation.results import title
 from cyclegan_jax.metrics import statistics
 from cyclegan_jax.metrics.catalog import METRICS
@@ -172,7 +171,9 @@ def _score(totals: Mapping[str, float | None], metric: str) -> float | None:
 
 def _figure(name: str, value: float) -> str:
   metric = METRICS[name]
-  number = 'infinite' if value == sys.float_info.max else f'{fixed(name, value)}{metric.unit}'
+  number = (
+    'infinite' if value == sys.float_info.max else f'{METRICS[name].shown(value)}{metric.unit}'
+  )
   return f'{number} {metric.title}'
 
 
@@ -183,7 +184,7 @@ def _by(name: str, amount: float) -> str:
 
 
 def _change(name: str, difference: float) -> str:
-  unit, text = METRICS[name].unit, fixed(name, difference, '+')
+  unit, text = METRICS[name].unit, METRICS[name].shown(difference, '+')
   if not float(text):
     return f'less than {10.0 ** -METRICS[name].decimals:.{METRICS[name].decimals}f}{unit}'
   return f'{text}{unit}'

@@ -97,7 +97,7 @@ def _models(content: Mapping[str, Any], names: Sequence[str]) -> Iterator[list[s
 def _baselines(content: Mapping[str, Any], names: Sequence[str]) -> Iterator[list[str]]:
   for label, totals in content['baselines'].items():
     name = title(label, content['direction'])
-    yield [escaped(name), '', *(tables.fixed(name, totals[name]) for name in names)]
+    yield [escaped(name), '', *(METRICS[name].shown(totals[name]) for name in names)]
 
 
 def _rows(rows: Iterator[list[str]]) -> list[str]:

@@ -16,11 +16,6 @@ def number(value: float | None, digits: int = 4, sign: str = '') -> str:
   return f'{value:{sign}.0f}' if abs(value) >= 10**digits - 0.5 else f'{value:{sign}.{digits}g}'
 
 
-def fixed(metric: str, value: float | None, sign: str = '') -> str:
-  """Returns a figure with the decimals of its metric; '-' for None."""
-  return '-' if value is None else f'{value:{sign}.{METRICS[metric].decimals}f}'
-
-
 def models_table(content: Mapping[str, Any]) -> list[list[str]]:
   """Returns header; mean ± sd over seeds of each model; baselines; the paper's figures.
 
@@ -34,9 +29,9 @@ def models_table(content: Mapping[str, Any]) -> list[list[str]]:
     rows.append([label + alias, str(len(model['seeds'])), *cells])
   for name, totals in content['baselines'].items():
     name = title(name, content['direction'])
-    rows.append([f'baseline: {name}', '', *(fixed(key, totals[key]) for key in names)])
+    rows.append([f'baseline: {name}', '', *(METRICS[key].shown(totals[key]) for key in names)])
   for name, totals in content['paper']['rows'].items():
-    cells = [fixed(key, totals[key]) if key in totals else '' for key in names]
+    cells = [METRICS[key].shown(totals[key]) if key in totals else '' for key in names]
     rows.append([f'the paper says: {name}', '', *cells])
   return rows
 
@@ -68,8 +63,8 @@ def best_cells(content: Mapping[str, Any]) -> set[tuple[int, int]]:
 
 def mean(name: str, spread: Mapping[str, float | None]) -> str:
   """Returns mean ± standard deviation over seeds, where there is one."""
-  sd = '' if spread['sd'] is None else f' ± {fixed(name, spread["sd"])}'
-  return fixed(name, spread['mean']) + sd
+  sd = '' if spread['sd'] is None else f' ± {METRICS[name].shown(spread["sd"])}'
+  return METRICS[name].shown(spread['mean']) + sd
 
 
 def comparisons_table(content: Mapping[str, Any], primary: bool) -> list[list[str]]:
@@ -86,7 +81,7 @@ def comparisons_table(content: Mapping[str, Any], primary: bool) -> list[list[st
         f'{result["first"]} - {result["second"]}',
         metric.title,
         str(len(result['seeds'])),
-        fixed(result['metric'], result['difference'], '+'),
+        METRICS[result['metric']].shown(result['difference'], '+'),
         '-' if interval['low'] is None else _ends(result['metric'], interval),
         f'{better} of {len(result["by_seed"])}' if metric.better else '-',
         *(number(result[p], 3) for p in ('p', 'p_holm')),
@@ -131,7 +126,7 @@ def csv_rows(content: Mapping[str, Any]) -> list[list[Any]]:
 
 
 def _ends(metric: str, interval: Mapping[str, Any]) -> str:
-  return ' to '.join(fixed(metric, interval[end], '+') for end in ('low', 'high'))
+  return ' to '.join(METRICS[metric].shown(interval[end], '+') for end in ('low', 'high'))
 
 
 def count(n: int, what: str) -> str:

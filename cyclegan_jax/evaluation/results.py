@@ -254,7 +254,9 @@ def _cell(totals: Mapping[str, Any], column: str) -> str:
   value, deviation = totals.get(column), totals.get(f'{column}_sd')
   if value is None:
     return '-'
-  return f'{value:.4g}' + ('' if deviation is None else f' ± {deviation:.2g}')
+  metric = METRICS.get(column)
+  text = metric.shown(value) if metric else f'{value:.4g}'
+  return text + ('' if deviation is None else f' ± {deviation:.2g}')
 
 
 def _definitions(results: Mapping[str, Measured]) -> dict[str, str]:

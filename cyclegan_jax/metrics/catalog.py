@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 import dataclasses
+import math
 import types
 
 
@@ -15,7 +16,7 @@ class Metric:
     unit: follows the number, with a leading space.
     definition: one line for reports; '' where the report of the network says more.
     left_out: what a mean over images leaves out and counts: 'infinite' or 'undefined' values.
-    decimals: digits after the point in tables that compare, so that a column lines up.
+    decimals: digits after the point, so that a column lines up.
   """
 
   title: str
@@ -24,6 +25,14 @@ class Metric:
   definition: str = ''
   left_out: str = ''
   decimals: int = 2
+
+  def shown(self, value: float | None, sign: str = '') -> str:
+    """Returns a value as tables have it; '-' for None and NaN. `sign` is '+' or ''."""
+    if value is None or math.isnan(value):
+      return '-'
+    if math.isinf(value):
+      return '∞' if value > 0 else '-∞'
+    return f'{value:{sign}.{self.decimals}f}'
 
 
 # In the order of the columns of an evaluation's tables.

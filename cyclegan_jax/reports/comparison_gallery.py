@@ -8,6 +8,7 @@ import numpy as np
 
 from cyclegan_jax.comparison.compare import ComparedModel, median_run
 from cyclegan_jax.data.source import evenly_spaced
+from cyclegan_jax.metrics.catalog import METRICS
 from cyclegan_jax.reports import gallery, gallery_section, page
 from cyclegan_jax.runs import reader
 from cyclegan_jax.runs.reader import Run
@@ -97,4 +98,4 @@ def _layer(kind: str, name: str, pixels: np.ndarray, run: Run) -> dict[str, Any]
 
 
 def _number(psnr: float) -> str:
-  return f'{psnr:.1f}' if math.isfinite(psnr) else gallery_section.number_of(psnr)
+  return f'{psnr:.1f}' if math.isfinite(psnr) else METRICS['psnr'].shown(psnr)

@@ -95,13 +95,13 @@ def _item(example: Example, several: bool, place: Place) -> dict[str, Any]:
     layers += [('error', f'error{of}', error, run)]
     values = run.measured.per_image
     figures = {
-      name: f'{METRICS[name].title} {number_of(values[name][index])}{METRICS[name].unit}'
+      name: f'{METRICS[name].title} {METRICS[name].shown(values[name][index])}{METRICS[name].unit}'
       for name in _METRICS
       if name in values
     }
     texts.append((f'{run.name}: ' if several else '') + ', '.join(figures.values()))
     psnr = values['psnr'][index]
-    brief = brief or (f'{psnr:.1f} dB' if math.isfinite(psnr) else number_of(psnr))
+    brief = brief or (f'{psnr:.1f} dB' if math.isfinite(psnr) else METRICS['psnr'].shown(psnr))
   # As they are read: source, generated, true, error; of several runs in turn after the true one.
   if len(example.owners) == 1:
     layers[1], layers[2] = layers[2], layers[1]
@@ -142,13 +142,6 @@ def scale_of(run: Run) -> dict[str, Any]:
     unit = '°C' if known.is_celsius else known.unit
     found |= {'low': known.low, 'high': known.high, 'unit': unit, 'step': known.difference_unit}
   return found
-
-
-def number_of(value: float) -> str:
-  """Formats a figure of a single image."""
-  if not math.isfinite(value):
-    return {math.inf: '∞', -math.inf: '-∞'}.get(value, '-')
-  return f'{value:.4g}' if abs(value) < 1e4 else f'{value:.0f}'
 
 
 def beside(output: pathlib.Path) -> Place:

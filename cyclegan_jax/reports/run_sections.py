@@ -10,7 +10,7 @@ from cyclegan_jax.downstream import results as downstream_results, tables
 from cyclegan_jax.evaluation import results as results_lib
 from cyclegan_jax.metrics.catalog import Metric, METRICS
 from cyclegan_jax.reports import downstream_files, gallery, page, temperature_strip
-from cyclegan_jax.reports.gallery_section import Example, number_of
+from cyclegan_jax.reports.gallery_section import Example
 from cyclegan_jax.runs import run_folder
 from cyclegan_jax.runs.reader import Run
 
@@ -95,7 +95,8 @@ def single_images(measured: Sequence[Run], shown: Sequence[Example]) -> dict[str
       values = run.measured.per_image.get(metric)
       if values is not None:
         title = METRICS[metric].title + (f', {run.name}' if several else '')
-        columns[title] = [number_of(values[rows[id_]]) if id_ in rows else '-' for id_ in first.ids]
+        show = METRICS[metric].shown
+        columns[title] = [show(values[rows[id_]]) if id_ in rows else '-' for id_ in first.ids]
   deciding = next((name for name in _DECIDING if name in first.per_image), None)
   order = _from_the_worst(first.per_image[deciding], METRICS[deciding]) if deciding else ()
   rows = list(zip(*columns.values()))

@@ -62,10 +62,6 @@ def _figures(content: Mapping[str, Any]) -> list[list[str]]:
   rows = {'model': content['model'], **content['baselines']}
   header = [f'split {content["split"]}', *(METRICS[name].title for name in names)]
   return [header] + [
-    [row.replace('_', ' '), *(_cell(totals.get(name)) for name in names)]
+    [row.replace('_', ' '), *(METRICS[name].shown(totals.get(name)) for name in names)]
     for row, totals in rows.items()
   ]
-
-
-def _cell(value: float | None) -> str:
-  return '-' if value is None else f'{value:.4g}'
