@@ -65,7 +65,8 @@ def _built(source: pathlib.Path, kind: str, target: pathlib.Path) -> pathlib.Pat
 
 
 @pytest.mark.slow
-def test_the_command_works_outside_the_checkout(pairs, tmp_path):
+def test_the_command_works_outside_the_checkout(pairs, tmp_path, monkeypatch):
+  monkeypatch.delenv('PYTHONPATH', raising=False)  # Of a checkout, pip takes it for installed.
   source = tmp_path / 'source'
   for name in _SOURCES:
     ignored = shutil.ignore_patterns('__pycache__')
@@ -95,11 +96,11 @@ def test_the_command_works_outside_the_checkout(pairs, tmp_path):
   others = sysconfig.get_paths()['purelib']
   (packages / 'site-packages' / 'others.pth').write_text(f'{others}\n')
 
+  environ = {'PATH': '/usr/bin:/bin', 'HOME': str(tmp_path), 'JAX_PLATFORMS': 'cpu'}
+  options = dict(cwd=tmp_path, env=environ, capture_output=True, text=True, timeout=300)
+
   def run(*arguments):
-    environ = {'PATH': '/usr/bin:/bin', 'HOME': str(tmp_path), 'JAX_PLATFORMS': 'cpu'}
-    command = [environment / 'bin' / 'cyclegan-jax', *arguments]
-    options = dict(cwd=tmp_path, env=environ, capture_output=True, text=True, timeout=300)
-    return subprocess.run(command, **options)
+    return subprocess.run([environment / 'bin' / 'cyclegan-jax', *arguments], **options)
 
   said = run('--help')
   assert said.returncode == 0 and '\n  train         Trains a model.' in said.stdout, said.stderr
@@ -111,7 +112,7 @@ def test_the_command_works_outside_the_checkout(pairs, tmp_path):
   assert said.returncode == 0, said.stderr
   assert '12 pairs' in said.stdout and (tmp_path / 'checked' / 'pairs.csv').exists()
   code = "import cyclegan_jax; cyclegan_jax.train('run', nosuch=1)"
-  from_python = subprocess.run([python, '-c', code], cwd=tmp_path, capture_output=True, text=True)
+  from_python = subprocess.run([python, '-c', code], **options)
   assert 'UserError: nosuch: there is no such setting' in from_python.stderr
   said = run('translate', '--model=rendered', f'--input={pairs / "rgb"}', '--output=IR')
   assert said.returncode == 0, said.stderr
