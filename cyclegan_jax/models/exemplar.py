@@ -162,9 +162,9 @@ class ExemplarGenerator(Generator):
 
   @staticmethod
   def peak_arrays(config: ModelConfig) -> float:
-    """As `Generator.peak_arrays`."""
+    """As `Generator.peak_arrays`: 267 bytes per pixel with a width of 16."""
     del config  # All are alike.
-    return 4.0
+    return 4.2
 
 
 def content_widths(config: ModelConfig) -> list[int]:
