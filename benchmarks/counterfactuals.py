@@ -6,6 +6,7 @@ The run was trained on `synthetic`. Each of the first frames of its test scenes 
 that is colder and warmer (datasets/synthetic/render.py): one RGB image and five true IR images. The
 model is told the true condition of each, and the means of training, as a model that is told nothing
 would be. The file has, for each offset, PSNR and the error of the mean over the image in kelvin.
+Of a model by example it has what by_example.py measures.
 """
 
 import json
@@ -14,6 +15,7 @@ import pathlib
 from absl import app, flags
 import numpy as np
 
+from benchmarks import by_example
 from cyclegan_jax import files
 from cyclegan_jax.data import images, labels
 from cyclegan_jax.inference import model as model_lib
@@ -29,10 +31,11 @@ def main(argv: list[str]) -> None:
   if len(argv) > 1 or not (_RUN.value and _JSON.value):
     raise app.UsageError('--run and --json are needed, and nothing else.')
   model = model_lib.load(_RUN.value)
-  content = measure(model, scenes(model.config.data.options))
+  how = by_example.measure if model.has_styles else measure
+  content = how(model, scenes(model.config.data.options))
   content |= {'run': pathlib.Path(_RUN.value).name, 'step': model.step}
   files.write_text(_JSON.value, json.dumps(content, indent=2) + '\n')
-  for row in content['offsets']:
+  for row in content.get('offsets', [content]):
     print(row)
 
 

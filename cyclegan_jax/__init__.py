@@ -130,7 +130,7 @@ def translate(
     run: see above.
     inputs: an image, a video, a folder, or a pattern; or several.
     output: the folder of the results, or the file of a single one.
-    **options: `checkpoint`, `temperature`, `log`, and the fields of
+    **options: `checkpoint`, `temperature`, `style`, `log`, and the fields of
       `inference.outputs.OutputOptions`, such as direction='ir_to_rgb' or overwrite=True.
 
   Raises:

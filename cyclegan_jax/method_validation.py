@@ -1,12 +1,14 @@
-"""Checks of what a method translates: --direction and --inputs."""
+"""Checks of what a method translates, --direction and --inputs, and of the method exemplar."""
 
 from cyclegan_jax.errors import UserError
-from cyclegan_jax.settings import Config, ModelConfig
+from cyclegan_jax.settings import Config, format_value, ModelConfig
 
 # The methods with one generator, for either direction.
 _ONE_WAY = ('pix2pix', 'cut')
 # What --inputs may name.
 _KINDS = ('rgb', 'depth', 'labels')
+# Four halvings in an encoder of styles leave a pixel of it.
+_SMALLEST_STYLED = 16
 
 
 def validate_direction(config: Config) -> None:
@@ -47,3 +49,37 @@ def validate_inputs(config: Config) -> None:
     )
   if config.loss.nce_weight:
     raise UserError(f'{given}: PatchNCE compares images. Give --nce_weight=0.')
+
+
+def validate_exemplar(config: Config) -> None:
+  """Raises UserError if settings do not fit --method=exemplar, or only fit it."""
+  data, model, loss = config.data, config.model, config.loss
+  if model.method != 'exemplar':
+    for name in ('reconstruction_weight', 'code_weight'):
+      if getattr(loss, name):
+        raise UserError(
+          f'--{name}={getattr(loss, name):g} is for --method=exemplar. Give --{name}=0, or start '
+          'from --preset=exemplar.'
+        )
+    return
+  if model.generator != 'resnet':
+    raise UserError(
+      f'--generator={model.generator}: --method=exemplar has encoders and decoders of its own, of '
+      'the kind of a resnet. Give --generator=resnet, or start from --preset=exemplar.'
+    )
+  if data.normalization == 'spectral_channels':
+    raise UserError(
+      '--normalization=spectral_channels shows networks the wavelengths of a domain, but the '
+      'encoder of contents of --method=exemplar is to know no domain. Give '
+      '--normalization=plain, or emsn.'
+    )
+  if min(data.image_size) < _SMALLEST_STYLED:
+    raise UserError(
+      f'--image_size={format_value(data.image_size)} is too small for the styles of '
+      f'--method=exemplar: at least {_SMALLEST_STYLED} pixels a side.'
+    )
+  for name in ('identity_weight', 'nce_weight'):
+    if getattr(loss, name):
+      raise UserError(
+        f'--{name}={getattr(loss, name):g}: --method=exemplar has no such term. Give --{name}=0.'
+      )

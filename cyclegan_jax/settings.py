@@ -24,8 +24,10 @@ class ModelConfig:
     'cyclegan',
     'cyclegan: two generators and two discriminators, with cycle consistency; '
     'pix2pix: one generator, and one discriminator that sees the source image, too; '
-    'cut: one generator and one discriminator, with PatchNCE instead of cycle consistency.',
-    ('cyclegan', 'pix2pix', 'cut'),
+    'cut: one generator and one discriminator, with PatchNCE instead of cycle consistency; '
+    'exemplar: images are taken apart into content and style, and IR images are made in the style '
+    'of others (Wang et al. 2020; docs/how-to/by-example.md).',
+    ('cyclegan', 'pix2pix', 'cut', 'exemplar'),
   )
   direction: str = option(
     'rgb_to_ir',

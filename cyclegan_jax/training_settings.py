@@ -47,6 +47,18 @@ class LossConfig:
     Bounds(0),
     follows="the preset's where channel counts are equal, otherwise 0",
   )
+  reconstruction_weight: float = option(
+    0.0,
+    'Weight of the L1 terms between images and what --method=exemplar makes of their own content '
+    'and style.',
+    Bounds(0),
+  )
+  code_weight: float = option(
+    0.0,
+    'Weight of the L1 terms between the contents and styles that --method=exemplar makes an image '
+    'of, and those that it finds in the image.',
+    Bounds(0),
+  )
   nce_weight: float = option(
     0.0,
     'Weight of PatchNCE (Park et al. 2020): each patch of a generated image has to resemble the '

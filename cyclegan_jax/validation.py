@@ -172,6 +172,7 @@ def _validate_losses(config: Config) -> None:
     )
   method_validation.validate_direction(config)
   method_validation.validate_inputs(config)
+  method_validation.validate_exemplar(config)
   _validate_patch_nce(config)
   method = config.model.method
   if config.model.condition != 'none' and method not in ('cyclegan', 'pix2pix'):
@@ -191,7 +192,7 @@ def _validate_losses(config: Config) -> None:
       f'--condition_jitter={config.data.condition_jitter:g} changes IR images, which networks have '
       'to be told: give a --condition, too.'
     )
-  if method == 'cyclegan':
+  if method in ('cyclegan', 'exemplar'):
     return
   if method == 'pix2pix' and not data.paired:
     raise UserError('--method=pix2pix learns from pairs only, so it needs --paired.')

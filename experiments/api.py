@@ -121,11 +121,12 @@ def translate(
   *,
   checkpoint: str = 'best',
   temperature: str = '',
+  style: str = '',
   log: Log = print,
   **options: Any,
 ) -> None:
   """See `cyclegan_jax.translate`."""
-  from cyclegan_jax.inference import command, outputs, translate as translate_lib
+  from cyclegan_jax.inference import outputs, translate as translate_lib
   from datasets import temperatures
 
   several = [inputs] if isinstance(inputs, str | os.PathLike) else inputs
@@ -134,7 +135,7 @@ def translate(
     [os.fspath(one) for one in several],
     outputs.OutputOptions(files.expanded(output), **options),
     checkpoint=checkpoint,
-    command=command.parse(temperature, temperatures.scale),
+    command=translate_lib.asked(temperature, style, temperatures.scale),
     log=log,
   )
   if failures:

@@ -6,6 +6,7 @@
   python -m experiments.translate --workdir=RUN --input=drive.mp4 --output=drive_ir.mkv
   python -m experiments.translate --workdir=RUN --input=- --output=- < a.jpg > a_ir.png
   python -m experiments.translate --workdir=RUN --input=a --output=b --temperature=person=34
+  python -m experiments.translate --workdir=RUN --input=a --output=b --style=camera/0001.png
 
 A model that was trained with --direction=ir_to_rgb translates infrared images to RGB ones.
 
@@ -29,8 +30,8 @@ from cyclegan_jax.errors import UserError
 from experiments import flags as common, model_flags, processes
 
 if TYPE_CHECKING:
-  from cyclegan_jax.inference.command import Command
   from cyclegan_jax.inference.outputs import OutputOptions
+  from cyclegan_jax.inference.translate import Asked
 
 model_flags.define_model_flag()
 _CHECKPOINT = model_flags.define_checkpoint_flag()
@@ -89,6 +90,12 @@ _TEMPERATURE = flags.DEFINE_string(
   'of classes, background for all others, in degrees where gray levels have a meaning (--ir_range, '
   'or the synthetic data), otherwise in gray levels. By default the means of training.',
 )
+_STYLE = flags.DEFINE_string(
+  'style',
+  '',
+  'An IR image file whose look and level the results are to have, with a model that was trained '
+  'with --preset=exemplar. By default the mean style of training.',
+)
 _COLORMAP = flags.DEFINE_string(
   'colormap', '', 'Also write previews in this color map of Matplotlib to OUTPUT_COLORMAP.'
 )
@@ -115,12 +122,12 @@ def main() -> int:
     raise UserError('--input and --output are needed: what to translate, and where to.')
   # Late, so that --help and bad flags answer at once.
   from cyclegan_jax import distributed
-  from cyclegan_jax.inference import command as command_lib, outputs, translate
+  from cyclegan_jax.inference import outputs, translate
   from cyclegan_jax.runs import run_folder
   from datasets import temperatures
 
   direction = _DIRECTION.value or run_folder.load_config(workdir).model.direction
-  command = command_lib.parse(_TEMPERATURE.value, temperatures.scale)
+  command = translate.asked(_TEMPERATURE.value, _STYLE.value, temperatures.scale)
   options = outputs.OutputOptions(
     files.expanded(_OUTPUT.value),
     direction,
@@ -153,7 +160,7 @@ def main() -> int:
 
 
 def _translate_stream(
-  workdir: pathlib.Path, options: 'OutputOptions', command: 'Command | None'
+  workdir: pathlib.Path, options: 'OutputOptions', command: 'Asked | None'
 ) -> int:
   """Translates one image from or to a stream; all messages go to standard error."""
   from cyclegan_jax import distributed

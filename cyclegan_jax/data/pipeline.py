@@ -119,6 +119,7 @@ def batches(
   threads: int = _THREADS,
   process: tuple[int, int] = (0, 1),
   labeled: bool = False,
+  in_sequence: bool = False,
 ) -> grain.IterDataset:
   """Returns batches of training `examples` on the devices, read and moved ahead of their use.
 
@@ -126,7 +127,8 @@ def batches(
   per device of this process. Of several processes, `process` = (p, P) reads only its own rows, the
   p-th of P equal parts of each batch. The examples of a batch, their order and their crops do not
   depend on the number of processes, nor does the iterator's state. `labeled` batches need pairs of
-  a data set with layers.
+  a data set with layers. With `in_sequence`, RGB and IR image of a row are of one sequence, see
+  sequences.py.
 
   Returns:
     A dataset of {'rgb', 'ir'}, float32 [devices, rows, height, width, channels] in [-1, 1]; the
@@ -146,7 +148,7 @@ def batches(
     return {key: x.reshape(devices, -1, *x.shape[1:]) for key, x in rows.items()}
 
   read = labeled or bool(condition and condition.needs_labels)
-  drawn = _crops(dataset, 'train', config, seed, train=True, labeled=read)
+  drawn = _crops(dataset, 'train', config, seed, True, read, in_sequence)
   part = _Part(drawn, batch_size, *process)
   rows = stream(part.batch(part.rows, drop_remainder=True, batch_fn=batch), threads)
   return grain.experimental.device_put(
@@ -219,9 +221,15 @@ def _derived(seed: int, stream_index: int) -> int:
 
 
 def _crops(
-  dataset: Dataset, split: str, config: DataConfig, seed: int, train: bool, labeled: bool
+  dataset: Dataset,
+  split: str,
+  config: DataConfig,
+  seed: int,
+  train: bool,
+  labeled: bool,
+  in_sequence: bool = False,
 ) -> grain.MapDataset:
-  """The pixels of what `examples` returns."""
+  """The pixels of what `examples` returns; with `in_sequence` see `batches`."""
   source = get_split(dataset, split)
   config = record_images.for_training(config) if train else config
   paired = config.paired if train else True
@@ -231,6 +239,7 @@ def _crops(
       'There are no pairs to train with (omit --paired) or to measure.'
     )
   budget = cache.MemoryBudget(cache.budget(config.cache_gib) if train else 0)
+  partners = source.partners if in_sequence and not paired else None
   # The images of a pair come from one reading of their record.
   groups = [('rgb', 'ir')] if paired else [('rgb',), ('ir',)]
   cached, orders = [], []
@@ -242,6 +251,8 @@ def _crops(
     orders.append(order.shuffle().repeat() if train else order)
 
   def example(places: Sequence[int], rng: np.random.Generator | None = None) -> dict[str, Any]:
+    if partners and rng is not None:
+      places = places[0], partners.draw(places[0], rng)
     rgb, ir = (image for part, place in zip(cached, places) for image in part[place])
     # The images of a pair are cropped alike, unrelated ones by a draw each.
     rgb_crop = record_images.draw_crop(rgb, config, rng)

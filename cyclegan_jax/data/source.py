@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 import dataclasses
+import functools
 from typing import Any, Protocol
 
 import numpy as np
 
 from cyclegan_jax import normalization, radiometry
-from cyclegan_jax.data import planes
+from cyclegan_jax.data import planes, sequences
 from cyclegan_jax.data.condition import Condition
 from cyclegan_jax.data.planes import Inputs
 from cyclegan_jax.errors import UserError
@@ -174,6 +175,11 @@ class Split:
   def __len__(self) -> int:
     """The number of examples in an epoch: the size of the larger domain."""
     return max(len(self.rgb), len(self.ir))
+
+  @functools.cached_property
+  def partners(self) -> sequences.Partners:
+    """The IR images of each RGB image's sequence; UserError if one has none."""
+    return sequences.partners(self.rgb, self.ir, self.aligned)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -67,11 +67,11 @@ class Command:
       log(line)
     return told
 
-  def text(self, model: Model) -> str:
+  def texts(self, model: Model) -> dict[str, str]:
     """Returns it for the metadata of images."""
     scale = self.scale_of(model.config.data, model.domains['ir'].max_value)
     listed = ','.join(f'{name}={level:g}' for name, level in sorted(self.levels.items()))
-    return f'{listed} {scale.unit if scale else "gray levels"}'
+    return {'temperature': f'{listed} {scale.unit if scale else "gray levels"}'}
 
   def _check(self, gray: dict[str, float], ir: Domain, scale: radiometry.Scale | None) -> None:
     ends = [float(scale.values(end)) if scale else end for end in (0.0, ir.max_value)]

@@ -159,6 +159,8 @@ def _metadata(
     facts['ir_span'] = data.ir_span
   if config.model.condition != 'none' and target.name == 'ir':
     facts['condition'] = f'{config.model.condition}, at the means of training'
+  if config.model.method == 'exemplar':
+    facts['style'] = 'the mean of training'
   if program.model.source:
     facts['source'] = program.model.source
   settings = published.without_folders(flatten(config))

@@ -5,7 +5,7 @@ have kernels for: convolutions, transposed convolutions, norms. It describes the
 time, so export.py compares every file with the model.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 import pathlib
 from typing import Any, cast
 
@@ -16,76 +16,8 @@ from onnx import helper
 import onnxruntime
 
 from cyclegan_jax.inference.export_program import Program, Run
-from cyclegan_jax.models import antialiasing, generators, layers, two_stage, unet
-
-# From March 2022; ONNX Runtime 1.12 and later read it.
-OPSET = 17
-_IR_VERSION = 8
-
-
-class Graph:
-  """Nodes and constants, in the order in which they were added."""
-
-  def __init__(self) -> None:
-    self._nodes: list[onnx.NodeProto] = []
-    self._constants: list[onnx.TensorProto] = []
-
-  def add(self, op: str, *inputs: Any, **attributes: Any) -> 'Tensor':
-    """Adds a node with one output. Arrays among its inputs become constants, numbers float32."""
-    names = [(x if isinstance(x, Tensor) else self._constant(x)).name for x in inputs]
-    name = f'{op.lower()}_{len(self._nodes)}'
-    self._nodes.append(helper.make_node(op, names, [name], name=name, **attributes))
-    return Tensor(self, name)
-
-  def _constant(self, value: Any) -> 'Tensor':
-    """Adds an array of any dtype and shape that is stored in the file."""
-    value = np.float32(value) if isinstance(value, (int, float)) else value
-    name = f'constant_{len(self._constants)}'
-    # Numbers stay scalars, as the inputs of Range and Clip have to be.
-    self._constants.append(onnx.numpy_helper.from_array(np.asarray(value, order='C'), name))
-    return Tensor(self, name)
-
-  def model(
-    self, source: onnx.ValueInfoProto, result: 'Tensor', target: onnx.ValueInfoProto
-  ) -> onnx.ModelProto:
-    """Returns the model from an input to an output, which has the values of `result`; checked."""
-    self._nodes.append(helper.make_node('Identity', [result.name], [target.name]))
-    graph = helper.make_graph(self._nodes, 'generator', [source], [target], self._constants)
-    opsets = [helper.make_opsetid('', OPSET)]
-    model = helper.make_model(
-      graph, opset_imports=opsets, ir_version=_IR_VERSION, producer_name='cyclegan_jax'
-    )
-    onnx.checker.check_model(model, full_check=True)
-    return model
-
-
-class Tensor:
-  """A tensor of a graph.
-
-  The operators + - * / with float32 tensors and Python numbers add nodes, so that code written for
-  arrays, such as a normalization, works on it.
-  """
-
-  def __init__(self, graph: Graph, name: str) -> None:
-    self.graph, self.name = graph, name
-
-  def apply(self, op: str, *others: Any, **attributes: Any) -> 'Tensor':
-    """Adds a node with this tensor as its first input; see `Graph.add`."""
-    return self.graph.add(op, self, *others, **attributes)
-
-  def __add__(self, other: Any) -> 'Tensor':
-    return self.apply('Add', other)
-
-  def __sub__(self, other: Any) -> 'Tensor':
-    return self.apply('Sub', other)
-
-  def __mul__(self, other: Any) -> 'Tensor':
-    return self.apply('Mul', other)
-
-  def __truediv__(self, other: Any) -> 'Tensor':
-    return self.apply('Div', other)
-
-  __radd__, __rmul__ = __add__, __mul__
+from cyclegan_jax.inference.onnx_graph import Graph, ints, size_of, Tensor
+from cyclegan_jax.models import adain, antialiasing, exemplar, generators, layers, two_stage, unet
 
 
 def write(file: pathlib.Path, program: Program, metadata: Mapping[str, str]) -> None:
@@ -96,7 +28,7 @@ def write(file: pathlib.Path, program: Program, metadata: Mapping[str, str]) -> 
   module = net.module(program.generator.params, program.generator.batch_stats)
   graph = Graph()
   pixels = Tensor(graph, 'pixels')
-  height, width = (_size(pixels, axis) for axis in (1, 2))
+  height, width = (size_of(pixels, axis) for axis in (1, 2))
   x = _mirrored(_mirrored(pixels, height, 1, multiple), width, 2, multiple)
   # A table with the network value of every pixel value, computed by the program itself.
   values = np.arange(source.max_value + 1, dtype=np.float32)
@@ -109,7 +41,7 @@ def write(file: pathlib.Path, program: Program, metadata: Mapping[str, str]) -> 
   y = y.apply('Clip', 0, limit).apply('Cast', to=types[1])
   y = y.apply('Transpose', perm=(0, 2, 3, 1))
   ends = graph.add('Concat', height, width, axis=0)
-  y = y.apply('Slice', _ints(0, 0), ends, _ints(1, 2))
+  y = y.apply('Slice', ints(0, 0), ends, ints(1, 2))
   before, after = (
     helper.make_tensor_value_info(name, kind, ['batch', 'height', 'width', domain.channels])
     for name, kind, domain in zip(('pixels', 'translated'), types, program.domains)
@@ -125,18 +57,9 @@ def load(file: pathlib.Path) -> Run:
   return lambda pixels: cast(np.ndarray, session.run(None, {'pixels': pixels})[0])
 
 
-def _ints(*values: int) -> np.ndarray:
-  return np.array(values, np.int64)
-
-
-def _size(x: Tensor, axis: int) -> Tensor:
-  """Returns the size of an axis, int64 [1]."""
-  return x.apply('Shape', start=axis, end=axis + 1)
-
-
 def _mirrored(x: Tensor, size: Tensor, axis: int, multiple: int) -> Tensor:
   """Mirrors an image at the end of an axis, repeatedly, up to a size that is a multiple."""
-  n, step, one = size.apply('Squeeze', _ints(0)), np.int64(multiple), np.int64(1)
+  n, step, one = size.apply('Squeeze', ints(0)), np.int64(multiple), np.int64(1)
   padded = n.apply('Add', step - one).apply('Div', step).apply('Mul', step)
   period = n.apply('Mul', np.int64(2))
   there = x.graph.add('Range', np.int64(0), padded, one).apply('Mod', period)
@@ -149,7 +72,7 @@ def _with_constants(x: Tensor, constants: tuple[float, ...]) -> Tensor:
   if not constants:
     return x
   sides = x.apply('Shape', start=2)
-  shape = x.graph.add('Concat', _size(x, 0), _ints(len(constants)), sides, axis=0)
+  shape = x.graph.add('Concat', size_of(x, 0), ints(len(constants)), sides, axis=0)
   planes = np.array(constants, np.float32).reshape(1, -1, 1, 1)
   return x.apply('Concat', x.graph.add('Expand', planes, shape), axis=1)
 
@@ -171,11 +94,16 @@ def _blocks_and_up(
   net: generators.UdacityGenerator | generators.ResnetGenerator, x: Tensor
 ) -> Tensor:
   """The residual blocks, and the upsampling layers that a norm follows."""
-  for block in net.blocks:
-    y = _activation(block.activation, _layer(block.norm1, _layer(block.conv1, x)))
-    x = x + _layer(block.norm2, _layer(block.conv2, y))
+  x = _blocks(net.blocks, x)
   for up, norm in zip(net.up, net.up_norms):
     x = _activation(net.activation, _layer(norm, _layer(up, x)))
+  return x
+
+
+def _blocks(blocks: Iterable[generators.ResidualBlock], x: Tensor) -> Tensor:
+  for block in blocks:
+    y = _activation(block.activation, _layer(block.norm1, _layer(block.conv1, x)))
+    x = x + _layer(block.norm2, _layer(block.conv2, y))
   return x
 
 
@@ -196,17 +124,41 @@ def _unet(net: unet.UNetGenerator, x: Tensor) -> Tensor:
 def _two_stage(net: two_stage.TwoStageGenerator, x: Tensor) -> Tensor:
   stage = GENERATORS[type(net.base)]
   base = stage(net.base, x)
-  image = x.apply('Slice', _ints(0), _ints(net.seen), _ints(1))
+  image = x.apply('Slice', ints(0), ints(net.seen), ints(1))
   y = base + stage(net.contrast, base.apply('Concat', image, axis=1))
   return y.apply('Clip', -1, 1)
 
 
-# For each class of generators, see `two_stage.kind`: x to y, float32 [batch, c, height, width].
+def _exemplar(net: exemplar.ExemplarGenerator, x: Tensor) -> Tensor:
+  """In the mean style, so that shifts and scales are constants."""
+  content, decoder = net.content, net.decoder_ir
+  if net.source_channels == 3:
+    x = x.apply('Conv', np.array(exemplar.LUMINANCE, np.float32).reshape(1, 3, 1, 1))
+  x = _activation('relu', _layer(content.first_norm, _layer(content.first, x)))
+  for conv, norm in zip(content.down, content.down_norms):
+    x = _activation('relu', _layer(norm, _layer(conv, x)))
+  x = _blocks(content.blocks, x)
+  norms = decoder.affine(net.mean_style[...][None])
+  for i, block in enumerate(decoder.blocks):
+    y = _activation('relu', _adaptive(block.norm1, norms[2 * i], _layer(block.conv1, x)))
+    x = x + _adaptive(block.norm2, norms[2 * i + 1], _layer(block.conv2, y))
+  for up, norm in zip(decoder.up, decoder.up_norms):
+    x = _activation('relu', _layer(norm, _layer(up, x)))
+  return _layer(decoder.last, x).apply('Tanh')
+
+
+def _adaptive(layer: adain.AdaptiveNorm, given: adain.ShiftAndScale, x: Tensor) -> Tensor:
+  shift, scale = (np.asarray(part).transpose(0, 3, 1, 2) for part in given)
+  return _layer(layer.norm, x) * scale + shift
+
+
+# For each class of generators, see kinds.py: x to y, float32 [batch, c, height, width].
 GENERATORS: Mapping[type, Callable[[Any, Tensor], Tensor]] = {
   generators.UdacityGenerator: _udacity,
   generators.ResnetGenerator: _resnet,
   unet.UNetGenerator: _unet,
   two_stage.TwoStageGenerator: _two_stage,
+  exemplar.ExemplarGenerator: _exemplar,
 }
 
 
@@ -224,7 +176,7 @@ def _layer(layer: Any, x: Tensor) -> Tensor:
 def _conv(layer: layers.Conv, x: Tensor) -> Tensor:
   border = 0 if layer.width else 1
   if layer.width:
-    x = x.apply('Pad', _ints(*[0, 0, layer.width, layer.width] * 2), mode='reflect')
+    x = x.apply('Pad', ints(*[0, 0, layer.width, layer.width] * 2), mode='reflect')
   return x.apply('Conv', *_weights(layer), strides=[layer.stride] * 2, pads=[border] * 4)
 
 
@@ -249,7 +201,7 @@ def _doubled(x: Tensor, **how: str) -> Tensor:
 
 def _blur_pool(layer: antialiasing.BlurPool, x: Tensor) -> Tensor:
   del layer  # It has no weights.
-  x = x.apply('Pad', _ints(*[0, 0, 1, 1] * 2), mode='reflect')
+  x = x.apply('Pad', ints(*[0, 0, 1, 1] * 2), mode='reflect')
   # [1, 1] / 2 twice is [1, 2, 1] / 4.
   x = x.apply('AveragePool', kernel_shape=[2, 2])
   return x.apply('AveragePool', kernel_shape=[2, 2], strides=[2, 2])
@@ -266,6 +218,16 @@ def _instance_norm(layer: nnx.InstanceNorm, x: Tensor) -> Tensor:
   return x.apply('InstanceNormalization', ones, np.zeros_like(ones), epsilon=layer.epsilon)
 
 
+def _image_norm(layer: adain.ImageNorm, x: Tensor) -> Tensor:
+  """Over all channels and pixels, as one channel."""
+  whole = x.apply('Reshape', ints(0, 1, -1))
+  ones = np.ones(1, np.float32)
+  y = whole.apply('InstanceNormalization', ones, np.zeros_like(ones), epsilon=layer.norm.epsilon)
+  y = y.apply('Reshape', x.apply('Shape'))
+  scale, bias = (np.asarray(x[...]).reshape(1, -1, 1, 1) for x in (layer.scale, layer.bias))
+  return y * scale + bias
+
+
 def _weights(layer: layers.Conv | layers.ConvTranspose) -> list[np.ndarray]:
   """Returns the kernel, as ONNX has it, and the bias if there is one."""
   kernel = np.asarray(layer.kernel[...]).transpose(3, 2, 0, 1)
@@ -280,4 +242,5 @@ _LAYERS: Mapping[type, Callable[[Any, Tensor], Tensor]] = {
   antialiasing.BlurPool: _blur_pool,
   layers.BatchNorm: _batch_norm,
   nnx.InstanceNorm: _instance_norm,
+  adain.ImageNorm: _image_norm,
 }

@@ -15,6 +15,7 @@ SOFTWARE = 'Software'
 # Keys whose absence says something.
 _OPTIONAL = (
   *('ir_min', 'ir_max', 'ir_unit', 'ir_band', 'at_size', 'location', 'values', 'temperature'),
+  'style',
 )
 
 

@@ -10,6 +10,7 @@ from cyclegan_jax import devices, forks, interruption, memory
 from cyclegan_jax.data import images
 from cyclegan_jax.data.source import Domain, ends, quantize
 from cyclegan_jax.errors import UserError
+from cyclegan_jax.inference import reference as reference_lib
 from cyclegan_jax.inference.canvases import Canvas
 from cyclegan_jax.inference.tiling import tiled, tiles
 from cyclegan_jax.inference.tiling.padded import Padded, padded_size
@@ -80,6 +81,7 @@ class Model:
     tile: int | None = None,
     overlap: int | None = None,
     condition: np.ndarray | None = None,
+    style: np.ndarray | None = None,
     layers: Mapping[str, np.ndarray] | None = None,
   ) -> np.ndarray:
     """Translates an image of any size, or several of one size.
@@ -96,6 +98,9 @@ class Model:
       overlap: Overlap of the tiles in pixels, likewise.
       condition: Of a model that was trained with --condition, which of the many possible images is
         meant: float32 [size], from `Condition.command`. None for the mean of training.
+      style: Of a model by example (--preset=exemplar), an IR image whose look and level the result
+        is to have, uint8 or uint16 [height, width, channels], see `style`. None for the mean style
+        of training.
       layers: Of a model that was trained with other --inputs than rgb: `labels`, uint8, and
         `depth`, uint16, [height, width] or [n, height, width], see data/layers.py. Such images are
         not cut into tiles.
@@ -107,12 +112,13 @@ class Model:
 
     Raises:
       UserError: The image is a false-color picture where one channel is expected, the model does
-        not have this direction, or tile and overlap do not fit each other.
+        not have this direction or no styles, or tile and overlap do not fit each other.
       ValueError: The array is not an image, `bits` is another number, or layers are missing, of
         another size, or of no use to this model.
     """
     forks.use()
     direction = direction or self.direction
+    condition = condition if style is None else self.style(style)
     generator = self.translators[direction] if layers else self.translator(direction)
     generator = generator if condition is None else generator.told(condition)
     source, target = ends(self.domains, direction)
@@ -140,6 +146,30 @@ class Model:
         for top, y in tiled.translate(generator, one, cut, target.channels):
           own[top : top + len(y)] = _to_pixels(y[: height - top, :width], target, bits)
     return result if image.ndim == 4 else result[0]
+
+  @property
+  def has_styles(self) -> bool:
+    """Whether it makes IR images by example."""
+    return self.config.model.method == 'exemplar'
+
+  def style(self, reference: np.ndarray, name: str = 'reference') -> np.ndarray:
+    """Returns the style of an IR image, float32 [size], which is a `condition` of `translate`.
+
+    The image is resized as those of the training were.
+
+    Args:
+      reference: uint8 or uint16 [height, width, 1 or 3]; three channels are equal.
+      name: Its name in error messages.
+
+    Raises:
+      UserError: The model knows no styles, the image is no IR image, or it is too small.
+    """
+    if not self.has_styles:
+      raise UserError(
+        f'This model ({self.config.train.preset}) knows no styles; --preset=exemplar trains such.'
+      )
+    x = reference_lib.prepared(reference, self.domains['ir'], self.config.data, name)
+    return self.translators['rgb_to_ir'].style(x)[0]
 
   def _scene(
     self, stack: np.ndarray, layers: Mapping[str, np.ndarray], source: Domain, name: str

@@ -59,6 +59,11 @@ def import_state(
     raise UserError(
       f'--base={config.model.base}: no PyTorch files of both stages are known. Give --base=none.'
     )
+  if config.model.method == 'exemplar':
+    raise UserError(
+      '--method=exemplar: PyTorch files of it have another encoder of contents. Give another '
+      '--method.'
+    )
   if config.model.inputs != 'rgb':
     raise UserError(
       f'--inputs={config.model.inputs}: networks of PyTorch files see images alone. Give '

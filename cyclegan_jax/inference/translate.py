@@ -20,6 +20,7 @@ from cyclegan_jax.inference import (
   metadata,
   model as model_lib,
   outputs,
+  style as style_lib,
   training_size,
   values,
   video,
@@ -28,6 +29,23 @@ from cyclegan_jax.inference.batches import Canvases, Programs, THREADS
 from cyclegan_jax.inference.inputs import Job
 from cyclegan_jax.inference.outputs import FileTranslator, OutputOptions
 from cyclegan_jax.progress import duration, Log, tracked
+
+# Which of the many IR images of an RGB image is meant.
+Asked = command_lib.Command | style_lib.Reference
+
+
+def asked(temperature: str, style: str, scale_of: command_lib.ScaleOf) -> Asked | None:
+  """Returns what --temperature or --style ask for; None for '' and ''.
+
+  Raises:
+    UserError: Both are given, or one has another form.
+  """
+  if temperature and style:
+    raise UserError(
+      '--temperature and --style are for different models. Give --style for one by example '
+      '(--preset=exemplar), and --temperature for one that was trained with --condition.'
+    )
+  return command_lib.parse(temperature, scale_of) or style_lib.parse(style)
 
 
 def run(
@@ -38,14 +56,14 @@ def run(
   checkpoint: str = 'best',
   recursive: bool = True,
   annotations: Sequence[str] = (),
-  command: command_lib.Command | None = None,
+  command: Asked | None = None,
   log: Log = print,
 ) -> list[str]:
   """Translates files with the model of a run. Several processes share the files out.
 
   See `inputs.plan` for `inputs` and `recursive`, `model.load` for `checkpoint`, annotations.py for
-  `annotations`, and command.py for `command`; without one, the model is told the mean of training.
-  Only the first process logs.
+  `annotations`, and command.py and style.py for `command`; without one, the model is told the mean
+  of training. Only the first process logs.
 
   Returns:
     One message per file that could not be translated and, if there are any, their number.
@@ -87,7 +105,7 @@ def translate_one(
   name: str,
   options: OutputOptions,
   checkpoint: str,
-  command: command_lib.Command | None = None,
+  command: Asked | None = None,
 ) -> bytes:
   """Translates one image, a path or the content of a file, to the content of a file."""
   translator = _load(workdir, checkpoint, options, command, print)
@@ -99,7 +117,7 @@ def _load(
   workdir: pathlib.Path,
   checkpoint: str,
   options: OutputOptions,
-  command: command_lib.Command | None,
+  command: Asked | None,
   log: Log,
   jobs: Sequence[Job] = (),
 ) -> FileTranslator:
@@ -117,7 +135,7 @@ def _load(
     texts |= values.texts(model.config.data)
   condition = command.condition(model, options.direction, log) if command else None
   if command:
-    texts['temperature'] = command.text(model)
+    texts |= command.texts(model)
   return FileTranslator(model, options, texts, condition)
 
 

@@ -22,7 +22,7 @@ class Translator:
     params: Its parameters, see `Network`.
     batch_stats: Its running batch statistics, see `Network`.
     condition: Of the images to make, unless a call says otherwise: float32 [size]; None for the
-      network's own.
+      network's own, or the mean style of training.
   """
 
   net: Network
@@ -36,9 +36,9 @@ class Translator:
     Raises:
       ValueError: It takes none of this size.
     """
-    if condition.shape != (len(self.net.condition),):
+    if condition.shape != (self.net.told,):
       raise ValueError(
-        f'a condition of {condition.shape} for a generator that takes ({len(self.net.condition)},).'
+        f'a condition of {condition.shape} for a generator that takes ({self.net.told},).'
       )
     return dataclasses.replace(self, condition=condition)
 
@@ -87,13 +87,22 @@ class Translator:
     own = {'sizes': make((2,), np.int32)} if sized else {}
     return _needed(self.net, *self._arrays(n), *inputs, **own)
 
+  def style(self, x: np.ndarray) -> np.ndarray:
+    """Returns the styles of IR images, float32 [batch, size], of a generator by example.
+
+    `x` are network values, float32 [batch, height, width, channels]; see style_encoder.py.
+    """
+    forks.use()
+    return np.asarray(_style(self.net, self.params, self.batch_stats, x))
+
   def _told(self, n: int, condition: np.ndarray | None) -> list[np.ndarray]:
     """The conditions of n images, [n, size]; nothing if the generator is told nothing."""
-    if not self.net.condition:
+    if not self.net.told:
       return []
-    own = self.net.condition if self.condition is None else self.condition
+    known = self.batch_stats['mean_style'] if self.net.style_size else self.net.condition
+    own = known if self.condition is None else self.condition
     given = own if condition is None else condition
-    return [np.broadcast_to(np.asarray(given, np.float32), (n, len(self.net.condition)))]
+    return [np.broadcast_to(np.asarray(given, np.float32), (n, self.net.told))]
 
   def _arrays(self, n: int) -> tuple[Any, Any]:
     return self._arrays_everywhere if _is_shared(n) else (self.params, self.batch_stats)
@@ -119,6 +128,11 @@ def translate(
   if sizes is not None:
     canvas.fit(module, sizes, x.shape[1])
   return net.apply(module, x, condition=condition)
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _style(net: Network, params: Any, batch_stats: Any, x: jax.Array) -> jax.Array:
+  return net.module(params, batch_stats).style_ir(x)
 
 
 _LOWER = translate.lower

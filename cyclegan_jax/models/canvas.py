@@ -1,9 +1,9 @@
 """Images of different sizes in one batch: each in the upper left corner of a canvas.
 
 One compiled program then serves them all. Each layer of a generator sees every image's own border
-where the canvas goes on: zeros, or the mirrored image, as its padding has it. Instance norm counts
-the pixels of the image alone. So the result is that of the image without a canvas, up to rounding;
-what the canvas holds elsewhere does not matter.
+where the canvas goes on: zeros, or the mirrored image, as its padding has it. Instance norm and
+layer norm count the pixels of the image alone. So the result is that of the image without a canvas,
+up to rounding; what the canvas holds elsewhere does not matter.
 """
 
 from collections.abc import Callable
@@ -39,14 +39,15 @@ def fit(module: nnx.Module, sizes: jax.Array, height: int) -> None:
     if isinstance(part, layers.Conv) and part.width:
       mirrored = lambda x, n=part.width: _continued(x, here(x), n, lambda size, i: size - 2 - i)
       own.pad = _after(part.pad, mirrored)
-    elif isinstance(part, layers.Conv):
+    elif isinstance(part, layers.Conv) and part.padding:
       own.pad = _after(part.pad, lambda x: jnp.where(_inside(x, here(x)), x, 0))
     elif isinstance(part, layers.ConvTranspose):
       own.apply = _applied(part.apply, lambda x: jnp.where(_inside(x, here(x)), x, 0))
     elif isinstance(part, layers.BilinearConv):
       repeated = lambda x: _continued(x, here(x), 1, lambda size, i: size - 1)
       own.enlarge = _after(part.enlarge, repeated)
-  replace(module, nnx.InstanceNorm, lambda norm: lambda x: norm(x, mask=_inside(x, here(x))))
+  for kind in (nnx.InstanceNorm, nnx.LayerNorm):
+    replace(module, kind, lambda norm: lambda x: norm(x, mask=_inside(x, here(x))))
 
 
 def _after(method: _Change, change: _Change) -> _Change:

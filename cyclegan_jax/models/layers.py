@@ -135,7 +135,7 @@ class ConvTranspose(_Convolution):
 
 
 class ResizeConv(nnx.Module):
-  """Nearest-neighbor enlargement by two, then a 3x3 convolution."""
+  """Nearest-neighbor enlargement by two, then a 3x3 convolution, or another; see `Conv`."""
 
   def __init__(
     self,
@@ -145,8 +145,19 @@ class ResizeConv(nnx.Module):
     *,
     use_bias: bool,
     rngs: nnx.Rngs,
+    kernel_size: int = 3,
+    reflect: bool = False,
   ):
-    self.conv = Conv(config, in_channels, out_channels, 3, 1, use_bias=use_bias, rngs=rngs)
+    self.conv = Conv(
+      config,
+      in_channels,
+      out_channels,
+      kernel_size,
+      1,
+      use_bias=use_bias,
+      rngs=rngs,
+      reflect=reflect,
+    )
 
   def __call__(self, x: jax.Array) -> jax.Array:
     """Convolves [batch, height, width, in_channels] to twice the height and width."""
@@ -175,7 +186,7 @@ class BilinearConv(ResizeConv):
     return x
 
 
-class _Statistic(nnx.BatchStat):
+class Statistic(nnx.BatchStat):
   """A running statistic, which is only ever replaced as a whole.
 
   Flax would look at the new value's sharding. A traced value has none, and JAX takes long to
@@ -196,8 +207,8 @@ class BatchNorm(nnx.BatchNorm):
 
   def __init__(self, channels: int, **options: Any):
     super().__init__(channels, **options)
-    self.mean = _Statistic(np.zeros(channels, np.float32))  # pyrefly: ignore[bad-override-mutable-attribute]
-    self.var = _Statistic(np.ones(channels, np.float32))  # pyrefly: ignore[bad-override-mutable-attribute]
+    self.mean = Statistic(np.zeros(channels, np.float32))  # pyrefly: ignore[bad-override-mutable-attribute]
+    self.var = Statistic(np.ones(channels, np.float32))  # pyrefly: ignore[bad-override-mutable-attribute]
 
   def __call__(self, x: jax.Array) -> jax.Array:
     """Normalizes [batch, height, width, channels]; training updates the running statistics."""

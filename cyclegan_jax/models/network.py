@@ -21,6 +21,8 @@ class Network:
     with_pixels: The activations that a generator's `encode` returns begin with the image itself.
     condition: Of a generator that is told about the images to make, the condition if none is given;
       see data/condition.py.
+    style_size: Of a generator by example, the length of a style, which it is told as a condition;
+      see exemplar.py. 0 of all others.
   """
 
   graph: nnx.GraphDef
@@ -28,6 +30,12 @@ class Network:
   target_constants: tuple[float, ...] = ()
   with_pixels: bool = True
   condition: tuple[float, ...] = ()
+  style_size: int = 0
+
+  @property
+  def told(self) -> int:
+    """The length of a condition; 0 if the module takes none."""
+    return self.style_size or len(self.condition)
 
   def __call__(
     self,
@@ -50,7 +58,7 @@ class Network:
       training: Use the batch's own statistics and update the running ones; otherwise use the
         running ones.
       keys: One random key for each image, for a generator's dropout. Without keys there is none.
-      condition: Of each image, float32 [batch, size]; None for `self.condition`.
+      condition: Of each image, float32 [batch, size]; None for `self.condition`, or the mean style.
       true_base: Of a generator of two stages in training, which then returns what
         `TwoStageGenerator.stages` does.
 
@@ -78,6 +86,8 @@ class Network:
     x = self._with_constants(x, condition)
     if true_base is not None:
       return module.stages(x, true_base, keys)
+    if self.style_size:
+      return module(x, style=condition)
     return module(x) if keys is None else module(x, keys)
 
   def encode(

@@ -11,8 +11,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from cyclegan_jax.data.source import Domain, ends
+from cyclegan_jax.models import exemplar, kinds
 from cyclegan_jax.models.discriminators import DISCRIMINATORS
-from cyclegan_jax.models.generators import GENERATORS
 from cyclegan_jax.models.initializers import Draws
 from cyclegan_jax.models.network import Network
 from cyclegan_jax.models.projection import PatchProjection
@@ -20,7 +20,11 @@ from cyclegan_jax.models.two_stage import BASE, TwoStageGenerator
 from cyclegan_jax.settings import ModelConfig
 
 # The generators and the discriminators of the methods that learn more than one direction.
-_NAMES = {'cyclegan': (('rgb_to_ir', 'ir_to_rgb'), ('rgb', 'ir'))}
+_NAMES = {
+  'cyclegan': (('rgb_to_ir', 'ir_to_rgb'), ('rgb', 'ir')),
+  # It also makes RGB images, in training.
+  'exemplar': (('rgb_to_ir',), ('rgb', 'ir')),
+}
 # The side of an image that every encoder can take, over its total stride.
 _ENCODED = 4
 
@@ -160,6 +164,7 @@ def _network(
     target.wavelength_channels * repeats,
     config.nce_pixels,
     _told(target),
+    exemplar.style_size(config) if config.method == 'exemplar' else 0,
   )
 
 
@@ -172,8 +177,8 @@ def _modules(
   config: ModelConfig, domains: Mapping[str, Domain]
 ) -> dict[str, Callable[[nnx.Rngs], nnx.Module]]:
   """Functions that make each network's module, by name."""
-  generator, modules = GENERATORS[config.generator], {}
-  if config.base != 'none':
+  generator, modules = kinds.of_generators(config), {}
+  if generator is TwoStageGenerator:
     generator = functools.partial(TwoStageGenerator, told=len(_told(domains['ir'])))
   for name in generators(config):
     source, target = ends(domains, name)

@@ -16,10 +16,15 @@ def convolution(kernel: int, stride: int = 1) -> Layer:
   return lambda low, high: (stride * low - padding, stride * high - padding + kernel - 1)
 
 
+def nearest(low: int, high: int) -> tuple[int, int]:
+  """Output i of an image that is enlarged by two is input i // 2."""
+  return low // 2, high // 2
+
+
 def upsampling(config: ModelConfig, kernel: int) -> list[Layer]:
   """Returns the layers that double an image, see `layers.upsample`."""
   if config.upsampling == 'resize':
-    return [lambda low, high: (low // 2, high // 2), convolution(3)]
+    return [nearest, convolution(3)]
   if config.upsampling == 'bilinear':
     # Output i lies between the centers of two inputs.
     return [lambda low, high: ((low - 1) // 2, (high + 1) // 2), convolution(3)]

@@ -86,8 +86,3 @@ class TwoStageGenerator(Generator):
 def of_second_stage(keys: jax.Array) -> jax.Array:
   """Returns the random keys of the second stage, which drops out other elements than the first."""
   return jax.vmap(lambda key: jax.random.fold_in(key, 0))(keys)
-
-
-def kind(config: ModelConfig) -> type[Generator]:
-  """Returns the class of a run's generators."""
-  return GENERATORS[config.generator] if config.base == 'none' else TwoStageGenerator

@@ -1,7 +1,7 @@
 """The named configurations that a run can start from.
 
-All work with every data set and every --normalization; thermalgan needs labels. Flags replace
-single settings.
+All work with every data set and every --normalization; thermalgan needs labels, and exemplar no
+--normalization=spectral_channels. Flags replace single settings.
 """
 
 from collections.abc import Mapping
@@ -12,7 +12,9 @@ from cyclegan_jax.presets import own, published
 
 # The weight of the supervised L1 term of paired runs, by method: the cycle weight, and that of
 # Isola et al. 2017.
-SUPERVISED_WEIGHTS = types.MappingProxyType({'cyclegan': 10.0, 'pix2pix': 100.0, 'cut': 10.0})
+SUPERVISED_WEIGHTS = types.MappingProxyType(
+  {'cyclegan': 10.0, 'pix2pix': 100.0, 'cut': 10.0, 'exemplar': 10.0}
+)
 
 PRESETS: Mapping[str, Mapping[str, Any]] = types.MappingProxyType(
   {
@@ -25,6 +27,7 @@ PRESETS: Mapping[str, Mapping[str, Any]] = types.MappingProxyType(
     'fastcut': published.FASTCUT,
     'dclgan': published.DCLGAN,
     'thermalgan': published.THERMALGAN,
+    'exemplar': published.EXEMPLAR,
     'sparse': own.SPARSE,
     'regression': own.REGRESSION,
     'thermal': own.THERMAL,

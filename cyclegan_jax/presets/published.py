@@ -216,3 +216,38 @@ DCLGAN = dict(
   adversarial_loss='hinge',
   adversarial_weight=0.5,
 )
+
+# Wang, Zhang, Yang, Cheng, Chang, Liang, Hou 2020, "Cross-Modality Paired-Images Generation for
+# RGB-Infrared Person Re-Identification", the paper's reference [11]: its generation module, as the
+# authors' repository (wangguanan/JSIA-ReID) has it. An image is a content, of which one encoder
+# knows both domains, and a style; IR images are made in the style of others. Styles are exchanged
+# between images of one sequence, where theirs shows one person. The encoders of styles, adaptive
+# norms, weights of losses, and the Adam of decoders and discriminators are theirs. Different here:
+# the encoder of contents has random weights at first (theirs: the first layers of a ResNet-50 that
+# knows ImageNet, which do not change while the module learns alone) and learns as the decoders do;
+# decoders enlarge twice, as in the paper (the repository: once, to half the size); discriminators
+# are those of pix2pixHD without norms, with the same widths and scales; no weight decay. How many
+# residual blocks, which initial weights, and how long to learn is our choice. Not here: all that
+# recognizes persons. Sides are multiples of 4, from 16 on.
+#   python -m experiments.train --preset=exemplar --dataset=NAME
+EXEMPLAR = dict(
+  method='exemplar',
+  generator='resnet',
+  n_downsampling=2,
+  n_residual_blocks=4,
+  norm='none',
+  discriminator='multiscale',
+  discriminator_width=32,
+  discriminator_layers=4,
+  discriminator_scales=2,
+  discriminator_activation='leaky_relu',
+  reconstruction_weight=10.0,
+  code_weight=1.0,
+  redraw_fakes=False,
+  learning_rate=1e-4,
+  image_size=(128, 128),
+  load_size=(142, 142),
+  flip=True,
+  batch_size=8,
+  epochs=100,
+)

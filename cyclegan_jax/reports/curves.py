@@ -10,9 +10,10 @@ from cyclegan_jax.reports import charts, svg
 from cyclegan_jax.runs.reader import Run
 
 _ADVERSARIAL = ('discriminator_rgb', 'discriminator_ir', 'adversarial_rgb', 'adversarial_ir')
-_KINDS = ('cycle', 'supervised', 'identity', 'ssim', 'gradient')
+_KINDS = ('cycle', 'supervised', 'identity', 'ssim', 'gradient', 'reconstruction')
 _DISTANCES = tuple(f'{kind}_{domain}' for kind in _KINDS for domain in ('rgb', 'ir'))
 _PATCHES = ('nce_rgb', 'nce_ir', 'nce_identity_rgb', 'nce_identity_ir')
+_CODES = ('content_rgb', 'content_ir', 'style_rgb', 'style_ir')
 # Curves of one run: title, unit, file, columns. For several runs, each column has a chart.
 _CHARTS = (
   ('Validation PSNR', ' dB', 'validation', ('psnr', 'psnr_pooled')),
@@ -23,6 +24,7 @@ _CHARTS = (
   ('Adversarial losses', '', 'training', _ADVERSARIAL),
   ('PatchNCE', 'cross entropy', 'training', _PATCHES),
   ('Distances', 'L1, or 1 - SSIM', 'training', _DISTANCES),
+  ('Contents and styles of generated images', 'L1', 'training', _CODES),
 )
 # Words for parts of column names; other parts stay as they are.
 _WORDS = {'ssim': 'SSIM', 'nce': 'NCE', 'rgb': 'RGB', 'ir': 'IR'}

@@ -25,6 +25,7 @@ from cyclegan_jax.training import (
   bases,
   class_balance,
   conditions,
+  exchange,
   hooks,
   joint_stop,
   nan_check,
@@ -78,6 +79,7 @@ def train(
   class_balance.check(config, dataset)
   bases.check(config, dataset)
   conditions.check(config, dataset)
+  exchange.check(config, dataset)
   dataset = dataset.with_inputs(config.model)
   watch = stall.Watch(stall_timeout)
   log = watch.unhurried(distributed.on_first_process(log))

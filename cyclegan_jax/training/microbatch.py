@@ -24,7 +24,7 @@ Images = Mapping[str, jax.Array]
 Tree = Any
 Terms = dict[str, jax.Array]
 
-_BLACK = -1.0
+BLACK = -1.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -136,7 +136,7 @@ class Microbatch:
   def discriminator_input(self, domain: str, image: jax.Array, source: str) -> jax.Array:
     """The input for an image that is, or was made from, this batch's `source` image."""
     mask = self.images.get(f'{source}_mask')
-    image = image if mask is None else jnp.where(mask, image, _BLACK)
+    image = image if mask is None else jnp.where(mask, image, BLACK)
     if BASE in self.images and domain != BASE:
       # Contrasts, beside the true base that they are to fit.
       image = jnp.concatenate([self.images[BASE], image - self.images[BASE]], axis=-1)

@@ -83,5 +83,6 @@ def batches(config: Config, dataset: Dataset) -> grain.DatasetIterator[Any]:
       seed=config.train.seed,
       process=distributed.index_and_count(),
       labeled=config.labeled,
+      in_sequence=config.model.method == 'exemplar',
     )
   )

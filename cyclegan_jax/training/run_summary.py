@@ -26,6 +26,7 @@ def text(config: Config, dataset: Dataset) -> str:
       f'Data: {dataset.description}',
       _examples(dataset),
       _sampling(config),
+      *_styles(config, dataset),
       *_normalization(config, dataset),
       *_missing(dataset),
       *_programs(),
@@ -128,6 +129,13 @@ def _memory(config: Config, dataset: Dataset) -> str:
   return f'{text}, decoded each epoch, none kept in memory (--cache_gib=0).'
 
 
+def _styles(config: Config, dataset: Dataset) -> list[str]:
+  """Returns a line about what styles are exchanged, if they are."""
+  if config.model.method != 'exemplar' or config.data.paired:
+    return []
+  return [pipeline.get_split(dataset, 'train').partners.text()]
+
+
 def _normalization(config: Config, dataset: Dataset) -> list[str]:
   """Returns a line about a normalization other than plain."""
   data = config.data
@@ -153,7 +161,7 @@ def _sampling(config: Config) -> str:
   if not config.data.paired:
     return 'Sampling: unpaired; an epoch is one pass over the larger domain.'
   if weight:
-    directions = ' in both directions' if config.model.method == 'cyclegan' else ''
+    directions = ' in both directions' if config.model.method in ('cyclegan', 'exemplar') else ''
     return f'Sampling: pairs, with a supervised L1 term of weight {weight:g}{directions}.'
   return (
     'Sampling: pairs, without a supervised term. Each other term depends on one domain '

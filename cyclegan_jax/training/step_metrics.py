@@ -15,7 +15,7 @@ from cyclegan_jax.training import nan_check
 # The terms of a line, by their names in the rows, where the domain follows.
 _SHOWN = (
   *('discriminator', 'adversarial', 'feature_matching', 'cycle', 'nce', 'identity'),
-  *('supervised', 'ssim', 'gradient'),
+  *('reconstruction', 'content', 'style', 'supervised', 'ssim', 'gradient'),
 )
 # The figures of a row that depend on the clock: they differ between any two runs.
 CLOCKED = ('images_per_second', 'data_wait')

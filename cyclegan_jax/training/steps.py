@@ -26,7 +26,7 @@ from cyclegan_jax.data.planes import Inputs
 from cyclegan_jax.models import networks
 from cyclegan_jax.models.network import Network
 from cyclegan_jax.settings import Config
-from cyclegan_jax.training import bases, class_balance, diagnostics, gradients, image_pool
+from cyclegan_jax.training import bases, class_balance, diagnostics, exchange, gradients, image_pool
 from cyclegan_jax.training.microbatch import Images, Microbatch, Terms, Tree
 from cyclegan_jax.training.state import select, TrainState
 
@@ -67,7 +67,7 @@ def train_step(
     batch = class_balance.weigh(batch, class_weights)
   adversarial = bool(networks.discriminators(config.model))
   discriminators_first = config.train.update_order == 'discriminators_first'
-  microbatch = functools.partial(Microbatch, nets, config, state.step)
+  microbatch = functools.partial(exchange.kind(config), nets, config, state.step)
   generators, terms = select(state.params, networks.generator_group(config.model)), {}
 
   def forward(images: Images, index: Any, stats: Tree) -> Any:

@@ -37,7 +37,7 @@ def test_degrees_become_network_values(made):
   # -20 to 50 degC is -1 to 1.
   vector, said = told(made, 'person=32.5,background=15')
   np.testing.assert_allclose(vector, [0, 0, 0.5, 1, 1, 1], atol=1e-6)
-  assert command.parse('person=32.5,background=15', CELSIUS).text(made) == (
+  assert command.parse('person=32.5,background=15', CELSIUS).texts(made)['temperature'] == (
     'background=15,person=32.5 degC'
   )
   # The mean of 0.5, from one image, has no spread; that of the sky is 0.1 ± 0.1.
@@ -53,7 +53,7 @@ def test_without_a_scale_they_are_gray_levels_which_is_said(made):
   vector, said = told(made, 'sky=127.5', UNKNOWN)
   np.testing.assert_allclose(vector, [0, -0.3, 0.5, 1, 1, 1], atol=1e-6)
   assert 'Temperatures are gray levels from 0 to 255' in said[0]
-  assert command.parse('sky=127.5', UNKNOWN).text(made) == 'sky=127.5 gray levels'
+  assert command.parse('sky=127.5', UNKNOWN).texts(made)['temperature'] == 'sky=127.5 gray levels'
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from cyclegan_jax.errors import UserError
 from cyclegan_jax.inference import export, export_check
 from cyclegan_jax.inference.export_program import Program
 from cyclegan_jax.models import generators
+from cyclegan_jax.models.exemplar import ExemplarGenerator
 from cyclegan_jax.models.two_stage import TwoStageGenerator
 from tests.inference.made_up import model, picture
 
@@ -201,7 +202,11 @@ def test_every_generator_is_known_to_onnx():
   needs('onnxruntime')
   from cyclegan_jax.inference import export_onnx
 
-  assert set(export_onnx.GENERATORS) == {*generators.GENERATORS.values(), TwoStageGenerator}
+  assert set(export_onnx.GENERATORS) == {
+    *generators.GENERATORS.values(),
+    TwoStageGenerator,
+    ExemplarGenerator,
+  }
 
 
 def test_missing_packages_are_named(monkeypatch):

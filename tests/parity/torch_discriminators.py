@@ -28,7 +28,7 @@ class PaddedPatchDiscriminator(nn.Module):
   All convolutions have a bias. depth counts the stride-2 layers; 3 is the published one.
   """
 
-  def __init__(self, in_channels: int, width: int, depth: int):
+  def __init__(self, in_channels: int, width: int, depth: int, norm: bool = True):
     super().__init__()
     widths = [width * min(2**i, _WIDEST) for i in range(depth + 1)]
     conv = lambda a, b, stride: nn.Conv2d(a, b, 4, stride, 2)
@@ -36,7 +36,7 @@ class PaddedPatchDiscriminator(nn.Module):
     self.norms = nn.ModuleList()
     for i, (a, b) in enumerate(itertools.pairwise(widths), 1):
       self.convs.append(conv(a, b, 2 if i < depth else 1))
-      self.norms.append(nn.InstanceNorm2d(b))
+      self.norms.append(nn.InstanceNorm2d(b) if norm else nn.Identity())
     self.score = conv(widths[-1], 1, 1)
 
   def forward(self, x: torch.Tensor) -> Map:
@@ -54,10 +54,12 @@ class MultiscaleDiscriminator(nn.Module):
   Full size first; between scales means of 3x3 pixels, without those beyond the border.
   """
 
-  def __init__(self, in_channels: int, *, width: int = 64, depth: int = 3, scales: int = 2):
+  def __init__(
+    self, in_channels: int, *, width: int = 64, depth: int = 3, scales: int = 2, norm: bool = True
+  ):
     super().__init__()
     self.scales = nn.ModuleList(
-      [PaddedPatchDiscriminator(in_channels, width, depth) for _ in range(scales)]
+      [PaddedPatchDiscriminator(in_channels, width, depth, norm) for _ in range(scales)]
     )
     self.smaller = nn.AvgPool2d(3, 2, 1, count_include_pad=False)
 

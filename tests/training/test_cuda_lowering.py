@@ -32,6 +32,7 @@ OF_PRESET = {
   'cut': dict(n_residual_blocks=1, nce_patches=8),
   'fastcut': dict(n_residual_blocks=1, nce_patches=8),
   'dclgan': dict(n_residual_blocks=1, nce_patches=8),
+  'exemplar': dict(n_residual_blocks=1),
   'sparse': dict(n_downsampling=5),
   'regression': dict(n_downsampling=5, discriminator_layers=4),
   'thermal': dict(n_downsampling=5),
@@ -99,3 +100,7 @@ def test_every_preset_in_bfloat16(preset):
 )
 def test_other_settings(settings):
   check(*lowered('udacity', n_downsampling=2, n_residual_blocks=1, **settings))
+
+
+def test_by_example_in_parts_with_masks():
+  check(*lowered('exemplar', masked=True, accumulate=2, remat=True, paired=True))

@@ -1,6 +1,6 @@
 """Receptive field of a generator: the input pixels that an output pixel depends on."""
 
-from cyclegan_jax.models import reach, two_stage
+from cyclegan_jax.models import kinds, reach
 from cyclegan_jax.settings import ModelConfig
 
 
@@ -10,5 +10,5 @@ def radius(config: ModelConfig) -> int:
   With instance norm, every output also depends on moments of the whole image. The radius is then
   the one for given moments.
   """
-  path = two_stage.kind(config).deepest_path(config)
+  path = kinds.of_generators(config).deepest_path(config)
   return reach.radius(path, 2**config.n_downsampling)

@@ -1,7 +1,7 @@
 """Applies a trained generator to one large image, tile by tile.
 
-With given means and variances, an instance norm is a function of each pixel alone, and all tiles
-are parts of one image. So those of the whole image are measured first.
+With given means and variances, an instance norm is a function of each pixel alone, and so is a
+layer norm; then all tiles are parts of one image. So those of the whole image are measured first.
 """
 
 from collections.abc import Iterator, Sequence
@@ -23,6 +23,8 @@ from cyclegan_jax.models.replaced import replace
 
 # Mean and variance, float32 [2, 1, 1, 1, channels], for each norm of a network in order of use.
 _Moments = Sequence[Any]
+# A layer norm is over a whole image, see adain.py.
+_NORMS = nnx.InstanceNorm, nnx.LayerNorm
 
 
 def translate(
@@ -39,11 +41,12 @@ def translate(
   told = None if told is None else told[np.newaxis]
   arrays = generator.params, generator.batch_stats, told
   modules = nnx.iter_modules(net.module(*arrays[:2]))
-  norms = sum(isinstance(module, nnx.InstanceNorm) for _, module in modules)
-  if not norms:
+  if not any(isinstance(module, _NORMS) for _, module in modules):
     return tiles.translate(generator, image, tiling, channels)
-  moments = None
-  for _ in range(norms):
+  moments, passes = None, 0
+  # A network may have norms that a translation does not pass.
+  while moments is None or passes < len(moments):
+    passes += 1
     measured, pixels = [], []
     for part, counts in _parts(image, tiling):
       # Waits, so that only one part is in memory.
@@ -98,18 +101,22 @@ def _apply(
   """
   measured = []
 
-  def norm(x: jax.Array, epsilon: float) -> jax.Array:
+  def norm(x: jax.Array, layer: Any) -> jax.Array:
     values = x.astype(jnp.float32)
     # The counts are constant in squares as large as the network's stride.
     stride = counts.shape[1] // x.shape[1]
     own = jnp.ones((1, *x.shape[1:3], 1))
     mean, variance = given[len(measured)] if given else _moments(values, own)
     measured.append(_moments(values, counts[:, ::stride, ::stride]))
-    return ((values - mean) * lax.rsqrt(variance + epsilon)).astype(x.dtype)
+    if isinstance(layer, nnx.LayerNorm):  # All channels together.
+      center = mean.mean(-1, keepdims=True)
+      mean, variance = center, (variance + (mean - center) ** 2).mean(-1, keepdims=True)
+    return ((values - mean) * lax.rsqrt(variance + layer.epsilon)).astype(x.dtype)
 
   module = net.module(params, batch_stats)
   module.eval()
-  replace(module, nnx.InstanceNorm, lambda part: functools.partial(norm, epsilon=part.epsilon))
+  for kind in _NORMS:
+    replace(module, kind, lambda layer: functools.partial(norm, layer=layer))
   return net.apply(module, x, condition=condition), measured
 
 

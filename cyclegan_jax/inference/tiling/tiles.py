@@ -15,7 +15,7 @@ import numpy as np
 from cyclegan_jax import interruption
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.inference.tiling import receptive_field
-from cyclegan_jax.models import two_stage
+from cyclegan_jax.models import kinds
 from cyclegan_jax.settings import ModelConfig
 
 _AUTOMATIC_TILE = 1024
@@ -79,7 +79,7 @@ def choose(
   if (tile or 0) < 0 or (overlap or 0) < 0:
     raise UserError(f'--tile={tile} and --overlap={overlap} are sizes in pixels: give 0 or more.')
   if tile is None:
-    arrays = two_stage.kind(config).peak_arrays(config)
+    arrays = kinds.of_generators(config).peak_arrays(config)
     needed = 4 * config.base_width * arrays * height * width
     tile = _AUTOMATIC_TILE if needed > _SHARE_OF_MEMORY * memory else 0
   if not tile:
