@@ -19,7 +19,7 @@ def test_a_photograph_is_translated(pairs, tmp_path):
   photo = pairs / 'rgb' / '000.png'
   said = run('translate', '--model=rendered', f'--input={photo}', f'--output={tmp_path}')
   assert said.returncode == 0, said.stderr
-  assert 'rendered: a small model' in said.stderr and 'guess' in said.stderr
+  assert 'rendered: a small model' in said.stderr and 'Not for results' in said.stderr
   result = tmp_path / '000.png'
   assert PIL.Image.open(result).size == PIL.Image.open(photo).size
   assert images.read_texts(result)['run'] == 'rendered'
