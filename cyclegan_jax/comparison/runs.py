@@ -48,9 +48,10 @@ def is_complete(folder: pathlib.Path, config: Config, split: str) -> bool:
     finished
     and content['trained_steps'] == run.step
     and content['checkpoint'] == 'best'
-    # The run keeps the span that --ir_span=auto came to, and `changes` has compared it.
+    # The run keeps the span that --ir_span=auto came to, and `changes` has compared it. So it has
+    # the settings that the version which measured did not know.
     and all(
-      content['settings'].get(name) == wanted[name]
+      content['settings'].get(name, wanted[name]) == wanted[name]
       for name in wanted.keys() - _IMMATERIAL - {'ir_span'}
     )
   )

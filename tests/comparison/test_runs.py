@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 
+from cyclegan_jax import checksum
 from cyclegan_jax.comparison import runs
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.runs import reader
@@ -47,6 +48,17 @@ def test_a_run_keeps_the_span_that_auto_came_to(tmp_path):
   for text, complete in (('auto', True), ('7200:7900', True), ('0:4095', False), ('', False)):
     wanted = made_up.config(**{**kept, 'ir_span': text})
     assert runs.is_complete(tmp_path / 'run', wanted, 'test') == complete, text
+
+
+def test_so_is_one_of_a_version_that_did_not_know_all_settings(folder):
+  results = folder / 'evaluation' / 'test' / 'metrics.json'
+  for file, place in ((folder / 'config.json', 'loss'), (results, 'settings')):
+    content = checksum.loads(file.read_text())
+    del content[place]['nce_weight']
+    file.write_text(checksum.dumps(content))
+  assert runs.is_complete(folder, made_up.config(seed=3), 'test')
+  other = made_up.config(seed=3, nce_weight=1.0)
+  assert not runs.is_complete(folder, other, 'test')
 
 
 def test_neither_is_one_that_was_measured_on_another_split(folder):
