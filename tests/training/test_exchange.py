@@ -1,4 +1,6 @@
-"""Losses by example: what moves what, masks, and settings that do not fit."""
+"""Losses by example: what moves what, masks, parts and devices, and settings that do not fit."""
+
+import functools
 
 import jax
 import jax.numpy as jnp
@@ -9,8 +11,10 @@ from cyclegan_jax import config as config_lib
 from cyclegan_jax.data.source import make_domains
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.models import networks
+from cyclegan_jax.training import steps
 from cyclegan_jax.training.exchange import Exchange
 from tests.training import fresh
+from tests.training.test_steps import assert_close, first
 
 SIZE = 16
 TINY = dict(
@@ -93,6 +97,43 @@ def test_a_content_counts_where_all_its_pixels_do():
   ]
   np.testing.assert_array_equal(mask[0, ..., 0], by_hand)
   assert of(batch())._mask_of_content('rgb', 4) is None
+
+
+def stepped(devices=1, **settings):
+  """State and terms after a step, in float64, with masks; discriminators are those of others."""
+  small = dict(n_downsampling=1, adversarial_weight=0.0, batch_size=4)
+  config = config_lib.make(**{**TINY, **small, 'paired': True, 'ema_decay': 0.9, **settings})
+  with jax.enable_x64(True):
+    nets = networks.build(config.model, make_domains(config.data))
+    step = functools.partial(
+      steps.train_step, nets=nets, config=config, optimizer=fresh.optimizer(config)
+    )
+    step = jax.pmap(step, axis_name='devices', devices=jax.devices()[:devices])
+    wide = lambda x: x.astype(np.float64) if x.dtype == np.float32 else x
+    begin = jax.tree.map(
+      lambda x: np.broadcast_to(wide(np.asarray(x)), (devices, *x.shape)), fresh.state(config)
+    )
+    rows = {k: wide(v).reshape(devices, -1, *v.shape[1:]) for k, v in batch(True, 4).items()}
+    after, terms = step(begin, rows)
+    return first(after), first(terms)
+
+
+@pytest.mark.slow
+def test_devices_parts_and_remat_change_nothing():
+  whole, terms = stepped()
+  state, found = stepped(devices=2, accumulate=2, remat=True)
+  assert_close(found, terms, atol=1e-6)
+  moments, wanted = (one.opt_state['generators'][0].mu for one in (state, whole))
+  assert_close(moments, wanted, atol=1e-7)
+  # Parts are steps of the mean style: here two of equal weight.
+  for name, seen in ((state, 2), (whole, 1)):
+    assert name.batch_stats['rgb_to_ir']['seen'] == seen
+  assert_close(
+    state.batch_stats['rgb_to_ir']['mean_style'],
+    whole.batch_stats['rgb_to_ir']['mean_style'],
+    atol=1e-9,
+  )
+  assert set(state.ema) == {'rgb_to_ir'}
 
 
 @pytest.mark.parametrize(
