@@ -63,7 +63,11 @@ def _lead(content: Mapping[str, Any]) -> list[Answer]:
     return [Answer('', '', figure)]
   ahead = better * (top - guess[1])
   if ahead > 0:
-    text = f'{figure}, better than every trivial guess{_by(name, ahead)}'
+    by = _by(name, ahead)
+    text = f'{figure}, better than every trivial guess{by}'
+    if several and sum(better * (score - guess[1]) > 0 for score in scores.values()) == 1:
+      by = by and f',{by}'
+      text = f'Only {leaders[0]} beats every trivial guess{by} ({_figure(name, top)})'
     return [Answer('good', '', text)]
   nobody = 'No model is better' if several else 'The model is not better'
   text = f'{nobody} than the {guess[0]} ({_figure(name, guess[1])}); {figure}'
@@ -71,13 +75,13 @@ def _lead(content: Mapping[str, Any]) -> list[Answer]:
 
 
 def _beside_guesses(content: Mapping[str, Any]) -> list[Answer]:
-  """Each of several models beside the best trivial guess."""
+  """Each of several models beside the best trivial guess, the best model first."""
   name, scores, guess = content['primary_metric'], _scores(content), _best_guess(content)
   better = METRICS[name].better
   if not better or guess is None or len(scores) < 2:
     return []
   found = []
-  for label, score in scores.items():
+  for label, score in sorted(scores.items(), key=lambda item: -better * item[1]):
     ahead = better * (score - guess[1])
     if ahead <= 0:
       how = 'worse' if ahead else 'no better'
@@ -92,14 +96,23 @@ def _beside_guesses(content: Mapping[str, Any]) -> list[Answer]:
 
 def _comparisons(content: Mapping[str, Any]) -> list[Answer]:
   primary = [result for result in content['comparisons'] if result['primary']]
-  needed = content['what_seeds_can_show']['seeds_needed']
-  return [_comparison(result, primary, needed) for result in primary]
+  found = [_comparison(result, primary) for result in primary]
+  unproven = [i for i, answer in enumerate(found) if answer.state == 'unproven']
+  needed = _word(content['what_seeds_can_show']['seeds_needed'])
+  for i in unproven:
+    text = found[i].text
+    if len(unproven) == 1:
+      text += f'; {_seeds(len(primary[i]["by_seed"]))} cannot prove it, {needed} can'
+    found[i] = found[i]._replace(state='', text=text)
+  if len(unproven) > 1:  # Said once.
+    most = _seeds(max(len(primary[i]['by_seed']) for i in unproven))
+    text = f'{most} cannot prove such differences, {needed} can'
+    found.append(Answer('', '', text[0].upper() + text[1:]))
+  return found
 
 
-def _comparison(
-  result: Mapping[str, Any], compared: Sequence[Mapping[str, Any]], needed: int
-) -> Answer:
-  """The answer to one of several comparisons; needed: the seeds that could prove it."""
+def _comparison(result: Mapping[str, Any], compared: Sequence[Mapping[str, Any]]) -> Answer:
+  """The answer to one of several comparisons; its state may be 'unproven', too."""
   name, difference, by_seed = result['metric'], result['difference'], result['by_seed']
   metric, subject = METRICS[name], f'{result["first"]} against {result["second"]}'
   if difference is None:
@@ -108,16 +121,18 @@ def _comparison(
   if not difference:
     return Answer('', subject, f'equal in {metric.title}, on average')
   gain = metric.better * difference
-  judged = 'better, ' if gain > 0 else 'worse, ' if gain < 0 else ''
+  amount = _change(name, difference)
+  if gain:
+    amount = f'{"better" if gain > 0 else "worse"} by {_change(name, abs(difference))}'
   where = _in_seeds(sum(value * difference > 0 for value in by_seed), len(by_seed))
-  text = f'{judged}{_change(name, difference)} {metric.title}{where}; '
+  text = f'{amount.replace("by +", "by ")} {metric.title}{where}'
   p = result['p_holm']
   if p is not None and p <= LEVEL:
     state = 'good' if gain > 0 else 'bad' if gain < 0 else ''
-    return Answer(state, subject, f'{text}shown (p = {p:.2g})')
+    return Answer(state, subject, f'{text}; shown (p = {p:.2g})')
   if p is not None and _least_possible(result, compared) <= LEVEL:
-    return Answer('', subject, f'{text}may be chance (p = {p:.2g})')
-  return Answer('', subject, f'{text}{_seeds(len(by_seed))} cannot prove it, {_word(needed)} can')
+    return Answer('', subject, f'{text}; may be chance (p = {p:.2g})')
+  return Answer('unproven', subject, text)
 
 
 def _least_possible(result: Mapping[str, Any], compared: Sequence[Mapping[str, Any]]) -> float:

@@ -31,10 +31,7 @@ def test_who_leads_comes_first(tmp_path):
   assert [(answer.state, answer.sentence) for answer in others] == [
     ('good', 'good: better than every trivial guess by 6.05 dB, in both seeds.'),
     ('good', 'bad: better than every trivial guess by 4.05 dB, in both seeds.'),
-    (
-      '',
-      'good against bad: better, +2.00 dB PSNR, in both seeds; two seeds cannot prove it, six can.',
-    ),
+    ('', f'good against bad: better by 2.00 dB PSNR, in both seeds; {UNPROVEN}.'),
   ]
 
 
@@ -42,9 +39,9 @@ def test_a_shown_difference_and_a_lost_one(tmp_path):
   models = made_up.two(tmp_path)
   found = answers.answers(compared(models, [('good', 'bad')]))[-1]
   assert found.state == 'good'
-  assert found.text == 'better, +2.00 dB PSNR, in all six seeds; shown (p = 0.031)'
+  assert found.text == 'better by 2.00 dB PSNR, in all six seeds; shown (p = 0.031)'
   found = answers.answers(compared(models, [('bad', 'good')]))[-1]
-  assert found.state == 'bad' and found.text.startswith('worse, -2.00 dB PSNR, in all six seeds')
+  assert found.state == 'bad' and found.text.startswith('worse by 2.00 dB PSNR, in all six seeds')
   # Errors are equal here.
   assert said(compared(models, [('bad', 'good')], primary='mse'))[-1] == (
     'bad against good: equal in MSE, on average.'
@@ -54,9 +51,9 @@ def test_a_shown_difference_and_a_lost_one(tmp_path):
 def test_seeds_that_could_not_prove_anything_are_told_apart_from_chance(tmp_path):
   models = {**made_up.two(tmp_path), 'third': model(tmp_path, 'third', 21, range(6))}
   pairs = [('good', 'bad'), ('third', 'bad'), ('third', 'good')]
-  assert [text.partition('; ')[2] for text in said(compared(models, pairs))[-3:]] == [
-    'six seeds cannot prove it, seven can.'
-  ] * 3
+  *_, third, once = said(compared(models, pairs))
+  assert third == 'third against good: worse by 1.00 dB PSNR, in all six seeds.'
+  assert once == 'Six seeds cannot prove such differences, seven can.'
 
 
 def test_a_clear_comparison_leaves_the_next_an_easier_test(tmp_path):
@@ -81,7 +78,7 @@ def test_a_mean_that_single_seeds_contradict(tmp_path):
   by_label = {answer.subject: answer for answer in found}
   assert by_label['good'].state == ''
   assert by_label['good'].text.endswith('on average, but only in two of three seeds')
-  assert 'worse, -1.33 dB PSNR on average, but only in one of three' in found[-1].text
+  assert 'worse by 1.33 dB PSNR on average, but only in one of three' in found[-1].text
 
 
 def test_a_lower_distance_is_better_and_a_ratio_has_no_direction(tmp_path):
@@ -91,7 +88,7 @@ def test_a_lower_distance_is_better_and_a_ratio_has_no_direction(tmp_path):
       run.measured.content['model'] |= {'log_spectral_distance': value, 'gradient_ratio': value}
   content = compared(models, [('good', 'bad')], primary='log_spectral_distance')
   assert said(content)[0] == 'good leads with 3.00 dB log-spectral distance.'
-  assert 'better, -6.00 dB log-spectral distance, in both seeds' in said(content)[-1]
+  assert 'better by 6.00 dB log-spectral distance, in both seeds' in said(content)[-1]
   content = compared(models, [('good', 'bad')], primary='gradient_ratio')
   assert said(content) == [
     'good against bad: -6.00 gradient ratio, in both seeds; two seeds cannot prove it, six can.'
@@ -131,3 +128,11 @@ def test_models_without_a_seed_in_common_and_aliases(tmp_path):
   found = said(compared(models, [('a', 'b')]))
   assert found[-1] == 'a against b: not compared, because they have no seed in common.'
   assert not any(text.startswith('c') for text in found)
+
+
+def test_the_best_comes_first_and_the_only_one_that_beats_guesses_is_named(tmp_path):
+  levels = {'a': 12, 'b': 17, 'c': 15}
+  models = {name: model(tmp_path, name, level, [0]) for name, level in levels.items()}
+  found = said(compared(set_to(models, **levels), []))
+  assert found[0] == 'Only b beats every trivial guess, by 1.00 dB (17.00 dB PSNR).'
+  assert [text.partition(':')[0] for text in found[1:]] == ['b', 'c', 'a']

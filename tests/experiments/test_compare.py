@@ -92,7 +92,7 @@ def test_report_from_run_folders_alone(tmp_path):
   result = run('compare', *flags, '--report_only')
   assert result.returncode == 0, result.stderr
   assert '2 of 6 jobs are missing: unpaired, seed 2; paired, seed 2' in result.stdout
-  assert 'paired against unpaired: better, +2.00 dB PSNR, in both seeds' in result.stdout
+  assert 'paired against unpaired: better by 2.00 dB PSNR, in both seeds' in result.stdout
   content = json.loads((tmp_path / 'comparison.json').read_text())
   assert content['models']['udacity']['runs'] == content['models']['unpaired']['runs']
   assert content['missing'] == ['unpaired, seed 2', 'paired, seed 2']
