@@ -9,7 +9,7 @@ import numpy as np
 from cyclegan_jax import radiometry
 from cyclegan_jax.data import images, record_images
 from cyclegan_jax.data.source import ends, evenly_spaced
-from cyclegan_jax.evaluation import familiarity
+from cyclegan_jax.evaluation import familiarity, results as results_lib
 from cyclegan_jax.inference import sliders
 from cyclegan_jax.inference.command import ScaleOf
 from cyclegan_jax.inference.model import Model
@@ -85,7 +85,7 @@ def of_run(
   return Content(
     title=f'{model.source or workdir.resolve().name}: {direction.upper().replace("_TO_", " to ")}',
     about=f'Preset {model.config.train.preset}, step {model.step}, trained on images of {known}. '
-    'Your image keeps its size unless you choose another.',
+    f'Your image keeps its size unless you choose another.{_verdict(results) if own else ""}',
     suffix=f'_{target.name}',
     training_size=size,
     sliders=sliders.of_model(model, direction, scale_of),
@@ -95,6 +95,18 @@ def of_run(
     span=_span(scale_of(data, target.max_value), target.max_value) if gray else None,
     strangeness=familiarity.read(results, source, data) if own else None,
   )
+
+
+def _verdict(results: pathlib.Path) -> str:
+  """What an evaluation on the test split says of the model; '' without one."""
+  file = results / 'metrics.json'
+  if not file.exists():
+    return ''
+  content = run_folder.read_json(file)
+  of = f'On its own test images ({content["settings"]["dataset"]}) it'
+  if results_lib.is_good(content):
+    return f' {of} beats every trivial guess.'
+  return f' {of} does not beat every trivial guess: do not rely on it.'
 
 
 def examples(results: pathlib.Path) -> list[bytes]:

@@ -1,6 +1,7 @@
 """What the try-out page shows of a run."""
 
 import io
+import json
 
 import matplotlib
 import numpy as np
@@ -50,6 +51,23 @@ def test_examples_are_source_images_of_the_test_split(model, tmp_path):
   assert levels == [[0], [3], [6]]
   strips(results, 1)
   assert len(of_run(tmp_path, model).examples) == 1
+
+
+@pytest.mark.parametrize('psnr, words', [(20.0, 'beats every'), (10.0, 'does not beat every')])
+def test_the_page_says_whether_the_model_beats_guesses(model, tmp_path, psnr, words):
+  results = run_folder.evaluation(tmp_path, 'test')
+  results.mkdir(parents=True)
+  figures = lambda psnr: {'psnr': psnr, 'ssim': psnr / 100, 'mse': 1.0}
+  content = {
+    'model': figures(psnr),
+    'baselines': {'constant': figures(15.0)},
+    'settings': {'dataset': 'osu'},
+    'split': 'test',
+  }
+  (results / 'metrics.json').write_text(json.dumps(content))
+  about = of_run(tmp_path, model).about
+  assert f'On its own test images (osu) it {words} trivial guess' in about
+  assert 'guess' not in of_run(tmp_path, model, 'ir_to_rgb').about
 
 
 def test_the_other_direction_has_neither_examples_nor_palettes(model, tmp_path):

@@ -217,7 +217,7 @@ function renderResult(item) {
   const scale = trainingSize ?
       Math.sqrt(size[0] * size[1] / (trainingSize[0] * trainingSize[1])) : 1;
   byId('larger').hidden = scale < LARGER || !item.sizes;
-  byId('times').textContent = scale.toFixed(1);
+  byId('own-size').textContent = size.join('x');
 }
 
 function showPalette() {
