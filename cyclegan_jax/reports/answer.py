@@ -49,7 +49,7 @@ def of_run(run: Run) -> Answer:
     return Answer('', f'PSNR {model:.4g} dB', 'No trivial guess was measured beside it.')
   best = max(guesses, key=lambda name: guesses[name])
   gain = model - guesses[best]
-  amount = f'{gain:+.1f}' if abs(gain) >= 0.1 else f'{gain:+.2f}'
+  amount = f'{gain:+.1f}' if abs(gain) >= 1 else f'{gain:+.2f}'
   title = results_lib.title(best, results_lib.direction(content))
   if results_lib.is_good(content):
     sentence = f'{amount} dB over the best guess'
@@ -57,8 +57,8 @@ def of_run(run: Run) -> Answer:
       sentence = 'Every image is reproduced exactly'
     own = '∞' if model == math.inf else f'{model:.4g}'
     detail = (
-      f'It beats every trivial guess: PSNR {own} dB against {guesses[best]:.4g} dB of the best one '
-      f'({title}), and SSIM, too.'
+      f'It beats every trivial guess in PSNR and in SSIM. The best guess in PSNR is the {title}: '
+      f'{guesses[best]:.4g} dB, the model has {own} dB.'
     )
     return Answer('good', sentence, _noted(content, detail))
   if gain > 0:
@@ -102,6 +102,7 @@ def chart(runs: Sequence[Run]) -> svg.Chart | None:
     results_lib.title(name, direction): value(totals)
     for name, totals in content['baselines'].items()
   }
+  rows = charts.best_first(rows, metric.better)
   title = f'{metric.title[0].upper()}{metric.title[1:]}'
   return charts.bars(
     rows, f'{title}: {"shorter" if unpaired else "longer"} is better', metric.unit, names
@@ -122,7 +123,7 @@ def _way_on(run: Run) -> tuple[str, str]:
   """What may help a model that is not good enough, in one sentence, and the command for it."""
   content = run.measured.content
   if not results_lib.has_converged(content):
-    return 'Do not use it yet. Train it longer:', _longer(run)
+    return _longer(run)
   values = flatten(run.config)
   off = {name: field.default for name, (_, field) in fields().items()}
   missing = {name: value for name, value in _AUGMENTATION.items() if values[name] == off[name]}
@@ -135,16 +136,18 @@ def _way_on(run: Run) -> tuple[str, str]:
   return f'{where}Show it more varied images:', command
 
 
-def _longer(run: Run) -> str:
-  """The command that trains on: in the same folder only where the learning rate is constant."""
+def _longer(run: Run) -> tuple[str, str]:
+  """As `_way_on`: trains on, in the same folder only where the learning rate is constant."""
   train, flags, folder = run.config.train, _flags(run), run.folder
   if not train.decay_epochs:
     name = 'steps' if train.steps else 'epochs'
-    return next_step.command(
-      'train', **{**flags, name: 2 * getattr(train, name), 'workdir': folder}
-    )
+    advice = 'Do not use it yet. Train it longer; this continues the run:'
+    longer = {name: 2 * getattr(train, name), 'workdir': folder}
+    return advice, next_step.command('train', **{**flags, **longer})
   other = folder.with_name(f'{folder.name}_longer')
-  return next_step.command('train', **{**flags, 'initialize_from': folder, 'workdir': other})
+  advice = 'Do not use it yet. Train it longer; this starts another run from it:'
+  again = {'initialize_from': folder, 'workdir': other}
+  return advice, next_step.command('train', **{**flags, **again})
 
 
 def _flags(run: Run) -> dict[str, Any]:

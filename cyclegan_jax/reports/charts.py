@@ -163,6 +163,12 @@ def bars(
   return svg.with_values(chart)
 
 
+def best_first(rows: Mapping[str, float], better: int) -> dict[str, float]:
+  """Returns rows for `bars` in their order; `better` is that of a `Metric`. NaN comes last."""
+  key = lambda item: math.inf if math.isnan(item[1]) else -better * item[1]
+  return dict(sorted(rows.items(), key=key))
+
+
 def _decimals(values: Sequence[float]) -> int:
   """Digits after the point for all, of which the largest has at most four digits in all."""
   largest = max(map(abs, values))

@@ -173,6 +173,7 @@ def _standing(content: Mapping[str, Any], models: Mapping[str, ComparedModel]) -
     for guess, totals in content['baselines'].items()
   }
   known = {label: math.nan if value is None else value for label, value in rows.items()}
+  known = charts.best_first(known, METRICS[name].better)
   seeds = {
     label: [run[name] for run in model['runs'] if run[name] is not None]
     for label, model in figures.items()

@@ -23,7 +23,7 @@ def progress(run: Run) -> str:
     return 'No step logged yet'
   none = np.array([])
   epochs, rates = (run.training.get(name, none) for name in ('epoch', 'images_per_second'))
-  epoch = f', epoch {epochs[-1]:.4g}' if len(epochs) else ''
+  epoch = f', epoch {epochs[-1]:.3g}' if len(epochs) else ''
   if is_finished(run):
     return f'Finished: {run.step:,} steps{epoch}'
   if not run.total_steps:
@@ -39,7 +39,8 @@ def facts(run: Run) -> list[tuple[str, str]]:
   """Returns names and values: data set, model, when it was trained and measured, how long."""
   config = run.config
   size = 'x'.join(map(str, config.data.image_size))
-  data = f'{config.data.dataset}, {size} pixels'
+  folder = pathlib.Path(config.data.source_dir).name
+  data = f'{config.data.dataset}{f" {folder}" if folder else ""}, {size} pixels'
   model = f'{config.train.preset} ({config.model.method}, generator {config.model.generator})'
   found = [('Data set', data), ('Model', model)]
   trained = [_date(run.folder / run_folder.METRICS), _took(run)]
@@ -48,7 +49,8 @@ def facts(run: Run) -> list[tuple[str, str]]:
     content = run.measurements.content
     when = _date(run.measurements.folder / 'metrics.json')
     of = f'{content["n"]} {content["split"]} images, checkpoint of step'
-    found.append(('Measured', f'{when}, {of} {content["checkpoint_step"]:,}'))
+    why = ', best in validation' if content['checkpoint'] == 'best' else ''
+    found.append(('Measured', f'{when}, {of} {content["checkpoint_step"]:,}{why}'))
   return found
 
 

@@ -36,7 +36,7 @@ def test_a_model_better_than_all_guesses_is_good(tmp_path):
   run = read(tmp_path / 'run', model={'psnr': 20.13, 'ssim': 0.6})
   found = answer.of_run(run)
   assert found.state == 'good' and found.sentence == '+4.1 dB over the best guess'
-  assert 'PSNR 20.13 dB against 16 dB of the best one (some_guess)' in found.detail
+  assert 'The best guess in PSNR is the some_guess: 16 dB, the model has 20.13 dB.' in found.detail
   assert not found.command
   text = run_page.render([run], 'test', 5)
   assert '<div class="card good">' in text and 'class="card bad"' not in text
@@ -52,13 +52,15 @@ def test_a_model_better_than_all_guesses_is_good(tmp_path):
     ({'psnr': 14.0, 'ssim': 0.6}, '2.0 dB worse than the best guess'),
     ({'psnr': 15.98, 'ssim': 0.4}, '0.02 dB worse than the best guess'),
     ({'psnr': 16.0, 'ssim': 0.6}, 'No better than a guess'),
-    ({'psnr': 16.5, 'ssim': 0.3}, '+0.5 dB over the best guess, but worse in SSIM'),
+    ({'psnr': 16.5, 'ssim': 0.3}, '+0.50 dB over the best guess, but worse in SSIM'),
   ],
 )
 def test_a_model_that_a_guess_beats_is_bad(tmp_path, model, sentence):
   found = answer.of_run(read(tmp_path / 'run', model=model))
   assert (found.state, found.sentence) == ('bad', sentence)
-  assert found.detail == 'Do not use it yet. Train it longer:' and found.command
+  assert (
+    found.detail == 'Do not use it yet. Train it longer; this continues the run:' and found.command
+  )
   assert results.verdict(read(tmp_path / 'run', model=model).measured.content).startswith(
     'The model does NOT'
   )
@@ -128,10 +130,9 @@ def test_without_pairs_distances_decide(tmp_path, distance, state):
   run = read(tmp_path / 'run', other=content)
   found = answer.of_run(run)
   assert found.state == state and 'real IR images' in found.sentence
-  assert [text for *_, text in answer.chart([run]).values] == [
-    f'model: {distance}',
-    'mean training IR image: 0.5',
-  ]
+  # The best comes first.
+  rows = [f'model: {distance}', 'mean training IR image: 0.5']
+  assert [text for *_, text in answer.chart([run]).values] == sorted(rows, key=lambda x: x[-1])
 
 
 def test_images_of_the_training_say_so(tmp_path):
@@ -149,7 +150,8 @@ def test_facts_of_a_finished_run(tmp_path):
   facts = dict(run_facts.facts(run))
   # 160 images at 4 a second, twice 160 at 8.
   assert facts['Trained'] == '2001-09-09 in 1m20s'
-  assert facts['Measured'] == '2001-09-09, 12 test images, checkpoint of step 20'
+  measured = '2001-09-09, 12 test images, checkpoint of step 20, best in validation'
+  assert facts['Measured'] == measured
   assert facts['Data set'].startswith('synthetic') and 'udacity' in facts['Model']
   assert run_facts.progress(run) == 'Finished: 30 steps, epoch 3'
   text = run_page.render([run], 'test', 5)
