@@ -96,7 +96,7 @@ def compare(run: Run, program: Program, examples: Sequence[Example]) -> Differen
         'Please report this.'
       )
     apart = np.abs(got.astype(int) - want)
-    if model.config.model.norm == 'instance':
+    if model.config.model.norm == 'instance' or model.has_styles:
       apart = apart[np.ptp(batch, (1, 2)).any(1)]
     differences.append(apart.ravel())
   apart = np.concatenate(differences)
