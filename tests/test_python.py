@@ -69,7 +69,7 @@ def test_the_example_of_a_comparison_reports_finished_runs(folder):
   names = {'cyclegan_jax': cyclegan_jax}
   exec(code.replace("source_dir='PHOTOS',", "source_dir='PHOTOS', epochs=3,"), names)
   comparison = names['comparison']
-  assert 'paired is better than unpaired by 2 dB in PSNR' in comparison.sentences[0]
+  assert comparison.sentences[-1].startswith('paired against unpaired: better by 2.00 dB PSNR')
   assert comparison.table[1][:2] == ['paired', '6']
   assert '<td>paired</td><td>6</td>' in comparison._repr_html_()
   with pytest.raises(UserError, match="^Unknown command line flag 'nosuch'"):
@@ -101,7 +101,7 @@ def test_a_run_is_shown_as_html(tmp_path):
   (run,) = reader.read([tmp_path / 'a<b'], 'test')
   page = run._repr_html_()
   assert '<h4>Run a&lt;b</h4>' in page and 'base_width=32' in page
-  assert '<td>mean image</td><td>15</td>' in page and '<td>some guess</td>' in page
+  assert '<td>mean image</td><td>15.00</td>' in page and '<td>some guess</td>' in page
   assert page.count('<img') == 1 and 'base64,MjA=' in page
 
 

@@ -5,14 +5,14 @@ import pytest
 pytest.importorskip('starlette', reason='needs the extra app')
 pytest.importorskip('uvicorn', reason='needs the extra app')
 
-from benchmarks import attack_app, attacks
+from benchmarks import attacked_page, attacks
 from tests.experiments.conftest import write_untrained
 
 
 @pytest.mark.slow
 def test_a_small_attack_is_stood_and_leaves_nothing_behind(pairs, data_dir, tmp_path):
   write_untrained(tmp_path / 'run', pairs, data_dir)
-  found = attack_app.attack(tmp_path, uploads=42, at_once=6, requests=60, silent=80, largest=64)
+  found = attacked_page.attack(tmp_path, uploads=42, at_once=6, requests=60, silent=80, largest=64)
   assert found['faults'] == []
   answers = found['answers']
   # 28 of the files, one before and one after.
@@ -22,4 +22,4 @@ def test_a_small_attack_is_stood_and_leaves_nothing_behind(pairs, data_dir, tmp_
   assert last['handles'] == first['handles'] and last['threads'] <= first['threads'] + 10
   assert last['memory'] < first['memory'] + 150
   assert last['largest handles'] < first['handles'] + 80
-  assert '| 42 files |' in attack_app.tables(found)
+  assert '| 42 files |' in attacked_page.tables(found)

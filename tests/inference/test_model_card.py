@@ -104,7 +104,7 @@ def test_figures_are_those_of_the_evaluation(workdir):
     'rmse': 24.4,
   }
   assert found['dataset']['split'] == 'test'
-  assert '| mean training IR image | 15 | 0.4 |' in body
+  assert '| mean training IR image | 15.00 | 0.400 |' in body
   assert 'beats every trivial baseline' in body and '8 images of split test' in body
   assert 'abc' in body and 'f00d' in body and 'c0ffee' in body
   # 50 steps of 16 at 8 images/s, 50 at 16: 150 s.

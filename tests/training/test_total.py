@@ -11,8 +11,7 @@ from cyclegan_jax import config as config_lib
 from cyclegan_jax.data.source import make_domains
 from cyclegan_jax.models import networks
 from cyclegan_jax.settings import LossConfig
-from cyclegan_jax.training import bases, losses
-from cyclegan_jax.training.microbatch import Microbatch
+from cyclegan_jax.training import bases, exchange, losses
 
 SIZE = 16
 TINY = dict(
@@ -58,6 +57,19 @@ CASES = {
     supervised_weight=2.0,
     thermal_weight=31.0,
   ),
+  'exemplar': dict(
+    method='exemplar',
+    generator='resnet',
+    norm='none',
+    discriminator='multiscale',
+    discriminator_scales=2,
+    discriminator_activation='leaky_relu',
+    adversarial_weight=7.0,
+    cycle_weight=11.0,
+    identity_weight=0.0,
+    reconstruction_weight=37.0,
+    code_weight=41.0,
+  ),
   'regression': dict(
     **SUPERVISED, paired=True, method='pix2pix', adversarial_weight=0.0, cycle_weight=0.0
   ),
@@ -67,7 +79,8 @@ CASES = {
 def flag(term):
   """The setting that weighs a term of the generators, from the term's name alone."""
   kind = term.rpartition('_')[0]
-  return f'{kind.removesuffix("_identity") if kind == "nce_identity" else kind}_weight'
+  kinds = {'nce_identity': 'nce', 'content': 'code', 'style': 'code'}
+  return f'{kinds.get(kind, kind)}_weight'
 
 
 @functools.cache
@@ -87,7 +100,7 @@ def both(case):
   @jax.jit
   @functools.partial(jax.vmap, in_axes=(None, None, 0), axis_name='devices')
   def compute(params, stats, images):
-    batch = Microbatch(nets, config, np.int32(0), bases.added(images, config), None)
+    batch = exchange.kind(config)(nets, config, np.int32(0), bases.added(images, config), None)
     fakes, passed = batch.generate(params, stats)
     generators = batch.generator_loss(params, fakes, params, stats, passed)
     if not networks.discriminators(config.model):
