@@ -122,6 +122,7 @@ def test_damaged_files_and_those_of_another_recipe_are_made_again(studied, data,
   assert '15 instruments to train, 10 of them done' in run(tmp_path, data, more)[1][0]
 
 
+@pytest.mark.slow
 def test_pixels_without_data_do_not_count(data, tmp_path):
   masked = made_up.masked(data)
   found, _ = run(tmp_path, masked)

@@ -61,7 +61,9 @@ def test_a_forked_child_is_told(script, untrained, what):
   assert 'spawn' in result.stdout
 
 
-@pytest.mark.parametrize('kind, what', [('spawn', 'again'), ('fork', 'alone')])
+@pytest.mark.parametrize(
+  'kind, what', [pytest.param('spawn', 'again', marks=pytest.mark.slow), ('fork', 'alone')]
+)
 def test_other_workers_work(script, untrained, kind, what):
   """Those that are spawned, and those forked from a process that has loaded no model."""
   result = run(script, untrained, kind, what)

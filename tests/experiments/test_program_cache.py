@@ -92,8 +92,8 @@ def counted(program, *arguments):
 @pytest.mark.parametrize(
   'damage',
   [
-    lambda content: content[: len(content) // 2],
-    lambda content: b'',
+    pytest.param(lambda content: content[: len(content) // 2], marks=pytest.mark.slow),
+    pytest.param(lambda content: b'', marks=pytest.mark.slow),
     lambda content: bytes(reversed(content)),
   ],
   ids=['half', 'empty', 'garbage'],

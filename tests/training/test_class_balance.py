@@ -202,6 +202,7 @@ def test_supervised_terms_of_a_step_are_those_of_numpy(whole):
       assert terms[f'supervised_{target}'] == pytest.approx(np.mean(each), rel=1e-5)
 
 
+@pytest.mark.slow
 def test_a_run_trains_with_labels_and_batches_have_them_only_then(tiny, labeled_pairs, tmp_path):
   config = tiny(
     source_dir=str(labeled_pairs),

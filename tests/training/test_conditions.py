@@ -133,7 +133,8 @@ def test_what_is_told_is_not_augmented(monkeypatch):
   assert np.abs(judged[0][..., :3] - shown[..., :3]).max() > 0.1
 
 
-@pytest.mark.parametrize('method', ['cyclegan', pytest.param('pix2pix', marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize('method', ['cyclegan', 'pix2pix'])
 def test_a_run_keeps_its_condition_and_images_depend_on_it(method, tiny, labeled_pairs, tmp_path):
   settings = dict(
     source_dir=str(labeled_pairs),
@@ -197,6 +198,7 @@ def test_networks_that_would_not_hear_what_they_are_told_are_refused(generator):
     config_lib.make(condition='quantiles', dataset='x', generator=generator, norm='instance')
 
 
+@pytest.mark.slow
 def test_instance_norm_removes_what_is_the_same_all_over_an_image():
   settings = dict(generator='resnet', norm='instance', base_width=4, n_residual_blocks=1)
   config = config_lib.make(dataset='x', **settings)

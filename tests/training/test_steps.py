@@ -159,6 +159,7 @@ def test_step_equals_the_reference_order(supervised_weight):
   assert state.step == 3
 
 
+@pytest.mark.slow
 def test_four_devices_equal_one():
   config, data = tiny(), batches(1)
   one, terms_one, _ = run(config, 1, data)

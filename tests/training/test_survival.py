@@ -94,7 +94,13 @@ def remove_the_data_position(step):
   file.write_text(json.dumps(content))
 
 
-DAMAGES = [truncate, flip_a_bit, remove_a_file, remove_the_data_position]
+DAMAGES = [
+  truncate,
+  *(
+    pytest.param(damage, marks=pytest.mark.slow)
+    for damage in (flip_a_bit, remove_a_file, remove_the_data_position)
+  ),
+]
 
 
 @pytest.mark.parametrize('damage', DAMAGES)

@@ -117,7 +117,13 @@ def both(case):
   return config, (total, terms), (judged, found)
 
 
-@pytest.fixture(scope='module', params=CASES)
+QUICK = ('two stages', 'regression')
+
+
+@pytest.fixture(
+  scope='module',
+  params=[case if case in QUICK else pytest.param(case, marks=pytest.mark.slow) for case in CASES],
+)
 def computed(request):
   return both(request.param)
 
@@ -150,6 +156,11 @@ def test_every_weight_has_a_term():
   weights = {name for name in LossConfig.__dataclass_fields__ if name.endswith('_weight')}
   tried = {name for case in CASES.values() for name in case if name.endswith('_weight')}
   assert tried == weights
+
+
+@pytest.mark.slow
+def test_every_term_is_logged():
+  weights = {name for name in LossConfig.__dataclass_fields__ if name.endswith('_weight')}
   logged = set()
   for case in CASES:
     _, (_, terms), (_, found) = both(case)

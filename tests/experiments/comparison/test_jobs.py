@@ -62,6 +62,7 @@ def test_a_failed_job_is_reported_and_the_others_go_on(tmp_path):
   assert sum('FAILED' in line for line in said) == 3
 
 
+@pytest.mark.slow
 def test_workers_overlap_and_share_cores_and_gpus(tmp_path):
   # Each waits until the others are there.
   code = (
@@ -105,6 +106,7 @@ def test_one_worker_has_the_whole_machine(tmp_path, monkeypatch):
   assert not run([one], gpus=None)[0]
 
 
+@pytest.mark.slow
 def test_two_comparisons_share_the_jobs_and_none_runs_twice(tmp_path):
   count = 'import sys, time; open(sys.argv[1], "a").write("x"); time.sleep(1)'
   jobs = []
