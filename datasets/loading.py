@@ -211,7 +211,7 @@ def _highest(found: Any) -> dict[str, int]:
 
 def _open_copy(config: DataConfig, data_dir: str | None, prepared: str) -> Dataset:
   """Opens a prepared copy without its source."""
-  folder = pathlib.Path(data_dir or tfds.core.constants.DATA_DIR).expanduser() / prepared
+  folder = files.expanded(data_dir or tfds.core.constants.DATA_DIR) / prepared
   facts = copies.read(config.source_dir, folder)
   checksums.check(folder)
   builder = tfds.builder_from_directory(folder)

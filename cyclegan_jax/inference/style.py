@@ -6,6 +6,7 @@ import pathlib
 
 import numpy as np
 
+from cyclegan_jax import files
 from cyclegan_jax.data.decoding import ImageError
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.inference import values
@@ -72,7 +73,7 @@ def parse(text: str) -> Reference | None:
   """
   if not text:
     return None
-  file = pathlib.Path(text).expanduser()
+  file = files.expanded(text)
   if not file.is_file():
     what = 'is a folder' if file.is_dir() else 'does not exist'
     raise UserError(

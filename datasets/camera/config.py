@@ -6,7 +6,7 @@ import pathlib
 
 import tensorflow_datasets as tfds
 
-from cyclegan_jax import errors
+from cyclegan_jax import errors, files as file_lib
 from datasets import storing
 from datasets.camera import files, survey
 from datasets.camera.files import SourceFile
@@ -50,7 +50,7 @@ def camera_config(
   Raises:
     UserError: there are no such files, or an option has a wrong value.
   """
-  source = pathlib.Path(source_dir).expanduser()
+  source = file_lib.expanded(source_dir)
   if align not in survey.ALIGN:
     raise errors.UserError(f'--align={align}: must be one of {", ".join(survey.ALIGN)}.')
   span = survey.span_of(ir_span)

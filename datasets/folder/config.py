@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from cyclegan_jax import errors
+from cyclegan_jax import errors, files as file_lib
 from datasets import pixels, storing
 from datasets.folder import (
   alpha,
@@ -118,7 +118,7 @@ def folder_config(
       raise errors.UserError(f'--{flag}={value}: must be 1 or 3.')
   if not os.fspath(source_dir):
     raise errors.UserError('--source_dir is empty; expected a folder with RGB and IR images.')
-  source = pathlib.Path(source_dir).expanduser()
+  source = file_lib.expanded(source_dir)
   if pairs == 'none' and (paired or pair_table):
     other = '--paired' if paired else f'--pair_table={pair_table}'
     way = 'give --nopaired, or leave out --pairs' if paired else 'leave one of them out'

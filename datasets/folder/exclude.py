@@ -2,8 +2,8 @@
 
 from collections.abc import Collection
 import csv
-import pathlib
 
+from cyclegan_jax import files
 from cyclegan_jax.errors import UserError
 
 _COLUMNS = ('id', 'flags')
@@ -17,7 +17,7 @@ def flagged(file: str) -> frozenset[str]:
   """
   if not file:
     return frozenset()
-  path = pathlib.Path(file).expanduser()
+  path = files.expanded(file)
   try:
     with path.open(newline='', encoding='utf-8-sig') as lines:
       reader = csv.DictReader(lines)

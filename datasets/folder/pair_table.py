@@ -13,6 +13,7 @@ import os
 import pathlib
 import unicodedata
 
+from cyclegan_jax import files as file_lib
 from cyclegan_jax.data import images
 from cyclegan_jax.errors import UserError
 from datasets import storing
@@ -130,7 +131,7 @@ def _normal(name: str) -> str:
 
 def _read(source: pathlib.Path, table: str) -> list[_Row]:
   below = source / table
-  path = below if below.is_file() else pathlib.Path(table).expanduser()
+  path = below if below.is_file() else file_lib.expanded(table)
   try:
     text = path.read_text(encoding='utf-8-sig')
     rows = _of_json(text) if path.suffix.lower() == '.json' else _of_csv(text)

@@ -191,3 +191,14 @@ def test_a_quota_while_data_are_prepared_is_said(tmp_path):
   assert process.returncode == 2
   assert f'cannot be prepared in {tmp_path / "data"}' in errors and '--data_dir' in errors
   assert not list((tmp_path / 'data').rglob('*.array_record*'))
+
+
+def test_one_function_knows_what_a_missing_home_means():
+  found = {
+    file.relative_to(REPOSITORY).as_posix()
+    for folder in ('cyclegan_jax', 'datasets', 'experiments')
+    for file in (REPOSITORY / folder).rglob('*.py')
+    if 'expanduser' in file.read_text()
+  }
+  # The cache for programs does without.
+  assert found == {'cyclegan_jax/files.py', 'experiments/program_cache.py'}
