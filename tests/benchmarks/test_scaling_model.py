@@ -49,5 +49,6 @@ def test_sizes_of_pix2pix():
   assert abs(size.generators - down - up) < 0.001 * size.generators
 
 
+@pytest.mark.slow
 def test_cyclegan_has_no_statistics_to_exchange():
   assert scaling_model.sizes('cyclegan').norms == 0

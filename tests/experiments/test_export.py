@@ -78,6 +78,7 @@ def test_a_file_is_written_and_the_example_runs_it(trained, pairs, tmp_path, for
   assert 'on 4 images' in other.stdout and 'of 65535 gray levels' in other.stdout
 
 
+@pytest.mark.slow
 def test_mistakes_are_explained(trained, tmp_path):
   needs('flatbuffers')
   flags = [f'--workdir={trained}', '--format=stablehlo', f'--output={tmp_path / "file"}']

@@ -21,6 +21,7 @@ def two_runs(untrained, data_dir, tmp_path_factory):
   return first, second
 
 
+@pytest.mark.slow
 def test_each_is_measured_on_both(two_runs, tmp_path):
   first, second = two_runs
   flags = [f'--workdir={first},{second}', '--split=train', f'--output={tmp_path / "table"}']

@@ -102,6 +102,7 @@ def test_one_pixel(form, tmp_path):
   np.testing.assert_allclose(run(pixel[np.newaxis])[0], plain.translate(pixel), atol=1)
 
 
+@pytest.mark.slow
 def test_export_writes_and_reports(form, tmp_path):
   output, said = tmp_path / 'sub' / 'file', []
   made = model(precision='bfloat16', ir_range='-20:120,degC', normalization='spectral_channels')

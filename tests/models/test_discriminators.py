@@ -111,7 +111,13 @@ def test_without_discriminator_its_layers_do_not_limit_the_image():
   make(paired=True, adversarial_weight=0.0, discriminator_layers=9, image_size=(16, 16))
 
 
-@pytest.mark.parametrize('kind', DISCRIMINATORS)
+@pytest.mark.parametrize(
+  'kind',
+  [
+    pytest.param(kind, marks=pytest.mark.slow) if kind in ('unet', 'multiscale') else kind
+    for kind in DISCRIMINATORS
+  ],
+)
 def test_spectral_norm_makes_kernels_norm_1_in_place_of_norms(kind):
   config = make(
     discriminator=kind, spectral_norm=True, norm='batch', sync_batch_norm=False, image_size=(16, 16)

@@ -177,6 +177,7 @@ def test_devices_and_parts_change_nothing(whole, parts, devices):
   )
 
 
+@pytest.mark.slow
 def test_other_terms_have_no_weights(whole):
   *_, terms = whole
   for name, value in stepped(plain_terms(class_balance=0.0), 1, None)[1].items():
