@@ -121,11 +121,10 @@ def _comparison(result: Mapping[str, Any], compared: Sequence[Mapping[str, Any]]
   if not difference:
     return Answer('', subject, f'equal in {metric.title}, on average')
   gain = metric.better * difference
-  amount = _change(name, difference)
-  if gain:
-    amount = f'{"better" if gain > 0 else "worse"} by {_change(name, abs(difference))}'
+  judged = 'better' if gain > 0 else 'worse'
+  amount = f'{judged}{_by(name, abs(difference))}' if gain else _change(name, difference)
   where = _in_seeds(sum(value * difference > 0 for value in by_seed), len(by_seed))
-  text = f'{amount.replace("by +", "by ")} {metric.title}{where}'
+  text = f'{amount} {metric.title}{where}'
   p = result['p_holm']
   if p is not None and p <= LEVEL:
     state = 'good' if gain > 0 else 'bad' if gain < 0 else ''
@@ -186,9 +185,7 @@ def _score(totals: Mapping[str, float | None], metric: str) -> float | None:
 
 def _figure(name: str, value: float) -> str:
   metric = METRICS[name]
-  number = (
-    'infinite' if value == sys.float_info.max else f'{METRICS[name].shown(value)}{metric.unit}'
-  )
+  number = 'infinite' if value == sys.float_info.max else f'{metric.shown(value)}{metric.unit}'
   return f'{number} {metric.title}'
 
 
@@ -199,10 +196,11 @@ def _by(name: str, amount: float) -> str:
 
 
 def _change(name: str, difference: float) -> str:
-  unit, text = METRICS[name].unit, METRICS[name].shown(difference, '+')
+  metric = METRICS[name]
+  text = metric.shown(difference, '+')
   if not float(text):
-    return f'less than {10.0 ** -METRICS[name].decimals:.{METRICS[name].decimals}f}{unit}'
-  return f'{text}{unit}'
+    text = f'less than {metric.shown(10.0**-metric.decimals)}'
+  return f'{text}{metric.unit}'
 
 
 def _seeds(n: int) -> str:
