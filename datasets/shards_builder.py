@@ -152,9 +152,7 @@ def _checked(config: Config) -> _Checked:
     )
   if 'labels' in config.columns and checked.highest < 1 and not checked.complaints:
     checked.complaints.append(
-      f'--label_column={config.columns["labels"]}: its images have no class index but 0, and '
-      'perhaps 255, which stands for pixels without a label. Expected at least two classes: a mask '
-      'of objects has to hold 1 for them and 0 elsewhere, not 255.'
+      f'--label_column={config.columns["labels"]}: its images have {label_lib.ONE_CLASS}'
     )
   return checked
 

@@ -14,6 +14,11 @@ from cyclegan_jax.data import images
 UNLABELED = 255
 # For people who have none: the flags that give some.
 FLAGS = '--label_dir (with --dataset=folder) or --label_column (parquet, webdataset)'
+# Ends a message about labels that tell nothing apart.
+ONE_CLASS = (
+  'no class index but 0, and perhaps 255, which stands for pixels without a label. Expected at '
+  'least two classes: a mask of objects has to hold 1 for them and 0 elsewhere, not 255.'
+)
 # Classes have the indices 0 to 254.
 MOST_CLASSES = 255
 

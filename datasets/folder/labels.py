@@ -99,11 +99,7 @@ class Labels:
       UserError: There is only one class.
     """
     if self.files.kind == 'PNG' and index < 1:
-      raise UserError(
-        f'--label_dir={self.files.folder}: the PNG files have no class index but 0, and perhaps '
-        '255, which stands for pixels without a label. Expected at least two classes: a mask of '
-        'objects has to hold 1 for them and 0 elsewhere, not 255.'
-      )
+      raise UserError(f'--label_dir={self.files.folder}: the PNG files have {label_lib.ONE_CLASS}')
     first = () if self.files.kind == 'PNG' else (box_lib.BACKGROUND,)
     return self.names or (*first, *(f'class {i}' for i in range(index + 1 - len(first))))
 
