@@ -1,10 +1,6 @@
 """The preset exemplar against PyTorch: networks with the same weights, and ten steps."""
 
-import dataclasses
-import functools
-
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -13,9 +9,14 @@ torch = pytest.importorskip('torch', reason='needs the extra parity: pip install
 from cyclegan_jax import config as config_lib
 from cyclegan_jax.data.source import make_domains
 from cyclegan_jax.models import networks
-from cyclegan_jax.training import state as state_lib, steps
-from tests.parity import both, torch_discriminators, torch_exemplar, torch_networks, torch_steps
-from tests.training import fresh
+from tests.parity import (
+  both,
+  one_device,
+  torch_discriminators,
+  torch_exemplar,
+  torch_networks,
+  torch_steps,
+)
 
 CONFIG = config_lib.make(
   'exemplar',
@@ -78,27 +79,6 @@ def ours(nets):
   return found
 
 
-def our_steps(params, data):
-  start = state_lib.initialize(CONFIG, DOMAINS)
-  wide = lambda x: np.asarray(x, np.float64) if x.dtype == np.float32 else np.asarray(x)
-  start = jax.tree.map(
-    lambda x: jnp.asarray(wide(x))[None], dataclasses.replace(start, params=params)
-  )
-  step = functools.partial(
-    steps.train_step,
-    nets=networks.build(CONFIG.model, DOMAINS),
-    config=CONFIG,
-    optimizer=fresh.optimizer(CONFIG),
-  )
-  step = jax.pmap(step, axis_name='devices', devices=jax.devices()[:1])
-  for batch in data:
-    start, terms = step(start, {name: x[None] for name, x in batch.items()})
-    yield (
-      jax.tree.map(lambda x: np.asarray(x[0]), start),
-      {k: float(v[0]) for k, v in terms.items()},
-    )
-
-
 @pytest.mark.slow
 def test_ten_steps_in_float64(record_property):
   nets, data = torch_nets(), both.batches(CONFIG, STEPS)
@@ -109,7 +89,7 @@ def test_ten_steps_in_float64(record_property):
     'discriminators': torch_steps.adam(*judges.values(), **rate),
   }
   with jax.enable_x64(True):
-    mine = list(our_steps(ours(nets), data))
+    mine = list(one_device.stepped(CONFIG, DOMAINS, data, params=ours(nets)))
   first = nets['rgb_to_ir'].style('ir', both.to_torch(data[0]['ir'], torch.float64)).mean(0)
   np.testing.assert_allclose(
     mine[0][0].batch_stats['rgb_to_ir']['mean_style'], first.detach().numpy(), atol=1e-12

@@ -1,10 +1,8 @@
 """The preset thermalgan against PyTorch: two pix2pix that learn apart, in one step of ours."""
 
 import dataclasses
-import functools
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -14,10 +12,16 @@ from cyclegan_jax import config as config_lib
 from cyclegan_jax.data import condition
 from cyclegan_jax.data.source import make_domains
 from cyclegan_jax.inference import torch_weights
-from cyclegan_jax.models import networks, two_stage
-from cyclegan_jax.training import state as state_lib, steps
-from tests.parity import both, draws, torch_networks, torch_pix2pix, torch_steps, torch_thermalgan
-from tests.training import fresh
+from cyclegan_jax.models import two_stage
+from tests.parity import (
+  both,
+  draws,
+  one_device,
+  torch_networks,
+  torch_pix2pix,
+  torch_steps,
+  torch_thermalgan,
+)
 
 TOLD = condition.of_kind('class_temperatures', ('sky', 'road', 'person'))
 CONFIG = config_lib.make(
@@ -114,25 +118,7 @@ def our_steps(nets, data):
   ]
   params, stats = (in_our_tree(dict(zip(nets, part))) for part in zip(*trees))
   domains = make_domains(CONFIG.data, condition=TOLD)
-  start = state_lib.initialize(CONFIG, domains)
-  wide = lambda x: np.asarray(x, np.float64) if x.dtype == np.float32 else np.asarray(x)
-  start = jax.tree.map(
-    lambda x: jnp.asarray(wide(x))[None],
-    dataclasses.replace(start, params=params, batch_stats=stats),
-  )
-  step = functools.partial(
-    steps.train_step,
-    nets=networks.build(CONFIG.model, domains),
-    config=CONFIG,
-    optimizer=fresh.optimizer(CONFIG),
-  )
-  step = jax.pmap(step, axis_name='devices', devices=jax.devices()[:1])
-  for batch in data:
-    start, terms = step(start, {name: x[None] for name, x in batch.items()})
-    yield (
-      jax.tree.map(lambda x: np.asarray(x[0]), start),
-      {k: float(v[0]) for k, v in terms.items()},
-    )
+  yield from one_device.stepped(CONFIG, domains, data, params=params, batch_stats=stats)
 
 
 @pytest.mark.slow
