@@ -71,8 +71,12 @@ def test_a_signal_is_obeyed_between_two_items_and_not_before(number):
 def test_what_swallows_exceptions_swallows_no_signal():
   """As JAX's callback of the garbage collector does."""
 
+  sent = []
+
   def collected(phase, info):
-    if phase == 'start' and not interruption.received():
+    # Once: a second signal acts, and it may take a moment until the first is noted.
+    if not sent:
+      sent.append(phase)
       os.kill(os.getpid(), signal.SIGINT)
 
   gc.callbacks.append(collected)

@@ -84,13 +84,18 @@ def checked(process):
   return errors.decode(errors='replace')
 
 
+def share(surrounding):
+  """A third of the commands: the next ones for the next surrounding, so that each has its turn."""
+  return slice(list(SURROUNDINGS).index(surrounding) % 3, None, 3)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize('surrounding', SURROUNDINGS)
-def test_every_command_in_every_surrounding(untrained, pairs, data_dir, tmp_path, surrounding):
+def test_commands_in_every_surrounding(untrained, pairs, data_dir, tmp_path, surrounding):
   changes = SURROUNDINGS[surrounding]
   run = shutil.copytree(untrained, tmp_path / 'untrained')
   usable = not set(changes.values()) & {'nonsense', 'cuda', 'gpu', 'tpu'}
-  for name, flags in commands(run, pairs, data_dir, tmp_path).items():
+  for name, flags in list(commands(run, pairs, data_dir, tmp_path).items())[share(surrounding)]:
     process = start(name, *flags, changes=changes, cwd=tmp_path)
     errors = checked(process)
     if usable:
