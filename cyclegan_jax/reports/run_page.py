@@ -86,9 +86,10 @@ def render(
   Pictures of the gallery are within the page, unless `beside` places them elsewhere.
   """
   measured = [run for run in runs if run.measurements]
-  shown = gallery_section.examples(measured, n_gallery)
+  pictured = [run for run in measured if 'psnr' in run.measured.per_image]  # Not without pairs.
+  shown = gallery_section.examples(pictured, n_gallery)
   place = beside or (lambda name, encoded: page.embedded(encoded))
-  gallery = gallery_section.items(shown, len(measured) > 1, place)
+  gallery = gallery_section.items(shown, len(pictured) > 1, place)
   downstream = run_sections.downstream(runs) if split else []
   temperatures = run_sections.temperatures(measured)
   results = run_sections.results(measured)
@@ -98,7 +99,7 @@ def render(
     'results': (f'Measured on the {split} split', results),
     'temperatures': ('One image, many temperatures', temperatures),
     'downstream': ('What a detector learns from it', downstream),
-    'gallery': ('Gallery', [run for run in measured if 'psnr' in run.measured.per_image]),
+    'gallery': ('Gallery', pictured),
     'images': ('Single images', measured),
     'training': ('Training', drawn),
     'samples': ('Latest samples', samples),
