@@ -1,6 +1,6 @@
 """A batch in parts gives the step of the whole batch: in float64, up to rounding."""
 
-import functools
+import itertools
 
 import jax
 import numpy as np
@@ -8,10 +8,10 @@ import pytest
 
 from cyclegan_jax import config as config_lib
 from cyclegan_jax.data.source import make_domains
-from cyclegan_jax.models import networks
-from cyclegan_jax.training import state as state_lib, steps
-from tests.training import fresh
-from tests.training.test_steps import assert_close, first, SIZE, tiny
+from cyclegan_jax.training import state as state_lib
+from tests.training import stepping
+from tests.training.stepping import assert_close
+from tests.training.test_steps import SIZE, tiny
 from tests.training.test_variants import CUT, CYCLEGAN, PIX2PIX
 
 # Pairs, all terms, both masks, a moving average; discriminators first.
@@ -33,6 +33,8 @@ EVERYTHING = dict(
   ema_decay=0.9,
   adversarial_loss='hinge',
 )
+# Of one row for each of four devices, and of two rows for one.
+PARTS = ((2, 4), (4, 1))
 # More steps than the pool has room for half of: earlier fakes are shown in the second.
 SETTINGS = {
   'discriminators first': {**EVERYTHING, 'norm': 'instance'},
@@ -43,7 +45,6 @@ SETTINGS = {
     'redraw_fakes': False,
   },
   'pools': CYCLEGAN,
-  'pools, discriminators first': {**CYCLEGAN, 'update_order': 'discriminators_first'},
   'cut': {**CUT, 'preset': 'cut'},
   'fastcut': {**CUT, 'preset': 'fastcut'},
   # A batch norm's statistics are those of a part.
@@ -65,43 +66,22 @@ def examples(config, n=2):
     }
 
 
-def run(config, devices=1):
-  """State and terms after all examples, in float64."""
-  with jax.enable_x64(True):
-    nets = networks.build(config.model, make_domains(config.data))
-    step = jax.pmap(
-      functools.partial(
-        steps.train_step, nets=nets, config=config, optimizer=fresh.optimizer(config)
-      ),
-      axis_name='devices',
-      devices=jax.devices()[:devices],
-    )
-    wide = lambda x: x.astype(np.float64) if x.dtype == np.float32 else x
-    state = jax.tree.map(
-      lambda x: np.broadcast_to(wide(np.asarray(x)), (devices, *x.shape)), fresh.state(config)
-    )
-    for batch in examples(config):
-      state, terms = step(
-        state, {k: v.reshape(devices, -1, *v.shape[1:]) for k, v in batch.items()}
-      )
-    return first(state), first(terms)
-
-
 @pytest.mark.slow
-@pytest.mark.parametrize('name', SETTINGS)
-def test_parts_equal_the_whole(name):
-  whole = run(config_lib.make(**SETTINGS[name]))
+@pytest.mark.parametrize('name, parts', zip(SETTINGS, itertools.cycle(PARTS)))
+def test_parts_equal_the_whole(name, parts):
+  config = config_lib.make(**SETTINGS[name])
+  whole = stepping.run_in_float64(config, 1, examples(config))
   assert {leaf.dtype for leaf in jax.tree.leaves(whole[0].params)} == {np.dtype(np.float64)}
-  # Parts of one row for each of four devices, and of two rows for one.
-  for parts, devices in ((2, 4), (4, 1)):
-    state, terms = run(config_lib.make(**SETTINGS[name], accumulate=parts), devices)
-    # What float32 figures there are, SSIM and random draws aside, are compared as such.
-    assert_close(terms, whole[1], atol=1e-5)
-    assert_close(state.pools, whole[0].pools, atol=1e-6)
-    for group in ('generators', 'discriminators'):
-      # Adam's moments, before it divides by the gradient's size, which amplifies rounding.
-      assert_close(state.opt_state[group][0].mu, whole[0].opt_state[group][0].mu, atol=1e-6)
-    assert state.step == 2
+  accumulate, devices = parts
+  config = config_lib.make(**SETTINGS[name], accumulate=accumulate)
+  state, terms = stepping.run_in_float64(config, devices, examples(config))
+  # What float32 figures there are, SSIM and random draws aside, are compared as such.
+  assert_close(terms, whole[1], atol=1e-5)
+  assert_close(state.pools, whole[0].pools, atol=1e-6)
+  for group in ('generators', 'discriminators'):
+    # Adam's moments, before it divides by the gradient's size, which amplifies rounding.
+    assert_close(state.opt_state[group][0].mu, whole[0].opt_state[group][0].mu, atol=1e-6)
+  assert state.step == 2
 
 
 @pytest.mark.slow
@@ -112,19 +92,8 @@ def test_running_batch_statistics_move_once_for_each_part():
   moved = {}
   for parts in (1, 2):
     config = tiny(accumulate=parts)
-    nets = networks.build(config.model, make_domains(config.data))
-    start = fresh.state(config)
-    step = jax.pmap(
-      functools.partial(
-        steps.train_step, nets=nets, config=config, optimizer=fresh.optimizer(config)
-      ),
-      axis_name='devices',
-      devices=jax.devices()[:1],
-    )
-    state, terms = step(
-      jax.tree.map(lambda x: x[None], start), {name: rows[None] for name, rows in half.items()}
-    )
-    moved[parts] = first(state), first(terms)
+    state, terms, _ = stepping.run(config, 1, [half])
+    moved[parts] = state, terms
   means = [moved[parts][0].batch_stats['ir_to_rgb']['down_norms'][0]['mean'] for parts in (1, 2)]
   # From 0, by a tenth: of the fake twice and of the cycle once, in each part. Where all three had
   # the same mean m, 1 - 0.9 ** 3 and 1 - 0.9 ** 6 of m would be there.
@@ -137,18 +106,10 @@ def test_running_batch_statistics_move_once_for_each_part():
 def test_memory_is_that_of_a_part():
   def temporary(parts):
     config = tiny(norm='instance', batch_size=16, accumulate=parts, base_width=8)
-    nets = networks.build(config.model, make_domains(config.data))
     state = state_lib.abstract(config, make_domains(config.data))
-    step = jax.pmap(
-      functools.partial(
-        steps.train_step, nets=nets, config=config, optimizer=fresh.optimizer(config)
-      ),
-      axis_name='devices',
-      devices=jax.devices()[:1],
-    )
     shape = lambda *s: jax.ShapeDtypeStruct((1, 16, SIZE, SIZE, *s), np.float32)
     state = jax.tree.map(lambda x: jax.ShapeDtypeStruct((1, *x.shape), x.dtype), state)
-    compiled = step.lower(state, {'rgb': shape(3), 'ir': shape(1)}).compile()
+    compiled = stepping.over(config).lower(state, {'rgb': shape(3), 'ir': shape(1)}).compile()
     return compiled.memory_analysis().temp_size_in_bytes
 
   assert temporary(8) < 0.5 * temporary(1)

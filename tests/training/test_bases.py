@@ -14,10 +14,10 @@ from cyclegan_jax.data.source import make_domains
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.inference import model as model_lib
 from cyclegan_jax.models import networks
-from cyclegan_jax.training import bases, loop, microbatch, state as state_lib, steps
+from cyclegan_jax.training import bases, loop, microbatch, state as state_lib
 import datasets
-from tests.training import fresh
-from tests.training.test_steps import assert_close, first
+from tests.training import stepping
+from tests.training.stepping import assert_close
 
 NAMES = ('sky', 'road', 'person')
 # Values that floating-point numbers hold exactly.
@@ -187,26 +187,13 @@ STEPS = {
 def stepped(config, devices):
   """State and terms after two steps, in float64."""
   table = np.linspace(0.5, 2, 256).astype(np.float32) if config.loss.class_balance else None
-  with jax.enable_x64(True):
-    domains = make_domains(config.data, condition=told(config))
-    step = functools.partial(
-      steps.train_step,
-      nets=networks.build(config.model, domains),
-      config=config,
-      optimizer=fresh.optimizer(config),
-      class_weights=table,
-    )
-    step = jax.pmap(step, axis_name='devices', devices=jax.devices()[:devices])
-    wide = lambda x: x.astype(np.float64) if x.dtype == np.float32 else x
-    state = jax.tree.map(
-      lambda x: np.broadcast_to(wide(np.asarray(x)), (devices, *x.shape)),
-      state_lib.initialize(config, domains),
-    )
-    batch = noise(config, masked=True, dtype=np.float64)
-    for _ in range(2):
-      parts = {name: x.reshape(devices, -1, *x.shape[1:]) for name, x in batch.items()}
-      state, terms = step(state, parts)
-    return first(state), first(terms)
+  return stepping.run_in_float64(
+    config,
+    devices,
+    [noise(config, masked=True, dtype=np.float64)] * 2,
+    domains=make_domains(config.data, condition=told(config)),
+    class_weights=table,
+  )
 
 
 @pytest.mark.slow

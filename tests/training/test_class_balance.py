@@ -1,7 +1,6 @@
 """Weights of classes against numpy, and in steps whatever the devices, parts and masks."""
 
 import dataclasses
-import functools
 
 import jax
 import numpy as np
@@ -12,11 +11,12 @@ from cyclegan_jax.data import images, pipeline
 from cyclegan_jax.data.source import Dataset, make_domains, Split
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.models import networks
-from cyclegan_jax.training import class_balance, loop, losses, steps
+from cyclegan_jax.training import class_balance, loop, losses
 import datasets
-from tests.training import fresh
+from tests.training import fresh, stepping
+from tests.training.stepping import assert_close
 from tests.training.test_accumulation import EVERYTHING
-from tests.training.test_steps import assert_close, first, SIZE
+from tests.training.test_steps import SIZE
 
 NAMES = ('sky', 'road', 'nowhere', 'person')
 POWER = 0.7
@@ -129,25 +129,7 @@ def stepped(config, devices, table):
   batch = batch_of(config)
   if table is None:
     del batch['labels']
-  with jax.enable_x64(True):
-    nets = networks.build(config.model, make_domains(config.data))
-    step = jax.pmap(
-      functools.partial(
-        steps.train_step,
-        nets=nets,
-        config=config,
-        optimizer=fresh.optimizer(config),
-        class_weights=table,
-      ),
-      axis_name='devices',
-      devices=jax.devices()[:devices],
-    )
-    wide = lambda x: x.astype(np.float64) if x.dtype == np.float32 else x
-    state = jax.tree.map(
-      lambda x: np.broadcast_to(wide(np.asarray(x)), (devices, *x.shape)), fresh.state(config)
-    )
-    state, terms = step(state, {k: v.reshape(devices, -1, *v.shape[1:]) for k, v in batch.items()})
-    return first(state), first(terms)
+  return stepping.run_in_float64(config, devices, [batch], class_weights=table)
 
 
 @pytest.fixture(scope='module')

@@ -1,8 +1,5 @@
 """Networks that are told about the image to make: in steps, in runs, and what they do with it."""
 
-import functools
-
-import jax
 import numpy as np
 import pytest
 
@@ -21,13 +18,12 @@ from cyclegan_jax.training import (
   microbatch,
   rng,
   state as state_lib,
-  steps,
 )
 import datasets
 from tests.inference import made_up
-from tests.training import fresh
+from tests.training import stepping
+from tests.training.stepping import assert_close
 from tests.training.test_accumulation import EVERYTHING, examples
-from tests.training.test_steps import assert_close, first
 
 NAMES = ('sky', 'road', 'person')
 # Both generators and both discriminators, without what takes long to compile.
@@ -53,21 +49,8 @@ def batch_of(config):
 
 def stepped(config, devices):
   """State and terms after a step, in float64."""
-  batch = batch_of(config)
-  with jax.enable_x64(True):
-    domains = domains_of(config)
-    nets = networks.build(config.model, domains)
-    step = functools.partial(
-      steps.train_step, nets=nets, config=config, optimizer=fresh.optimizer(config)
-    )
-    step = jax.pmap(step, axis_name='devices', devices=jax.devices()[:devices])
-    wide = lambda x: x.astype(np.float64) if x.dtype == np.float32 else x
-    begin = jax.tree.map(
-      lambda x: np.broadcast_to(wide(np.asarray(x)), (devices, *x.shape)),
-      state_lib.initialize(config, domains),
-    )
-    after, terms = step(begin, {k: v.reshape(devices, -1, *v.shape[1:]) for k, v in batch.items()})
-    return first(after), first(terms)
+  data = [batch_of(config)]
+  return stepping.run_in_float64(config, devices, data, domains=domains_of(config))
 
 
 @pytest.fixture(scope='module', params=[QUICK, {**PIX2PIX, 'pool_size': 4}], ids=['both', 'pool'])

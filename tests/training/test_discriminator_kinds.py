@@ -8,7 +8,8 @@ import pytest
 
 from cyclegan_jax import config as config_lib
 from tests.training import fresh
-from tests.training.test_steps import assert_close, batches, run, SIZE
+from tests.training.stepping import assert_close, run
+from tests.training.test_steps import batches, SIZE
 
 KINDS = {
   'multiscale': dict(discriminator='multiscale', feature_matching_weight=10.0),

@@ -1,7 +1,5 @@
 """Losses by example: what moves what, masks, parts and devices, and settings that do not fit."""
 
-import functools
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -11,10 +9,9 @@ from cyclegan_jax import config as config_lib
 from cyclegan_jax.data.source import make_domains
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.models import networks
-from cyclegan_jax.training import steps
 from cyclegan_jax.training.exchange import Exchange
-from tests.training import fresh
-from tests.training.test_steps import assert_close, first
+from tests.training import fresh, stepping
+from tests.training.stepping import assert_close
 
 SIZE = 16
 TINY = dict(
@@ -103,19 +100,9 @@ def stepped(devices=1, **settings):
   """State and terms after a step, in float64, with masks; discriminators are those of others."""
   small = dict(n_downsampling=1, adversarial_weight=0.0, batch_size=4)
   config = config_lib.make(**{**TINY, **small, 'paired': True, 'ema_decay': 0.9, **settings})
-  with jax.enable_x64(True):
-    nets = networks.build(config.model, make_domains(config.data))
-    step = functools.partial(
-      steps.train_step, nets=nets, config=config, optimizer=fresh.optimizer(config)
-    )
-    step = jax.pmap(step, axis_name='devices', devices=jax.devices()[:devices])
-    wide = lambda x: x.astype(np.float64) if x.dtype == np.float32 else x
-    begin = jax.tree.map(
-      lambda x: np.broadcast_to(wide(np.asarray(x)), (devices, *x.shape)), fresh.state(config)
-    )
-    rows = {k: wide(v).reshape(devices, -1, *v.shape[1:]) for k, v in batch(True, 4).items()}
-    after, terms = step(begin, rows)
-    return first(after), first(terms)
+  wide = lambda x: x.astype(np.float64) if x.dtype == np.float32 else x
+  rows = {name: wide(x) for name, x in batch(True, 4).items()}
+  return stepping.run_in_float64(config, devices, [rows])
 
 
 @pytest.mark.slow

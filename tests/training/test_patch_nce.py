@@ -9,7 +9,8 @@ import pytest
 
 from cyclegan_jax import config as config_lib
 from cyclegan_jax.training import patch_nce, rng
-from tests.training.test_steps import assert_close, run, SIZE
+from tests.training.stepping import assert_close, run
+from tests.training.test_steps import SIZE
 from tests.training.test_variants import CUT
 
 SIZES = [(10, 10), (8, 8), (4, 4), (2, 2)]

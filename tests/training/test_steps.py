@@ -13,8 +13,9 @@ from cyclegan_jax import config as config_lib
 from cyclegan_jax.data.source import make_domains
 from cyclegan_jax.models import networks
 from cyclegan_jax.models.discriminators import Verdict
-from cyclegan_jax.training import parallel, state as state_lib, steps
+from cyclegan_jax.training import parallel, state as state_lib
 from tests.training import fresh
+from tests.training.stepping import assert_close, run
 
 SIZE = 16
 
@@ -48,33 +49,6 @@ def batches(n, rows=8, ir_channels=1):
     }
     for _ in range(n)
   ]
-
-
-def trajectory(config, devices, data):
-  """Yields state and terms of all devices after each batch, on some of the virtual devices."""
-  nets = networks.build(config.model, make_domains(config.data))
-  step = jax.pmap(
-    functools.partial(
-      steps.train_step, nets=nets, config=config, optimizer=fresh.optimizer(config)
-    ),
-    axis_name='devices',
-    devices=jax.devices()[:devices],
-  )
-  state = jax.tree.map(lambda x: np.broadcast_to(x, (devices, *x.shape)), fresh.state(config))
-  for batch in data:
-    state, terms = step(state, {k: v.reshape(devices, -1, *v.shape[1:]) for k, v in batch.items()})
-    yield state, terms
-
-
-def first(tree):
-  """The first device's copy."""
-  return jax.tree.map(lambda x: np.asarray(x[0]), tree)
-
-
-def run(config, devices, data):
-  """The state and terms after all batches, and the state of all devices."""
-  *_, (state, terms) = trajectory(config, devices, data)
-  return first(state), first(terms), state
 
 
 def reference(config, data):
@@ -132,16 +106,6 @@ def reference(config, data):
 
     losses['generator'] = update('generators', generator_loss)
   return params, stats, losses
-
-
-def assert_close(got, want, atol):
-  jax.tree.map_with_path(
-    lambda path, a, b: np.testing.assert_allclose(
-      a, b, atol=atol, rtol=0, err_msg=jax.tree_util.keystr(path)
-    ),
-    got,
-    want,
-  )
 
 
 @pytest.mark.slow

@@ -13,7 +13,8 @@ from cyclegan_jax.data.source import make_domains
 from cyclegan_jax.models import networks
 from cyclegan_jax.training import losses, rng as rng_lib, state as state_lib
 from tests.training import fresh
-from tests.training.test_steps import assert_close, batches, first, run, SIZE, tiny, trajectory
+from tests.training.stepping import assert_close, first, run, trajectory
+from tests.training.test_steps import batches, SIZE, tiny
 
 _SMALL = dict(
   dataset='x',
