@@ -44,6 +44,7 @@ _TINY = (
 _PATIENCE = 300.0
 _TRASH = '.trash'
 _READY = '\nSteps: '
+_DEVICES = r'--xla_force_host_platform_device_count=\d+'
 
 
 @dataclasses.dataclass(frozen=True)
@@ -143,7 +144,8 @@ class _Start:
     environment = {
       **os.environ,
       'JAX_PLATFORMS': 'cpu',
-      'XLA_FLAGS': '',
+      # One device.
+      'XLA_FLAGS': re.sub(_DEVICES, '', os.environ.get('XLA_FLAGS', '')),
       'JAX_COMPILATION_CACHE_DIR': str(ground.folder / 'cache'),
       'JAX_DISABLE_MOST_OPTIMIZATIONS': '1',
     }

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 
+from tests import compiler
 from tests.conftest import REPOSITORY
 
 TINY = [
@@ -30,7 +31,7 @@ TINY = [
   '--emsn',
 ]
 # One device, as on a laptop; conftest.py has the tests' own process use four.
-_ONE_DEVICE = {'XLA_FLAGS': ''}
+_ONE_DEVICE = {'XLA_FLAGS': compiler.xla_flags()}
 _LIBRARIES = [
   'flax.nnx',
   'grain',

@@ -8,16 +8,15 @@ import shutil
 import signal
 import tempfile
 
+from tests import compiler
+
 # Before JAX starts. Tests of a single device ask for it by name.
-os.environ['XLA_FLAGS'] = ' '.join(
-  [os.environ.get('XLA_FLAGS', ''), '--xla_force_host_platform_device_count=4']
-).strip()
+os.environ['XLA_FLAGS'] = compiler.xla_flags(devices=4)
 os.environ.setdefault('JAX_PLATFORMS', 'cpu')
-# Compiling is most of what the tests do; each program runs a few times.
 os.environ.setdefault('JAX_DISABLE_MOST_OPTIMIZATIONS', '1')
 # Many tests compile the same tiny step, the commands' processes included; pytest-xdist's share it.
-if 'PYTEST_XDIST_WORKER' not in os.environ:
-  os.environ['JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS'] = '0.1'
+os.environ['JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS'] = '0.1'
+if 'JAX_COMPILATION_CACHE_DIR' not in os.environ:
   os.environ['JAX_COMPILATION_CACHE_DIR'] = tempfile.mkdtemp(prefix='jax-cache-')
   atexit.register(shutil.rmtree, os.environ['JAX_COMPILATION_CACHE_DIR'], ignore_errors=True)
 

@@ -8,6 +8,8 @@ import sys
 
 import pytest
 
+from tests import compiler
+
 REPOSITORY = pathlib.Path(__file__).resolve().parent.parent.parent
 SCRIPT = REPOSITORY / 'benchmarks' / 'gpu.sh'
 TINY = {
@@ -48,7 +50,7 @@ PARTS = {
 
 def run(folder, *parts, **environment):
   # One device, as on the machine that it is for.
-  own = {name: value for name, value in os.environ.items() if name != 'XLA_FLAGS'}
+  own = {**os.environ, 'XLA_FLAGS': compiler.xla_flags()}
   result = subprocess.run(
     ['bash', str(SCRIPT), str(folder), *parts],
     env={**own, **TINY, **environment},

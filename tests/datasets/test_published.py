@@ -103,7 +103,6 @@ def tiny(name, sources, data_dir, **overrides):
     ('aau', dict(options={'registration': 'depth'})),
     ('osu', dict(paired=False, emsn=False, options={'split_by': 'sequence'})),
     ('osu', dict(mask='crop', options={'split_by': 'location'})),
-    ('osu', dict(mask='none')),
     ('aau', {}),
     ('aau', dict(paired=False, options={'split_by': 'sequence'})),
     ('aau', dict(options={'registration': 'plane', 'skip_scenes': '2'})),

@@ -5,6 +5,7 @@ import shutil
 
 import pytest
 
+from tests import compiler
 from tests.conftest import REPOSITORY
 
 FILE = REPOSITORY / 'docs' / 'notebooks' / 'first_model.ipynb'
@@ -41,7 +42,7 @@ def test_it_runs(notebook, pairs, tmp_path, monkeypatch):
   shutil.copytree(pairs, tmp_path / 'PHOTOS')
   path = [str(REPOSITORY), *filter(None, [os.environ.get('PYTHONPATH')])]
   monkeypatch.setenv('PYTHONPATH', os.pathsep.join(path))
-  monkeypatch.setenv('XLA_FLAGS', '')
+  monkeypatch.setenv('XLA_FLAGS', compiler.xla_flags())
   resources = {'metadata': {'path': str(tmp_path)}}
   nbclient.NotebookClient(notebook, timeout=300, resources=resources).execute()
   shown = [output.get('data', {}) for cell in notebook.cells for output in cell.get('outputs', ())]

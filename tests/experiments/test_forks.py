@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+from tests import compiler
 from tests.conftest import REPOSITORY
 
 _SCRIPT = """
@@ -44,7 +45,7 @@ def script(tmp_path_factory):
 
 
 def run(script, folder, kind, what):
-  environment = {**os.environ, 'PYTHONPATH': str(REPOSITORY), 'XLA_FLAGS': ''}
+  environment = {**os.environ, 'PYTHONPATH': str(REPOSITORY), 'XLA_FLAGS': compiler.xla_flags()}
   command = [sys.executable, str(script), str(folder), kind, what]
   result = subprocess.run(
     command, env=environment, cwd=REPOSITORY, capture_output=True, text=True, timeout=200

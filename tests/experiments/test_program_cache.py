@@ -11,6 +11,7 @@ import pytest
 
 from benchmarks import stops
 from experiments import program_cache
+from tests import compiler
 from tests.command_line import TINY
 from tests.conftest import REPOSITORY
 
@@ -79,8 +80,7 @@ def counted(program, *arguments):
     timeout=300,
     env={
       **os.environ,
-      'XLA_FLAGS': '',
-      'JAX_DISABLE_MOST_OPTIMIZATIONS': '1',
+      'XLA_FLAGS': compiler.xla_flags(),
       'JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS': '0',
     },
   )

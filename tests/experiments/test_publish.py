@@ -9,6 +9,7 @@ import sys
 import pytest
 
 from cyclegan_jax.data import images
+from tests import compiler
 from tests.conftest import REPOSITORY
 from tests.runs import hub_server
 
@@ -28,8 +29,7 @@ def run(server, tmp_path):
   def run(name, *flags):
     environment = {
       **os.environ,
-      'XLA_FLAGS': '',
-      'JAX_DISABLE_MOST_OPTIMIZATIONS': '1',
+      'XLA_FLAGS': compiler.xla_flags(),
       'HF_ENDPOINT': server.endpoint,
       'HF_TOKEN': hub_server.TOKEN,
       'XDG_CACHE_HOME': str(tmp_path / 'cache'),

@@ -11,6 +11,7 @@ import sys
 
 import pytest
 
+from tests import compiler
 from tests.conftest import make_pairs, REPOSITORY
 from tests.datasets.camera import writer
 
@@ -37,7 +38,7 @@ SURROUNDINGS = {
 
 
 def environment(changes):
-  found = {**os.environ, 'XLA_FLAGS': '', 'JAX_DISABLE_MOST_OPTIMIZATIONS': '1'}
+  found = {**os.environ, 'XLA_FLAGS': compiler.xla_flags()}
   found['PYTHONPATH'] = str(REPOSITORY)
   found.update({name: value for name, value in changes.items() if value is not None})
   return {name: value for name, value in found.items() if changes.get(name, '') is not None}

@@ -9,7 +9,6 @@ from benchmarks import stops, survive_kills
 from tests.training.test_loop import train
 
 SIGNALS = [
-  (signal.SIGKILL, 'save'),
   (signal.SIGKILL, 'any'),
   (signal.SIGTERM, 'save'),
   (signal.SIGKILL, 'clean-up'),
@@ -32,10 +31,9 @@ def test_a_run_that_is_killed_again_and_again_ends_as_one_that_was_not(tmp_path)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize('paired', [True, False])
-def test_a_run_is_repeated_bit_for_bit_and_another_seed_gives_another(tiny, tmp_path, paired):
+def test_a_run_is_repeated_bit_for_bit_and_another_seed_gives_another(tiny, tmp_path):
   for name, seed in (('run', 0), ('again', 0), ('other', 1)):
-    train(tiny(paired=paired, steps=3, seed=seed), tmp_path / name)
+    train(tiny(paired=False, steps=3, seed=seed), tmp_path / name)
   assert stops.differences(tmp_path / 'again', tmp_path / 'run') == []
   differing = stops.differences(tmp_path / 'other', tmp_path / 'run')
   for part in ('.params', '.batch_stats', '.opt_state', 'metrics.csv', 'validation.csv'):

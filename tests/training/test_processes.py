@@ -66,10 +66,7 @@ def test_two_processes_end_as_one(ground, reference, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-  'layout, mode',
-  [(TWO, 'paired'), (TWO, 'pools'), (FOUR, 'paired'), (FOUR, 'unpaired'), (FOUR, 'pools')],
-)
+@pytest.mark.parametrize('layout, mode', [(TWO, 'pools'), (FOUR, 'paired'), (FOUR, 'unpaired')])
 def test_all_layouts_end_alike(ground, reference, tmp_path, layout, mode):
   together.train(layout, tmp_path / 'run', (*ground, *MODES[mode]))
   together.assert_close(tmp_path / 'run', reference(mode))
@@ -77,7 +74,7 @@ def test_all_layouts_end_alike(ground, reference, tmp_path, layout, mode):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize('layouts', [(TWO, ONE), (ONE, TWO), (FOUR, TWO)])
+@pytest.mark.parametrize('layouts', [(TWO, ONE), (ONE, FOUR)])
 def test_a_checkpoint_of_one_layout_resumes_in_another(ground, reference, tmp_path, layouts):
   together.train(layouts[0], tmp_path / 'run', (*ground, '--nopaired', '--steps=7'))
   said = together.train(layouts[1], tmp_path / 'run', (*ground, '--nopaired'))
@@ -115,13 +112,7 @@ def test_a_member_that_is_killed_stops_the_others_and_all_resume(ground, tmp_pat
 @pytest.mark.slow
 @pytest.mark.parametrize(
   'layout, number, told',
-  [
-    (TWO, signal.SIGTERM, (0,)),
-    (TWO, signal.SIGTERM, (1,)),
-    (TWO, signal.SIGTERM, (0, 1)),
-    (TWO, signal.SIGINT, (1,)),
-    (FOUR, signal.SIGINT, (0, 1, 2, 3)),
-  ],
+  [(TWO, signal.SIGTERM, (1,)), (TWO, signal.SIGTERM, (0, 1)), (FOUR, signal.SIGINT, (0, 1, 2, 3))],
 )
 def test_a_signal_to_any_stops_all_at_one_step(ground, tmp_path, layout, number, told):
   with together.started(layout, tmp_path / 'run', (*ground, '--steps=100000')) as run:

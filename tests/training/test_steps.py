@@ -13,7 +13,7 @@ from cyclegan_jax import config as config_lib
 from cyclegan_jax.data.source import make_domains
 from cyclegan_jax.models import networks
 from cyclegan_jax.models.discriminators import Verdict
-from cyclegan_jax.training import parallel, state as state_lib
+from cyclegan_jax.training import parallel, state as state_lib, steps
 from tests.training import fresh
 from tests.training.stepping import assert_close, run
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from benchmarks import stops
 from cyclegan_jax.training.checkpoint import of_run
+from tests import compiler
 from tests.conftest import REPOSITORY
 
 # Seconds; generous, for a machine that does other things too.
@@ -43,7 +44,7 @@ class Together:
       **os.environ,
       'JAX_PLATFORMS': 'cpu',
       'JAX_DISABLE_MOST_OPTIMIZATIONS': '1',
-      'XLA_FLAGS': f'--xla_force_host_platform_device_count={devices}',
+      'XLA_FLAGS': compiler.xla_flags(devices),
     }
     port = free_port()
     self.logs = [workdir.with_name(f'{workdir.name}_{command}_{i}.log') for i in range(count)]
