@@ -42,8 +42,16 @@ class Inputs:
 
   def channels(self, image: int) -> int:
     """Returns how many channels there are, for an image of so many."""
+    return sum(self._sizes(image, self.kinds))
+
+  def label_planes(self, image: int) -> tuple[int, int]:
+    """Returns the first plane of labels and their number; ValueError without labels."""
+    before = self.kinds[: self.kinds.index('labels')]
+    return sum(self._sizes(image, before)), len(self.class_names)
+
+  def _sizes(self, image: int, kinds: tuple[str, ...]) -> list[int]:
     sizes = {'rgb': image, DEPTH: 1, 'labels': len(self.class_names)}
-    return sum(sizes[kind] for kind in self.kinds)
+    return [sizes[kind] for kind in kinds]
 
   def seen(self, image: Any, layers: Mapping[str, Any], xp: Any = np) -> Any:
     """Returns what networks see.

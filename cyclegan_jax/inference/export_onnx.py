@@ -17,7 +17,16 @@ import onnxruntime
 
 from cyclegan_jax.inference.export_program import Program, Run
 from cyclegan_jax.inference.onnx_graph import Graph, ints, size_of, Tensor
-from cyclegan_jax.models import adain, antialiasing, exemplar, generators, layers, two_stage, unet
+from cyclegan_jax.models import (
+  adain,
+  antialiasing,
+  exemplar,
+  generators,
+  layered,
+  layers,
+  two_stage,
+  unet,
+)
 
 
 def write(file: pathlib.Path, program: Program, metadata: Mapping[str, str]) -> None:
@@ -129,6 +138,20 @@ def _two_stage(net: two_stage.TwoStageGenerator, x: Tensor) -> Tensor:
   return y.apply('Clip', -1, 1)
 
 
+def _layered(net: layered.LayeredGenerator, x: Tensor) -> Tensor:
+  n = net.n_classes
+  part = lambda y, first, size: y.apply('Slice', ints(first), ints(first + size), ints(1))
+  of_class = part(x, net.first, n).apply('Greater', 0)
+  in_any = of_class.apply('Cast', to=onnx.TensorProto.FLOAT).apply('ReduceMax', axes=[1])
+  own = of_class.apply('Concat', in_any.apply('Less', 0.5), axis=1)
+  images = GENERATORS[type(net.generator)](net.generator, x)
+  chosen = [
+    own.apply('Where', part(images, k * (n + 1), n + 1), 0).apply('ReduceSum', ints(1))
+    for k in range(net.channels)
+  ]
+  return chosen[0].apply('Concat', *chosen[1:], axis=1)
+
+
 def _exemplar(net: exemplar.ExemplarGenerator, x: Tensor) -> Tensor:
   """In the mean style, so that shifts and scales are constants."""
   content, decoder = net.content, net.decoder_ir
@@ -158,6 +181,7 @@ GENERATORS: Mapping[type, Callable[[Any, Tensor], Tensor]] = {
   generators.ResnetGenerator: _resnet,
   unet.UNetGenerator: _unet,
   two_stage.TwoStageGenerator: _two_stage,
+  layered.LayeredGenerator: _layered,
   exemplar.ExemplarGenerator: _exemplar,
 }
 

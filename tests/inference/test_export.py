@@ -14,6 +14,7 @@ from cyclegan_jax.inference import export, export_check
 from cyclegan_jax.inference.export_program import Program
 from cyclegan_jax.models import generators
 from cyclegan_jax.models.exemplar import ExemplarGenerator
+from cyclegan_jax.models.layered import LayeredGenerator
 from cyclegan_jax.models.two_stage import TwoStageGenerator
 from tests.inference.made_up import model, picture
 
@@ -206,6 +207,7 @@ def test_every_generator_is_known_to_onnx():
   assert set(export_onnx.GENERATORS) == {
     *generators.GENERATORS.values(),
     TwoStageGenerator,
+    LayeredGenerator,
     ExemplarGenerator,
   }
 
