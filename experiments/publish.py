@@ -112,7 +112,8 @@ def _examples(workdir: pathlib.Path, model: 'Model') -> Sequence['Example']:
   """Returns images to check the ONNX file on; none if it is not wanted."""
   from cyclegan_jax.inference import export
 
-  if _ONNX.value is False or (_ONNX.value is None and export.missing('onnx')):
+  sees_layers = bool(model.domains[model.config.model.source].inputs)
+  if _ONNX.value is False or (_ONNX.value is None and (export.missing('onnx') or sees_layers)):
     return ()
   export.load_format('onnx')
   data = dataclasses.replace(model.config.data, **model_flags.moved())

@@ -14,11 +14,10 @@ from typing import Any
 import numpy as np
 
 from cyclegan_jax.data import labels as labels_lib
-from cyclegan_jax.data.layers import DEPTH
+from cyclegan_jax.data.layers import DEPTH, STEPS_PER_METER
 
-# In meters.
-_NEAR, _FAR = 0.5, 500.0
-_STEPS_PER_METER = 100
+# In meters; nearer and farther is told apart no more.
+NEAR, FAR = 0.5, 500.0
 # What to do where data lack a layer.
 CURES: Mapping[str, str] = types.MappingProxyType(
   {
@@ -79,6 +78,6 @@ class Inputs:
 
 def _depth(steps: Any, xp: Any) -> Any:
   """Network values of a depth in hundredths of a meter; 0, not known, is 1."""
-  meters = xp.maximum(steps, 1).astype(np.float32) / _STEPS_PER_METER
-  places = xp.log(meters / _NEAR) * (2 / np.log(np.float32(_FAR / _NEAR))) - 1
+  meters = xp.maximum(steps, 1).astype(np.float32) / STEPS_PER_METER
+  places = xp.log(meters / NEAR) * (2 / np.log(np.float32(FAR / NEAR))) - 1
   return xp.where(steps > 0, xp.clip(places, -1, 1), np.float32(1)).astype(np.float32)

@@ -80,11 +80,13 @@ def export(
     log: receives each line for the user.
 
   Raises:
-    UserError: the model has no such direction, a package is missing, the network is too deep, the
-      file exists or cannot be written, or it does not agree with the model.
+    UserError: the model has no such direction, or sees more than images (--inputs); a package is
+      missing, the network is too deep, the file exists or cannot be written, or it does not agree
+      with the model.
   """
   file_format = load_format(format_name)
   model.translator(direction)
+  model.check_images_alone(direction, 'An exported file takes images alone')
   _check_depth(model)
   check_output(output, overwrite)
   config = model.config
