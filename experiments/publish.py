@@ -112,8 +112,7 @@ def _examples(workdir: pathlib.Path, model: 'Model') -> Sequence['Example']:
   """Returns images to check the ONNX file on; none if it is not wanted."""
   from cyclegan_jax.inference import export
 
-  sees_layers = bool(model.domains[model.config.model.source].inputs)
-  if _ONNX.value is False or (_ONNX.value is None and (export.missing('onnx') or sees_layers)):
+  if _ONNX.value is False or (_ONNX.value is None and export.missing('onnx')):
     return ()
   export.load_format('onnx')
   data = dataclasses.replace(model.config.data, **model_flags.moved())

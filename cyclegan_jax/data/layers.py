@@ -19,6 +19,9 @@ STEPS_PER_METER = 100
 _FARTHEST = 65535
 # The value of pixels of which nothing is known.
 UNKNOWN: Mapping[str, int] = types.MappingProxyType({'labels': labels.UNLABELED, DEPTH: 0})
+DTYPES: Mapping[str, np.dtype] = types.MappingProxyType(
+  {'labels': np.dtype(np.uint8), DEPTH: np.dtype(np.uint16)}
+)
 # A layer keeps whole values, as labels do.
 resize = labels.resize
 

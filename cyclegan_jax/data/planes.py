@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from cyclegan_jax.data import labels as labels_lib
-from cyclegan_jax.data.layers import DEPTH, STEPS_PER_METER
+from cyclegan_jax.data.layers import DEPTH, STEPS_PER_METER, UNKNOWN
 
 # In meters; nearer and farther is told apart no more.
 NEAR, FAR = 0.5, 500.0
@@ -47,6 +47,13 @@ class Inputs:
     """Returns the first plane of labels and their number; ValueError without labels."""
     before = self.kinds[: self.kinds.index('labels')]
     return sum(self._sizes(image, before)), len(self.class_names)
+
+  def meaning(self, layer: str) -> str:
+    """Returns what the values of a layer are, for people."""
+    if layer == DEPTH:
+      return f'depth in 1/{STEPS_PER_METER} m; {UNKNOWN[DEPTH]} is not known'
+    listed = ', '.join(f'{index} {name}' for index, name in enumerate(self.class_names))
+    return f'classes: {listed}; {UNKNOWN["labels"]} is none'
 
   def _sizes(self, image: int, kinds: tuple[str, ...]) -> list[int]:
     sizes = {'rgb': image, DEPTH: 1, 'labels': len(self.class_names)}

@@ -1,10 +1,9 @@
-"""Output layers of classes: against numpy, as exported graphs, and where they are refused."""
+"""Output layers of classes: against numpy, and where they are refused."""
 
 import dataclasses
 
 from flax import nnx
 import jax
-import jax.export
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -80,36 +79,6 @@ def test_pixels_are_of_their_classes_layer_which_alone_learns_from_them(name):
   kernel = np.moveaxis(np.asarray(last['kernel']), 3 if name == 'resnet' else 2, 0)
   learns = np.abs(kernel).reshape(channels, N, -1).max(-1) > 0
   np.testing.assert_array_equal(learns, np.arange(N) == np.full((channels, 1), ROAD))
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize('name', ['udacity', 'unet'])
-def test_graphs_of_both_formats_put_images_together(name):
-  net, params, _, seen = made(name, CHANNELS[name])
-  shape = jax.export.symbolic_shape('batch, 8*height, 8*width, 7')
-  translate = jax.jit(lambda x: net(params, {}, x, training=False)[0])
-  stablehlo = jax.export.export(translate)(jax.ShapeDtypeStruct(shape, jnp.float32))
-  np.testing.assert_allclose(run_onnx(net, params, seen), stablehlo.call(seen), atol=1e-5)
-
-
-def run_onnx(net, params, seen):
-  """What the graph of a generator, without all that is around it, makes of network values."""
-  onnx = pytest.importorskip('onnx', reason='pip install onnx')
-  onnxruntime = pytest.importorskip('onnxruntime', reason='pip install onnxruntime')
-  from cyclegan_jax.inference import export_onnx
-  from cyclegan_jax.inference.onnx_graph import Graph, Tensor
-
-  module, graph = net.module(params, {}), Graph()
-  x = export_onnx._with_constants(Tensor(graph, 'seen'), net.constants)
-  y = export_onnx.GENERATORS[type(module)](module, x)
-  ends = [
-    onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, [None, channels, None, None])
-    for name, channels in (('seen', seen.shape[-1]), ('made', module.channels))
-  ]
-  model = graph.model(ends[0], y, ends[1]).SerializeToString()
-  session = onnxruntime.InferenceSession(model, providers=['CPUExecutionProvider'])
-  (result,) = session.run(None, {'seen': seen.transpose(0, 3, 1, 2)})
-  return result.transpose(0, 2, 3, 1)
 
 
 @pytest.mark.parametrize('name', generators.GENERATORS)

@@ -133,5 +133,5 @@ def test_files_of_layers_become_what_the_evaluation_measures(whole, tmp_path):
   assert 'Translated 1 of 1 images' in said[-1]
   with pytest.raises(UserError, match='Leave --input out: the files of --depth_dir are translated'):
     cyclegan_jax.translate(workdir, tmp_path / 'labels', tmp_path / 'x', **where)
-  with pytest.raises(UserError, match='exported file takes images alone.*no depth and no labels'):
+  with pytest.raises(UserError, match='image file alone, and this model sees depth and labels'):
     cyclegan_jax.export(workdir, tmp_path / 'x.stablehlo', check_images=tmp_path / 'labels')
