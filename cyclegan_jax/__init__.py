@@ -128,10 +128,12 @@ def translate(
 
   Args:
     run: see above.
-    inputs: an image, a video, a folder, or a pattern; or several.
+    inputs: an image, a video, a folder, or a pattern; or several. Nothing, [], for a model that
+      sees layers of a scene without its RGB image: it translates the files of the first layer.
     output: the folder of the results, or the file of a single one.
-    **options: `checkpoint`, `temperature`, `style`, `log`, and the fields of
-      `inference.outputs.OutputOptions`, such as direction='ir_to_rgb' or overwrite=True.
+    **options: `checkpoint`, `temperature`, `style`, `depth_dir`, `label_dir`, `depth_unit`, `log`,
+      and the fields of `inference.outputs.OutputOptions`, such as direction='ir_to_rgb' or
+      overwrite=True.
 
   Raises:
     UserError: inputs and output do not fit, or files could not be translated; then the others have

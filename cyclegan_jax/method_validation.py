@@ -1,4 +1,4 @@
-"""Checks of what a method translates, --direction and --inputs, and of the method exemplar."""
+"""Checks of what a method translates and by which layers, and of the method exemplar."""
 
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.settings import Config, format_value, ModelConfig
@@ -49,6 +49,29 @@ def validate_inputs(config: Config) -> None:
     )
   if config.loss.nce_weight:
     raise UserError(f'{given}: PatchNCE compares images. Give --nce_weight=0.')
+
+
+def validate_output_layers(config: Config) -> None:
+  """Raises UserError if there are output layers of classes, and the generator sees no labels."""
+  model = config.model
+  if model.output_layers == 'shared':
+    return
+  given, cure = f'--output_layers={model.output_layers}', 'Give --output_layers=shared, or'
+  if model.method != 'pix2pix' or model.direction != ModelConfig.direction:
+    raise UserError(
+      f'{given} is for --method=pix2pix with --direction=rgb_to_ir, whose generator can see '
+      f'labels. {cure} start from --preset=pix2pix with --inputs=rgb,labels.'
+    )
+  if 'labels' not in model.input_kinds:
+    raise UserError(
+      f'{given} takes each pixel from the layer of its class, and --inputs={model.inputs} has no '
+      f'labels. {cure} --inputs={model.inputs},labels.'
+    )
+  if model.base != 'none':
+    raise UserError(
+      f'{given} and --base={model.base} contradict each other: generators of two stages share '
+      'their output layers. Give only one of them.'
+    )
 
 
 def validate_exemplar(config: Config) -> None:

@@ -81,6 +81,13 @@ class ModelConfig:
     'those of the first stage, as in translation.',
     ('true', 'generated'),
   )
+  output_layers: str = option(
+    'shared',
+    'Whether classes share the last layer of a generator. classes: each class has an output layer '
+    'of its own, and labels say which one a pixel is from; needs labels among the --inputs. See '
+    'docs/how-to/layers.md.',
+    ('shared', 'classes'),
+  )
   base_width: int = option(
     64,
     "Channels of the generator's first layer. Each downsampling doubles them (unet: up to eight "

@@ -172,6 +172,7 @@ def _validate_losses(config: Config) -> None:
     )
   method_validation.validate_direction(config)
   method_validation.validate_inputs(config)
+  method_validation.validate_output_layers(config)
   method_validation.validate_exemplar(config)
   _validate_patch_nce(config)
   method = config.model.method

@@ -122,11 +122,14 @@ def translate(
   checkpoint: str = 'best',
   temperature: str = '',
   style: str = '',
+  depth_dir: str | os.PathLike[str] = '',
+  label_dir: str | os.PathLike[str] = '',
+  depth_unit: str | None = None,
   log: Log = print,
   **options: Any,
 ) -> None:
   """See `cyclegan_jax.translate`."""
-  from cyclegan_jax.inference import outputs, translate as translate_lib
+  from cyclegan_jax.inference import layer_files, outputs, translate as translate_lib
   from datasets import temperatures
 
   several = [inputs] if isinstance(inputs, str | os.PathLike) else inputs
@@ -136,6 +139,7 @@ def translate(
     outputs.OutputOptions(files.expanded(output), **options),
     checkpoint=checkpoint,
     command=translate_lib.asked(temperature, style, temperatures.scale),
+    layers=layer_files.parse(os.fspath(depth_dir), os.fspath(label_dir), depth_unit),
     log=log,
   )
   if failures:

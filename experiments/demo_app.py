@@ -51,6 +51,7 @@ def main() -> None:
     model = model_lib.load(workdir, _CHECKPOINT.value)
     direction = _DIRECTION.value or model.direction
     model.translator(direction)  # UserError if there is none.
+    model.check_images_alone(direction, 'The page takes images alone')
     scale_of = temperatures.scale
     page = app.make(
       sliders.translation(model, direction, scale_of),

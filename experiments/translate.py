@@ -7,6 +7,7 @@
   python -m experiments.translate --workdir=RUN --input=- --output=- < a.jpg > a_ir.png
   python -m experiments.translate --workdir=RUN --input=a --output=b --temperature=person=34
   python -m experiments.translate --workdir=RUN --input=a --output=b --style=camera/0001.png
+  python -m experiments.translate --workdir=RUN --input=a --depth_dir=d --label_dir=l --output=b
 
 A model that was trained with --direction=ir_to_rgb translates infrared images to RGB ones.
 
@@ -30,6 +31,7 @@ from cyclegan_jax.errors import UserError
 from experiments import flags as common, model_flags, processes
 
 if TYPE_CHECKING:
+  from cyclegan_jax.inference.layer_files import LayerFiles
   from cyclegan_jax.inference.outputs import OutputOptions
   from cyclegan_jax.inference.translate import Asked
 
@@ -96,6 +98,20 @@ _STYLE = flags.DEFINE_string(
   'An IR image file whose look and level the results are to have, with a model that was trained '
   'with --preset=exemplar. By default the mean style of training.',
 )
+_DEPTH_DIR = flags.DEFINE_string(
+  'depth_dir',
+  '',
+  'Depth images of the images, which have their names, for a model that was trained with '
+  '--inputs=rgb,depth or others with depth: a folder, or a file for a single image.',
+)
+_LABEL_DIR = flags.DEFINE_string(
+  'label_dir',
+  '',
+  'Label images likewise, for a model that sees labels: class indices, and 255 for no label.',
+)
+_DEPTH_UNIT = flags.DEFINE_enum(
+  'depth_unit', None, ['mm', 'cm', 'm'], 'Of the numbers in depth images. [cm]'
+)
 _COLORMAP = flags.DEFINE_string(
   'colormap', '', 'Also write previews in this color map of Matplotlib to OUTPUT_COLORMAP.'
 )
@@ -118,16 +134,18 @@ _OVERWRITE = flags.DEFINE_boolean('overwrite', False, 'Translate existing result
 def main() -> int:
   """Translates the inputs; returns the exit status."""
   workdir = model_flags.model_folder()
-  if not _INPUT.value or not _OUTPUT.value:
-    raise UserError('--input and --output are needed: what to translate, and where to.')
+  if not _OUTPUT.value:
+    raise UserError('--output is missing: a folder, or the file of a single result.')
   # Late, so that --help and bad flags answer at once.
   from cyclegan_jax import distributed
-  from cyclegan_jax.inference import outputs, translate
+  from cyclegan_jax.inference import layer_files, outputs, translate
   from cyclegan_jax.runs import run_folder
   from datasets import temperatures
 
-  direction = _DIRECTION.value or run_folder.load_config(workdir).model.direction
+  model = run_folder.load_config(workdir).model
+  direction = _DIRECTION.value or model.direction
   command = translate.asked(_TEMPERATURE.value, _STYLE.value, temperatures.scale)
+  layers = layer_files.parse(_DEPTH_DIR.value, _LABEL_DIR.value, _DEPTH_UNIT.value)
   options = outputs.OutputOptions(
     files.expanded(_OUTPUT.value),
     direction,
@@ -143,7 +161,10 @@ def main() -> int:
     _VALUES.value,
   )
   if '-' in (*_INPUT.value, _OUTPUT.value):
-    return _translate_stream(workdir, options, command)
+    (source,) = layers.inputs(model, _one_input(options))
+    if _OUTPUT.value != '-':
+      layers.check_output(options.output)
+    return _translate_stream(workdir, source, options, command, layers)
   failures = translate.run(
     workdir,
     _INPUT.value,
@@ -152,6 +173,7 @@ def main() -> int:
     recursive=_RECURSIVE.value,
     annotations=_ANNOTATIONS.value,
     command=command,
+    layers=layers,
   )
   if distributed.is_first():
     for message in failures:
@@ -159,12 +181,9 @@ def main() -> int:
   return common.EXIT_USER_ERROR if failures else 0
 
 
-def _translate_stream(
-  workdir: pathlib.Path, options: 'OutputOptions', command: 'Asked | None'
-) -> int:
-  """Translates one image from or to a stream; all messages go to standard error."""
+def _one_input(options: 'OutputOptions') -> list[str]:
+  """Returns --input, none or one, if the other flags are for one image from or to a stream."""
   from cyclegan_jax import distributed
-  from cyclegan_jax.inference import translate
 
   if distributed.joined():
     raise UserError(
@@ -176,14 +195,29 @@ def _translate_stream(
     raise UserError(
       '- is one image: give one --input, and no --colormap, --gray_control or --annotations.'
     )
+  return _INPUT.value
+
+
+def _translate_stream(
+  workdir: pathlib.Path,
+  text: str,
+  options: 'OutputOptions',
+  command: 'Asked | None',
+  layers: 'LayerFiles',
+) -> int:
+  """Translates one image from or to a stream; all messages go to standard error."""
+  from cyclegan_jax.inference import translate
+
   with contextlib.redirect_stdout(sys.stderr):
-    if _INPUT.value == ['-'] and sys.stdin is None:
+    if text == '-' and sys.stdin is None:
       raise UserError('--input=-: standard input is closed. Give an image there, or its file.')
-    if _INPUT.value == ['-']:
+    if text == '-':
       name, source = 'standard input', sys.stdin.buffer.read()
     else:
-      name, source = _INPUT.value[0], files.expanded(_INPUT.value[0])
-    data = translate.translate_one(workdir, source, name, options, _CHECKPOINT.value, command)
+      name, source = text, files.expanded(text)
+    data = translate.translate_one(
+      workdir, source, name, options, _CHECKPOINT.value, command, layers
+    )
   if _OUTPUT.value == '-':
     sys.stdout.buffer.write(data)
     sys.stdout.flush()

@@ -15,8 +15,13 @@ import numpy as np
 from cyclegan_jax.data import labels
 
 DEPTH = 'depth'
+STEPS_PER_METER = 100
+_FARTHEST = 65535
 # The value of pixels of which nothing is known.
 UNKNOWN: Mapping[str, int] = types.MappingProxyType({'labels': labels.UNLABELED, DEPTH: 0})
+DTYPES: Mapping[str, np.dtype] = types.MappingProxyType(
+  {'labels': np.dtype(np.uint8), DEPTH: np.dtype(np.uint16)}
+)
 # A layer keeps whole values, as labels do.
 resize = labels.resize
 
@@ -33,3 +38,10 @@ def read(record: Mapping[str, Any], name: str) -> dict[str, np.ndarray]:
   if DEPTH in record:
     found[DEPTH] = np.asarray(record[DEPTH], np.uint16)
   return found
+
+
+def from_meters(meters: np.ndarray) -> np.ndarray:
+  """Returns depth in meters as a layer, uint16; what is not above 0, or no number, is unknown."""
+  known = meters > 0
+  steps = np.rint(np.where(known, meters, 0) * STEPS_PER_METER)
+  return np.where(known, np.clip(steps, 1, _FARTHEST), UNKNOWN[DEPTH]).astype(np.uint16)

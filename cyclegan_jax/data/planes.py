@@ -14,11 +14,10 @@ from typing import Any
 import numpy as np
 
 from cyclegan_jax.data import labels as labels_lib
-from cyclegan_jax.data.layers import DEPTH
+from cyclegan_jax.data.layers import DEPTH, STEPS_PER_METER, UNKNOWN
 
-# In meters.
-_NEAR, _FAR = 0.5, 500.0
-_STEPS_PER_METER = 100
+# In meters; nearer and farther is told apart no more.
+NEAR, FAR = 0.5, 500.0
 # What to do where data lack a layer.
 CURES: Mapping[str, str] = types.MappingProxyType(
   {
@@ -42,8 +41,23 @@ class Inputs:
 
   def channels(self, image: int) -> int:
     """Returns how many channels there are, for an image of so many."""
+    return sum(self._sizes(image, self.kinds))
+
+  def label_planes(self, image: int) -> tuple[int, int]:
+    """Returns the first plane of labels and their number; ValueError without labels."""
+    before = self.kinds[: self.kinds.index('labels')]
+    return sum(self._sizes(image, before)), len(self.class_names)
+
+  def meaning(self, layer: str) -> str:
+    """Returns what the values of a layer are, for people."""
+    if layer == DEPTH:
+      return f'depth in 1/{STEPS_PER_METER} m; {UNKNOWN[DEPTH]} is not known'
+    listed = ', '.join(f'{index} {name}' for index, name in enumerate(self.class_names))
+    return f'classes: {listed}; {UNKNOWN["labels"]} is none'
+
+  def _sizes(self, image: int, kinds: tuple[str, ...]) -> list[int]:
     sizes = {'rgb': image, DEPTH: 1, 'labels': len(self.class_names)}
-    return sum(sizes[kind] for kind in self.kinds)
+    return [sizes[kind] for kind in kinds]
 
   def seen(self, image: Any, layers: Mapping[str, Any], xp: Any = np) -> Any:
     """Returns what networks see.
@@ -71,6 +85,6 @@ class Inputs:
 
 def _depth(steps: Any, xp: Any) -> Any:
   """Network values of a depth in hundredths of a meter; 0, not known, is 1."""
-  meters = xp.maximum(steps, 1).astype(np.float32) / _STEPS_PER_METER
-  places = xp.log(meters / _NEAR) * (2 / np.log(np.float32(_FAR / _NEAR))) - 1
+  meters = xp.maximum(steps, 1).astype(np.float32) / STEPS_PER_METER
+  places = xp.log(meters / NEAR) * (2 / np.log(np.float32(FAR / NEAR))) - 1
   return xp.where(steps > 0, xp.clip(places, -1, 1), np.float32(1)).astype(np.float32)

@@ -59,6 +59,13 @@ class Domain:
     """The channels of `seen`."""
     return self.inputs.channels(self.channels) if self.inputs else self.channels
 
+  @property
+  def label_planes(self) -> tuple[int, int]:
+    """Of what `seen` returns, the first plane of labels and their number; ValueError if none."""
+    if not self.inputs:
+      raise ValueError(f'networks see {self.name} images alone, without labels.')
+    return self.inputs.label_planes(self.channels)
+
   def seen(self, batch: Mapping[str, np.ndarray]) -> np.ndarray:
     """Returns what networks see of examples, float32 [n, height, width, seen_channels] in [-1, 1].
 

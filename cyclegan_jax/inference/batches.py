@@ -1,4 +1,4 @@
-"""Images of files in batches, each with the canvas that its program is for."""
+"""Images of files, with their layers, in batches, each with the canvas that its program is for."""
 
 import collections
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -6,14 +6,13 @@ from concurrent import futures
 import math
 import pathlib
 
-import numpy as np
-
 from cyclegan_jax.data import reading
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.inference import canvases
 from cyclegan_jax.inference.canvases import Canvas, Size
 from cyclegan_jax.inference.inputs import Job
-from cyclegan_jax.inference.outputs import FileTranslator
+from cyclegan_jax.inference.outputs import FileTranslator, Read
+from cyclegan_jax.inference.scene import Scene
 
 THREADS = 4
 # The most pixels of images that wait until their batch is full.
@@ -22,7 +21,7 @@ _WAITING_PIXELS = 2**23
 # Canvases by the path of the image that they are for.
 Canvases = Mapping[pathlib.Path, Canvas]
 # None for images of one size, whichever that is.
-Batch = tuple[Canvas | None, list[tuple[Job, np.ndarray]]]
+Batch = tuple[Canvas | None, list[tuple[Job, Scene]]]
 
 
 def plan(translator: FileTranslator, jobs: Sequence[Job]) -> Canvases:
@@ -46,20 +45,20 @@ def plan(translator: FileTranslator, jobs: Sequence[Job]) -> Canvases:
 
 def read_ahead(
   readers: futures.Executor, translator: FileTranslator, jobs: Sequence[Job], chosen: Canvases
-) -> Iterator[tuple[Job, futures.Future[reading.Read]]]:
+) -> Iterator[tuple[Job, futures.Future[Read]]]:
   """Yields jobs with their images, canvas after canvas, while a few more are read."""
   places = {canvas: i for i, canvas in enumerate(dict.fromkeys(chosen.values()))}
   place = lambda job: places[chosen[job.source]] if job.source in chosen else len(places)
   pending = collections.deque()
   for job in sorted(jobs, key=place):
-    pending.append((job, readers.submit(translator.read, job.source, str(job.source))))
+    pending.append((job, readers.submit(translator.read, job.source, str(job.source), job.layers)))
     if len(pending) > THREADS:
       yield pending.popleft()
   yield from pending
 
 
 def batches(
-  jobs: Iterable[tuple[Job, futures.Future[reading.Read]]],
+  jobs: Iterable[tuple[Job, futures.Future[Read]]],
   chosen: Canvases,
   failures: list[str],
   lost: collections.Counter[str],
@@ -68,19 +67,20 @@ def batches(
 
   It notes those that cannot be read, and counts what of the files is not translated.
   """
-  waiting: dict[tuple, list[tuple[Job, np.ndarray]]] = {}
+  waiting: dict[tuple, list[tuple[Job, Scene]]] = {}
   for job, future in jobs:
     try:
-      image, unused = future.result()
+      scene, unused = future.result()
     except UserError as error:
       failures.append(str(error))
       continue
     lost.update(unused)
     canvas = chosen.get(job.source)
-    key = (canvas,) if canvas else (None, image.shape, image.dtype)
+    pixels = scene.pixels
+    key = (canvas,) if canvas else (None, pixels.shape, pixels.dtype)
     batch = waiting.setdefault(key, [])
-    batch.append((job, image))
-    if len(batch) >= (canvas.rows if canvas else canvases.full(image.shape[:2])):
+    batch.append((job, scene))
+    if len(batch) >= (canvas.rows if canvas else canvases.full(pixels.shape[:2])):
       yield canvas, waiting.pop(key)
     while _pixels(waiting.values()) > _WAITING_PIXELS:
       key = next(iter(waiting))
@@ -89,8 +89,8 @@ def batches(
     yield key[0], batch
 
 
-def _pixels(waiting: Iterable[Sequence[tuple[Job, np.ndarray]]]) -> int:
-  return sum(math.prod(image.shape[:2]) for batch in waiting for _, image in batch)
+def _pixels(waiting: Iterable[Sequence[tuple[Job, Scene]]]) -> int:
+  return sum(math.prod(scene.pixels.shape[:2]) for batch in waiting for _, scene in batch)
 
 
 class Programs:

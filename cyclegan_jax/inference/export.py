@@ -80,8 +80,9 @@ def export(
     log: receives each line for the user.
 
   Raises:
-    UserError: the model has no such direction, a package is missing, the network is too deep, the
-      file exists or cannot be written, or it does not agree with the model.
+    UserError: the model has no such direction, or sees layers (--inputs), which examples lack; a
+      package is missing, the network is too deep, the file exists or cannot be written, or it does
+      not agree with the model.
   """
   file_format = load_format(format_name)
   model.translator(direction)
@@ -95,6 +96,7 @@ def export(
     )
   own = int(model.domains[direction.split('_to_')[1]].max_value)
   program = Program(in_float32(model), direction, 2**bits - 1 if bits else own)
+  _check_layers(program, examples)
   try:
     output.parent.mkdir(parents=True, exist_ok=True)
     with files.replacing(output) as temporary:
@@ -114,6 +116,15 @@ def export(
     ) from error
   log(f'{output}: {output.stat().st_size / 2**20:.1f} MiB. Compared with the model: {difference}.')
   return difference
+
+
+def _check_layers(program: Program, examples: Sequence[Example]) -> None:
+  bare = next((one for one in examples if not one.layers.keys() >= program.layers.keys()), None)
+  if bare:
+    raise UserError(
+      f'{bare.name}: an image file alone, and this model sees {" and ".join(program.layers)} of a '
+      'scene (--inputs), too. Leave --check_images out: the test split of the run has layers.'
+    )
 
 
 def _check_depth(model: Model) -> None:
@@ -149,6 +160,9 @@ def _metadata(
     ('output', target, program.dtypes[1], program.limit),
   ):
     facts[role] = f'{domain.name}, {dtype} [batch, height, width, {domain.channels}], 0..{largest}'
+  if source.inputs:
+    for name, dtype in program.layers.items():
+      facts[name] = f'{dtype} [batch, height, width], {source.inputs.meaning(name)}'
   facts |= {'preset': config.train.preset, 'normalization': data.normalization}
   if data.normalization != 'plain':
     bands = {**normalization.PAPER_BANDS, 'ir': normalization.parse_ir_band(data.ir_band)}

@@ -1,12 +1,14 @@
 """The comparison of an exported file with the model that it was made of."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 import dataclasses
 import pathlib
+import types
+from typing import NamedTuple
 
 import numpy as np
 
-from cyclegan_jax.data import images, walk
+from cyclegan_jax.data import images, layers as layers_lib, walk
 from cyclegan_jax.data.source import Dataset, Domain, evenly_spaced
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.inference.export_program import Program, Run
@@ -19,9 +21,21 @@ TOLERANCES = {255: 1, 65535: 16}
 _ODD_SIZES = ((37, 53), (1, 1))
 _LARGEST_SIDE = 512
 _N_EXAMPLES, _BATCH = 4, 3
+_PIXELS = 'pixels'
 
-# The name of an image and its pixels, uint8 or uint16 [height, width, channels].
-Example = tuple[str, np.ndarray]
+
+class Example(NamedTuple):
+  """An image to compare on.
+
+  Attributes:
+    name: Its name.
+    pixels: uint8 or uint16 [height, width, channels].
+    layers: Of its scene, [height, width] each, see data/layers.py; {} if there are none.
+  """
+
+  name: str
+  pixels: np.ndarray
+  layers: Mapping[str, np.ndarray] = types.MappingProxyType({})
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,11 +68,11 @@ def examples_from_folder(folder: pathlib.Path) -> list[Example]:
   if not found:
     raise UserError(f'--check_images={folder} holds no images ({", ".join(images.EXTENSIONS)}).')
   chosen = [found[i] for i in evenly_spaced(len(found), _N_EXAMPLES)]
-  return [(str(file), images.read_image(file)) for file in chosen]
+  return [Example(str(file), images.read_image(file)) for file in chosen]
 
 
 def examples_from_dataset(dataset: Dataset, domain: str) -> list[Example]:
-  """Reads some images of the test split, or of another split if that is empty."""
+  """Reads some images with their layers of the test split, or of another if that is empty."""
   records = next(
     records
     for name in ('test', 'validation', 'train')
@@ -66,7 +80,10 @@ def examples_from_dataset(dataset: Dataset, domain: str) -> list[Example]:
   )
   chosen = [records[i] for i in evenly_spaced(len(records), _N_EXAMPLES)]
   names = [record['id'].decode() for record in chosen]
-  return [(name, images.read_image(record[domain], name)) for name, record in zip(names, chosen)]
+  return [
+    Example(name, images.read_image(record[domain], name), layers_lib.read(record, name))
+    for name, record in zip(names, chosen)
+  ]
 
 
 def compare(run: Run, program: Program, examples: Sequence[Example]) -> Difference:
@@ -78,18 +95,30 @@ def compare(run: Run, program: Program, examples: Sequence[Example]) -> Differen
   Raises:
     UserError: the shapes or dtypes differ, or every image is of a single value.
   """
-  pixels = [_to_input(image, program.domains[0], name) for name, image in examples]
-  batches = [image[np.newaxis, :_LARGEST_SIDE, :_LARGEST_SIDE] for image in pixels[:_N_EXAMPLES]]
-  smallest = np.min([image.shape[:2] for image in pixels], axis=0)
+  cut = lambda x, height, width: x[:height, :width]
+  scenes = [_scene(program, example) for example in examples]
+  largest = (_LARGEST_SIDE, _LARGEST_SIDE)
+  batches = [{k: cut(x, *largest)[np.newaxis] for k, x in one.items()} for one in scenes]
+  batches = batches[:_N_EXAMPLES]
+  smallest = np.min([one[_PIXELS].shape[:2] for one in scenes], axis=0)
   for size in _ODD_SIZES:
-    height, width = np.minimum(size, smallest)
-    batches.append(np.stack([pixels[i % len(pixels)][:height, :width] for i in range(_BATCH)]))
+    sides = np.minimum(size, smallest)
+    rows = [scenes[i % len(scenes)] for i in range(_BATCH)]
+    batches.append({k: np.stack([cut(one[k], *sides) for one in rows]) for k in scenes[0]})
   model, bits = program.model, 8 * program.dtypes[1].itemsize
   differences = []
   for batch in batches:
+    pixels, layers = batch[_PIXELS], {k: batch[k] for k in program.layers}
     # One by one: the translation of an image must not depend on its batch.
-    want = np.stack([model.translate(one, program.direction, bits=bits, tile=0) for one in batch])
-    got = run(batch)
+    want = np.stack(
+      [
+        model.translate(
+          one, program.direction, bits=bits, tile=0, layers={k: x[i] for k, x in layers.items()}
+        )
+        for i, one in enumerate(pixels)
+      ]
+    )
+    got = run(pixels, **layers)
     if got.shape != want.shape or got.dtype != want.dtype:
       raise UserError(
         f'The exported file returns {got.dtype} {got.shape}, the model {want.dtype} {want.shape}. '
@@ -97,7 +126,7 @@ def compare(run: Run, program: Program, examples: Sequence[Example]) -> Differen
       )
     apart = np.abs(got.astype(int) - want)
     if model.config.model.norm == 'instance' or model.has_styles:
-      apart = apart[np.ptp(batch, (1, 2)).any(1)]
+      apart = apart[np.ptp(pixels, (1, 2)).any(1)]
     differences.append(apart.ravel())
   apart = np.concatenate(differences)
   if not apart.size:
@@ -105,6 +134,13 @@ def compare(run: Run, program: Program, examples: Sequence[Example]) -> Differen
       'Every image to compare on has a single value. Give other images with --check_images.'
     )
   return Difference(int(apart.max()), float(np.mean(apart > 0)), apart.size, program.limit)
+
+
+def _scene(program: Program, example: Example) -> dict[str, np.ndarray]:
+  """The pixels and the layers that a file takes, [height, width, ...] each."""
+  pixels = _to_input(example.pixels, program.domains[0], example.name)
+  layers = {name: example.layers[name].astype(kind) for name, kind in program.layers.items()}
+  return {_PIXELS: pixels, **layers}
 
 
 def _to_input(image: np.ndarray, source: Domain, name: str) -> np.ndarray:

@@ -15,9 +15,19 @@ import onnx
 from onnx import helper
 import onnxruntime
 
+from cyclegan_jax.inference import onnx_scene
 from cyclegan_jax.inference.export_program import Program, Run
 from cyclegan_jax.inference.onnx_graph import Graph, ints, size_of, Tensor
-from cyclegan_jax.models import adain, antialiasing, exemplar, generators, layers, two_stage, unet
+from cyclegan_jax.models import (
+  adain,
+  antialiasing,
+  exemplar,
+  generators,
+  layered,
+  layers,
+  two_stage,
+  unet,
+)
 
 
 def write(file: pathlib.Path, program: Program, metadata: Mapping[str, str]) -> None:
@@ -27,14 +37,13 @@ def write(file: pathlib.Path, program: Program, metadata: Mapping[str, str]) -> 
   net = program.generator.net
   module = net.module(program.generator.params, program.generator.batch_stats)
   graph = Graph()
-  pixels = Tensor(graph, 'pixels')
-  height, width = (size_of(pixels, axis) for axis in (1, 2))
-  x = _mirrored(_mirrored(pixels, height, 1, multiple), width, 2, multiple)
-  # A table with the network value of every pixel value, computed by the program itself.
-  values = np.arange(source.max_value + 1, dtype=np.float32)
-  indices = x.apply('Cast', to=onnx.TensorProto.INT32)
-  x = graph.add('Gather', source.normalization.forward(values), indices)
-  x = x.apply('Transpose', perm=(0, 3, 1, 2))
+  given = {name: Tensor(graph, name) for name in ('pixels', *program.layers)}
+  height, width = (size_of(given['pixels'], axis) for axis in (1, 2))
+  whole = {
+    name: _mirrored(_mirrored(x, height, 1, multiple), width, 2, multiple)
+    for name, x in given.items()
+  }
+  x = onnx_scene.seen(graph, source, whole)
   y = GENERATORS[type(module)](module, _with_constants(x, net.constants + net.condition))
   y = target.normalization.inverse(y) * (limit / target.max_value)
   y = y.apply('Round')  # Half to even, like NumPy.
@@ -42,11 +51,16 @@ def write(file: pathlib.Path, program: Program, metadata: Mapping[str, str]) -> 
   y = y.apply('Transpose', perm=(0, 2, 3, 1))
   ends = graph.add('Concat', height, width, axis=0)
   y = y.apply('Slice', ints(0, 0), ends, ints(1, 2))
+  image = ['batch', 'height', 'width']
   before, after = (
-    helper.make_tensor_value_info(name, kind, ['batch', 'height', 'width', domain.channels])
+    helper.make_tensor_value_info(name, kind, [*image, domain.channels])
     for name, kind, domain in zip(('pixels', 'translated'), types, program.domains)
   )
-  model = graph.model(before, y, after)
+  planes = [
+    helper.make_tensor_value_info(name, helper.np_dtype_to_tensor_dtype(dtype), image)
+    for name, dtype in program.layers.items()
+  ]
+  model = graph.model([before, *planes], y, after)
   helper.set_model_props(model, dict(metadata))
   onnx.save(model, file)
 
@@ -54,7 +68,9 @@ def write(file: pathlib.Path, program: Program, metadata: Mapping[str, str]) -> 
 def load(file: pathlib.Path) -> Run:
   """Loads a file into ONNX Runtime, on the CPU."""
   session = onnxruntime.InferenceSession(file, providers=['CPUExecutionProvider'])
-  return lambda pixels: cast(np.ndarray, session.run(None, {'pixels': pixels})[0])
+  return lambda pixels, **layers: cast(
+    np.ndarray, session.run(None, {'pixels': pixels, **layers})[0]
+  )
 
 
 def _mirrored(x: Tensor, size: Tensor, axis: int, multiple: int) -> Tensor:
@@ -129,6 +145,20 @@ def _two_stage(net: two_stage.TwoStageGenerator, x: Tensor) -> Tensor:
   return y.apply('Clip', -1, 1)
 
 
+def _layered(net: layered.LayeredGenerator, x: Tensor) -> Tensor:
+  n = net.n_classes
+  part = lambda y, first, size: y.apply('Slice', ints(first), ints(first + size), ints(1))
+  of_class = part(x, net.first, n).apply('Greater', 0)
+  in_any = of_class.apply('Cast', to=onnx.TensorProto.FLOAT).apply('ReduceMax', axes=[1])
+  own = of_class.apply('Concat', in_any.apply('Less', 0.5), axis=1)
+  images = GENERATORS[type(net.generator)](net.generator, x)
+  chosen = [
+    own.apply('Where', part(images, k * (n + 1), n + 1), 0).apply('ReduceSum', ints(1))
+    for k in range(net.channels)
+  ]
+  return chosen[0].apply('Concat', *chosen[1:], axis=1)
+
+
 def _exemplar(net: exemplar.ExemplarGenerator, x: Tensor) -> Tensor:
   """In the mean style, so that shifts and scales are constants."""
   content, decoder = net.content, net.decoder_ir
@@ -158,6 +188,7 @@ GENERATORS: Mapping[type, Callable[[Any, Tensor], Tensor]] = {
   generators.ResnetGenerator: _resnet,
   unet.UNetGenerator: _unet,
   two_stage.TwoStageGenerator: _two_stage,
+  layered.LayeredGenerator: _layered,
   exemplar.ExemplarGenerator: _exemplar,
 }
 

@@ -5,12 +5,14 @@ import dataclasses
 
 import numpy as np
 
+from cyclegan_jax.data import layers
 from cyclegan_jax.data.source import Domain, ends
 from cyclegan_jax.inference.model import Model
 from cyclegan_jax.models.apply import Translator
 
-# Pixels in, pixels out: uint8 or uint16 [batch, height, width, channels] of any size.
-Run = Callable[[np.ndarray], np.ndarray]
+# Pixels in, pixels out: uint8 or uint16 [batch, height, width, channels] of any size. Layers that a
+# network sees are given by name, [batch, height, width] each.
+Run = Callable[..., np.ndarray]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,6 +35,12 @@ class Program:
   def generator(self) -> Translator:
     """The generator with its arrays."""
     return self.model.translator(self.direction)
+
+  @property
+  def layers(self) -> dict[str, np.dtype]:
+    """The layers of a scene that the file takes beside its image, and their dtypes."""
+    inputs = self.domains[0].inputs
+    return {name: layers.DTYPES[name] for name in (inputs.layers if inputs else ())}
 
   @property
   def dtypes(self) -> tuple[np.dtype, np.dtype]:

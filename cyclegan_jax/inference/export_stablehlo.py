@@ -23,10 +23,11 @@ PROGRAM, METADATA = 'program', 'metadata.json'
 def write(file: pathlib.Path, program: Program, metadata: Mapping[str, str]) -> None:
   """Writes a StableHLO file for every platform."""
   shape = jax.export.symbolic_shape(f'batch, height, width, {program.domains[0].channels}')
+  planes = {name: jax.ShapeDtypeStruct(shape[:3], dtype) for name, dtype in program.layers.items()}
   # GPUs and TPUs would otherwise multiply with fewer bits.
   with jax.default_matmul_precision('highest'):
     exported = jax.export.export(jax.jit(_translation(program)), platforms=PLATFORMS)(
-      jax.ShapeDtypeStruct(shape, program.dtypes[0])
+      jax.ShapeDtypeStruct(shape, program.dtypes[0]), **planes
     )
   with zipfile.ZipFile(file, 'w') as archive:
     archive.writestr(PROGRAM, exported.serialize())
@@ -37,18 +38,19 @@ def load(file: pathlib.Path) -> Run:
   """Loads a file to run it on JAX's first device."""
   with zipfile.ZipFile(file) as archive:
     call = jax.export.deserialize(bytearray(archive.read(PROGRAM))).call
-  return lambda pixels: np.asarray(call(pixels))
+  return lambda pixels, **layers: np.asarray(call(pixels, **layers))
 
 
-def _translation(program: Program) -> Callable[[jax.Array], jax.Array]:
+def _translation(program: Program) -> Callable[..., jax.Array]:
   (source, target), limit, multiple = program.domains, program.limit, program.model.multiple
   generator = program.generator
   # NumPy arrays become part of the program.
   params, batch_stats = jax.tree.map(np.asarray, (generator.params, generator.batch_stats))
 
-  def translate(pixels: jax.Array) -> jax.Array:
+  def translate(pixels: jax.Array, **layers: jax.Array) -> jax.Array:
     height, width = pixels.shape[1:3]
     x = source.normalization.forward(pixels.astype(jnp.float32))
+    x = source.inputs.seen(x, layers, jnp) if source.inputs else x
     for axis in (1, 2):
       x = _mirrored(x, axis, multiple)
     y, _ = generator.net(params, batch_stats, x, training=False)

@@ -5,7 +5,7 @@ Several folders each keep their own name, so that they do not mix.
 """
 
 import collections
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 import dataclasses
 import fnmatch
 import glob
@@ -25,11 +25,15 @@ VIDEO_OUTPUT = '.mkv'
 
 @dataclasses.dataclass(frozen=True)
 class Job:
-  """One image or video to translate, the file to write, and its path below the output folder."""
+  """One image or video to translate, the file to write, and its path below the output folder.
+
+  `layers` are the files of its layers by their names, see layer_files.py.
+  """
 
   source: pathlib.Path
   target: pathlib.Path
   relative: pathlib.Path
+  layers: Mapping[str, pathlib.Path] = dataclasses.field(default_factory=dict)
 
   @property
   def is_video(self) -> bool:
@@ -65,7 +69,12 @@ class _Group(NamedTuple):
 
 
 def plan(
-  inputs: Sequence[str], output: pathlib.Path, *, recursive: bool = True, suffix: str = '.png'
+  inputs: Sequence[str],
+  output: pathlib.Path,
+  *,
+  recursive: bool = True,
+  suffix: str = '.png',
+  flag: str = '--input',
 ) -> Plan:
   """Finds the files to translate and names their results.
 
@@ -74,13 +83,14 @@ def plan(
     output: a folder; for a single file, the name of the result is fine, too.
     recursive: search subfolders.
     suffix: extension of translated images.
+    flag: that names the inputs, for messages.
 
   Raises:
     UserError: there is nothing to translate, two inputs have the same output, or an output would
       replace an input or become one.
   """
   groups = [group for text in inputs for group in _groups(text, recursive)]
-  is_file = _is_file_name(inputs, groups, output, suffix)
+  is_file = _is_file_name(f'{flag}={",".join(inputs)}', groups, output, suffix)
   several = len({group.root for group in groups if group.is_folder}) > 1
   jobs, roots, left_out = [], [], collections.Counter()
   for group in groups:
@@ -104,7 +114,7 @@ def plan(
   if not jobs:
     found = f' It holds {walk.described(left_out)}.' if left_out else ''
     raise UserError(
-      f'--input={",".join(inputs)} holds no images ({", ".join(images.EXTENSIONS)}) and no videos '
+      f'{flag}={",".join(inputs)} holds no images ({", ".join(images.EXTENSIONS)}) and no videos '
       f'({", ".join(VIDEOS)}).{found}'
     )
   _check_targets(jobs)
@@ -181,18 +191,15 @@ def _fits(parts: Sequence[str], pattern: Sequence[str]) -> bool:
   return fnmatch.fnmatchcase(parts[0], pattern[0]) and _fits(parts[1:], pattern[1:])
 
 
-def _is_file_name(
-  inputs: Sequence[str], groups: Sequence[_Group], output: pathlib.Path, suffix: str
-) -> bool:
-  """True if `output` is the name of the only result instead of a folder."""
+def _is_file_name(given: str, groups: Sequence[_Group], output: pathlib.Path, suffix: str) -> bool:
+  """True if `output` is the name of the only result, of the flag `given`, and no folder."""
   extension = output.suffix.lower()
   if extension not in (*images.EXTENSIONS, *VIDEOS) or output.is_dir():
     return False
   files = [file for group in groups for file in group.files]
   if len(files) != 1 or groups[0].is_folder:
     raise UserError(
-      f'--output={output} names a file, but --input={",".join(inputs)} is a folder or several '
-      'files. Give a folder.'
+      f'--output={output} names a file, but {given} is a folder or several files. Give a folder.'
     )
   wanted = _suffix(files[0], suffix)
   if extension != wanted and not (wanted == '.tif' and extension == '.tiff'):

@@ -10,8 +10,9 @@ from cyclegan_jax import devices, forks, interruption, memory
 from cyclegan_jax.data import images
 from cyclegan_jax.data.source import Domain, ends, quantize
 from cyclegan_jax.errors import UserError
-from cyclegan_jax.inference import reference as reference_lib
+from cyclegan_jax.inference import reference as reference_lib, scene
 from cyclegan_jax.inference.canvases import Canvas
+from cyclegan_jax.inference.scene import Scene
 from cyclegan_jax.inference.tiling import tiled, tiles
 from cyclegan_jax.inference.tiling.padded import Padded, padded_size
 from cyclegan_jax.models import apply, networks
@@ -62,13 +63,6 @@ class Model:
         f'{" and ".join(self.translators)}. Leave --direction out, or train another one with '
         f'--direction={direction}.'
       )
-    if inputs := self.domains[direction.partition('_to_')[0]].inputs:
-      raise UserError(
-        f'This model sees {", ".join(inputs.kinds)} of a scene (--inputs), and an image file has '
-        f'no {" and no ".join(inputs.layers)}. Model.translate of the Python API takes them '
-        '(docs/how-to/layers.md); experiments.evaluate and experiments.figure find them in data '
-        'sets.'
-      )
     return self.translators[direction]
 
   def translate(
@@ -102,8 +96,8 @@ class Model:
         is to have, uint8 or uint16 [height, width, channels], see `style`. None for the mean style
         of training.
       layers: Of a model that was trained with other --inputs than rgb: `labels`, uint8, and
-        `depth`, uint16, [height, width] or [n, height, width], see data/layers.py. Such images are
-        not cut into tiles.
+        `depth`, uint16, [height, width] or [n, height, width], see data/layers.py. A model that
+        does not see RGB may get any image of the size, such as a black one.
 
     Returns:
       uint8 or uint16 [height, width, channels of the target domain], or [n, ...] likewise: gray
@@ -119,21 +113,17 @@ class Model:
     forks.use()
     direction = direction or self.direction
     condition = condition if style is None else self.style(style)
-    generator = self.translators[direction] if layers else self.translator(direction)
+    if not layers:
+      self.check_images_alone(direction, name)
+    generator = self.translator(direction)
     generator = generator if condition is None else generator.told(condition)
     source, target = ends(self.domains, direction)
     if image.ndim not in (3, 4):
       raise ValueError(f'images are [height, width, channels] or [n, ...], not {image.shape}.')
     stack = image if image.ndim == 4 else image[np.newaxis]
     height, width = stack.shape[1:3]
-    if layers:
-      y = generator(self._scene(stack, layers, source, name))[:, :height, :width]
-      result = _to_pixels(y, target, bits)
-      return result if image.ndim == 4 else result[0]
-    padded = [
-      Padded(images.for_domain(one, source.name, source.channels, name), source, self.multiple)
-      for one in stack
-    ]
+    scenes = scene.unstacked(stack, layers or {}, name)
+    padded = [self._padded(one, source, name) for one in scenes]
     cut = tiles.choose(
       self.config.model, *padded[0].shape, self.multiple, memory.on_device(), tile, overlap
     )
@@ -171,25 +161,20 @@ class Model:
     x = reference_lib.prepared(reference, self.domains['ir'], self.config.data, name)
     return self.translators['rgb_to_ir'].style(x)[0]
 
-  def _scene(
-    self, stack: np.ndarray, layers: Mapping[str, np.ndarray], source: Domain, name: str
-  ) -> np.ndarray:
-    """What networks see of images with layers, mirrored at the border like images without."""
-    height, width = stack.shape[1:3]
-    if not source.inputs:
-      raise ValueError(f'{name}: this model sees images alone, and no {", ".join(layers)}.')
-    for key in source.inputs.layers:
-      if key not in layers or layers[key].shape[-2:] != (height, width):
-        found = layers[key].shape if key in layers else 'none'
-        raise ValueError(f'{name}: expected {key} of {height}x{width}, found {found}.')
-    pixels = [images.for_domain(one, source.name, source.channels, name) for one in stack]
-    scale = source.max_value / np.iinfo(stack.dtype).max
-    batch = {source.name: np.stack(pixels) * np.float32(scale)}
-    planes = {key: np.reshape(plane, (len(stack), height, width)) for key, plane in layers.items()}
-    down, across = self.padded(height, width)
-    missing = [(0, 0), (0, down - height), (0, across - width)]
-    border = lambda x: np.pad(x, missing + [(0, 0)] * (x.ndim - 3), 'symmetric')
-    return source.seen({key: border(x) for key, x in (batch | planes).items()})
+  def check_images_alone(self, direction: str, what: str) -> None:
+    """Raises UserError if networks see more of a scene than an image, which `what` is."""
+    if inputs := self.domains[direction.partition('_to_')[0]].inputs:
+      raise UserError(
+        f'{what}: this model sees {", ".join(inputs.kinds)} of a scene (--inputs), and an image '
+        f'alone has no {" and no ".join(inputs.layers)}. experiments.translate takes them as '
+        'files, and Model.translate of the Python API as arrays (docs/how-to/layers.md).'
+      )
+
+  def _padded(self, one: Scene, source: Domain, name: str) -> Padded:
+    """A scene of the source domain as networks see it."""
+    one.check(source, name)
+    pixels = images.for_domain(one.pixels, source.name, source.channels, name)
+    return Padded(pixels, source, self.multiple, one.layers)
 
   def padded(self, height: int, width: int) -> tuple[int, int]:
     """Returns the size to which an image is padded."""
@@ -198,7 +183,7 @@ class Model:
   def translate_on(
     self,
     canvas: Canvas,
-    batch: Sequence[np.ndarray],
+    batch: Sequence[Scene],
     direction: str = 'rgb_to_ir',
     name: str = 'image',
     *,
@@ -209,7 +194,7 @@ class Model:
 
     Args:
       canvas: What they fit on, see canvases.py.
-      batch: At most `canvas.rows` images [height, width, channels], as for `translate`.
+      batch: At most `canvas.rows` images, with layers as for `translate`.
       direction: See `translate`.
       name: See `translate`.
       bits: See `translate`.
@@ -224,17 +209,16 @@ class Model:
     source, target = ends(self.domains, direction)
     # Images that fill the batch up: the last one again.
     rows = [*batch, *[batch[-1]] * (canvas.rows - len(batch))]
-    x = np.zeros((len(rows), *canvas.shape, source.channels), np.float32)
+    x = np.zeros((len(rows), *canvas.shape, source.seen_channels), np.float32)
     sizes = []
-    for own, image in zip(x, rows):
-      pixels = images.for_domain(image, source.name, source.channels, name)
-      padded = Padded(pixels, source, self.multiple)
+    for own, one in zip(x, rows):
+      padded = self._padded(one, source, name)
       own[: padded.shape[0], : padded.shape[1]] = padded.whole()[0]
       sizes.append(padded.shape)
     y = generator(x, sizes=np.array(sizes, np.int32)) if canvas.mixed else generator(x)
     return [
-      _to_pixels(own[: image.shape[0], : image.shape[1]], target, bits)
-      for own, image in zip(y, batch)
+      _to_pixels(own[: one.pixels.shape[0], : one.pixels.shape[1]], target, bits)
+      for own, one in zip(y, batch)
     ]
 
 

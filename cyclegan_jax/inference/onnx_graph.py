@@ -1,5 +1,6 @@
 """Graphs of ONNX, built node by node."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -34,11 +35,11 @@ class Graph:
     return Tensor(self, name)
 
   def model(
-    self, source: onnx.ValueInfoProto, result: 'Tensor', target: onnx.ValueInfoProto
+    self, sources: Sequence[onnx.ValueInfoProto], result: 'Tensor', target: onnx.ValueInfoProto
   ) -> onnx.ModelProto:
-    """Returns the model from an input to an output, which has the values of `result`; checked."""
+    """Returns the model from inputs to an output, which has the values of `result`; checked."""
     self._nodes.append(helper.make_node('Identity', [result.name], [target.name]))
-    graph = helper.make_graph(self._nodes, 'generator', [source], [target], self._constants)
+    graph = helper.make_graph(self._nodes, 'generator', sources, [target], self._constants)
     opsets = [helper.make_opsetid('', OPSET)]
     model = helper.make_model(
       graph, opset_imports=opsets, ir_version=_IR_VERSION, producer_name='cyclegan_jax'

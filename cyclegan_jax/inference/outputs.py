@@ -3,20 +3,23 @@
 from collections.abc import Callable, Mapping, Sequence
 import dataclasses
 import pathlib
-from typing import Any
+import types
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 
 from cyclegan_jax import files, memory
-from cyclegan_jax.data import images, location, reading
+from cyclegan_jax.data import images, location
 from cyclegan_jax.data.decoding import Source
 from cyclegan_jax.data.source import Domain, ends
 from cyclegan_jax.errors import is_out_of_memory, UserError
-from cyclegan_jax.inference import training_size, values as values_lib
+from cyclegan_jax.inference import layer_files, training_size, values as values_lib
 from cyclegan_jax.inference.canvases import Canvas
 from cyclegan_jax.inference.inputs import Job
+from cyclegan_jax.inference.layer_files import LayerFiles
 from cyclegan_jax.inference.model import Model
+from cyclegan_jax.inference.scene import Scene, stacked
 from cyclegan_jax.inference.tiling import tiles
 
 # Sides that a message may name, in pixels.
@@ -93,23 +96,46 @@ class OutputOptions:
     return found
 
 
+class Read(NamedTuple):
+  """A scene that is ready to be translated, and what else its files hold; see `reading.Read`."""
+
+  scene: Scene
+  lost: frozenset[str]
+
+
 @dataclasses.dataclass(frozen=True)
 class FileTranslator:
   """A model that translates images, uint8 or uint16 [height, width, 1 or 3], to files.
 
   `texts` are the metadata of the results, from `metadata.texts`; `condition` is what the model is
-  told, None for the mean of training.
+  told, None for the mean of training; `layers` are for a model that sees more than images.
   """
 
   model: Model
   options: OutputOptions
   texts: Mapping[str, str]
   condition: np.ndarray | None = None
+  layers: LayerFiles = layer_files.NONE
 
-  def read(self, source: Source, name: str) -> reading.Read:
-    """Reads an image to translate, and prepares it; UserError if it cannot be read."""
+  def read(
+    self, source: Source, name: str, layers: Mapping[str, pathlib.Path] = types.MappingProxyType({})
+  ) -> Read:
+    """Reads an image to translate, with the files of its layers, and prepares it.
+
+    For a model that does not see RGB, the image is black, and the layers say how large it is.
+
+    Raises:
+      UserError: A file cannot be read, or does not fit the model or the image.
+    """
+    inputs = self._source.inputs
+    if inputs and 'rgb' not in inputs.kinds:
+      planes = self.layers.read(inputs, layers, name)
+      height, width = planes[inputs.layers[0]].shape
+      return Read(Scene(np.zeros((height, width, 3), np.uint8), planes), frozenset())
     found = values_lib.read(self.model.config.data, self.options.direction, source, name)
-    return reading.Read(self.prepare(found.pixels, name), found.lost)
+    image = self.prepare(found.pixels, name)
+    planes = self.layers.read(inputs, layers, name, image.shape[:2]) if inputs else {}
+    return Read(Scene(image, planes), found.lost)
 
   def prepare(self, image: np.ndarray, name: str) -> np.ndarray:
     """Returns an image ready to be translated; UserError if the source domain refuses it."""
@@ -130,13 +156,13 @@ class FileTranslator:
 
   def compile(self, canvas: Canvas) -> None:
     """Compiles the program for a canvas."""
-    shape = canvas.rows, *canvas.shape, self._source.channels
+    shape = canvas.rows, *canvas.shape, self._source.seen_channels
     self.model.translator(self.options.direction).needed(shape, canvas.mixed)
 
   def translate(
-    self, batch: Sequence[np.ndarray], name: str, canvas: Canvas | None = None
+    self, batch: Sequence[Scene], name: str, canvas: Canvas | None = None
   ) -> Sequence[np.ndarray] | np.ndarray:
-    """Translates images [height, width, c] on a canvas, or without one those of one size.
+    """Translates scenes on a canvas, or without one those of one size.
 
     Raises:
       UserError: Memory runs out.
@@ -147,13 +173,14 @@ class FileTranslator:
     try:
       if canvas:
         return self.model.translate_on(canvas, batch, direction, name, **own)
+      stack, own['layers'] = stacked(batch)
       if options.at_training_size:
-        return training_size.translate(self.model, np.stack(batch), direction, name, **own, **sizes)
-      return self.model.translate(np.stack(batch), direction, name, **own, **sizes)
+        return training_size.translate(self.model, stack, direction, name, **own, **sizes)
+      return self.model.translate(stack, direction, name, **own, **sizes)
     except (MemoryError, jax.errors.JaxRuntimeError) as error:
       if not is_out_of_memory(error):
         raise
-      height, width = canvas.shape if canvas else batch[0].shape[:2]
+      height, width = canvas.shape if canvas else batch[0].pixels.shape[:2]
       found = f' ({error})' if isinstance(error, memory.TooLittle) else ''
       raise UserError(
         f'{name}: {width}x{height} pixels do not fit into memory{found}. {self._smaller_tile()}'
@@ -165,7 +192,7 @@ class FileTranslator:
     for tile in _TILES:
       if self.options.tile and tile >= self.options.tile:
         continue
-      shape = 1, *self.model.padded(tile, tile), self._source.channels
+      shape = 1, *self.model.padded(tile, tile), self._source.seen_channels
       if (needed := self.model.translator(self.options.direction).needed(shape)) <= free:
         return f'--tile={tile} would need about {memory.text(needed)}.'
     return 'Free some memory, or use another machine: not even small tiles fit.'

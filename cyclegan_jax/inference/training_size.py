@@ -4,14 +4,15 @@ A network knows objects as large as they were in training. Images of another siz
 of a scene show larger or smaller ones.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 import contextlib
 import pathlib
+import types
 from typing import Any
 
 import numpy as np
 
-from cyclegan_jax.data import aspect, images, reading, record_images
+from cyclegan_jax.data import aspect, images, layers as layers_lib, reading, record_images
 from cyclegan_jax.data.source import quantize
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.inference.model import Model
@@ -45,16 +46,23 @@ def translate(
   name: str = 'image',
   *,
   bits: int | None = None,
+  layers: Mapping[str, np.ndarray] = types.MappingProxyType({}),
   **sizes: Any,
 ) -> np.ndarray:
-  """As `Model.translate`, at the size of training, of images [n, height, width, channels]."""
+  """As `Model.translate`, at the size of training, of images [n, height, width, channels].
+
+  Layers, [n, height, width] each, keep whole values: each pixel takes the one at its center.
+  """
   whole = stack.shape[1:3]
   size = of_image(model.config.data, whole)
   if size == whole:
-    return model.translate(stack, direction, name, bits=bits, **sizes)
+    return model.translate(stack, direction, name, bits=bits, layers=layers, **sizes)
   small = np.stack([images.resize(one, size, model.config.data.resize) for one in stack])
+  planes = {
+    key: np.stack([layers_lib.resize(plane, size) for plane in x]) for key, x in layers.items()
+  }
   # 16 bits, so that nothing is rounded before it is enlarged.
-  fine = model.translate(small, direction, name, bits=16, **sizes)
+  fine = model.translate(small, direction, name, bits=16, layers=planes, **sizes)
   own = model.domains[direction.split('_to_')[1]].max_value
   limit = own if bits is None else float(2**bits - 1)
   values = [aspect.resize_values(one * np.float32(limit / 65535), whole) for one in fine]

@@ -3,6 +3,7 @@
 import collections
 from collections.abc import Sequence
 from concurrent import futures
+import dataclasses
 import pathlib
 import time
 
@@ -17,6 +18,7 @@ from cyclegan_jax.inference import (
   batches as batches_lib,
   command as command_lib,
   inputs as inputs_lib,
+  layer_files,
   metadata,
   model as model_lib,
   outputs,
@@ -27,8 +29,11 @@ from cyclegan_jax.inference import (
 )
 from cyclegan_jax.inference.batches import Canvases, Programs, THREADS
 from cyclegan_jax.inference.inputs import Job
+from cyclegan_jax.inference.layer_files import LayerFiles
 from cyclegan_jax.inference.outputs import FileTranslator, OutputOptions
 from cyclegan_jax.progress import duration, Log, tracked
+from cyclegan_jax.runs import run_folder
+from cyclegan_jax.settings import ModelConfig
 
 # Which of the many IR images of an RGB image is meant.
 Asked = command_lib.Command | style_lib.Reference
@@ -57,13 +62,15 @@ def run(
   recursive: bool = True,
   annotations: Sequence[str] = (),
   command: Asked | None = None,
+  layers: LayerFiles = layer_files.NONE,
   log: Log = print,
 ) -> list[str]:
   """Translates files with the model of a run. Several processes share the files out.
 
   See `inputs.plan` for `inputs` and `recursive`, `model.load` for `checkpoint`, annotations.py for
   `annotations`, and command.py and style.py for `command`; without one, the model is told the mean
-  of training. Only the first process logs.
+  of training. `layers` are those that the model sees; if it sees no RGB, there are no `inputs`.
+  Only the first process logs.
 
   Returns:
     One message per file that could not be translated and, if there are any, their number.
@@ -73,9 +80,8 @@ def run(
       written.
   """
   log = distributed.on_first_process(log)
-  suffix = inputs_lib.FORMATS[options.format]
-  plan = inputs_lib.plan(inputs, options.output, recursive=recursive, suffix=suffix)
-  translator = _load(workdir, checkpoint, options, command, log, plan.jobs)
+  plan = planned(run_folder.load_config(workdir).model, inputs, options, recursive, layers)
+  translator = _load(workdir, checkpoint, options, command, layers, log, plan.jobs)
   # One process decides what is missing: others may already be writing it.
   jobs = distributed.broadcast(check_existing(translator, plan.jobs))
   if plan.left_out:
@@ -99,6 +105,26 @@ def run(
   return failures
 
 
+def planned(
+  seeing: ModelConfig,
+  inputs: Sequence[str],
+  options: OutputOptions,
+  recursive: bool,
+  layers: LayerFiles,
+) -> inputs_lib.Plan:
+  """Returns the files to translate, with those of the layers that a model sees; see `run`."""
+  given = layers.inputs(seeing, inputs)
+  layers.check_output(options.output)
+  if options.gray_control and 'rgb' not in seeing.input_kinds:
+    raise UserError(
+      f'--gray_control writes the luminance of RGB images, and this model sees {seeing.inputs} '
+      '(--inputs). Leave it out.'
+    )
+  suffix, flag = inputs_lib.FORMATS[options.format], layer_files.input_flag(seeing)
+  plan = inputs_lib.plan(given, options.output, recursive=recursive, suffix=suffix, flag=flag)
+  return dataclasses.replace(plan, jobs=layers.of_jobs(plan.jobs, seeing))
+
+
 def translate_one(
   workdir: pathlib.Path,
   source: Source,
@@ -106,10 +132,12 @@ def translate_one(
   options: OutputOptions,
   checkpoint: str,
   command: Asked | None = None,
+  layers: LayerFiles = layer_files.NONE,
 ) -> bytes:
   """Translates one image, a path or the content of a file, to the content of a file."""
-  translator = _load(workdir, checkpoint, options, command, print)
-  result = translator.translate([translator.read(source, name).pixels], name)[0]
+  translator = _load(workdir, checkpoint, options, command, layers, print)
+  own = layers.of_one(source, translator.model.config.model)
+  result = translator.translate([translator.read(source, name, own).scene], name)[0]
   return outputs.encode(translator.data(result), options.format, translator.texts)
 
 
@@ -118,6 +146,7 @@ def _load(
   checkpoint: str,
   options: OutputOptions,
   command: Asked | None,
+  layers: LayerFiles,
   log: Log,
   jobs: Sequence[Job] = (),
 ) -> FileTranslator:
@@ -136,7 +165,7 @@ def _load(
   condition = command.condition(model, options.direction, log) if command else None
   if command:
     texts |= command.texts(model)
-  return FileTranslator(model, options, texts, condition)
+  return FileTranslator(model, options, texts, condition, layers)
 
 
 def check_existing(translator: FileTranslator, jobs: Sequence[Job]) -> list[Job]:
@@ -229,13 +258,13 @@ def _translate_images(
       interruption.check()
       programs.wait(canvas)
       try:
-        images = [image for _, image in batch]
-        results = translator.translate(images, str(batch[0][0].source), canvas)
+        scenes = [scene for _, scene in batch]
+        results = translator.translate(scenes, str(batch[0][0].source), canvas)
       except UserError as error:
         failures += [str(error)] * len(batch)
         continue
-      for (job, image), result in zip(batch, results):
-        writing.append(writers.submit(_write, translator, job, image, result))
+      for (job, scene), result in zip(batch, results):
+        writing.append(writers.submit(_write, translator, job, scene.pixels, result))
       while len(writing) > 2 * THREADS:
         writing.popleft().result()
     for written in writing:

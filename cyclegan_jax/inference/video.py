@@ -22,6 +22,7 @@ from cyclegan_jax.errors import UserError
 from cyclegan_jax.inference import video_length
 from cyclegan_jax.inference.inputs import Job
 from cyclegan_jax.inference.outputs import FileTranslator
+from cyclegan_jax.inference.scene import Scene
 from cyclegan_jax.inference.video_times import RisingTimes
 from cyclegan_jax.progress import duration, Log, tracked
 
@@ -70,7 +71,7 @@ def translate_file(translator: FileTranslator, job: Job, log: Log = print) -> No
         translator.prepare(frame.pixels, f'{job.source}, frame {n + i}')
         for i, frame in enumerate(batch)
       ]
-      results = translator.translate(images, str(job.source))
+      results = translator.translate([Scene(image) for image in images], str(job.source))
       n += len(batch)
       for frame, image, result in zip(batch, images, results):
         for kind, (pixels, texts) in translator.contents(image, result).items():

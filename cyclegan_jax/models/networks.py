@@ -14,6 +14,7 @@ from cyclegan_jax.data.source import Domain, ends
 from cyclegan_jax.models import exemplar, kinds
 from cyclegan_jax.models.discriminators import DISCRIMINATORS
 from cyclegan_jax.models.initializers import Draws
+from cyclegan_jax.models.layered import LayeredGenerator
 from cyclegan_jax.models.network import Network
 from cyclegan_jax.models.projection import PatchProjection
 from cyclegan_jax.models.two_stage import BASE, TwoStageGenerator
@@ -180,6 +181,8 @@ def _modules(
   generator, modules = kinds.of_generators(config), {}
   if generator is TwoStageGenerator:
     generator = functools.partial(TwoStageGenerator, told=len(_told(domains['ir'])))
+  elif generator is LayeredGenerator:
+    generator = functools.partial(LayeredGenerator, planes=domains['rgb'].label_planes)
   for name in generators(config):
     source, target = ends(domains, name)
     seen = source.seen_channels + len(source.wavelength_channels) + len(_told(target))

@@ -4,16 +4,16 @@ import jax
 import numpy as np
 
 from cyclegan_jax import config as config_lib
-from cyclegan_jax.data.source import make_domains
+from cyclegan_jax.data.source import make_domains, with_inputs
 from cyclegan_jax.inference.model import Model
 from cyclegan_jax.models import networks
 from cyclegan_jax.models.apply import translators
 
 
-def model(preset='udacity', ir_max=255.0, rgb_max=255.0, told=None, **settings):
+def model(preset='udacity', ir_max=255.0, rgb_max=255.0, told=None, classes=(), **settings):
   """A narrow model that does something: one that is not trained gives nearly one value.
 
-  `told` is the condition of its IR images.
+  `told` is the condition of its IR images; `classes` are those of the labels that it may see.
   """
   config = config_lib.make(
     preset,
@@ -24,7 +24,8 @@ def model(preset='udacity', ir_max=255.0, rgb_max=255.0, told=None, **settings):
       **settings,
     },
   )
-  domains = make_domains(config.data, {'rgb': rgb_max, 'ir': ir_max}, told)
+  plain = make_domains(config.data, {'rgb': rgb_max, 'ir': ir_max}, told)
+  domains = with_inputs(plain, config.model, classes)
   params, stats = networks.initialize(config.model, domains, 0)
   rng = np.random.default_rng(0)
   params = jax.tree.map(

@@ -11,9 +11,11 @@ import pytest
 from cyclegan_jax.data import condition
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.inference import export, export_check
+from cyclegan_jax.inference.export_check import Example
 from cyclegan_jax.inference.export_program import Program
 from cyclegan_jax.models import generators
 from cyclegan_jax.models.exemplar import ExemplarGenerator
+from cyclegan_jax.models.layered import LayeredGenerator
 from cyclegan_jax.models.two_stage import TwoStageGenerator
 from tests.inference.made_up import model, picture
 
@@ -77,6 +79,29 @@ def test_files_keep_the_mean_of_training_as_the_condition(form, settings, tmp_pa
   assert np.abs(got.astype(int) - other).max() > 3
 
 
+def test_files_take_layers_beside_the_image(form, tmp_path):
+  shape = dict(n_downsampling=3, image_size=(64, 64), ir_channels=3, inputs='depth,rgb,labels')
+  made = model('regression', output_layers='classes', classes=('sky', 'road'), **shape)
+  run, plain = written(made, form, tmp_path / 'file')
+  rng, batch = np.random.default_rng(0), np.stack([picture(37, 53, seed=i) for i in range(2)])
+  layers = {
+    'depth': rng.choice(np.array([0, 10, 700, 30_000, 65_535], np.uint16), batch.shape[:3]),
+    'labels': rng.choice(np.array([0, 1, 255], np.uint8), batch.shape[:3]),
+  }
+  got, want = run(batch, **layers), plain.translate(batch, layers=layers)
+  assert got.shape == (2, 37, 53, 3) and np.abs(got.astype(int) - want).max() <= 1
+  for name in layers:
+    other = run(batch, **{**layers, name: layers[name][:, ::-1]})
+    assert np.abs(got.astype(int) - other).max() > 3
+  bare = Example('a', batch[0])
+  if form == 'onnx':  # The other one would compile for each size.
+    scene = bare._replace(layers={name: x[0] for name, x in layers.items()})
+    assert export_check.compare(run, Program(plain, 'rgb_to_ir', 255), [scene]).largest <= 1
+  checked = dict(bits=8, examples=[bare], checkpoint='best')
+  with pytest.raises(UserError, match='a: an image file alone, and .* depth and labels of a scene'):
+    export.export(made, 'rgb_to_ir', form, tmp_path / 'other', **checked)
+
+
 @pytest.mark.parametrize('settings', [{}, {'normalization': 'emsn'}])
 def test_sixteen_bits_in_and_out(form, settings, tmp_path):
   run, plain = written(
@@ -113,7 +138,7 @@ def test_export_writes_and_reports(form, tmp_path):
     output,
     bits=8,
     log=said.append,
-    examples=[('a', picture(40, 60)), ('b', picture(24, 80, dtype=np.uint16))],
+    examples=[Example('a', picture(40, 60)), Example('b', picture(24, 80, dtype=np.uint16))],
     checkpoint='best',
   )
   # Whole, and as batches of three of 24x53 and of 1x1.
@@ -147,7 +172,7 @@ def test_a_file_that_differs_is_not_kept(tmp_path, monkeypatch):
       output,
       bits=0,
       log=lambda line: None,
-      examples=[('a', picture(20, 20))],
+      examples=[Example('a', picture(20, 20))],
       checkpoint='best',
       overwrite=True,
     )
@@ -158,8 +183,8 @@ def test_images_of_one_value_prove_nothing_with_instance_norm(tmp_path):
   program = Program(export.in_float32(model('cyclegan')), 'rgb_to_ir', 255)
   wrong = lambda batch: np.zeros((*batch.shape[:3], 1), np.uint8)
   with pytest.raises(UserError, match='has a single value.*--check_images'):
-    export_check.compare(wrong, program, [('a', np.full((20, 20, 3), 9, np.uint8))])
-  assert export_check.compare(wrong, program, [('a', picture(20, 20))]).largest > 1
+    export_check.compare(wrong, program, [Example('a', np.full((20, 20, 3), 9, np.uint8))])
+  assert export_check.compare(wrong, program, [Example('a', picture(20, 20))]).largest > 1
 
 
 def test_stablehlo_does_not_round_factors_on_other_platforms(tmp_path):
@@ -206,6 +231,7 @@ def test_every_generator_is_known_to_onnx():
   assert set(export_onnx.GENERATORS) == {
     *generators.GENERATORS.values(),
     TwoStageGenerator,
+    LayeredGenerator,
     ExemplarGenerator,
   }
 

@@ -10,6 +10,7 @@ import pytest
 from cyclegan_jax import memory
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.inference.outputs import FileTranslator, OutputOptions
+from cyclegan_jax.inference.scene import Scene
 from cyclegan_jax.inference.tiling.padded import Padded
 from tests.inference import made_up
 
@@ -44,7 +45,7 @@ def test_tiles_take_no_copy_of_the_whole_in_floating_point(norm):
 
 def test_the_tile_that_is_named_fits(monkeypatch):
   translator = FileTranslator(made_up.model(), OutputOptions('out', tile=0), {})
-  stack = made_up.picture(608, 608)[np.newaxis]
+  stack = [Scene(made_up.picture(608, 608))]
   needed = translator.model.translator('rgb_to_ir').needed((1, 608, 608, 3))
   free = needed // 2
   monkeypatch.setattr(memory, 'on_device', lambda: free)

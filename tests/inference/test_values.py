@@ -50,6 +50,7 @@ def run(monkeypatch):
 
   def run(made, source, output, **options):
     monkeypatch.setattr(translate.model_lib, 'load', lambda workdir, checkpoint: made)
+    monkeypatch.setattr(translate.run_folder, 'load_config', lambda workdir: made.config)
     lines = []
     found = outputs.OutputOptions(output, **options)
     failures = translate.run(output, [str(source)], found, log=lines.append)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from cyclegan_jax.inference.canvases import Canvas
+from cyclegan_jax.inference.scene import Scene
 from tests.inference import made_up
 
 SIZES = [(64, 96), (32, 32), (50, 70)]
@@ -27,7 +28,8 @@ RESNET = dict(generator='resnet', n_downsampling=1, n_residual_blocks=1)
 def test_images_on_a_canvas_equal_those_alone(preset, settings):
   model = made_up.model(preset, **settings)
   images = [made_up.picture(*size, seed=i) for i, size in enumerate(SIZES)]
-  together = model.translate_on(Canvas((128, 96), 4, mixed=True), images)
+  batch = [Scene(image) for image in images]
+  together = model.translate_on(Canvas((128, 96), 4, mixed=True), batch)
   for image, found in zip(images, together):
     alone = model.translate(image)
     assert found.shape == alone.shape and alone.std() > 5

@@ -8,6 +8,7 @@ from cyclegan_jax.data.source import make_domains
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.inference import canvases, export, export_check
 from cyclegan_jax.inference.export_program import Program
+from cyclegan_jax.inference.scene import Scene
 from cyclegan_jax.inference.tiling import receptive_field
 from cyclegan_jax.models import adain, exemplar, networks
 from cyclegan_jax.models.initializers import Draws
@@ -107,7 +108,7 @@ def test_images_on_a_canvas_are_those_without(made):
   batch = [made_up.picture(32, 64), made_up.picture(64, 40, seed=1)]
   canvas = canvases.Canvas((96, 96), 2, True)
   style = made.style(made_up.picture(32, 32, 1))
-  together = made.translate_on(canvas, batch, condition=style)
+  together = made.translate_on(canvas, [Scene(image) for image in batch], condition=style)
   for image, got in zip(batch, together):
     alone = made.translate(image, condition=style)
     assert np.abs(got.astype(int) - alone).max() <= 1

@@ -7,8 +7,9 @@ import pytest
 
 import cyclegan_jax
 from cyclegan_jax import config as config_lib
-from cyclegan_jax.data import pipeline
+from cyclegan_jax.data import images, pipeline
 from cyclegan_jax.errors import UserError
+from cyclegan_jax.evaluation import measure
 from cyclegan_jax.models import networks
 from cyclegan_jax.training import loop
 from datasets import loading
@@ -69,6 +70,25 @@ def test_it_trains_and_validates_without_colors(whole):
   assert networks.discriminator_channels(config.model, model.domains) == {'ir': seen + 1}
 
 
+def test_a_run_with_output_layers_is_resumed_measured_and_used(whole, tmp_path):
+  config, dataset, _ = whole
+  model = dataclasses.replace(config.model, output_layers='classes')
+  for steps in (1, 2):
+    length = dataclasses.replace(config.train, steps=steps)
+    longer = dataclasses.replace(config, model=model, train=length)
+    assert loop.train(longer, dataset, tmp_path / 'run', log=lambda line: None) == 0
+  made = cyclegan_jax.load(tmp_path / 'run', 'latest')
+  assert made.step == 2
+  last = made.translators['rgb_to_ir'].params['generator']['up'][config.model.n_downsampling - 1]
+  assert last['bias'].shape == (len(dataset.class_names) + 1,)
+  totals = cyclegan_jax.evaluate(made, dataset).results['model'].totals
+  example = pipeline.pixels(dataset, 'test', config.data)[0]
+  layers = {name: example[name] for name in ('depth', 'labels')}
+  ir = made.translate(example['rgb'], layers=layers)
+  mse = np.mean((ir.astype(float) - example['ir']) ** 2)
+  assert totals['mse'] == pytest.approx(mse, rel=1e-5)
+
+
 def test_it_is_measured_and_translates_scenes_but_not_photographs(whole):
   _, dataset, workdir = whole
   model = cyclegan_jax.load(workdir, 'latest')
@@ -92,3 +112,26 @@ def test_it_is_measured_and_translates_scenes_but_not_photographs(whole):
     cyclegan_jax.evaluate(model, bare)
   with pytest.raises(UserError, match='sees depth, labels of a scene.*no depth and no labels'):
     model.translate(example['rgb'])
+
+
+def test_files_of_layers_become_what_the_evaluation_measures(whole, tmp_path):
+  _, dataset, workdir = whole
+  model = cyclegan_jax.load(workdir, 'latest')
+  example = pipeline.pixels(dataset, 'test', model.config.data)[0]
+  for name in ('depth', 'labels'):
+    (tmp_path / name).mkdir()
+    images.write_png(tmp_path / name / '7.png', example[name][..., np.newaxis])
+  where = dict(depth_dir=tmp_path / 'depth', label_dir=tmp_path / 'labels/7.png')
+  said = []
+  cyclegan_jax.translate(
+    workdir, [], tmp_path / 'ir', checkpoint='latest', log=said.append, **where
+  )
+  predict = measure.predictor(model.translators['rgb_to_ir'], model.domains)
+  batch = {key: example[key][np.newaxis] for key in ('rgb', 'depth', 'labels')}
+  expected = model.domains['ir'].quantize(predict(batch))[0]
+  np.testing.assert_array_equal(images.read_image(tmp_path / 'ir/7.png'), expected)
+  assert 'Translated 1 of 1 images' in said[-1]
+  with pytest.raises(UserError, match='Leave --input out: the files of --depth_dir are translated'):
+    cyclegan_jax.translate(workdir, tmp_path / 'labels', tmp_path / 'x', **where)
+  with pytest.raises(UserError, match='image file alone, and this model sees depth and labels'):
+    cyclegan_jax.export(workdir, tmp_path / 'x.stablehlo', check_images=tmp_path / 'labels')

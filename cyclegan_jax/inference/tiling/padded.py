@@ -1,5 +1,6 @@
 """An image of any size as a network sees it: padded, and read part by part as network values."""
 
+from collections.abc import Mapping
 import dataclasses
 
 import numpy as np
@@ -18,11 +19,13 @@ class Padded:
     pixels: uint8 or uint16 [height, width, c] in the full range of their dtype.
     domain: what the pixels mean.
     step: the sides of `shape` are multiples of it.
+    layers: [height, width] each, those that networks see, see data/layers.py.
   """
 
   pixels: np.ndarray
   domain: Domain
   step: int
+  layers: Mapping[str, np.ndarray] = dataclasses.field(default_factory=dict)
 
   @property
   def shape(self) -> tuple[int, int]:
@@ -35,10 +38,11 @@ class Padded:
     down, across = (
       _mirrored(part, side) for part, side in zip((rows, columns), self.pixels.shape[:2])
     )
+    area = np.ix_(down, across)
     scale = np.float32(self.domain.max_value / np.iinfo(self.pixels.dtype).max)
-    return self.domain.normalize(self.pixels[down[:, None], across].astype(np.float32) * scale)[
-      np.newaxis
-    ]
+    seen = {key: plane[area] for key, plane in self.layers.items()}
+    seen[self.domain.name] = self.pixels[area].astype(np.float32) * scale
+    return self.domain.seen({key: x[np.newaxis] for key, x in seen.items()})
 
   def whole(self) -> np.ndarray:
     """Returns all of it, as `crop` does."""
