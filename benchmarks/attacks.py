@@ -151,7 +151,7 @@ def _too_long(port: int, rng: np.random.Generator) -> int:
     with contextlib.suppress(ConnectionError):
       for _ in range(1000):
         connection.sendall(piece)
-        if _is_answered(connection):
+        if is_answered(connection):
           break
     # What is still under way keeps the connection open.
     return _answer_so_far(connection)
@@ -180,7 +180,7 @@ def _trickles(port: int, rng: np.random.Generator) -> int:
     connection.sendall(head.encode())
     end = time.monotonic() + _PATIENCE
     with contextlib.suppress(ConnectionError):
-      while time.monotonic() < end and not _is_answered(connection):
+      while time.monotonic() < end and not is_answered(connection):
         connection.sendall(bytes(10))
         time.sleep(0.1)
     return _answer_so_far(connection)
@@ -210,15 +210,19 @@ def _no_http(port: int, rng: np.random.Generator) -> int:
     return _answer(connection)[0]
 
 
-def _is_answered(connection: socket.socket) -> bool:
+def is_answered(connection: socket.socket) -> bool:
+  """Returns whether there is an answer to read, or the connection has ended."""
+  patience = connection.gettimeout()
   connection.setblocking(False)
   try:
     connection.recv(1, socket.MSG_PEEK)
     return True
   except BlockingIOError:
     return False
+  except ConnectionError:
+    return True
   finally:
-    connection.settimeout(_PATIENCE)
+    connection.settimeout(patience)
 
 
 def _answer_so_far(connection: socket.socket) -> int:

@@ -8,7 +8,7 @@ _ONE_WAY = ('pix2pix', 'cut')
 # What --inputs may name.
 _KINDS = ('rgb', 'depth', 'labels')
 # Four halvings in an encoder of styles leave a pixel of it.
-_SMALLEST_STYLED = 16
+SMALLEST_STYLED = 16
 
 
 def validate_direction(config: Config) -> None:
@@ -96,10 +96,10 @@ def validate_exemplar(config: Config) -> None:
       'encoder of contents of --method=exemplar is to know no domain. Give '
       '--normalization=plain, or emsn.'
     )
-  if min(data.image_size) < _SMALLEST_STYLED:
+  if min(data.image_size) < SMALLEST_STYLED:
     raise UserError(
       f'--image_size={format_value(data.image_size)} is too small for the styles of '
-      f'--method=exemplar: at least {_SMALLEST_STYLED} pixels a side.'
+      f'--method=exemplar: at least {SMALLEST_STYLED} pixels a side.'
     )
   for name in ('identity_weight', 'nce_weight'):
     if getattr(loss, name):

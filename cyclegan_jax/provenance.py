@@ -12,8 +12,13 @@ _PACKAGES = ('jax', 'flax', 'optax', 'orbax-checkpoint', 'grain', 'tensorflow-da
 
 
 def versions(further: Iterable[str] = ()) -> dict[str, str]:
-  """Returns the versions of Python, of the packages that every run uses, and of further ones."""
+  """Returns the versions of Python, of the packages that every run uses, and of further ones.
+
+  Where this is the package of a wheel, its own version is the first. For a checkout, see `commit`.
+  """
+  own = ('cyclegan-jax',) if packages.is_installed() else ()
   return {
+    **{name: importlib.metadata.version(name) for name in own},
     'python': platform.python_version(),
     **{name: importlib.metadata.version(name) for name in (*_PACKAGES, *further)},
   }

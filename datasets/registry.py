@@ -223,6 +223,12 @@ def changed(given: Mapping[str, Any]) -> dict[str, Any]:
   return {name: value for name, value in given.items() if value != default(name)}
 
 
+def without_extra(data: DataConfig) -> DataConfig:
+  """Returns the settings of the same data without scenes that are there for training only."""
+  left = {name: value for name, value in data.options.items() if name != 'extra_scenes'}
+  return dataclasses.replace(data, options=left)
+
+
 def configuration(given: Mapping[str, Any]) -> Config:
   """Returns the configuration of settings and options by name, `preset` among them.
 

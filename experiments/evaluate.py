@@ -67,6 +67,7 @@ def main() -> None:
   n_gallery = model_flags.gallery(_GALLERY.value)
   workdir = model_flags.model_folder(results='runs')
   # Late, so that --help and bad flags answer at once.
+  from cyclegan_jax import distributed
   from cyclegan_jax.inference import model as model_lib
   from cyclegan_jax.metrics import perceptual
   from cyclegan_jax.reports import evaluation_files, run_page
@@ -85,6 +86,8 @@ def main() -> None:
     _ON.value is not None,
     n_gallery,
   )
+  if note := asked.beforehand():
+    distributed.on_first_process(print)(note)
   dataset = asked.open(model)
   content = measuring.measure(asked, model, dataset, networks)
   if not content:

@@ -55,6 +55,19 @@ class Asked:
       run_folder.check_data(self.workdir, dataset)
     return dataset
 
+  def beforehand(self) -> str:
+    """Returns what is prepared first to measure a published model on its own data; '' of a run."""
+    from cyclegan_jax.runs import published, run_folder
+
+    if self.other or not published.is_in(self.workdir):
+      return ''
+    splits = run_folder.read_json(self.workdir / run_folder.DATA)['splits'].values()
+    return (
+      f'The model is measured on what it was trained on, --dataset={self.data.dataset}, whose '
+      f'{sum(split["rgb"] for split in splits):,} images are prepared first unless they are there. '
+      'To measure it on others: --on=FOLDER'
+    )
+
   def folder(self, dataset: 'Dataset') -> pathlib.Path:
     """Returns the folder of the results."""
     from cyclegan_jax.runs import run_folder

@@ -111,9 +111,11 @@ def test_the_command_works_outside_the_checkout(pairs, tmp_path, monkeypatch):
   said = run('check_pairs', '--dataset=folder', f'--source_dir={pairs}', '--output=checked')
   assert said.returncode == 0, said.stderr
   assert '12 pairs' in said.stdout and (tmp_path / 'checked' / 'pairs.csv').exists()
-  code = "import cyclegan_jax; cyclegan_jax.train('run', nosuch=1)"
+  code = "import cyclegan_jax; print(provenance.versions()); cyclegan_jax.train('run', nosuch=1)"
+  code = f'from cyclegan_jax import provenance; {code}'
   from_python = subprocess.run([python, '-c', code], **options)
   assert 'UserError: nosuch: there is no such setting' in from_python.stderr
+  assert from_python.stdout.startswith("{'cyclegan-jax': '0.2.0', 'python'")
   said = run('translate', '--model=rendered', f'--input={pairs / "rgb"}', '--output=IR')
   assert said.returncode == 0, said.stderr
   assert len(list((tmp_path / 'IR').iterdir())) == 12

@@ -19,6 +19,7 @@ _SPECIAL = {
   '\\': r'\textbackslash{}',
   '<': r'\textless{}',
   '>': r'\textgreater{}',
+  '|': r'\textbar{}',
   '±': r'$\pm$',
 }
 
@@ -32,26 +33,27 @@ def table(content: Mapping[str, Any]) -> str:
   primary = content['primary_metric']
   names = [name for name in _COLUMNS if name in content['metrics'] and name != primary]
   names = [primary, *names]
-  header = [METRICS[name].title + _unit(name) for name in names]
-  columns = [escaped(text) + _ARROWS[METRICS[name].better] for text, name in zip(header, names)]
+  upper, lower = zip(*map(_header, names))
   return '\n'.join(
     [
-      r'% Needs \usepackage{booktabs}.',
-      r'\begin{table}',
+      r'% Needs \usepackage{booktabs,graphicx}. Spans both columns where there are two.',
+      r'\begin{table*}',
       r'  \centering',
       rf'  \caption{{{escaped(content["dataset"])}, {escaped(content["split"])} split.}}',
-      rf'  \begin{{tabular}}{{lr{"r" * len(names)}}}',
+      r'  % Smaller only where it would be wider than the text.',
+      r'  \resizebox{\ifdim\width>\textwidth\textwidth\else\width\fi}{!}{%',
+      rf'  \begin{{tabular}}{{@{{}}lr{"r" * len(names)}@{{}}}}',
       r'    \toprule',
-      f'    Model & Seeds & {" & ".join(columns)} \\\\',
+      *_rows(iter([['Model', 'Seeds', *upper], ['', '', *lower]])),
       r'    \midrule',
       *_rows(_models(content, names)),
       r'    \midrule',
       *_rows(_baselines(content, names)),
       r'    \bottomrule',
-      r'  \end{tabular}',
+      r'  \end{tabular}}',
       '',
-      rf'  \par\smallskip\footnotesize {escaped(protocol(content))}',
-      r'\end{table}',
+      rf'  \par\smallskip\raggedright\footnotesize {escaped(protocol(content))}',
+      r'\end{table*}',
       '',
     ]
   )
@@ -76,12 +78,22 @@ def protocol(content: Mapping[str, Any]) -> str:
 
 def escaped(text: str) -> str:
   """Returns a text as LaTeX prints it."""
-  return re.sub('|'.join(map(re.escape, _SPECIAL)), lambda match: _SPECIAL[match[0]], text)
+  text = re.sub('|'.join(map(re.escape, _SPECIAL)), lambda match: _SPECIAL[match[0]], text)
+  return re.sub('-(?=-)', '-{}', text)  # Two hyphens would become a dash.
 
 
-def _unit(name: str) -> str:
-  unit = METRICS[name].unit.strip()
-  return f' [{unit}]' if unit else ''
+def _figure(text: str) -> str:
+  """Returns what a metric shows, with minus signs."""
+  return re.sub(r'-(?=\d)', '$-$', escaped(text))
+
+
+def _header(name: str) -> tuple[str, str]:
+  """The two lines above a column: the title of a metric; its unit, and which way is better."""
+  metric = METRICS[name]
+  first, _, last = metric.title.rpartition(' ')
+  unit = f'[{metric.unit.strip()}]' if metric.unit.strip() else ''
+  lower = ' '.join(filter(None, (last if first else '', unit)))
+  return escaped(first or last), (escaped(lower) + _ARROWS[metric.better]).strip()
 
 
 def _models(content: Mapping[str, Any], names: Sequence[str]) -> Iterator[list[str]]:
@@ -89,7 +101,7 @@ def _models(content: Mapping[str, Any], names: Sequence[str]) -> Iterator[list[s
   for label, model in content['models'].items():
     cells = [escaped(label), str(len(model['seeds']))]
     for name in names:
-      cell = escaped(tables.mean(name, model['metrics'][name]))
+      cell = _figure(tables.mean(name, model['metrics'][name]))
       cells.append(rf'\textbf{{{cell}}}' if label in best.get(name, ()) else cell)
     yield cells
 
@@ -97,7 +109,7 @@ def _models(content: Mapping[str, Any], names: Sequence[str]) -> Iterator[list[s
 def _baselines(content: Mapping[str, Any], names: Sequence[str]) -> Iterator[list[str]]:
   for label, totals in content['baselines'].items():
     name = title(label, content['direction'])
-    yield [escaped(name), '', *(METRICS[name].shown(totals[name]) for name in names)]
+    yield [escaped(name), '', *(_figure(METRICS[name].shown(totals[name])) for name in names)]
 
 
 def _rows(rows: Iterator[list[str]]) -> list[str]:

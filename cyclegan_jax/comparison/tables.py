@@ -100,9 +100,10 @@ def protocol(content: Mapping[str, Any]) -> str:
 
 
 def made_with(content: Mapping[str, Any]) -> str:
-  """Returns commits and versions, which may differ between runs."""
+  """Returns commits and versions, which may differ between runs; wheels know of no commit."""
+  commits = [commit or 'unknown' for commit in content['commits']]
   versions = (', '.join(map(' '.join, found.items())) for found in content['versions'])
-  return f'Commit {" or ".join(map(str, content["commits"]))}. {" or ".join(versions)}.'
+  return f'Commit {" or ".join(commits)}. {" or ".join(versions)}.'
 
 
 def csv_rows(content: Mapping[str, Any]) -> list[list[Any]]:

@@ -5,7 +5,7 @@ import numpy as np
 from cyclegan_jax.data import aspect, images, record_images
 from cyclegan_jax.data.source import Domain
 from cyclegan_jax.errors import UserError
-from cyclegan_jax.models.style_encoder import SMALLEST_SIDE
+from cyclegan_jax.method_validation import SMALLEST_STYLED
 from cyclegan_jax.settings import DataConfig
 
 
@@ -27,9 +27,9 @@ def prepared(image: np.ndarray, ir: Domain, data: DataConfig, name: str) -> np.n
     size = aspect.scaled(pixels.shape[:2], size, data.keep_aspect)
     pixels = images.resize(pixels, size, data.resize)
   height, width = pixels.shape[:2]
-  if min(height, width) < SMALLEST_SIDE:
+  if min(height, width) < SMALLEST_STYLED:
     raise UserError(
-      f'{name}: {width}x{height} pixels are too few to tell a style: at least {SMALLEST_SIDE} a '
+      f'{name}: {width}x{height} pixels are too few to tell a style: at least {SMALLEST_STYLED} a '
       'side are needed.'
     )
   scale = np.float32(ir.max_value / np.iinfo(pixels.dtype).max)

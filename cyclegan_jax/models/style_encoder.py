@@ -11,8 +11,6 @@ from cyclegan_jax.settings import ModelConfig
 
 # The length of a style in multiples of a generator's width.
 STYLE_SIZE = 2
-# The smallest side that four halvings leave a pixel of.
-SMALLEST_SIDE = 16
 # In multiples of the first layer's channels.
 _WIDTHS = (1, 2, 4, 4, 4)
 
@@ -42,7 +40,7 @@ class StyleEncoder(nnx.Module):
   def __call__(self, x: jax.Array) -> jax.Array:
     """Maps images [batch, height, width, in_channels] to styles, [batch, style_size].
 
-    Both sides have at least SMALLEST_SIDE pixels.
+    Both sides have at least method_validation.SMALLEST_STYLED pixels.
     """
     dtype = x.dtype
     x = nnx.relu(self.first(x))

@@ -4,6 +4,7 @@ DIR/comparison.json   everything: figures of each run, means, differences, what 
 DIR/comparison.md     what they show in sentences, and tables
 DIR/table.csv         models, runs, baselines, a row each
 DIR/table.tex         models and baselines for a paper, with the protocol
+DIR/references.bib    what to cite, as BibTeX
 DIR/report.html       the same with charts and pictures; needs no other file
 """
 
@@ -28,7 +29,7 @@ from cyclegan_jax.reports import charts, comparison_gallery, page, run_sections,
 from cyclegan_jax.runs import run_folder
 
 MARKDOWN, CSV, PAGE = 'comparison.md', 'table.csv', 'report.html'
-LATEX = 'table.tex'
+LATEX, BIBTEX = 'table.tex', 'references.bib'
 # Metrics with curves and box plots.
 _CHARTED = ('psnr', 'ssim')
 # So many models are named in the title.
@@ -38,7 +39,7 @@ _NAMED = 4
 def write(
   folder: pathlib.Path, content: Mapping[str, Any], models: Mapping[str, ComparedModel]
 ) -> None:
-  """Writes the five files into an existing folder, each whole or not at all.
+  """Writes the six files into an existing folder, each whole or not at all.
 
   The content is that from `compare.compare`, with what was planned.
 
@@ -50,6 +51,7 @@ def write(
     files.write_text(folder / MARKDOWN, markdown(content))
     files.write_csv(folder / CSV, tables.csv_rows(content))
     files.write_text(folder / LATEX, latex.table(content))
+    files.write_text(folder / BIBTEX, page.asset(BIBTEX))
     files.write_text(folder / PAGE, render(content, models, folder))
   except OSError as error:
     raise UserError(f'--output={folder} cannot be written: {error.strerror}.') from error
@@ -133,6 +135,7 @@ def render(
     copies=[
       ('latex', 'LaTeX (booktabs)', LATEX, latex.table(content)),
       ('csv', 'CSV', CSV, files.csv_text(tables.csv_rows(content))),
+      ('bibtex', 'BibTeX', BIBTEX, page.asset(BIBTEX)),
     ],
   )
 

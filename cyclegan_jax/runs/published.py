@@ -3,7 +3,7 @@
 config.json        the configuration of the run, without folders of the machine that trained it
 data.json          what pixel values mean, and a fingerprint of the data
 condition.json     with --condition, see runs/run_folder.py
-model.json         the step of the weights, and their SHA-256
+model.json         the step of the weights, their SHA-256, and what wrote the folder
 model.safetensors  the weights that the generators translate with, float32 by name
 evaluation/SPLIT/  metrics.json and per_image.csv, if the run was measured
 source.json        where the folder was fetched from, see hub.py
@@ -23,7 +23,7 @@ import jax.numpy as jnp
 import numpy as np
 import safetensors.numpy
 
-from cyclegan_jax import checksum, config as config_lib, files
+from cyclegan_jax import checksum, config as config_lib, files, provenance
 from cyclegan_jax.data.source import Domain
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.models import networks
@@ -85,6 +85,8 @@ def write(folder: pathlib.Path, weights: Weights, workdir: pathlib.Path) -> None
     'step': weights.step,
     'trained_steps': weights.trained_steps,
     'weights_sha256': checksum.of_file(file),
+    'commit': provenance.commit(),
+    'versions': provenance.versions(),
   }
   data = run_folder.read_json(workdir / run_folder.DATA)
   # The name of a prepared copy tells that of the folder with the images.

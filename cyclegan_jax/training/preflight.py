@@ -20,22 +20,22 @@ def check(config: Config, workdir: pathlib.Path, *, overwrite: bool = False) -> 
   """Raises what `loop.train` would raise for any data; call it before you prepare them.
 
   Raises:
-    UserError: the batch does not fit the devices, a package is missing, or the run folder holds
-      another run or cannot be written.
+    UserError: the batch does not fit the devices, a package is missing, the run folder holds
+      another run or cannot be written, or Weights & Biases refuses.
   """
   devices_lib.check()
   begun = workdir if not overwrite and (workdir / run_folder.CONFIG).exists() else None
   check_batch_size(config.train.batch_size, config.train.accumulate, begun)
   if config.train.tensorboard:
     tensorboard.summary_writer()
-  if config.train.wandb:
-    wandb_log.module()
   if not distributed.is_first():
     return
   if config.train.initialize_from and (overwrite or not (workdir / run_folder.CONFIG).exists()):
     warm_start.check(config)
   if not overwrite:
     run_folder.check(workdir, config)
+  if config.train.wandb:
+    wandb_log.check()
 
 
 def check_new(config: Config, workdir: pathlib.Path) -> None:

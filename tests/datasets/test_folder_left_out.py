@@ -42,6 +42,20 @@ def test_webp_and_jfif_are_read(tmp_path, no_progress_bars):
   assert found['001']['rgb'].startswith(b'\x89PNG') and found['003']['rgb'].startswith(b'\xff\xd8')
 
 
+def test_heic_is_read_with_its_decoder(tmp_path, no_progress_bars):
+  heif = pytest.importorskip('pillow_heif', reason='needs the extra heif')
+  put_kinds(tmp_path / 'in', '.jpg', '.jpg')
+  pixels = image(3)
+  photo = heif.from_pillow(Image.fromarray(pixels))
+  photo.save(tmp_path / 'in' / 'rgb' / '000.HEIC', quality=-1, chroma=444)
+  (tmp_path / 'in' / 'rgb' / '000.jpg').unlink()
+  config = config_lib.folder_config(tmp_path / 'in')
+  assert len(all_ids(config)) == 2 and config.notes == ()
+  stored = stored_pairs(tmp_path / 'in', tmp_path)['000']['rgb']
+  assert stored.startswith(b'\x89PNG')
+  np.testing.assert_allclose(images.read_image(stored).astype(int), pixels, atol=2)
+
+
 def test_others_are_counted_with_their_partners(tmp_path, without_heif):
   put_kinds(tmp_path, *['.jpg'] * 12, *['.gif'] * 3, *['.HEIC'] * 2)
   put(tmp_path, 'ir/alone.png')

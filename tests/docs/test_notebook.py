@@ -1,7 +1,9 @@
 """The notebook runs from its first cell to its last, with a small run on a few pairs."""
 
+import json
 import os
 import shutil
+import sys
 
 import pytest
 
@@ -33,6 +35,20 @@ def notebook():
 def test_it_is_kept_without_outputs(notebook):
   code = [cell for cell in notebook.cells if cell.cell_type == 'code']
   assert code and not any(cell.outputs or cell.execution_count for cell in code)
+
+
+def test_the_first_cell_takes_a_wheel_and_else_says_what_to_do(tmp_path, monkeypatch):
+  cells = json.loads(FILE.read_text())['cells']
+  first = next(cell['source'] for cell in cells if cell['cell_type'] == 'code')
+  code = ''.join(first).replace('%pip install --quiet {program}', 'asked.append(program)')
+  monkeypatch.chdir(tmp_path)
+  monkeypatch.setitem(sys.modules, 'cyclegan_jax', None)  # It cannot be imported.
+  asked = []
+  for wheel in ('', 'cyclegan_jax-0.2.0-py3-none-any.whl'):
+    (tmp_path / (wheel or 'first_model.ipynb')).touch()
+    with pytest.raises(ImportError, match='`pip wheel --no-deps .`, put the file'):
+      exec(code, {'asked': asked})
+  assert asked == ['cyclegan-jax', wheel]
 
 
 @pytest.mark.slow

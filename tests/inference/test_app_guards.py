@@ -12,6 +12,7 @@ import pytest
 pytest.importorskip('starlette', reason='needs the extra app')
 uvicorn = pytest.importorskip('uvicorn', reason='needs the extra app')
 
+from benchmarks.attacks import is_answered
 from cyclegan_jax.data import images
 from cyclegan_jax.inference import app, app_guards
 from cyclegan_jax.inference.app_content import Content
@@ -158,7 +159,7 @@ def test_a_body_that_comes_slowly_is_given_up(quick):
     connection.sendall((HEAD + f'Content-Length: {2**20}\r\n\r\n').encode())
     begun = time.monotonic()
     with contextlib.suppress(ConnectionError):
-      while time.monotonic() - begun < 20 and not _readable(connection):
+      while time.monotonic() - begun < 20 and not is_answered(connection):
         connection.sendall(bytes(100))
         time.sleep(0.02)
     assert connection.recv(1000).startswith(b'HTTP/1.1 408 ')
@@ -217,9 +218,9 @@ def test_silent_connections_are_limited_and_keep_nobody_out():
     assert asked(port, 'GET / HTTP/1.1\r\nHost: localhost\r\n').startswith(b'HTTP/1.1 200 ')
     # The oldest made room, soon.
     end = time.monotonic() + 10
-    while not all(map(_readable, many[:130])) and time.monotonic() < end:
+    while not all(map(is_answered, many[:130])) and time.monotonic() < end:
       time.sleep(0.05)
-    assert all(map(_readable, many[:130])) and not any(map(_readable, many[-50:]))
+    assert all(map(is_answered, many[:130])) and not any(map(is_answered, many[-50:]))
 
 
 def test_a_request_that_is_answered_keeps_its_place():
@@ -270,17 +271,3 @@ def test_a_sender_that_never_ends_is_given_up(monkeypatch):
   }
   asyncio.run(app.make(red, Content('t', ''), LIMIT)(scope, receive, send))
   assert sent[0]['status'] == 408
-
-
-def _readable(connection):
-  """Whether there is an answer, or the end."""
-  connection.setblocking(False)
-  try:
-    connection.recv(1, socket.MSG_PEEK)
-    return True
-  except BlockingIOError:
-    return False
-  except ConnectionError:
-    return True
-  finally:
-    connection.settimeout(20)

@@ -1,5 +1,6 @@
 """The page and the Markdown of comparisons of made-up runs."""
 
+import configparser
 import csv
 import html.parser
 import json
@@ -7,11 +8,13 @@ import re
 
 import numpy as np
 import pytest
+import yaml
 
-from cyclegan_jax.comparison import compare, runs
-from cyclegan_jax.reports import comparison_gallery, comparison_page, gallery
+from cyclegan_jax.comparison import compare, runs, tables
+from cyclegan_jax.reports import comparison_gallery, comparison_page, gallery, page
 from tests.comparison import made_up
 from tests.comparison.made_up import compared, model, PAPER
+from tests.conftest import REPOSITORY
 
 SIZE = (16, 24)
 
@@ -202,8 +205,27 @@ def test_a_metric_without_a_direction_leads_nowhere(two, tmp_path):
 def test_what_is_copied_is_what_the_files_hold(two, tmp_path):
   comparison_page.write(tmp_path, compared(two, [('good', 'bad')]), two)
   text = (tmp_path / 'report.html').read_text()
-  for name, file in (('latex', 'table.tex'), ('csv', 'table.csv')):
+  kinds = (('latex', 'table.tex'), ('csv', 'table.csv'), ('bibtex', 'references.bib'))
+  for name, file in kinds:
     shown = re.search(f'<pre id="{name}"[^>]*>(.*?)</pre>', text, re.DOTALL)
     assert html.unescape(shown[1]) == (tmp_path / file).read_text()
   rows = [*csv.reader((tmp_path / 'table.csv').read_text().splitlines())]
   assert len(rows) == 1 + 2 * 7 + 2
+
+
+def test_what_to_cite_is_the_same_everywhere():
+  bibtex = page.asset('references.bib')
+  assert bibtex in (REPOSITORY / 'docs' / 'how-to' / 'compare.md').read_text()
+  cited = yaml.safe_load((REPOSITORY / 'CITATION.cff').read_text())
+  (paper,) = cited['references']
+  plain = re.sub('[{}]', '', bibtex)
+  for text in (cited['title'], f'Version {cited["version"]}', paper['title'], paper['isbn']):
+    assert text in plain
+  metadata = configparser.ConfigParser()
+  metadata.read(REPOSITORY / 'setup.cfg')
+  assert cited['version'] == metadata['metadata']['version']
+
+
+def test_a_commit_that_is_not_known(two):
+  content = {**compared(two, [('good', 'bad')]), 'commits': [None]}
+  assert tables.made_with(content) == 'Commit unknown. jax 1.2.3.'

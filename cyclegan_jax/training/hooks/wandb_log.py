@@ -1,6 +1,7 @@
 """Weights & Biases: the scalars of TensorBoard, and the sample grids."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+import contextlib
 import os
 import pathlib
 import secrets
@@ -25,14 +26,12 @@ class WandbLog(Hook):
 
   def __init__(self, workdir: pathlib.Path, config: Config, log: Log):
     """Begins or continues a run called after the folder; UserError if the server refuses it."""
-    self._wandb, self._workdir, self._step = module(), workdir, 0
-    mode = os.environ.get('WANDB_MODE') or None
-    if mode is None and not self._wandb.login(prompt=False):
-      mode = 'offline'
+    self._wandb, self._workdir, self._step = _module(), workdir, 0
     folder = workdir / run_folder.WANDB
-    try:
+    with _explained(self._wandb):
+      mode = _mode(self._wandb)
       self._run = self._wandb.init(
-        project=os.environ.get('WANDB_PROJECT') or _PROJECT,
+        project=_project(),
         name=workdir.resolve().name,
         id=_id(folder),
         dir=str(workdir),
@@ -41,11 +40,6 @@ class WandbLog(Hook):
         config=published.without_folders(flatten(config)),
         settings=self._wandb.Settings(console='off', silent=True),
       )
-    except self._wandb.Error as error:
-      raise UserError(
-        f'--wandb: Weights & Biases refuses this run ({error}). Log in with `wandb login`, or keep '
-        f'it in {folder} with WANDB_MODE=offline.'
-      ) from error
     if mode == 'offline':
       log(f'Weights & Biases logs offline. To upload it: wandb sync {folder}/offline-run-*')
 
@@ -81,7 +75,48 @@ def _id(folder: pathlib.Path) -> str:
   return file.read_text()
 
 
-def module() -> Any:
+def check() -> None:
+  """Raises what `WandbLog` would raise for any run; call it before any long work.
+
+  Raises:
+    UserError: wandb is not installed, its settings are wrong, or the server does not take the key.
+  """
+  wandb = _module()
+  with _explained(wandb):
+    wandb.Settings(mode=_mode(wandb), project=_project())
+
+
+def _mode(wandb: Any) -> str:
+  """WANDB_MODE, or else what there is an account for."""
+  return os.environ.get('WANDB_MODE') or ('online' if wandb.login(prompt=False) else 'offline')
+
+
+def _project() -> str:
+  return os.environ.get('WANDB_PROJECT') or _PROJECT
+
+
+@contextlib.contextmanager
+def _explained(wandb: Any) -> Iterator[None]:
+  """Makes what the package raises an error for people."""
+  try:
+    yield
+  except (wandb.Error, ValueError) as error:  # A wrong setting is a ValueError, of pydantic.
+    raise UserError(
+      f'--wandb: Weights & Biases refuses this run or cannot be reached: {_reason(error)} Correct '
+      'the variable that is named (WANDB_...), or log in with `wandb login`. With '
+      'WANDB_MODE=offline, it needs no account and no network: all is kept in the run folder.'
+    ) from error
+
+
+def _reason(error: Exception) -> str:
+  """What the package says, as one sentence that names the variable."""
+  if found := getattr(error, 'errors', None):  # of pydantic's ValidationError
+    wrong = [(str(one['loc'][0]).upper(), one['msg']) for one in found()]
+    return '; '.join(f'WANDB_{name}: {message}' for name, message in wrong) + '.'
+  return ' '.join(str(error).split()).rstrip('.') + '.'
+
+
+def _module() -> Any:
   """Returns the package wandb; UserError if it is not installed."""
   try:
     import wandb

@@ -8,6 +8,7 @@ import pytest
 from cyclegan_jax import config as config_lib
 from cyclegan_jax.data import images
 from cyclegan_jax.errors import UserError
+from cyclegan_jax.training import preflight
 from cyclegan_jax.training.hooks import wandb_log
 
 CONFIG = config_lib.make(dataset='folder', source_dir='/home/someone/photos')
@@ -37,7 +38,7 @@ class Recorder:
 @pytest.fixture
 def recorder(monkeypatch):
   found = Recorder()
-  monkeypatch.setattr(wandb_log, 'module', lambda: found)
+  monkeypatch.setattr(wandb_log, '_module', lambda: found)
   monkeypatch.delenv('WANDB_MODE', raising=False)
   return found
 
@@ -74,7 +75,7 @@ def test_a_resumed_run_continues_and_an_account_is_used(recorder, tmp_path):
   recorder.login = lambda prompt: True
   assert walk(tmp_path, 6) == []
   first, second = recorder.begun
-  assert first['id'] == second['id'] and second['resume'] == 'allow' and second['mode'] is None
+  assert first['id'] == second['id'] and second['resume'] == 'allow' and second['mode'] == 'online'
 
 
 def test_a_refusal_says_how_to_go_on(recorder, tmp_path):
@@ -84,6 +85,32 @@ def test_a_refusal_says_how_to_go_on(recorder, tmp_path):
   recorder.init = refuse
   with pytest.raises(UserError, match='no such entity.*WANDB_MODE=offline'):
     walk(tmp_path, 3)
+
+
+def test_a_key_that_is_refused_is_an_error_before_the_data_are_prepared(recorder, tmp_path):
+  def refuse(prompt):
+    raise ValueError('WANDB_API_KEY invalid')
+
+  recorder.login = refuse
+  with pytest.raises(UserError, match='WANDB_API_KEY invalid.*WANDB_MODE=offline'):
+    preflight.check(config_lib.make(dataset='folder', wandb=True), tmp_path / 'run')
+  assert not (tmp_path / 'run').exists()
+
+
+@pytest.mark.parametrize(
+  'name, value, message',
+  [
+    ('WANDB_MODE', 'onlin', "WANDB_MODE: Input should be 'online', 'offline'"),
+    ('WANDB_PROJECT', 'a/b', "Invalid project name 'a/b'"),
+    ('WANDB_API_KEY', 'short', 'WANDB_API_KEY invalid'),
+  ],
+)
+def test_wrong_settings_are_named(name, value, message, monkeypatch):
+  pytest.importorskip('wandb', reason='needs the extra wandb')
+  monkeypatch.delenv('WANDB_MODE', raising=False)
+  monkeypatch.setenv(name, value)
+  with pytest.raises(UserError, match=message):
+    wandb_log.check()
 
 
 def test_the_package_takes_it(tmp_path, monkeypatch):
