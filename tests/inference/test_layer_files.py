@@ -130,7 +130,7 @@ def test_files_that_do_not_fit_are_named_and_the_others_translated(tmp_path):
   for failure, words in zip(
     sorted(failures, key=lambda text: text.index('/s/') and text[text.index('/s/') + 3]),
     [
-      f'rgb/s/0.png: no labels image of this name in --label_dir={folder}/labels',
+      f'rgb/s/0.png: no label image of this name in --label_dir={folder}/labels',
       'labels/s/1.png has 32x23 pixels, but .*rgb/s/1.png has 32x24',
       'labels/s/2.png has class 7, but this model knows the classes 0 to 2: road, car, person',
       r'depth/s/3.tif: 1 channel\(s\) of 8 bits',
@@ -154,7 +154,7 @@ def test_files_that_do_not_fit_are_named_and_the_others_translated(tmp_path):
     ('rgb,labels', ['a'], ('', 'l', 'm'), '--depth_unit=m is for --depth_dir'),
     ('rgb,depth', ['a'], ('d', '', 'inch'), '--depth_unit=inch: expected mm, cm, m'),
     ('rgb,depth', ['a'], ('other', ''), 'none of its 1 images, such as .*x.png, has the name'),
-    ('rgb,depth', ['a'], ('note', ''), 'none of its 0 images has the name'),
+    ('rgb,depth', ['a'], ('note', ''), 'expected images .*, found 1 .txt'),
     ('rgb,depth', ['a'], ('d/1.png', ''), 'd/1.png is one file, for 2 images'),
     ('rgb,depth', ['a'], ('flat', ''), r'flat/1.png has the name of both .*a/1.png and .*n/1.png'),
     ('rgb,depth', ['a/1.png'], ('twice', ''), 'twice/1.png and .*twice/1.tif both have the name'),
@@ -227,5 +227,5 @@ def test_names_are_those_of_images_without_extensions(tmp_path):
     found = {job.source.name: job.layers['depth'].name for job in jobs}
     assert found == {'1.jpg': '1.tif', '2.x.jpg': '2.x.png'}
   assert layers.of_one(tmp_path / 'p/day/1.jpg', model) == {'depth': tmp_path / 'd/deep/day/1.tif'}
-  with pytest.raises(UserError, match='--input=- has no name'):
+  with pytest.raises(UserError, match='--depth_dir=.* is a folder. With - as'):
     layers.of_one(b'x', model)
