@@ -30,11 +30,12 @@ def find(place: pathlib.Path, jobs: Sequence[Job], flag: str) -> dict[int, pathl
     if len(jobs) > 1:
       raise UserError(f'{flag}={place} is one file, for {len(jobs)} images. Give a folder.')
     return {0: place}
-  if inside := next((job for job in jobs if job.source.is_relative_to(place)), None):
-    raise UserError(
-      f'{flag}={place} is among the images of --input, and {inside.source} would be translated, '
-      'too. Give folders that lie beside each other.'
-    )
+  for folder in {job.source.parent for job in jobs}:
+    if folder.resolve().is_relative_to(place.resolve()):
+      raise UserError(
+        f'{flag}={place} is among the images of --input, so that its own would be translated, too. '
+        'Give folders that lie beside each other.'
+      )
   named = _by_stem(place)
   found, used = {}, {}
   for i, job in enumerate(jobs):
@@ -53,10 +54,15 @@ def find(place: pathlib.Path, jobs: Sequence[Job], flag: str) -> dict[int, pathl
       found[i], used[file] = file, job.source
   if not found:
     there = [file for files in named.values() for _, file in files]
+    if not there:
+      kinds = walk.described(walk.by_kind(file.path for file in walk.files_below(place)))
+      raise UserError(
+        f'{flag}={place}: expected images ({", ".join(images.EXTENSIONS)}), found '
+        f'{kinds or "no files"}.'
+      )
     raise UserError(
-      f'{flag}={place}: none of its {len(there)} images{f", such as {there[0]}," if there else ""} '
-      f'has the name of an image to translate, such as {jobs[0].source}. Name them like these, but '
-      'for the extension.'
+      f'{flag}={place}: none of its {len(there)} images, such as {there[0]}, has the name of an '
+      f'image to translate, such as {jobs[0].source}. Name them like these, but for the extension.'
     )
   return found
 

@@ -22,6 +22,7 @@ from cyclegan_jax.inference.inputs import Job
 from cyclegan_jax.settings import ModelConfig
 
 FLAGS: Mapping[str, str] = types.MappingProxyType({DEPTH: '--depth_dir', 'labels': '--label_dir'})
+_IMAGE: Mapping[str, str] = types.MappingProxyType({DEPTH: 'depth image', 'labels': 'label image'})
 # In meters.
 UNITS: Mapping[str, float] = types.MappingProxyType({'mm': 0.001, 'cm': 0.01, 'm': 1.0})
 _UNIT = 'cm'
@@ -51,8 +52,8 @@ class LayerFiles:
         raise UserError(f'{flag}={self.places[layer]}: {what}. Leave {flag} out.')
       if layer not in self.places and layer in kinds:
         raise UserError(
-          f'{flag} is missing: {what}. Give the folder of the {layer} images, which have the names '
-          'of the images that they belong to.'
+          f'{flag} is missing: {what}. Give the folder of the {_IMAGE[layer]}s, which have the '
+          'names of the images that they belong to.'
         )
     first = _first(model)
     if not first and not given:
@@ -108,19 +109,19 @@ class LayerFiles:
     """Returns the files of the layers of one image, a path or the content of a file.
 
     Raises:
-      UserError: Only its name would tell, and it has none; see also `of_jobs`.
+      UserError: A folder is given where nothing names the image; see also `of_jobs`.
     """
-    if not isinstance(source, bytes):
-      path = pathlib.Path(source)
-      job = Job(path, pathlib.Path('-'), pathlib.Path(path.name))
-      return self.of_jobs([job], model)[0].layers
     for layer, place in self.places.items():
-      if place.is_dir():
+      if place.is_dir() and (isinstance(source, bytes) or layer == _first(model)):
         raise UserError(
-          f'{FLAGS[layer]}={place} is a folder, and --input=- has no name to find there. Give a '
-          'file.'
+          f'{FLAGS[layer]}={place} is a folder. With - as --input or --output, which is one image, '
+          'give a file.'
         )
-    return self.places
+    if isinstance(source, bytes):
+      return self.places
+    path = pathlib.Path(source)
+    job = Job(path, pathlib.Path('-'), pathlib.Path(path.name))
+    return self.of_jobs([job], model)[0].layers
 
   def read(
     self,
@@ -144,8 +145,8 @@ class LayerFiles:
     for layer in inputs.layers:
       if layer not in files:
         raise UserError(
-          f'{name}: no {layer} image of this name in {FLAGS[layer]}={self.places[layer]}. Name it '
-          'like the image, but for the extension.'
+          f'{name}: no {_IMAGE[layer]} of this name in {FLAGS[layer]}={self.places[layer]}. Name '
+          'it like the image, but for the extension.'
         )
       file = files[layer]
       found[layer] = plane = self._depth(file) if layer == DEPTH else _labels(file, inputs)
@@ -153,7 +154,7 @@ class LayerFiles:
       if plane.shape != size:
         raise UserError(
           f'{file} has {plane.shape[1]}x{plane.shape[0]} pixels, but {name} has '
-          f'{size[1]}x{size[0]}. Expected the same size and view: make the {layer} image for it.'
+          f'{size[1]}x{size[0]}. Expected the same size and view: make the {_IMAGE[layer]} for it.'
         )
     return found
 
@@ -198,8 +199,8 @@ def parse(depth_dir: str, label_dir: str, depth_unit: str | None = None) -> Laye
     places[layer] = files_lib.expanded(text)
     if not places[layer].exists():
       raise UserError(
-        f'{FLAGS[layer]}={text} does not exist. Give the folder of the {layer} images, or a file '
-        'for a single image.'
+        f'{FLAGS[layer]}={text} does not exist. Give the folder of the {_IMAGE[layer]}s, or '
+        'a file for a single image.'
       )
   if depth_unit and depth_unit not in UNITS:
     raise UserError(f'--depth_unit={depth_unit}: expected {", ".join(UNITS)}.')

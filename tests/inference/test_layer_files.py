@@ -13,8 +13,11 @@ from cyclegan_jax.data.source import Split
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.evaluation import measure
 from cyclegan_jax.inference import inputs, layer_files, outputs, translate
+from cyclegan_jax.inference.canvases import Canvas
 from cyclegan_jax.inference.model import Model
+from cyclegan_jax.inference.scene import Scene
 from cyclegan_jax.inference.tiling.padded import Padded
+from cyclegan_jax.models import apply, networks
 from cyclegan_jax.settings import ModelConfig
 from tests.data import test_labels
 from tests.inference import made_up
@@ -40,7 +43,7 @@ class Weighted:
 
 def made(kinds):
   """A model that sees these kinds of planes, and labeled data with depth that it may see."""
-  size = dict(image_size=test_labels.SIZE, load_size=(0, 0), n_downsampling=3)
+  size = dict(image_size=test_labels.SIZE, load_size=(0, 0), n_downsampling=3, base_width=4)
   config = config_lib.make('regression', dataset='x', inputs=','.join(kinds), **size)
   plain = test_labels.dataset()
   records = [
@@ -116,6 +119,29 @@ def test_parts_of_a_padded_scene_are_parts_of_the_whole():
   np.testing.assert_array_equal(padded.crop(slice(8, 24), slice(4, 20)), whole[:, 8:24, 4:20])
 
 
+@pytest.mark.slow
+def test_tiles_and_canvases_show_the_same_as_whole_images():
+  fake, dataset = made(ALL)
+  domains, config = fake.domains, fake.config.model
+  arrays = networks.initialize(config, domains, 0)
+  generators = apply.translators(networks.build(config, domains), *arrays)
+  model = dataclasses.replace(fake, translators=generators)
+  example = pipeline.pixels(dataset, 'train', fake.config.data)[0]
+  layers = {key: example[key].repeat(8, 0).repeat(6, 1) for key in ('depth', 'labels')}
+  image = made_up.picture(192, 192)
+  alone = model.translate(image, layers=layers, tile=0, bits=16).astype(int)
+  cut = model.translate(image, layers=layers, tile=128, overlap=96, bits=16)
+  # Of 65535.
+  assert abs(cut - alone).max() <= 2 and alone.std() > 100
+  other = layers | {'labels': (layers['labels'] + 1) % 3}
+  assert abs(model.translate(image, layers=other, tile=0, bits=16) - alone).max() > 100
+  small = Scene(image[:50, :90], {key: plane[:50, :90] for key, plane in layers.items()})
+  canvas = Canvas((192, 224), 2, mixed=True)
+  together = model.translate_on(canvas, [Scene(image, layers), small], bits=16)
+  own = model.translate(small.pixels, layers=small.layers, bits=16).astype(int)
+  assert abs(together[0] - alone).max() <= 2 and abs(together[1] - own).max() <= 2
+
+
 def test_files_that_do_not_fit_are_named_and_the_others_translated(tmp_path):
   model, dataset = made(ALL)
   folder = write(tmp_path, pipeline.pixels(dataset, 'train', model.config.data))
@@ -130,7 +156,7 @@ def test_files_that_do_not_fit_are_named_and_the_others_translated(tmp_path):
   for failure, words in zip(
     sorted(failures, key=lambda text: text.index('/s/') and text[text.index('/s/') + 3]),
     [
-      f'rgb/s/0.png: no labels image of this name in --label_dir={folder}/labels',
+      f'rgb/s/0.png: no label image of this name in --label_dir={folder}/labels',
       'labels/s/1.png has 32x23 pixels, but .*rgb/s/1.png has 32x24',
       'labels/s/2.png has class 7, but this model knows the classes 0 to 2: road, car, person',
       r'depth/s/3.tif: 1 channel\(s\) of 8 bits',
@@ -154,7 +180,7 @@ def test_files_that_do_not_fit_are_named_and_the_others_translated(tmp_path):
     ('rgb,labels', ['a'], ('', 'l', 'm'), '--depth_unit=m is for --depth_dir'),
     ('rgb,depth', ['a'], ('d', '', 'inch'), '--depth_unit=inch: expected mm, cm, m'),
     ('rgb,depth', ['a'], ('other', ''), 'none of its 1 images, such as .*x.png, has the name'),
-    ('rgb,depth', ['a'], ('note', ''), 'none of its 0 images has the name'),
+    ('rgb,depth', ['a'], ('note', ''), 'expected images .*, found 1 .txt'),
     ('rgb,depth', ['a'], ('d/1.png', ''), 'd/1.png is one file, for 2 images'),
     ('rgb,depth', ['a'], ('flat', ''), r'flat/1.png has the name of both .*a/1.png and .*n/1.png'),
     ('rgb,depth', ['a/1.png'], ('twice', ''), 'twice/1.png and .*twice/1.tif both have the name'),
@@ -227,5 +253,5 @@ def test_names_are_those_of_images_without_extensions(tmp_path):
     found = {job.source.name: job.layers['depth'].name for job in jobs}
     assert found == {'1.jpg': '1.tif', '2.x.jpg': '2.x.png'}
   assert layers.of_one(tmp_path / 'p/day/1.jpg', model) == {'depth': tmp_path / 'd/deep/day/1.tif'}
-  with pytest.raises(UserError, match='--input=- has no name'):
+  with pytest.raises(UserError, match='--depth_dir=.* is a folder. With - as'):
     layers.of_one(b'x', model)
