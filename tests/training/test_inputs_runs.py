@@ -70,25 +70,6 @@ def test_it_trains_and_validates_without_colors(whole):
   assert networks.discriminator_channels(config.model, model.domains) == {'ir': seen + 1}
 
 
-def test_a_run_with_output_layers_is_resumed_measured_and_used(whole, tmp_path):
-  config, dataset, _ = whole
-  model = dataclasses.replace(config.model, output_layers='classes')
-  for steps in (1, 2):
-    length = dataclasses.replace(config.train, steps=steps)
-    longer = dataclasses.replace(config, model=model, train=length)
-    assert loop.train(longer, dataset, tmp_path / 'run', log=lambda line: None) == 0
-  made = cyclegan_jax.load(tmp_path / 'run', 'latest')
-  assert made.step == 2
-  last = made.translators['rgb_to_ir'].params['generator']['up'][config.model.n_downsampling - 1]
-  assert last['bias'].shape == (len(dataset.class_names) + 1,)
-  totals = cyclegan_jax.evaluate(made, dataset).results['model'].totals
-  example = pipeline.pixels(dataset, 'test', config.data)[0]
-  layers = {name: example[name] for name in ('depth', 'labels')}
-  ir = made.translate(example['rgb'], layers=layers)
-  mse = np.mean((ir.astype(float) - example['ir']) ** 2)
-  assert totals['mse'] == pytest.approx(mse, rel=1e-5)
-
-
 def test_it_is_measured_and_translates_scenes_but_not_photographs(whole):
   _, dataset, workdir = whole
   model = cyclegan_jax.load(workdir, 'latest')
