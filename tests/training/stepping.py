@@ -27,12 +27,14 @@ def over(
   class_weights: np.ndarray | None = None,
 ) -> jax.stages.Wrapped:
   """The training step of the first `devices` ones, not compiled yet."""
+  domains = domains or make_domains(config.data)
   step = functools.partial(
     steps.train_step,
-    nets=networks.build(config.model, domains or make_domains(config.data)),
+    nets=networks.build(config.model, domains),
     config=config,
     optimizer=fresh.optimizer(config),
     class_weights=class_weights,
+    inputs=domains['rgb'].inputs,
   )
   return jax.pmap(step, axis_name=DEVICE_AXIS, devices=jax.devices()[:devices])
 
