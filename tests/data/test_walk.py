@@ -97,7 +97,7 @@ def test_training_checks_and_archives_take_the_same_files(photos, tmp_path):
   found = {located.file.stem for located in archives.walk(photos, ('.png', '.jpg'))}
   assert found == {'a', 'b', 'c', 'd'}
   read = export_check.examples_from_folder(photos)
-  assert sorted(os.path.relpath(path, photos) for path, _ in read) == KEPT
+  assert sorted(os.path.relpath(example.name, photos) for example in read) == KEPT
 
 
 def test_odd_files_are_counted_in_translation(photos, tmp_path):
