@@ -136,7 +136,9 @@ def test_tiles_and_exported_files_give_the_whole_image(made, tmp_path):
     module = export.load_format(form)
     module.write(tmp_path / form, program, {})
     # A single pixel among the images, whose contrast is nothing but rounding.
-    found = export_check.compare(module.load(tmp_path / form), program, [('it', image)])
+    found = export_check.compare(
+      module.load(tmp_path / form), program, [export_check.Example('it', image)]
+    )
     assert found.largest <= 1
 
 
