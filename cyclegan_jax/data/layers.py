@@ -40,8 +40,8 @@ def read(record: Mapping[str, Any], name: str) -> dict[str, np.ndarray]:
   return found
 
 
-def from_meters(meters: np.ndarray) -> np.ndarray:
-  """Returns depth in meters as a layer, uint16; what is not above 0, or no number, is unknown."""
-  known = meters > 0
-  steps = np.rint(np.where(known, meters, 0) * STEPS_PER_METER)
-  return np.where(known, np.clip(steps, 1, _FARTHEST), UNKNOWN[DEPTH]).astype(np.uint16)
+def from_steps(steps: np.ndarray) -> np.ndarray:
+  """Returns depth in steps as a layer, uint16; what is not above 0, or no number, is unknown."""
+  known = steps > 0
+  whole = np.clip(np.rint(np.where(known, steps, 0)), 1, _FARTHEST)
+  return np.where(known, whole, UNKNOWN[DEPTH]).astype(np.uint16)

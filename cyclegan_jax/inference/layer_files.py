@@ -167,7 +167,8 @@ class LayerFiles:
         'image: one channel of 16 bits or of floating-point numbers, PNG or TIFF, in --depth_unit. '
         'Pictures of depth for the eye do not say how far away things are.'
       )
-    depth = layers_lib.from_meters(array[..., 0].astype(np.float64) * UNITS[self.depth_unit])
+    meters = array[..., 0].astype(np.float64) * UNITS[self.depth_unit]
+    depth = layers_lib.from_steps(meters * layers_lib.STEPS_PER_METER)
     farthest = depth.max() / layers_lib.STEPS_PER_METER
     if 0 < farthest < planes.NEAR:
       raise ImageError(

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
-from cyclegan_jax.data import images
+from cyclegan_jax.data import images, layers
 from datasets.aau import points as points_lib
 from datasets.aau.calibration import Calibration
 
@@ -81,7 +81,7 @@ def register(
     assert depth_image is not None
     millimeters, known = _look_up_depth(_depth_index(calibration), depth_image.ravel(), calibration)
     points = _depth_map(calibration, millimeters)
-    depth = np.where(known, np.clip(np.rint(millimeters / 10), 1, 65535), 0).astype(np.uint16)
+    depth = layers.from_steps(np.where(known, millimeters, 0) / 10)
   inside = points_lib.is_inside(points, calibration.height, calibration.width, _ROUNDING)
   image = _sample(ir, points, inside, nearest=False)
   labels = None if labels is None else _sample(labels, points, inside, nearest=True)

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 import tensorflow_datasets as tfds
 
+from cyclegan_jax.data import layers
 from cyclegan_jax.data.source import SPLITS
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.progress import tracked
@@ -177,7 +178,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
           'id': id_,
           'sequence': f'synthetic_{sequence:04d}',
           'temperature': np.round(100 * rendering.temperature).astype(np.uint16),
-          'depth': np.clip(np.round(100 * rendering.depth), 1, 65535).astype(np.uint16),
+          'depth': layers.from_steps(layers.STEPS_PER_METER * rendering.depth),
           'labels': rendering.labels,
           'is_night': scene.conditions.is_night,
           'air_temperature': scene.conditions.air_temperature,
