@@ -51,12 +51,12 @@ def trajectory(
 
   All batches have one shape. `arrays` are parts of the state at the start.
   """
-  start = state_lib.initialize(config, domains or make_domains(config.data))
-  start = dataclasses.replace(start, **arrays)
+  domains = domains or make_domains(config.data)
+  start = dataclasses.replace(state_lib.initialize(config, domains), **arrays)
   state = jax.tree.map(lambda x: np.broadcast_to(_wide(x), (devices, *np.shape(x))), start)
   program = None
   for batch in data:
-    rows = {name: x.reshape(devices, -1, *x.shape[1:]) for name, x in batch.items()}
+    rows = {name: _wide(x).reshape(devices, -1, *x.shape[1:]) for name, x in batch.items()}
     if program is None:
       # Once. Of arrays as they come and of arrays that a step returned pmap would make two.
       with _plain_convolutions():

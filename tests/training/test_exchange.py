@@ -100,9 +100,7 @@ def stepped(devices=1, **settings):
   """State and terms after a step, in float64, with masks; discriminators are those of others."""
   small = dict(n_downsampling=1, adversarial_weight=0.0, batch_size=4)
   config = config_lib.make(**{**TINY, **small, 'paired': True, 'ema_decay': 0.9, **settings})
-  wide = lambda x: x.astype(np.float64) if x.dtype == np.float32 else x
-  rows = {name: wide(x) for name, x in batch(True, 4).items()}
-  return stepping.run_in_float64(config, devices, [rows])
+  return stepping.run_in_float64(config, devices, [batch(True, 4)])
 
 
 @pytest.mark.slow

@@ -6,47 +6,29 @@ import pytest
 from cyclegan_jax import config as config_lib
 from cyclegan_jax.data.source import make_domains, with_inputs
 from tests.training import stepping
+from tests.training.test_class_balance import batch_of, NAMES
+from tests.training.test_steps import SIZE
+from tests.training.test_variants import PIX2PIX
 
-NAMES = ('sky', 'road', 'person')
-SIZE = 16
-
-
-def configured(**settings):
-  return config_lib.make(
-    'pix2pix',
-    dataset='x',
-    image_size=(SIZE, SIZE),
-    load_size=(0, 0),
-    base_width=4,
-    n_downsampling=3,
-    discriminator_width=4,
-    discriminator_layers=1,
-    norm='instance',
-    batch_size=4,
-    inputs='rgb,labels',
-    output_layers='classes',
-    class_balance=0.5,
-    **settings,
-  )
-
-
-def example():
-  rng = np.random.default_rng(0)
-  return {
-    'rgb': rng.uniform(-1, 1, (4, SIZE, SIZE, 3)),
-    'ir': rng.uniform(-1, 1, (4, SIZE, SIZE, 1)),
-    'labels': rng.choice(np.array([0, 1, 2, 255], np.uint8), (4, SIZE, SIZE)),
-  }
+SETTINGS = {
+  **PIX2PIX,
+  'image_size': (SIZE, SIZE),
+  'n_downsampling': 3,
+  'norm': 'instance',
+  'inputs': 'rgb,labels',
+  'output_layers': 'classes',
+  'class_balance': 0.5,
+}
 
 
 @pytest.mark.slow
 def test_devices_and_parts_change_nothing():
   def after(devices, **settings):
-    config = configured(**settings)
+    config = config_lib.make(**SETTINGS, **settings)
     return stepping.run_in_float64(
       config,
       devices,
-      [example()],
+      [batch_of(config)],
       domains=with_inputs(make_domains(config.data), config.model, NAMES),
       class_weights=np.linspace(0.5, 2, 256).astype(np.float32),
     )
