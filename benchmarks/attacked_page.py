@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from benchmarks import attacks, starts, stops
+from benchmarks import attacks, starts, stops, taken
 from benchmarks.attacks import Outcomes
 
 _MAX_UPLOAD_MIB = 2
@@ -39,18 +39,13 @@ class Server:
     self.port = port
     self.notes: dict[str, dict[str, Any]] = {}
     self._process = process
-    self._folder = pathlib.Path(f'/proc/{process.pid}')
     self._most: dict[str, float] = {}
     self._begun = time.monotonic()
     threading.Thread(target=self._watch, daemon=True).start()
 
   def now(self) -> dict[str, float]:
     """Returns memory in MiB, threads, and open handles."""
-    lines = (line.partition(':') for line in (self._folder / 'status').read_text().splitlines())
-    status = {name: text.split()[0] for name, _, text in lines if text.split()}
-    handles = len(list((self._folder / 'fd').iterdir()))
-    memory = round(int(status['VmRSS']) / 1024, 1)
-    return {'memory': memory, 'threads': int(status['Threads']), 'handles': handles}
+    return taken.by_process(self._process.pid)
 
   def rest(self, phase: str) -> None:
     """Waits until all connections are closed, and notes what there is."""

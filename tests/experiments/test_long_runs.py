@@ -1,0 +1,90 @@
+"""Runs that take long: memory, threads, handles, and files grow no further after their beginning."""
+
+import contextlib
+import csv
+import subprocess
+import time
+
+import numpy as np
+from PIL import Image
+import pytest
+
+from benchmarks import taken
+from tests.command_line import TINY, command
+
+_STEPS = 3000
+_CHECKPOINT_EVERY = 100
+_IMAGES = 2000
+# What the pages, caches, and the allocator may still gain. A step that kept its batch of four
+# 16x16 images, as float32, would gain 31 MiB in the 2,000 steps looked at; one handle or thread
+# that is kept at each of 20 checkpoints is seen, too.
+_MEBIBYTES = 12
+_HANDLES = 4
+
+
+def watch(process, progress):
+  """Notes what a process takes until it ends: [(progress, memory, threads, handles)]."""
+  notes = []
+  # The last look may find it gone.
+  with contextlib.suppress(OSError, KeyError):
+    while process.poll() is None:
+      notes.append({'progress': progress(), **taken.by_process(process.pid)})
+      time.sleep(0.1)
+  assert process.wait() == 0, process.communicate()
+  return notes
+
+
+def assert_level(notes, end):
+  """What is taken in the last third is no more than between a tenth and a third of the way."""
+  early = [note for note in notes if end / 10 <= note['progress'] < end / 3]
+  late = [note for note in notes if note['progress'] >= end * 2 / 3]
+  assert len(early) > 5 and len(late) > 5, notes
+  for key, margin in (('memory', _MEBIBYTES), ('threads', 2), ('handles', _HANDLES)):
+    before, after = (max(note[key] for note in part) for part in (early, late))
+    assert after <= before + margin, f'{key}: {before} at first, {after} at last'
+
+
+def start(name, *flags):
+  arguments, options = command(name, *flags)
+  return subprocess.Popen(arguments, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, **options)
+
+
+def last_step(workdir):
+  """The last step that metrics.csv has."""
+  try:
+    with (workdir / 'metrics.csv').open() as file:
+      return max((int(row['step']) for row in csv.DictReader(file)), default=0)
+  except (OSError, ValueError, TypeError):
+    return 0  # Not begun, or a line is being written.
+
+
+@pytest.mark.slow
+def test_training_takes_no_more_after_thousands_of_steps(pairs, data_dir, tmp_path):
+  workdir = tmp_path / 'run'
+  flags = [flag for flag in TINY if not flag.startswith(('--checkpoint_every', '--log_every'))]
+  flags += ['--dataset=folder', f'--source_dir={pairs}', f'--data_dir={data_dir}']
+  flags += [f'--steps={_STEPS}', f'--checkpoint_every={_CHECKPOINT_EVERY}', '--log_every=50']
+  notes = watch(start('train', f'--workdir={workdir}', *flags), lambda: last_step(workdir))
+  assert last_step(workdir) == _STEPS
+  assert_level(notes, _STEPS)
+  # The two newest, and the best one.
+  assert len(list((workdir / 'checkpoints').iterdir())) <= 3
+  assert len(list((workdir / 'samples').iterdir())) == _STEPS / _CHECKPOINT_EVERY
+  assert {file.name for file in workdir.iterdir() if file.is_file()} == {
+    *('config.json', 'data.json', 'report.html', 'run.lock'),
+    *('metrics.csv', 'validation.csv', 'validation_images.csv'),
+  }
+
+
+@pytest.mark.slow
+def test_translation_takes_no_more_after_thousands_of_images(untrained, tmp_path):
+  rng = np.random.default_rng(0)
+  source, target = tmp_path / 'photos', tmp_path / 'translated'
+  source.mkdir()
+  for i in range(_IMAGES):
+    size = (*rng.integers(16, 160, 2), 3)
+    Image.fromarray(rng.integers(0, 256, size, np.uint8)).save(source / f'{i:04d}.bmp')
+  process = start('translate', f'--workdir={untrained}', f'--input={source}', f'--output={target}')
+  notes = watch(process, lambda: sum(1 for _ in target.glob('*')))
+  assert len(list(target.glob('*.png'))) == _IMAGES
+  assert_level(notes, _IMAGES)
