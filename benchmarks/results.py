@@ -3,11 +3,13 @@
   python -m benchmarks.results --roadscene=ROADSCENE --runs=runs/results --workers=2
   python -m benchmarks.results --only=roadscene_images64 --roadscene=ROADSCENE
   python -m benchmarks.results --runs=runs/results --report_only
+  python -m benchmarks.results --only=roadscene_images64 --keep
 
 experiments.compare runs once for each of COMPARISONS, each in its own folder of --runs. Tables and
 figures are then copied to results/comparisons/, and the tables of the pages are rewritten. The
 pages with curves and pictures stay in --runs. Complete runs are not trained again, so the same
-command resumes after an interruption.
+command resumes after an interruption. To resume on another machine, --keep writes what is measured
+so far to results/unfinished/, from where a later command takes it.
 """
 
 from collections.abc import Mapping
@@ -23,6 +25,7 @@ from typing import Any
 
 from absl import app, flags
 
+from benchmarks import kept_runs
 from cyclegan_jax.metrics.catalog import METRICS
 
 _ROADSCENE = flags.DEFINE_string(
@@ -32,6 +35,9 @@ _RUNS = flags.DEFINE_string('runs', 'runs/results', 'Where the runs are kept.')
 _WORKERS = flags.DEFINE_integer('workers', 2, 'Runs at a time.', lower_bound=1)
 _ONLY = flags.DEFINE_list('only', None, 'Only these comparisons, such as roadscene_paper.')
 _REPORT_ONLY = flags.DEFINE_boolean('report_only', False, 'Train nothing.')
+_KEEP = flags.DEFINE_boolean(
+  'keep', False, 'Write what is measured to results/unfinished/, and train nothing.'
+)
 
 _REPOSITORY = pathlib.Path(__file__).resolve().parent.parent
 _PAGES = _REPOSITORY / 'docs' / 'explanation'
@@ -73,11 +79,13 @@ _IMAGES = (
   '--load_size=0 --resize=area --flip --steps=600 --checkpoint_every=60 --log_every=60 '
   '--decay_start=0 --decay_epochs=0 --seeds=6'
 )
-# Half as wide as published; pix2pixhd, whose ResNet takes five times as long, a quarter as wide.
+# Half as wide as published; a quarter what takes several times as long: pix2pixhd's ResNet, and
+# infragan's discriminator.
 _PAIRED = (
   "--base_width=32 --discriminator_width=32 --batch_size=8 '--model=paired: --paired' "
   "'--model=pix2pix: --preset=pix2pix --n_downsampling=6' "
-  "'--model=infragan: --preset=infragan --n_downsampling=6 --discriminator_layers=5' "
+  "'--model=infragan: --preset=infragan --n_downsampling=6 --discriminator_layers=5 "
+  "--base_width=16 --discriminator_width=16' "
   "'--model=pix2pixhd: --preset=pix2pixhd --base_width=16' "
   "'--model=regression: --preset=regression' '--model=thermal: --preset=thermal' "
   '--reference=regression'
@@ -220,6 +228,12 @@ def main(argv: list[str]) -> None:
   runs.mkdir(parents=True, exist_ok=True)
   for name in _ONLY.value or COMPARISONS:
     comparison, folder = COMPARISONS[name], runs / name
+    kept = _REPOSITORY / 'results' / 'unfinished' / f'{name}.tar.xz'
+    if _KEEP.value:
+      print(f'{name}: {kept_runs.pack(folder, kept)} measured runs are in {kept}.')
+      continue
+    if kept.exists() and not (folder / 'runs').exists():
+      kept_runs.unpack(kept, folder)
     if _REPORT_ONLY.value:
       status = compare(folder, ['--report_only'])
     else:
@@ -234,6 +248,7 @@ def main(argv: list[str]) -> None:
     publish(folder, runs, results)
     found = json.loads((results / f'{name}.json').read_text())
     refresh(_PAGES / comparison.page, name, tables(found))
+    kept.unlink(missing_ok=True)
 
 
 if __name__ == '__main__':

@@ -1,4 +1,4 @@
-"""Runs that take long: memory, threads, handles, and files grow no further after their beginning."""
+"""Runs that take long: memory, threads, handles, and files grow no further once they have begun."""
 
 import contextlib
 import csv
@@ -10,7 +10,7 @@ from PIL import Image
 import pytest
 
 from benchmarks import taken
-from tests.command_line import TINY, command
+from tests.command_line import command, TINY
 
 _STEPS = 3000
 _CHECKPOINT_EVERY = 100
