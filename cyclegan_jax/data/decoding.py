@@ -27,7 +27,10 @@ MAX_PIXELS = 67_999_999
 # `name`: the image that a thread is reading.
 _reading = threading.local()
 
-EXPECTED = 'expected a PNG, JPEG, WebP, BMP or TIFF file with 8 or 16 bits per sample'
+EXPECTED = (
+  f'expected a PNG, JPEG, WebP,{" HEIC," if formats.has_heif() else ""} BMP or TIFF file with 8 or '
+  '16 bits per sample'
+)
 # The channels, without alpha, of Pillow's modes.
 _CHANNELS = {
   **dict.fromkeys(('1', 'L', 'LA', 'La', 'I;16', 'I;16L', 'I;16B', 'I;16N'), 1),
