@@ -1,7 +1,7 @@
 """The pixels of the image files of a data set: as they are read, looked at, and stored."""
 
 import collections
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 import dataclasses
 import functools
 import hashlib
@@ -75,12 +75,14 @@ class Looked(NamedTuple):
     shape: (height, width).
     values: Those of its file.
     lost: What of the file is not stored, some of `codecs.LOSSES`.
+    is_plain: Whether its file can be stored as it is, see `images.is_plain`.
   """
 
   domain: str
   shape: tuple[int, int]
   values: ranges.Values
   lost: frozenset[str]
+  is_plain: bool
 
 
 def look(source: Source, name: str, domain: str, config: Config) -> Looked:
@@ -89,20 +91,21 @@ def look(source: Source, name: str, domain: str, config: Config) -> Looked:
   Raises:
     ImageError: The file cannot be used.
   """
-  array, lost = _read(source, name, domain, config)
+  array, lost, is_plain = _read(source, name, domain, config)
   span = radiometry.parse_span(config.ir_span) if domain == 'ir' else None
-  return Looked(domain, array.shape[:2], ranges.look(name, array, span), lost)
+  return Looked(domain, array.shape[:2], ranges.look(name, array, span), lost, is_plain)
 
 
 def _read(source: Source, name: str, domain: str, config: Config) -> reading.Read:
   """The pixels of a file; of IR files with a span, or of floating-point numbers, its own values."""
   try:
-    array, lost = reading.read(source, name, values=domain == 'ir' and bool(config.ir_span))
+    read = reading.read(source, name, values=domain == 'ir' and bool(config.ir_span))
   except decoding.FloatImageError:
     if domain != 'ir':
       raise
-    array, lost = reading.read(source, name, values=True)  # They are refused together.
-  return reading.Read(config.part(array, domain, name), lost)
+    read = reading.read(source, name, values=True)  # They are refused together.
+  is_plain = read.is_plain and read.pixels.shape[-1] == config.channels(domain)
+  return reading.Read(config.part(read.pixels, domain, name), read.lost, is_plain)
 
 
 def noted(
@@ -130,22 +133,27 @@ def noted(
   return span, {**metadata, 'pixel_notes': said}
 
 
+def plain(found: Sequence[Looked]) -> Set[str]:
+  """Returns the names of the files that can be stored as they are."""
+  return {image.values.path for image in found if image.is_plain}
+
+
 def stored(
   source: Source,
   name: str,
   domain: str,
   config: Config,
   span: radiometry.Range | None,
+  plain: Set[str],
   size: tuple[int, int] | None = None,
 ) -> dict[str, Any]:
   """Returns what TFDS is to store: the image, and perhaps its mask.
 
-  The image is the file itself if possible, otherwise a lossless PNG; with a span, IR is of 16 bits.
-  If a size is given, it is reduced to that height and width.
+  The image is the file itself if its name is one of `plain`, otherwise a lossless PNG; with a span,
+  IR is of 16 bits. If a size is given, it is reduced to that height and width.
   """
   if domain == 'rgb' or not span:
-    as_is = not size and not config.holds_both
-    if as_is and images.is_plain(source, name, config.channels(domain)):
+    if name in plain and not size and not config.holds_both:
       image = io.BytesIO(source) if isinstance(source, bytes) else source
     else:
       pixels = _read(source, name, domain, config).pixels

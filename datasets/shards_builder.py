@@ -1,6 +1,6 @@
 """The base class of the builders of sharded sets: checks all images, then stores the pairs."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 import dataclasses
 import io
 from typing import Any
@@ -63,7 +63,7 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
     checked = _checked(config)
     span, noted = pixels.noted(checked.images, config, checked.complaints)
     storing.refuse(config.source_dir, checked.complaints)
-    chosen = assigned(config, checked.ids)
+    chosen, plain = assigned(config, checked.ids), pixels.plain(checked.images)
     notes = checked.notes()
     if flagged := sum(len(own) for own in checked.ids.values()) - len(chosen):
       notes.append(f'{flagged} flagged pairs are left out (--exclude).')
@@ -78,19 +78,24 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
       for split in SPLITS
     }
     return {
-      split: self._generate_examples(split, shards, chosen, span)
+      split: self._generate_examples(split, shards, chosen, span, plain)
       for split, shards in places.items()
       if shards
     }
 
   def _generate_examples(
-    self, split: str, shards: list[Shard], chosen: dict[str, str], span: radiometry.Range | None
+    self,
+    split: str,
+    shards: list[Shard],
+    chosen: dict[str, str],
+    span: radiometry.Range | None,
+    plain: Set[str],
   ) -> Examples:
     """Yields id and example."""
     config = self.builder_config
     rows = (row for shard in shards for row in config.rows(shard) if chosen.get(row.id) == split)
     total = sum(found == split for found in chosen.values())
-    made = storing.made_ahead(rows, lambda row: _encoded(row, config, span))
+    made = storing.made_ahead(rows, lambda row: _encoded(row, config, span, plain))
     for row, features in tracked(made, total, 'Preparing', print, unit='examples'):
       yield row.id, {**features, 'id': row.id, 'sequence': ''}
 
@@ -224,11 +229,13 @@ def _look_at_labels(row: Row, config: Config, looked: _Looked) -> None:
   looked.highest = label_lib.highest(indices)
 
 
-def _encoded(row: Row, config: Config, span: radiometry.Range | None) -> dict[str, Any]:
+def _encoded(
+  row: Row, config: Config, span: radiometry.Range | None, plain: Set[str]
+) -> dict[str, Any]:
   """Returns what TFDS is to store: the files themselves if possible, otherwise lossless PNG."""
   features = {}
   for domain, data, name in _images(row, config):
-    found = pixels.stored(data, name, domain, config, span)
+    found = pixels.stored(data, name, domain, config, span, plain)
     features[domain] = found['image']
     if 'mask' in found:  # That of IR comes last.
       features['mask'] = found['mask']

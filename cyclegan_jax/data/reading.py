@@ -15,10 +15,12 @@ class Read(NamedTuple):
     pixels: [height, width, 1 or 3]. uint8 or uint16 in the file's full range; of `values` the
       file's own values, also float32.
     lost: What else the file holds: some of `codecs.LOSSES`.
+    is_plain: See `images.is_plain`.
   """
 
   pixels: np.ndarray
   lost: frozenset[str]
+  is_plain: bool
 
 
 def read(source: Source, name: str | None = None, *, values: bool = False) -> Read:
@@ -43,7 +45,7 @@ def read(source: Source, name: str | None = None, *, values: bool = False) -> Re
     raise ImageError(
       f'{name}: is damaged: decoded to shape {pixels.shape}, but its header says {expected[:3]}.'
     )
-  return Read(pixels, lost)
+  return Read(pixels, lost, opened.is_plain)
 
 
 def header(source: Source, name: str | None = None) -> ImageHeader:

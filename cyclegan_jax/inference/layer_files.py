@@ -160,7 +160,7 @@ class LayerFiles:
 
   def _depth(self, file: pathlib.Path) -> np.ndarray:
     """Reads depth as uint16 in hundredths of a meter, 0 where it is not known."""
-    array, _ = reading.read(file, values=True)
+    array = reading.read(file, values=True).pixels
     if array.shape[-1] != 1 or array.dtype == np.uint8:
       raise ImageError(
         f'{file}: {array.shape[-1]} channel(s) of {8 * array.itemsize} bits. Expected a depth '

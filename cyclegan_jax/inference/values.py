@@ -31,17 +31,19 @@ def read(data: DataConfig, direction: str, source: Source, name: str | None = No
   span = radiometry.parse_span(data.ir_span) if direction.startswith('ir_') else None
   if span is None:
     return reading.read(source, name)
-  array, lost = reading.read(source, name, values=True)
+  found = reading.read(source, name, values=True)
+  array = found.pixels
   known = array[np.isfinite(array)]
   outside = np.count_nonzero((known < span.low) | (known > span.high))
   if outside >= _MOSTLY * known.size:  # Also if no pixel is known.
-    found = f'{known.min():g} to {known.max():g}' if known.size else 'no finite number'
+    holds = f'{known.min():g} to {known.max():g}' if known.size else 'no finite number'
     raise ImageError(
-      f'{name or source}: holds {found}, but the IR images that this model was trained on hold '
+      f'{name or source}: holds {holds}, but the IR images that this model was trained on hold '
       f'{span.text} (--ir_span). Give files of the same camera and unit; translations of this '
       'program only if they were made with --values.'
     )
-  return reading.Read(span.gray_levels(array), lost | {'outside'} if outside else lost)
+  lost = found.lost | ({'outside'} if outside else frozenset())
+  return found._replace(pixels=span.gray_levels(array), lost=lost)
 
 
 def span_of(data: DataConfig) -> radiometry.Range | None:

@@ -4,7 +4,7 @@ builder = Builder(config=folder_config('/data/my_images'), data_dir='/data/prepa
 builder.download_and_prepare(file_format='array_record')
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 import io
 import itertools
 import os
@@ -94,11 +94,12 @@ class Builder(tfds.core.GeneratorBasedBuilder):
     if unequal:
       self.metadata['size_notes'] = [sizes.note(list(unequal.values()), len(examples))]
     smaller = {id_: sizes.common(*both) for id_, both in unequal.items()}
+    plain = pixel_lib.plain(images_found)
     if labels:
       names = labels.class_names(max(one.highest for one in found))
       self.metadata.update(class_names=list(names), label_notes=labels.described(names))
     return {
-      split: self._generate_examples(chosen, labels, span, smaller)
+      split: self._generate_examples(chosen, labels, span, plain, smaller)
       for split, chosen in config.examples.items()
     }
 
@@ -113,15 +114,20 @@ class Builder(tfds.core.GeneratorBasedBuilder):
     examples: tuple[Example, ...],
     labels: label_lib.Labels | None,
     span: radiometry.Range | None,
+    plain: Set[str],
     smaller: Mapping[str, tuple[int, int] | None],
   ) -> Examples:
-    """Yields id and example; `smaller` has the sizes of pairs of two resolutions by id."""
+    """Yields id and example.
+
+    `plain` are the files that are stored as they are, and `smaller` has the sizes of pairs of two
+    resolutions by id.
+    """
     config = self.builder_config
     for example in tracked(examples, len(examples), 'Preparing', print, unit='examples'):
       features: dict[str, Any] = {}
       size = smaller.get(example.id)
       for domain, path in example.paths.items():
-        found = pixel_lib.stored(path, path, domain, config, span, size)
+        found = pixel_lib.stored(path, path, domain, config, span, plain, size)
         features[domain if config.aligned else 'image'] = found['image']
         if 'mask' in found:  # That of IR, if there is one, comes last.
           features['mask'] = found['mask']
