@@ -89,8 +89,10 @@ def read_texts(path: pathlib.Path) -> dict[str, str]:
 
 
 def _open(path: pathlib.Path) -> Any:
-  # Texts may be in any encoding.
-  return _av().open(str(path), options=_READING, metadata_errors='replace')
+  av = _av()
+  # Texts may be in any encoding. PyAV 19 takes them all, and has no such option any more.
+  any_text = {} if int(av.__version__.partition('.')[0]) > 18 else {'metadata_errors': 'replace'}
+  return av.open(str(path), options=_READING, **any_text)
 
 
 class _Frame(NamedTuple):
@@ -108,6 +110,7 @@ class _Source:
     rate: nominal frames per second.
     pixels: of a frame.
     expected: about how many frames there are; None if the file does not say.
+    counted: how many its header counts; 0 if it does not.
   """
 
   def __init__(self, container: Any, path: pathlib.Path):
@@ -128,8 +131,9 @@ class _Source:
     seconds = fractions.Fraction(container.duration or 0, _MICROSECONDS)
     if stream.duration and stream.time_base:
       seconds = stream.duration * stream.time_base
+    self.counted = stream.frames
     # Some headers have a negative duration instead of none.
-    self.expected = stream.frames or max(round(seconds * self.rate), 0) or None
+    self.expected = self.counted or max(round(seconds * self.rate), 0) or None
     self._times: RisingTimes | None = None
     self._undecodable = 0
 
@@ -160,8 +164,8 @@ class _Source:
         f'what comes before the first key frame is left out, as in players ({self._undecodable} '
         'packets).'
       )
-    if self._stream.frames > n:
-      yield f'its header counts {self._stream.frames} frames; a player shows {n}, the results too.'
+    if self.counted > n:
+      yield f'its header counts {self.counted} frames; a player shows {n}, the results too.'
     if self._times and self._times.mended:
       yield (
         f'times repeat or fall back, at first at frame {self._times.first}; '

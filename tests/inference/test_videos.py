@@ -81,6 +81,21 @@ def reds(path):
   return [frame.to_ndarray(format='rgb24')[..., 0] for frame in shown(path)[1]]
 
 
+def test_texts_of_another_encoding_do_not_keep_a_video_from_being_translated(model, tmp_path):
+  source, target = tmp_path / 'v.mkv', tmp_path / 'out'
+  with av.open(str(tmp_path / 'utf8.mkv'), 'w') as container:
+    container.metadata['title'] = 'caf\u00e9'
+    stream = container.add_stream('ffv1', rate=25)
+    stream.height, stream.width, stream.pix_fmt = 22, 36, 'bgr0'
+    for packet in (*stream.encode(av.VideoFrame(36, 22, 'bgr0')), *stream.encode(None)):
+      container.mux(packet)
+  content = (tmp_path / 'utf8.mkv').read_bytes()
+  assert content.count('caf\u00e9'.encode()) == 1
+  source.write_bytes(content.replace('caf\u00e9'.encode(), 'caf\u00e9 '.encode('latin-1')))
+  failures, _ = translated(model, source, target)
+  assert not failures and len(shown(target / 'v.mkv')[0]) == 1
+
+
 @pytest.fixture
 def folder(tmp_path):
   (tmp_path / 'in').mkdir()
