@@ -12,6 +12,7 @@ from cyclegan_jax.training import loop, peers, stall
 from cyclegan_jax.training.peers import DATA, DEVICES, FILES, Note, Place
 import datasets
 from tests.training import together
+from tests.training.blocking import blocked
 
 
 def seconds_until_stalled(stillness, place):
@@ -41,26 +42,6 @@ def test_what_may_take_any_time_does_not_count():
   for _ in range(100):
     assert not stillness.look(Place(1, 'saves', counts=False), 1.0)
   assert seconds_until_stalled(stillness, Place(1, FILES)) == 5
-
-
-@dataclasses.dataclass
-class Blocked:
-  """Records that wait for an event, once so many have been read."""
-
-  records: object
-  free: int
-  released: threading.Event
-
-  def __len__(self):
-    return len(self.records)
-
-  def __getitem__(self, index):
-    # The start of a run reads one as well.
-    if threading.current_thread() is not threading.main_thread():
-      self.free -= 1
-      if self.free < 0:
-        self.released.wait(20)
-    return self.records[index]
 
 
 @pytest.fixture
@@ -101,10 +82,7 @@ def test_zero_ends_no_run(ended):
 @pytest.mark.slow
 def test_a_data_source_that_blocks_is_named(tiny, tmp_path, ended):
   config, (said, released) = tiny(cache_gib=0.0, steps=9, checkpoint_every=100), ended
-  dataset = datasets.open_dataset(config.data)
-  blocked = Blocked(dataset.splits['train'].rgb, 14, released)
-  train = dataclasses.replace(dataset.splits['train'], rgb=blocked, ir=blocked)
-  dataset = dataclasses.replace(dataset, splits={**dataset.splits, 'train': train})
+  dataset = blocked(datasets.open_dataset(config.data), 14, released, 20)
   loop.train(config, dataset, tmp_path, stall_timeout=0.6, log=lambda line: None)
   (message, status), *more = said
   assert not more and status == fatal.EXIT_LOST == 75
@@ -157,18 +135,32 @@ def test_a_process_that_counts_on_is_not_silent(monkeypatch):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize('victim', [0, 1])
-def test_a_process_that_is_suspended_is_named_and_all_end(tmp_path, victim):
+@pytest.mark.parametrize('count, victim', [(2, 0), (2, 1), (4, 2)])
+def test_a_process_that_is_suspended_is_named_and_all_end(tmp_path, count, victim):
   ground = stops.make_ground(tmp_path, paired=True, steps=100_000)
   flags = (*ground.flags, '--stall_timeout=6')
-  with together.started((2, 1), tmp_path / 'run', flags) as run:
+  with together.started((count, 1), tmp_path / 'run', flags) as run:
     run.wait_for(lambda: '\nstep 5/' in run.said())
     run.processes[victim].send_signal(signal.SIGSTOP)
-    other = 1 - victim
-    assert run.processes[other].wait(60) == fatal.EXIT_LOST, run.all_said()
-    last = run.said(other).strip().splitlines()[-1]
-    assert last.startswith('error: No step has ended for 6s (--stall_timeout): process'), last
-    assert f'process {victim}' in last and 'does not answer' in last
-    assert 'start all processes again' in last
+    for i in set(range(count)) - {victim}:
+      assert run.processes[i].wait(60) == fatal.EXIT_LOST, run.all_said()
+      last = run.said(i).strip().splitlines()[-1]
+      assert last.startswith('error: No step has ended for 6s (--stall_timeout): process'), last
+      assert f'process {victim}' in last and 'does not answer' in last
+      assert 'start all processes again' in last
     run.processes[victim].send_signal(signal.SIGCONT)
     assert run.processes[victim].wait(60) == fatal.EXIT_LOST, run.all_said()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('count', [2, 4])
+def test_a_process_that_gets_no_more_images_ends_all(tmp_path, count):
+  ground = stops.make_ground(tmp_path, paired=True, steps=100_000)
+  flags = (*ground.flags, '--cache_gib=0', '--stall_timeout=6')
+  module = 'tests.training.blocking'
+  with together.started((count, 1), tmp_path / 'run', flags, module=module) as run:
+    assert run.statuses() == [fatal.EXIT_LOST] * count, run.all_said()
+    for i in range(count):
+      last = run.said(i).strip().splitlines()[-1]
+      assert last.startswith('error: No step has ended for 6s (--stall_timeout)'), last
+      assert 'waits for its images' in last

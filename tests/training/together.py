@@ -37,8 +37,12 @@ class Together:
     flags: Sequence[str],
     command: str = 'train',
     own: Sequence[Sequence[str]] = (),
+    module: str = '',
   ):
-    """`layout`: processes, devices of each; `own`: further flags of each process."""
+    """`layout`: processes, devices of each; `own`: further flags of each process.
+
+    `module` is run in place of the command.
+    """
     count, devices = layout
     environment = {
       **os.environ,
@@ -65,7 +69,7 @@ class Together:
             [
               sys.executable,
               '-m',
-              f'experiments.{command}',
+              module or f'experiments.{command}',
               f'--workdir={workdir}',
               *flags,
               *place,
