@@ -29,6 +29,9 @@ LOSSES = {
 # An alpha channel with so many levels is more than a cut-out.
 _PICTURE_LEVELS = 32
 
+# Pixels that are converted at a time.
+_STRIP_PIXELS = 2**22
+
 # Gray, palette and bilevel images, whose values may be class indices.
 _INDEX_MODES = ('L', 'P', '1')
 
@@ -94,11 +97,28 @@ def _decode_plain(opened: Opened, data: bytes, values: bool) -> tuple[np.ndarray
     if not values and _tags(image) and tiff_tags.is_packed_12_bit(_tags(image)):
       pixels = ((pixels * np.uint32(65535) + 2047) // 4095).astype(np.uint16)
   else:
-    pixels = np.array(image.convert('L' if opened.channels == 1 else 'RGB'))
+    pixels = _converted(image, 'L' if opened.channels == 1 else 'RGB')
   pixels = pixels.reshape(*pixels.shape[:2], opened.channels)
   # Pillow rotates TIFF images itself when it loads them.
   turned = pixels if image.format == 'TIFF' else _orient(pixels, opened.orientation)
   return turned, _lost_channel(image)
+
+
+def _converted(image: Image.Image, mode: str) -> np.ndarray:
+  """The pixels of a loaded image in a mode of Pillow's, 'L' or 'RGB': [height, width, channels].
+
+  Strip by strip: Pillow would hold a large image three times.
+  """
+  width, height = image.size
+  pixels = np.empty((height, width, len(mode)), np.uint8)
+  rows = max(1, _STRIP_PIXELS // width)
+  for top in range(0, height, rows):
+    strip = image
+    if rows < height:
+      strip = image.crop((0, top, width, min(top + rows, height)))
+    strip = strip if strip.mode == mode else strip.convert(mode)
+    pixels[top : top + rows] = np.asarray(strip).reshape(-1, width, len(mode))
+  return pixels
 
 
 def _tags(image: Image.Image) -> Any:

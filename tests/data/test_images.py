@@ -12,7 +12,7 @@ import pytest
 import tifffile
 
 from cyclegan_jax import errors
-from cyclegan_jax.data import decoding, images
+from cyclegan_jax.data import codecs, decoding, images
 
 RNG = np.random.default_rng(0)
 GRAY8 = RNG.integers(0, 256, (5, 7, 1), np.uint8)
@@ -142,6 +142,18 @@ def test_bilevel_cmyk_and_animation(tmp_path):
   data = saved(frames[0], 'PNG', save_all=True, append_images=frames[1:])
   check(tmp_path, data, RGB8)
   assert not images.is_plain(data)
+
+
+@pytest.mark.parametrize('mode', ['1', 'L', 'LA', 'P', 'RGB', 'RGBA', 'CMYK', 'YCbCr'])
+def test_large_images_are_converted_strip_by_strip_to_the_same_pixels(monkeypatch, mode):
+  picture = Image.fromarray(np.random.default_rng(0).integers(0, 256, (23, 17, 3), np.uint8))
+  image = picture.convert(mode)
+  data = saved(image, 'PNG' if mode not in ('CMYK', 'YCbCr') else 'TIFF')
+  expected = images.read_image(data)
+  monkeypatch.setattr(codecs, '_STRIP_PIXELS', 70)  # Four rows; the last strip has three.
+  np.testing.assert_array_equal(images.read_image(data), expected)
+  wanted = image.convert('RGB' if expected.shape[-1] == 3 else 'L')
+  np.testing.assert_array_equal(expected.squeeze(), np.asarray(wanted))
 
 
 @pytest.mark.parametrize('orientation', range(1, 9))
