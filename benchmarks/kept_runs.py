@@ -1,7 +1,11 @@
 """Measured runs without weights and pictures, to go on with a comparison on another machine."""
 
+import io
+import json
 import pathlib
 import tarfile
+
+from cyclegan_jax import checksum
 
 # What experiments.compare reads of a finished run.
 _FILES = (
@@ -9,16 +13,24 @@ _FILES = (
   *('evaluation/*/metrics.json', 'evaluation/*/per_image.csv'),
 )
 _MEASURED = 'evaluation/*/metrics.json'
+# What stands for the folder of all comparisons: nobody else has the one of this machine.
+_PLACE = 'runs/results'
 
 
 def pack(folder: pathlib.Path, archive: pathlib.Path) -> int:
-  """Writes the measured runs of a comparison's folder to a .tar.xz file; returns how many."""
+  """Writes the measured runs of a comparison's folder to a .tar.xz file; returns how many.
+
+  Equal runs make equal files, whenever and wherever they were trained.
+  """
   runs = sorted(run for run in folder.glob('runs/*/*') if any(run.glob(_MEASURED)))
   archive.parent.mkdir(parents=True, exist_ok=True)
   with tarfile.open(archive, 'w:xz') as tar:
     for run in runs:
       for file in sorted(file for pattern in _FILES for file in run.glob(pattern)):
-        tar.add(file, file.relative_to(folder), filter=_anonymous)
+        content = _without_place(file, str(folder.parent))
+        member = tarfile.TarInfo(str(file.relative_to(folder)))
+        member.size = len(content)
+        tar.addfile(member, io.BytesIO(content))
   return len(runs)
 
 
@@ -28,8 +40,9 @@ def unpack(archive: pathlib.Path, folder: pathlib.Path) -> None:
     tar.extractall(folder, filter='data')
 
 
-def _anonymous(member: tarfile.TarInfo) -> tarfile.TarInfo:
-  """Leaves out when and by whom a file was written, so that equal runs make equal archives."""
-  member.mtime = member.uid = member.gid = 0
-  member.uname = member.gname = ''
-  return member
+def _without_place(file: pathlib.Path, place: str) -> bytes:
+  """The content of a file in which a folder is called `_PLACE`; JSON gets a new checksum."""
+  if file.suffix != '.json':
+    return file.read_bytes()
+  text = json.dumps(checksum.loads(file.read_text())).replace(place, _PLACE)
+  return checksum.dumps(json.loads(text)).encode()
