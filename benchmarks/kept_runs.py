@@ -14,7 +14,7 @@ _FILES = (
 )
 _MEASURED = 'evaluation/*/metrics.json'
 # What stands for the folder of all comparisons: nobody else has the one of this machine.
-_PLACE = 'runs/results'
+PLACE = 'runs/results'
 
 
 def pack(folder: pathlib.Path, archive: pathlib.Path) -> int:
@@ -41,8 +41,8 @@ def unpack(archive: pathlib.Path, folder: pathlib.Path) -> None:
 
 
 def _without_place(file: pathlib.Path, place: str) -> bytes:
-  """The content of a file in which a folder is called `_PLACE`; JSON gets a new checksum."""
+  """The content of a file in which a folder is called `PLACE`; JSON gets a new checksum."""
   if file.suffix != '.json':
     return file.read_bytes()
-  text = json.dumps(checksum.loads(file.read_text())).replace(place, _PLACE)
+  text = json.dumps(checksum.loads(file.read_text())).replace(place, PLACE)
   return checksum.dumps(json.loads(text)).encode()

@@ -164,7 +164,7 @@ def share(first: pathlib.Path, second: pathlib.Path) -> None:
 def publish(folder: pathlib.Path, runs: pathlib.Path, results: pathlib.Path) -> None:
   """Copies the tables and figures of a comparison, with paths as the docs have them."""
   for file, ending in _COPIED.items():
-    text = (folder / file).read_text().replace(str(runs), 'runs/results')
+    text = (folder / file).read_text().replace(str(runs), kept_runs.PLACE)
     (results / f'{folder.name}{ending}').write_text(text)
 
 
