@@ -37,23 +37,16 @@ REGRESSION = dict(
   epochs=200,
 )
 
-# The same with details as strong as true ones: a discriminator of small patches, and a term for the
-# size of gradients in windows of 8x8 pixels. Bilinear upsampling, because transposed convolutions
-# fill that term with checkerboards.
+# The same with stronger details: a term for the size of gradients in windows of 8x8 pixels, and
+# lower weights beside it. Bilinear upsampling, because transposed convolutions fill that term with
+# checkerboards.
 #   python -m experiments.train --preset=thermal --dataset=NAME
 THERMAL = dict(
   REGRESSION,
-  adversarial_weight=1.0,
-  adversarial_loss='hinge',
   supervised_weight=50.0,
   ssim_weight=10.0,
   sharpness_weight=25.0,
   upsampling='bilinear',
-  discriminator='patchgan',
-  discriminator_layers=2,
-  discriminator_activation='leaky_relu',
-  spectral_norm=True,
-  diff_augment='translation',
 )
 
 # A small relative of regression that learns rendered scenes within minutes on two CPU cores, people
