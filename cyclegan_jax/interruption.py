@@ -3,9 +3,12 @@
 A handler that raises is not enough: what runs at that moment may swallow the exception, as JAX's
 callback of the garbage collector does. So a signal is noted, and `check` raises where nothing is
 half done. A second one of the same kind ends the command at once, even within a long library call.
+
+Signals that come together count as one: timeout(1) sends its own to the command and, right after
+that, to the process group that the command is in.
 """
 
-import collections
+import _thread
 from collections.abc import Callable, Iterator, Mapping
 import contextlib
 import os
@@ -15,6 +18,9 @@ import time
 from typing import Any, NoReturn
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
+# Within so many seconds, signals of one kind count as one. Nobody presses Ctrl-C twice as fast and
+# means it.
+_TOGETHER = 0.5
 # After a second signal, the seconds that clean-up in Python may take.
 _GRACE = 2.0
 _NOTED = b'\nCtrl-C: this ends as soon as nothing is half done. Press it again to end it at once.\n'
@@ -22,6 +28,7 @@ _NOTED = b'\nCtrl-C: this ends as soon as nothing is half done. Press it again t
 _Handler = Callable[[int, Any], Any] | int | signal.Handlers | None
 
 _received: list[int] = []
+_repeated: set[int] = set()
 _watching = False
 _deferrals = 0
 
@@ -63,6 +70,7 @@ def watched() -> Iterator[None]:
   before = signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
   threading.Thread(target=_read, args=(reader,), daemon=True).start()
   _received.clear()
+  _repeated.clear()
   _watching = True
   obeyed = [number for number in _SIGNALS if signal.getsignal(number) != signal.SIG_IGN]
   try:
@@ -128,33 +136,49 @@ def _handlers(handlers: Mapping[int, _Handler]) -> Iterator[None]:
 
 
 def _note_once() -> Callable[[int, Any], None]:
-  """Returns a handler that notes the first signal of each kind; then the handler before is back."""
+  """Returns a handler that notes the first signal of each kind; a second has its former effect."""
   previous: dict[int, _Handler] = {number: signal.getsignal(number) for number in _SIGNALS}
+  first: dict[int, float] = {}
   _received.clear()
 
   def note(number: int, unused_frame: Any) -> None:
-    _received.append(number)
-    signal.signal(number, previous[number])
+    if _is_repeated(number, first):
+      signal.signal(number, previous[number])
+      signal.raise_signal(number)
+    elif number not in _received:
+      _received.append(number)
 
   return note
 
 
+def _is_repeated(number: int, first: dict[int, float]) -> bool:
+  """Whether a signal comes later than together with the first of its kind, whose time is kept."""
+  now = time.monotonic()
+  return now - first.setdefault(number, now) > _TOGETHER
+
+
 def _note(number: int, unused_frame: Any) -> None:
-  if number in _received:
+  # The thread says whether it is a second one: a handler may run long after the signal came.
+  if number in _repeated:
     raise Interrupted(number)
-  _received.append(number)
+  if number not in _received:
+    _received.append(number)
 
 
 def _read(reader: int) -> None:
   """Says that a Ctrl-C was noted, and ends the process soon after a second signal of one kind."""
-  seen = collections.Counter()
+  first: dict[int, float] = {}
   with os.fdopen(reader, 'rb', buffering=0) as numbers:
     while data := numbers.read(1):
       number = data[0]
-      seen[number] += number in _SIGNALS
-      if seen[number] == 2:
+      if number not in _SIGNALS:
+        continue
+      is_new = number not in first
+      if _is_repeated(number, first):
+        _repeated.add(number)
+        _thread.interrupt_main(number)
         _end(number)
-      elif seen[number] and number == signal.SIGINT:
+      elif is_new and number == signal.SIGINT:
         with contextlib.suppress(OSError):
           os.write(2, _NOTED)
 

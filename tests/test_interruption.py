@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -30,10 +31,39 @@ def test_one_of_each_kind_is_noted_and_a_second_acts():
     # As where a scheduler signals all processes, and the parent passes its own on.
     os.kill(os.getpid(), signal.SIGINT)
     assert signaled() == signal.SIGTERM
+    time.sleep(1)
     with pytest.raises(KeyboardInterrupt):
       os.kill(os.getpid(), signal.SIGINT)
-    assert signal.getsignal(signal.SIGTERM) == before[1]
   assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == before
+
+
+_SAVES = """
+import contextlib, sys, time
+from cyclegan_jax import interruption
+with interruption.watched() if sys.argv[1] == 'watched' else contextlib.nullcontext():
+  with interruption.deferred() as signaled:
+    print('ready', flush=True)
+    while not signaled():
+      time.sleep(0.001)
+    time.sleep(1)
+  print(f'saved after {signaled() or "one"}')
+"""
+
+
+@pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize('around', ['watched', 'not'])
+def test_signals_that_come_together_are_one(around, number):
+  """As from timeout(1), which tells the command and then its group; none may end a save."""
+  command = [sys.executable, '-c', _SAVES, around]
+  options = dict(stdout=subprocess.PIPE, text=True, cwd=REPOSITORY, start_new_session=True)
+  with subprocess.Popen(command, **options) as process:
+    assert process.stdout.readline() == 'ready\n'
+    process.send_signal(number)
+    time.sleep(0.01)
+    os.killpg(process.pid, number)
+    os.killpg(process.pid, number)
+    assert process.wait(30) == 0
+    assert process.stdout.read().startswith('saved after')
 
 
 @pytest.fixture
