@@ -139,10 +139,13 @@ def read_texts(path: str | os.PathLike[str]) -> dict[str, str]:
       return {}
 
 
-def write_png(path: str | os.PathLike[str], array: np.ndarray) -> None:
-  """Writes [height, width, 1 or 3] uint8 or uint16 as PNG, whole or not at all, or ImageError."""
+def write_png(path: str | os.PathLike[str], array: np.ndarray, *, durable: bool = False) -> None:
+  """Writes [height, width, 1 or 3] uint8 or uint16 as PNG, whole or not at all, or ImageError.
+
+  For `durable` see `files.replacing`.
+  """
   try:
-    files.write_bytes(path, encode_png(array))
+    files.write_bytes(path, encode_png(array), durable=durable)
   except OSError as error:
     raise ImageError(f'{path}: cannot be written: {error.strerror or error}.') from error
 

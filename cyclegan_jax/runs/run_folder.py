@@ -125,6 +125,25 @@ def create(workdir: pathlib.Path, config: Config, dataset: Dataset, overwrite: b
     ) from error
 
 
+def sync_records(workdir: pathlib.Path) -> None:
+  """Waits until the rows that a run has recorded so far would survive a power failure.
+
+  Raises:
+    UserError: they cannot be written.
+  """
+  try:
+    for name in (METRICS, VALIDATION, VALIDATION_IMAGES):
+      if (workdir / name).exists():
+        files.sync(workdir / name)
+    files.sync(workdir)
+  except OSError as error:
+    raise UserError(
+      f'The rows of {workdir} cannot be written: {error.strerror}. The checkpoints are intact. '
+      'Free some space, or make sure that the folder exists and is writable, then resume with the '
+      'same command.'
+    ) from error
+
+
 def prepared(workdir: pathlib.Path) -> str:
   """Returns the name of the prepared copy of a run's data; '' if there is no run, or no name."""
   file = workdir / DATA

@@ -228,6 +228,8 @@ class _Loop:
     for hook in called:
       metrics |= hook.on_checkpoint(self.step, state, metrics) or {}
     if self.checkpoints:
+      # Whoever goes on from this checkpoint finds all rows up to it.
+      run_folder.sync_records(self.workdir)
       saved = Saved(state, self.iterator.get_state(), self.metrics.rows)
       self.checkpoints.save(self.step, saved, metrics)
     for hook in called:

@@ -13,11 +13,12 @@ from tests.training.test_loop import train
 
 @pytest.fixture
 def synced(monkeypatch):
-  """The files and folders that have been synced so far."""
-  found, fsync = set(), os.fsync
+  """The files and folders that have been synced so far, with the size that they had."""
+  found, fsync = {}, os.fsync
 
   def noted(descriptor):
-    found.add(pathlib.Path(os.readlink(f'/proc/self/fd/{descriptor}')))
+    path = pathlib.Path(os.readlink(f'/proc/self/fd/{descriptor}'))
+    found[path] = os.stat(descriptor).st_size
     fsync(descriptor)
 
   monkeypatch.setattr(files.os, 'fsync', noted)
@@ -33,7 +34,7 @@ def test_older_checkpoints_go_once_newer_ones_are_on_the_disk(tiny, tmp_path, mo
       steps = sorted(int(p.name) for p in path.parent.iterdir() if p.name.isdecimal())
       newest = path.parent / str(steps[-1])
       there = {newest, path.parent, *newest.rglob('*')}
-      removed.append((sorted(p.name for p in path.iterdir()), there - synced))
+      removed.append((sorted(p.name for p in path.iterdir()), there - synced.keys()))
     rmtree(path, **options)
 
   monkeypatch.setattr(checkpoint.shutil, 'rmtree', watched)
@@ -42,6 +43,25 @@ def test_older_checkpoints_go_once_newer_ones_are_on_the_disk(tiny, tmp_path, mo
   # What says which run it is cannot be lost either; it is synced under its temporary name.
   for name in ('config.json', 'data.json'):
     assert any(path.name.startswith(f'.{name}') for path in synced)
+
+
+def test_rows_and_samples_are_on_the_disk_before_their_checkpoint(
+  tiny, tmp_path, monkeypatch, synced
+):
+  workdir, late, save = tmp_path / 'run', [], checkpoint.Checkpoints.save
+
+  def watched(self, step, *arguments):
+    files = [*workdir.glob('*.csv'), workdir / 'samples', workdir]
+    assert step < 1 or {'metrics.csv', 'validation.csv'} < {file.name for file in files}
+    # A picture is synced under its temporary name.
+    assert len([path for path in synced if path.suffix == '.tmp' and 'step_' in path.name]) >= step
+    late.extend(file for file in files if synced.get(file) != file.stat().st_size)
+    save(self, step, *arguments)
+
+  monkeypatch.setattr(checkpoint.Checkpoints, 'save', watched)
+  train(tiny(steps=2, checkpoint_every=1, log_every=1), workdir)
+  train(tiny(steps=3, checkpoint_every=1, log_every=1), workdir)
+  assert late == [] and (workdir / 'samples' / 'step_00000003.png').exists()
 
 
 def test_a_durable_file_is_synced_before_it_has_its_name(tmp_path, monkeypatch, synced):

@@ -48,7 +48,7 @@ class CsvFile:
         # A kill may have cut the last row short: its last values are None then.
         rows = [row for row in reader if None not in row.values() and int(row['step']) <= last_step]
         self._columns = list(reader.fieldnames or [])
-      files.write_text(file, self._lines(rows, header=True))
+      files.write_text(file, self._lines(rows, header=True), durable=True)
 
   def add(self, row: Mapping[str, float]) -> None:
     """Appends a row; the first one sets the columns.

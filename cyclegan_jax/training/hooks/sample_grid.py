@@ -32,4 +32,5 @@ class SampleGrid(Hook):
     images.write_png(
       self._folder / f'step_{step:08d}.png',
       sample_grid.grid(translators, self._dataset, self._config),
+      durable=True,
     )
