@@ -3,9 +3,10 @@
 from collections.abc import Iterator
 import os
 import pathlib
-from typing import Any
+from typing import Any, TYPE_CHECKING
 
-import jax
+if TYPE_CHECKING:
+  import jax
 
 _CGROUPS = pathlib.Path('/sys/fs/cgroup')
 _OWN_CGROUPS = pathlib.Path('/proc/self/cgroup')
@@ -37,13 +38,15 @@ def on_host() -> int:
 
 def on_device() -> int:
   """Returns the bytes that are free on each local device; CPU devices share those of the host."""
+  import jax  # Slow to import, and who decodes images only asks for the host.
+
   statistics = jax.local_devices()[0].memory_stats() or {}
   if limit := statistics.get('bytes_limit'):
     return max(0, limit - statistics.get('bytes_in_use', 0))
   return on_host() // jax.local_device_count()
 
 
-def of_program(program: jax.stages.Compiled) -> int:
+def of_program(program: 'jax.stages.Compiled') -> int:
   """Returns the bytes that a compiled program takes on each device; 0 if XLA does not say."""
   used: Any = program.memory_analysis()
   if used is None:

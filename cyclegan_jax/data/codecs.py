@@ -5,12 +5,14 @@ Pillow reduces 16-bit color to 8 bits without a word.
 
 import contextlib
 import io
+import math
 import re
 from typing import Any, NamedTuple
 
 import numpy as np
 from PIL import Image, TiffImagePlugin
 
+from cyclegan_jax import memory
 from cyclegan_jax.data import tiff_tags
 from cyclegan_jax.data.decoding import EXPECTED, ImageError, Opened
 
@@ -29,6 +31,8 @@ LOSSES = {
 # An alpha channel with so many levels is more than a cut-out.
 _PICTURE_LEVELS = 32
 
+# Images of more pixels are looked at: do they fit into memory?
+_LARGE_PIXELS = 2**24
 # Pixels that are converted at a time.
 _STRIP_PIXELS = 2**22
 
@@ -63,6 +67,7 @@ def decode(opened: Opened, data: bytes, values: bool = False) -> Decoded:
   scans = len(_SCAN.findall(data)) if opened.image.format == 'JPEG' else 0
   if scans > _MAX_SCANS:
     raise ImageError(f'{opened.name}: a JPEG file with {scans} scans, more than {_MAX_SCANS}.')
+  _check_memory(opened)
   if opened.is_float:
     pixels, lost = _decode_float(opened, data), ''
   elif opened.is_deep:
@@ -71,6 +76,26 @@ def decode(opened: Opened, data: bytes, values: bool = False) -> Decoded:
     pixels, lost = _decode_plain(opened, data, values)
   several = _has_further_images(opened.image, data)
   return Decoded(pixels, frozenset(filter(None, [lost, 'pages' if several else ''])))
+
+
+def _check_memory(opened: Opened) -> None:
+  """Refuses a large image that does not fit; otherwise the system may kill the program."""
+  height, width, channels, dtype = opened.header
+  if height * width < _LARGE_PIXELS:
+    return
+  result = height * width * channels * dtype.itemsize
+  if opened.is_deep or opened.is_float:
+    needed = math.prod(opened.stored_shape) * dtype.itemsize
+    copies = opened.orientation > 1 or needed > result
+  else:  # Pillow holds a pixel of several channels in four bytes.
+    needed = height * width * (4 if channels > 1 else dtype.itemsize)
+    copies = 1 + (opened.orientation > 1)
+  needed, free = needed + copies * result, memory.on_host()
+  if needed > free:
+    raise ImageError(
+      f'{opened.name}: {width}x{height} pixels take {memory.text(needed)} of memory to decode, but '
+      f'{memory.text(free)} are free. Use a smaller image, or free some memory.'
+    )
 
 
 def decode_indices(opened: Opened, data: bytes) -> np.ndarray:

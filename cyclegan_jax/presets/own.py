@@ -42,11 +42,7 @@ REGRESSION = dict(
 # checkerboards.
 #   python -m experiments.train --preset=thermal --dataset=NAME
 THERMAL = dict(
-  REGRESSION,
-  supervised_weight=50.0,
-  ssim_weight=10.0,
-  sharpness_weight=25.0,
-  upsampling='bilinear',
+  REGRESSION, supervised_weight=50.0, ssim_weight=10.0, sharpness_weight=25.0, upsampling='bilinear'
 )
 
 # A small relative of regression that learns rendered scenes within minutes on two CPU cores, people

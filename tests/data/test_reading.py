@@ -1,14 +1,19 @@
 """The files' own values, floating-point TIFF, and what of a file is not in its pixels."""
 
 import io
+import re
 import struct
+import subprocess
+import sys
 
 from hypothesis import given, settings, strategies as st
 import numpy as np
 from PIL import Image
 import pytest
 
+from cyclegan_jax import memory
 from cyclegan_jax.data import decoding, images, reading
+from tests.conftest import REPOSITORY
 from tests.data import encoders
 from tests.data.encoders import GRAY8, GRAY16, RGB8, RGB16, tiff
 
@@ -181,3 +186,35 @@ def test_damaged_floating_point_files_raise_nothing_but_image_errors(options, da
     assert str(error).startswith('the name: ')
   else:
     assert got.ndim == 3 and got.dtype in (np.uint8, np.uint16, np.float32)
+
+
+_PEAK = """
+import pathlib, re, sys
+from cyclegan_jax.data import reading
+def peak():  # In KiB.
+  return int(re.search('VmHWM:(.*) kB', pathlib.Path('/proc/self/status').read_text())[1])
+reading.read(sys.argv[2])  # Imports.
+before = peak()
+reading.read(sys.argv[1])
+print(peak() - before)
+"""
+
+
+@pytest.mark.parametrize(
+  'kind, channels', [('uint8', 1), ('uint8', 3), ('uint16', 1), ('uint16', 3)]
+)
+def test_an_image_that_does_not_fit_is_refused_before_it_is_decoded(
+  kind, channels, tmp_path, monkeypatch
+):
+  pixels = np.full((5000, 5000, channels), 7, kind)
+  for name, part in (('large', pixels), ('small', pixels[:9, :9])):
+    (tmp_path / f'{name}.png').write_bytes(images.encode_png(part))
+  file = tmp_path / 'large.png'
+  with monkeypatch.context() as patched:
+    patched.setattr(memory, 'on_host', lambda: 2**20)
+    with pytest.raises(decoding.ImageError, match=r'large.png: 5000x5000 pixels take') as refusal:
+      images.read_image(file)
+  said = float(re.search(r'take ([\d.]+) MiB', str(refusal.value))[1]) * 1024
+  command = [sys.executable, '-c', _PEAK, str(file), str(tmp_path / 'small.png')]
+  done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=True)
+  assert 0.7 * said < int(done.stdout) < 1.3 * said
