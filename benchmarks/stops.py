@@ -134,7 +134,7 @@ def leftovers(workdir: pathlib.Path) -> list[str]:
   return _unfinished(workdir) + _names(workdir, _TRASH)
 
 
-class _Start:
+class Start:
   """A start of the command, the same each time; what it says goes to `log(workdir)`."""
 
   def __init__(self, ground: Ground, workdir: pathlib.Path):
@@ -220,7 +220,7 @@ class _Start:
 
 def finish(ground: Ground, workdir: pathlib.Path) -> Stop:
   """Lets a run go on to its end; RuntimeError with what it said if it fails."""
-  ended = _Start(ground, workdir).stopped(0)
+  ended = Start(ground, workdir).stopped(0)
   if ended.status:
     raise RuntimeError(log(workdir).read_text())
   return ended
@@ -239,7 +239,7 @@ def stop(
       anything else may be hit instead.
     rng: draws the moment.
   """
-  start = _Start(ground, workdir)
+  start = Start(ground, workdir)
   if aim == 'start-up':
     time.sleep(rng.uniform(0, 4))
   else:

@@ -4,8 +4,10 @@ import os
 import pathlib
 import shutil
 
+import numpy as np
 import pytest
 
+from benchmarks import cuts, disks
 from cyclegan_jax import files
 from cyclegan_jax.training import checkpoint
 from tests.training.test_loop import train
@@ -77,3 +79,54 @@ def test_a_durable_file_is_synced_before_it_has_its_name(tmp_path, monkeypatch, 
   synced.clear()
   files.write_text(target, 'newer')
   assert before == [True, False] and not synced
+
+
+@pytest.fixture
+def can_cut(tmp_path):
+  """Skips where there is no disk whose power can be cut."""
+  (tmp_path / 'try').mkdir()
+  try:
+    with disks.disk(tmp_path / 'try', 'data=ordered') as disk, disk.shown():
+      pass
+  except OSError as error:
+    pytest.skip(f'needs the right to mount, mkfs.ext4, and mkfs.xfs: {error}')
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures('can_cut')
+def test_a_run_goes_on_from_what_a_power_failure_leaves(tmp_path):
+  rng = np.random.default_rng(0)
+  found = cuts.measure(tmp_path, True, 'data=writeback', number=3, rng=rng)
+  assert len(found) > 1 and [cut.fault for cut in found] == [''] * len(found)
+
+
+@pytest.mark.usefixtures('can_cut')
+def test_what_is_not_synced_is_lost(tmp_path):
+  with disks.disk(tmp_path, 'data=ordered') as disk:
+    with disk.shown() as place:
+      files.write_text(place / 'kept', 'text', durable=True)
+      (place / 'lost').write_text('text')
+      disk.cut('cut')
+      disk.sync()
+      disk.cut('later')
+    with disk.shown('cut') as place:
+      assert (place / 'kept').read_text() == 'text'
+      assert not (place / 'lost').exists() or not (place / 'lost').read_text()
+    with disk.shown('later') as place:
+      assert (place / 'lost').read_text() == 'text'
+
+
+def test_figures_of_cuts():
+  def cut(phase, seen, began, **others):
+    facts = dict(left=seen, damaged=0, status=0, differences=[], fault='')
+    return cuts.Cut(phase, seen, began=began, **{**facts, **others})
+
+  assert cuts.fault((12, 24), 12, 0, []) == '' == cuts.fault((12,), 0, 0, [])
+  assert 'began at step 0' in cuts.fault((12, 24), 0, 0, [])
+  assert 'status 2' in cuts.fault((), None, 2, [])
+  assert 'differs' in cuts.fault((), 0, 0, ['metrics.csv'])
+  done = [cut('start-up', (), 0), cut('save', (12, 24), 24), cut('save', (12, 24), 12, damaged=1)]
+  done.append(cut('steps', (12,), 24, fault='the result differs'))
+  found = cuts.summary(done)
+  assert list(found.values()) == [4, 1, 1, 2, 0, 1, 1, 1, 1, 1, 1]
+  assert '| faults | 1 |' in cuts.table({'pairs': done})
