@@ -1,4 +1,6 @@
-"""SIGINT (Ctrl-C) and SIGTERM (a scheduler) end a command between two images or steps.
+"""SIGINT (Ctrl-C), SIGTERM (a scheduler), and SIGHUP end a command between two images or steps.
+
+The last one comes when the terminal is gone, as after a lost connection.
 
 A handler that raises is not enough: what runs at that moment may swallow the exception, as JAX's
 callback of the garbage collector does. So a signal is noted, and `check` raises where nothing is
@@ -17,7 +19,7 @@ import threading
 import time
 from typing import Any, NoReturn
 
-_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, 'SIGHUP') else []))
 # Within so many seconds, signals of one kind count as one. Nobody presses Ctrl-C twice as fast and
 # means it.
 _TOGETHER = 0.5
@@ -72,7 +74,7 @@ def watched() -> Iterator[None]:
   _received.clear()
   _repeated.clear()
   _watching = True
-  obeyed = [number for number in _SIGNALS if signal.getsignal(number) != signal.SIG_IGN]
+  obeyed = [number for number in _SIGNALS if _is_obeyed(number)]
   try:
     for number in obeyed:
       signal.signal(number, _note)
@@ -90,10 +92,8 @@ def handled_by_others() -> Iterator[None]:
   """Has Python's own handlers, for a server that installs its own; obeys a signal noted before."""
   check()
   pipe = signal.set_wakeup_fd(-1)
-  own: dict[int, _Handler] = {
-    signal.SIGINT: signal.default_int_handler,
-    signal.SIGTERM: signal.SIG_DFL,
-  }
+  own: dict[int, _Handler] = dict.fromkeys(_SIGNALS, signal.SIG_DFL)
+  own[signal.SIGINT] = signal.default_int_handler
   try:
     with _handlers(own):
       yield
@@ -125,9 +125,18 @@ def deferred() -> Iterator[Callable[[], int]]:
         _received.clear()
 
 
+def _is_obeyed(number: int) -> bool:
+  """Whether a signal is not ignored, as nohup has it for one, and shells for background jobs."""
+  return signal.getsignal(number) != signal.SIG_IGN
+
+
 @contextlib.contextmanager
 def _handlers(handlers: Mapping[int, _Handler]) -> Iterator[None]:
-  previous = {number: signal.signal(number, handler) for number, handler in handlers.items()}
+  previous = {
+    number: signal.signal(number, handler)
+    for number, handler in handlers.items()
+    if _is_obeyed(number)
+  }
   try:
     yield
   finally:
@@ -152,9 +161,13 @@ def _note_once() -> Callable[[int, Any], None]:
 
 
 def _is_repeated(number: int, first: dict[int, float]) -> bool:
-  """Whether a signal comes later than together with the first of its kind, whose time is kept."""
+  """Whether a signal comes later than together with the first of its kind, whose time is kept.
+
+  Both the shell and the system send SIGHUP, and nobody asks for more by another one.
+  """
   now = time.monotonic()
-  return now - first.setdefault(number, now) > _TOGETHER
+  since = now - first.setdefault(number, now)
+  return since > _TOGETHER and number in (signal.SIGINT, signal.SIGTERM)
 
 
 def _note(number: int, unused_frame: Any) -> None:

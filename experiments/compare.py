@@ -11,8 +11,8 @@
 The flags of experiments.train apply to every model; a model's own flags override them. Before
 training, the command writes DIR/plan.json; at the end, the paper's Table I and more:
 DIR/comparison.md, comparison.json, table.csv, table.tex (LaTeX), references.bib and report.html.
-The same command resumes. You can add models and seeds later, and change nothing else. On Ctrl-C or
-SIGTERM training saves and ends.
+The same command resumes. You can add models and seeds later, and change nothing else. On Ctrl-C,
+SIGTERM, or a lost terminal training saves and ends.
 """
 
 from collections.abc import Mapping, Sequence

@@ -7,8 +7,8 @@ The defaults are the paper's: udacity networks at 128x128, batch 16, Adam 2e-4, 
 models are with and without --paired, with and without --emsn. Defaults of the udacity preset are in
 [brackets]. --flagfile=FILE reads flags from a file, one per line.
 
-Ctrl-C or SIGTERM ends training after the current step and saves it; the exit status is then 130 or
-143. A second signal of the same kind ends it at once.
+Ctrl-C, SIGTERM, or a terminal that is gone ends training after the current step and saves it; the
+exit status is then 130, 143, or 129. A second Ctrl-C or SIGTERM ends it at once.
 
 Under srun or mpirun with several tasks, or with --coordinator_address, --num_processes and
 --process_id, processes train one model together on the devices of all.

@@ -50,7 +50,7 @@ with interruption.watched() if sys.argv[1] == 'watched' else contextlib.nullcont
 """
 
 
-@pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 @pytest.mark.parametrize('around', ['watched', 'not'])
 def test_signals_that_come_together_are_one(around, number):
   """As from timeout(1), which tells the command and then its group; none may end a save."""
@@ -69,7 +69,9 @@ def test_signals_that_come_together_are_one(around, number):
 @pytest.fixture
 def command():
   """What surrounds a command; afterwards the handlers are those from before."""
-  before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+  before = {
+    number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+  }
   with interruption.watched():
     yield
   with interruption.watched():
@@ -79,7 +81,7 @@ def command():
 
 
 @pytest.mark.usefixtures('interruptible', 'command')
-@pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_is_obeyed_between_two_items_and_not_before(number):
   done = []
 
@@ -138,3 +140,39 @@ def test_a_second_signal_ends_even_a_long_library_call(number):
       process.wait(1)
     process.send_signal(number)
     assert process.wait(30) == 128 + number
+
+
+_WORKS = """
+import os, sys, time
+os.open(sys.argv[1], os.O_RDWR)  # Makes it the terminal of the session.
+from cyclegan_jax import interruption
+from experiments import streams
+streams.prepare()
+with interruption.watched(), interruption.deferred() as signaled:
+  open('ready', 'w').close()
+  end = time.monotonic() + 1
+  while time.monotonic() < end and not signaled():
+    time.sleep(0.001)
+for _ in range(3):
+  print('a line')
+open('done', 'w').write(str(int(signaled())))
+"""
+
+
+@pytest.mark.parametrize('wrapper, expected', [([], '1'), (['nohup'], '0')])
+def test_a_terminal_that_is_gone(wrapper, expected, tmp_path):
+  ours, theirs = os.openpty()
+  command = [*wrapper, sys.executable, '-c', _WORKS, os.ttyname(theirs)]
+  process = subprocess.Popen(
+    command,
+    cwd=tmp_path,
+    env=os.environ | {'PYTHONPATH': str(REPOSITORY)},
+    start_new_session=True,
+    **dict.fromkeys(('stdin', 'stdout', 'stderr'), theirs),
+  )
+  os.close(theirs)
+  while not (tmp_path / 'ready').exists():
+    time.sleep(0.01)
+  os.close(ours)
+  assert process.wait(30) == 0
+  assert (tmp_path / 'done').read_text() == expected

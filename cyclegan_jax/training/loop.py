@@ -67,7 +67,7 @@ def train(
     log: takes each line for the user.
 
   Returns:
-    0, or the number of the signal (SIGINT, SIGTERM) that ended the run early, everything saved.
+    0, or the number of the signal (see interruption.py) that ended the run early, everything saved.
 
   Raises:
     UserError: the folder holds another run, the batch does not fit the devices or their memory,
