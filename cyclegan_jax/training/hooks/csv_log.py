@@ -43,12 +43,15 @@ class CsvFile:
     self._file = file
     self._columns: list[str] = []
     if file.exists():
-      with file.open(newline='') as lines:
-        reader = csv.DictReader(lines)
-        # A kill may have cut the last row short: its last values are None then.
-        rows = [row for row in reader if None not in row.values() and int(row['step']) <= last_step]
-        self._columns = list(reader.fieldnames or [])
-      files.write_text(file, self._lines(rows, header=True), durable=True)
+      # After the rows of the last checkpoint anything may come: a kill cuts a row short, and after
+      # a power failure there are bytes that nobody wrote.
+      with file.open(newline='', errors='replace') as lines:
+        reader = csv.DictReader(line for line in lines if '\0' not in line)
+        rows = [row for row in reader if _is_row(row) and int(row['step']) <= last_step]
+        columns = list(reader.fieldnames or [])
+      self._columns = columns if 'step' in columns else []
+      text = self._lines(rows, header=True) if self._columns else ''
+      files.write_text(file, text, durable=True)
 
   def add(self, row: Mapping[str, float]) -> None:
     """Appends a row; the first one sets the columns.
@@ -75,3 +78,8 @@ class CsvFile:
       writer.writeheader()
     writer.writerows(rows)
     return out.getvalue()
+
+
+def _is_row(row: Mapping[str, Any]) -> bool:
+  """Whether a row is whole, and says its step."""
+  return None not in row and None not in row.values() and row.get('step', '').isdecimal()

@@ -1,5 +1,7 @@
 """CSV files that survive a restart, and the rows that runs write."""
 
+from hypothesis import given, strategies as st
+
 from cyclegan_jax.training.hooks.csv_log import CsvFile, CsvLog
 
 
@@ -14,6 +16,18 @@ def test_csv_file_drops_rows_that_will_be_done_again(tmp_path):
   again.add({'step': 30, 'loss': 3.75})
   assert file.read_text() == 'step,loss\n10,1.25\n20,2.5\n30,3.75\n'
   assert sorted(p.name for p in tmp_path.iterdir()) == ['metrics.csv']
+
+
+@given(end=st.binary(max_size=40), tail=st.binary(max_size=20), rows=st.integers(0, 3))
+def test_csv_file_survives_what_a_power_failure_leaves(tmp_path_factory, end, tail, rows):
+  """Rows up to the checkpoint are on the disk; what follows is anything, as is all without one."""
+  file = tmp_path_factory.mktemp('run') / 'metrics.csv'
+  whole = 'step,loss\n' + ''.join(f'{step},1.5\n' for step in range(10, 10 * rows + 1, 10))
+  file.write_bytes((whole.encode() if rows else b'') + end + b'\n99,' + tail)
+  CsvFile(file, 10 * rows).add({'step': 10 * rows + 10, 'loss': 0.5})
+  text = file.read_text()
+  assert text.startswith(whole if rows else 'step')
+  assert text.splitlines()[-1].startswith(f'{10 * rows + 10}')
 
 
 def test_csv_file_keeps_the_columns_that_it_finds(tmp_path):
