@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 import dataclasses
 import pathlib
+import shutil
 import time
 from typing import Any
 
@@ -11,8 +12,9 @@ import numpy as np
 from benchmarks import disks, stops
 from cyclegan_jax.runs import run_folder
 
-# A checkpoint comes every twelve steps (benchmarks/stops.py), and most cuts wait for one.
-STEPS_PER_CUT = 15
+# A checkpoint comes every twelve steps (benchmarks/stops.py), and most cuts wait for one. Short
+# runs, as each cut is followed by the rest of one.
+STEPS, CUTS_A_RUN = 120, 10
 # What the moments are aimed at, and how often.
 _AIMS = {'any': 0.3, 'save': 0.45, 'clean-up': 0.25}
 _DURING_START = 0.1
@@ -126,26 +128,30 @@ def restart(
 def measure(
   folder: pathlib.Path, paired: bool, options: str, number: int, rng: np.random.Generator
 ) -> list[Cut]:
-  """Trains on a disk, and goes on from each cut."""
-  steps, found = STEPS_PER_CUT * number, []
+  """Trains on a disk, and goes on from each cut; again and again, until there are enough cuts."""
   (folder / 'undisturbed').mkdir()
-  undisturbed = stops.make_ground(folder / 'undisturbed', paired, steps)
+  undisturbed = stops.make_ground(folder / 'undisturbed', paired, STEPS)
   reference = folder / 'undisturbed' / 'run'
   stops.finish(undisturbed, reference)
-  with disks.disk(folder, options) as disk:
-    with disk.shown() as place:
-      ground = stops.make_ground(place, paired, steps)
-      workdir = place / 'run'
-      # The source images were there long before.
-      disk.sync()
-      taken = run_and_cut(ground, workdir, disk, number, rng)
-    for name, phase, seen in taken:
-      with disk.shown(name):
-        found.append(restart(ground, workdir, reference, phase, seen))
-        if found[-1].fault:
-          print(stops.log(workdir).read_text())
-      disk.discard(name)
-      print(f'  {len(found)}/{len(taken)}  {found[-1]}', flush=True)
+  found = []
+  while len(found) < number:
+    turn = folder / f'{len(found)}'
+    turn.mkdir()
+    with disks.disk(turn, options) as disk:
+      with disk.shown() as place:
+        ground = stops.make_ground(place, paired, STEPS)
+        workdir = place / 'run'
+        # The source images were there long before.
+        disk.sync()
+        taken = run_and_cut(ground, workdir, disk, min(number - len(found), CUTS_A_RUN), rng)
+      for name, phase, seen in taken:
+        with disk.shown(name):
+          found.append(restart(ground, workdir, reference, phase, seen))
+          if found[-1].fault:
+            print(stops.log(workdir).read_text())
+        disk.discard(name)
+        print(f'  {len(found)}/{number}  {found[-1]}', flush=True)
+    shutil.rmtree(turn)
   return found
 
 

@@ -3,11 +3,11 @@
   sudo python -m benchmarks.power_cuts --cuts=50 --output=results/power_cuts.json
 
 For pairs on a disk with ext4's default options, and for unpaired images on one that writes names
-before contents (data=writeback): trains tiny networks once. Source images, prepared data, compiled
-programs, and the run are on a disk (benchmarks/disks.py) whose blocks are copied at random moments:
-what the kernel has not written by then is missing, as after a power failure. Afterwards the same
-command goes on from each copy to the end, and the run is compared bit for bit with one that was
-left alone.
+before contents (data=writeback): trains tiny networks, several times. Source images, prepared data,
+compiled programs, and the run are on a disk (benchmarks/disks.py) whose blocks are copied at random
+moments: what the kernel has not written by then is missing, as after a power failure. Afterwards
+the same command goes on from each copy to the end, and the run is compared bit for bit with one
+that was left alone.
 
 Linux, with the right to mount, mkfs.ext4, and mkfs.xfs. Writes every cut to the JSON file and
 prints the table.
@@ -23,7 +23,7 @@ import numpy as np
 
 from benchmarks import cuts
 
-_CUTS = flags.DEFINE_integer('cuts', 50, 'Cuts of each run.', lower_bound=1)
+_CUTS = flags.DEFINE_integer('cuts', 50, 'Cuts of each kind of run.', lower_bound=1)
 _OUTPUT = flags.DEFINE_string('output', None, 'The JSON file.', required=True)
 
 
