@@ -95,6 +95,6 @@ def csv_text(rows: Iterable[Iterable[Any]]) -> str:
   return out.getvalue()
 
 
-def write_csv(path: Path, rows: Iterable[Iterable[Any]]) -> None:
+def write_csv(path: Path, rows: Iterable[Iterable[Any]], *, durable: bool = False) -> None:
   """As `write_bytes`, rows of cells as CSV."""
-  write_text(path, csv_text(rows))
+  write_text(path, csv_text(rows), durable=durable)

@@ -28,7 +28,7 @@ def check(folder: pathlib.Path) -> None:
     noted = checksum.loads(file.read_text())
   except FileNotFoundError:
     with contextlib.suppress(OSError):  # A read-only copy is not compared.
-      files.write_text(file, checksum.dumps(found))
+      files.write_text(file, checksum.dumps(found), durable=True)
     return
   except (OSError, ValueError) as error:
     raise _damaged(file, f'cannot be read ({error})') from error

@@ -16,7 +16,7 @@ def note(folder: pathlib.Path, facts: dict[str, Any]) -> None:
   file, text = folder / _FILE, checksum.dumps(facts)
   with contextlib.suppress(OSError):
     if not file.exists() or file.read_text() != text:
-      files.write_text(file, text)
+      files.write_text(file, text, durable=True)
 
 
 def read(source_dir: str, folder: pathlib.Path) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import Any
 
 import tensorflow_datasets as tfds
 
-from cyclegan_jax import interruption, radiometry
+from cyclegan_jax import files, interruption, radiometry
 from cyclegan_jax.errors import UserError
 from datasets import checksums, pixels, records
 
@@ -18,7 +18,7 @@ from datasets import checksums, pixels, records
 def prepared(make: Callable[[], tfds.core.DatasetBuilder]) -> tfds.core.DatasetBuilder:
   """Returns a builder whose copy is there; of several processes one prepares, the others wait.
 
-  TFDS writes beside the copy and renames, so it is whole or absent.
+  TFDS writes beside the copy and renames, so it is whole or absent, also after a power failure.
 
   Args:
     make: makes the builder.
@@ -34,6 +34,7 @@ def prepared(make: Callable[[], tfds.core.DatasetBuilder]) -> tfds.core.DatasetB
       with _alone(folder.parent):
         # TFDS looks once, when a builder is made: another process may have been quicker.
         builder = make()
+        _sync_at_the_end(builder.info)
         builder.download_and_prepare(file_format='array_record')
     except (OSError, RuntimeError) as error:
       if not (reason := _of_the_disk(error)):
@@ -75,6 +76,20 @@ def with_span(
     if automatic.info.splits and (automatic.info.metadata or {}).get('ir_span') == span.text:
       ir_span = 'auto'
   return prepared(lambda: make(config.with_span(ir_span)))
+
+
+def _sync_at_the_end(info: tfds.core.DatasetInfo) -> None:
+  """Has a new copy wait, until all of it is on the disk, before it gets its name.
+
+  The description is what TFDS writes last, before it renames the folder.
+  """
+  write = info.write_to_directory
+
+  def write_and_sync(folder: Any, *arguments: Any, **options: Any) -> None:
+    write(folder, *arguments, **options)
+    files.sync_tree(folder)
+
+  info.write_to_directory = write_and_sync
 
 
 def _of_the_disk(error: OSError | RuntimeError) -> str:

@@ -34,11 +34,11 @@ def write(folder: pathlib.Path, content: Mapping[str, Any], studied: Studied) ->
   per_image, test = results.per_image(studied), studied.test
   columns = ([f'{value:.7g}' for value in column] for column in per_image.values())
   rows = [['id', 'sequence', *per_image], *zip(test.ids, test.sequences, *columns)]
-  files.write_csv(folder / results.PER_IMAGE, rows)
+  files.write_csv(folder / results.PER_IMAGE, rows, durable=True)
   files.write_text(folder / 'summary.md', markdown(content))
   images.write_png(folder / EXAMPLES, _examples(studied))
   # Last: who finds it finds the others.
-  files.write_text(folder / results.JSON, checksum.dumps(content))
+  files.write_text(folder / results.JSON, checksum.dumps(content), durable=True)
 
 
 def markdown(content: Mapping[str, Any]) -> str:

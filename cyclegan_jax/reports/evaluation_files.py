@@ -38,9 +38,9 @@ def write(
   values = ([f'{value:.7g}' for value in column] for column in measured.per_image.values())
   rows = zip(measured.ids, measured.sequences, *values)
   per_image = folder / 'per_image.csv'
-  files.write_csv(per_image, [['id', 'sequence', *measured.per_image], *rows])
+  files.write_csv(per_image, [['id', 'sequence', *measured.per_image], *rows], durable=True)
   stamped = {**content, reader.PER_IMAGE_SUM: checksum.of_file(per_image)}
-  files.write_text(folder / 'metrics.json', checksum.dumps(stamped))
+  files.write_text(folder / 'metrics.json', checksum.dumps(stamped), durable=True)
   if classes := content.get('classes'):
     names = [*evaluation.results]
     files.write_csv(folder / 'per_class.csv', class_errors.csv_rows(classes, names))

@@ -152,6 +152,7 @@ def appear(folder: pathlib.Path, fill: Callable[[pathlib.Path], Any]) -> None:
     whole = pathlib.Path(temporary) / 'whole'
     whole.mkdir()
     fill(whole)
+    files.sync_tree(whole)
     try:
       whole.rename(folder)
     except OSError:

@@ -256,7 +256,7 @@ def record(folder: pathlib.Path, plan: Plan, old: Plan | None) -> Plan:
     return plan
   try:
     folder.mkdir(parents=True, exist_ok=True)
-    files.write_text(folder / PLAN, to_json(plan))
+    files.write_text(folder / PLAN, to_json(plan), durable=True)
   except OSError as error:
     raise UserError(f'--output={folder} cannot be written: {error.strerror}.') from error
   return plan

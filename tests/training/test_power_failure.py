@@ -9,7 +9,10 @@ import pytest
 
 from benchmarks import cuts, disks
 from cyclegan_jax import files
+from cyclegan_jax.settings import DataConfig
 from cyclegan_jax.training import checkpoint
+import datasets
+from tests.conftest import make_pairs
 from tests.training.test_loop import train
 
 
@@ -79,6 +82,17 @@ def test_a_durable_file_is_synced_before_it_has_its_name(tmp_path, monkeypatch, 
   synced.clear()
   files.write_text(target, 'newer')
   assert before == [True, False] and not synced
+
+
+def test_prepared_data_are_on_the_disk_before_they_have_their_name(tmp_path, synced):
+  config = DataConfig(
+    dataset='folder', source_dir=str(make_pairs(tmp_path / 'raw')), data_dir=str(tmp_path / 'data')
+  )
+  copy = pathlib.Path(tmp_path, 'data', datasets.open_dataset(config).prepared)
+  before = {path.name: size for path, size in synced.items() if 'incomplete' in str(path.parent)}
+  records = {file.name: file.stat().st_size for file in copy.glob('*.array_record*')}
+  assert records and before.items() > records.items()
+  assert {'dataset_info.json', 'features.json'} < before.keys()
 
 
 @pytest.fixture
