@@ -42,11 +42,11 @@ _KEEP = flags.DEFINE_boolean(
 _REPOSITORY = pathlib.Path(__file__).resolve().parent.parent
 _PAGES = _REPOSITORY / 'docs' / 'explanation'
 _COLUMNS = {
-  'psnr': '.2f',
-  'ssim': '.3f',
-  'correlation': '.2f',
-  'gradient_ratio': '.2f',
-  'hot_recall': '.2f',
+  'psnr': 'z.2f',
+  'ssim': 'z.3f',
+  'correlation': 'z.2f',
+  'gradient_ratio': 'z.2f',
+  'hot_recall': 'z.2f',
 }
 _COPIED = {'comparison.md': '.md', 'comparison.json': '.json', 'table.csv': '.csv'}
 _BASELINES = {
