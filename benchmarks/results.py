@@ -1,4 +1,4 @@
-"""Trains the comparisons of docs/explanation/results.md and images.md, and writes their tables.
+"""Trains the comparisons of docs/explanation/results.md and its neighbors, and writes their tables.
 
   python -m benchmarks.results --roadscene=ROADSCENE --runs=runs/results --workers=2
   python -m benchmarks.results --only=roadscene_images64 --roadscene=ROADSCENE
@@ -96,6 +96,16 @@ _UNPAIRED = (
   "'--model=cyclegan: --preset=cyclegan' '--model=cut: --preset=cut' "
   "'--model=cyclegan_nce: --preset=cyclegan --nce_weight=1' --reference=udacity --primary=ssim"
 )
+# How many pairs, how many minutes? One seed, which describes.
+_PAIRS = (
+  '--load_size=0 --resize=area --steps=2400 --checkpoint_every=100 --log_every=100 --decay_start=0 '
+  '--decay_epochs=0 --seeds=1 --preset=regression --image_size=64 --base_width=32'
+)
+
+
+def _of_pairs(*numbers: int) -> str:
+  models = (f"'--model=pairs{n}: --train_pairs={n}'" for n in numbers)
+  return ' '.join([_PAIRS, *models, f'--reference=pairs{numbers[-1]}'])
 
 
 @dataclasses.dataclass(frozen=True)
@@ -121,6 +131,10 @@ COMPARISONS = {
   'roadscene_unpaired64': _images('roadscene', 64, _UNPAIRED),
   'synthetic_images64': _images('synthetic', 64, _PAIRED),
   'roadscene_images128': _images('roadscene', 128, _PAIRED),
+  'pairs_roadscene': Comparison('roadscene', _of_pairs(8, 32, 108), 'pairs-and-minutes.md'),
+  'pairs_synthetic': Comparison(
+    'synthetic', f'--extra_scenes=1500 {_of_pairs(100, 400, 1600, 6400)}', 'pairs-and-minutes.md'
+  ),
 }
 _SHARED = 'paired'
 
@@ -204,9 +218,13 @@ def tables(found: Mapping[str, Any]) -> str:
     lines.append(
       f'| {row["first"]} - {row["second"]} | {row["difference"]:+{form}} | '
       f'{interval["low"]:+{form}} to {interval["high"]:+{form}} | '
-      f'{better} of {len(row["by_seed"])} seeds | {row["p"]:.2g} | {row["p_holm"]:.2g} |'
+      f'{better} of {len(row["by_seed"])} seeds | {_p(row["p"])} | {_p(row["p_holm"])} |'
     )
   return '\n'.join(lines)
+
+
+def _p(value: float | None) -> str:
+  return '-' if value is None else f'{value:.2g}'  # One seed gives none.
 
 
 def refresh(page: pathlib.Path, name: str, text: str) -> None:
