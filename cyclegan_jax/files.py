@@ -69,10 +69,14 @@ def sync(path: Path) -> None:
 
 
 def sync_tree(folder: Path) -> None:
-  """Waits until a folder is on the disk with all that it holds, and its own name."""
+  """Waits until a folder is on the disk with all that it holds, and its own name.
+
+  Files that others remove meanwhile are passed over.
+  """
   for root, _, names in os.walk(folder):
     for name in names:
-      sync(os.path.join(root, name))
+      with contextlib.suppress(FileNotFoundError):
+        sync(os.path.join(root, name))
     sync(root)
   sync(pathlib.Path(folder).parent)
 

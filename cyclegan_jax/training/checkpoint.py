@@ -71,7 +71,6 @@ class Checkpoints:
     self._domains = domains
     self._folder = folder.absolute()
     self._read_only = read_only
-    self._synced: int | None = None
     self._moved: list[str] = []
     if not read_only:
       # Orbax would do this in the background, perhaps still during the first save.
@@ -116,8 +115,16 @@ class Checkpoints:
       save_interval_steps=0 if self._read_only else 1,
       todelete_subdir=None if self._read_only else _TRASH,
       enable_async_checkpointing=not self._read_only,
+      # Before a checkpoint gets its name, all of it is on the disk.
+      async_options=None
+      if self._read_only
+      else ocp.options.AsyncOptions(post_finalization_callback=self._sync_unfinished),
       preservation_policy=checkpoint_managers.AnyPreservationPolicy([latest, best]),
     )
+
+  def _sync_unfinished(self) -> None:
+    for folder in self._folder.glob(_UNFINISHED):
+      files.sync_tree(folder)
 
   def __enter__(self) -> 'Checkpoints':
     return self
@@ -256,14 +263,12 @@ class Checkpoints:
       ) from error
 
   def _empty_trash(self) -> None:
-    """Deletes what newer checkpoints replace, once these would survive a power failure."""
+    """Deletes what newer checkpoints replace, once the names of these are on the disk, too."""
     if self._read_only:
       return
     self._manager.wait_until_finished()
-    step = self._manager.latest_step()
-    if step is not None and step != self._synced:
+    if (step := self._manager.latest_step()) is not None:
       files.sync_tree(self._folder / str(step))
-      self._synced = step
     shutil.rmtree(self._folder / _TRASH, ignore_errors=True)
 
 

@@ -69,6 +69,25 @@ def test_rows_and_samples_are_on_the_disk_before_their_checkpoint(
   assert late == [] and (workdir / 'samples' / 'step_00000003.png').exists()
 
 
+def test_a_checkpoint_is_on_the_disk_before_it_has_its_name(tiny, tmp_path, synced):
+  folder = tmp_path / 'run' / 'checkpoints'
+  train(tiny(steps=2, checkpoint_every=2), folder.parent)
+  unfinished = next(path for path in synced if '2.orbax-checkpoint-tmp' in path.name)
+  before = {
+    path.relative_to(unfinished): size
+    for path, size in synced.items()
+    if path.is_relative_to(unfinished)
+  }
+  files = [path for path in (folder / '2').rglob('*') if path.is_file()]
+  # What Orbax writes last says when it was saved, and is not needed.
+  needed = {
+    path.relative_to(folder / '2'): path.stat().st_size
+    for path in files
+    if path.name not in ('_CHECKPOINT_METADATA', 'commit_success.txt')
+  }
+  assert len(needed) > 3 and needed.items() <= before.items()
+
+
 def test_a_durable_file_is_synced_before_it_has_its_name(tmp_path, monkeypatch, synced):
   target, replace, before = tmp_path / 'file', os.replace, []
 
