@@ -60,13 +60,6 @@ def fault(seen: Sequence[int], began: int | None, status: int, differences: Sequ
   return ''
 
 
-def steps_of(workdir: pathlib.Path) -> tuple[int, ...]:
-  """The checkpoints that a run folder shows."""
-  folder = workdir / run_folder.CHECKPOINTS
-  names = [path.name for path in folder.iterdir()] if folder.is_dir() else []
-  return tuple(sorted(int(name) for name in names if name.isdecimal()))
-
-
 def run_and_cut(
   ground: stops.Ground,
   workdir: pathlib.Path,
@@ -79,7 +72,7 @@ def run_and_cut(
   taken = []
 
   def cut() -> None:
-    phase, seen = start.phase(), steps_of(workdir)
+    phase, seen = start.phase(), stops.steps(workdir)
     disk.cut(f'cut{len(taken)}')
     taken.append((f'cut{len(taken)}', phase, seen))
 
@@ -90,14 +83,9 @@ def run_and_cut(
   while len(taken) < number and start.process.poll() is None:
     aim = rng.choice(list(_AIMS), p=list(_AIMS.values()))
     time.sleep(rng.uniform(0, 0.3))
-    if aim == 'save':
-      start.wait(start.unfinished)
-      time.sleep(rng.uniform(0, 0.3))
-    elif aim == 'clean-up':
-      start.wait(start.discarded)
+    start.reach(str(aim), rng)
     cut()
-  if status := start.stopped(0).status:
-    raise RuntimeError(f'status {status}: {stops.log(workdir).read_text()}')
+  start.finish()
   return taken
 
 
@@ -109,10 +97,10 @@ def restart(
   seen: tuple[int, ...],
 ) -> Cut:
   """Goes on from what a cut has left, to the end."""
-  left = steps_of(workdir)
+  left = stops.steps(workdir)
   again = stops.Start(ground, workdir).stopped(0)
   differences = [] if again.status else stops.differences(workdir, reference)
-  damaged = workdir / 'damaged_checkpoints'
+  damaged = workdir / run_folder.DAMAGED
   return Cut(
     phase,
     seen,

@@ -124,9 +124,14 @@ def _unfinished(workdir: pathlib.Path) -> list[str]:
   return [name for name in _names(workdir) if '.orbax-checkpoint-tmp' in name]
 
 
+def steps(workdir: pathlib.Path) -> tuple[int, ...]:
+  """The checkpoints on the disk, by their folders' names, the oldest first."""
+  return tuple(sorted(int(name) for name in _names(workdir) if name.isdecimal()))
+
+
 def latest(workdir: pathlib.Path) -> int:
-  """The newest checkpoint on the disk, by its folder's name; 0 if there is none."""
-  return max((int(name) for name in _names(workdir) if name.isdecimal()), default=0)
+  """The newest checkpoint on the disk; 0 if there is none."""
+  return max(steps(workdir), default=0)
 
 
 def leftovers(workdir: pathlib.Path) -> list[str]:
@@ -188,6 +193,22 @@ class Start:
     while not happened() and self.process.poll() is None and time.monotonic() < deadline:
       time.sleep(pause)
 
+  def reach(self, aim: str, rng: np.random.Generator) -> None:
+    """Waits for a moment of 'save' or 'clean-up', if one comes; anything else is now."""
+    if aim == 'save':
+      self.wait(self.unfinished)
+      time.sleep(rng.uniform(0, 0.3))
+    elif aim == 'clean-up':
+      self.wait(self.discarded)
+      time.sleep(rng.uniform(0, 0.003))
+
+  def finish(self) -> Stop:
+    """Waits for the end; RuntimeError with what it said if it fails."""
+    ended = self.stopped(0)
+    if ended.status:
+      raise RuntimeError(log(self._workdir).read_text())
+    return ended
+
   def stopped(self, number: int) -> Stop:
     """Sends a signal, unless that is 0 or it has ended, and waits for the end."""
     if self.process.poll() is not None:
@@ -220,10 +241,7 @@ class Start:
 
 def finish(ground: Ground, workdir: pathlib.Path) -> Stop:
   """Lets a run go on to its end; RuntimeError with what it said if it fails."""
-  ended = Start(ground, workdir).stopped(0)
-  if ended.status:
-    raise RuntimeError(log(workdir).read_text())
-  return ended
+  return Start(ground, workdir).finish()
 
 
 def stop(
@@ -245,12 +263,7 @@ def stop(
   else:
     start.wait(start.ready, pause=0.02)
     time.sleep(rng.uniform(0, 1))
-  if aim == 'save':
-    start.wait(start.unfinished)
-    time.sleep(rng.uniform(0, 0.3))
-  elif aim == 'clean-up':
-    start.wait(start.discarded)
-    time.sleep(rng.uniform(0, 0.003))
+  start.reach(aim, rng)
   return start.stopped(number)
 
 
