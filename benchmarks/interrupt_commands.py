@@ -1,19 +1,20 @@
 """Is every Ctrl-C and every SIGTERM obeyed, whenever it comes?
 
-  python -m benchmarks.interrupt_commands --signals=24 --output=results/interruptions.json
+  python -m benchmarks.interrupt_commands --signals=200 --output=results/interruptions.json
 
 Runs each command on a tiny model once without a stop, which gives its length, then with SIGINT or
-SIGTERM at random moments of that length. A signal is lost if the command ends otherwise than by it.
-After each, no file may be half written: temporary files, JSON and PNG files are looked at. At the
-end the same command has to succeed.
+SIGTERM at random moments of that length. Processes are forked from one that has imported the
+libraries, so that most signals meet the command itself. A signal is lost if the command ends
+otherwise than by it. After each, no file may be half written: temporary files, JSON and PNG files
+are looked at. At the end the same command has to succeed.
 
-Writes every signal to the JSON file and prints the table. Commands that the file has already are
-not measured again.
+Writes every signal to the JSON file and prints the table. Signals that the file has already count.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 import dataclasses
 import json
+import os
 import pathlib
 import shutil
 import signal
@@ -26,9 +27,10 @@ import numpy as np
 from PIL import Image
 
 from benchmarks import starts, stops
+from cyclegan_jax import files
 from tests.datasets.camera import writer
 
-_SIGNALS = flags.DEFINE_integer('signals', 24, 'Signals for each command.', lower_bound=1)
+_SIGNALS = flags.DEFINE_integer('signals', 200, 'Signals for each command.', lower_bound=1)
 _COMMANDS = flags.DEFINE_list('commands', None, 'Only these commands. [all]')
 _OUTPUT = flags.DEFINE_string('output', None, 'The JSON file.', required=True)
 
@@ -61,11 +63,12 @@ class Sent:
 
 
 def commands(folder: pathlib.Path, ground: stops.Ground) -> dict[str, list[str]]:
-  """Returns all commands but the server; outputs go to `folder`/out, the run is `folder`/run."""
-  run, out = f'--workdir={folder / "run"}', folder / 'out'
+  """Returns all commands but import_torch and the server; see `prepare` for the folder."""
+  out = folder / 'out'
+  run, labeled = f'--workdir={out / "run"}', f'--workdir={out / "labeled"}'
   data = [flag for flag in ground.flags if 'dir=' in flag or 'dataset=' in flag]
   return {
-    'train': ['train', *ground.flags, f'--workdir={out / "run"}'],
+    'train': ['train', *ground.flags, f'--workdir={out / "new"}'],
     'evaluate': ['evaluate', run],
     'translate': ['translate', run, f'--input={folder / "photos"}', f'--output={out / "ir"}'],
     'translate in tiles': [
@@ -77,14 +80,29 @@ def commands(folder: pathlib.Path, ground: stops.Ground) -> dict[str, list[str]]
     'check_pairs': ['check_pairs', *data, f'--output={out / "pairs"}'],
     'report': ['report', run, f'--output={out / "report.html"}'],
     'model_card': ['model_card', run, f'--output={out / "card.md"}'],
+    'publish': ['publish', run, f'--output={out / "published"}'],
+    'figure': ['figure', run, f'--output={out / "figure.png"}'],
+    'transfer': ['transfer', f'--workdir={out / "run"},{out / "labeled"}', f'--output={out / "t"}'],
+    'downstream': ['downstream', labeled, '--steps=4', '--width=4', '--seeds=1', '--few=0.4'],
     'compare': ['compare', *ground.flags, '--models=paired', '--seeds=1', f'--output={out / "c"}'],
   }
 
 
 def prepare(folder: pathlib.Path) -> stops.Ground:
-  """Makes images, a trained run and a prepared data set."""
+  """Makes what the commands read: images and, in `folder`/fresh, runs without and with labels.
+
+  Each try of a command gets a copy of `folder`/fresh as `folder`/out.
+  """
   ground = stops.make_ground(folder, True, _STEPS)
-  stops.finish(ground, folder / 'run')
+  labels = folder / 'pairs' / 'labels'
+  labels.mkdir()
+  for file in (folder / 'pairs' / 'ir').iterdir():
+    bright = np.asarray(Image.open(file)) > 127
+    Image.fromarray(bright.astype(np.uint8)).save(labels / file.name)
+  labeled = dataclasses.replace(ground, flags=(*ground.flags, '--label_dir=labels'))
+  (folder / 'fresh').mkdir()
+  for name, one in (('run', ground), ('labeled', labeled)):
+    stops.finish(one, folder / 'fresh' / name)
   photos = folder / 'photos'
   photos.mkdir()
   rng = np.random.default_rng(0)
@@ -101,49 +119,63 @@ def prepare(folder: pathlib.Path) -> stops.Ground:
   return ground
 
 
-def measure(
-  folder: pathlib.Path,
-  ground: stops.Ground,
-  arguments: Sequence[str],
-  n: int,
-  rng: np.random.Generator,
-) -> dict[str, Any]:
-  """Signals a command n times; returns its figures and every signal."""
-  out, sent = folder / 'out', []
+class Measurement:
+  """Signals to one command, on fresh ground for each."""
 
-  def end(number: int = 0, after: float = 0.0) -> tuple[float, int, str]:
-    """Runs the command from a fresh start and signals it; seconds, status, standard error."""
-    shutil.rmtree(out, ignore_errors=True)
-    out.mkdir()
+  def __init__(self, folder: pathlib.Path, ground: stops.Ground, arguments: Sequence[str]):
+    self._folder, self._ground, self._arguments = folder, ground, arguments
+    self.end()  # Fills the caches.
     begin = time.monotonic()
-    with starts.start(ground, arguments) as process:
-      if number:
-        time.sleep(after)
-        begin = time.monotonic()
-        if process.poll() is not None:
-          return 0.0, 0, 'ended'
-        process.send_signal(number)
-      errors = process.communicate(timeout=_PATIENCE)[1].decode()
-    return time.monotonic() - begin, process.returncode, errors
+    _, status, errors = self.end()
+    if status:
+      raise RuntimeError(errors)
+    self.length = time.monotonic() - begin
 
-  end()  # Fills the caches.
-  length, status, errors = end()
-  if status:
-    raise RuntimeError(errors)
-  for number in rng.permutation([signal.SIGINT, signal.SIGTERM] * (n // 2 + n % 2))[:n]:
-    after = float(rng.uniform(0, length))
-    seconds, status, errors = end(int(number), after)
-    ended = errors == 'ended'
-    one = Sent(
-      int(number),
-      *(round(after, 3), round(seconds, 3)),
-      None if ended else status,
-      starts.half_written(out),
-    )
-    sent.append(one)
+  def end(self, number: int = 0, after: float = 0.0) -> tuple[float, int | None, str]:
+    """Runs the command and signals it.
+
+    Returns:
+      Seconds from the signal to the exit, the status (None if it had ended before), and what it
+      wrote to standard error.
+    """
+    out, err = self._folder / 'out', self._folder / 'err'
+    shutil.rmtree(out, ignore_errors=True)
+    shutil.copytree(self._folder / 'fresh', out)
+    process = starts.fork(self._ground, self._arguments, err)
+    process.join(after if number else _PATIENCE)
+    if number and process.exitcode is not None:
+      return 0.0, None, ''
+    begin = time.monotonic()
+    if number:
+      os.kill(process.pid, number)
+      process.join(_PATIENCE)
+    return time.monotonic() - begin, process.exitcode, err.read_text()
+
+  def send(self, rng: np.random.Generator) -> Sent:
+    """Sends one signal at a random moment; says what went wrong."""
+    number = int(rng.choice([signal.SIGINT, signal.SIGTERM]))
+    after = float(rng.uniform(0, self.length))
+    seconds, status, errors = self.end(number, after)
+    left = starts.half_written(self._folder / 'out')
+    one = Sent(number, round(after, 3), round(seconds, 3), status, left)
     if one.lost or one.half_written:
       print(f'  {one}\n{errors}', flush=True)
-  in_time = [one for one in sent if one.status is not None]
+    return one
+
+
+def table(results: Mapping[str, Mapping[str, Any]]) -> str:
+  """Returns the counts of all commands as a table."""
+  lines = ['| | ' + ' | '.join(results) + ' |', '|---|' + '---:|' * len(results)]
+  columns = [_counts(**result) for result in results.values()]
+  for name in columns[0]:
+    lines.append(f'| {name} | ' + ' | '.join(str(column[name]) for column in columns) + ' |')
+  return '\n'.join(lines)
+
+
+def _counts(length: float, sent: Sequence[Sequence[Any]], afterwards: int | None) -> dict[str, Any]:
+  """What came of the signals that came in time."""
+  in_time = [one for one in (Sent(*fields) for fields in sent) if one.status is not None]
+  seconds = [one.seconds for one in in_time] or [0.0]
   return {
     'seconds without a signal': round(length, 2),
     'signals': len(in_time),
@@ -151,14 +183,20 @@ def measure(
     'before or after the command proper': sum(one.status == -one.signal for one in in_time),
     'lost': sum(one.lost for one in in_time),
     'files half written': sum(len(one.half_written) for one in in_time),
-    'largest seconds to exit': max((one.seconds for one in in_time), default=None),
-    'status of the same command afterwards': end()[1],
-    'sent': [dataclasses.asdict(one) for one in sent],
+    'median seconds to exit': round(float(np.median(seconds)), 2),
+    'largest seconds to exit': round(max(seconds), 2),
+    'status of the same command afterwards': afterwards,
   }
 
 
+def _write(output: pathlib.Path, results: Mapping[str, Mapping[str, Any]]) -> None:
+  """One line for each command."""
+  lines = (f'{json.dumps(name)}: {json.dumps(result)}' for name, result in results.items())
+  files.write_text(output, '{\n' + ',\n'.join(lines) + '\n}\n')
+
+
 def main(argv: list[str]) -> None:
-  """Measures the commands and writes the figures."""
+  """Sends the signals that are missing, and writes them."""
   if len(argv) > 1:
     raise app.UsageError(f'{argv[1]} is not a flag.')
   output = pathlib.Path(_OUTPUT.value)
@@ -166,18 +204,21 @@ def main(argv: list[str]) -> None:
   with tempfile.TemporaryDirectory() as name:
     folder = pathlib.Path(name)
     ground = prepare(folder)
-    for command, arguments in commands(folder, ground).items():
-      if command in results or (_COMMANDS.value and command not in _COMMANDS.value):
+    for i, (command, arguments) in enumerate(commands(folder, ground).items()):
+      if _COMMANDS.value and command not in _COMMANDS.value:
         continue
       print(command, flush=True)
-      rng = np.random.default_rng(len(results))
-      results[command] = measure(folder, ground, arguments, _SIGNALS.value, rng)
-      output.write_text(json.dumps(results, indent=1) + '\n')
-      print({key: value for key, value in results[command].items() if key != 'sent'}, flush=True)
-  for figure in next(iter(results.values())):
-    if figure != 'sent':
-      values = ' | '.join(str(result[figure]) for result in results.values())
-      print(f'| {figure} | {values} |')
+      measurement = Measurement(folder, ground, arguments)
+      result = results.setdefault(command, {'length': 0.0, 'sent': [], 'afterwards': None})
+      result['length'] = round(measurement.length, 3)
+      for n in range(len(result['sent']), _SIGNALS.value):
+        one = measurement.send(np.random.default_rng([i, n]))
+        result['sent'].append(list(dataclasses.astuple(one)))
+        _write(output, results)
+      result['afterwards'] = measurement.end()[1]
+      _write(output, results)
+      print(_counts(**result), flush=True)
+  print(table(results))
 
 
 if __name__ == '__main__':

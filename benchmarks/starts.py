@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 import json
+import multiprocessing.process
 import os
 import pathlib
 import signal
@@ -10,7 +11,7 @@ import sys
 
 from PIL import Image
 
-from benchmarks import stops
+from benchmarks import forks, stops
 
 _REPOSITORY = pathlib.Path(__file__).resolve().parent.parent
 
@@ -44,6 +45,16 @@ def start(
     stderr=subprocess.PIPE,
     preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
   )
+
+
+def fork(
+  ground: stops.Ground, arguments: Sequence[str], err: pathlib.Path
+) -> multiprocessing.process.BaseProcess:
+  """Starts a command in a fork; what it writes to standard error is in a file."""
+  variables = environment(ground)
+  os.environ.update(variables)  # JAX reads them when it is imported, which is before forking.
+  module = f'experiments.{arguments[0]}'
+  return forks.start([module, *arguments[1:]], variables, _REPOSITORY, os.devnull, err)
 
 
 def half_written(folder: pathlib.Path) -> list[str]:

@@ -4,15 +4,13 @@
 short command takes. What has to start as on a terminal uses `command` with subprocess.
 """
 
-import atexit
-import multiprocessing
 import os
 import pathlib
-import runpy
 import subprocess
 import sys
 import tempfile
 
+from benchmarks import forks
 from tests import compiler
 from tests.conftest import REPOSITORY
 
@@ -32,21 +30,7 @@ TINY = [
 ]
 # One device, as on a laptop; conftest.py has the tests' own process use four.
 _ONE_DEVICE = {'XLA_FLAGS': compiler.xla_flags()}
-_LIBRARIES = [
-  'flax.nnx',
-  'grain',
-  'jax',
-  'jinja2',
-  'optax',
-  'orbax.checkpoint',
-  'PIL.Image',
-  'scipy.ndimage',
-  'scipy.stats',
-  'tensorflow_datasets',
-]
 _TIMEOUT = 300
-_processes = multiprocessing.get_context('forkserver')
-_processes.set_forkserver_preload(_LIBRARIES)
 
 
 def command(name, *flags, **options):
@@ -62,8 +46,7 @@ def run(name, *flags):
   arguments = [f'experiments.{name}', *map(str, flags)]
   with tempfile.TemporaryDirectory() as folder:
     out, err = (pathlib.Path(folder) / stream for stream in ('out', 'err'))
-    process = _processes.Process(target=_main, args=(arguments, str(out), str(err)))
-    process.start()
+    process = forks.start(arguments, _ONE_DEVICE, REPOSITORY, out, err)
     process.join(_TIMEOUT)
     if process.exitcode is None:
       process.kill()
@@ -79,19 +62,3 @@ def fails(name, *flags):
   assert result.returncode not in (0, None), result.stdout
   assert 'Traceback' not in result.stderr + result.stdout
   return result.stderr
-
-
-def _main(arguments, out, err):
-  """What the forked process does: `python -m ARGUMENTS` in the repository."""
-  for path, stream in ((out, 1), (err, 2)):
-    with open(path, 'wb') as file:
-      os.dup2(file.fileno(), stream)
-  os.environ.update(_ONE_DEVICE)
-  os.chdir(REPOSITORY)
-  sys.path.insert(0, str(REPOSITORY))
-  sys.argv = arguments
-  try:
-    runpy.run_module(arguments[0], run_name='__main__', alter_sys=True)
-  finally:
-    # Which multiprocessing leaves out.
-    atexit._run_exitfuncs()
