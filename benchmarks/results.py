@@ -189,14 +189,8 @@ def tables(found: Mapping[str, Any]) -> str:
   titles = [METRICS[key].title for key in metrics]
   lines = ['| | ' + ' | '.join(titles) + ' |', '|---|' + '---:|' * len(metrics)]
   for name, model in found['models'].items():
-    lines.append(
-      f'| {name} | '
-      + ' | '.join(
-        f'{model["metrics"][key]["mean"]:{form}} ± {model["metrics"][key]["sd"]:{form}}'
-        for key, form in metrics.items()
-      )
-      + ' |'
-    )
+    values = (_over_seeds(model['metrics'][key], form) for key, form in metrics.items())
+    lines.append(f'| {name} | ' + ' | '.join(values) + ' |')
   for name, totals in found['baselines'].items():
     lines.append(
       f'| {_BASELINES[name]} | '
@@ -221,6 +215,11 @@ def tables(found: Mapping[str, Any]) -> str:
       f'{better} of {len(row["by_seed"])} seeds | {_p(row["p"])} | {_p(row["p_holm"])} |'
     )
   return '\n'.join(lines)
+
+
+def _over_seeds(metric: Mapping[str, float | None], form: str) -> str:
+  spread = '' if metric['sd'] is None else f' ± {metric["sd"]:{form}}'  # One seed has none.
+  return f'{metric["mean"]:{form}}{spread}'
 
 
 def _p(value: float | None) -> str:
