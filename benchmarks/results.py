@@ -103,14 +103,18 @@ _PAIRS = (
 )
 
 
-def _of_pairs(*numbers: int) -> str:
-  models = (f"'--model=pairs{n}: --train_pairs={n}'" for n in numbers)
+def _of_pairs(*numbers: int, start: str = '') -> str:
+  start = start and f' --initialize_from={start}'
+  models = (f"'--model=pairs{n}: --train_pairs={n}{start}'" for n in numbers)
   return ' '.join([_PAIRS, *models, f'--reference=pairs{numbers[-1]}'])
 
 
 @dataclasses.dataclass(frozen=True)
 class Comparison:
-  """What experiments.compare is asked, which page has the table, and whose `paired` runs serve."""
+  """What experiments.compare is asked, which page has the table, and whose `paired` runs serve.
+
+  In `flags`, {runs} is the folder of the runs.
+  """
 
   dataset: str
   flags: str
@@ -134,6 +138,11 @@ COMPARISONS = {
   'pairs_roadscene': Comparison('roadscene', _of_pairs(8, 32, 108), 'pairs-and-minutes.md'),
   'pairs_synthetic': Comparison(
     'synthetic', f'--extra_scenes=1500 {_of_pairs(100, 400, 1600, 6400)}', 'pairs-and-minutes.md'
+  ),
+  'pairs_warm': Comparison(
+    'roadscene',
+    _of_pairs(8, 32, 108, start='{runs}/pairs_synthetic/runs/pairs6400/seed0'),
+    'pairs-and-minutes.md',
   ),
 }
 _SHARED = 'paired'
@@ -254,7 +263,8 @@ def main(argv: list[str]) -> None:
     if _REPORT_ONLY.value:
       status = compare(folder, ['--report_only'])
     else:
-      arguments = [*data_flags(comparison.dataset, runs), *shlex.split(comparison.flags)]
+      given = shlex.split(comparison.flags.format(runs=shlex.quote(str(runs))))
+      arguments = [*data_flags(comparison.dataset, runs), *given]
       if comparison.shares and not (folder / 'plan.json').exists():
         # The plan is on record before the runs that it shares are there.
         compare(folder, [*arguments, '--print_jobs'])
