@@ -263,7 +263,7 @@ def main(argv: list[str]) -> None:
     if _REPORT_ONLY.value:
       status = compare(folder, ['--report_only'])
     else:
-      given = shlex.split(comparison.flags.format(runs=shlex.quote(str(runs))))
+      given = (part.format(runs=shlex.quote(str(runs))) for part in shlex.split(comparison.flags))
       arguments = [*data_flags(comparison.dataset, runs), *given]
       if comparison.shares and not (folder / 'plan.json').exists():
         # The plan is on record before the runs that it shares are there.
