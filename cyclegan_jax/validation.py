@@ -139,6 +139,11 @@ def _cure(config: Config, stride: int) -> str:
 
 def _validate_losses(config: Config) -> None:
   data, loss = config.data, config.loss
+  if config.model.method == 'pix2pix' and not data.paired:
+    raise UserError(
+      f'--preset={config.train.preset} (--method=pix2pix) learns from pairs only. Give --paired, '
+      'or a preset that learns without them: --preset=udacity, cyclegan, or cut.'
+    )
   if (loss.adversarial_weight == 0) != (config.model.discriminator == 'none'):
     raise UserError(
       f'--adversarial_weight={loss.adversarial_weight:g} and --discriminator='
@@ -195,8 +200,6 @@ def _validate_losses(config: Config) -> None:
     )
   if method in ('cyclegan', 'exemplar'):
     return
-  if method == 'pix2pix' and not data.paired:
-    raise UserError('--method=pix2pix learns from pairs only, so it needs --paired.')
   for name in ('cycle_weight', 'identity_weight'):
     if getattr(loss, name):
       raise UserError(

@@ -85,7 +85,8 @@ def test_cyclegan_has_an_identity_term_where_channels_agree(overrides, weight):
 @pytest.mark.parametrize(
   'overrides, words',
   [
-    (dict(preset='pix2pix', paired=False), ['--method=pix2pix', '--paired']),
+    (dict(preset='pix2pix', paired=False), ['--method=pix2pix', '--paired', '--preset=udacity']),
+    (dict(preset='demo', paired=False), ['--preset=demo', '--paired', '--preset=udacity']),
     (dict(preset='pix2pix', cycle_weight=1.0), ['--cycle_weight=1', 'one generator']),
     (
       dict(preset='pix2pix', image_size=(128, 128), load_size=(0, 0)),

@@ -102,7 +102,7 @@ def export(
     with files.replacing(output) as temporary:
       texts = _metadata(program, config, format_name, checkpoint)
       file_format.write(temporary, program, texts)
-      log(f'Comparing the file with the model on {len(examples)} images.')
+      log(f'Comparing the file with the model. Images: {len(examples)}.')
       difference = export_check.compare(file_format.load(temporary), program, examples)
       allowed = export_check.TOLERANCES[program.limit]
       if difference.largest > allowed:

@@ -24,13 +24,13 @@ def check(config: Config, workdir: pathlib.Path, *, overwrite: bool = False) -> 
       another run or cannot be written, or Weights & Biases refuses.
   """
   devices_lib.check()
-  begun = workdir if not overwrite and (workdir / run_folder.CONFIG).exists() else None
-  check_batch_size(config.train.batch_size, config.train.accumulate, begun)
+  resumed = begun(workdir, overwrite)
+  check_batch_size(config.train.batch_size, config.train.accumulate, resumed)
   if config.train.tensorboard:
     tensorboard.summary_writer()
   if not distributed.is_first():
     return
-  if config.train.initialize_from and (overwrite or not (workdir / run_folder.CONFIG).exists()):
+  if config.train.initialize_from and not resumed:
     warm_start.check(config)
   if not overwrite:
     run_folder.check(workdir, config)
@@ -106,8 +106,18 @@ def check_same_run(config: Config, dataset: Dataset) -> None:
   distributed.agree('data', dataset.facts())
 
 
-def check_schedule(config: Config, steps_per_epoch: int) -> None:
+def begun(workdir: pathlib.Path, overwrite: bool) -> pathlib.Path | None:
+  """Returns the folder if a run has begun in it, which a command would resume."""
+  return workdir if not overwrite and (workdir / run_folder.CONFIG).exists() else None
+
+
+def check_schedule(config: Config, steps_per_epoch: int, begun: pathlib.Path | None = None) -> None:
   """Refuses more --steps than the learning rate lasts; validation.py knows only epochs.
+
+  Args:
+    config: of the run.
+    steps_per_epoch: of its data.
+    begun: the folder of a run that has begun, whose schedule cannot change; None for another run.
 
   Raises:
     UserError: the learning rate would be 0 before the last step.
@@ -115,8 +125,13 @@ def check_schedule(config: Config, steps_per_epoch: int) -> None:
   train = config.train
   epochs = train.decay_start + train.decay_epochs
   if train.decay_epochs and train.steps > epochs * steps_per_epoch:
+    cure = 'Train fewer steps, or raise one of these.'
+    if begun:
+      cure = (
+        f'The run in {begun} keeps both. To train on from its weights, start another run: '
+        f'--initialize_from={begun}'
+      )
     raise UserError(
       f'--steps={train.steps}: the learning rate is 0 after --decay_start + --decay_epochs = '
-      f'{epochs} epochs, or {epochs * steps_per_epoch} steps. Train fewer steps, or raise one of '
-      'these.'
+      f'{epochs} epochs, or {epochs * steps_per_epoch} steps. {cure}'
     )

@@ -34,7 +34,8 @@ def write(config: Config, dataset: Dataset, workdir: pathlib.Path, state: TrainS
 def check(config: Config, dataset: Dataset, workdir: pathlib.Path, overwrite: bool) -> None:
   """Raises what `open_folder` would raise, before long work."""
   pipeline.check_crop(dataset, config.data)
-  preflight.check_schedule(config, steps_per_epoch(config, dataset))
+  begun = preflight.begun(workdir, overwrite)
+  preflight.check_schedule(config, steps_per_epoch(config, dataset), begun)
   if not distributed.is_first():
     return
   if not overwrite:

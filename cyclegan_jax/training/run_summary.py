@@ -103,8 +103,8 @@ def _missing(dataset: Dataset) -> list[str]:
     )
   elif dataset.pairs('validation') < _FEW_IMAGES:
     lines.append(
-      f'Note: only {dataset.pairs("validation")} validation pairs choose the best '
-      'checkpoint, which is close to chance.'
+      f'Note: few validation pairs ({dataset.pairs("validation")}), so the choice of the best '
+      'checkpoint is close to chance.'
     )
   if 'test' in dataset.rgb_only:
     lines.append('Note: the test images are RGB only; there is nothing to compare them with.')

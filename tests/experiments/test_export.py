@@ -44,7 +44,7 @@ def test_a_file_is_written_and_the_example_runs_it(trained, pairs, tmp_path, for
   flags = [f'--workdir={trained}', f'--format={form}', f'--output={output}']
   result = run('export', *flags)
   assert result.returncode == 0, result.stderr
-  assert 'Comparing the file with the model on 1 images' in result.stdout
+  assert 'Comparing the file with the model. Images: 1.' in result.stdout
   assert 'largest difference' in result.stdout and 'of 255 gray levels' in result.stdout
 
   photo = pairs / 'rgb' / '001.png'

@@ -60,7 +60,7 @@ def test_a_run_says_what_it_does(whole):
     'MiB on each device',
     'train 10, validation 1, test 1',
     'weight 10',
-    'only 1 validation pairs',
+    'few validation pairs (1)',
     'Decoded training images: 12.7 KiB, all kept in memory',
     'Steps: 6 (3 an epoch)',
     'step 6/6  epoch 2.0/2.0',

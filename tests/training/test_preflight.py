@@ -1,5 +1,7 @@
 """Runs that are refused before any work."""
 
+import pathlib
+
 import pytest
 
 from cyclegan_jax import config as config_lib
@@ -26,6 +28,8 @@ def test_steps_beyond_the_learning_rate_are_refused():
   preflight.check_schedule(config, steps_per_epoch=11)
   with pytest.raises(UserError, match='--steps=31: .* 3 epochs, or 30 steps'):
     preflight.check_schedule(config, steps_per_epoch=10)
+  with pytest.raises(UserError, match='keeps both. .* --initialize_from=runs/a$'):
+    preflight.check_schedule(config, steps_per_epoch=10, begun=pathlib.Path('runs/a'))
 
 
 def test_a_folder_with_a_checkpoint_is_no_place_for_a_new_run(tmp_path):
