@@ -20,6 +20,7 @@ report.html         all of this as one page
 import dataclasses
 import os
 import pathlib
+import shlex
 import shutil
 
 from cyclegan_jax import checksum, config as config_lib, files
@@ -86,9 +87,9 @@ def check_data(workdir: pathlib.Path, dataset: Dataset) -> None:
   if changed:
     raise UserError(
       f'{dataset.name}: these are other data than --workdir={workdir} was trained on:\n'
-      f'{"".join(changed)}Restore the images and their splits. To measure this model on others, '
-      'translate them (experiments.translate) and compare the files (docs/how-to/measure.md). To '
-      'learn from others, train in another --workdir.'
+      f'{"".join(changed)}Restore the images and their splits. To measure this model on others: '
+      f'python -m experiments.evaluate {shlex.quote(f"--workdir={workdir}")} --on=FOLDER. To learn '
+      'from others, train in another --workdir.'
     )
 
 

@@ -78,5 +78,5 @@ def test_a_run_remembers_its_copy_and_refuses_other_data_with_a_way_on(tmp_path)
   assert run_folder.prepared(run) == dataset.prepared
   run_folder.check_data(run, dataset)
   other: Dataset = dataclasses.replace(dataset, fingerprint='another')
-  with pytest.raises(UserError, match=r'experiments.translate\) and compare the files'):
+  with pytest.raises(UserError, match=f'experiments.evaluate --workdir={run} --on=FOLDER'):
     run_folder.check_data(run, other)
