@@ -143,7 +143,7 @@ class Measurement:
     shutil.copytree(self._folder / 'fresh', out)
     process = starts.fork(self._ground, self._arguments, err)
     process.join(after if number else _PATIENCE)
-    if number and process.exitcode is not None:
+    if number and starts.has_ended(process):
       return 0.0, None, ''
     begin = time.monotonic()
     if number:

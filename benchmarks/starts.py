@@ -57,6 +57,17 @@ def fork(
   return forks.start([module, *arguments[1:]], variables, _REPOSITORY, os.devnull, err)
 
 
+def has_ended(process: multiprocessing.process.BaseProcess) -> bool:
+  """Whether a fork has ended, even if nobody has been told yet, so that it would take signals."""
+  if process.exitcode is not None:
+    return True
+  try:
+    status = pathlib.Path(f'/proc/{process.pid}/stat').read_text()
+  except OSError:
+    return True
+  return status.rpartition(')')[2].split()[0] in 'ZX'
+
+
 def half_written(folder: pathlib.Path) -> list[str]:
   """Returns the files below a folder, outside checkpoints, that a reader could trip over."""
   found = []
