@@ -70,9 +70,10 @@ sinfo -N
 wait_for() {  # seconds, what for, command
   for _ in $(seq $((2 * $1))); do
     if eval "$3"; then return; fi
+    [ "$(state "$job")" = FAILED ] && break
     sleep 0.5
   done
-  echo "error: after $1 s still no $2" >&2
+  echo "error: no $2 within $1 s; the job is $(state "$job")" >&2
   tail -n 30 "$folder"/*.out "$folder"/slurmctld.log >&2
   exit 1
 }
@@ -86,7 +87,8 @@ state() { scontrol show job "$1" | grep -o "JobState=[A-Z]*" | cut -d= -f2; }
 report() { echo "$(date +%T) $*"; }
 
 SETTINGS="--dataset=synthetic --preset=demo --data_dir=$folder/data --image_size=32 --base_width=8
-  --discriminator_width=8 --batch_size=8 --steps=400 --checkpoint_every=200 --log_every=10"
+  --discriminator_width=8 --batch_size=8 --steps=400 --checkpoint_every=200 --log_every=10
+  --decay_start=0 --decay_epochs=0"
 TWO_TASKS="--parsable --nodes=2 --ntasks-per-node=1 --cpus-per-task=1"
 
 report '1. Two tasks on two nodes train one model, and are requeued halfway.'
