@@ -60,10 +60,13 @@ def compare(
     )
   # What decides stands first, the others as on the page of a run.
   names = [primary, *(name for name in names if name != primary)]
-  baselines = first['baselines'].items()
+  guesses, train_pairs = _guesses(runs)
   return {
     'models': {name: _figures(model, names) for name, model in models.items()},
-    'baselines': {name: {key: totals.get(key) for key in names} for name, totals in baselines},
+    'baselines': {
+      guess: {key: found.get(key) for key in names} for guess, found in guesses.items()
+    },
+    'baselines_train_pairs': train_pairs,
     'comparisons': [
       {**result, 'primary': name == primary}
       for name in names
@@ -83,6 +86,17 @@ def compare(
     'versions': _distinct(content['versions'] for content in contents),
     'commits': _distinct(content['commit'] for content in contents),
   }
+
+
+def _guesses(runs: Sequence[Run]) -> tuple[Mapping[str, Mapping[str, Any]], int | None]:
+  """The trivial guesses, and the number of training pairs that they know if models differ in it.
+
+  In a learning curve that is the greatest: nobody who has more pairs would guess from fewer.
+  """
+  numbers = [run.config.data.train_pairs or math.inf for run in runs]
+  most = runs[numbers.index(max(numbers))]
+  known = most.config.data.train_pairs if len({*numbers}) > 1 else None
+  return most.measured.content['baselines'], known
 
 
 def median_run(model: ComparedModel, metric: str) -> Run:

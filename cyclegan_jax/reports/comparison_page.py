@@ -76,7 +76,7 @@ def markdown(content: Mapping[str, Any]) -> str:
     answers=answers.sentences(content),
     models=_bold(content),
     tables=tables,
-    notes=_notes(content),
+    notes=notes(content),
     downstream=downstream,
   )
 
@@ -115,7 +115,7 @@ def render(
     standing=_standing(content, trained),
     tables=tables,
     downstream=downstream,
-    notes=_notes(content),
+    notes=notes(content),
     primary=primary,
     rows=rows,
     main=['seeds', primary.title, *run_sections.main(rows[0])],
@@ -188,7 +188,7 @@ def _standing(content: Mapping[str, Any], models: Mapping[str, ComparedModel]) -
   return charts.bars(known, f'{capital}{better}', metric.unit, [*models], seeds)
 
 
-def _notes(content: Mapping[str, Any]) -> list[str]:
+def notes(content: Mapping[str, Any]) -> list[str]:
   """Sentences on how to read the figures."""
   primary = METRICS[content['primary_metric']].title
   shared = {'count': tables.count, 'least_p': statistics.least_p, 'level': LEVEL}

@@ -5,8 +5,9 @@ import json
 import numpy as np
 import pytest
 
-from cyclegan_jax.comparison import compare
+from cyclegan_jax.comparison import compare, runs
 from cyclegan_jax.errors import UserError
+from cyclegan_jax.reports import comparison_page
 from tests.comparison import made_up
 from tests.comparison.made_up import compared, model, primary
 
@@ -26,6 +27,27 @@ def test_means_spread_and_runs(two):
   assert [run['psnr'] for run in content['models']['good']['runs']] == pytest.approx(totals)
   assert set(content['baselines']) == {'mean_image', 'some_guess'}
   json.dumps(content, allow_nan=False)
+
+
+def test_trivial_guesses_are_those_of_the_most_training_pairs(tmp_path):
+  models = {}
+  for pairs in (8, 0, 32):  # 0: all there are.
+    folder, run = tmp_path / str(pairs), made_up.config(train_pairs=pairs)
+    guess = dict.fromkeys(made_up.METRICS, 0.5) | {'psnr': float(pairs)}
+    made_up.write(folder, run, baselines={'mean_image': guess})
+    models[f'pairs{pairs}'] = compare.ComparedModel(
+      '', f'pairs{pairs}', [runs.load(folder, 'test')]
+    )
+  content = compared(models, [])
+  assert content['baselines']['mean_image']['psnr'] == 0
+  assert content['baselines_train_pairs'] == 0
+  del models['pairs0']
+  content = compared(models, [])
+  assert content['baselines']['mean_image']['psnr'] == content['baselines_train_pairs'] == 32
+  note = 'those of the model with the most: '
+  assert any(f'{note}32.' in line for line in comparison_page.notes(content))
+  del models['pairs8']
+  assert compared(models, [])['baselines_train_pairs'] is None
 
 
 def test_a_difference_is_paired_by_seed_and_by_image(two):
