@@ -84,7 +84,10 @@ def commands(folder: pathlib.Path, ground: stops.Ground) -> dict[str, list[str]]
     'figure': ['figure', run, f'--output={out / "figure.png"}'],
     'transfer': ['transfer', f'--workdir={out / "run"},{out / "labeled"}', f'--output={out / "t"}'],
     'downstream': ['downstream', labeled, '--steps=4', '--width=4', '--seeds=1', '--few=0.4'],
-    'compare': ['compare', *ground.flags, '--models=paired', '--seeds=1', f'--output={out / "c"}'],
+    'compare': [
+      *('compare', *ground.flags, '--steps=6', '--models=paired', '--seeds=1'),
+      f'--output={out / "c"}',
+    ],
   }
 
 
