@@ -128,9 +128,10 @@ report 'validation.csv is equal to that of the run without a stop'
 
 report '4. The time limit is reached: the job requeues itself.'
 log=$folder/late.out run=$folder/runs/late
-job=$(sbatch $TWO_TASKS --time=2 --output="$log" cluster/slurm.sbatch $SETTINGS --steps=100000 \
+job=$(sbatch $TWO_TASKS --time=3 --output="$log" cluster/slurm.sbatch $SETTINGS --steps=100000 \
   --workdir="$run")
-wait_for 300 'job that queued itself again' 'scontrol show job "$job" | grep -q Restarts=1'
+wait_for 240 'stop after a step' 'grep -q "Stopped by signal 15" "$log"'
+wait_for 60 'job that queued itself again' 'scontrol show job "$job" | grep -q Restarts=1'
 grep -oE "Stopped by signal.*" "$log" | sed 's/^/    /'
 scancel "$job"
 
