@@ -9,6 +9,7 @@ otherwise than by it. After each, no file may be half written: temporary files, 
 are looked at. At the end the same command has to succeed.
 
 Writes every signal to the JSON file and prints the table. Signals that the file has already count.
+Needs the extra parity (PyTorch) for import_torch.
 """
 
 from collections.abc import Mapping, Sequence
@@ -29,6 +30,7 @@ from PIL import Image
 from benchmarks import starts, stops
 from cyclegan_jax import files
 from tests.datasets.camera import writer
+from tests.inference import test_torch_import
 
 _SIGNALS = flags.DEFINE_integer('signals', 200, 'Signals for each command.', lower_bound=1)
 _COMMANDS = flags.DEFINE_list('commands', None, 'Only these commands. [all]')
@@ -36,6 +38,8 @@ _OUTPUT = flags.DEFINE_string('output', None, 'The JSON file.', required=True)
 
 _STEPS = 24
 _PATIENCE = 300.0
+# Seconds that a server is left alone.
+_SERVING = 8.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,7 +67,7 @@ class Sent:
 
 
 def commands(folder: pathlib.Path, ground: stops.Ground) -> dict[str, list[str]]:
-  """Returns all commands but import_torch and the server; see `prepare` for the folder."""
+  """Returns all commands; see `prepare` for the folder."""
   out = folder / 'out'
   run, labeled = f'--workdir={out / "run"}', f'--workdir={out / "labeled"}'
   data = [flag for flag in ground.flags if 'dir=' in flag or 'dataset=' in flag]
@@ -76,6 +80,12 @@ def commands(folder: pathlib.Path, ground: stops.Ground) -> dict[str, list[str]]
       '--tile=64',
     ],
     'export': ['export', run, '--format=stablehlo', f'--output={out / "model.stablehlo"}'],
+    'import_torch': [
+      *('import_torch', *data, '--preset=cyclegan', '--load_size=0', '--image_size=32'),
+      *('--base_width=4', '--n_residual_blocks=1', '--discriminator_width=4'),
+      *('--discriminator_layers=2', f'--checkpoint_dir={folder / "torch"}'),
+      f'--workdir={out / "imported"}',
+    ],
     'camera': ['camera', f'--source_dir={folder / "camera"}', f'--output={out / "folders"}'],
     'check_pairs': ['check_pairs', *data, f'--output={out / "pairs"}'],
     'report': ['report', run, f'--output={out / "report.html"}'],
@@ -88,6 +98,7 @@ def commands(folder: pathlib.Path, ground: stops.Ground) -> dict[str, list[str]]
       *('compare', *ground.flags, '--steps=6', '--models=paired', '--seeds=1'),
       f'--output={out / "c"}',
     ],
+    'demo_app': ['demo_app', run, '--port=0'],
   }
 
 
@@ -117,6 +128,7 @@ def prepare(folder: pathlib.Path) -> stops.Ground:
   for i in range(100):
     celsius, photograph = writer.scene((120, 160), seed=i)
     (camera / f'{i:02}.jpg').write_bytes(writer.thermogram(celsius, photograph, (1.0, 0, 0)))
+  test_torch_import.save(folder / 'torch', test_torch_import.tiny('cyclegan'))
   large = rng.integers(0, 256, (1024, 1024, 3), np.uint8)
   Image.fromarray(large).save(folder / 'large.png')
   return ground
@@ -127,12 +139,16 @@ class Measurement:
 
   def __init__(self, folder: pathlib.Path, ground: stops.Ground, arguments: Sequence[str]):
     self._folder, self._ground, self._arguments = folder, ground, arguments
-    self.end()  # Fills the caches.
+    self._serves = arguments[0] == 'demo_app'
+    self.whole()  # Fills the caches.
     begin = time.monotonic()
-    _, status, errors = self.end()
-    if status:
-      raise RuntimeError(errors)
+    if status := self.whole():
+      raise RuntimeError(f'{arguments} ends with {status}: {self._folder / "err"}')
     self.length = time.monotonic() - begin
+
+  def whole(self) -> int | None:
+    """Runs the command to its end, a server for a while; returns its status."""
+    return self.end(*((signal.SIGINT, _SERVING) if self._serves else ()))[1]
 
   def end(self, number: int = 0, after: float = 0.0) -> tuple[float, int | None, str]:
     """Runs the command and signals it.
@@ -152,6 +168,9 @@ class Measurement:
     if number:
       os.kill(process.pid, number)
       process.join(_PATIENCE)
+      if process.exitcode is None:  # It hangs, and that is a signal lost.
+        process.kill()
+        process.join()
     return time.monotonic() - begin, process.exitcode, err.read_text()
 
   def send(self, rng: np.random.Generator) -> Sent:
@@ -160,6 +179,8 @@ class Measurement:
     after = float(rng.uniform(0, self.length))
     seconds, status, errors = self.end(number, after)
     left = starts.half_written(self._folder / 'out')
+    if self._serves and status == 0:  # That is how a server obeys.
+      status = 128 + number
     one = Sent(number, round(after, 3), round(seconds, 3), status, left)
     if one.lost or one.half_written:
       print(f'  {one}\n{errors}', flush=True)
@@ -181,7 +202,7 @@ def _counts(length: float, sent: Sequence[Sequence[Any]], afterwards: int | None
   seconds = [one.seconds for one in in_time] or [0.0]
   return {
     'seconds without a signal': round(length, 2),
-    'signals': len(in_time),
+    'signals that came in time': len(in_time),
     'ended by them, status 130 or 143': sum(one.status == 128 + one.signal for one in in_time),
     'before or after the command proper': sum(one.status == -one.signal for one in in_time),
     'lost': sum(one.lost for one in in_time),
@@ -218,7 +239,7 @@ def main(argv: list[str]) -> None:
         one = measurement.send(np.random.default_rng([i, n]))
         result['sent'].append(list(dataclasses.astuple(one)))
         _write(output, results)
-      result['afterwards'] = measurement.end()[1]
+      result['afterwards'] = measurement.whole()
       _write(output, results)
       print(_counts(**result), flush=True)
   print(table(results))
