@@ -27,7 +27,7 @@ from absl import app, flags
 import numpy as np
 from PIL import Image
 
-from benchmarks import starts, stops
+from benchmarks import compact, starts, stops
 from cyclegan_jax import files
 from tests.datasets.camera import writer
 from tests.inference import test_torch_import
@@ -213,12 +213,6 @@ def _counts(length: float, sent: Sequence[Sequence[Any]], afterwards: int | None
   }
 
 
-def _write(output: pathlib.Path, results: Mapping[str, Mapping[str, Any]]) -> None:
-  """One line for each command."""
-  lines = (f'{json.dumps(name)}: {json.dumps(result)}' for name, result in results.items())
-  files.write_text(output, '{\n' + ',\n'.join(lines) + '\n}\n')
-
-
 def main(argv: list[str]) -> None:
   """Sends the signals that are missing, and writes them."""
   if len(argv) > 1:
@@ -238,9 +232,9 @@ def main(argv: list[str]) -> None:
       for n in range(len(result['sent']), _SIGNALS.value):
         one = measurement.send(np.random.default_rng([i, n]))
         result['sent'].append(list(dataclasses.astuple(one)))
-        _write(output, results)
+        files.write_text(output, compact.text(results))
       result['afterwards'] = measurement.whole()
-      _write(output, results)
+      files.write_text(output, compact.text(results))
       print(_counts(**result), flush=True)
   print(table(results))
 

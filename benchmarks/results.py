@@ -25,7 +25,7 @@ from typing import Any
 
 from absl import app, flags
 
-from benchmarks import kept_runs
+from benchmarks import compact, kept_runs
 from cyclegan_jax.metrics.catalog import METRICS
 
 _ROADSCENE = flags.DEFINE_string(
@@ -188,6 +188,8 @@ def publish(folder: pathlib.Path, runs: pathlib.Path, results: pathlib.Path) -> 
   """Copies the tables and figures of a comparison, with paths as the docs have them."""
   for file, ending in _COPIED.items():
     text = (folder / file).read_text().replace(str(runs), kept_runs.PLACE)
+    if ending == '.json':
+      text = compact.text(json.loads(text))
     (results / f'{folder.name}{ending}').write_text(text)
 
 
