@@ -189,10 +189,10 @@ class Measurement:
 
 def table(results: Mapping[str, Mapping[str, Any]]) -> str:
   """Returns the counts of all commands as a table."""
-  lines = ['| | ' + ' | '.join(results) + ' |', '|---|' + '---:|' * len(results)]
-  columns = [_counts(**result) for result in results.values()]
-  for name in columns[0]:
-    lines.append(f'| {name} | ' + ' | '.join(str(column[name]) for column in columns) + ' |')
+  rows = {name: _counts(**result) for name, result in results.items()}
+  names = [*next(iter(rows.values()))]
+  lines = [f'| | {" | ".join(names)} |', '|---|' + '---:|' * len(names)]
+  lines += [f'| `{name}` | {" | ".join(map(str, row.values()))} |' for name, row in rows.items()]
   return '\n'.join(lines)
 
 
@@ -201,15 +201,15 @@ def _counts(length: float, sent: Sequence[Sequence[Any]], afterwards: int | None
   in_time = [one for one in (Sent(*fields) for fields in sent) if one.status is not None]
   seconds = [one.seconds for one in in_time] or [0.0]
   return {
-    'seconds without a signal': round(length, 2),
-    'signals that came in time': len(in_time),
-    'ended by them, status 130 or 143': sum(one.status == 128 + one.signal for one in in_time),
-    'before or after the command proper': sum(one.status == -one.signal for one in in_time),
+    'seconds without one': round(length, 2),
+    'in time': len(in_time),
+    'ended by them': sum(one.status == 128 + one.signal for one in in_time),
+    'before or after': sum(one.status == -one.signal for one in in_time),
     'lost': sum(one.lost for one in in_time),
-    'files half written': sum(len(one.half_written) for one in in_time),
-    'median seconds to exit': round(float(np.median(seconds)), 2),
-    'largest seconds to exit': round(max(seconds), 2),
-    'status of the same command afterwards': afterwards,
+    'half written': sum(len(one.half_written) for one in in_time),
+    'seconds to exit, median': round(float(np.median(seconds)), 2),
+    'largest': round(max(seconds), 2),
+    'status afterwards': afterwards,
   }
 
 
