@@ -160,14 +160,20 @@ class Measurement:
     out, err = self._folder / 'out', self._folder / 'err'
     shutil.rmtree(out, ignore_errors=True)
     shutil.copytree(self._folder / 'fresh', out)
+    err.unlink(missing_ok=True)
     process = starts.fork(self._ground, self._arguments, err)
+    while not err.exists() and process.exitcode is None:
+      time.sleep(0.001)  # The process that is forked ignores Ctrl-C.
     process.join(after if number else _PATIENCE)
     if number and starts.has_ended(process):
       return 0.0, None, ''
     begin = time.monotonic()
     if number:
       os.kill(process.pid, number)
+      came_late = starts.has_ended(process)
       process.join(_PATIENCE)
+      if came_late and process.exitcode == 0:
+        return 0.0, None, ''
       if process.exitcode is None:  # It hangs, and that is a signal lost.
         process.kill()
         process.join()

@@ -13,6 +13,8 @@ from PIL import Image
 
 from benchmarks import forks, stops
 
+# Of the flags in /proc/PID/stat: the process gives back what it has (PF_EXITING).
+_EXITING = 4
 _REPOSITORY = pathlib.Path(__file__).resolve().parent.parent
 
 
@@ -58,14 +60,15 @@ def fork(
 
 
 def has_ended(process: multiprocessing.process.BaseProcess) -> bool:
-  """Whether a fork has ended, even if nobody has been told yet, so that it would take signals."""
+  """Whether a fork has ended or is about to, without effect of signals, even if nobody knows yet."""
   if process.exitcode is not None:
     return True
   try:
-    status = pathlib.Path(f'/proc/{process.pid}/stat').read_text()
+    text = pathlib.Path(f'/proc/{process.pid}/stat').read_text()
   except OSError:
     return True
-  return status.rpartition(')')[2].split()[0] in 'ZX'
+  state, *_, flags = text.rpartition(')')[2].split()[:7]
+  return state in 'ZX' or bool(int(flags) & _EXITING)
 
 
 def half_written(folder: pathlib.Path) -> list[str]:
