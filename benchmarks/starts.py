@@ -60,7 +60,7 @@ def fork(
 
 
 def has_ended(process: multiprocessing.process.BaseProcess) -> bool:
-  """Whether a fork has ended or is about to, without effect of signals, even if nobody knows yet."""
+  """Whether a fork has ended or is just ending, when signals do nothing, even if nobody knows."""
   if process.exitcode is not None:
     return True
   try:
