@@ -204,6 +204,11 @@ def load_domains(workdir: pathlib.Path, config: Config) -> dict[str, Domain]:
   return with_inputs(told, config.model, classes)
 
 
+def train_on(workdir: pathlib.Path) -> str:
+  """Returns what to do with a run that cannot be made longer."""
+  return f'To train on from its weights, start another run: --initialize_from={workdir}'
+
+
 def read_json(file: pathlib.Path) -> dict:
   """Returns the content of a JSON file of a run folder; UserError if it cannot be read."""
   try:
@@ -224,8 +229,8 @@ def _check_same(file: pathlib.Path, config: Config) -> None:
     hint = ''
     if any(name in differences(there, config) for name in ('decay_start', 'decay_epochs')):
       hint = (
-        'Its learning rate falls until its last epoch, so its length is fixed. To train on from '
-        f'its weights, start another run: --initialize_from={file.parent}\n'
+        'Its learning rate falls until its last epoch, so its length is fixed. '
+        f'{train_on(file.parent)}\n'
       )
     raise UserError(
       f'--workdir={file.parent} holds a run with another configuration:\n{"".join(changed)}{hint}'

@@ -127,10 +127,7 @@ def check_schedule(config: Config, steps_per_epoch: int, begun: pathlib.Path | N
   if train.decay_epochs and train.steps > epochs * steps_per_epoch:
     cure = 'Train fewer steps, or raise one of these.'
     if begun:
-      cure = (
-        f'The run in {begun} keeps both. To train on from its weights, start another run: '
-        f'--initialize_from={begun}'
-      )
+      cure = f'The run in {begun} keeps both. {run_folder.train_on(begun)}'
     raise UserError(
       f'--steps={train.steps}: the learning rate is 0 after --decay_start + --decay_epochs = '
       f'{epochs} epochs, or {epochs * steps_per_epoch} steps. {cure}'
