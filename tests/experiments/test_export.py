@@ -75,7 +75,7 @@ def test_a_file_is_written_and_the_example_runs_it(trained, pairs, tmp_path, for
     f'--check_images={pairs / "ir"}',
   )
   assert other.returncode == 0, other.stderr
-  assert 'on 4 images' in other.stdout and 'of 65535 gray levels' in other.stdout
+  assert 'Images: 4.' in other.stdout and 'of 65535 gray levels' in other.stdout
 
 
 @pytest.mark.slow
