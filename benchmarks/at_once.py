@@ -8,6 +8,10 @@ one data set, two trainings with one empty cache of compiled programs, and a rep
 writes. In each round both have to work, or one works and the other is refused by one message
 without a traceback; no file may be half written; and the same command has to succeed afterwards.
 
+Commands are forked from a process that has imported the libraries, so that most of their time is
+their own work. Those with an empty cache start as on a terminal: JAX reads where the cache is when
+it is imported.
+
 Writes every round to the JSON file and prints the table. Rounds that the file has already count.
 """
 
@@ -16,7 +20,6 @@ import dataclasses
 import json
 import pathlib
 import shutil
-import subprocess
 import sys
 import tempfile
 import time
@@ -24,7 +27,7 @@ import time
 from absl import app, flags
 import numpy as np
 
-from benchmarks import starts, stops
+from benchmarks import compact, starts, stops
 
 _ROUNDS = flags.DEFINE_integer('rounds', 50, 'Rounds of each pair.', lower_bound=1)
 _PAIRS = flags.DEFINE_list('pairs', None, 'Only these pairs. [all]')
@@ -37,11 +40,9 @@ _STEPS = 24
 _PATIENCE = 300.0
 # Half of the second starts come within the first of these times, the others within the second.
 _OFFSETS = (0.3, 6.0)
-_PREPARE = (
-  'import sys, datasets; datasets.load("folder", source_dir=sys.argv[1], data_dir=sys.argv[2])'
-)
-
-Command = Sequence[str]  # A module of experiments with its flags, or a Python program.
+_CACHE = '--compilation_cache'
+Command = Sequence[str]  # A module of experiments with its flags.
+Ended = tuple[str, int | None]  # What it wrote to standard error, and its status; None: it hangs.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,10 +59,10 @@ class Round:
   """
 
   offset: float
-  statuses: tuple[int, int]
+  statuses: tuple[int | None, int | None]
   said: tuple[str, str]
   half_written: list[str]
-  afterwards: int
+  afterwards: int | None
   fault: str
 
 
@@ -71,55 +72,64 @@ def pairs(ground: stops.Ground, out: pathlib.Path) -> dict[str, tuple[Command, C
   run, new = f'--workdir={out / "run"}', f'--workdir={out / "new"}'
   evaluate, compare = ['evaluate', run], ['compare', *ground.flags, '--models=paired', '--seeds=1']
   compare = [*compare, f'--output={out / "compared"}']
-  prepare = ['-c', _PREPARE, str(ground.folder / 'pairs'), str(out / 'data')]
-  cached = [*train, '--steps=2', f'--compilation_cache={out / "cache"}']
+  prepare = ['check_pairs', *ground.flags[:2], f'--data_dir={out / "data"}']
+  cached = [*train, '--steps=2', f'{_CACHE}={out / "cache"}']
   longer = [*train, f'--steps={4 * _STEPS}', run]
   return {
     'train + train': ([*train, new], [*train, new]),
     'evaluate + evaluate': (evaluate, evaluate),
     'compare + compare': (compare, compare),
-    'prepare + prepare': (prepare, prepare),
+    'prepare + prepare': (
+      [*prepare, f'--output={out / "first"}'],
+      [*prepare, f'--output={out / "second"}'],
+    ),
     'an empty cache': ([*cached, new], [*cached, f'--workdir={out / "other"}']),
     'train + report': (longer, ['report', run]),
   }
 
 
-def start(ground: stops.Ground, command: Command, own_cache: bool) -> subprocess.Popen:
-  """Starts a command."""
-  if command[0] == '-c':
-    return subprocess.Popen([sys.executable, *command], stderr=subprocess.PIPE)
-  return starts.start(ground, command, own_cache)
+def start(ground: stops.Ground, command: Command, err: pathlib.Path) -> Callable[[], Ended]:
+  """Starts a command, perhaps one whose errors go to a file; what it returns waits for the end."""
+  if any(argument.startswith(_CACHE) for argument in command):
+    process = starts.start(ground, command, own_cache=True)
+    return lambda: (process.communicate(timeout=_PATIENCE)[1].decode(), process.returncode)
+  fork = starts.fork(ground, command, err)
+
+  def wait() -> Ended:
+    fork.join(_PATIENCE)
+    status = fork.exitcode
+    if status is None:
+      fork.kill()
+      fork.join()
+    return err.read_text(), status
+
+  return wait
 
 
 def play(
   ground: stops.Ground, commands: tuple[Command, Command], out: pathlib.Path, offset: float
 ) -> Round:
   """Runs two commands at once, then the first again."""
-  own_cache = any('--compilation_cache' in argument for argument in commands[0])
-  processes = []
-  for command in commands:
-    processes.append(start(ground, command, own_cache))
-    if len(processes) == 1:
-      time.sleep(offset)
-  errors = [process.communicate(timeout=_PATIENCE)[1].decode() for process in processes]
-  statuses = [process.returncode for process in processes]
+  log = lambda name: out.with_name(f'{out.name}, {name}.log')
+  first = start(ground, commands[0], log('first'))
+  time.sleep(offset)
+  second = start(ground, commands[1], log('second'))
+  ended = first(), second()
   left = starts.half_written(out)
-  again = start(ground, commands[0], own_cache)
-  after = again.communicate(timeout=_PATIENCE)[1].decode()
+  after, status_after = start(ground, commands[0], log('again'))()
   fault = ''
-  for status, error in zip(statuses, errors):
+  for error, status in ended:
     if 'Traceback' in error or status not in (0, 2):
       fault = fault or f'status {status}: {error[-2000:]}'
+  statuses = ended[0][1], ended[1][1]
   if 0 not in statuses:
-    fault = fault or f'none worked: {errors}'
+    fault = fault or f'none worked: {ended}'
   if left:
     fault = fault or f'half written: {left}'
-  if again.returncode:
+  if status_after != 0:
     fault = fault or f'afterwards: {after[-2000:]}'
-  last = [(error.strip().splitlines() or [''])[-1] for error in errors]
-  return Round(
-    round(offset, 3), (statuses[0], statuses[1]), (last[0], last[1]), left, again.returncode, fault
-  )
+  last = [(error.strip().splitlines() or [''])[-1] for error, _ in ended]
+  return Round(round(offset, 3), statuses, (last[0], last[1]), left, status_after, fault)
 
 
 def table(results: dict[str, list[dict]]) -> str:
@@ -164,7 +174,7 @@ def main(argv: list[str]) -> None:
         for place in (name, str(folder)):
           text = text.replace(place, 'FOLDER')
         rounds.append(json.loads(text))
-        output.write_text(json.dumps(results, indent=1) + '\n')
+        output.write_text(compact.text(results))
   print(table(results))
   sys.exit(any(one['fault'] for rounds in results.values() for one in rounds))
 

@@ -97,7 +97,7 @@ job=$(sbatch $TWO_TASKS --output="$log" cluster/slurm.sbatch $SETTINGS --workdir
 wait_for 240 'training' '[ -f "$run/metrics.csv" ] && [ $(wc -l < "$run/metrics.csv") -ge 6 ]'
 report "scontrol requeue $job, after $(($(wc -l < "$run/metrics.csv") - 1)) lines of metrics.csv"
 scontrol requeue "$job"
-wait_for 60 'stop' 'grep -q "Stopped by signal 15" "$log"'
+wait_for 60 'stop' 'grep -qs "Stopped by signal 15" "$log"'
 report "$(grep -m1 'Stopped by signal 15' "$log")"
 wait_for 60 'requeued job' '[ "$(state "$job")" = PENDING ]'
 again "$job"
@@ -130,7 +130,7 @@ report '4. The time limit is reached: the job requeues itself.'
 log=$folder/late.out run=$folder/runs/late
 job=$(sbatch $TWO_TASKS --time=3 --output="$log" cluster/slurm.sbatch $SETTINGS --steps=100000 \
   --workdir="$run")
-wait_for 240 'stop after a step' 'grep -q "Stopped by signal 15" "$log"'
+wait_for 240 'stop after a step' 'grep -qs "Stopped by signal 15" "$log"'
 wait_for 60 'job that queued itself again' 'scontrol show job "$job" | grep -q Restarts=1'
 grep -oE "Stopped by signal.*" "$log" | sed 's/^/    /'
 scancel "$job"
