@@ -14,14 +14,13 @@ prints the table.
 """
 
 import dataclasses
-import json
 import pathlib
 import tempfile
 
 from absl import app, flags, logging
 import numpy as np
 
-from benchmarks import cuts
+from benchmarks import compact, cuts
 
 _CUTS = flags.DEFINE_integer('cuts', 50, 'Cuts of each kind of run.', lower_bound=1)
 _OUTPUT = flags.DEFINE_string('output', None, 'The JSON file.', required=True)
@@ -39,7 +38,7 @@ def main(argv: list[str]) -> None:
       rng = np.random.default_rng(int(paired))
       results[name] = cuts.measure(pathlib.Path(folder), paired, options, _CUTS.value, rng)
     written = {name: [dataclasses.asdict(cut) for cut in found] for name, found in results.items()}
-    pathlib.Path(_OUTPUT.value).write_text(json.dumps(written, indent=1) + '\n')
+    pathlib.Path(_OUTPUT.value).write_text(compact.text(written))
   print(cuts.table(results))
 
 
