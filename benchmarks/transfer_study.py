@@ -19,6 +19,7 @@ from absl import app, flags
 import numpy as np
 from PIL import Image
 
+from datasets import preparing
 from datasets.synthetic import synthetic_dataset_builder as synthetic
 
 _ROADSCENE = flags.DEFINE_string(
@@ -43,8 +44,7 @@ _SPLITS = {'train': 'train', 'validation': 'val', 'test': 'test'}
 
 
 def write_rendered(folder: pathlib.Path, builder: synthetic.Builder) -> None:
-  """Writes rendered pairs as three folders: days, nights, and both."""
-  builder.download_and_prepare()
+  """Writes the pairs of prepared data as three folders: days, nights, and both."""
   for split, listed in _SPLITS.items():
     ids: dict[str, list[str]] = {name: [] for name in _RENDERED}
     for example in builder.as_data_source(split):
@@ -89,7 +89,9 @@ def write_data(folder: pathlib.Path, roadscene: pathlib.Path, msrs: pathlib.Path
   partial = folder.with_name(f'{folder.name}.partial')
   shutil.rmtree(partial, ignore_errors=True)
   config = synthetic.synthetic_config(_EXTRA_SCENES, 0.0)
-  write_rendered(partial, synthetic.Builder(config=config, data_dir=folder.with_name('prepared')))
+  prepared = folder.with_name('prepared')
+  make = lambda: synthetic.Builder(config=config, data_dir=prepared)
+  write_rendered(partial, preparing.prepared(make))
   write_msrs(partial, msrs)
   _call('benchmarks.roadscene', f'--source_dir={roadscene}', f'--output={partial / "roadscene"}')
   partial.rename(folder)
