@@ -2,6 +2,7 @@
 
 import importlib.util
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
@@ -52,6 +53,15 @@ def test_every_file_can_be_moved(build):
   for folder in ('datasets', 'experiments'):
     for file in (REPOSITORY / folder).rglob('*.py'):
       build.rewritten(file.read_text(), str(file))
+
+
+def test_a_container_gets_what_a_build_needs():
+  cluster = REPOSITORY / 'cluster'
+  copied = re.findall(r'^COPY (.*) \S+$', (cluster / 'Dockerfile').read_text(), re.MULTILINE)
+  needed = {*_SOURCES, *_FILES}
+  assert {name for line in copied for name in line.split()} == needed
+  ignored = (cluster / 'Dockerfile.dockerignore').read_text()
+  assert set(re.findall(r'^!(.*)$', ignored, re.MULTILINE)) == needed
 
 
 def _built(source: pathlib.Path, kind: str, target: pathlib.Path) -> pathlib.Path:
