@@ -10,10 +10,11 @@ the same command goes on from each copy to the end, and the run is compared bit 
 that was left alone.
 
 Linux, with the right to mount, mkfs.ext4, and mkfs.xfs. Writes every cut to the JSON file and
-prints the table.
+prints the table. Cuts that the file has already count.
 """
 
 import dataclasses
+import json
 import pathlib
 import tempfile
 
@@ -30,15 +31,19 @@ def main(argv: list[str]) -> None:
   if len(argv) > 1:
     raise app.UsageError(f'{argv[1]} is not a flag.')
   logging.set_verbosity(logging.ERROR)  # Orbax tells each step.
-  results = {}
+  output = pathlib.Path(_OUTPUT.value)
+  known = json.loads(output.read_text()) if output.exists() else {}
+  results = {name: [cuts.Cut(**cut) for cut in found] for name, found in known.items()}
   for paired, options in ((True, 'data=ordered'), (False, 'data=writeback')):
     name = f'{"pairs" if paired else "unpaired"}, {options}'
     print(name, flush=True)
+    found = results.setdefault(name, [])
+    rng = np.random.default_rng([int(paired), len(found)])
     with tempfile.TemporaryDirectory() as folder:
-      rng = np.random.default_rng(int(paired))
-      results[name] = cuts.measure(pathlib.Path(folder), paired, options, _CUTS.value, rng)
+      missing = _CUTS.value - len(found)
+      found += cuts.measure(pathlib.Path(folder), paired, options, missing, rng)
     written = {name: [dataclasses.asdict(cut) for cut in found] for name, found in results.items()}
-    pathlib.Path(_OUTPUT.value).write_text(compact.text(written))
+    output.write_text(compact.text(written))
   print(cuts.table(results))
 
 
