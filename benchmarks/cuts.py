@@ -1,6 +1,6 @@
 """Trainings on a disk whose power is cut, and what comes of restarts; see power_cuts.py."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 import dataclasses
 import pathlib
 import shutil
@@ -164,7 +164,7 @@ def summary(cuts: Sequence[Cut]) -> dict[str, Any]:
   }
 
 
-def table(results: dict[str, Sequence[Cut]]) -> str:
+def table(results: Mapping[str, Sequence[Cut]]) -> str:
   """Markdown: a row for each figure, a column for each run."""
   figures = {name: summary(cuts) for name, cuts in results.items()}
   lines = ['| | ' + ' | '.join(figures) + ' |', '|---|' + '---:|' * len(figures)]
