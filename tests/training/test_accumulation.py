@@ -67,7 +67,7 @@ def examples(config, n=2):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize('name, parts', zip(SETTINGS, itertools.cycle(PARTS)))
+@pytest.mark.parametrize('name, parts', [*zip(SETTINGS, itertools.cycle(PARTS))])
 def test_parts_equal_the_whole(name, parts):
   config = config_lib.make(**SETTINGS[name])
   whole = stepping.run_in_float64(config, 1, examples(config))
