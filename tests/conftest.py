@@ -20,8 +20,8 @@ if 'JAX_COMPILATION_CACHE_DIR' not in os.environ:
   os.environ['JAX_COMPILATION_CACHE_DIR'] = tempfile.mkdtemp(prefix='jax-cache-')
   atexit.register(shutil.rmtree, os.environ['JAX_COMPILATION_CACHE_DIR'], ignore_errors=True)
 
-# Jobs in a shell's background ignore Ctrl-C, those of nohup the end of the terminal, and so would the
-# commands that tests interrupt.
+# Jobs in a shell's background ignore Ctrl-C, those of nohup SIGHUP, and so would the commands that
+# tests interrupt.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
