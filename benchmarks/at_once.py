@@ -20,6 +20,7 @@ import dataclasses
 import json
 import pathlib
 import shutil
+import subprocess
 import sys
 import tempfile
 import time
@@ -42,7 +43,7 @@ _PATIENCE = 300.0
 _OFFSETS = (0.3, 6.0)
 _CACHE = '--compilation_cache'
 Command = Sequence[str]  # A module of experiments with its flags.
-Ended = tuple[str, int | None]  # What it wrote to standard error, and its status; None: it hangs.
+Ended = tuple[str, int]  # What it wrote to standard error, and its status; -9: it hung.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,10 +60,10 @@ class Round:
   """
 
   offset: float
-  statuses: tuple[int | None, int | None]
+  statuses: tuple[int, int]
   said: tuple[str, str]
   half_written: list[str]
-  afterwards: int | None
+  afterwards: int
   fault: str
 
 
@@ -92,16 +93,22 @@ def start(ground: stops.Ground, command: Command, err: pathlib.Path) -> Callable
   """Starts a command, perhaps one whose errors go to a file; what it returns waits for the end."""
   if any(argument.startswith(_CACHE) for argument in command):
     process = starts.start(ground, command, own_cache=True)
-    return lambda: (process.communicate(timeout=_PATIENCE)[1].decode(), process.returncode)
+
+    def communicate() -> Ended:
+      try:
+        errors = process.communicate(timeout=_PATIENCE)[1]
+      except subprocess.TimeoutExpired:
+        process.kill()
+        errors = process.communicate()[1]
+      return errors.decode(), process.returncode
+
+    return communicate
   fork = starts.fork(ground, command, err)
 
   def wait() -> Ended:
-    fork.join(_PATIENCE)
-    status = fork.exitcode
-    if status is None:
-      fork.kill()
-      fork.join()
-    return err.read_text(), status
+    starts.wait(fork, _PATIENCE)
+    assert fork.exitcode is not None
+    return err.read_text(), fork.exitcode
 
   return wait
 
@@ -126,7 +133,7 @@ def play(
     fault = fault or f'none worked: {ended}'
   if left:
     fault = fault or f'half written: {left}'
-  if status_after != 0:
+  if status_after:
     fault = fault or f'afterwards: {after[-2000:]}'
   last = [(error.strip().splitlines() or [''])[-1] for error, _ in ended]
   return Round(round(offset, 3), statuses, (last[0], last[1]), left, status_after, fault)

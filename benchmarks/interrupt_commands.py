@@ -171,12 +171,9 @@ class Measurement:
     if number:
       os.kill(process.pid, number)
       came_late = starts.has_ended(process)
-      process.join(_PATIENCE)
+      starts.wait(process, _PATIENCE)  # One that hangs has lost the signal.
       if came_late and process.exitcode == 0:
         return 0.0, None, ''
-      if process.exitcode is None:  # It hangs, and that is a signal lost.
-        process.kill()
-        process.join()
     return time.monotonic() - begin, process.exitcode, err.read_text()
 
   def send(self, rng: np.random.Generator) -> Sent:

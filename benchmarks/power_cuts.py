@@ -39,11 +39,11 @@ def main(argv: list[str]) -> None:
     print(name, flush=True)
     found = results.setdefault(name, [])
     rng = np.random.default_rng([int(paired), len(found)])
-    with tempfile.TemporaryDirectory() as folder:
-      missing = _CUTS.value - len(found)
-      found += cuts.measure(pathlib.Path(folder), paired, options, missing, rng)
-    written = {name: [dataclasses.asdict(cut) for cut in found] for name, found in results.items()}
-    output.write_text(compact.text(written))
+    if (missing := _CUTS.value - len(found)) > 0:
+      with tempfile.TemporaryDirectory() as folder:
+        found += cuts.measure(pathlib.Path(folder), paired, options, missing, rng)
+      written = {kind: [*map(dataclasses.asdict, these)] for kind, these in results.items()}
+      output.write_text(compact.text(written))
   print(cuts.table(results))
 
 

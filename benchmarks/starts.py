@@ -59,6 +59,14 @@ def fork(
   return forks.start([module, *arguments[1:]], variables, _REPOSITORY, os.devnull, err)
 
 
+def wait(process: multiprocessing.process.BaseProcess, seconds: float) -> None:
+  """Waits for the end of a fork; one that takes longer hangs, and is killed."""
+  process.join(seconds)
+  if process.exitcode is None:
+    process.kill()
+    process.join()
+
+
 def has_ended(process: multiprocessing.process.BaseProcess) -> bool:
   """Whether a fork has ended or is just ending, when signals do nothing, even if nobody knows."""
   if process.exitcode is not None:
