@@ -10,7 +10,8 @@ import jax
 import numpy as np
 import pytest
 
-from cyclegan_jax import interruption
+from benchmarks import stops
+from cyclegan_jax import fatal, interruption
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.inference import model as model_lib
 from cyclegan_jax.runs import lock
@@ -18,6 +19,7 @@ from cyclegan_jax.training import diagnostics
 from cyclegan_jax.training.hooks import collapse_warnings
 from cyclegan_jax.training.step_metrics import CLOCKED
 from tests.conftest import REPOSITORY
+from tests.training import together
 from tests.training.test_loop import rows, state, train
 
 # Three steps an epoch: rows, checkpoints and epochs end at different steps.
@@ -172,21 +174,41 @@ def small_disk(tmp_path):
   subprocess.run(['umount', str(folder)], check=True)
 
 
+def filled(folder):
+  """A file that takes what is left of a disk."""
+  fill = folder / 'fill'
+  with contextlib.suppress(OSError), fill.open('wb') as file:
+    while True:
+      file.write(bytes(2**12))
+      file.flush()
+  return fill
+
+
 @pytest.mark.slow
 def test_a_full_disk_is_said_and_the_last_checkpoint_stays(tiny, small_disk):
   workdir = small_disk / 'run'
   train(tiny(steps=3), workdir)
   before = state(tiny(steps=3), workdir, 3)
-  fill = small_disk / 'fill'
-  with contextlib.suppress(OSError), fill.open('wb') as file:
-    while True:
-      file.write(bytes(2**12))
-      file.flush()
+  fill = filled(small_disk)
   with pytest.raises(UserError, match='(?i)cannot be written.*(space|exhausted)'):
     train(tiny(steps=9), workdir)
   fill.unlink()
   jax.tree.map(np.testing.assert_array_equal, state(tiny(steps=3), workdir, 3), before)
   assert '3 done: resuming' in train(tiny(steps=6), workdir)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('count', [2, 4])
+def test_a_full_disk_under_the_first_process_ends_all(tmp_path, small_disk, count):
+  flags = stops.make_ground(tmp_path, paired=True, steps=100_000).flags
+  with together.started((count, 1), small_disk, flags) as run:
+    run.wait_for(lambda: '\nstep 15/' in run.said())
+    filled(small_disk)
+    assert run.statuses() == [2] + [fatal.EXIT_LOST] * (count - 1), run.all_said()
+    assert 'cannot be written: No space left on device' in run.said(0).splitlines()[-1]
+    for i in range(1, count):
+      assert 'Another process of this run has ended' in run.said(i).splitlines()[-1]
+  assert stops.latest(small_disk) == 12
 
 
 def test_a_folder_that_can_only_be_read_is_said(tiny, small_disk):
