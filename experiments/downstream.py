@@ -29,6 +29,12 @@ _FEW = flags.DEFINE_list(
   ['0.05', '0.2'],
   'Shares of the training images that stand for a few real ones; empty: none.',
 )
+_INSTRUMENTS = flags.DEFINE_string(
+  'instruments',
+  None,
+  'Folder that keeps the networks that learn from no generated image. Give the same one for each '
+  'model that you study on the same data, and they are trained once.',
+)
 _STEPS = flags.DEFINE_integer('steps', 1000, 'Training steps of each network.', lower_bound=1)
 _WIDTH = flags.DEFINE_integer(
   'width', 16, 'Channels of the network: 16 has half a million weights.', lower_bound=1
@@ -39,7 +45,7 @@ def main() -> int:
   """Trains and tests what is missing, writes the files, prints the tables; returns the status."""
   workdir, few = common.workdir(), _few()
   # Late, so that --help and bad flags answer at once.
-  from cyclegan_jax import interruption
+  from cyclegan_jax import files, interruption
   from cyclegan_jax.downstream import results, study, training
   from cyclegan_jax.inference import model as model_lib
   from cyclegan_jax.reports import downstream_files, run_page
@@ -53,11 +59,12 @@ def main() -> int:
   dataset = datasets.open_dataset(data, run_folder.prepared(workdir))
   run_folder.check_data(workdir, dataset)
   folder = workdir / run_folder.DOWNSTREAM
+  instruments = files.expanded(_INSTRUMENTS.value) if _INSTRUMENTS.value else None
   recipe = training.Recipe(width=_WIDTH.value, steps=_STEPS.value)
   plan = study.Plan(few, _SEEDS.value, recipe)
   with interruption.deferred() as signaled:
     try:
-      studied = study.run(folder, model, dataset, data, plan, print, signaled)
+      studied = study.run(folder, model, dataset, data, plan, print, signaled, instruments)
     except study.Stopped:
       print(f'Stopped by signal {signaled()}; the same command resumes.')
       return 128 + signaled()

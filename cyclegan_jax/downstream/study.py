@@ -3,6 +3,7 @@
 FOLDER/jobs/CONDITION-seedK.npz   the counts of one instrument; the study resumes from these
 """
 
+import collections
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 import dataclasses
 import io
@@ -16,7 +17,12 @@ import numpy as np
 
 from cyclegan_jax import files
 from cyclegan_jax.data.source import Dataset, evenly_spaced
-from cyclegan_jax.downstream import conditions as conditions_lib, examples as examples_lib, scoring
+from cyclegan_jax.downstream import (
+  conditions as conditions_lib,
+  examples as examples_lib,
+  kept,
+  scoring,
+)
 from cyclegan_jax.downstream.conditions import Condition, GENERATED, LUMINANCE, REAL
 from cyclegan_jax.downstream.examples import Examples
 from cyclegan_jax.downstream.training import Instrument, Recipe, train
@@ -84,8 +90,9 @@ class Job:
   def save(self, outcome: 'Outcome') -> None:
     """Writes the file, whole or not at all."""
     content = io.BytesIO()
-    facts = {'identity': self.identity, 'n_train': outcome.n_train, 'shown': outcome.shown}
-    np.savez_compressed(content, allow_pickle=False, **facts, **outcome.counts)
+    arrays: dict[str, Any] = {'identity': self.identity, 'n_train': outcome.n_train}
+    arrays |= {'shown': outcome.shown, **outcome.counts}
+    np.savez_compressed(content, **arrays)
     files.write_bytes(self.file, content.getvalue())
 
 
@@ -132,6 +139,7 @@ def run(
   plan: Plan,
   log: Log = print,
   stop: Callable[[], Any] = lambda: False,
+  instruments: pathlib.Path | None = None,
 ) -> Studied:
   """Trains and tests the instruments that the folder lacks.
 
@@ -143,6 +151,8 @@ def run(
     plan: what to find out.
     log: takes lines about the progress.
     stop: is asked before each step whether to stop.
+    instruments: a folder for the instruments that learn from no generated image, so that studies of
+      other models on the same data need not train them; it need not exist.
 
   Raises:
     UserError: the model makes no IR images; or the data are not fit for it, see `examples.check`.
@@ -170,7 +180,8 @@ def run(
   test = read('test', _shown)
   if missing:
     (folder / JOBS).mkdir(parents=True, exist_ok=True)
-    bench = Bench(model.domains['ir'].max_value, len(dataset.class_names), plan.recipe, test)
+    n_classes = len(dataset.class_names)
+    bench = Bench(model.domains['ir'].max_value, n_classes, plan.recipe, test, instruments)
     _work(missing, bench, read('train'), log, go_on)
   outcomes: dict[str, list[Outcome]] = {}
   for job in jobs:
@@ -193,12 +204,26 @@ class Bench:
   n_classes: int
   recipe: Recipe
   test: Examples
+  shared: pathlib.Path | None
 
   def train(
     self, images: np.ndarray, labels: np.ndarray, seed: int, steps: Iterable[Any]
   ) -> Instrument:
     """Trains an instrument; see `training.train`."""
     return train(images, labels, self.max_value, self.n_classes, self.recipe, seed, steps)
+
+  def take(
+    self, images: np.ndarray, labels: np.ndarray, seed: int, steps: Iterable[Any]
+  ) -> Instrument:
+    """Returns the instrument of `train`, which another study may have trained."""
+    if self.shared is None:
+      return self.train(images, labels, seed, steps)
+    facts = self.max_value, self.n_classes, self.recipe
+    file = kept.file(self.shared, images, labels, *facts, seed)
+    if (instrument := kept.load(file, *facts)) is None:
+      instrument = self.train(images, labels, seed, steps)
+      kept.save(file, instrument)
+    return instrument
 
   def judge(self, instrument: Instrument, condition: Condition, n_train: int) -> Outcome:
     """Tests an instrument on real IR; the one that has learned from it also on other images."""
@@ -232,7 +257,10 @@ def _work(
 
   for number, job in enumerate(jobs, 1):
     images, labels = job.condition.select(training.images, training.labels, job.seed)
-    instrument = bench.train(images, labels, job.seed, steps())
+    make = bench.train if job.condition.others == GENERATED else bench.take
+    own_steps = steps()
+    instrument = make(images, labels, job.seed, own_steps)
+    collections.deque(own_steps, maxlen=0)  # One that was trained before has taken none of them.
     outcome = bench.judge(instrument, job.condition, len(images))
     job.save(outcome)
     score = 100 * scoring.mean_iou(outcome.counts[job.condition.name])

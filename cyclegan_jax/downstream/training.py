@@ -69,6 +69,14 @@ class Instrument:
     return np.concatenate(found)
 
 
+def untrained(n_classes: int, recipe: Recipe, seed: int, max_value: float) -> Instrument:
+  """Returns an instrument with its initial weights."""
+  network = SegmentationUNet(n_classes, recipe.width, nnx.Rngs(seed))
+  graph, *variables = nnx.split(network, nnx.Param, nnx.BatchStat)
+  params, statistics = jax.device_put(variables, devices.replicated())
+  return Instrument(graph, params, statistics, max_value)
+
+
 def train(
   images: np.ndarray,
   labels: np.ndarray,
@@ -90,10 +98,9 @@ def train(
     steps: is iterated once, an element a step; it may log progress, and raise an error to stop. By
       default range(recipe.steps).
   """
-  network = SegmentationUNet(n_classes, recipe.width, nnx.Rngs(seed))
-  graph, params, statistics = nnx.split(network, nnx.Param, nnx.BatchStat)
-  state = params, statistics, _optimizer(recipe).init(params)
-  state = jax.device_put(state, devices.replicated())
+  initial = untrained(n_classes, recipe, seed, max_value)
+  memory = jax.device_put(_optimizer(recipe).init(initial.params), devices.replicated())
+  state = initial.params, initial.statistics, memory
   weights = class_weights(labels, n_classes)
   rng = np.random.default_rng(seed)
   keys = jax.random.key(seed)
@@ -101,11 +108,11 @@ def train(
     rows = rng.integers(len(images), size=recipe.batch_size)
     batch = _on_devices((images[rows], labels[rows]))
     key = jax.random.fold_in(keys, step)
-    state = _step(state, batch, key, weights, graph, recipe, max_value)
+    state = _step(state, batch, key, weights, initial.graph, recipe, max_value)
     # JAX would queue all steps at once: progress and stops would mean nothing.
     jax.block_until_ready(state)
   params, statistics, _ = state
-  return Instrument(graph, params, statistics, max_value)
+  return dataclasses.replace(initial, params=params, statistics=statistics)
 
 
 def class_weights(labels: np.ndarray, n_classes: int) -> np.ndarray:

@@ -3,6 +3,7 @@
 DIR/runs/MODEL/seedK/      the run folder
 DIR/runs/MODEL/seedK.log   the output of the commands
 DIR/runs/MODEL/seedK.lock  held by the process that does the job
+DIR/instruments/           networks that all downstream studies share
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
@@ -27,6 +28,7 @@ from experiments.flags import PATHS
 # The package of the commands, and the folder that it can be imported from.
 _COMMANDS = __name__.removesuffix('.comparison.jobs')
 _ROOT = pathlib.Path(__file__).resolve().parents[__name__.count('.')]
+_INSTRUMENTS = 'instruments'
 _POLL_SECONDS = 0.2
 _LOG_LINES = 12
 # The share of a GPU's memory for all workers on it. By default JAX takes 75 % for one process.
@@ -116,7 +118,9 @@ def all_jobs(
     if downstream:
       if runs.is_complete(folder, config, plan.split):
         commands = ()
-      commands = (*commands, (*python, f'{_COMMANDS}.downstream', *paths, *last))
+      # One folder for all: most networks of a study learn from nothing that a model has made.
+      kept = f'--instruments={output.resolve() / _INSTRUMENTS}'
+      commands = (*commands, (*python, f'{_COMMANDS}.downstream', *paths, kept, *last))
     job = Job(len(found), model.label, seed, folder, config, plan.split, commands, downstream)
     found.append(job)
   return found

@@ -7,6 +7,7 @@ import numpy as np
 from cyclegan_jax import config as config_lib
 from cyclegan_jax.data import images
 from cyclegan_jax.data.source import Dataset, make_domains, Split
+from cyclegan_jax.downstream import study
 from cyclegan_jax.downstream.study import Plan
 from cyclegan_jax.downstream.training import Recipe
 from cyclegan_jax.inference.model import Model
@@ -55,6 +56,13 @@ def model(data, perfect=True, seed=0):
   train = dataclasses.replace(CONFIG.train, seed=seed)
   config = dataclasses.replace(CONFIG, train=train)
   return Model(config, 7, data.domains, {'rgb_to_ir': lambda x: sign * x[..., :1]}, 9)
+
+
+def study_of(folder, data, plan=QUICK, perfect=True, **options):
+  """What a study has found, and said."""
+  said = []
+  found = study.run(folder, model(data, perfect), data, CONFIG.data, plan, said.append, **options)
+  return found, said
 
 
 def masked(data):

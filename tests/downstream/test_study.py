@@ -8,20 +8,12 @@ import pytest
 from cyclegan_jax.downstream import results, study
 from cyclegan_jax.errors import UserError
 from tests.downstream import made_up
-from tests.downstream.made_up import QUICK
+from tests.downstream.made_up import QUICK, study_of as run
 
 
 @pytest.fixture(scope='module')
 def data():
   return made_up.dataset()
-
-
-def run(folder, data, plan=QUICK, perfect=True, **options):
-  said = []
-  found = study.run(
-    folder, made_up.model(data, perfect), data, made_up.CONFIG.data, plan, said.append, **options
-  )
-  return found, said
 
 
 @pytest.fixture(scope='module')

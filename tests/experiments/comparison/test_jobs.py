@@ -186,3 +186,6 @@ def test_a_downstream_study_is_one_command_more_and_alone_for_finished_runs(tmp_
   every = ['experiments.train', 'experiments.evaluate', 'experiments.downstream']
   assert names == [every[2:], every]
   assert [command[2] for command in plain[1].commands] == every[:2]
+  # Both studies keep the networks that no model has a part in at one place.
+  (shared,) = {flag for one in both for flag in one.commands[-1] if 'instruments' in flag}
+  assert shared == f'--instruments={tmp_path / "instruments"}'
