@@ -104,6 +104,20 @@ class Condition:
       return np.ones(vectors.shape, bool)
     return vectors[..., len(self.names) :] > 0
 
+  def exchanged(self, vectors: np.ndarray, donors: np.ndarray) -> np.ndarray:
+    """Returns the conditions of images with the quantities of others, float32 [n, size].
+
+    Each image keeps the classes that it has. Of those that its donor lacks, it gets the mean.
+
+    Args:
+      vectors: The images' own conditions, float32 [n, size].
+      donors: The index of the other image, [n].
+    """
+    levels = np.where(self.present(vectors), self.levels(vectors), self.mean)[donors]
+    found, n = vectors.copy(), len(self.names)
+    found[:, :n] = np.where(self.present(vectors), levels, 0)
+    return found
+
   def measured(self, vectors: np.ndarray) -> 'Condition':
     """Returns the same quantities with what they are in training images, float32 [n, size]."""
     levels, present = self.levels(vectors).astype(np.float64), self.present(vectors)

@@ -5,7 +5,7 @@ import dataclasses
 
 import numpy as np
 
-from cyclegan_jax.data import images as images_lib, labels as labels_lib, pipeline
+from cyclegan_jax.data import condition, images as images_lib, labels as labels_lib, pipeline
 from cyclegan_jax.data.source import Dataset
 from cyclegan_jax.downstream.conditions import GENERATED, LUMINANCE, REAL
 from cyclegan_jax.errors import UserError
@@ -61,6 +61,7 @@ def read(
   log: Log,
   shown: Callable[[int], list[int]] = lambda n: [],
   on_batch: Callable[[], None] = lambda: None,
+  conditions: np.ndarray | None = None,
 ) -> Examples:
   """Reads a split, and generates an IR image from each of its RGB images.
 
@@ -73,6 +74,7 @@ def read(
     log: takes lines about the progress.
     shown: the number of pairs -> those whose RGB image is kept.
     on_batch: is called before each batch; it may raise an error to stop.
+    conditions: what `predict` finds in its batches under `condition.KEY`, float32 [pairs, size].
 
   Raises:
     UserError: see `check`; or no pixel is labeled.
@@ -87,13 +89,15 @@ def read(
   title = f'Generating IR images of the {split} split'
   for batch in tracked(batches, len(data), title, log, batch_size):
     on_batch()
+    place = len(found.ids)
+    if conditions is not None:
+      batch = batch | {condition.KEY: conditions[place : place + len(batch['id'])]}
     valid = batch.get('ir_mask', np.ones((*batch['ir'].shape[:3], 1), bool))[..., 0]
     gray = images_lib.luminance(batch['rgb']) * (ir.max_value / rgb.max_value)
     for name, values in ((REAL, batch['ir']), (GENERATED, predict(batch)), (LUMINANCE, gray)):
       plane = ir.quantize(images_lib.luminance(values)[..., 0])
       parts[name].append(np.where(valid, plane, plane.dtype.type(0)))
     labels.append(np.where(valid, batch['labels'], np.uint8(labels_lib.UNLABELED)))
-    place = len(found.ids)
     found.rgb.extend(image for i, image in enumerate(batch['rgb'], place) if i in kept)
     found.ids.extend(batch['id'])
     found.sequences.extend(batch['sequence'])

@@ -16,6 +16,7 @@ import zipfile
 import numpy as np
 
 from cyclegan_jax import files
+from cyclegan_jax.data import training_conditions
 from cyclegan_jax.data.source import Dataset, evenly_spaced
 from cyclegan_jax.downstream import (
   conditions as conditions_lib,
@@ -170,9 +171,13 @@ def run(
     if stop():
       raise Stopped
 
-  def read(split: str, shown: Callable[[int], list[int]] = lambda n: []) -> Examples:
-    size = model.config.train.batch_size
-    return examples_lib.read(dataset, split, config, predict, size, log, shown, on_batch=go_on)
+  def read(
+    split: str,
+    shown: Callable[[int], list[int]] = lambda n: [],
+    conditions: np.ndarray | None = None,
+  ) -> Examples:
+    given = predict, model.config.train.batch_size, log, shown, go_on, conditions
+    return examples_lib.read(dataset, split, config, *given)
 
   jobs = _jobs(folder, model, dataset, config, plan)
   missing = [job for job in jobs if job.load() is None]
@@ -182,7 +187,11 @@ def run(
     (folder / JOBS).mkdir(parents=True, exist_ok=True)
     n_classes = len(dataset.class_names)
     bench = Bench(model.domains['ir'].max_value, n_classes, plan.recipe, test, instruments)
-    _work(missing, bench, read('train'), log, go_on)
+    conditions = None
+    if told := model.domains['ir'].condition:
+      conditions = training_conditions.drawn(told, dataset, config, log)
+      log('Each training image is generated with the condition of another one, drawn at random.')
+    _work(missing, bench, read('train', conditions=conditions), log, go_on)
   outcomes: dict[str, list[Outcome]] = {}
   for job in jobs:
     if (outcome := job.load()) is None:
@@ -279,6 +288,8 @@ def _jobs(
     'classes': list(dataset.class_names),
     'recipe': dataclasses.asdict(plan.recipe),
   }
+  if model.domains['ir'].condition:
+    facts['conditions'] = 'drawn'
   found = []
   for seed, condition in itertools.product(range(plan.seeds), plan.conditions):
     identity = json.dumps(facts | {'condition': dataclasses.asdict(condition), 'seed': seed})

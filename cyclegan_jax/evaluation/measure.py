@@ -8,7 +8,7 @@ import grain
 import numpy as np
 
 from cyclegan_jax import distributed
-from cyclegan_jax.data import pipeline
+from cyclegan_jax.data import condition, pipeline
 from cyclegan_jax.data.source import Domain, ends
 from cyclegan_jax.evaluation import class_errors, details
 from cyclegan_jax.evaluation.baselines import Predictor
@@ -46,9 +46,17 @@ class Measured:
 def predictor(
   generator: Translator, domains: Mapping[str, Domain], direction: str = 'rgb_to_ir'
 ) -> Predictor:
-  """Makes the generator of a direction a predictor of pixel values, as the baselines are."""
+  """Makes the generator of a direction a predictor of pixel values, as the baselines are.
+
+  Batches may have a condition for each image, under `condition.KEY`.
+  """
   source, target = ends(domains, direction)
-  return lambda batch: target.denormalize(generator(source.seen(batch)))
+
+  def predict(batch: Mapping[str, np.ndarray]) -> np.ndarray:
+    told = (batch[condition.KEY],) if condition.KEY in batch else ()
+    return target.denormalize(generator(source.seen(batch), *told))
+
+  return predict
 
 
 def oracle(rgb_to_ir: Translator, domains: Mapping[str, Domain]) -> Predictor:
@@ -56,13 +64,13 @@ def oracle(rgb_to_ir: Translator, domains: Mapping[str, Domain]) -> Predictor:
 
   It has seen part of the answer. Batches have `ir`, and `labels` if the condition needs them.
   """
-  rgb, ir = domains['rgb'], domains['ir']
-  condition = ir.condition
-  assert condition
+  ir = domains['ir']
+  assert ir.condition
+  of_images, guess = ir.condition.of_images, predictor(rgb_to_ir, domains)
 
   def predict(batch: Mapping[str, np.ndarray]) -> np.ndarray:
     seen = ir.normalize(batch['ir']), batch.get('labels'), batch.get('ir_mask')
-    return ir.denormalize(rgb_to_ir(rgb.seen(batch), condition.of_images(*seen)))
+    return guess({**batch, condition.KEY: of_images(*seen)})
 
   return predict
 

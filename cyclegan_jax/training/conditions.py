@@ -5,17 +5,12 @@ in validation during training, too, because the best checkpoint is to be the bes
 true condition, which holds part of the answer, it would be another one.
 """
 
-from collections.abc import Mapping
-from typing import Any
-
-import grain
 import numpy as np
 
-from cyclegan_jax import distributed
-from cyclegan_jax.data import condition, labels, pipeline
+from cyclegan_jax.data import condition, labels, training_conditions
 from cyclegan_jax.data.source import Dataset
 from cyclegan_jax.errors import UserError
-from cyclegan_jax.progress import Log, tracked
+from cyclegan_jax.progress import Log
 from cyclegan_jax.settings import Config
 
 
@@ -32,9 +27,6 @@ def check(config: Config, dataset: Dataset) -> None:
 def measured(config: Config, dataset: Dataset, log: Log) -> Dataset:
   """Returns the data set with the condition of its IR images, if the run has one.
 
-  The training images are seen as they are measured: cropped from the center and not mirrored. If
-  there are several processes, all call this; each reads its share of the images.
-
   Args:
     config: The run.
     dataset: Its data.
@@ -43,21 +35,8 @@ def measured(config: Config, dataset: Dataset, log: Log) -> Dataset:
   kind = condition.of_kind(config.model.condition, dataset.class_names)
   if not kind:
     return dataset
-  pipeline.get_split(dataset, 'train')
-  labeled, ir = kind.needs_labels, dataset.domains['ir']
-  data = pipeline.domain_pixels(dataset, 'train', 'ir', config.data, labeled)
-
-  def of_one(image: Mapping[str, Any]) -> np.ndarray:
-    one = {key: value[np.newaxis] for key, value in image.items() if key != 'id'}
-    return kind.of_images(ir.normalize(one['ir']), one.get('labels'), one.get('ir_mask'))[0]
-
-  vectors: Any = data.map(of_one)
-  own: Any = distributed.share(vectors)
-  read: grain.IterDataset = pipeline.stream(own)
-  rows = list(tracked(read, len(own), 'Measuring conditions', log))
-  # In one order, whatever the number of processes, so that sums are equal to the last bit.
-  every = np.stack(distributed.interleave(distributed.gather(rows)))
-  found = kind.measured(every)
+  found = kind.measured(training_conditions.measured(kind, dataset, config.data, log))
+  ir = dataset.domains['ir']
   levels = ir.denormalize(np.array(found.mean))
   spread = ir.denormalize(np.array(found.spread)) - ir.denormalize(np.zeros(()))
   listed = ', '.join(

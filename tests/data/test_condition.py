@@ -1,12 +1,14 @@
 """Conditions of images by hand and against numpy, and what is commanded."""
 
+import io
 import json
 
 import jax
 import numpy as np
+import PIL.Image
 import pytest
 
-from cyclegan_jax.data import condition, images, pipeline, told
+from cyclegan_jax.data import condition, images, pipeline, told, training_conditions
 from cyclegan_jax.data.source import Dataset, make_domains, Split
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.settings import DataConfig
@@ -69,6 +71,32 @@ def test_means_are_over_the_images_that_have_a_class():
   # Unknown images may have any class that training images have.
   np.testing.assert_allclose(found.default, [0.3, 0.4, 0, 1, 1, 0], atol=1e-6)
   assert condition.from_json(json.loads(json.dumps(found.to_json()))) == found
+
+
+def test_exchanged_images_keep_their_classes():
+  vectors = np.array([[0.2, 0.4, 0, 1, 1, 0], [0.4, 0, 0.9, 1, 0, 1]], np.float32)
+  known = CLASSES.measured(vectors)
+  found = known.exchanged(vectors, np.array([1, 0]))
+  # The second one has no road for the first, and the first has no person for the second.
+  np.testing.assert_allclose(found, [[0.4, 0.4, 0, 1, 1, 0], [0.2, 0, 0.9, 1, 0, 1]], atol=1e-6)
+  pairs = np.array([[0.1, 0.3], [0.2, 0.5]], np.float32)
+  np.testing.assert_array_equal(QUANTILES.exchanged(pairs, np.array([1, 0])), pairs[::-1])
+
+
+@pytest.mark.parametrize('kind', ['class_temperatures', 'quantiles'])
+def test_every_training_image_lends_its_condition_once(kind):
+  data, config, said = dataset(n=7), DataConfig(image_size=(20, 24), load_size=(20, 24)), []
+  known = condition.of_kind(kind, data.class_names)
+  own = training_conditions.measured(known, data, config, said.append)
+  for record, vector in zip(data.splits['train'].ir, own):
+    pixels = np.asarray(PIL.Image.open(io.BytesIO(record['ir']))) / 127.5 - 1
+    halves = pixels[:, :12].mean(), pixels[:, 12:].mean()
+    expected = (*halves, 1, 1) if kind == 'class_temperatures' else np.quantile(pixels, [0.5, 0.95])
+    np.testing.assert_allclose(vector, expected, atol=1e-5)
+  drawn = training_conditions.drawn(known, data, config, said.append)
+  np.testing.assert_array_equal(np.unique(drawn, axis=0), np.unique(own, axis=0))
+  assert (drawn != own).any(1).all()
+  np.testing.assert_array_equal(drawn, training_conditions.drawn(known, data, config, said.append))
 
 
 def test_commands_name_classes_and_the_background():

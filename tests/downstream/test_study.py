@@ -5,6 +5,8 @@ import dataclasses
 import numpy as np
 import pytest
 
+from cyclegan_jax.data import training_conditions
+from cyclegan_jax.data.condition import of_kind
 from cyclegan_jax.downstream import results, study
 from cyclegan_jax.errors import UserError
 from tests.downstream import made_up
@@ -121,6 +123,30 @@ def test_pixels_without_data_do_not_count(data, tmp_path):
   counts = found.outcomes['real'][0].counts['real']
   assert (counts.sum((1, 2)) == 16 * 12).all()
   assert (found.test.images['generated'][:, :, 12:] == 0).all()
+
+
+@pytest.mark.slow
+def test_models_that_are_told_a_condition_make_training_images_of_drawn_ones(data, tmp_path):
+  kind = of_kind('quantiles')
+  known = kind.measured(training_conditions.measured(kind, data, made_up.CONFIG.data, print))
+  told = []
+
+  def generator(x, condition=None):
+    told.extend([None] * len(x) if condition is None else condition.tolist())
+    return -x[..., :1]
+
+  model = dataclasses.replace(
+    made_up.model(data),
+    translators={'rgb_to_ir': generator},
+    domains=data.with_condition(known).domains,
+  )
+  said = []
+  study.run(tmp_path, model, data, made_up.CONFIG.data, QUICK, said.append)
+  # Test images are generated as one does who knows nothing; training images with what others have.
+  assert told[:8] == [None] * 8 and told[8] is not None
+  drawn = training_conditions.drawn(known, data, made_up.CONFIG.data, print)
+  np.testing.assert_array_equal(told[8:], drawn)
+  assert any('condition of another one' in line for line in said)
 
 
 def split(data, name, **changes):
