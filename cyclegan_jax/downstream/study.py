@@ -216,10 +216,16 @@ class Bench:
   shared: pathlib.Path | None
 
   def train(
-    self, images: np.ndarray, labels: np.ndarray, seed: int, steps: Iterable[Any]
+    self,
+    images: np.ndarray,
+    labels: np.ndarray,
+    seed: int,
+    steps: Iterable[Any],
+    chances: np.ndarray | None = None,
   ) -> Instrument:
     """Trains an instrument; see `training.train`."""
-    return train(images, labels, self.max_value, self.n_classes, self.recipe, seed, steps)
+    facts = self.max_value, self.n_classes, self.recipe
+    return train(images, labels, *facts, seed, steps, chances)
 
   def take(
     self, images: np.ndarray, labels: np.ndarray, seed: int, steps: Iterable[Any]
@@ -266,9 +272,12 @@ def _work(
 
   for number, job in enumerate(jobs, 1):
     images, labels = job.condition.select(training.images, training.labels, job.seed)
-    make = bench.train if job.condition.others == GENERATED else bench.take
     own_steps = steps()
-    instrument = make(images, labels, job.seed, own_steps)
+    if job.condition.others == GENERATED:
+      chances = job.condition.chances(len(images), job.seed, bench.recipe.real_share)
+      instrument = bench.train(images, labels, job.seed, own_steps, chances)
+    else:
+      instrument = bench.take(images, labels, job.seed, own_steps)
     collections.deque(own_steps, maxlen=0)  # One that was trained before has taken none of them.
     outcome = bench.judge(instrument, job.condition, len(images))
     job.save(outcome)

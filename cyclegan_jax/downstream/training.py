@@ -33,6 +33,8 @@ class Recipe:
     width: channels of the first level of the network.
     steps: of training; the learning rate falls to 0 along half a cosine.
     batch_size: images in a step, drawn with replacement.
+    real_share: of them, on average, if an instrument learns from few real images and from others;
+      0 draws all alike.
     learning_rate: of Adam, at the first step.
   """
 
@@ -40,6 +42,7 @@ class Recipe:
   steps: int = 1000
   batch_size: int = 8
   learning_rate: float = 3e-3
+  real_share: float = 0.5
 
 
 @dataclasses.dataclass(frozen=True)
@@ -85,6 +88,7 @@ def train(
   recipe: Recipe,
   seed: int,
   steps: Iterable[Any] | None = None,
+  chances: np.ndarray | None = None,
 ) -> Instrument:
   """Trains an instrument.
 
@@ -97,6 +101,7 @@ def train(
     seed: of the weights, the order, and the augmentation.
     steps: is iterated once, an element a step; it may log progress, and raise an error to stop. By
       default range(recipe.steps).
+    chances: of each image to be the next one, float [n], whose sum is 1; None: all alike.
   """
   initial = untrained(n_classes, recipe, seed, max_value)
   memory = jax.device_put(_optimizer(recipe).init(initial.params), devices.replicated())
@@ -105,7 +110,7 @@ def train(
   rng = np.random.default_rng(seed)
   keys = jax.random.key(seed)
   for step, _ in enumerate(range(recipe.steps) if steps is None else steps):
-    rows = rng.integers(len(images), size=recipe.batch_size)
+    rows = rng.choice(len(images), recipe.batch_size, p=chances)
     batch = _on_devices((images[rows], labels[rows]))
     key = jax.random.fold_in(keys, step)
     state = _step(state, batch, key, weights, initial.graph, recipe, max_value)

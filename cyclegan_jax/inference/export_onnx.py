@@ -28,6 +28,7 @@ from cyclegan_jax.models import (
   two_stage,
   unet,
 )
+from cyclegan_jax.models.network import Network
 
 
 def write(file: pathlib.Path, program: Program, metadata: Mapping[str, str]) -> None:
@@ -44,7 +45,8 @@ def write(file: pathlib.Path, program: Program, metadata: Mapping[str, str]) -> 
     for name, x in given.items()
   }
   x = onnx_scene.seen(graph, source, whole)
-  y = GENERATORS[type(module)](module, _with_constants(x, net.constants + net.condition))
+  x = _with_condition(_with_constants(x, net.constants), net)
+  y = GENERATORS[type(module)](module, x)
   y = target.normalization.inverse(y) * (limit / target.max_value)
   y = y.apply('Round')  # Half to even, like NumPy.
   y = y.apply('Clip', 0, limit).apply('Cast', to=types[1])
@@ -84,13 +86,24 @@ def _mirrored(x: Tensor, size: Tensor, axis: int, multiple: int) -> Tensor:
 
 
 def _with_constants(x: Tensor, constants: tuple[float, ...]) -> Tensor:
-  """Appends constant channels, as models/networks.py does."""
+  """Appends constant channels, as models/network.py does."""
   if not constants:
     return x
   sides = x.apply('Shape', start=2)
   shape = x.graph.add('Concat', size_of(x, 0), ints(len(constants)), sides, axis=0)
   planes = np.array(constants, np.float32).reshape(1, -1, 1, 1)
   return x.apply('Concat', x.graph.add('Expand', planes, shape), axis=1)
+
+
+def _with_condition(x: Tensor, net: Network) -> Tensor:
+  """Appends the default condition, as models/network.py does."""
+  if net.label_planes is None:
+    return _with_constants(x, net.condition)
+  first, n = net.label_planes
+  planes = x.apply('Slice', ints(first), ints(first + n), ints(1)).apply('Greater', 0)
+  levels = np.array(net.condition[:n], np.float32).reshape(1, -1, 1, 1)
+  x = x.apply('Concat', planes.apply('Where', levels, 0), axis=1)
+  return _with_constants(x, net.condition[n:])
 
 
 def _udacity(net: generators.UdacityGenerator, x: Tensor) -> Tensor:

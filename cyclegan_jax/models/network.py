@@ -21,6 +21,8 @@ class Network:
     with_pixels: The activations that a generator's `encode` returns begin with the image itself.
     condition: Of a generator that is told about the images to make, the condition if none is given;
       see data/condition.py.
+    label_planes: Of a network that sees labels and is told class temperatures, the first plane of
+      labels in its input and their number; see `with_condition`.
     style_size: Of a generator by example, the length of a style, which it is told as a condition;
       see exemplar.py. 0 of all others.
   """
@@ -30,6 +32,7 @@ class Network:
   target_constants: tuple[float, ...] = ()
   with_pixels: bool = True
   condition: tuple[float, ...] = ()
+  label_planes: tuple[int, int] | None = None
   style_size: int = 0
 
   @property
@@ -106,7 +109,8 @@ class Network:
     if self.constants:
       x = with_channels(x, self.constants)
     if self.condition:
-      x = with_channels(x, self.condition if condition is None else condition)
+      told = self.condition if condition is None else condition
+      x = with_condition(x, told, self.label_planes)
     return x
 
 
@@ -119,3 +123,26 @@ def with_channels(images: jax.Array, values: Any) -> jax.Array:
   planes = values.reshape(-1, 1, 1, values.shape[-1])
   planes = jnp.broadcast_to(planes, (*images.shape[:-1], values.shape[-1]))
   return jnp.concatenate([images, planes], axis=-1)
+
+
+def with_condition(
+  images: jax.Array, values: Any, label_planes: tuple[int, int] | None
+) -> jax.Array:
+  """Appends a condition to images [batch, height, width, channels], as constant channels.
+
+  Class temperatures beside labels are not constant: the channel of a class has its temperature
+  where the class is, and 0 elsewhere. A network need not learn which number is for which pixels.
+
+  Args:
+    images: What a network sees.
+    values: [n], the same for all images, or [batch, n].
+    label_planes: The first plane of labels in `images` and their number, which are the first of
+      `values`; None for constant channels.
+  """
+  told = with_channels(images, values)
+  if label_planes is None:
+    return told
+  first, n = label_planes
+  before, levels, rest = jnp.split(told, [images.shape[-1], images.shape[-1] + n], axis=-1)
+  here = images[..., first : first + n] > 0
+  return jnp.concatenate([before, jnp.where(here, levels, 0), rest], axis=-1)

@@ -155,7 +155,7 @@ def _network(
 ) -> Network:
   graph = nnx.split(make(Draws(None)))[0]
   if '_to_' not in name:
-    return Network(graph)
+    return Network(graph, label_planes=_label_planes(domains))
   source, target = ends(domains, name)
   # A gray image is repeated to the channels of a color one.
   repeats = source.channels // target.channels
@@ -165,6 +165,7 @@ def _network(
     target.wavelength_channels * repeats,
     config.nce_pixels,
     _told(target),
+    _label_planes(domains),
     exemplar.style_size(config) if config.method == 'exemplar' else 0,
   )
 
@@ -172,6 +173,17 @@ def _network(
 def _told(domain: Domain) -> tuple[float, ...]:
   """What networks are told of an image of a domain of which nothing is known; () if nothing."""
   return domain.condition.default if domain.condition else ()
+
+
+def _label_planes(domains: Mapping[str, Domain]) -> tuple[int, int] | None:
+  """Where networks see the labels that the temperatures they are told are of; None if they do not.
+
+  Discriminators see them at the same place, since the source image comes first.
+  """
+  inputs, told = domains['rgb'].inputs, domains['ir'].condition
+  if not (inputs and 'labels' in inputs.kinds and told and told.needs_labels):
+    return None
+  return domains['rgb'].label_planes
 
 
 def _modules(

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 from cyclegan_jax.arrays import Features
 from cyclegan_jax.data import condition
 from cyclegan_jax.models import discriminators, layers, networks
-from cyclegan_jax.models.network import Network, with_channels
+from cyclegan_jax.models.network import Network, with_condition
 from cyclegan_jax.models.two_stage import BASE
 from cyclegan_jax.settings import Config
 from cyclegan_jax.training import bases, class_balance, diff_augment, losses, patch_nce, rng
@@ -143,7 +143,7 @@ class Microbatch:
     if self.config.model.method == 'pix2pix':
       image = jnp.concatenate([self.images[self.config.model.source], image], axis=-1)
     if (told := self._told(domain)) is not None:
-      image = with_channels(image, told)
+      image = with_condition(image, told, self.nets[domain].label_planes)
     return image if source == domain else self._mirror(image)
 
   def _adversarial(
@@ -190,9 +190,8 @@ class Microbatch:
     if kinds != 'none':
       rows = rng.places(self.config, x.shape[0], self.index)
       keys = rng.augmentation(self.config, self.step, rows, domain, shown)
-      told = self._told(domain)
-      # What it is told stays true everywhere.
-      n = x.shape[-1] - (0 if told is None else told.shape[-1])
+      # What it is told of the whole image stays true everywhere.
+      n = x.shape[-1] - self._constants(domain)
       changed = diff_augment.augment(x[..., :n], keys, kinds.split('+'))
       x = jnp.concatenate([changed, x[..., n:]], axis=-1)
     return self._apply(domain, params, stats, x)
@@ -269,6 +268,11 @@ class Microbatch:
     net, channels = self.nets[name], self.images[name.split('_to_')[0]].shape[-1]
     image = jnp.broadcast_to(image, (*image.shape[:-1], channels))
     return dataclasses.replace(net, constants=net.target_constants), image
+
+  def _constants(self, domain: str) -> int:
+    """How many constant channels are the last of what a discriminator sees."""
+    told, planes = self._told(domain), self.nets[domain].label_planes
+    return 0 if told is None else told.shape[-1] - (planes[1] if planes else 0)
 
   def _told(self, domain: str) -> jax.Array | None:
     """The conditions of this batch's images of a domain, [rows, size]; None if it has none.

@@ -79,9 +79,16 @@ def test_files_keep_the_mean_of_training_as_the_condition(form, settings, tmp_pa
   assert np.abs(got.astype(int) - other).max() > 3
 
 
-def test_files_take_layers_beside_the_image(form, tmp_path):
+@pytest.mark.parametrize(
+  'settings', [dict(output_layers='classes'), dict(condition='class_temperatures')]
+)
+def test_files_take_layers_beside_the_image(form, settings, tmp_path):
   shape = dict(n_downsampling=3, image_size=(64, 64), ir_channels=3, inputs='depth,rgb,labels')
-  made = model('regression', output_layers='classes', classes=('sky', 'road'), **shape)
+  classes, told = ('sky', 'road'), None
+  if 'condition' in settings:
+    of_classes = condition.of_kind('class_temperatures', classes)
+    told = of_classes.measured(np.array([[-0.8, 0.7, 1, 1]], np.float32))
+  made = model('regression', told=told, classes=classes, **shape, **settings)
   run, plain = written(made, form, tmp_path / 'file')
   rng, batch = np.random.default_rng(0), np.stack([picture(37, 53, seed=i) for i in range(2)])
   layers = {

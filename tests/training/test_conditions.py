@@ -5,7 +5,7 @@ import pytest
 
 from cyclegan_jax import config as config_lib
 from cyclegan_jax.data import condition
-from cyclegan_jax.data.source import make_domains
+from cyclegan_jax.data.source import make_domains, with_inputs
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.inference import model as model_lib
 from cyclegan_jax.models import networks
@@ -72,7 +72,7 @@ def test_devices_parts_and_remat_change_nothing(whole, change):
 
 
 def part(config, batch):
-  nets = networks.build(config.model, domains_of(config))
+  nets = networks.build(config.model, labeled_domains_of(config))
   return microbatch.Microbatch(nets, config, np.int32(0), batch, None)
 
 
@@ -97,6 +97,33 @@ def test_networks_of_ir_images_see_the_condition_as_constant_channels(settings):
   assert channels['ir'] == shown.shape[-1]
   if not settings:  # Nothing is said about RGB images.
     assert channels['rgb'] == 3 == made.discriminator_input('rgb', fakes['rgb'], 'ir').shape[-1]
+
+
+def labeled_domains_of(config):
+  return with_inputs(domains_of(config), config.model, NAMES)
+
+
+def test_networks_that_see_labels_see_each_temperature_where_its_class_is():
+  config = everything(**PIX2PIX, inputs='labels,rgb')
+  labels = np.random.default_rng(2).choice(np.array([0, 1, 2, 255], np.uint8), (8, 16, 16))
+  batch = {name: np.float32(x) if x.dtype == float else x for name, x in batch_of(config).items()}
+  one_hot = np.where(labels[..., np.newaxis] == np.arange(3), np.float32(1), np.float32(-1))
+  batch['rgb'] = np.concatenate([one_hot, batch['rgb']], -1)
+  made, begin = part(config, batch), state_lib.initialize(config, labeled_domains_of(config))
+  fakes, _ = made.generate(begin.params, begin.batch_stats)
+  planes = np.zeros((8, 16, 16, 6), np.float32)
+  for i, row, column in np.ndindex(8, 16, 16):
+    planes[i, row, column, 3:] = batch[condition.KEY][i, 3:]
+    if (label := labels[i, row, column]) < 3:
+      planes[i, row, column, label] = batch[condition.KEY][i, label]
+  bare, name = Network(made.nets['rgb_to_ir'].graph), 'rgb_to_ir'
+  seen = np.concatenate([batch['rgb'], planes], -1)
+  by_hand, _ = bare(begin.params[name], begin.batch_stats[name], seen, training=True)
+  np.testing.assert_allclose(fakes['ir'], by_hand, atol=1e-6)
+  shown = made.discriminator_input('ir', fakes['ir'], 'rgb')
+  np.testing.assert_allclose(shown[..., -6:], planes, atol=1e-6)
+  # Moved and hidden with the labels: all but what is said of the whole image.
+  assert made._constants('ir') == 3
 
 
 def test_what_is_told_is_not_augmented(monkeypatch):
