@@ -192,4 +192,4 @@ def _losses(found: Sequence[Looked]) -> Iterator[str]:
   """Yields a sentence for each kind of content of the files that is not stored."""
   counts = collections.Counter((image.domain, kind) for image in found for kind in image.lost)
   for (domain, kind), count in sorted(counts.items()):
-    yield f'{count} {domain.upper()} images {codecs.LOSSES[kind]}.'
+    yield codecs.loss(kind, count, f'{domain.upper()} image')

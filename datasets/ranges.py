@@ -141,7 +141,7 @@ def _psnr_of_constant(values: Sequence[Values], largest: int) -> float:
 
 def floats_refused(values: Sequence[Values]) -> list[str]:
   """Returns a complaint about the floating-point files of a data set without --ir_span."""
-  floats = [v for v in values if v.dtype == 'float32']
+  floats = sorted((v for v in values if v.dtype == 'float32'), key=lambda v: v.path)
   if not floats:
     return []
   odd = _strangers(floats)
@@ -195,10 +195,11 @@ def notes(values: Sequence[Values], span: radiometry.Range) -> Iterator[str]:
       f'Note: {outside} IR pixels ({100 * outside / pixels:.2g} %) in '
       f'{sum(v.outside > 0 for v in values)} images lie outside the span and become black or white.'
     )
-  if invalid := sum(v.invalid for v in values):
+  if incomplete := sorted(v.path for v in values if v.invalid):
+    invalid = sum(v.invalid for v in values)
     yield (
-      f'{invalid} IR pixels ({100 * invalid / pixels:.2g} %) in '
-      f'{sum(v.invalid > 0 for v in values)} images are no finite numbers: they count nowhere.'
+      f'{invalid} IR pixels ({100 * invalid / pixels:.2g} %) are no finite numbers, and count '
+      f'nowhere. They are in {storing.some(incomplete, _MAX_NAMED)}.'
     )
   for v in _strangers(values)[:_MAX_NAMED]:
     yield f'Note: {v.path} holds {v.shown}, unlike the others: is it in other units?'

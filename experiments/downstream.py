@@ -68,8 +68,8 @@ def main() -> int:
   run_folder.check_data(workdir, dataset)
   folder = workdir / run_folder.DOWNSTREAM
   instruments = files.expanded(_INSTRUMENTS.value) if _INSTRUMENTS.value else None
-  recipe = training.Recipe(_WIDTH.value, _STEPS.value, real_share=_REAL_SHARE.value)
-  plan = study.Plan(few, _SEEDS.value, recipe)
+  recipe = training.Recipe(width=_WIDTH.value, steps=_STEPS.value)
+  plan = study.Plan(few, _REAL_SHARE.value, _SEEDS.value, recipe)
   with interruption.deferred() as signaled:
     try:
       studied = study.run(folder, model, dataset, data, plan, print, signaled, instruments)

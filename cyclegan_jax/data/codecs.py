@@ -20,14 +20,16 @@ from cyclegan_jax.data.decoding import EXPECTED, ImageError, Opened
 _MAX_SCANS = 100
 _SCAN = re.compile(rb'\xff\xda\0(?:\x08\x01|\x0a\x02|\x0c\x03|\x0e\x04)')
 
-# What a file may hold beside the pixels that are returned; the words follow "images".
+# What a file may hold beside the pixels that are returned.
 LOSSES = {
-  'alpha': 'have an alpha channel, which is left out',
-  'picture': 'have an alpha channel that looks like an image of its own, which is left out',
-  'band': 'have a band beside their colors, which is left out',
-  'outside': 'have values beyond --ir_span of the training, which count as its nearer end',
-  'pages': 'are files of several pages or frames, of which the first is taken',
+  'alpha': 'an alpha channel, which is left out',
+  'picture': 'an alpha channel that looks like an image of its own, which is left out',
+  'band': 'a band beside the colors, which is left out',
+  'not finite': 'pixels that are no finite numbers, which count as black',
+  'outside': 'values beyond --ir_span of the training, which count as its nearer end',
+  'pages': 'several pages or frames, of which the first is taken',
 }
+
 # An alpha channel with so many levels is more than a cut-out.
 _PICTURE_LEVELS = 32
 
@@ -49,6 +51,12 @@ _ORIENT = {
   7: lambda a: a.swapaxes(0, 1)[::-1, ::-1],
   8: lambda a: np.rot90(a),
 }
+
+
+def loss(kind: str, count: int, images: str = 'image') -> str:
+  """Says how many images have lost what, such as '3 images have a band, which is left out.'."""
+  subject = f'{images} has' if count == 1 else f'{images}s have'
+  return f'{count} {subject} {LOSSES[kind]}.'
 
 
 class Decoded(NamedTuple):

@@ -227,7 +227,7 @@ def _channels(image: Image.Image, name: str) -> int:
   if mode == 'F':
     raise FloatImageError(
       f'{name}: a {image.format} file with floating-point pixels; {EXPECTED}, unsigned. IR '
-      'images of such pixels are read by data sets, and models, with --ir_span.'
+      'images of such pixels are read with --ir_span, in training and by models so trained.'
     )
   kind = '32-bit or signed pixels' if mode == 'I' else f'pixels of mode {mode!r}'
   raise ImageError(f'{name}: a {image.format} file with {kind}; {EXPECTED}, unsigned.')

@@ -1,21 +1,18 @@
 """The study: an instrument for each condition and seed, tested on the test split.
 
-FOLDER/jobs/CONDITION-seedK.npz   the counts of one instrument; the study resumes from these
+It resumes from the files of its jobs, see jobs.py.
 """
 
 import collections
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 import dataclasses
-import io
 import itertools
 import json
 import pathlib
 from typing import Any
-import zipfile
 
 import numpy as np
 
-from cyclegan_jax import files
 from cyclegan_jax.data import training_conditions
 from cyclegan_jax.data.source import Dataset, evenly_spaced
 from cyclegan_jax.downstream import (
@@ -26,6 +23,7 @@ from cyclegan_jax.downstream import (
 )
 from cyclegan_jax.downstream.conditions import Condition, GENERATED, LUMINANCE, REAL
 from cyclegan_jax.downstream.examples import Examples
+from cyclegan_jax.downstream.jobs import Job, Outcome
 from cyclegan_jax.downstream.training import Instrument, Recipe, train
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.evaluation import measure
@@ -50,11 +48,14 @@ class Plan:
 
   Attributes:
     few: shares of few real IR images, each above 0 and below 1.
+    real_share: of what an instrument sees, on average, if it learns from few real images and from
+      others; 0: all images alike.
     seeds: instruments for each condition, with seeds from 0 on.
     recipe: of the instruments.
   """
 
   few: tuple[float, ...] = (0.05, 0.2)
+  real_share: float = 0.5
   seeds: int = 5
   recipe: Recipe = dataclasses.field(default_factory=Recipe)
 
@@ -62,55 +63,6 @@ class Plan:
   def conditions(self) -> list[Condition]:
     """What instruments learn from."""
     return conditions_lib.conditions(self.few)
-
-
-@dataclasses.dataclass(frozen=True)
-class Job:
-  """An instrument: what it has learned from, its seed, the file of its counts, and what they mean.
-
-  Counts hold for this `identity` alone.
-  """
-
-  condition: Condition
-  seed: int
-  file: pathlib.Path
-  identity: str
-
-  def load(self) -> 'Outcome | None':
-    """Returns what the file has; None if it is missing, damaged, or of something else."""
-    try:
-      with np.load(self.file, allow_pickle=False) as found:
-        arrays = dict(found)
-    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile):
-      return None
-    if str(arrays.pop('identity', '')) != self.identity:
-      return None
-    n_train, shown = int(arrays.pop('n_train')), arrays.pop('shown')
-    return Outcome(n_train, arrays, shown)
-
-  def save(self, outcome: 'Outcome') -> None:
-    """Writes the file, whole or not at all."""
-    content = io.BytesIO()
-    arrays: dict[str, Any] = {'identity': self.identity, 'n_train': outcome.n_train}
-    arrays |= {'shown': outcome.shown, **outcome.counts}
-    np.savez_compressed(content, **arrays)
-    files.write_bytes(self.file, content.getvalue())
-
-
-@dataclasses.dataclass(frozen=True)
-class Outcome:
-  """What one instrument found.
-
-  Attributes:
-    n_train: images that it has learned from.
-    counts: condition -> int64 [n, classes, classes] on real IR of the test split, see
-      `scoring.confusion`; after real IR also `FCN` with what it has judged instead.
-    shown: uint8 [pictures, height, width], its classes of some real IR images.
-  """
-
-  n_train: int
-  counts: dict[str, np.ndarray]
-  shown: np.ndarray
 
 
 @dataclasses.dataclass(frozen=True)
@@ -186,7 +138,7 @@ def run(
   if missing:
     (folder / JOBS).mkdir(parents=True, exist_ok=True)
     n_classes = len(dataset.class_names)
-    bench = Bench(model.domains['ir'].max_value, n_classes, plan.recipe, test, instruments)
+    bench = Bench(model.domains['ir'].max_value, n_classes, plan, test, instruments)
     conditions = None
     if told := model.domains['ir'].condition:
       conditions = training_conditions.drawn(told, dataset, config, log)
@@ -211,7 +163,7 @@ class Bench:
 
   max_value: float
   n_classes: int
-  recipe: Recipe
+  plan: Plan
   test: Examples
   shared: pathlib.Path | None
 
@@ -224,7 +176,7 @@ class Bench:
     chances: np.ndarray | None = None,
   ) -> Instrument:
     """Trains an instrument; see `training.train`."""
-    facts = self.max_value, self.n_classes, self.recipe
+    facts = self.max_value, self.n_classes, self.plan.recipe
     return train(images, labels, *facts, seed, steps, chances)
 
   def take(
@@ -233,7 +185,7 @@ class Bench:
     """Returns the instrument of `train`, which another study may have trained."""
     if self.shared is None:
       return self.train(images, labels, seed, steps)
-    facts = self.max_value, self.n_classes, self.recipe
+    facts = self.max_value, self.n_classes, self.plan.recipe
     file = kept.file(self.shared, images, labels, *facts, seed)
     if (instrument := kept.load(file, *facts)) is None:
       instrument = self.train(images, labels, seed, steps)
@@ -261,11 +213,11 @@ def _work(
   """Trains and tests the instruments of jobs, and saves what they found."""
   # Compiles, so that the time left is not misjudged.
   bench.train(training.images[REAL], training.labels, 0, range(1))
-  total = bench.recipe.steps * len(jobs)
+  total = bench.plan.recipe.steps * len(jobs)
   ticks = tracked(itertools.count(), total, 'Training instruments: step', log, unit='steps')
 
   def steps() -> Iterator[None]:
-    for _ in range(bench.recipe.steps):
+    for _ in range(bench.plan.recipe.steps):
       go_on()
       next(ticks)
       yield
@@ -274,7 +226,7 @@ def _work(
     images, labels = job.condition.select(training.images, training.labels, job.seed)
     own_steps = steps()
     if job.condition.others == GENERATED:
-      chances = job.condition.chances(len(images), job.seed, bench.recipe.real_share)
+      chances = job.condition.chances(len(images), job.seed, bench.plan.real_share)
       instrument = bench.train(images, labels, job.seed, own_steps, chances)
     else:
       instrument = bench.take(images, labels, job.seed, own_steps)
@@ -296,6 +248,7 @@ def _jobs(
     'label_dir': config.label_dir,
     'classes': list(dataset.class_names),
     'recipe': dataclasses.asdict(plan.recipe),
+    'real_share': plan.real_share,
   }
   if model.domains['ir'].condition:
     facts['conditions'] = 'drawn'

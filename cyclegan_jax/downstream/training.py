@@ -33,8 +33,6 @@ class Recipe:
     width: channels of the first level of the network.
     steps: of training; the learning rate falls to 0 along half a cosine.
     batch_size: images in a step, drawn with replacement.
-    real_share: of them, on average, if an instrument learns from few real images and from others;
-      0 draws all alike.
     learning_rate: of Adam, at the first step.
   """
 
@@ -42,7 +40,6 @@ class Recipe:
   steps: int = 1000
   batch_size: int = 8
   learning_rate: float = 3e-3
-  real_share: float = 0.5
 
 
 @dataclasses.dataclass(frozen=True)

@@ -270,7 +270,7 @@ def _translate_images(
     for written in writing:
       written.result()
   for kind, count in sorted(lost.items()):
-    log(f'{count} images {codecs.LOSSES[kind]}.')
+    log(codecs.loss(kind, count))
   return failures
 
 

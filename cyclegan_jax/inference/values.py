@@ -42,8 +42,8 @@ def read(data: DataConfig, direction: str, source: Source, name: str | None = No
       f'{span.text} (--ir_span). Give files of the same camera and unit; translations of this '
       'program only if they were made with --values.'
     )
-  lost = found.lost | ({'outside'} if outside else frozenset())
-  return found._replace(pixels=span.gray_levels(array), lost=lost)
+  lost = [kind for kind, n in (('outside', outside), ('not finite', array.size - known.size)) if n]
+  return found._replace(pixels=span.gray_levels(array), lost=found.lost.union(lost))
 
 
 def span_of(data: DataConfig) -> radiometry.Range | None:
