@@ -144,7 +144,8 @@ def test_ir_files_are_read_through_the_span(run, tmp_path):
   tifffile.imwrite(tmp_path / 'ir' / 'a.tiff', degrees)
   made = model(ir_span='-20:40,degC')
   failures, said = run(made, tmp_path / 'ir', tmp_path / 'out', direction='ir_to_rgb')
-  assert not failures and '1 images have values beyond --ir_span' in said
+  assert not failures and '1 image has values beyond --ir_span' in said
+  assert '1 image has pixels that are no finite numbers, which count as black' in said
   share = np.nan_to_num((degrees + 20) / 60, nan=0).clip(0, 1)
   got = images.read_image(tmp_path / 'out' / 'a.png')
   np.testing.assert_allclose(got, np.repeat(255 * share[..., np.newaxis], 3, -1), atol=0.51)
