@@ -2,7 +2,8 @@
 
 One RGB image has many IR images: on a warm day and on a cold one, with engines running or not. A
 condition says which of them is meant. It is a float32 vector of network values, which the generator
-of IR images and their discriminator see as constant channels beside the image.
+of IR images and their discriminator see as constant channels beside the image; beside labels, they
+see the temperature of a class where the class is (`with_condition` in models/network.py).
 
 class_temperatures: for each class the mean level over its pixels (0 where there are none), then for
 each class 1 where there are some, and 0 where not. It needs labels, in training only. quantiles:
