@@ -1,17 +1,25 @@
 """Files that belong to images by their names, such as depth/day/7.png to photos/day/7.jpg."""
 
 import collections
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 import pathlib
+from typing import TypeVar
 
 from cyclegan_jax.data import images, walk
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.inference.inputs import Job
 
+T = TypeVar('T')
+# What something is called: the parts of a path, the last one without its extension.
 _Parts = tuple[str, ...]
 
 
-def find(place: pathlib.Path, jobs: Sequence[Job], flag: str) -> dict[int, pathlib.Path]:
+def find(
+  place: pathlib.Path,
+  jobs: Sequence[Job],
+  flag: str,
+  extensions: Collection[str] = images.EXTENSIONS,
+) -> dict[int, pathlib.Path]:
   """Returns the files that belong to the sources of jobs, by the index of the job.
 
   A file has the path of an image below its folder, or the end of that path, or has it as its end,
@@ -21,6 +29,7 @@ def find(place: pathlib.Path, jobs: Sequence[Job], flag: str) -> dict[int, pathl
     place: A folder; or, for a single job, a file.
     jobs: Images to translate.
     flag: That names the place, for messages.
+    extensions: Of the files.
 
   Raises:
     UserError: No file fits, several fit a job, or one fits several jobs; or the place is among the
@@ -36,55 +45,65 @@ def find(place: pathlib.Path, jobs: Sequence[Job], flag: str) -> dict[int, pathl
         f'{flag}={place} is among the images of --input, so that its own would be translated, too. '
         'Give folders that lie beside each other.'
       )
-  named = _by_stem(place)
+  files = [pathlib.Path(file.path) for file in walk.files_below(place)]
+  files = [file for file in files if walk.extension(file.name) in extensions]
+  if not files:
+    kinds = walk.described(walk.by_kind(file.path for file in walk.files_below(place)))
+    raise UserError(
+      f'{flag}={place}: expected images ({", ".join(images.EXTENSIONS)}), found '
+      f'{kinds or "no files"}.'
+    )
+  return match({str(file): file for file in files}, jobs, f'{flag}={place}', place)
+
+
+def match(
+  named: Mapping[str, T], jobs: Sequence[Job], where: str, root: pathlib.Path = pathlib.Path()
+) -> dict[int, T]:
+  """Returns what belongs to the sources of jobs, by the index of the job; see `find`.
+
+  Args:
+    named: By path, below `root`.
+    jobs: Images to translate.
+    where: The flag and its value, for messages.
+    root: Is no part of the names.
+
+  Raises:
+    UserError: Nothing fits, several fit a job, or one fits several jobs.
+  """
+  by_stem: dict[str, list[tuple[_Parts, str]]] = collections.defaultdict(list)
+  for path in named:
+    name = pathlib.PurePosixPath(path)
+    own = name.relative_to(root) if name.is_relative_to(root) else name
+    by_stem[name.stem].append(((*own.parent.parts, name.stem), path))
   found, used = {}, {}
   for i, job in enumerate(jobs):
-    fits = _alike((*job.relative.parent.parts, job.source.stem), named[job.source.stem])
+    fits = _alike((*job.relative.parent.parts, job.source.stem), by_stem[job.source.stem])
     if len(fits) > 1:
       raise UserError(
-        f'{flag}={place}: {fits[0]} and {fits[1]} both have the name of {job.source}. Give a '
-        'folder in which one has.'
+        f'{where}: {fits[0]} and {fits[1]} both have the name of {job.source}. Give a folder in '
+        'which one has.'
       )
-    for file in fits:
-      if file in used:
+    for path in fits:
+      if path in used:
         raise UserError(
-          f'{flag}={place}: {file} has the name of both {used[file]} and {job.source}. Put it into '
+          f'{where}: {path} has the name of both {used[path]} and {job.source}. Put it into '
           'folders called like those of the images.'
         )
-      found[i], used[file] = file, job.source
+      found[i], used[path] = named[path], job.source
   if not found:
-    there = [file for files in named.values() for _, file in files]
-    if not there:
-      kinds = walk.described(walk.by_kind(file.path for file in walk.files_below(place)))
-      raise UserError(
-        f'{flag}={place}: expected images ({", ".join(images.EXTENSIONS)}), found '
-        f'{kinds or "no files"}.'
-      )
     raise UserError(
-      f'{flag}={place}: none of its {len(there)} images, such as {there[0]}, has the name of an '
-      f'image to translate, such as {jobs[0].source}. Name them like these, but for the extension.'
+      f'{where}: none of its {len(named)} images, such as {min(named)}, has the name of an image '
+      f'to translate, such as {jobs[0].source}. Name them like these, but for the extension.'
     )
   return found
 
 
-def _by_stem(folder: pathlib.Path) -> dict[str, list[tuple[_Parts, pathlib.Path]]]:
-  """The images of a folder, with the parts of their names, by the last part."""
-  named = collections.defaultdict(list)
-  for file in walk.files_below(folder):
-    if walk.extension(file.parts[-1]) in images.EXTENSIONS:
-      path = pathlib.Path(file.path)
-      named[path.stem].append(((*file.parts[:-1], path.stem), path))
-  return named
-
-
-def _alike(
-  wanted: _Parts, candidates: Iterable[tuple[_Parts, pathlib.Path]]
-) -> Sequence[pathlib.Path]:
-  """The files of this name, or else those of which one name is the end of the other."""
+def _alike(wanted: _Parts, candidates: Iterable[tuple[_Parts, str]]) -> Sequence[str]:
+  """The paths of this name, or else those of which one name is the end of the other."""
   exact, ends = [], []
-  for parts, file in candidates:
+  for parts, path in candidates:
     if parts == wanted:
-      exact.append(file)
+      exact.append(path)
     elif parts[-len(wanted) :] == wanted or wanted[-len(parts) :] == parts:
-      ends.append(file)
+      ends.append(path)
   return exact or ends

@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from cyclegan_jax import files as files_lib
 from cyclegan_jax.data import images, walk
+from cyclegan_jax.data.boxes import LabelFile
 from cyclegan_jax.errors import UserError
 
 FORMATS = {'png': '.png', 'tiff': '.tif'}
@@ -33,7 +34,7 @@ class Job:
   source: pathlib.Path
   target: pathlib.Path
   relative: pathlib.Path
-  layers: Mapping[str, pathlib.Path] = dataclasses.field(default_factory=dict)
+  layers: Mapping[str, LabelFile] = dataclasses.field(default_factory=dict)
 
   @property
   def is_video(self) -> bool:

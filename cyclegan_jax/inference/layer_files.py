@@ -1,10 +1,10 @@
 """The files of layers that belong to images to translate, by name: --depth_dir and --label_dir.
 
 Depth images hold whole or floating-point numbers, in --depth_unit; what is not above 0, or no
-number, is not known. Label images hold class indices, and 255 where there is no label.
+number, is not known. For labels see label_files.py.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 import dataclasses
 import pathlib
 import types
@@ -12,12 +12,13 @@ import types
 import numpy as np
 
 from cyclegan_jax import files as files_lib
-from cyclegan_jax.data import images, labels as labels_lib, layers as layers_lib, planes, reading
+from cyclegan_jax.data import layers as layers_lib, planes, reading
+from cyclegan_jax.data.boxes import LabelFile
 from cyclegan_jax.data.decoding import ImageError, Source
 from cyclegan_jax.data.layers import DEPTH
 from cyclegan_jax.data.planes import Inputs
 from cyclegan_jax.errors import UserError
-from cyclegan_jax.inference import counterparts
+from cyclegan_jax.inference import counterparts, label_files
 from cyclegan_jax.inference.inputs import Job
 from cyclegan_jax.settings import ModelConfig
 
@@ -26,6 +27,9 @@ _IMAGE: Mapping[str, str] = types.MappingProxyType({DEPTH: 'depth image', 'label
 # In meters.
 UNITS: Mapping[str, float] = types.MappingProxyType({'mm': 0.001, 'cm': 0.01, 'm': 1.0})
 _UNIT = 'cm'
+_FIND: Mapping[str, Callable[..., Mapping[int, LabelFile]]] = types.MappingProxyType(
+  {DEPTH: counterparts.find, 'labels': label_files.find}
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -94,10 +98,10 @@ class LayerFiles:
     found = {
       layer: {i: job.source for i, job in enumerate(jobs)}
       if layer == first
-      else counterparts.find(place, jobs, FLAGS[layer])
+      else _FIND[layer](place, jobs, FLAGS[layer])
       for layer, place in self.places.items()
     }
-    taken = {file.resolve() for of in found.values() for file in of.values()}
+    taken = {label_files.path_of(file).resolve() for of in found.values() for file in of.values()}
     if lost := next((job.target for job in jobs if taken and job.target.resolve() in taken), None):
       raise UserError(f'{lost} is a layer and would be replaced. Choose another --output.')
     return tuple(
@@ -105,7 +109,7 @@ class LayerFiles:
       for i, job in enumerate(jobs)
     )
 
-  def of_one(self, source: Source, model: ModelConfig) -> Mapping[str, pathlib.Path]:
+  def of_one(self, source: Source, model: ModelConfig) -> Mapping[str, LabelFile]:
     """Returns the files of the layers of one image, a path or the content of a file.
 
     Raises:
@@ -126,7 +130,7 @@ class LayerFiles:
   def read(
     self,
     inputs: Inputs,
-    files: Mapping[str, pathlib.Path],
+    files: Mapping[str, LabelFile],
     name: str,
     size: tuple[int, ...] | None = None,
   ) -> dict[str, np.ndarray]:
@@ -149,8 +153,11 @@ class LayerFiles:
           'it like the image, but for the extension.'
         )
       file = files[layer]
-      found[layer] = plane = self._depth(file) if layer == DEPTH else _labels(file, inputs)
-      size = size or plane.shape
+      if layer == DEPTH:
+        plane = self._depth(label_files.path_of(file))
+      else:
+        plane = label_files.read(file, inputs, name, size)
+      found[layer], size = plane, size or plane.shape
       if plane.shape != size:
         raise UserError(
           f'{file} has {plane.shape[1]}x{plane.shape[0]} pixels, but {name} has '
@@ -213,14 +220,3 @@ def parse(depth_dir: str, label_dir: str, depth_unit: str | None = None) -> Laye
 def _first(model: ModelConfig) -> str:
   """The layer whose files are translated by a model that sees no RGB images; '' of others."""
   return '' if 'rgb' in model.input_kinds else model.input_kinds[0]
-
-
-def _labels(file: pathlib.Path, inputs: Inputs) -> np.ndarray:
-  """Reads class indices, uint8; UserError for one that is no class."""
-  labels, names = images.read_indices(file), inputs.class_names
-  if (index := labels_lib.highest(labels)) >= len(names):
-    raise UserError(
-      f'{file} has class {index}, but this model knows the classes 0 to {len(names) - 1}: '
-      f'{", ".join(names)}. Give each pixel one of these, or 255 for no label.'
-    )
-  return labels

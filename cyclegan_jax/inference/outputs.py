@@ -11,6 +11,7 @@ import numpy as np
 
 from cyclegan_jax import files, memory
 from cyclegan_jax.data import images, location
+from cyclegan_jax.data.boxes import LabelFile
 from cyclegan_jax.data.decoding import Source
 from cyclegan_jax.data.source import Domain, ends
 from cyclegan_jax.errors import is_out_of_memory, UserError
@@ -118,7 +119,7 @@ class FileTranslator:
   layers: LayerFiles = layer_files.NONE
 
   def read(
-    self, source: Source, name: str, layers: Mapping[str, pathlib.Path] = types.MappingProxyType({})
+    self, source: Source, name: str, layers: Mapping[str, LabelFile] = types.MappingProxyType({})
   ) -> Read:
     """Reads an image to translate, with the files of its layers, and prepares it.
 

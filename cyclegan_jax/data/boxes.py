@@ -16,6 +16,8 @@ from cyclegan_jax.data import labels
 from cyclegan_jax.errors import UserError
 
 BACKGROUND = 'background'
+# Files beside those of YOLO that name the classes.
+NAMES = ('data.yaml', 'data.yml', 'dataset.yaml', 'classes.txt')
 # Rounded shares may exceed 1 a little.
 _LARGEST_SHARE = 1.01
 
@@ -65,6 +67,18 @@ class Boxes:
       rows = _pixels(box.top * y, box.bottom * y, height)
       drawn[rows, _pixels(box.left * x, box.right * x, width)] = box.index
     return drawn
+
+
+@dataclasses.dataclass(frozen=True)
+class CocoImage:
+  """The boxes of one image of a COCO file, and its classes from 1 on, in the order of their ids."""
+
+  boxes: Boxes
+  names: tuple[str, ...]
+
+
+# The labels of one image: a file, or a part of one.
+LabelFile = pathlib.Path | CocoImage
 
 
 def another_size(path: str, size: tuple[int, int], image: str, expected: tuple[int, int]) -> str:

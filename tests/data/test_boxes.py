@@ -5,8 +5,8 @@ import json
 import numpy as np
 import pytest
 
+from cyclegan_jax.data import boxes as box_lib
 from cyclegan_jax.errors import UserError
-from datasets.folder import boxes as box_lib
 
 SIZE = (40, 60)
 
