@@ -107,7 +107,8 @@ _DEPTH_DIR = flags.DEFINE_string(
 _LABEL_DIR = flags.DEFINE_string(
   'label_dir',
   '',
-  'Label images likewise, for a model that sees labels: class indices, and 255 for no label.',
+  'Labels likewise, for a model that sees labels: images of class indices, and 255 for no label; '
+  'or YOLO or COCO files.',
 )
 _DEPTH_UNIT = flags.DEFINE_enum(
   'depth_unit', None, ['mm', 'cm', 'm'], 'Of the numbers in depth images. [cm]'
