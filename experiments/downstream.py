@@ -29,14 +29,6 @@ _FEW = flags.DEFINE_list(
   ['0.05', '0.2'],
   'Shares of the training images that stand for a few real ones; empty: none.',
 )
-_REAL_SHARE = flags.DEFINE_float(
-  'real_share',
-  0.5,
-  'Where few real images stand beside generated ones, the share of the images that a network sees '
-  'that is real; 0: as many as there are.',
-  lower_bound=0.0,
-  upper_bound=1.0,
-)
 _INSTRUMENTS = flags.DEFINE_string(
   'instruments',
   None,
@@ -69,7 +61,7 @@ def main() -> int:
   folder = workdir / run_folder.DOWNSTREAM
   instruments = files.expanded(_INSTRUMENTS.value) if _INSTRUMENTS.value else None
   recipe = training.Recipe(width=_WIDTH.value, steps=_STEPS.value)
-  plan = study.Plan(few, _REAL_SHARE.value, _SEEDS.value, recipe)
+  plan = study.Plan(few, _SEEDS.value, recipe)
   with interruption.deferred() as signaled:
     try:
       studied = study.run(folder, model, dataset, data, plan, print, signaled, instruments)

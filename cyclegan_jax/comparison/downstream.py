@@ -15,7 +15,7 @@ from cyclegan_jax.runs import reader, run_folder
 from cyclegan_jax.runs.reader import Run
 
 # In these, studies that are compared must agree.
-_SHARED = ('split_sha256', 'image_size', 'class_names', 'seeds', 'few', 'real_share', 'instrument')
+_SHARED = ('split_sha256', 'image_size', 'class_names', 'seeds', 'few', 'instrument')
 
 
 def is_complete(folder: pathlib.Path) -> bool:

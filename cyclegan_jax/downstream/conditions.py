@@ -51,19 +51,6 @@ class Condition:
       return images[REAL][real], labels[real]
     return np.where(real[:, np.newaxis, np.newaxis], images[REAL], images[self.others]), labels
 
-  def chances(self, n: int, seed: int, real_share: float) -> np.ndarray | None:
-    """Returns how likely each image of `select` is to be the next one, float [n]; None: all alike.
-
-    Args:
-      n: of the training pairs.
-      seed: of the draw.
-      real_share: of the images drawn, if there are few real ones among others; 0: all alike.
-    """
-    real = self.is_real(n, seed)
-    if not (real_share and self.others and real.any() and not real.all()):
-      return None
-    return np.where(real, real_share / real.sum(), (1 - real_share) / (~real).sum())
-
 
 def conditions(few: Sequence[float]) -> list[Condition]:
   """Returns all conditions, for these shares of few real images, each above 0 and below 1."""

@@ -32,7 +32,7 @@ DEFINITIONS = {
 # Entries of downstream.json that its readers rely on.
 _ENTRIES = (
   *('results', 'comparisons', 'class_names', 'absent_classes', 'n', 'n_sequences'),
-  *('split_sha256', 'image_size', 'seeds', 'few', 'real_share', 'instrument', 'checkpoint'),
+  *('split_sha256', 'image_size', 'seeds', 'few', 'instrument', 'checkpoint'),
   *(
     'checkpoint_step',
     'trained_steps',
@@ -86,7 +86,6 @@ def result(studied: Studied, model: TrainedModel) -> dict[str, Any]:
     'image_size': list(config.data.image_size),
     'seeds': plan.seeds,
     'few': list(plan.few),
-    'real_share': plan.real_share,
     'instrument': dataclasses.asdict(plan.recipe),
     'checkpoint_step': model.step,
     'preset': config.train.preset,

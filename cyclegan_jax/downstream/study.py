@@ -48,14 +48,11 @@ class Plan:
 
   Attributes:
     few: shares of few real IR images, each above 0 and below 1.
-    real_share: of what an instrument sees, on average, if it learns from few real images and from
-      others; 0: all images alike.
     seeds: instruments for each condition, with seeds from 0 on.
     recipe: of the instruments.
   """
 
   few: tuple[float, ...] = (0.05, 0.2)
-  real_share: float = 0.5
   seeds: int = 5
   recipe: Recipe = dataclasses.field(default_factory=Recipe)
 
@@ -138,7 +135,7 @@ def run(
   if missing:
     (folder / JOBS).mkdir(parents=True, exist_ok=True)
     n_classes = len(dataset.class_names)
-    bench = Bench(model.domains['ir'].max_value, n_classes, plan, test, instruments)
+    bench = Bench(model.domains['ir'].max_value, n_classes, plan.recipe, test, instruments)
     conditions = None
     if told := model.domains['ir'].condition:
       conditions = training_conditions.drawn(told, dataset, config, log)
@@ -163,21 +160,15 @@ class Bench:
 
   max_value: float
   n_classes: int
-  plan: Plan
+  recipe: Recipe
   test: Examples
   shared: pathlib.Path | None
 
   def train(
-    self,
-    images: np.ndarray,
-    labels: np.ndarray,
-    seed: int,
-    steps: Iterable[Any],
-    chances: np.ndarray | None = None,
+    self, images: np.ndarray, labels: np.ndarray, seed: int, steps: Iterable[Any]
   ) -> Instrument:
     """Trains an instrument; see `training.train`."""
-    facts = self.max_value, self.n_classes, self.plan.recipe
-    return train(images, labels, *facts, seed, steps, chances)
+    return train(images, labels, self.max_value, self.n_classes, self.recipe, seed, steps)
 
   def take(
     self, images: np.ndarray, labels: np.ndarray, seed: int, steps: Iterable[Any]
@@ -185,7 +176,7 @@ class Bench:
     """Returns the instrument of `train`, which another study may have trained."""
     if self.shared is None:
       return self.train(images, labels, seed, steps)
-    facts = self.max_value, self.n_classes, self.plan.recipe
+    facts = self.max_value, self.n_classes, self.recipe
     file = kept.file(self.shared, images, labels, *facts, seed)
     if (instrument := kept.load(file, *facts)) is None:
       instrument = self.train(images, labels, seed, steps)
@@ -213,23 +204,20 @@ def _work(
   """Trains and tests the instruments of jobs, and saves what they found."""
   # Compiles, so that the time left is not misjudged.
   bench.train(training.images[REAL], training.labels, 0, range(1))
-  total = bench.plan.recipe.steps * len(jobs)
+  total = bench.recipe.steps * len(jobs)
   ticks = tracked(itertools.count(), total, 'Training instruments: step', log, unit='steps')
 
   def steps() -> Iterator[None]:
-    for _ in range(bench.plan.recipe.steps):
+    for _ in range(bench.recipe.steps):
       go_on()
       next(ticks)
       yield
 
   for number, job in enumerate(jobs, 1):
     images, labels = job.condition.select(training.images, training.labels, job.seed)
+    make = bench.train if job.condition.others == GENERATED else bench.take
     own_steps = steps()
-    if job.condition.others == GENERATED:
-      chances = job.condition.chances(len(images), job.seed, bench.plan.real_share)
-      instrument = bench.train(images, labels, job.seed, own_steps, chances)
-    else:
-      instrument = bench.take(images, labels, job.seed, own_steps)
+    instrument = make(images, labels, job.seed, own_steps)
     collections.deque(own_steps, maxlen=0)  # One that was trained before has taken none of them.
     outcome = bench.judge(instrument, job.condition, len(images))
     job.save(outcome)
@@ -248,7 +236,6 @@ def _jobs(
     'label_dir': config.label_dir,
     'classes': list(dataset.class_names),
     'recipe': dataclasses.asdict(plan.recipe),
-    'real_share': plan.real_share,
   }
   if model.domains['ir'].condition:
     facts['conditions'] = 'drawn'

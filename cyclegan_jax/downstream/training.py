@@ -85,7 +85,6 @@ def train(
   recipe: Recipe,
   seed: int,
   steps: Iterable[Any] | None = None,
-  chances: np.ndarray | None = None,
 ) -> Instrument:
   """Trains an instrument.
 
@@ -98,7 +97,6 @@ def train(
     seed: of the weights, the order, and the augmentation.
     steps: is iterated once, an element a step; it may log progress, and raise an error to stop. By
       default range(recipe.steps).
-    chances: of each image to be the next one, float [n], whose sum is 1; None: all alike.
   """
   initial = untrained(n_classes, recipe, seed, max_value)
   memory = jax.device_put(_optimizer(recipe).init(initial.params), devices.replicated())
@@ -107,7 +105,7 @@ def train(
   rng = np.random.default_rng(seed)
   keys = jax.random.key(seed)
   for step, _ in enumerate(range(recipe.steps) if steps is None else steps):
-    rows = rng.choice(len(images), recipe.batch_size, p=chances)
+    rows = rng.integers(len(images), size=recipe.batch_size)
     batch = _on_devices((images[rows], labels[rows]))
     key = jax.random.fold_in(keys, step)
     state = _step(state, batch, key, weights, initial.graph, recipe, max_value)

@@ -18,7 +18,7 @@ NAMES = ('ground', 'wall', 'person', 'unicorn')
 CONFIG = config_lib.make(
   dataset='x', paired=True, image_size=SIZE, batch_size=4, discriminator_layers=1
 )
-QUICK = Plan((0.3,), 0.5, 2, Recipe(width=4, steps=12, batch_size=4, learning_rate=1e-2))
+QUICK = Plan((0.3,), 2, Recipe(width=4, steps=12, batch_size=4, learning_rate=1e-2))
 
 
 def records(n, first):

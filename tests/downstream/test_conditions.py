@@ -46,15 +46,3 @@ def test_a_larger_share_includes_a_smaller_one_and_seeds_draw_anew():
 def test_at_least_one_real_image():
   assert BY_NAME['few_5'].is_real(3, 0).sum() == 1
   assert BY_NAME['generated'].is_real(3, 0).sum() == 0
-
-
-def test_few_real_images_are_shown_as_often_as_asked():
-  mixed = BY_NAME['few_20_generated']
-  real = mixed.is_real(N, 3)
-  chances = mixed.chances(N, 3, 0.5)
-  assert chances.sum() == pytest.approx(1) and chances[real].sum() == pytest.approx(0.5)
-  assert len(set(chances[real])) == len(set(chances[~real])) == 1
-  assert mixed.chances(N, 3, 1.0)[~real].sum() == 0
-  # All alike: asked for, or of one kind only.
-  assert mixed.chances(N, 3, 0.0) is None
-  assert all(BY_NAME[name].chances(N, 3, 0.5) is None for name in (*KINDS, 'few_20'))

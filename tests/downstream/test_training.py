@@ -32,20 +32,6 @@ def test_told_the_labels_as_its_image_it_finds_them():
   assert score(instrument, test * 127, test) > 0.98
 
 
-def test_images_are_drawn_by_their_chances(monkeypatch):
-  seen = []
-  monkeypatch.setattr(
-    training, '_step', lambda state, batch, *rest: (seen.append(batch[0]), state)[1]
-  )
-  images = np.arange(4, dtype=np.uint8)[:, None, None] * np.ones((1, 8, 8), np.uint8)
-  recipe, chances = Recipe(width=4, steps=200, batch_size=8), np.array([0.5, 0, 0.25, 0.25])
-  training.train(images, images, 255.0, 4, recipe, 0, chances=chances)
-  counts = np.bincount(np.concatenate(seen)[:, 0, 0], minlength=4)
-  # Five standard deviations of 1,600 draws.
-  np.testing.assert_allclose(counts / counts.sum(), chances, atol=5 * (0.25 / 1600) ** 0.5)
-  assert counts[1] == 0
-
-
 @pytest.mark.slow
 def test_sixteen_bits_are_as_eight():
   labels = blobs(12)
