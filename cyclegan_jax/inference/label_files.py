@@ -31,11 +31,13 @@ def find(place: pathlib.Path, jobs: Sequence[Job], flag: str) -> dict[int, Label
     UserError: See `counterparts.find`; or a COCO file is malformed.
   """
   paths = [pathlib.Path(file.path) for file in walk.files_below(place)] if place.is_dir() else []
-  kinds = {file.suffix.lower() for file in paths if file.name.lower() not in box_lib.NAMES}
-  if _COCO in kinds or place.suffix.lower() == _COCO:
-    return _coco([file for file in paths if file.suffix.lower() == _COCO] or [place], jobs, flag)
-  extensions = (_YOLO,) if _YOLO in kinds else images.EXTENSIONS
-  return dict(counterparts.find(place, jobs, flag, extensions))
+  of_many = [file for file in paths or [place] if file.suffix.lower() == _COCO]
+  if of_many:
+    return _coco(of_many, jobs, flag)
+  # A text about label images is none of these.
+  stems = {job.source.stem for job in jobs}
+  is_yolo = any(file.suffix.lower() == _YOLO and file.stem in stems for file in paths)
+  return dict(counterparts.find(place, jobs, flag, (_YOLO,) if is_yolo else images.EXTENSIONS))
 
 
 def _coco(files: Sequence[pathlib.Path], jobs: Sequence[Job], flag: str) -> dict[int, LabelFile]:

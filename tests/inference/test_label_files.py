@@ -123,3 +123,12 @@ def test_pixels_of_no_label_stay_so(tmp_path):
   PIL.Image.fromarray(indices).save(tmp_path / 'a.png')
   found = label_files.read(tmp_path / 'a.png', Inputs(('labels',), ('a', 'b')), 'a', (1, 3))
   np.testing.assert_array_equal(found, indices)
+
+
+def test_a_text_beside_label_images_is_no_label(folder):
+  (folder / 'labels').mkdir()
+  (folder / 'labels/README.txt').write_text('Painted by hand.')
+  for job in jobs(folder):
+    PIL.Image.fromarray(np.zeros(SIZE, np.uint8)).save(folder / 'labels' / job.source.name)
+  found = label_files.find(folder / 'labels', jobs(folder), '--label_dir')
+  assert {file.suffix for file in found.values()} == {'.png'} and len(found) == 12
