@@ -16,8 +16,6 @@ from cyclegan_jax.data import labels
 from cyclegan_jax.errors import UserError
 
 BACKGROUND = 'background'
-# Files beside those of YOLO that name the classes.
-NAMES = ('data.yaml', 'data.yml', 'dataset.yaml', 'classes.txt')
 # Rounded shares may exceed 1 a little.
 _LARGEST_SHARE = 1.01
 

@@ -4,14 +4,11 @@ FOLDER/jobs/CONDITION-seedK.npz   the counts of one instrument
 """
 
 import dataclasses
-import io
 import pathlib
-from typing import Any
-import zipfile
 
 import numpy as np
 
-from cyclegan_jax import files
+from cyclegan_jax.downstream import arrays_file
 from cyclegan_jax.downstream.conditions import Condition
 
 
@@ -29,23 +26,16 @@ class Job:
 
   def load(self) -> 'Outcome | None':
     """Returns what the file has; None if it is missing, damaged, or of something else."""
-    try:
-      with np.load(self.file, allow_pickle=False) as found:
-        arrays = dict(found)
-    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile):
-      return None
-    if str(arrays.pop('identity', '')) != self.identity:
+    arrays = arrays_file.read(self.file)
+    if arrays is None or str(arrays.pop('identity', '')) != self.identity:
       return None
     n_train, shown = int(arrays.pop('n_train')), arrays.pop('shown')
     return Outcome(n_train, arrays, shown)
 
   def save(self, outcome: 'Outcome') -> None:
     """Writes the file, whole or not at all."""
-    content = io.BytesIO()
-    arrays: dict[str, Any] = {'identity': self.identity, 'n_train': outcome.n_train}
-    arrays |= {'shown': outcome.shown, **outcome.counts}
-    np.savez_compressed(content, **arrays)
-    files.write_bytes(self.file, content.getvalue())
+    facts = {'identity': self.identity, 'n_train': outcome.n_train, 'shown': outcome.shown}
+    arrays_file.write(self.file, facts | outcome.counts)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -4,15 +4,13 @@ FOLDER/HASH.npz   the weights of one, under the hash of all that they follow fro
 """
 
 import hashlib
-import io
 import json
 import pathlib
-import zipfile
 
 import jax
 import numpy as np
 
-from cyclegan_jax import files
+from cyclegan_jax.downstream import arrays_file
 from cyclegan_jax.downstream.training import Instrument, Recipe, untrained
 
 _FORMAT = 1
@@ -39,21 +37,17 @@ def file(
 def save(path: pathlib.Path, instrument: Instrument) -> None:
   """Writes the weights of an instrument, whole or not at all."""
   leaves = jax.tree.leaves((instrument.params, instrument.statistics))
-  content = io.BytesIO()
-  np.savez(content, *map(np.asarray, leaves))
   path.parent.mkdir(parents=True, exist_ok=True)
-  files.write_bytes(path, content.getvalue())
+  arrays_file.write(path, {str(i): np.asarray(leaf) for i, leaf in enumerate(leaves)})
 
 
 def load(path: pathlib.Path, max_value: float, n_classes: int, recipe: Recipe) -> Instrument | None:
   """Returns the instrument of a file; None if it is missing or damaged."""
   blank = untrained(n_classes, recipe, 0, max_value)
   leaves, structure = jax.tree.flatten((blank.params, blank.statistics))
-  try:
-    with np.load(path, allow_pickle=False) as found:
-      arrays = list(found.values())
-  except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile):
+  if (found := arrays_file.read(path)) is None:
     return None
+  arrays = list(found.values())
   ours, theirs = ([(leaf.shape, leaf.dtype) for leaf in each] for each in (leaves, arrays))
   if ours != theirs:
     return None

@@ -32,17 +32,8 @@ DEFINITIONS = {
 # Entries of downstream.json that its readers rely on.
 _ENTRIES = (
   *('results', 'comparisons', 'class_names', 'absent_classes', 'n', 'n_sequences'),
-  *('split_sha256', 'image_size', 'seeds', 'few', 'instrument', 'checkpoint'),
-  *(
-    'checkpoint_step',
-    'trained_steps',
-    'preset',
-    'seed',
-    'settings',
-    'definitions',
-    'versions',
-    'commit',
-  ),
+  *('split_sha256', 'image_size', 'seeds', 'few', 'instrument', 'checkpoint', 'checkpoint_step'),
+  *('trained_steps', 'preset', 'seed', 'settings', 'definitions', 'versions', 'commit'),
 )
 _FCN_TITLES = {
   GENERATED: 'real IR, judging generated IR (FCN score)',

@@ -10,7 +10,7 @@ import pathlib
 import numpy as np
 
 from cyclegan_jax.data import boxes as box_lib, images, labels as labels_lib, walk
-from cyclegan_jax.data.boxes import CocoImage, LabelFile
+from cyclegan_jax.data.boxes import Boxes, CocoImage, LabelFile
 from cyclegan_jax.data.planes import Inputs
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.inference import counterparts
@@ -61,37 +61,38 @@ def read(file: LabelFile, inputs: Inputs, name: str, size: tuple[int, ...] | Non
   Raises:
     UserError: The file cannot be read, or has another size or another class.
   """
-  boxes, indices = None, list(range(labels_lib.MOST_CLASSES))
   if isinstance(file, CocoImage):
-    boxes, indices = file.boxes, _of_names(file, inputs)
-  elif file.suffix.lower() == _YOLO:
-    boxes = box_lib.read_yolo(str(file))
-  elif file.suffix.lower() == _COCO:
+    return _of_names(file, inputs)[_drawn(file.boxes, name, size)]
+  if file.suffix.lower() == _COCO:
     raise UserError(f'{file} is a COCO file, which names its images, and {name} has no name.')
-  if boxes is None:
-    found = images.read_indices(path_of(file))
-  elif size is None:
+  is_yolo = file.suffix.lower() == _YOLO
+  found = _drawn(box_lib.read_yolo(str(file)), name, size) if is_yolo else images.read_indices(file)
+  _check(found, file, inputs, first=int(is_yolo))
+  return found
+
+
+def _drawn(boxes: Boxes, name: str, size: tuple[int, ...] | None) -> np.ndarray:
+  """The indices of boxes, uint8 [height, width]; UserError without an image's size."""
+  if size is None:
     raise UserError(
       f'{boxes.path}: boxes do not say how large the image is, and this model sees no photographs. '
       'Give label images: PNG files of class indices.'
     )
-  else:
-    (height, width), table = size, np.arange(256, dtype=np.uint8)
-    table[: len(indices)] = indices
-    found = table[boxes.draw((height, width), name)]
-  _check(found, path_of(file), inputs, first=int(boxes is not None))
-  return found
+  height, width = size
+  return boxes.draw((height, width), name)
 
 
-def _of_names(file: CocoImage, inputs: Inputs) -> list[int]:
-  """The model's index for each index in a COCO file; the background is 0 in both."""
+def _of_names(file: CocoImage, inputs: Inputs) -> np.ndarray:
+  """The model's index for each index in a COCO file, uint8 [256]; the background is 0 in both."""
   known = inputs.class_names
   if strange := [name for name in file.names if name not in known]:
     raise UserError(
       f'{file.boxes.path} has the category {strange[0]}, but this model knows the classes '
       f'{", ".join(known)}. Call the categories as in training.'
     )
-  return [0, *(known.index(name) for name in file.names)]
+  table = np.arange(256, dtype=np.uint8)
+  table[1 : 1 + len(file.names)] = [known.index(name) for name in file.names]
+  return table
 
 
 def _check(labels: np.ndarray, file: pathlib.Path, inputs: Inputs, first: int) -> None:

@@ -16,6 +16,7 @@ from datasets.folder import layouts, lists
 
 # Extension -> kind; of several kinds in a folder the first one counts.
 _KINDS = {'.json': 'COCO', '.txt': 'YOLO', '.png': 'PNG'}
+_NAMES = ('data.yaml', 'data.yml', 'dataset.yaml', 'classes.txt')
 _MAX_NAMED = 3
 
 
@@ -129,7 +130,7 @@ def find(source: pathlib.Path, label_dir: str) -> LabelFiles:
     parts, kind = named.without(file.parts), _KINDS.get(_extension(file.parts))
     if parts is not None:
       inside.append(file)
-      if kind and file.parts[-1].lower() not in box_lib.NAMES:
+      if kind and file.parts[-1].lower() not in _NAMES:
         by_kind[kind].append(dataclasses.replace(file, parts=parts))
   kind = next((kind for kind in _KINDS.values() if by_kind[kind]), None)
   if kind is None:
@@ -138,7 +139,7 @@ def find(source: pathlib.Path, label_dir: str) -> LabelFiles:
       '(.txt), or a COCO file (.json).'
     )
   above = {file.parts[:i] for file in inside for i in range(len(file.parts))}
-  names = [f for f in files if f.parts[-1].lower() in box_lib.NAMES and f.parts[:-1] in above]
+  names = [f for f in files if f.parts[-1].lower() in _NAMES and f.parts[:-1] in above]
   return LabelFiles(label_dir, kind, tuple(by_kind[kind]), tuple(names))
 
 

@@ -38,6 +38,10 @@ def test_files_that_do_not_serve_are_passed_over(tmp_path):
   for content in (b'', whole[:100], whole[:-10], b'PK' + whole):
     file.write_bytes(content[:-3])
     assert kept.load(file, 255.0, 3, RECIPE) is None
+  # Within what is compressed.
+  for place in range(len(whole) // 10, len(whole) // 2, len(whole) // 10):
+    file.write_bytes(whole[:place] + bytes([whole[place] ^ 255]) * 8 + whole[place + 8 :])
+    assert kept.load(file, 255.0, 3, RECIPE) is None
 
 
 def test_files_are_named_after_all_that_decides(tmp_path):
