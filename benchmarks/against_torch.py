@@ -46,7 +46,7 @@ from benchmarks.rates import in_turn, peak, ratios
 from cyclegan_jax.data.source import make_domains
 from cyclegan_jax.models import apply, networks
 from cyclegan_jax.settings import Config
-from cyclegan_jax.training import parallel, state as state_lib
+from cyclegan_jax.training.step import parallel, state as state_lib
 
 _PRESET = flags.DEFINE_enum('preset', 'udacity', ['udacity', 'cyclegan', 'pix2pix'], 'What to run.')
 _BATCH = flags.DEFINE_integer('batch', 4, 'Images in a batch.', lower_bound=1)

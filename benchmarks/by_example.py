@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from cyclegan_jax.data import images
+from cyclegan_jax.image_files import images
 from cyclegan_jax.inference import model as model_lib
 from datasets import temperatures
 from datasets.synthetic import render

@@ -17,7 +17,8 @@ import numpy as np
 
 from benchmarks import by_example
 from cyclegan_jax import files
-from cyclegan_jax.data import images, labels
+from cyclegan_jax.data import labels
+from cyclegan_jax.image_files import images
 from cyclegan_jax.inference import model as model_lib
 from datasets import temperatures
 from datasets.synthetic import layout, render, synthetic_dataset_builder as builder

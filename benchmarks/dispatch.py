@@ -22,7 +22,7 @@ from cyclegan_jax.data.source import make_domains
 from cyclegan_jax.devices import DEVICE_AXIS
 from cyclegan_jax.models import networks
 from cyclegan_jax.settings import Config
-from cyclegan_jax.training import state as state_lib, steps
+from cyclegan_jax.training.step import state as state_lib, steps
 
 flags.adopt_module_key_flags(step_flags)
 flags.FLAGS.set_default('batch', 1)

@@ -22,7 +22,8 @@ import PIL.Image
 
 from benchmarks import configuration
 from cyclegan_jax.data.source import make_domains
-from cyclegan_jax.inference import batches, inputs, outputs, translate
+from cyclegan_jax.inference import batches, translate
+from cyclegan_jax.inference.files import inputs, outputs
 from cyclegan_jax.inference.model import Model
 from cyclegan_jax.models import apply, networks
 

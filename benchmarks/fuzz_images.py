@@ -2,9 +2,9 @@
 
   python -m benchmarks.fuzz_images --cases=20000 --seed=0 --output=results/hostile_files.json
 
-Damages the files of tests/data/corpus.py and reads them in processes of limited memory and time.
-Each is to be read ([height, width, 1 or 3] uint8 or uint16, as its header says) or refused by an
-ImageError that names it; anything else is a crash, and is saved beside --output. The exit status
+Damages the files of tests/image_files/corpus.py and reads them in processes of limited memory and
+time. Each is to be read ([height, width, 1 or 3] uint8 or uint16, as its header says) or refused by
+an ImageError that names it; anything else is a crash, and is saved beside --output. The exit status
 is then 1. A case depends on the seed and its number alone.
 """
 
@@ -26,8 +26,8 @@ import warnings
 from absl import app, flags
 import numpy as np
 
-from cyclegan_jax.data import images
-from tests.data import corpus, damage
+from cyclegan_jax.image_files import images
+from tests.image_files import corpus, damage
 
 _CASES = flags.DEFINE_integer('cases', 20_000, 'Damaged files to read.', lower_bound=1)
 _SEED = flags.DEFINE_integer('seed', 0, 'Which ones.')

@@ -28,7 +28,7 @@ from PIL import Image
 from cyclegan_jax.data import pipeline
 from cyclegan_jax.data.source import Dataset
 from cyclegan_jax.settings import DataConfig
-from cyclegan_jax.training import parallel
+from cyclegan_jax.training.step import parallel
 import datasets
 
 _SIZE = flags.DEFINE_integer('size', 128, 'Height and width.', lower_bound=16)

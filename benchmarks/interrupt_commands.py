@@ -30,7 +30,7 @@ from PIL import Image
 from benchmarks import compact, starts, stops
 from cyclegan_jax import files
 from tests.datasets.camera import writer
-from tests.inference import test_torch_import
+from tests.inference.pytorch import test_importing
 
 _SIGNALS = flags.DEFINE_integer('signals', 200, 'Signals for each command.', lower_bound=1)
 _COMMANDS = flags.DEFINE_list('commands', None, 'Only these commands. [all]')
@@ -128,7 +128,7 @@ def prepare(folder: pathlib.Path) -> stops.Ground:
   for i in range(100):
     celsius, photograph = writer.scene((120, 160), seed=i)
     (camera / f'{i:02}.jpg').write_bytes(writer.thermogram(celsius, photograph, (1.0, 0, 0)))
-  test_torch_import.save(folder / 'torch', test_torch_import.tiny('cyclegan'))
+  test_importing.save(folder / 'torch', test_importing.tiny('cyclegan'))
   large = rng.integers(0, 256, (1024, 1024, 3), np.uint8)
   Image.fromarray(large).save(folder / 'large.png')
   return ground

@@ -17,7 +17,7 @@ import jax
 from benchmarks import step_flags
 from cyclegan_jax.data.source import make_domains
 from cyclegan_jax.models import networks
-from cyclegan_jax.training import parallel, state as state_lib
+from cyclegan_jax.training.step import parallel, state as state_lib
 
 flags.adopt_module_key_flags(step_flags)
 _STEPS = flags.DEFINE_integer('steps', 5, 'Steps in the profile.', lower_bound=1)

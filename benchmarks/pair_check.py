@@ -12,7 +12,7 @@ import pathlib
 
 import numpy as np
 
-from cyclegan_jax.data import images
+from cyclegan_jax.image_files import images
 from cyclegan_jax.pairs import byte_order, check, polarity
 from datasets.folder import layouts
 from datasets.synthetic import layout, render

@@ -119,7 +119,7 @@ def train(point: Mapping[str, Any]) -> dict[str, Any]:
   from cyclegan_jax import config as config_lib
   from cyclegan_jax.data.source import make_domains
   from cyclegan_jax.models import networks
-  from cyclegan_jax.training import parallel, state as state_lib
+  from cyclegan_jax.training.step import parallel, state as state_lib
 
   widths = {'base_width': point['width'], 'discriminator_width': point['width']}
   config = config_lib.make(
@@ -180,7 +180,7 @@ def open_and_draw(point: Mapping[str, Any]) -> dict[str, Any]:
   """Opens a data set, prepared at the first call, and draws the first training batch."""
   from cyclegan_jax.data import pipeline
   from cyclegan_jax.settings import DataConfig
-  from cyclegan_jax.training import parallel
+  from cyclegan_jax.training.step import parallel
   import datasets
 
   config = DataConfig(

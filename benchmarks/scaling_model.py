@@ -26,7 +26,7 @@ import numpy as np
 from benchmarks import configuration
 from cyclegan_jax.data.source import make_domains
 from cyclegan_jax.models import networks
-from cyclegan_jax.training import parallel, state as state_lib
+from cyclegan_jax.training.step import parallel, state as state_lib
 
 # Bytes per second in one direction, and seconds of latency per hop; for the sources see
 # docs/explanation/scaling.md.

@@ -10,7 +10,7 @@ from benchmarks import configuration
 from cyclegan_jax.data.source import make_domains
 from cyclegan_jax.devices import sharding
 from cyclegan_jax.settings import Config
-from cyclegan_jax.training import parallel, state as state_lib
+from cyclegan_jax.training.step import parallel, state as state_lib
 
 _PRESET = flags.DEFINE_string('preset', 'udacity', 'What to train.')
 _BATCH = flags.DEFINE_integer('batch', 16, 'Images in a batch.', lower_bound=1)

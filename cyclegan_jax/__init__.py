@@ -22,7 +22,7 @@ if typing.TYPE_CHECKING:
   from cyclegan_jax.comparison.finished import Comparison
   from cyclegan_jax.data.source import Dataset
   from cyclegan_jax.evaluation.evaluate import Evaluation
-  from cyclegan_jax.inference.export_check import Difference
+  from cyclegan_jax.inference.export.check import Difference
   from cyclegan_jax.inference.model import Model
   from cyclegan_jax.runs.reader import Run
 

@@ -12,8 +12,8 @@ from typing import NamedTuple, TypeVar
 import zipfile
 import zlib
 
-from cyclegan_jax.data import decoding, images, walk as walk_lib
 from cyclegan_jax.errors import UserError
+from cyclegan_jax.image_files import decoding, images, walk as walk_lib
 
 # Extensions of the published frames.
 FRAMES = ('.bmp', '.jpeg', '.jpg', '.png')

@@ -9,8 +9,9 @@ import grain
 import numpy as np
 
 from cyclegan_jax import checksum, files
-from cyclegan_jax.data import images, pipeline, record_images
+from cyclegan_jax.data import pipeline, record_images
 from cyclegan_jax.data.source import Split
+from cyclegan_jax.image_files import images
 from cyclegan_jax.metrics.distributions import NearestRows
 from cyclegan_jax.progress import tracked
 

@@ -12,8 +12,8 @@ import numpy as np
 import tensorflow_datasets as tfds
 
 from cyclegan_jax import radiometry
-from cyclegan_jax.data import codecs, decoding, images, reading
-from cyclegan_jax.data.decoding import Source
+from cyclegan_jax.image_files import codecs, decoding, images, reading
+from cyclegan_jax.image_files.decoding import Source
 from datasets import ranges, storing
 
 

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 import numpy as np
 import tensorflow_datasets as tfds
 
-from cyclegan_jax.data import images
+from cyclegan_jax.image_files import images
 from cyclegan_jax.progress import tracked
 from datasets import leftovers, storing
 from datasets.archives import Reader

@@ -13,8 +13,8 @@ import re
 from typing import Any, ClassVar, NamedTuple, TypeVar
 
 from cyclegan_jax import files
-from cyclegan_jax.data import walk
 from cyclegan_jax.errors import UserError
+from cyclegan_jax.image_files import walk
 from datasets import archives, pixels, storing
 from datasets.folder import exclude as exclude_lib, pixel_types, splits
 

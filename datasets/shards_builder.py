@@ -9,9 +9,10 @@ import numpy as np
 import tensorflow_datasets as tfds
 
 from cyclegan_jax import radiometry
-from cyclegan_jax.data import images, labels as label_lib
+from cyclegan_jax.data import labels as label_lib
 from cyclegan_jax.data.source import SPLITS
 from cyclegan_jax.errors import UserError
+from cyclegan_jax.image_files import images
 from cyclegan_jax.progress import tracked
 from datasets import pixels, storing
 from datasets.folder import pixel_types

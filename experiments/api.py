@@ -23,7 +23,7 @@ from experiments import checking, measuring
 if TYPE_CHECKING:
   from cyclegan_jax.comparison.finished import Comparison
   from cyclegan_jax.data.source import Dataset
-  from cyclegan_jax.inference.export_check import Difference
+  from cyclegan_jax.inference.export.check import Difference
   from cyclegan_jax.runs.reader import Run
 
 # Settings that name a folder or file of this machine.
@@ -129,7 +129,8 @@ def translate(
   **options: Any,
 ) -> None:
   """See `cyclegan_jax.translate`."""
-  from cyclegan_jax.inference import layer_files, outputs, translate as translate_lib
+  from cyclegan_jax.inference import translate as translate_lib
+  from cyclegan_jax.inference.files import layer_files, outputs
   from datasets import temperatures
 
   several = [inputs] if isinstance(inputs, str | os.PathLike) else inputs
@@ -159,7 +160,8 @@ def export(
   **places: Any,
 ) -> 'Difference':
   """See `cyclegan_jax.export`."""
-  from cyclegan_jax.inference import export as export_lib, model as model_lib
+  from cyclegan_jax.inference import model as model_lib
+  from cyclegan_jax.inference.export import export as export_lib
 
   file = files.expanded(output)
   if file.suffix not in _FORMATS:

@@ -8,7 +8,7 @@ from cyclegan_jax.errors import UserError
 from cyclegan_jax.settings import DataConfig
 
 if TYPE_CHECKING:
-  from cyclegan_jax.inference.export_check import Example
+  from cyclegan_jax.inference.export.check import Example
 
 
 def examples(
@@ -25,13 +25,13 @@ def examples(
   Raises:
     UserError: there are no images, or they are not those of the run.
   """
-  from cyclegan_jax.inference import export_check
+  from cyclegan_jax.inference.export import check
   from cyclegan_jax.runs import published, run_folder
   import datasets
   from datasets import registry
 
   if folder:
-    return export_check.examples_from_folder(folder)
+    return check.examples_from_folder(folder)
   # Nobody has prepared the data of a published model yet, and a few images are enough.
   fewest = registry.without_extra(data) if published.is_in(workdir) else data
   try:
@@ -43,4 +43,4 @@ def examples(
       f"The file is checked on images of the run's test split, but: {error}\nOr check it on other "
       'images: --check_images=FOLDER.'
     ) from error
-  return export_check.examples_from_dataset(dataset, direction.split('_to_')[0])
+  return check.examples_from_dataset(dataset, direction.split('_to_')[0])

@@ -38,29 +38,31 @@ def main() -> None:
   workdir = model_flags.model_folder()
   # Late, so that --help and bad flags answer at once.
   try:
-    from cyclegan_jax.inference import app
+    from cyclegan_jax.inference.app import server
   except ImportError as error:
     raise UserError(
       f'The page needs the extra `app` ({error.name} is missing): pip install -e ".[app]"'
     ) from error
-  from cyclegan_jax.inference import app_content, model as model_lib, sliders, values
+  from cyclegan_jax.inference import model as model_lib
+  from cyclegan_jax.inference.app import content, sliders
+  from cyclegan_jax.inference.files import values
   from datasets import temperatures
 
   host = _HOST.value
-  with app.bound_socket(host, _PORT.value) as listener:
+  with server.bound_socket(host, _PORT.value) as listener:
     model = model_lib.load(workdir, _CHECKPOINT.value)
     direction = _DIRECTION.value or model.direction
     model.translator(direction)  # UserError if there is none.
     model.check_images_alone(direction, 'The page takes images alone')
     scale_of = temperatures.scale
-    page = app.make(
+    page = server.make(
       sliders.translation(model, direction, scale_of),
-      app_content.of_run(workdir, _CHECKPOINT.value, model, direction, scale_of),
+      content.of_run(workdir, _CHECKPOINT.value, model, direction, scale_of),
       _MAX_UPLOAD_MIB.value * 2**20,
-      app.names_of(host),
+      server.names_of(host),
       lambda data, name: values.read(model.config.data, direction, data, name).pixels,
     )
-    if host not in app.LOOPBACK:
+    if host not in server.LOOPBACK:
       print(
         f'warning: --host={host}: everybody who can reach this machine can use the page. There is '
         'no password.',
@@ -68,7 +70,7 @@ def main() -> None:
       )
     shown = f'[{host}]' if ':' in host else host
     print(f'Open http://{shown}:{listener.getsockname()[1]}/ in a browser. Ctrl-C ends the server.')
-    app.serve(page, listener)
+    server.serve(page, listener)
   print('Ended.')
 
 

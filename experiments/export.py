@@ -49,7 +49,8 @@ def main() -> None:
     raise UserError('--format and --output are needed: stablehlo or onnx, and the file to write.')
   output = files.expanded(_OUTPUT.value)
   # Late, so that --help and bad flags answer at once.
-  from cyclegan_jax.inference import export, model as model_lib
+  from cyclegan_jax.inference import model as model_lib
+  from cyclegan_jax.inference.export import export
 
   export.check_output(output, _OVERWRITE.value)
   export.load_format(_FORMAT.value)

@@ -60,7 +60,8 @@ def main() -> None:
   from cyclegan_jax import files
   from cyclegan_jax.data import pipeline
   from cyclegan_jax.data.record_images import record_id
-  from cyclegan_jax.inference import export, model as model_lib
+  from cyclegan_jax.inference import model as model_lib
+  from cyclegan_jax.inference.export import export
   from cyclegan_jax.reports import figure
   from cyclegan_jax.runs import reader
 

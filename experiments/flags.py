@@ -197,7 +197,7 @@ def run(
         # Before anything imports JAX, which then reads the environment.
         program_cache.enable(COMPILATION_CACHE.value)
       # Late, so that --help and bad flags answer at once.
-      from cyclegan_jax.data import decoding, named_warnings
+      from cyclegan_jax.image_files import decoding, named_warnings
 
       named_warnings.install()
       decoding.limit_megapixels(MAX_MEGAPIXELS.value)

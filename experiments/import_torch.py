@@ -34,7 +34,7 @@ def main() -> None:
   if not _CHECKPOINT_DIR.value:
     raise UserError('--checkpoint_dir is missing: give the folder with the PyTorch files.')
   # Late, so that --help and bad flags answer at once.
-  from cyclegan_jax.inference import torch_import
+  from cyclegan_jax.inference.pytorch import importing
   from cyclegan_jax.runs import next_step
   from cyclegan_jax.training import preflight, run_start
   import datasets
@@ -42,7 +42,7 @@ def main() -> None:
   workdir = common.path(common.WORKDIR.value) or common.default_workdir(config)
   preflight.check_new(config, workdir)
   folder = files.expanded(_CHECKPOINT_DIR.value)
-  state = torch_import.import_state(config, folder, _A_IS.value, _EPOCH.value)
+  state = importing.import_state(config, folder, _A_IS.value, _EPOCH.value)
   run_start.write(config, datasets.open_dataset(config.data), workdir, state)
   then = next_step.evaluate(workdir, next_step.splits_of(workdir))
   print(f'Imported into {workdir}. Next: {then}')

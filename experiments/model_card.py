@@ -28,7 +28,8 @@ def main() -> None:
     raise UserError('--output is missing: give the Markdown file to write, such as README.md.')
   # Late, so that --help and bad flags answer at once.
   from cyclegan_jax import files
-  from cyclegan_jax.inference import export, model as model_lib, model_card
+  from cyclegan_jax.inference import model as model_lib, model_card
+  from cyclegan_jax.inference.export import export
   from cyclegan_jax.runs import next_step, reader
 
   export.check_output(output, _OVERWRITE.value)

@@ -27,7 +27,7 @@ from cyclegan_jax.errors import UserError
 from experiments import card_fields, checking, flags as common, model_flags
 
 if TYPE_CHECKING:
-  from cyclegan_jax.inference.export_check import Example
+  from cyclegan_jax.inference.export.check import Example
   from cyclegan_jax.inference.model import Model
 
 _CHECKPOINT = model_flags.define_checkpoint_flag()
@@ -110,7 +110,7 @@ def _folder() -> Iterator[pathlib.Path]:
 
 def _examples(workdir: pathlib.Path, model: 'Model') -> Sequence['Example']:
   """Returns images to check the ONNX file on; none if it is not wanted."""
-  from cyclegan_jax.inference import export
+  from cyclegan_jax.inference.export import export
 
   if _ONNX.value is False or (_ONNX.value is None and export.missing('onnx')):
     return ()

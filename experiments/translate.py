@@ -31,8 +31,8 @@ from cyclegan_jax.errors import UserError
 from experiments import flags as common, model_flags, processes
 
 if TYPE_CHECKING:
-  from cyclegan_jax.inference.layer_files import LayerFiles
-  from cyclegan_jax.inference.outputs import OutputOptions
+  from cyclegan_jax.inference.files.layer_files import LayerFiles
+  from cyclegan_jax.inference.files.outputs import OutputOptions
   from cyclegan_jax.inference.translate import Asked
 
 model_flags.define_model_flag()
@@ -139,7 +139,8 @@ def main() -> int:
     raise UserError('--output is missing: a folder, or the file of a single result.')
   # Late, so that --help and bad flags answer at once.
   from cyclegan_jax import distributed
-  from cyclegan_jax.inference import layer_files, outputs, translate
+  from cyclegan_jax.inference import translate
+  from cyclegan_jax.inference.files import layer_files, outputs
   from cyclegan_jax.runs import run_folder
   from datasets import temperatures
 

@@ -13,8 +13,8 @@ import pytest
 
 from cyclegan_jax import config as config_lib, discriminator_sizes, settings
 from cyclegan_jax.data.source import make_domains
-from cyclegan_jax.inference import export
-from cyclegan_jax.inference.export_program import Program
+from cyclegan_jax.inference.export import export
+from cyclegan_jax.inference.export.program import Program
 from cyclegan_jax.inference.tiling import receptive_field
 from cyclegan_jax.models import discriminators, generators, initializers, networks
 from cyclegan_jax.models.generator import Generator

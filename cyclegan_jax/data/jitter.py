@@ -8,8 +8,8 @@ import math
 
 import numpy as np
 
-from cyclegan_jax.data.images import LUMA_WEIGHTS, luminance
 from cyclegan_jax.data.labels import UNLABELED
+from cyclegan_jax.image_files.images import LUMA_WEIGHTS, luminance
 from cyclegan_jax.settings import DataConfig
 
 # Chrominance, the I and Q of NTSC's YIQ (Rec. 601 luma), from RGB.

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from cyclegan_jax.data import images
+from cyclegan_jax.image_files import images
 
 UNLABELED = 255
 # For people who have none: the flags that give some.

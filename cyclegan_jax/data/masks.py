@@ -10,8 +10,8 @@ import math
 import numpy as np
 import PIL.Image
 
-from cyclegan_jax.data import images
 from cyclegan_jax.errors import UserError
+from cyclegan_jax.image_files import images
 
 # The reach of bicubic resizing beyond the pixels that it averages, in pixels of the coarser image.
 _BICUBIC_REACH = 1.5

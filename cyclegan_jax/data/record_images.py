@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 import PIL.Image
 
-from cyclegan_jax.data import aspect, images, layers, masks
+from cyclegan_jax.data import aspect, layers, masks
 from cyclegan_jax.data.source import Domain
+from cyclegan_jax.image_files import images
 from cyclegan_jax.settings import DataConfig
 
 

@@ -5,11 +5,12 @@ import dataclasses
 
 import numpy as np
 
-from cyclegan_jax.data import condition, images as images_lib, labels as labels_lib, pipeline
+from cyclegan_jax.data import condition, labels as labels_lib, pipeline
 from cyclegan_jax.data.source import Dataset
 from cyclegan_jax.downstream.conditions import GENERATED, LUMINANCE, REAL
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.evaluation.baselines import Predictor
+from cyclegan_jax.image_files import images as images_lib
 from cyclegan_jax.progress import Log, tracked
 from cyclegan_jax.settings import DataConfig
 

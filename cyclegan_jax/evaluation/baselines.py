@@ -9,9 +9,10 @@ from collections.abc import Callable, Mapping
 import grain
 import numpy as np
 
-from cyclegan_jax.data import images, pipeline
+from cyclegan_jax.data import pipeline
 from cyclegan_jax.data.source import Dataset, ends
 from cyclegan_jax.evaluation import nearest_neighbor
+from cyclegan_jax.image_files import images
 from cyclegan_jax.progress import Log, tracked
 from cyclegan_jax.settings import DataConfig
 

@@ -20,10 +20,11 @@ import zlib
 import numpy as np
 
 from cyclegan_jax import files
-from cyclegan_jax.data import aspect, images, pipeline, record_images
+from cyclegan_jax.data import aspect, pipeline, record_images
 from cyclegan_jax.data.source import Dataset, Domain, evenly_spaced
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.evaluation.nearest_neighbor import THUMBNAIL
+from cyclegan_jax.image_files import images
 from cyclegan_jax.progress import Log, tracked
 from cyclegan_jax.settings import DataConfig
 

@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from cyclegan_jax.data import images, pipeline
+from cyclegan_jax.data import pipeline
 from cyclegan_jax.data.source import Dataset
+from cyclegan_jax.image_files import images
 from cyclegan_jax.metrics.distributions import NearestRows
 from cyclegan_jax.progress import Log, tracked
 from cyclegan_jax.settings import DataConfig

@@ -6,12 +6,12 @@ from concurrent import futures
 import math
 import pathlib
 
-from cyclegan_jax.data import reading
 from cyclegan_jax.errors import UserError
+from cyclegan_jax.image_files import reading
 from cyclegan_jax.inference import canvases
 from cyclegan_jax.inference.canvases import Canvas, Size
-from cyclegan_jax.inference.inputs import Job
-from cyclegan_jax.inference.outputs import FileTranslator, Read
+from cyclegan_jax.inference.files.inputs import Job
+from cyclegan_jax.inference.files.outputs import FileTranslator, Read
 from cyclegan_jax.inference.scene import Scene
 
 THREADS = 4

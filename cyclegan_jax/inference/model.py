@@ -7,9 +7,9 @@ import pathlib
 import numpy as np
 
 from cyclegan_jax import devices, forks, interruption, memory
-from cyclegan_jax.data import images
 from cyclegan_jax.data.source import Domain, ends, quantize
 from cyclegan_jax.errors import UserError
+from cyclegan_jax.image_files import images
 from cyclegan_jax.inference import reference as reference_lib, scene
 from cyclegan_jax.inference.canvases import Canvas
 from cyclegan_jax.inference.scene import Scene

@@ -11,8 +11,9 @@ import pathlib
 import shutil
 
 from cyclegan_jax import checksum, files
-from cyclegan_jax.inference import export, model_card
-from cyclegan_jax.inference.export_check import Example
+from cyclegan_jax.inference import model_card
+from cyclegan_jax.inference.export import export
+from cyclegan_jax.inference.export.check import Example
 from cyclegan_jax.inference.model import Model
 from cyclegan_jax.progress import Log
 from cyclegan_jax.reports import temperature_strip

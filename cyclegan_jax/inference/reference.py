@@ -2,9 +2,10 @@
 
 import numpy as np
 
-from cyclegan_jax.data import aspect, images, record_images
+from cyclegan_jax.data import aspect, record_images
 from cyclegan_jax.data.source import Domain
 from cyclegan_jax.errors import UserError
+from cyclegan_jax.image_files import images
 from cyclegan_jax.method_validation import SMALLEST_STYLED
 from cyclegan_jax.settings import DataConfig
 

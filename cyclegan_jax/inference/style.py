@@ -7,9 +7,9 @@ import pathlib
 import numpy as np
 
 from cyclegan_jax import files
-from cyclegan_jax.data.decoding import ImageError
 from cyclegan_jax.errors import UserError
-from cyclegan_jax.inference import values
+from cyclegan_jax.image_files.decoding import ImageError
+from cyclegan_jax.inference.files import values
 from cyclegan_jax.inference.model import Model
 from cyclegan_jax.progress import Log
 

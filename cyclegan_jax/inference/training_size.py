@@ -12,9 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from cyclegan_jax.data import aspect, images, layers as layers_lib, reading, record_images
+from cyclegan_jax.data import aspect, layers as layers_lib, record_images
 from cyclegan_jax.data.source import quantize
 from cyclegan_jax.errors import UserError
+from cyclegan_jax.image_files import images, reading
 from cyclegan_jax.inference.model import Model
 from cyclegan_jax.settings import DataConfig, format_value
 

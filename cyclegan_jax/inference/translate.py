@@ -10,27 +10,29 @@ import time
 import numpy as np
 
 from cyclegan_jax import distributed, interruption
-from cyclegan_jax.data import codecs, images, walk
-from cyclegan_jax.data.decoding import Source
 from cyclegan_jax.errors import UserError
+from cyclegan_jax.image_files import codecs, images, walk
+from cyclegan_jax.image_files.decoding import Source
 from cyclegan_jax.inference import (
-  annotations as annotations_lib,
   batches as batches_lib,
   command as command_lib,
+  model as model_lib,
+  style as style_lib,
+  training_size,
+)
+from cyclegan_jax.inference.batches import Canvases, Programs, THREADS
+from cyclegan_jax.inference.files import (
+  annotations as annotations_lib,
   inputs as inputs_lib,
   layer_files,
   metadata,
-  model as model_lib,
   outputs,
-  style as style_lib,
-  training_size,
   values,
-  video,
 )
-from cyclegan_jax.inference.batches import Canvases, Programs, THREADS
-from cyclegan_jax.inference.inputs import Job
-from cyclegan_jax.inference.layer_files import LayerFiles
-from cyclegan_jax.inference.outputs import FileTranslator, OutputOptions
+from cyclegan_jax.inference.files.inputs import Job
+from cyclegan_jax.inference.files.layer_files import LayerFiles
+from cyclegan_jax.inference.files.outputs import FileTranslator, OutputOptions
+from cyclegan_jax.inference.video import videos
 from cyclegan_jax.progress import duration, Log, tracked
 from cyclegan_jax.runs import run_folder
 from cyclegan_jax.settings import ModelConfig
@@ -180,7 +182,7 @@ def check_existing(translator: FileTranslator, jobs: Sequence[Job]) -> list[Job]
       left.append(job)
       continue
     try:
-      found = video.read_texts(job.target) if job.is_video else images.read_texts(job.target)
+      found = videos.read_texts(job.target) if job.is_video else images.read_texts(job.target)
     except UserError:
       found = {}
     differing = metadata.differences(found, translator.texts)
@@ -232,7 +234,7 @@ def translate_files(
   for job in jobs:
     if job.is_video:
       try:
-        video.translate_file(translator, job, log)
+        videos.translate_file(translator, job, log)
       except UserError as error:
         failures.append(str(error))
       except OSError as error:

@@ -5,7 +5,7 @@ domain, is a vector that says what images of the domain look like there and then
 domain makes an image of both: IR = decoder_ir(content(RGB), style_ir(another IR image)).
 
 To translate, all are one generator like any other, whose style is a reference's or, without one,
-the mean of the training images. training/exchange.py has the losses.
+the mean of the training images. training/step/exchange.py has the losses.
 """
 
 import dataclasses

@@ -2,7 +2,7 @@
 
 The first stage makes the base S of an image, what is left of it without contrasts, from the RGB
 image and what it is told about temperatures. The second one makes the contrasts R from the RGB
-image and a base, and is told nothing else. training/bases.py has the true bases.
+image and a base, and is told nothing else. training/step/bases.py has the true bases.
 
 To translate, both are one generator like any other.
 """

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy import fft, ndimage
 
-from cyclegan_jax.data import images
+from cyclegan_jax.image_files import images
 
 _LONGEST = 384  # Larger images are reduced to this before they are compared.
 _SMOOTHING = 1.2  # Standard deviation in reduced pixels.

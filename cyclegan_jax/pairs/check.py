@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from cyclegan_jax.data import images
+from cyclegan_jax.image_files import images
 from cyclegan_jax.pairs import byte_order
 from cyclegan_jax.pairs.alignment import find_shifts, part, Shift
 from cyclegan_jax.pairs.flags import DEFAULT, FLAGS

@@ -15,10 +15,11 @@ from typing import Any
 import numpy as np
 
 from cyclegan_jax import files
-from cyclegan_jax.data import images, masks
+from cyclegan_jax.data import masks
 from cyclegan_jax.data.record_images import record_id
 from cyclegan_jax.data.source import Dataset
 from cyclegan_jax.errors import UserError
+from cyclegan_jax.image_files import images
 from cyclegan_jax.pairs import polarity
 from cyclegan_jax.pairs.check import check_pair, is_constant, Pair, Span
 from cyclegan_jax.pairs.flags import FLAGS, Thresholds

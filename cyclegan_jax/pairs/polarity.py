@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from cyclegan_jax.data import images
+from cyclegan_jax.image_files import images
 from cyclegan_jax.pairs.flags import DEFAULT
 
 _SIDE = 32  # Images are reduced to this before they are compared.

@@ -22,9 +22,9 @@ from typing import NamedTuple
 import numpy as np
 
 from cyclegan_jax import files, radiometry
-from cyclegan_jax.data import images
 from cyclegan_jax.data.source import Dataset
 from cyclegan_jax.errors import UserError
+from cyclegan_jax.image_files import images
 from cyclegan_jax.pairs import dataset_check
 from cyclegan_jax.pairs.check import borders, check_pair, inside, Pair
 from cyclegan_jax.pairs.flags import DEFAULT

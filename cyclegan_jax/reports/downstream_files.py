@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 
 from cyclegan_jax import checksum, files
-from cyclegan_jax.data import images
 from cyclegan_jax.downstream import results, tables
 from cyclegan_jax.downstream.conditions import GENERATED, LUMINANCE, REAL
 from cyclegan_jax.downstream.study import Studied
+from cyclegan_jax.image_files import images
 from cyclegan_jax.reports import image_grid, label_maps, page
 
 EXAMPLES = 'examples.png'

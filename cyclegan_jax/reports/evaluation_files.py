@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from cyclegan_jax import checksum, files
-from cyclegan_jax.data import images
 from cyclegan_jax.data.source import Domain, ends, evenly_spaced
 from cyclegan_jax.evaluation import class_errors, results as results_lib
 from cyclegan_jax.evaluation.evaluate import Evaluation
+from cyclegan_jax.image_files import images
 from cyclegan_jax.reports import gallery, image_grid, page, temperature_strip
 from cyclegan_jax.runs import reader
 

@@ -11,9 +11,9 @@ import shutil
 
 import numpy as np
 
-from cyclegan_jax.data import images
 from cyclegan_jax.data.source import evenly_spaced
 from cyclegan_jax.errors import UserError
+from cyclegan_jax.image_files import images
 from cyclegan_jax.metrics import selection
 
 FOLDER = 'gallery'

@@ -11,8 +11,8 @@ from PIL import Image, ImageDraw
 from scipy import ndimage
 
 from cyclegan_jax import files
-from cyclegan_jax.data import images
 from cyclegan_jax.data.source import Dataset
+from cyclegan_jax.image_files import images
 from cyclegan_jax.pairs import check, dataset_check
 from cyclegan_jax.pairs.alignment import Shift
 from cyclegan_jax.pairs.check import Pair

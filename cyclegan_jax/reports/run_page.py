@@ -12,9 +12,9 @@ import pathlib
 from typing import Any
 
 from cyclegan_jax import files
-from cyclegan_jax.data import images
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.evaluation import results as results_lib
+from cyclegan_jax.image_files import images
 from cyclegan_jax.reports import (
   answer,
   curves,

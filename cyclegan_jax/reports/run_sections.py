@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from cyclegan_jax.data import images
 from cyclegan_jax.downstream import results as downstream_results, tables
 from cyclegan_jax.evaluation import results as results_lib
+from cyclegan_jax.image_files import images
 from cyclegan_jax.metrics.catalog import Metric, METRICS
 from cyclegan_jax.reports import downstream_files, gallery, page, temperature_strip
 from cyclegan_jax.reports.gallery_section import Example

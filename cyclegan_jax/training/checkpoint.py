@@ -22,8 +22,9 @@ from cyclegan_jax.metrics import selection
 from cyclegan_jax.progress import Log
 from cyclegan_jax.runs import run_folder
 from cyclegan_jax.settings import Config
-from cyclegan_jax.training import damage, orbax_log, state as state_lib
-from cyclegan_jax.training.state import TrainState
+from cyclegan_jax.training import damage, orbax_log
+from cyclegan_jax.training.step import state as state_lib
+from cyclegan_jax.training.step.state import TrainState
 
 # Orbax first moves a step that it deletes into this folder, so that a kill cannot leave a
 # half-deleted step that still looks complete.

@@ -15,7 +15,7 @@ import numpy as np
 from cyclegan_jax import checksum
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.runs import run_folder
-from cyclegan_jax.training.state import TrainState
+from cyclegan_jax.training.step.state import TrainState
 
 # Orbax's files in the folder of a step.
 _RUN, _METRICS = 'run/metadata', 'metrics/metrics'

@@ -22,14 +22,9 @@ from cyclegan_jax.progress import duration, Log
 from cyclegan_jax.runs import next_step, run_folder
 from cyclegan_jax.settings import Config
 from cyclegan_jax.training import (
-  bases,
-  class_balance,
-  conditions,
-  exchange,
   hooks,
   joint_stop,
   nan_check,
-  parallel,
   peers,
   preflight,
   run_start,
@@ -38,6 +33,7 @@ from cyclegan_jax.training import (
   warm_start,
 )
 from cyclegan_jax.training.checkpoint import Checkpoints, Saved
+from cyclegan_jax.training.step import bases, class_balance, conditions, exchange, parallel
 from cyclegan_jax.training.step_metrics import StepMetrics
 
 # A progress line appears at least this often, however slow the steps are.

@@ -16,7 +16,7 @@ from cyclegan_jax.runs import lock, run_folder
 from cyclegan_jax.settings import Config
 from cyclegan_jax.training import preflight
 from cyclegan_jax.training.checkpoint import Checkpoints, Saved
-from cyclegan_jax.training.state import TrainState
+from cyclegan_jax.training.step.state import TrainState
 
 
 def write(config: Config, dataset: Dataset, workdir: pathlib.Path, state: TrainState) -> None:

@@ -10,7 +10,7 @@ from cyclegan_jax.data.source import Dataset
 from cyclegan_jax.models import networks
 from cyclegan_jax.pairs import degenerate
 from cyclegan_jax.settings import Config
-from cyclegan_jax.training import state as state_lib
+from cyclegan_jax.training.step import state as state_lib
 
 # Fewer validation images than this are worth a note.
 _FEW_IMAGES = 10

@@ -17,9 +17,9 @@ from cyclegan_jax.models import networks
 from cyclegan_jax.progress import Log
 from cyclegan_jax.runs import addresses, published, run_folder
 from cyclegan_jax.settings import Config, differences, format_value, SECTIONS
-from cyclegan_jax.training import state as state_lib
 from cyclegan_jax.training.checkpoint import of_run
-from cyclegan_jax.training.state import TrainState
+from cyclegan_jax.training.step import state as state_lib
+from cyclegan_jax.training.step.state import TrainState
 
 _MODEL = frozenset(field.name for field in dataclasses.fields(SECTIONS['model']))
 

@@ -13,7 +13,8 @@ from typing import Any, ClassVar
 import numpy as np
 import tensorflow_datasets as tfds
 
-from cyclegan_jax.data import images, labels
+from cyclegan_jax.data import labels
+from cyclegan_jax.image_files import images
 from datasets import published_builder, storing
 from datasets.aau import files, registration
 from datasets.aau.config import aau_config, AauConfig, MANUAL_INSTRUCTIONS, TITLES

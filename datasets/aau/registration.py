@@ -11,7 +11,8 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
-from cyclegan_jax.data import images, layers
+from cyclegan_jax.data import layers
+from cyclegan_jax.image_files import images
 from datasets.aau import points as points_lib
 from datasets.aau.calibration import Calibration
 

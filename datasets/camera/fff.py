@@ -10,7 +10,7 @@ are all that the files of some drones (Zenmuse XT) have.
 from collections.abc import Iterator
 import struct
 
-from cyclegan_jax.data.decoding import ImageError
+from cyclegan_jax.image_files.decoding import ImageError
 
 # Types of records.
 RAW, PHOTOGRAPH, CAMERA, PICTURE_IN_PICTURE = 1, 14, 32, 42

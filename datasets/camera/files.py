@@ -5,8 +5,8 @@ import pathlib
 from typing import NamedTuple
 import unicodedata
 
-from cyclegan_jax.data import walk
 from cyclegan_jax.errors import UserError
+from cyclegan_jax.image_files import walk
 from datasets import archives
 
 EXTENSIONS = ('.jpg', '.jpeg')

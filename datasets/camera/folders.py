@@ -5,7 +5,7 @@ import pathlib
 import numpy as np
 
 from cyclegan_jax import files
-from cyclegan_jax.data import images
+from cyclegan_jax.image_files import images
 from cyclegan_jax.progress import Log, tracked
 from datasets import storing
 from datasets.camera import examples, parameters, survey

@@ -14,9 +14,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from PIL import Image
 
-from cyclegan_jax.data import decoding, images
-from cyclegan_jax.data.decoding import ImageError
 from cyclegan_jax.errors import UserError
+from cyclegan_jax.image_files import decoding, images
+from cyclegan_jax.image_files.decoding import ImageError
 from datasets.camera import fff
 
 _KELVIN = 273.15

@@ -6,8 +6,8 @@ import math
 
 import numpy as np
 
-from cyclegan_jax.data import decoding, images
 from cyclegan_jax.errors import UserError
+from cyclegan_jax.image_files import decoding, images
 from cyclegan_jax.pairs.alignment import find_shifts, Shift
 from cyclegan_jax.pairs.check import DEFAULT
 from cyclegan_jax.radiometry import parse_span, Range

@@ -6,7 +6,7 @@ import os
 import re
 from typing import NamedTuple
 
-from cyclegan_jax.data import images
+from cyclegan_jax.image_files import images
 
 # Words for a domain, anywhere in a name; those that are so only at its end; and what may follow.
 _WORDS = {

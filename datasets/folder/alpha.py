@@ -3,8 +3,8 @@
 import pathlib
 import shlex
 
-from cyclegan_jax.data import images, reading
 from cyclegan_jax.errors import UserError
+from cyclegan_jax.image_files import images, reading
 from datasets.folder import layouts
 
 # So many files are looked at.

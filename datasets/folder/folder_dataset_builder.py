@@ -14,8 +14,9 @@ import numpy as np
 import tensorflow_datasets as tfds
 
 from cyclegan_jax import radiometry
-from cyclegan_jax.data import images, labels as indices_lib
+from cyclegan_jax.data import labels as indices_lib
 from cyclegan_jax.errors import UserError
+from cyclegan_jax.image_files import images
 from cyclegan_jax.progress import tracked
 from datasets import pixels as pixel_lib, storing
 from datasets.folder import labels as label_lib, pixel_types, sizes

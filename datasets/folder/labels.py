@@ -8,9 +8,10 @@ import pathlib
 
 import numpy as np
 
-from cyclegan_jax.data import boxes as box_lib, images, labels as label_lib, walk
+from cyclegan_jax.data import boxes as box_lib, labels as label_lib
 from cyclegan_jax.data.boxes import Boxes
 from cyclegan_jax.errors import UserError
+from cyclegan_jax.image_files import images, walk
 from datasets import storing
 from datasets.folder import layouts, lists
 

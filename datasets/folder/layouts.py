@@ -8,8 +8,8 @@ import dataclasses
 import functools
 import pathlib
 
-from cyclegan_jax.data import walk
 from cyclegan_jax.errors import UserError
+from cyclegan_jax.image_files import walk
 from datasets.folder import patterns as pattern_lib, rules as rule_lib, side_by_side, suggestions
 from datasets.folder.patterns import Pattern
 from datasets.folder.rules import Rule

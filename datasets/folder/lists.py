@@ -13,8 +13,8 @@ import re
 from typing import NamedTuple
 import unicodedata
 
-from cyclegan_jax.data import images
 from cyclegan_jax.errors import UserError
+from cyclegan_jax.image_files import images
 from datasets import storing
 
 NAMES = {'train': 'train', 'val': 'validation', 'validation': 'validation', 'test': 'test'}

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 import pathlib
 
-from cyclegan_jax.data import images, reading
 from cyclegan_jax.errors import UserError
+from cyclegan_jax.image_files import images, reading
 from datasets import storing
 from datasets.folder import layouts, notes, sizes, suggestions
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from cyclegan_jax.data import walk
+from cyclegan_jax.image_files import walk
 from datasets import storing
 from datasets.folder import splits
 from datasets.folder.layouts import ImageFile, Layout

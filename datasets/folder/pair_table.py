@@ -14,8 +14,8 @@ import pathlib
 import unicodedata
 
 from cyclegan_jax import files as file_lib
-from cyclegan_jax.data import images
 from cyclegan_jax.errors import UserError
+from cyclegan_jax.image_files import images
 from datasets import storing
 from datasets.folder import layouts, scan
 from datasets.folder.scan import ImageFile, NamedFolder

@@ -5,8 +5,8 @@ import os
 import re
 import unicodedata
 
-from cyclegan_jax.data import images
 from cyclegan_jax.errors import UserError
+from cyclegan_jax.image_files import images
 from datasets.folder.scan import Parts
 
 _EXPECTED = (

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 import math
 
 from cyclegan_jax import errors
-from cyclegan_jax.data import images, reading
-from cyclegan_jax.data.decoding import Source
+from cyclegan_jax.image_files import images, reading
+from cyclegan_jax.image_files.decoding import Source
 from datasets.folder import layouts
 
 # So many files of a domain at the most are looked at first. Preparation checks all.

@@ -6,8 +6,8 @@ import dataclasses
 import pathlib
 from typing import NamedTuple
 
-from cyclegan_jax.data import images, walk
 from cyclegan_jax.errors import UserError
+from cyclegan_jax.image_files import images, walk
 from datasets import archives, storing
 
 _MAX_LISTED = 12

@@ -9,8 +9,8 @@ import dataclasses
 
 import numpy as np
 
-from cyclegan_jax.data import images
 from cyclegan_jax.errors import UserError
+from cyclegan_jax.image_files import images
 from cyclegan_jax.pairs import alignment
 from cyclegan_jax.pairs.check import DEFAULT
 from datasets.folder.scan import ImageFile

@@ -6,7 +6,7 @@ smaller one. Images of different shapes do not lie on each other, and are refuse
 
 from collections.abc import Sequence
 
-from cyclegan_jax.data import decoding, images
+from cyclegan_jax.image_files import decoding, images
 
 # Of small images, a pixel is too much.
 _TOLERANCE = 0.01

@@ -7,8 +7,8 @@ import os
 import re
 import shlex
 
-from cyclegan_jax.data import images
 from cyclegan_jax.errors import UserError
+from cyclegan_jax.image_files import images
 from datasets.folder import affixes, patterns as pattern_lib
 from datasets.folder.patterns import Pattern
 from datasets.folder.scan import ImageFile, Parts

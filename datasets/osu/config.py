@@ -4,8 +4,8 @@ import dataclasses
 import os
 import pathlib
 
-from cyclegan_jax.data import images
 from cyclegan_jax.errors import UserError
+from cyclegan_jax.image_files import images
 from datasets import published
 from datasets.archives import Reader, StoredFile
 from datasets.osu import files

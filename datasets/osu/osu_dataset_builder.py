@@ -17,7 +17,7 @@ from typing import Any, ClassVar
 import numpy as np
 import tensorflow_datasets as tfds
 
-from cyclegan_jax.data import images
+from cyclegan_jax.image_files import images
 from datasets import published_builder, storing
 from datasets.archives import Reader
 from datasets.osu import borders as borders_lib, download, files

@@ -10,8 +10,8 @@ import dataclasses
 import os
 from typing import Any, ClassVar
 
-from cyclegan_jax.data import decoding
 from cyclegan_jax.errors import UserError
+from cyclegan_jax.image_files import decoding
 from datasets import shards
 from datasets.shards import Row, Shard
 

@@ -14,8 +14,8 @@ import tarfile
 from typing import Any, ClassVar, NamedTuple
 import zlib
 
-from cyclegan_jax.data import decoding, images
 from cyclegan_jax.errors import UserError
+from cyclegan_jax.image_files import decoding, images
 from datasets import shards
 from datasets.shards import Row, Shard
 

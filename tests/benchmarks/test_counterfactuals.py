@@ -5,8 +5,9 @@ import pytest
 
 from benchmarks import counterfactuals
 from cyclegan_jax import config as config_lib
-from cyclegan_jax.data import condition, images
+from cyclegan_jax.data import condition
 from cyclegan_jax.data.source import make_domains
+from cyclegan_jax.image_files import images
 from cyclegan_jax.inference.model import Model
 from datasets import temperatures
 from datasets.synthetic import layout, render

@@ -5,8 +5,9 @@ import dataclasses
 import numpy as np
 import pytest
 
-from cyclegan_jax.data import aspect, images, pipeline
+from cyclegan_jax.data import aspect, pipeline
 from cyclegan_jax.data.source import Dataset, make_domains, Split
+from cyclegan_jax.image_files import images
 from cyclegan_jax.settings import DataConfig
 
 WIDE = (40, 80)

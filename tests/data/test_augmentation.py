@@ -6,8 +6,9 @@ import dataclasses
 import numpy as np
 import pytest
 
-from cyclegan_jax.data import images, jitter, pipeline, record_images
+from cyclegan_jax.data import jitter, pipeline, record_images
 from cyclegan_jax.data.source import Dataset, make_domains, Split
+from cyclegan_jax.image_files import images
 from cyclegan_jax.settings import DataConfig
 
 SIZE = (40, 60)

@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 
 from cyclegan_jax import memory
-from cyclegan_jax.data import cache, images, pipeline, record_images
+from cyclegan_jax.data import cache, pipeline, record_images
 from cyclegan_jax.data.source import Dataset, make_domains, Split
+from cyclegan_jax.image_files import images
 from cyclegan_jax.settings import DataConfig
-from cyclegan_jax.training import parallel
+from cyclegan_jax.training.step import parallel
 
 SIZE, N = (24, 32), 13
 CONFIG = DataConfig(paired=True, image_size=(16, 20), load_size=(18, 24), flip=True)

@@ -8,9 +8,10 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from cyclegan_jax.data import condition, images, pipeline, told, training_conditions
+from cyclegan_jax.data import condition, pipeline, told, training_conditions
 from cyclegan_jax.data.source import Dataset, make_domains, Split
 from cyclegan_jax.errors import UserError
+from cyclegan_jax.image_files import images
 from cyclegan_jax.settings import DataConfig
 
 NAMES = ('sky', 'road', 'person')

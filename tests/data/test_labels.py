@@ -7,10 +7,11 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from cyclegan_jax.data import images, labels, pipeline
-from cyclegan_jax.data.decoding import ImageError
+from cyclegan_jax.data import labels, pipeline
 from cyclegan_jax.data.source import Dataset, make_domains, Split
 from cyclegan_jax.devices import sharding
+from cyclegan_jax.image_files import images
+from cyclegan_jax.image_files.decoding import ImageError
 from cyclegan_jax.settings import DataConfig
 from datasets import loading
 from datasets.synthetic import materials, synthetic_dataset_builder as synthetic

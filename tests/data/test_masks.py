@@ -5,9 +5,10 @@ import dataclasses
 import numpy as np
 import pytest
 
-from cyclegan_jax.data import images, masks, pipeline
+from cyclegan_jax.data import masks, pipeline
 from cyclegan_jax.data.source import Dataset, make_domains, Split
 from cyclegan_jax.errors import UserError
+from cyclegan_jax.image_files import images
 from cyclegan_jax.settings import DataConfig, fields
 
 SIZE = (24, 32)

@@ -5,10 +5,11 @@ import dataclasses
 import numpy as np
 import pytest
 
-from cyclegan_jax.data import images, pipeline
+from cyclegan_jax.data import pipeline
 from cyclegan_jax.errors import UserError
+from cyclegan_jax.image_files import images
 from cyclegan_jax.settings import DataConfig
-from cyclegan_jax.training import parallel
+from cyclegan_jax.training.step import parallel
 import datasets
 
 

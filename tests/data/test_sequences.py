@@ -8,7 +8,7 @@ import pytest
 from cyclegan_jax.data import pipeline, sequences
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.settings import DataConfig
-from cyclegan_jax.training import parallel
+from cyclegan_jax.training.step import parallel
 import datasets
 from tests.conftest import make_pairs
 

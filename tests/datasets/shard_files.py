@@ -7,7 +7,7 @@ import tarfile
 import numpy as np
 import PIL.Image
 
-from cyclegan_jax.data import images
+from cyclegan_jax.image_files import images
 
 
 def png(array):

@@ -7,7 +7,8 @@ import pytest
 import tensorflow_datasets as tfds
 
 from cyclegan_jax import errors
-from cyclegan_jax.data import images, pipeline
+from cyclegan_jax.data import pipeline
+from cyclegan_jax.image_files import images
 from cyclegan_jax.settings import DataConfig
 from datasets.aau import aau_dataset_builder as aau, registration
 from datasets.loading import open_dataset

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from cyclegan_jax import errors
-from cyclegan_jax.data import images
+from cyclegan_jax.image_files import images
 from datasets.aau import points as points_lib, registration
 from tests.datasets import aau_trees
 

@@ -15,7 +15,7 @@ import tensorflow_datasets as tfds
 import tifffile
 
 from cyclegan_jax import errors
-from cyclegan_jax.data import images
+from cyclegan_jax.image_files import images
 from datasets.folder import config as config_lib, folder_dataset_builder
 from tests.datasets.test_folder_layouts import image, put, put_pairs
 

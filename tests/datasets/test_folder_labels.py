@@ -6,8 +6,9 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from cyclegan_jax.data import images, pipeline
+from cyclegan_jax.data import pipeline
 from cyclegan_jax.errors import UserError
+from cyclegan_jax.image_files import images
 from cyclegan_jax.settings import DataConfig
 from datasets.folder import config as config_lib
 from datasets.loading import open_dataset

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from cyclegan_jax import errors
-from cyclegan_jax.data import images
+from cyclegan_jax.image_files import images
 from datasets.folder import config as config_lib, layouts
 
 

@@ -4,8 +4,8 @@ import numpy as np
 from PIL import Image
 import pytest
 
-from cyclegan_jax.data import formats, images
 from cyclegan_jax.errors import UserError
+from cyclegan_jax.image_files import formats, images
 from datasets.folder import config as config_lib
 from tests.datasets.test_folder_builder import stored_pairs
 from tests.datasets.test_folder_layouts import all_ids, image, put

@@ -5,8 +5,8 @@ import json
 import numpy as np
 import pytest
 
-from cyclegan_jax.data import images
 from cyclegan_jax.errors import UserError
+from cyclegan_jax.image_files import images
 from cyclegan_jax.settings import DataConfig
 import datasets
 from datasets.folder import config as config_lib

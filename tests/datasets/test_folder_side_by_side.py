@@ -4,8 +4,8 @@ import numpy as np
 from PIL import Image
 import pytest
 
-from cyclegan_jax.data import images
 from cyclegan_jax.errors import UserError
+from cyclegan_jax.image_files import images
 from datasets.folder import config as config_lib, side_by_side
 from tests.datasets.scenes import scene
 from tests.datasets.test_folder_builder import refused, stored_pairs

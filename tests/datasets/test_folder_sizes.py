@@ -4,13 +4,13 @@ import numpy as np
 from PIL import Image
 import pytest
 
-from cyclegan_jax.data import images
+from cyclegan_jax.image_files import images
 from cyclegan_jax.settings import DataConfig
 from datasets import loading
 from datasets.folder import config as config_lib, sizes
-from tests.data.encoders import orientation, saved
 from tests.datasets.test_folder_builder import refused, stored_pairs
 from tests.datasets.test_folder_layouts import image
+from tests.image_files.encoders import orientation, saved
 
 pytestmark = pytest.mark.usefixtures('no_progress_bars')
 

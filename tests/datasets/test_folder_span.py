@@ -5,8 +5,9 @@ from PIL import Image
 import pytest
 import tifffile
 
-from cyclegan_jax.data import images, pipeline
+from cyclegan_jax.data import pipeline
 from cyclegan_jax.errors import UserError
+from cyclegan_jax.image_files import images
 from cyclegan_jax.settings import DataConfig
 import datasets
 from datasets.folder import config as config_lib
@@ -171,7 +172,7 @@ def test_the_span_is_part_of_the_name_only_if_there_is_one(tmp_path, counts):
 
 
 def test_12_packed_bits_have_their_own_counts_with_a_span(tmp_path):
-  from tests.data.test_reading import packed_12_bit
+  from tests.image_files.test_reading import packed_12_bit
 
   values = RNG.integers(0, 4096, (6, 8)).astype(np.uint16)
   source = put(tmp_path / 'a', 'rgb/0.png', channels=3, size=(6, 8))

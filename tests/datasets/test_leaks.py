@@ -5,8 +5,8 @@ import json
 import numpy as np
 import pytest
 
-from cyclegan_jax.data import images
 from cyclegan_jax.data.source import Split
+from cyclegan_jax.image_files import images
 from cyclegan_jax.metrics import distributions
 from datasets import leaks
 

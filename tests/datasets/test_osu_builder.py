@@ -13,7 +13,7 @@ import pytest
 import tensorflow_datasets as tfds
 
 from cyclegan_jax import errors, progress
-from cyclegan_jax.data import images
+from cyclegan_jax.image_files import images
 from datasets.osu import osu_dataset_builder as osu
 from tests.conftest import REPOSITORY
 from tests.datasets.test_osu import encoded, picture, put, tree, unpacked

@@ -3,8 +3,8 @@
 import pytest
 import tensorflow_datasets as tfds
 
-from cyclegan_jax.data import images
 from cyclegan_jax.errors import UserError
+from cyclegan_jax.image_files import images
 from cyclegan_jax.settings import DataConfig
 import datasets
 from datasets.parquet import parquet_dataset_builder as parquet

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import tifffile
 
-from cyclegan_jax.data import images
 from cyclegan_jax.errors import UserError
+from cyclegan_jax.image_files import images
 from cyclegan_jax.settings import DataConfig
 import datasets
 from tests.datasets.shard_files import pair, png, write_parquet, write_tar

@@ -5,11 +5,11 @@ import dataclasses
 import numpy as np
 
 from cyclegan_jax import config as config_lib
-from cyclegan_jax.data import images
 from cyclegan_jax.data.source import Dataset, make_domains, Split
 from cyclegan_jax.downstream import study
 from cyclegan_jax.downstream.study import Plan
 from cyclegan_jax.downstream.training import Recipe
+from cyclegan_jax.image_files import images
 from cyclegan_jax.inference.model import Model
 
 SIZE = (16, 24)

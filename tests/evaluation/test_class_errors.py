@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from cyclegan_jax import config as config_lib
-from cyclegan_jax.data import images
 from cyclegan_jax.data.source import Dataset, make_domains, Split
 from cyclegan_jax.evaluation import class_errors, measure, results as results_lib
 from cyclegan_jax.evaluation.evaluate import evaluate
+from cyclegan_jax.image_files import images
 from cyclegan_jax.inference.model import Model
 from cyclegan_jax.radiometry import Range
 from cyclegan_jax.reports import evaluation_files

@@ -8,9 +8,10 @@ import scipy.stats
 
 from cyclegan_jax import config as config_lib
 from cyclegan_jax.comparison import runs as runs_lib, transfer
-from cyclegan_jax.data import images, pipeline
+from cyclegan_jax.data import pipeline
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.evaluation import baselines, details, measure, results, unpaired
+from cyclegan_jax.image_files import images
 from cyclegan_jax.metrics import gain_offset
 import datasets
 from tests.comparison import made_up

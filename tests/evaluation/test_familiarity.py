@@ -5,10 +5,10 @@ import dataclasses
 import numpy as np
 import pytest
 
-from cyclegan_jax.data import images
 from cyclegan_jax.data.source import make_domains
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.evaluation import familiarity
+from cyclegan_jax.image_files import images
 from cyclegan_jax.settings import DataConfig
 import datasets
 

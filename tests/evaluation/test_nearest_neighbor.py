@@ -10,7 +10,7 @@ from cyclegan_jax.data import pipeline
 from cyclegan_jax.data.source import Dataset, make_domains, Split
 from cyclegan_jax.evaluation import baselines, nearest_neighbor
 import datasets
-from tests.data import corpus
+from tests.image_files import corpus
 
 SIZE = (24, 32)
 MEAN = np.full((*SIZE, 1), 77, np.float32)

@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 
 from cyclegan_jax import config as config_lib, radiometry
-from cyclegan_jax.data import condition, images
+from cyclegan_jax.data import condition
 from cyclegan_jax.data.source import Dataset, make_domains, Split
 from cyclegan_jax.evaluation import obedience, results as results_lib
 from cyclegan_jax.evaluation.evaluate import evaluate
+from cyclegan_jax.image_files import images
 from cyclegan_jax.inference.model import Model
 from cyclegan_jax.reports import evaluation_files, temperature_strip
 from cyclegan_jax.runs import reader

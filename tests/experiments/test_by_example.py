@@ -4,7 +4,7 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from cyclegan_jax.data import images
+from cyclegan_jax.image_files import images
 from tests.command_line import fails, run
 from tests.experiments.conftest import write_untrained
 

@@ -11,7 +11,7 @@ torch = pytest.importorskip('torch', reason='needs the extra parity: pip install
 
 from cyclegan_jax.inference import model as model_lib
 from tests.command_line import fails, run
-from tests.inference.test_torch_import import save, tiny
+from tests.inference.pytorch.test_importing import save, tiny
 from tests.parity import both
 
 

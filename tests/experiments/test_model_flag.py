@@ -6,8 +6,8 @@ import PIL.Image
 import pytest
 
 from cyclegan_jax import config as config_lib
-from cyclegan_jax.data import images
 from cyclegan_jax.errors import UserError
+from cyclegan_jax.image_files import images
 from cyclegan_jax.runs import addresses
 import datasets
 from experiments import checking, measuring

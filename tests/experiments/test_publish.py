@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from cyclegan_jax.data import images
+from cyclegan_jax.image_files import images
 from tests import compiler
 from tests.conftest import REPOSITORY
 from tests.runs import hub_server

@@ -23,7 +23,7 @@ def test_streams_hold_what_files_hold(untrained, pairs, tmp_path):
 # The command in a process that ends at the sixth result, as if it were killed.
 _KILLED = """
 import os, runpy, sys
-from cyclegan_jax.inference.outputs import FileTranslator
+from cyclegan_jax.inference.files.outputs import FileTranslator
 write, begun = FileTranslator.write, []
 def killing(*arguments):
   begun.append(None)

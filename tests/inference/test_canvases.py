@@ -6,7 +6,8 @@ import itertools
 import numpy as np
 import PIL.Image
 
-from cyclegan_jax.inference import batches, canvases, inputs, outputs, translate
+from cyclegan_jax.inference import batches, canvases, translate
+from cyclegan_jax.inference.files import inputs, outputs
 from tests.inference import made_up
 
 

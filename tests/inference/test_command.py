@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 
 from cyclegan_jax import radiometry
-from cyclegan_jax.data import condition, images
+from cyclegan_jax.data import condition
 from cyclegan_jax.errors import UserError
+from cyclegan_jax.image_files import images
 from cyclegan_jax.inference import command, translate
-from cyclegan_jax.inference.inputs import Job
-from cyclegan_jax.inference.outputs import FileTranslator, OutputOptions
+from cyclegan_jax.inference.files.inputs import Job
+from cyclegan_jax.inference.files.outputs import FileTranslator, OutputOptions
 from cyclegan_jax.settings import DataConfig
 from datasets import temperatures
 from datasets.synthetic import physics

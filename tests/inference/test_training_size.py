@@ -6,8 +6,8 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from cyclegan_jax.data import images
 from cyclegan_jax.errors import UserError
+from cyclegan_jax.image_files import images
 from cyclegan_jax.inference import training_size
 from cyclegan_jax.settings import DataConfig
 from tests.inference.test_model import first_channel, model

@@ -13,7 +13,8 @@ import pytest
 from cyclegan_jax import config as config_lib
 from cyclegan_jax.data.source import make_domains
 from cyclegan_jax.errors import UserError
-from cyclegan_jax.inference import inputs, metadata, outputs, training_size, translate
+from cyclegan_jax.inference import training_size, translate
+from cyclegan_jax.inference.files import inputs, metadata, outputs
 from cyclegan_jax.inference.model import Model
 from tests.inference import made_up
 

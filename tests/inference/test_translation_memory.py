@@ -9,7 +9,7 @@ import pytest
 
 from cyclegan_jax import memory
 from cyclegan_jax.errors import UserError
-from cyclegan_jax.inference.outputs import FileTranslator, OutputOptions
+from cyclegan_jax.inference.files.outputs import FileTranslator, OutputOptions
 from cyclegan_jax.inference.scene import Scene
 from cyclegan_jax.inference.tiling.padded import Padded
 from tests.inference import made_up

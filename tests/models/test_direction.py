@@ -10,9 +10,9 @@ from cyclegan_jax import checksum, config as config_lib
 from cyclegan_jax.data.source import ends, make_domains
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.models import networks
-from cyclegan_jax.training import diagnostics
 from cyclegan_jax.training.hooks import collapse_warnings
-from cyclegan_jax.training.microbatch import Microbatch
+from cyclegan_jax.training.step import diagnostics
+from cyclegan_jax.training.step.microbatch import Microbatch
 
 CUT = dict(preset='cut', ir_channels=3)
 

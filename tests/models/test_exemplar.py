@@ -6,8 +6,9 @@ import pytest
 
 from cyclegan_jax.data.source import make_domains
 from cyclegan_jax.errors import UserError
-from cyclegan_jax.inference import canvases, export, export_check
-from cyclegan_jax.inference.export_program import Program
+from cyclegan_jax.inference import canvases
+from cyclegan_jax.inference.export import check, export
+from cyclegan_jax.inference.export.program import Program
 from cyclegan_jax.inference.scene import Scene
 from cyclegan_jax.inference.tiling import receptive_field
 from cyclegan_jax.models import adain, exemplar, networks
@@ -136,9 +137,7 @@ def test_tiles_and_exported_files_give_the_whole_image(made, tmp_path):
     module = export.load_format(form)
     module.write(tmp_path / form, program, {})
     # A single pixel among the images, whose contrast is nothing but rounding.
-    found = export_check.compare(
-      module.load(tmp_path / form), program, [export_check.Example('it', image)]
-    )
+    found = check.compare(module.load(tmp_path / form), program, [check.Example('it', image)])
     assert found.largest <= 1
 
 

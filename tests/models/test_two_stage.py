@@ -9,8 +9,8 @@ import pytest
 from cyclegan_jax import config as config_lib
 from cyclegan_jax.data import condition
 from cyclegan_jax.data.source import make_domains
-from cyclegan_jax.inference import export
-from cyclegan_jax.inference.export_program import Program
+from cyclegan_jax.inference.export import export
+from cyclegan_jax.inference.export.program import Program
 from cyclegan_jax.inference.tiling import receptive_field
 from cyclegan_jax.models import apply, generators, layers, networks, two_stage
 from cyclegan_jax.models.initializers import Draws

@@ -4,8 +4,8 @@ import numpy as np
 from scipy import ndimage
 
 from cyclegan_jax import normalization
-from cyclegan_jax.data import images
 from cyclegan_jax.data.source import Dataset, Domain, Split
+from cyclegan_jax.image_files import images
 
 _MARGIN = 24
 

@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from cyclegan_jax.data import images
+from cyclegan_jax.image_files import images
 from cyclegan_jax.pairs import alignment, check
 from cyclegan_jax.pairs.flags import Thresholds
 from datasets.synthetic import layout, render

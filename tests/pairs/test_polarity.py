@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from cyclegan_jax.data import images
+from cyclegan_jax.image_files import images
 from cyclegan_jax.pairs import dataset_check, polarity
 from datasets.synthetic import layout, render
 from tests.pairs.made_up import dataset, gray_rgb, texture

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from cyclegan_jax import radiometry
-from cyclegan_jax.data import images
 from cyclegan_jax.errors import UserError
+from cyclegan_jax.image_files import images
 from cyclegan_jax.pairs import check, dataset_check, repair
 from cyclegan_jax.settings import DataConfig
 import datasets

@@ -11,10 +11,10 @@ import torch
 
 from cyclegan_jax import config as config_lib
 from cyclegan_jax.data.source import make_domains
-from cyclegan_jax.inference import torch_weights
+from cyclegan_jax.inference.pytorch import weights as torch_weights
 from cyclegan_jax.models import networks
 from cyclegan_jax.settings import Config
-from cyclegan_jax.training import parallel, state as state_lib
+from cyclegan_jax.training.step import parallel, state as state_lib
 from tests.parity import (
   both_cut,
   by_name,

@@ -4,7 +4,7 @@ import torch
 
 from cyclegan_jax.models import networks
 from cyclegan_jax.settings import Config
-from cyclegan_jax.training import rng
+from cyclegan_jax.training.step import rng
 from tests.parity import draws, torch_cut, torch_steps
 
 # Small relatives. Glorot's weights times 0.02 would hide mistakes: beside disturbed biases they

@@ -1,6 +1,6 @@
 """Arrays between PyTorch modules and ours that have the same names, for torch_discriminators.py.
 
-The counterpart of inference/torch_weights.py, which knows the names of published files.
+The counterpart of inference/pytorch/weights.py, which knows the names of published files.
 """
 
 from collections.abc import Iterator, Mapping

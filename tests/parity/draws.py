@@ -9,7 +9,7 @@ import torch
 
 from cyclegan_jax.models import layers
 from cyclegan_jax.settings import Config
-from cyclegan_jax.training import image_pool, patch_nce, rng as rng_lib
+from cyclegan_jax.training.step import image_pool, patch_nce, rng as rng_lib
 from tests.parity import torch_cut, torch_steps
 
 

@@ -7,8 +7,8 @@ import numpy as np
 
 from cyclegan_jax.data.source import Domain
 from cyclegan_jax.settings import Config
-from cyclegan_jax.training import state as state_lib
-from tests.training import stepping
+from cyclegan_jax.training.step import state as state_lib
+from tests.training.step import stepping
 
 
 def stepped(

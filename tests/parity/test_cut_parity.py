@@ -12,8 +12,8 @@ from cyclegan_jax import config as config_lib
 from cyclegan_jax.data.source import make_domains
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.models import networks
-from cyclegan_jax.training import patch_nce
-from tests.inference import test_torch_import
+from cyclegan_jax.training.step import patch_nce
+from tests.inference.pytorch import test_importing
 from tests.parity import both, test_parity, torch_cut
 
 
@@ -87,16 +87,16 @@ def test_loss_and_its_gradient(temperature):
 
 def test_fixed_filters_are_left_out_and_say_which_networks_they_are_of(tmp_path):
   config = both.tiny('cut', load_size=(0, 0), ir_channels=3)
-  nets = test_torch_import.save(tmp_path, config)
+  nets = test_importing.save(tmp_path, config)
   arrays = dict(nets['rgb_to_ir'].state_dict())
   arrays |= {'model.7.filt': torch.ones(8, 1, 3, 3), 'model.14.filt': torch.ones(16, 1, 4, 4)}
   torch.save(arrays, tmp_path / 'latest_net_G.pth')
   (tmp_path / 'latest_net_F.pth').unlink()
-  state, said = test_torch_import.import_(config, tmp_path)
-  test_torch_import.same_weights(config, state, nets, ('rgb_to_ir', 'ir'))
+  state, said = test_importing.import_(config, tmp_path)
+  test_importing.same_weights(config, state, nets, ('rgb_to_ir', 'ir'))
   assert 'Projection projection_rgb' in said[-1] and 'an untrained projection' in said[-1]
   with pytest.raises(UserError, match='fits with --upsampling=bilinear --antialias=True'):
-    test_torch_import.import_(
+    test_importing.import_(
       both.tiny('cut', load_size=(0, 0), ir_channels=3, antialias=False, upsampling='transposed'),
       tmp_path,
     )

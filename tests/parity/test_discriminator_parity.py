@@ -16,7 +16,7 @@ from cyclegan_jax.data.source import make_domains
 from cyclegan_jax.models import layers, networks
 from cyclegan_jax.models.initializers import Draws
 from cyclegan_jax.settings import ModelConfig
-from cyclegan_jax.training import losses, microbatch
+from cyclegan_jax.training.step import losses, microbatch
 from tests.parity import both, torch_paired_steps
 
 PRESETS = ('pix2pixhd', 'infragan')

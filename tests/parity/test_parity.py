@@ -14,11 +14,11 @@ F = torch.nn.functional
 
 from cyclegan_jax import config as config_lib
 from cyclegan_jax.data.source import make_domains
-from cyclegan_jax.inference import torch_weights
+from cyclegan_jax.inference.pytorch import weights as torch_weights
 from cyclegan_jax.models import layers, networks
 from cyclegan_jax.models.initializers import Draws
 from cyclegan_jax.models.verdict import Verdict
-from cyclegan_jax.training import losses, rng, state as state_lib
+from cyclegan_jax.training.step import losses, rng, state as state_lib
 from tests.parity import both, draws, torch_steps
 
 pytestmark = pytest.mark.usefixtures('optimized')

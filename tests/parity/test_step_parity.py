@@ -23,7 +23,7 @@ torch = pytest.importorskip('torch', reason='needs the extra parity: pip install
 
 
 from cyclegan_jax.data.source import make_domains
-from cyclegan_jax.inference import torch_weights
+from cyclegan_jax.inference.pytorch import weights as torch_weights
 from cyclegan_jax.models import networks
 from tests.parity import both, both_cut
 

@@ -11,7 +11,7 @@ torch = pytest.importorskip('torch', reason='needs the extra parity: pip install
 from cyclegan_jax import config as config_lib
 from cyclegan_jax.data import condition
 from cyclegan_jax.data.source import make_domains
-from cyclegan_jax.inference import torch_weights
+from cyclegan_jax.inference.pytorch import weights as torch_weights
 from cyclegan_jax.models import two_stage
 from tests.parity import (
   both,

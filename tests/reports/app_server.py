@@ -8,7 +8,8 @@ import numpy as np
 import PIL.Image
 import uvicorn
 
-from cyclegan_jax.inference import app, app_content
+from cyclegan_jax.inference.app import server
+from cyclegan_jax.inference.app.content import Content
 
 COLOR = (200, 60, 20)
 
@@ -29,11 +30,11 @@ def png(pixels):
 def served(translate=painted, **content):
   """The address of a page."""
   shown = {'title': 'run: RGB to IR', 'about': 'A model.', **content}
-  page = app.make(translate, app_content.Content(**shown), 50_000)
-  with app.bound_socket('127.0.0.1', 0) as listener:
-    server = uvicorn.Server(app.server_config(page))
-    thread = threading.Thread(target=server.run, kwargs={'sockets': [listener]})
+  page = server.make(translate, Content(**shown), 50_000)
+  with server.bound_socket('127.0.0.1', 0) as listener:
+    running = uvicorn.Server(server.server_config(page))
+    thread = threading.Thread(target=running.run, kwargs={'sockets': [listener]})
     thread.start()
     yield f'http://127.0.0.1:{listener.getsockname()[1]}/'
-    server.should_exit = True
+    running.should_exit = True
     thread.join()

@@ -10,8 +10,8 @@ import pytest
 pytest.importorskip('starlette', reason='needs the extra app')
 pytest.importorskip('uvicorn', reason='needs the extra app')
 
-from cyclegan_jax.data import decoding
-from cyclegan_jax.inference import app, app_content, sliders
+from cyclegan_jax.image_files import decoding
+from cyclegan_jax.inference.app import content, server, sliders
 from tests.reports.app_server import COLOR, png, served
 
 CSS = 'css selector'
@@ -24,7 +24,7 @@ def address():
   with served(
     training_size=(16, 20),
     examples=[example, example],
-    palettes=app_content.palettes(),
+    palettes=content.palettes(),
     strangeness=lambda image: 2.5 if image.shape[1] == 90 else 0.5,
   ) as found:
     yield found
@@ -182,7 +182,7 @@ def test_a_palette_changes_the_view_alone(browser, address, image):
 
 
 def test_units_are_shown_where_they_are_known(browser, image):
-  with served(palettes=app_content.palettes(), span=('-20 °C', '50 °C')) as found:
+  with served(palettes=content.palettes(), span=('-20 °C', '50 °C')) as found:
     browser.open(found)
     chosen(browser, image, 'Translated')
     notes = browser.find(CSS, '.notes').text
@@ -237,7 +237,7 @@ def test_a_photograph_of_too_many_pixels_is_reduced(browser, tmp_path, monkeypat
 def test_a_busy_server_is_asked_again(browser, address, image, monkeypatch):
   browser.open(address)
   with monkeypatch.context() as busy:
-    busy.setattr(app, '_MOST_ARRIVING', 0)
+    busy.setattr(server, '_MOST_ARRIVING', 0)
     chosen(browser, image, 'waits.')
   chosen(browser, '', 'Translated')
   browser.logged()  # The console notes the refusal.

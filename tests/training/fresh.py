@@ -4,7 +4,7 @@ import optax
 
 from cyclegan_jax.data.source import make_domains
 from cyclegan_jax.settings import Config
-from cyclegan_jax.training import state as state_lib
+from cyclegan_jax.training.step import state as state_lib
 
 
 def optimizer(config: Config, steps_per_epoch: int = 1) -> optax.GradientTransformation:

@@ -7,7 +7,8 @@ import pytest
 import cyclegan_jax
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.evaluation import results
-from cyclegan_jax.inference import export, export_program, model_card
+from cyclegan_jax.inference import model_card
+from cyclegan_jax.inference.export import export, program
 from cyclegan_jax.metrics import perceptual
 from cyclegan_jax.models import networks
 from cyclegan_jax.reports import evaluation_files, run_page
@@ -88,7 +89,7 @@ def test_an_onnx_file_has_the_generator_alone(whole, tmp_path):
   pytest.importorskip('onnxruntime', reason='pip install onnxruntime')
   model = export.in_float32(cyclegan_jax.load(whole[1], 'latest'))
   form = export.load_format('onnx')
-  form.write(tmp_path / 'file', export_program.Program(model, 'rgb_to_ir', 255), {})
+  form.write(tmp_path / 'file', program.Program(model, 'rgb_to_ir', 255), {})
   image = picture(40, 24)
   got = form.load(tmp_path / 'file')(image[np.newaxis])[0]
   assert np.abs(got.astype(int) - model.translate(image)).max() <= 1

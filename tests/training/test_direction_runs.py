@@ -4,12 +4,13 @@ import numpy as np
 import pytest
 
 import cyclegan_jax
-from cyclegan_jax.data import images
 from cyclegan_jax.downstream import study
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.evaluation import results
-from cyclegan_jax.inference import export, export_program, model_card, translate
-from cyclegan_jax.inference.outputs import OutputOptions
+from cyclegan_jax.image_files import images
+from cyclegan_jax.inference import model_card, translate
+from cyclegan_jax.inference.export import export, program
+from cyclegan_jax.inference.files.outputs import OutputOptions
 from cyclegan_jax.reports import evaluation_files, run_page
 from cyclegan_jax.runs import reader
 import datasets
@@ -73,7 +74,7 @@ def test_it_is_measured_described_and_exported(whole, tmp_path):
     study.run(tmp_path, model, dataset, config.data, study.Plan())
   pytest.importorskip('onnxruntime', reason='pip install onnxruntime')
   form, single = export.load_format('onnx'), export.in_float32(model)
-  form.write(tmp_path / 'file', export_program.Program(single, 'ir_to_rgb', 255), {})
+  form.write(tmp_path / 'file', program.Program(single, 'ir_to_rgb', 255), {})
   image = picture(40, 24, 1)
   got = form.load(tmp_path / 'file')(image[np.newaxis])[0]
   assert np.abs(got.astype(int) - model.translate(image)).max() <= 1

@@ -7,9 +7,10 @@ import pytest
 
 import cyclegan_jax
 from cyclegan_jax import config as config_lib
-from cyclegan_jax.data import images, pipeline
+from cyclegan_jax.data import pipeline
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.evaluation import measure
+from cyclegan_jax.image_files import images
 from cyclegan_jax.models import networks
 from cyclegan_jax.training import loop
 from datasets import loading

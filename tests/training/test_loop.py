@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from cyclegan_jax import config as config_lib
-from cyclegan_jax.data import images
 from cyclegan_jax.errors import UserError
+from cyclegan_jax.image_files import images
 from cyclegan_jax.inference import model as model_lib
 from cyclegan_jax.runs import run_folder
 from cyclegan_jax.training import loop

@@ -5,7 +5,8 @@ import jax.numpy as jnp
 import pytest
 
 from cyclegan_jax.errors import UserError
-from cyclegan_jax.training import losses, nan_check
+from cyclegan_jax.training import nan_check
+from cyclegan_jax.training.step import losses
 
 
 def test_the_operation_that_gave_nan_is_named():

@@ -7,19 +7,20 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from cyclegan_jax.data import images
 from cyclegan_jax.data.source import make_domains
+from cyclegan_jax.image_files import images
 from cyclegan_jax.inference import model as model_lib
 from cyclegan_jax.models import networks
 from cyclegan_jax.models.network import Network
 from cyclegan_jax.reports import sample_grid
 from cyclegan_jax.settings import fields
-from cyclegan_jax.training import state as state_lib
-from cyclegan_jax.training.microbatch import Microbatch
+from cyclegan_jax.training.step import state as state_lib
+from cyclegan_jax.training.step.microbatch import Microbatch
 import datasets
-from tests.training import fresh, test_steps
+from tests.training import fresh
+from tests.training.step import test_steps
+from tests.training.step.test_steps import SIZE
 from tests.training.test_loop import train
-from tests.training.test_steps import SIZE
 
 KINDS = fields()['normalization'][1].metadata['allowed']
 

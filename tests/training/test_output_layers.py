@@ -5,10 +5,10 @@ import pytest
 
 from cyclegan_jax import config as config_lib
 from cyclegan_jax.data.source import make_domains, with_inputs
-from tests.training import stepping
-from tests.training.test_class_balance import batch_of, NAMES
-from tests.training.test_steps import SIZE
-from tests.training.test_variants import PIX2PIX
+from tests.training.step import stepping
+from tests.training.step.test_class_balance import batch_of, NAMES
+from tests.training.step.test_steps import SIZE
+from tests.training.step.test_variants import PIX2PIX
 
 SETTINGS = {
   **PIX2PIX,

@@ -13,10 +13,10 @@ import scipy.stats
 
 from cyclegan_jax.data.source import make_domains
 from cyclegan_jax.models import networks
-from cyclegan_jax.training import state as state_lib
-from cyclegan_jax.training.microbatch import Microbatch
+from cyclegan_jax.training.step import state as state_lib
+from cyclegan_jax.training.step.microbatch import Microbatch
 from tests.training import fresh
-from tests.training.test_steps import SIZE, tiny
+from tests.training.step.test_steps import SIZE, tiny
 
 N_SCENES, BATCH, DRAWS = 16, 4, 400
 # What chance alone would hardly do, and what it would not.

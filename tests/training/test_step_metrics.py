@@ -4,7 +4,8 @@ import jax
 import numpy as np
 import pytest
 
-from cyclegan_jax.training import parallel, step_metrics
+from cyclegan_jax.training import step_metrics
+from cyclegan_jax.training.step import parallel
 
 
 @pytest.fixture

@@ -9,11 +9,12 @@ import pytest
 import scipy.stats
 
 from cyclegan_jax import config as config_lib
-from cyclegan_jax.data import images, pipeline
+from cyclegan_jax.data import pipeline
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.evaluation import measure, unpaired as unpaired_lib
 from cyclegan_jax.evaluation.evaluate import evaluate
 from cyclegan_jax.evaluation.results import result, verdict
+from cyclegan_jax.image_files import images
 from cyclegan_jax.inference import model as model_lib
 from cyclegan_jax.reports import evaluation_files, run_page
 from cyclegan_jax.runs import reader

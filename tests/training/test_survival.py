@@ -15,8 +15,8 @@ from cyclegan_jax import fatal, interruption
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.inference import model as model_lib
 from cyclegan_jax.runs import lock
-from cyclegan_jax.training import diagnostics
 from cyclegan_jax.training.hooks import collapse_warnings
+from cyclegan_jax.training.step import diagnostics
 from cyclegan_jax.training.step_metrics import CLOCKED
 from tests.conftest import REPOSITORY
 from tests.training import together

@@ -10,8 +10,9 @@ import pytest
 
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.runs import addresses, published
-from cyclegan_jax.training import loop, preflight, run_start, state as state_lib, warm_start
+from cyclegan_jax.training import loop, preflight, run_start, warm_start
 from cyclegan_jax.training.checkpoint import of_run
+from cyclegan_jax.training.step import state as state_lib
 import datasets
 from tests.runs import hub_server
 

@@ -13,7 +13,7 @@ from cyclegan_jax.training.hooks.csv_log import CsvFile
 from cyclegan_jax.training.hooks.hook import Hook
 from cyclegan_jax.training.hooks.unpaired_validation import UnpairedValidation
 from cyclegan_jax.training.hooks.validation import Validation
-from cyclegan_jax.training.state import TrainState
+from cyclegan_jax.training.step.state import TrainState
 
 
 class BestStep(Hook):

@@ -12,7 +12,7 @@ _INVERTED = -0.9
 
 
 class CollapseWarnings(Hook):
-  """Logs a warning for each row whose figures (training/diagnostics.py) show a failure."""
+  """Logs a warning for each row whose figures (training/step/diagnostics.py) show a failure."""
 
   def __init__(self, batch_size: int, log: Log, direction: str = 'rgb_to_ir'):
     self._batch_size = batch_size

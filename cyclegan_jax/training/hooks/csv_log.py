@@ -10,7 +10,7 @@ from cyclegan_jax import files
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.runs import run_folder
 from cyclegan_jax.training.hooks.hook import Hook
-from cyclegan_jax.training.state import TrainState
+from cyclegan_jax.training.step.state import TrainState
 
 
 class CsvLog(Hook):

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from cyclegan_jax.training.state import TrainState
+from cyclegan_jax.training.step.state import TrainState
 
 
 class Hook:

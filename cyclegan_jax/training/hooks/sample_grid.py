@@ -3,15 +3,15 @@
 from collections.abc import Mapping
 import pathlib
 
-from cyclegan_jax.data import images
 from cyclegan_jax.data.source import Dataset
+from cyclegan_jax.image_files import images
 from cyclegan_jax.models import apply
 from cyclegan_jax.models.network import Network
 from cyclegan_jax.reports import sample_grid
 from cyclegan_jax.runs import run_folder
 from cyclegan_jax.settings import Config
 from cyclegan_jax.training.hooks.hook import Hook
-from cyclegan_jax.training.state import TrainState
+from cyclegan_jax.training.step.state import TrainState
 
 
 class SampleGrid(Hook):

@@ -7,7 +7,7 @@ from typing import Any
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.runs import run_folder
 from cyclegan_jax.training.hooks.hook import Hook
-from cyclegan_jax.training.state import TrainState
+from cyclegan_jax.training.step.state import TrainState
 
 
 class TensorBoard(Hook):

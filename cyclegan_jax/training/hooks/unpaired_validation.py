@@ -11,7 +11,7 @@ from cyclegan_jax.models.network import Network
 from cyclegan_jax.progress import Log
 from cyclegan_jax.settings import Config
 from cyclegan_jax.training.hooks.hook import Hook
-from cyclegan_jax.training.state import TrainState
+from cyclegan_jax.training.step.state import TrainState
 
 _LOGGED = (ERROR, *DISTANCES, *CYCLE)
 

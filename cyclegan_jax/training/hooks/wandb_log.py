@@ -13,7 +13,7 @@ from cyclegan_jax.progress import Log
 from cyclegan_jax.runs import published, run_folder
 from cyclegan_jax.settings import Config, flatten
 from cyclegan_jax.training.hooks.hook import Hook
-from cyclegan_jax.training.state import TrainState
+from cyclegan_jax.training.step.state import TrainState
 
 _PROJECT = 'cyclegan-jax'
 

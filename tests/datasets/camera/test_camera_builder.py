@@ -6,9 +6,9 @@ import pathlib
 import numpy as np
 import pytest
 
-from cyclegan_jax.data import images
 from cyclegan_jax.data.record_images import record_id
 from cyclegan_jax.errors import UserError
+from cyclegan_jax.image_files import images
 from cyclegan_jax.settings import DataConfig
 import datasets
 from datasets.camera import parameters

@@ -5,8 +5,8 @@ import shutil
 import numpy as np
 import pytest
 
-from cyclegan_jax.data import images
 from cyclegan_jax.errors import UserError
+from cyclegan_jax.image_files import images
 from cyclegan_jax.settings import DataConfig
 import datasets
 from datasets.camera import files, rjpeg, survey

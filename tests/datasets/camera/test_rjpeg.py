@@ -8,8 +8,8 @@ import numpy as np
 from PIL import Image
 import pytest
 
-from cyclegan_jax.data import decoding, images
 from cyclegan_jax.errors import UserError
+from cyclegan_jax.image_files import decoding, images
 from datasets.camera import rjpeg
 from experiments import flags
 from tests.datasets.camera import writer

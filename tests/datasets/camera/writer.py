@@ -10,7 +10,7 @@ import struct
 import numpy as np
 from PIL import Image
 
-from cyclegan_jax.data import images
+from cyclegan_jax.image_files import images
 
 KELVIN = 273.15
 # Constants of a real kind of camera, and a hand-held picture from some distance.

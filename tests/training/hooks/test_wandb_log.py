@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from cyclegan_jax import config as config_lib
-from cyclegan_jax.data import images
 from cyclegan_jax.errors import UserError
+from cyclegan_jax.image_files import images
 from cyclegan_jax.training import preflight
 from cyclegan_jax.training.hooks import wandb_log
 

@@ -1,0 +1,1 @@
+"""A trained generator as a file that runs without this program: ONNX, StableHLO."""

@@ -1,0 +1,1 @@
+"""Checkpoints of published PyTorch code, as trained models."""

@@ -1,0 +1,1 @@
+"""What one step computes: losses, gradients, updates, and their compilation for all devices."""
