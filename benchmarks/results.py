@@ -13,7 +13,6 @@ so far to results/unfinished/, from where a later command takes it.
 """
 
 from collections.abc import Mapping
-import dataclasses
 import json
 import pathlib
 import re
@@ -26,10 +25,14 @@ from typing import Any
 from absl import app, flags
 
 from benchmarks import compact, kept_runs
+from benchmarks.comparisons import COMPARISONS
 from cyclegan_jax.metrics.catalog import METRICS
 
 _ROADSCENE = flags.DEFINE_string(
   'roadscene', None, 'Folder with the RoadScene pairs, rgb/ and ir/; needed to train on them.'
+)
+_MSRS = flags.DEFINE_string(
+  'msrs', None, 'Folder with MSRS pairs, vi/ and ir/; needed to train on them.'
 )
 _RUNS = flags.DEFINE_string('runs', 'runs/results', 'Where the runs are kept.')
 _WORKERS = flags.DEFINE_integer('workers', 2, 'Runs at a time.', lower_bound=1)
@@ -55,96 +58,6 @@ _BASELINES = {
   'luminance': 'luminance as IR',
   'constant': 'constant',
 }
-# Small and narrow, so that all of it takes about two hours on two CPU cores.
-_SMALL = (
-  '--image_size=64 --load_size=0 --resize=area --flip --base_width=16 --discriminator_width=16 '
-  '--batch_size=4 --learning_rate=5e-4 --steps=250 --checkpoint_every=50 --log_every=50 '
-  '--best_metric=psnr'
-)
-# The paper's questions: do pairs help, and does EMSN? paired_literal has pairs and no loss that
-# could tell. Four comparisons need eight seeds to reach p = 0.05 after Holm's correction.
-_PAPER = (
-  f'{_SMALL} --models=unpaired,unpaired_emsn,paired,paired_emsn,paired_literal --seeds=8 '
-  '--comparisons=paired-unpaired,paired_emsn-paired,unpaired_emsn-unpaired,paired_literal-unpaired'
-)
-# The other models, beside the paired one. Six seeds describe; they cannot decide three comparisons.
-_OTHERS = (
-  f'{_SMALL} --models=paired,spectral_channels '
-  "'--model=pix2pix: --preset=pix2pix --paired --n_downsampling=6' "
-  "'--model=cyclegan: --preset=cyclegan --nopaired' --seeds=6 --reference=paired"
-)
-# Which models give images worth having? Narrow networks, so that two CPU cores train six seeds in
-# a few hours, and as many images for each model of a table.
-_IMAGES = (
-  '--load_size=0 --resize=area --flip --steps=600 --checkpoint_every=60 --log_every=60 '
-  '--decay_start=0 --decay_epochs=0 --seeds=6'
-)
-# Half as wide as published; a quarter what takes several times as long: pix2pixhd's ResNet, and
-# infragan's discriminator.
-_PAIRED = (
-  "--base_width=32 --discriminator_width=32 --batch_size=8 '--model=paired: --paired' "
-  "'--model=pix2pix: --preset=pix2pix --n_downsampling=6' "
-  "'--model=infragan: --preset=infragan --n_downsampling=6 --discriminator_layers=5 "
-  "--base_width=16 --discriminator_width=16' "
-  "'--model=pix2pixhd: --preset=pix2pixhd --base_width=16' "
-  "'--model=regression: --preset=regression' '--model=thermal: --preset=thermal' "
-  '--reference=regression'
-)
-# A quarter as wide as published.
-_UNPAIRED = (
-  "--base_width=16 --discriminator_width=16 --batch_size=4 '--model=udacity: --nopaired' "
-  "'--model=cyclegan: --preset=cyclegan' '--model=cut: --preset=cut' "
-  "'--model=cyclegan_nce: --preset=cyclegan --nce_weight=1' --reference=udacity --primary=ssim"
-)
-# How many pairs, how many minutes? One seed, which describes.
-_PAIRS = (
-  '--load_size=0 --resize=area --steps=2400 --checkpoint_every=100 --log_every=100 --decay_start=0 '
-  '--decay_epochs=0 --seeds=1 --preset=regression --image_size=64 --base_width=32'
-)
-
-
-def _of_pairs(*numbers: int, start: str = '') -> str:
-  start = start and f' --initialize_from={start}'
-  models = (f"'--model=pairs{n}: --train_pairs={n}{start}'" for n in numbers)
-  return ' '.join([_PAIRS, *models, f'--reference=pairs{numbers[-1]}'])
-
-
-@dataclasses.dataclass(frozen=True)
-class Comparison:
-  """What experiments.compare is asked, which page has the table, and whose `paired` runs serve.
-
-  In `flags`, {runs} is the folder of the runs.
-  """
-
-  dataset: str
-  flags: str
-  page: str = 'results.md'
-  shares: str | None = None
-
-
-def _images(dataset: str, size: int, models: str) -> Comparison:
-  return Comparison(dataset, f'{_IMAGES} --image_size={size} {models}', 'images.md')
-
-
-COMPARISONS = {
-  'roadscene_paper': Comparison('roadscene', _PAPER),
-  'synthetic_paper': Comparison('synthetic', _PAPER),
-  'roadscene_others': Comparison('roadscene', _OTHERS, shares='roadscene_paper'),
-  'synthetic_others': Comparison('synthetic', _OTHERS, shares='synthetic_paper'),
-  'roadscene_images64': _images('roadscene', 64, _PAIRED),
-  'roadscene_unpaired64': _images('roadscene', 64, _UNPAIRED),
-  'synthetic_images64': _images('synthetic', 64, _PAIRED),
-  'roadscene_images128': _images('roadscene', 128, _PAIRED),
-  'pairs_roadscene': Comparison('roadscene', _of_pairs(8, 32, 108), 'pairs-and-minutes.md'),
-  'pairs_synthetic': Comparison(
-    'synthetic', f'--extra_scenes=1500 {_of_pairs(100, 400, 1600, 6400)}', 'pairs-and-minutes.md'
-  ),
-  'pairs_warm': Comparison(
-    'roadscene',
-    _of_pairs(8, 32, 108, start='{runs}/pairs_synthetic/runs/pairs6400/seed0'),
-    'pairs-and-minutes.md',
-  ),
-}
 _SHARED = 'paired'
 
 
@@ -156,24 +69,17 @@ def compare(folder: pathlib.Path, arguments: list[str]) -> int:
 
 
 def data_flags(name: str, runs: pathlib.Path) -> list[str]:
-  """Flags that name a data set; RoadScene is divided by scenes first."""
+  """Flags that name a data set; photographs are divided by scenes first, in a folder of links."""
   if name == 'synthetic':
     return ['--dataset=synthetic', f'--data_dir={runs / "data"}']
-  scenes = runs / 'roadscene_scenes'
+  scenes = runs / f'{name}_scenes'
   if not scenes.exists():
-    if not _ROADSCENE.value:
-      raise app.UsageError('--roadscene is missing: the folder with the RoadScene pairs.')
-    subprocess.run(
-      [
-        sys.executable,
-        '-m',
-        'benchmarks.roadscene',
-        f'--output={scenes}',
-        f'--source_dir={pathlib.Path(_ROADSCENE.value).resolve()}',
-      ],
-      cwd=_REPOSITORY,
-      check=True,
-    )
+    source = {'roadscene': _ROADSCENE, 'msrs': _MSRS}[name].value
+    if not source:
+      raise app.UsageError(f'--{name} is missing: the folder with its pairs.')
+    divide = [sys.executable, '-m', f'benchmarks.{name}', f'--output={scenes}']
+    source_dir = f'--source_dir={pathlib.Path(source).resolve()}'
+    subprocess.run([*divide, source_dir], cwd=_REPOSITORY, check=True)
   return ['--dataset=folder', f'--source_dir={scenes}', f'--data_dir={runs / "data"}']
 
 

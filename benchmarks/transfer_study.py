@@ -19,6 +19,7 @@ from absl import app, flags
 import numpy as np
 from PIL import Image
 
+from benchmarks.comparisons import STEPS_600
 from datasets import preparing
 from datasets.synthetic import synthetic_dataset_builder as synthetic
 
@@ -31,11 +32,8 @@ _OUTPUT = flags.DEFINE_string('output', 'results/transfer', 'Folder for the tabl
 _SEEDS = flags.DEFINE_integer('seeds', 3, 'Runs of each model.', lower_bound=1)
 
 _REPOSITORY = pathlib.Path(__file__).resolve().parent.parent
-# As in benchmarks/results.py, with as many pairs of each rendered set.
-_SETTINGS = (
-  '--preset=regression --image_size=64 --load_size=0 --resize=area --flip --base_width=32 '
-  '--batch_size=8 --steps=600 --checkpoint_every=60 --log_every=60 --decay_start=0 --decay_epochs=0'
-)
+# As in benchmarks/comparisons.py, with as many pairs of each rendered set.
+_SETTINGS = f'--preset=regression --image_size=64 --base_width=32 --batch_size=8 {STEPS_600}'
 _EXTRA_SCENES = 200
 _DAYS_AND_NIGHTS = 'rendered'
 _RENDERED = ('rendered_days', 'rendered_nights', _DAYS_AND_NIGHTS)
