@@ -44,6 +44,7 @@ from benchmarks import configuration, peers
 from benchmarks.peers import Work
 from benchmarks.rates import in_turn, peak, ratios
 from cyclegan_jax.data.source import make_domains
+from cyclegan_jax.memory import give_back
 from cyclegan_jax.models import apply, networks
 from cyclegan_jax.settings import Config
 from cyclegan_jax.training.step import parallel, state as state_lib
@@ -78,6 +79,7 @@ def ours(config: Config, batch: Mapping[str, np.ndarray]) -> tuple[Work, Work, f
   state = parallel.replicate(first)
   rows = {name: jax.device_put(x[np.newaxis], parallel.sharding()) for name, x in batch.items()}
   step = parallel.compile_train_step(nets, config, optimizer).lower(state, rows).compile()
+  give_back()  # As `parallel.compile_ahead` does.
   flops = step.cost_analysis().get('flops', float('nan'))
   name, rgb, last = 'rgb_to_ir', jax.device_put(batch['rgb']), None
 

@@ -1,5 +1,8 @@
 """What limits memory, and how much of it a program takes."""
 
+import ctypes
+import re
+
 import jax
 import jax.numpy as jnp
 import pytest
@@ -42,3 +45,18 @@ def test_sizes_for_people():
   assert [memory.text(size) for size in (512, 5 * 2**20, int(5.1 * 2**30))] == [
     *('0.5 KiB', '5.0 MiB', '5.1 GiB')
   ]
+
+
+@pytest.mark.skipif(not hasattr(ctypes.CDLL(None), 'malloc_trim'), reason='the C library: no glibc')
+def test_what_was_freed_is_given_back():
+  def resident():
+    with open('/proc/self/status') as file:
+      return int(re.search(r'VmRSS:\s+(\d+)', file.read())[1]) * 1024
+
+  # Too large for Python's own allocator, too small for pages of their own.
+  pieces = [bytes(1000) for _ in range(100_000)]
+  last = pieces.pop()  # So that the heap cannot simply become shorter.
+  pieces.clear()
+  kept = resident()
+  memory.give_back()
+  assert resident() < kept - 80e6, last[:0]

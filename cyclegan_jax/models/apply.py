@@ -154,6 +154,7 @@ def _needed(net: Network, params: Any, batch_stats: Any, x: Any, *told: Any, **o
     # A call finds the program that is compiled here.
     program = _LOWER(net, params, batch_stats, x, *told, **own).compile()
     _known[key] = memory.of_program(program)
+    memory.give_back()
   return _known[key]
 
 

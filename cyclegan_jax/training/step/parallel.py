@@ -101,6 +101,7 @@ def compile_ahead(
   step_memory.check_least(config, dataset, measure, begun)
   program, step = _compiled(config, dataset, steps_per_epoch, class_weights)
   needed = memory.of_program(program)
+  memory.give_back()
   step_memory.check(needed, config, dataset, measure, begun)
   if jax.local_devices()[0].platform == 'cpu':
     cache.reserve(needed * jax.local_device_count())
