@@ -84,13 +84,14 @@ def read(
   data = pipeline.pixels(dataset, split, config)
   kept = set(shown(len(data)))
   parts: dict[str, list[np.ndarray]] = {name: [] for name in (REAL, GENERATED, LUMINANCE)}
-  found = Examples([], [], [], {}, np.empty(0))
-  labels = []
+  ids: list[str] = []
+  sequences: list[str] = []
+  shown_rgb, labels = [], []
   batches = pipeline.stream(data.batch(min(batch_size, len(data))))
   title = f'Generating IR images of the {split} split'
   for batch in tracked(batches, len(data), title, log, batch_size):
     on_batch()
-    place = len(found.ids)
+    place = len(ids)
     if conditions is not None:
       batch = batch | {condition.KEY: conditions[place : place + len(batch['id'])]}
     valid = batch.get('ir_mask', np.ones((*batch['ir'].shape[:3], 1), bool))[..., 0]
@@ -99,11 +100,11 @@ def read(
       plane = ir.quantize(images_lib.luminance(values)[..., 0])
       parts[name].append(np.where(valid, plane, plane.dtype.type(0)))
     labels.append(np.where(valid, batch['labels'], np.uint8(labels_lib.UNLABELED)))
-    found.rgb.extend(image for i, image in enumerate(batch['rgb'], place) if i in kept)
-    found.ids.extend(batch['id'])
-    found.sequences.extend(batch['sequence'])
+    shown_rgb.extend(image for i, image in enumerate(batch['rgb'], place) if i in kept)
+    ids.extend(batch['id'])
+    sequences.extend(batch['sequence'])
   images = {name: np.concatenate(planes) for name, planes in parts.items()}
   joined = np.concatenate(labels)
   if (joined == labels_lib.UNLABELED).all():
     raise UserError(f'{dataset.name}: no pixel of the {split} split is labeled.')
-  return dataclasses.replace(found, images=images, labels=joined)
+  return Examples(ids, sequences, shown_rgb, images, joined)

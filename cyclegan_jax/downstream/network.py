@@ -29,9 +29,9 @@ class SegmentationUNet(nnx.Module):
   def __init__(self, n_classes: int, width: int, rngs: nnx.Rngs):
     widths = [width * 2**level for level in range(_LEVELS)]
     down = itertools.pairwise([_SQUARE**2, *widths])
-    self.down = nnx.List([_Pair(before, after, rngs) for before, after in down])
+    self.down = nnx.List(_Pair(before, after, rngs) for before, after in down)
     up = itertools.pairwise(widths[::-1])
-    self.up = nnx.List([_Pair(below + skip, skip, rngs) for below, skip in up])
+    self.up = nnx.List(_Pair(below + skip, skip, rngs) for below, skip in up)
     self.last = nnx.Conv(width, n_classes * _SQUARE**2, (1, 1), rngs=rngs)
 
   def __call__(self, x: jax.Array) -> jax.Array:
@@ -61,10 +61,10 @@ class _Pair(nnx.Module):
   def __init__(self, before: int, after: int, rngs: nnx.Rngs):
     ends = (before, after), (after, after)
     self.convolutions = nnx.List(
-      [nnx.Conv(*channels, (3, 3), use_bias=False, rngs=rngs) for channels in ends]
+      nnx.Conv(*channels, (3, 3), use_bias=False, rngs=rngs) for channels in ends
     )
     # Of an image's own statistics nothing would be left but contrasts, no temperature.
-    self.norms = nnx.List([BatchNorm(after, momentum=_MOMENTUM, rngs=rngs) for _ in ends])
+    self.norms = nnx.List(BatchNorm(after, momentum=_MOMENTUM, rngs=rngs) for _ in ends)
 
   def __call__(self, x: jax.Array) -> jax.Array:
     for convolution, norm in zip(self.convolutions, self.norms):

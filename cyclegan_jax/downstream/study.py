@@ -6,6 +6,7 @@ It resumes from the files of its jobs, see jobs.py.
 import collections
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 import dataclasses
+import functools
 import itertools
 import json
 import pathlib
@@ -120,18 +121,19 @@ def run(
     if stop():
       raise Stopped
 
-  def read(
-    split: str,
-    shown: Callable[[int], list[int]] = lambda n: [],
-    conditions: np.ndarray | None = None,
-  ) -> Examples:
-    given = predict, model.config.train.batch_size, log, shown, go_on, conditions
-    return examples_lib.read(dataset, split, config, *given)
-
+  read = functools.partial(
+    examples_lib.read,
+    dataset,
+    config=config,
+    predict=predict,
+    batch_size=model.config.train.batch_size,
+    log=log,
+    on_batch=go_on,
+  )
   jobs = _jobs(folder, model, dataset, config, plan)
   missing = [job for job in jobs if job.load() is None]
   log(f'{len(jobs)} instruments to train, {len(jobs) - len(missing)} of them done already.')
-  test = read('test', _shown)
+  test = read('test', shown=_shown)
   if missing:
     (folder / JOBS).mkdir(parents=True, exist_ok=True)
     n_classes = len(dataset.class_names)

@@ -172,11 +172,11 @@ def _step(
 def _augment(x: jax.Array, labels: jax.Array, key: jax.Array) -> tuple[jax.Array, jax.Array]:
   """Mirrors and moves images and labels; changes the images' gain and offset."""
   n, *size = x.shape
-  most = jnp.array([max(1, round(_SHIFT * side)) for side in size])
-  border = [(0, 0), *((max(1, round(_SHIFT * side)),) * 2 for side in size)]
+  most = [max(1, round(_SHIFT * side)) for side in size]
+  border = [(0, 0), *((m, m) for m in most)]
   flip_key, shift_key, gain_key, offset_key = jax.random.split(key, 4)
   mirrored = jax.random.bernoulli(flip_key, shape=(n,))
-  starts = jax.random.randint(shift_key, (n, 2), 0, 2 * most + 1)
+  starts = jax.random.randint(shift_key, (n, 2), 0, 2 * jnp.array(most) + 1)
   gain = 1 + _GAIN * jax.random.uniform(gain_key, (n, 1, 1), minval=-1, maxval=1)
   offset = 2 * _OFFSET * jax.random.uniform(offset_key, (n, 1, 1), minval=-1, maxval=1)
 

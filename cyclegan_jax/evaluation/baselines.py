@@ -47,16 +47,12 @@ def baselines(
   def repeated(value: np.ndarray) -> Predictor:
     return lambda batch: np.broadcast_to(value, (*batch[source.name].shape[:-1], target.channels))
 
-  found = {
-    'mean_image': repeated(mean),
-    'luminance': luminance,
-    'constant': repeated(np.mean(mean, (0, 1))),
-  }
+  found = {'mean_image': repeated(mean)}
   if dataset.pairs('train'):
     found['nearest'] = nearest_neighbor.nearest(dataset, config, mean, log, direction)
   else:
     log('The training images are not pairs: there is no nearest training image to compare with.')
-  return {name: found[name] for name in BASELINES if name in found}
+  return found | {'luminance': luminance, 'constant': repeated(np.mean(mean, (0, 1)))}
 
 
 def _mean_image(data: grain.MapDataset, name: str, log: Log) -> np.ndarray:

@@ -119,7 +119,7 @@ def evaluate(
         '--lpips_alex_weights need: leave these out.'
       )
     results = unpaired.measure_split(
-      *(predictors, model.translators, dataset, split, data, rows, log, direction)
+      predictors, model.translators, dataset, split, data, rows, log, direction
     )
     seen = pipeline.domain_pixels(dataset, split, source.name, data)
     return Evaluation(model, split, results, seen, predict, perceptual.NONE)
@@ -131,13 +131,12 @@ def evaluate(
   if told:
     predictors[ORACLE] = _remembered(measure.oracle(generator, model.domains), target)
   results = measure.measure(
-    *(predictors, examples, target, rows, log, networks), detailed=True, n_classes=len(classes)
+    predictors, examples, target, rows, log, networks, detailed=True, n_classes=len(classes)
   )
   obeyed = {}
   if told:
     obeyed = obedience.obey(generator, model.domains, examples, rows, log, scale)
-  made = model, split, results, examples, predict, networks, classes
-  return Evaluation(*made, obedience=obeyed, scale=scale)
+  return Evaluation(model, split, results, examples, predict, networks, classes, obeyed, scale)
 
 
 def _rows_that_fit(model: TrainedModel) -> int:

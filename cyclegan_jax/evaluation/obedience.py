@@ -94,7 +94,6 @@ def _batch(
   counted = _counted(condition, true, labels)
   steps = np.maximum(condition.spread, _LEAST_CHANGE)
   found = np.full((len(x), len(steps) + 1, len(_KEYS)), np.nan)
-  levels = lambda told: condition.levels(condition.of_images(rgb_to_ir(x, told), labels, mask))
   for i, changed in enumerate([*np.eye(len(steps), dtype=bool), np.ones(len(steps), bool)]):
     if not (counted & changed).any():
       continue
@@ -104,7 +103,8 @@ def _batch(
       moved = np.clip(condition.levels(true) + sign * steps * changed, -1, 1)
       told[:, : len(steps)] = np.where(condition.present(true), moved, condition.levels(true))
       commanded.append(condition.levels(told).astype(np.float64))
-      obtained.append(levels(told).astype(np.float64))
+      measured = condition.of_images(rgb_to_ir(x, told), labels, mask)
+      obtained.append(condition.levels(measured).astype(np.float64))
     found[:, i] = _figures(commanded, obtained, counted, changed, ir, scale)
   return found[:n]
 
@@ -135,17 +135,15 @@ def _figures(
   )
   size = mean(change, ours)
   slope = mean(more - less, ours) / size
-  gray = [ir.denormalize(values) for values in (*commanded, *obtained)]
-  apart = lambda one, other: np.abs(one.astype(np.float64) - other)
-  error = (mean(apart(gray[0], gray[2]), ours) + mean(apart(gray[1], gray[3]), ours)) / 2
   leakage = mean(np.abs(more - less), others) / size
-  in_unit = np.full(len(slope), np.nan)
-  if scale:
-    values = [np.asarray(scale.values(one)) for one in gray]
-    in_unit = (
-      mean(apart(values[0], values[2]), ours) + mean(apart(values[1], values[3]), ours)
-    ) / 2
-  return np.stack([slope, error, leakage, in_unit], 1)
+
+  def error(levels: Sequence[Any]) -> np.ndarray:
+    wanted_low, wanted_high, low, high = (np.asarray(one, np.float64) for one in levels)
+    return (mean(np.abs(wanted_low - low), ours) + mean(np.abs(wanted_high - high), ours)) / 2
+
+  gray = [ir.denormalize(values) for values in (*commanded, *obtained)]
+  in_unit = error([scale.values(one) for one in gray]) if scale else np.full(len(slope), np.nan)
+  return np.stack([slope, error(gray), leakage, in_unit], 1)
 
 
 def rows(content: Mapping[str, Any]) -> list[list[str]]:

@@ -129,7 +129,7 @@ def rows(content: Mapping[str, Any]) -> list[list[str]]:
   columns = [name for name in METRICS if name in content[MODEL]]
   known = content.get('in_unit', {'errors': {}, 'unit': ''})
   of_unit = [key for key in ('mae', 'rmse') if known['errors']]
-  header = [*(METRICS[name].title for name in columns)]
+  header = [METRICS[name].title for name in columns]
   span = content.get('settings', {}).get('ir_span')
   if span and 'psnr' in columns and direction(content).endswith('_to_ir'):
     header[columns.index('psnr')] += f' of {span}'
@@ -204,11 +204,9 @@ def _verdict_without_pairs(content: Mapping[str, Any]) -> str:
     for metric in DISTANCES
     if None in (model[metric], totals[metric]) or model[metric] >= totals[metric]
   ]
-  kind, limits = (
-    direction(content).rpartition('_')[2].upper(),
-    'Without pairs, nothing tells whether an image shows what is in the scene.',
-  )
+  limits = 'Without pairs, nothing tells whether an image shows what is in the scene.'
   if not lost:
+    kind = direction(content).rpartition('_')[2].upper()
     return f'{_GOOD} in both distances to real {kind} images. {limits}'
   return f'The model does NOT beat {", ".join(lost)}. {limits}'
 

@@ -14,11 +14,6 @@ from cyclegan_jax.models.apply import Translator
 from cyclegan_jax.progress import Log
 from cyclegan_jax.settings import DataConfig
 
-_FIGURES = {
-  'histogram_distance': unpaired.histogram_distance,
-  'spectral_distance': unpaired.spectral_distance,
-}
-
 
 def measure_split(
   predictors: Mapping[str, Predictor],
@@ -72,14 +67,16 @@ def measure_split(
   results = {}
   for i, name in enumerate(predictors):
     collection = _Collection([part[name] for part in parts])
-    per_image = {key: collection.column(key) for key in _FIGURES}
-    totals: dict[str, float] = {key: _distance(key, collection, real) for key in _FIGURES}
+    per_image = {key: collection.column(key) for key in unpaired.DISTANCES}
+    totals: dict[str, float] = {
+      'histogram_distance': unpaired.histogram_distance(collection.histogram, real.histogram),
+      'spectral_distance': unpaired.spectral_distance(collection.spectrum, real.spectrum),
+    }
     if i == 0:
       if both:
         per_image[f'cycle_error_{source.name}'] = collection.column('cycle')
-        names = [f'cycle_error_{domain.name}' for domain in (source, target)]
-        cycles = collection.column('cycle'), real.column('cycle')
-        totals |= {key: float(values.mean()) for key, values in zip(names, cycles)}
+        for domain, regained in ((source, collection), (target, real)):
+          totals[f'cycle_error_{domain.name}'] = float(regained.column('cycle').mean())
       totals[unpaired.ERROR] = unpaired.error(totals, max_values, target.name)
     totals |= {'n': len(ids), 'n_real': len(real_data)}
     results[name] = measure.Measured(ids, [''] * len(ids), per_image, totals)
@@ -91,16 +88,12 @@ class _Collection:
 
   def __init__(self, parts: list[dict[str, Any]]):
     self._parts = parts
-    self.histogram_distance = np.sum([part['counts'] for part in parts], axis=0)
-    self.spectral_distance = np.mean(np.concatenate([part['spectra'] for part in parts]), 0)
+    self.histogram = np.sum([part['counts'] for part in parts], axis=0)
+    self.spectrum = np.mean(np.concatenate([part['spectra'] for part in parts]), 0)
 
   def column(self, name: str) -> np.ndarray:
     """A figure of each image, [n]."""
     return np.concatenate([part[name] for part in self._parts])
-
-
-def _distance(figure: str, a: _Collection, b: _Collection) -> float:
-  return _FIGURES[figure](getattr(a, figure), getattr(b, figure))
 
 
 def _real(
@@ -112,10 +105,9 @@ def _real(
 ) -> dict[str, Any]:
   """Describes the first n images of a batch of real ones."""
   _, target = ends(domains, direction)
-  way = _back(direction), direction
-  return _described(batch[target.name], n, target) | {
-    'cycle': _cycle_error(both, way, domains, batch[target.name])[:n]
-  }
+  pixels = batch[target.name]
+  cycle = _cycle_error(both, _back(direction), domains, pixels)
+  return {**_described(pixels, n, target), 'cycle': cycle[:n]}
 
 
 def _generated(
@@ -133,20 +125,15 @@ def _generated(
   for i, (name, predict) in enumerate(predictors.items()):
     pixels = target.quantize(predict(batch))
     part = _described(pixels, n, target)
+    counts = [unpaired.counts(one, int(target.max_value)) for one in pixels[:n]]
     part['histogram_distance'] = np.array(
-      [
-        unpaired.histogram_distance(
-          unpaired.counts(one, int(target.max_value)), real.histogram_distance
-        )
-        for one in pixels[:n]
-      ]
+      [unpaired.histogram_distance(one, real.histogram) for one in counts]
     )
     part['spectral_distance'] = np.array(
-      [unpaired.spectral_distance(one, real.spectral_distance) for one in part['spectra']]
+      [unpaired.spectral_distance(one, real.spectrum) for one in part['spectra']]
     )
     if i == 0:
-      way = direction, _back(direction)
-      part['cycle'] = _cycle_error(both, way, domains, batch[source.name])[:n]
+      part['cycle'] = _cycle_error(both, direction, domains, batch[source.name])[:n]
     found[name] = part
   return found
 
@@ -164,14 +151,12 @@ def _described(pixels: np.ndarray, n: int, target: Domain) -> dict[str, Any]:
 
 
 def _cycle_error(
-  both: Mapping[str, Translator],
-  way: tuple[str, str],
-  domains: Mapping[str, Domain],
-  pixels: np.ndarray,
+  both: Mapping[str, Translator], direction: str, domains: Mapping[str, Domain], pixels: np.ndarray
 ) -> np.ndarray:
-  """Mean absolute error in gray levels after both generators, [n]; NaN without them."""
+  """Mean absolute error in gray levels, [n], after this generator and the other; NaN without."""
   if not both:
     return np.full(len(pixels), np.nan)
-  domain = domains[way[0].partition('_')[0]]
-  regained = domain.denormalize(both[way[1]](both[way[0]](domain.normalize(pixels))))
+  source, _ = ends(domains, direction)
+  made = both[direction](source.normalize(pixels))
+  regained = source.denormalize(both[_back(direction)](made))
   return np.abs(regained - pixels).mean((1, 2, 3))

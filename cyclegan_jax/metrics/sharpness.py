@@ -42,10 +42,10 @@ def log_spectral_distance(
 
 
 @jax.jit
-def log_spectrum(image: ArrayLike, *, mask: MaybeMask = None) -> Spectra:
+def log_spectrum(image: ArrayLike) -> Spectra:
   """The radially averaged power spectrum of each image in dB, as `log_spectral_distance` has it."""
-  x, _, mask = prepare(image, image, mask)
-  return _log_spectrum(x, mask)
+  x, _, _ = prepare(image, image, None)
+  return _log_spectrum(x, None)
 
 
 def _log_spectrum(x: Images, mask: Mask | None) -> Spectra:

@@ -8,6 +8,7 @@ import itertools
 
 from flax import nnx
 import jax
+import jax.numpy as jnp
 
 from cyclegan_jax.models import initializers, layers
 from cyclegan_jax.settings import ModelConfig
@@ -25,13 +26,11 @@ class Affine(nnx.Module):
   def __init__(
     self, config: ModelConfig, style_size: int, channels: int, n_norms: int, rngs: nnx.Rngs
   ):
-    self.channels, self.n_norms = channels, n_norms
+    self.n_norms = n_norms
     widths = [style_size, channels, channels, 2 * channels * n_norms]
     self.dense = nnx.List(
-      [
-        layers.Conv(config, a, b, 1, 1, padding=0, use_bias=True, rngs=rngs)
-        for a, b in itertools.pairwise(widths)
-      ]
+      layers.Conv(config, a, b, 1, 1, padding=0, use_bias=True, rngs=rngs)
+      for a, b in itertools.pairwise(widths)
     )
 
   def __call__(self, style: jax.Array) -> list[ShiftAndScale]:
@@ -40,7 +39,7 @@ class Affine(nnx.Module):
     for dense in list(self.dense)[:-1]:
       x = nnx.relu(dense(x))
     x = self.dense[-1](x).astype(style.dtype)
-    parts = [x[..., i * self.channels :][..., : self.channels] for i in range(2 * self.n_norms)]
+    parts = jnp.split(x, 2 * self.n_norms, axis=-1)
     return list(zip(parts[::2], parts[1::2]))
 
 

@@ -48,10 +48,10 @@ class PatchDiscriminator(nnx.Module):
       spectral_norm=config.spectral_norm,
     )
     self.convs = nnx.List(
-      [make(*layer) for layer in zip([in_channels] + widths, widths, strides, biases)]
+      make(*layer) for layer in zip([in_channels] + widths, widths, strides, biases)
     )
     self.norms = nnx.List(
-      [layers.norm(config, width, rngs) if normalized else nnx.identity for width in widths[1:]]
+      layers.norm(config, width, rngs) if normalized else nnx.identity for width in widths[1:]
     )
     self.score = make(widths[-1], 1, 1, bias or is_patchgan)
 
@@ -78,22 +78,18 @@ class MultiscaleDiscriminator(nnx.Module):
 
   def __init__(self, config: ModelConfig, in_channels: int, rngs: nnx.Rngs):
     self.scales = nnx.List(
-      [
-        PatchDiscriminator(config, in_channels, rngs, padding=2)
-        for _ in range(config.discriminator_scales)
-      ]
+      PatchDiscriminator(config, in_channels, rngs, padding=2)
+      for _ in range(config.discriminator_scales)
     )
 
   def __call__(self, x: Images) -> Verdict:
     """Maps [batch, height, width, in_channels] to one map of scores for each scale, full first."""
-    verdicts = [self.scales[0](x)]
-    for scale in list(self.scales)[1:]:
-      x = _halved(x)
-      verdicts.append(scale(x))
-    return Verdict(
-      tuple(scores for verdict in verdicts for scores in verdict.scores),
-      tuple(features for verdict in verdicts for features in verdict.features),
-    )
+    scores, features = (), ()
+    for i, scale in enumerate(self.scales):
+      x = _halved(x) if i else x
+      verdict = scale(x)
+      scores, features = scores + verdict.scores, features + verdict.features
+    return Verdict(scores, features)
 
 
 def _halved(x: Images) -> jax.Array:

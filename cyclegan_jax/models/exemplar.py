@@ -24,7 +24,7 @@ from cyclegan_jax.models import layers, reach
 from cyclegan_jax.models.adain import AdaptiveBlock, Affine, ImageNorm
 from cyclegan_jax.models.generator import Generator
 from cyclegan_jax.models.generators import ResidualBlock
-from cyclegan_jax.models.style_encoder import STYLE_SIZE, StyleEncoder
+from cyclegan_jax.models.style_encoder import style_size, StyleEncoder
 from cyclegan_jax.settings import ModelConfig
 
 # Rec. 601, for images of three channels.
@@ -46,17 +46,12 @@ class ContentEncoder(nnx.Module):
     self.first = layers.Conv(config, 1, widths[0], 7, 1, reflect=True, use_bias=True, rngs=rngs)
     self.first_norm = layers.norm(config, widths[0], rngs)
     self.down = nnx.List(
-      [
-        layers.Conv(config, a, b, 4, 2, use_bias=True, rngs=rngs)
-        for a, b in itertools.pairwise(widths)
-      ]
+      layers.Conv(config, a, b, 4, 2, use_bias=True, rngs=rngs)
+      for a, b in itertools.pairwise(widths)
     )
-    self.down_norms = nnx.List([layers.norm(config, width, rngs) for width in widths[1:]])
+    self.down_norms = nnx.List(layers.norm(config, width, rngs) for width in widths[1:])
     self.blocks = nnx.List(
-      [
-        ResidualBlock(config, widths[-1], rngs, reflect=True)
-        for _ in range(config.n_residual_blocks)
-      ]
+      ResidualBlock(config, widths[-1], rngs, reflect=True) for _ in range(config.n_residual_blocks)
     )
 
   def __call__(self, x: jax.Array) -> jax.Array:
@@ -82,14 +77,12 @@ class Decoder(nnx.Module):
   def __init__(self, config: ModelConfig, out_channels: int, rngs: nnx.Rngs):
     widths = content_widths(config)[::-1]
     self.affine = Affine(config, style_size(config), widths[0], 2 * _ADAPTIVE_BLOCKS, rngs)
-    self.blocks = nnx.List(
-      [AdaptiveBlock(config, widths[0], rngs) for _ in range(_ADAPTIVE_BLOCKS)]
-    )
+    self.blocks = nnx.List(AdaptiveBlock(config, widths[0], rngs) for _ in range(_ADAPTIVE_BLOCKS))
     wide = dict(kernel_size=5, reflect=True, use_bias=True, rngs=rngs)
     self.up = nnx.List(
-      [layers.ResizeConv(config, a, b, **wide) for a, b in itertools.pairwise(widths)]
+      layers.ResizeConv(config, a, b, **wide) for a, b in itertools.pairwise(widths)
     )
-    self.up_norms = nnx.List([ImageNorm(width, rngs) for width in widths[1:]])
+    self.up_norms = nnx.List(ImageNorm(width, rngs) for width in widths[1:])
     self.last = layers.Conv(
       config, widths[-1], out_channels, 7, 1, reflect=True, use_bias=True, rngs=rngs
     )
@@ -170,11 +163,6 @@ class ExemplarGenerator(Generator):
 def content_widths(config: ModelConfig) -> list[int]:
   """Returns the channels of the content encoder's layers."""
   return [config.base_width * 2**i for i in range(config.n_downsampling + 1)]
-
-
-def style_size(config: ModelConfig) -> int:
-  """Returns the length of a style: 128 with the authors' width."""
-  return STYLE_SIZE * config.base_width
 
 
 def gray(x: jax.Array) -> jax.Array:

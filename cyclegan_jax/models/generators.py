@@ -1,9 +1,8 @@
 """Generators: an image of one domain in, an image of the other out.
 
 All map float32 [batch, height, width, in_channels] of network values to [batch, height, width,
-out_channels] within [-1, 1], which networks.py spreads onto a domain's interval if that is another;
-height and width are multiples of 2 ** n_downsampling. `keys`, one random key for each image,
-switches dropout on where there is any.
+out_channels] within [-1, 1]; height and width are multiples of 2 ** n_downsampling. `keys`, one
+random key for each image, switches dropout on where there is any.
 
 Each is an encoder, `encode`, and the layers that enlarge what it makes. On the way the encoder
 collects what PatchNCE compares, as Park et al. 2020 do with the resnet: the image itself, the
@@ -68,26 +67,19 @@ class UdacityGenerator(Generator):
     bias = layers.use_bias(config)
     widths = [config.base_width * 2**i for i in range(config.n_downsampling)]
     self.down = nnx.List(
-      [
-        layers.Conv(config, a, b, 4, 2, use_bias=bias, rngs=rngs)
-        for a, b in zip([in_channels] + widths, widths)
-      ]
+      layers.Conv(config, a, b, 4, 2, use_bias=bias, rngs=rngs)
+      for a, b in zip([in_channels] + widths, widths)
     )
-    self.down_norms = nnx.List([layers.norm(config, width, rngs) for width in widths])
+    self.down_norms = nnx.List(layers.norm(config, width, rngs) for width in widths)
     self.blocks = nnx.List(
-      [
-        ResidualBlock(config, widths[-1], rngs, reflect=False)
-        for _ in range(config.n_residual_blocks)
-      ]
+      ResidualBlock(config, widths[-1], rngs, reflect=False)
+      for _ in range(config.n_residual_blocks)
     )
     ups = widths[::-1] + [out_channels]
     self.up = nnx.List(
-      [
-        layers.upsample(config, a, b, 4, use_bias=bias, rngs=rngs)
-        for a, b in itertools.pairwise(ups)
-      ]
+      layers.upsample(config, a, b, 4, use_bias=bias, rngs=rngs) for a, b in itertools.pairwise(ups)
     )
-    self.up_norms = nnx.List([layers.norm(config, width, rngs) for width in ups[1:-1]])
+    self.up_norms = nnx.List(layers.norm(config, width, rngs) for width in ups[1:-1])
 
   def __call__(
     self, x: Images, keys: jax.Array | None = None
@@ -139,26 +131,18 @@ class ResnetGenerator(Generator):
     )
     self.first_norm = layers.norm(config, widths[0], rngs)
     self.down = nnx.List(
-      [
-        layers.Conv(config, a, b, 3, stride, use_bias=bias, rngs=rngs)
-        for a, b in itertools.pairwise(widths)
-      ]
+      layers.Conv(config, a, b, 3, stride, use_bias=bias, rngs=rngs)
+      for a, b in itertools.pairwise(widths)
     )
-    self.down_norms = nnx.List([layers.norm(config, width, rngs) for width in widths[1:]])
+    self.down_norms = nnx.List(layers.norm(config, width, rngs) for width in widths[1:])
     self.blocks = nnx.List(
-      [
-        ResidualBlock(config, widths[-1], rngs, reflect=True)
-        for _ in range(config.n_residual_blocks)
-      ]
+      ResidualBlock(config, widths[-1], rngs, reflect=True) for _ in range(config.n_residual_blocks)
     )
     ups = widths[::-1]
     self.up = nnx.List(
-      [
-        layers.upsample(config, a, b, 3, use_bias=bias, rngs=rngs)
-        for a, b in itertools.pairwise(ups)
-      ]
+      layers.upsample(config, a, b, 3, use_bias=bias, rngs=rngs) for a, b in itertools.pairwise(ups)
     )
-    self.up_norms = nnx.List([layers.norm(config, width, rngs) for width in ups[1:]])
+    self.up_norms = nnx.List(layers.norm(config, width, rngs) for width in ups[1:])
     self.last = layers.Conv(
       config, widths[0], out_channels, 7, 1, reflect=True, use_bias=True, rngs=rngs
     )

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 import functools
+import math
 from typing import Any
 
 from flax import nnx
@@ -30,14 +31,14 @@ class _Convolution(nnx.Module):
     self,
     config: ModelConfig,
     shape: tuple[int, int, int, int],
-    fan_in: int,
     out_channels: int,
     use_bias: bool,
     rngs: nnx.Rngs,
     spectral_norm: bool = False,
   ):
     self.kernel = nnx.Param(initializers.KERNELS[config.initializer](rngs.params(), shape))
-    bias = initializers.bias(config, fan_in)
+    # Of a transposed convolution, too: PyTorch takes its fan in from its output, the third axis.
+    bias = initializers.bias(config, math.prod(shape[:-1]))
     self.bias = nnx.Param(bias(rngs.params(), (out_channels,))) if use_bias else None
     self.spectral_norm = SpectralNorm(shape, rngs) if spectral_norm else None
     self.dtype = jnp.bfloat16 if config.precision == 'bfloat16' else None
@@ -78,7 +79,6 @@ class Conv(_Convolution):
     super().__init__(
       config,
       (kernel_size, kernel_size, in_channels, out_channels),
-      in_channels * kernel_size**2,
       out_channels,
       use_bias,
       rngs,
@@ -113,14 +113,8 @@ class ConvTranspose(_Convolution):
     use_bias: bool,
     rngs: nnx.Rngs,
   ):
-    # PyTorch takes the fan in of a transposed convolution from its output.
     super().__init__(
-      config,
-      (kernel_size, kernel_size, out_channels, in_channels),
-      out_channels * kernel_size**2,
-      out_channels,
-      use_bias,
-      rngs,
+      config, (kernel_size, kernel_size, out_channels, in_channels), out_channels, use_bias, rngs
     )
     self.output_padding = kernel_size % 2
 

@@ -11,12 +11,13 @@ import jax.numpy as jnp
 import numpy as np
 
 from cyclegan_jax.data.source import Domain, ends
-from cyclegan_jax.models import exemplar, kinds
+from cyclegan_jax.models import kinds
 from cyclegan_jax.models.discriminators import DISCRIMINATORS
 from cyclegan_jax.models.initializers import Draws
 from cyclegan_jax.models.layered import LayeredGenerator
 from cyclegan_jax.models.network import Network
 from cyclegan_jax.models.projection import PatchProjection
+from cyclegan_jax.models.style_encoder import style_size
 from cyclegan_jax.models.two_stage import BASE, TwoStageGenerator
 from cyclegan_jax.settings import ModelConfig
 
@@ -166,7 +167,7 @@ def _network(
     config.nce_pixels,
     _told(target),
     _label_planes(domains),
-    exemplar.style_size(config) if config.method == 'exemplar' else 0,
+    style_size(config) if config.method == 'exemplar' else 0,
   )
 
 

@@ -21,8 +21,8 @@ class PatchProjection(nnx.Module):
   def __init__(self, config: ModelConfig, widths: Sequence[int], rngs: nnx.Rngs):
     """`widths` are the channels of the compared layers."""
     width = config.projection_width
-    self.hidden = nnx.List([_Dense(config, seen, width, rngs) for seen in widths])
-    self.out = nnx.List([_Dense(config, width, width, rngs) for _ in widths])
+    self.hidden = nnx.List(_Dense(config, seen, width, rngs) for seen in widths)
+    self.out = nnx.List(_Dense(config, width, width, rngs) for _ in widths)
 
   def __call__(self, patches: Sequence[jax.Array]) -> list[jax.Array]:
     """Maps [batch, patches, channels of the layer] each to [batch, patches, projection_width]."""

@@ -36,7 +36,7 @@ class SpectralNorm(nnx.Module):
 
   def __call__(self, kernel: jax.Array) -> jax.Array:
     """Normalizes [k, k, in_channels, out_channels]; the result has the same shape and dtype."""
-    matrix = _matrix(kernel)
+    matrix = kernel.reshape(-1, kernel.shape[-1])
     u, v = self.u[...], self.v[...]
     if not self.use_running_average:
       fixed = lax.stop_gradient(matrix)
@@ -50,10 +50,6 @@ class SpectralNorm(nnx.Module):
 def _drawn(rngs: nnx.Rngs, size: int) -> Any:
   vector = initializers.normal(1.0)(rngs.params(), (size,))
   return vector / np.maximum(np.linalg.norm(vector), np.float32(_EPSILON))
-
-
-def _matrix(kernel: jax.Array) -> jax.Array:
-  return kernel.reshape(-1, kernel.shape[-1])
 
 
 def _product(a: jax.Array, b: jax.Array) -> jax.Array:

@@ -9,8 +9,6 @@ import jax.numpy as jnp
 from cyclegan_jax.models import layers
 from cyclegan_jax.settings import ModelConfig
 
-# The length of a style in multiples of a generator's width.
-STYLE_SIZE = 2
 # In multiples of the first layer's channels.
 _WIDTHS = (1, 2, 4, 4, 4)
 
@@ -29,13 +27,12 @@ class StyleEncoder(nnx.Module):
       config, in_channels, widths[0], 7, 1, reflect=True, use_bias=True, rngs=rngs
     )
     self.down = nnx.List(
-      [
-        layers.Conv(config, a, b, 4, 2, padding=0, use_bias=True, rngs=rngs)
-        for a, b in itertools.pairwise(widths)
-      ]
+      layers.Conv(config, a, b, 4, 2, padding=0, use_bias=True, rngs=rngs)
+      for a, b in itertools.pairwise(widths)
     )
-    size = STYLE_SIZE * config.base_width
-    self.last = layers.Conv(config, widths[-1], size, 1, 1, padding=0, use_bias=True, rngs=rngs)
+    self.last = layers.Conv(
+      config, widths[-1], style_size(config), 1, 1, padding=0, use_bias=True, rngs=rngs
+    )
 
   def __call__(self, x: jax.Array) -> jax.Array:
     """Maps images [batch, height, width, in_channels] to styles, [batch, style_size].
@@ -48,3 +45,8 @@ class StyleEncoder(nnx.Module):
       x = nnx.relu(conv(jnp.pad(x, layers.BORDER, 'reflect')))
     x = jnp.mean(x.astype(dtype), (1, 2), keepdims=True)
     return self.last(x)[:, 0, 0].astype(dtype)
+
+
+def style_size(config: ModelConfig) -> int:
+  """Returns the length of a style: 128 with the authors' width."""
+  return 2 * config.base_width

@@ -33,12 +33,10 @@ class UNetGenerator(Generator):
     depth = config.n_downsampling
     widths = [config.base_width * min(2**i, _WIDEST) for i in range(depth)]
     self.down = nnx.List(
-      [
-        layers.Conv(config, a, b, 4, 2, use_bias=bias, rngs=rngs)
-        for a, b in zip([in_channels] + widths, widths)
-      ]
+      layers.Conv(config, a, b, 4, 2, use_bias=bias, rngs=rngs)
+      for a, b in zip([in_channels] + widths, widths)
     )
-    self.down_norms = nnx.List([layers.norm(config, width, rngs) for width in widths[1:-1]])
+    self.down_norms = nnx.List(layers.norm(config, width, rngs) for width in widths[1:-1])
     # From the innermost outwards; all but the innermost may also take a skip.
     kept = config.skip_levels
     # A tuple, since networks are hashed.
@@ -46,12 +44,10 @@ class UNetGenerator(Generator):
     outputs = widths[-2::-1] + [out_channels]
     inputs = [widths[-1]] + [(1 + skip) * a for skip, a in zip(self.has_skip, outputs)]
     self.up = nnx.List(
-      [
-        layers.upsample(config, a, b, 4, use_bias=bias or i == depth - 1, rngs=rngs)
-        for i, (a, b) in enumerate(zip(inputs, outputs))
-      ]
+      layers.upsample(config, a, b, 4, use_bias=bias or i == depth - 1, rngs=rngs)
+      for i, (a, b) in enumerate(zip(inputs, outputs))
     )
-    self.up_norms = nnx.List([layers.norm(config, width, rngs) for width in outputs[:-1]])
+    self.up_norms = nnx.List(layers.norm(config, width, rngs) for width in outputs[:-1])
     self.depth = depth
 
   def __call__(

@@ -29,17 +29,15 @@ class UNetDiscriminator(nnx.Module):
     downs = [config.discriminator_width * n for n in _multiples(config.discriminator_layers)]
     # The image itself is not activated.
     self.down = nnx.List(
-      [
-        _Down(config, a, b, rngs, activated=i > 0)
-        for i, (a, b) in enumerate(zip([in_channels] + downs, downs))
-      ]
+      _Down(config, a, b, rngs, activated=i > 0)
+      for i, (a, b) in enumerate(zip([in_channels] + downs, downs))
     )
     self.attended = len(downs) - 1 - _HALVINGS_AFTER_ATTENTION
     self.attention = _Attention(config, downs[self.attended], rngs) if self.attended >= 0 else None
     # From the bottom outwards; all but the innermost also take a skip.
     ups = [*downs[-2::-1], config.discriminator_width]
     inputs = [downs[-1]] + [2 * width for width in ups[:-1]]
-    self.up = nnx.List([_Up(config, a, b, rngs) for a, b in zip(inputs, ups)])
+    self.up = nnx.List(_Up(config, a, b, rngs) for a, b in zip(inputs, ups))
     self.image_score = _conv(config, downs[-1], 1, 1, rngs)
     # The authors' program has no spectral norm here.
     self.pixel_score = layers.Conv(config, ups[-1], 1, 1, 1, padding=0, use_bias=True, rngs=rngs)

@@ -99,28 +99,25 @@ class Checkpoints:
 
   def _options(self) -> ocp.CheckpointManagerOptions:
     train = self._config.train
-
-    def rank(metrics: Mapping[str, float]) -> float:
-      return selection.rank(metrics, train.best_metric)
-
+    rank = lambda metrics: selection.rank(metrics, train.best_metric)
     best = checkpoint_managers.BestN(
       get_metric_fn=rank, n=1, keep_checkpoints_without_metrics=False
     )
     latest = checkpoint_managers.LatestN(train.keep_checkpoints)
+    access: dict[str, Any]
+    if self._read_only:
+      access = {'read_only': True, 'save_interval_steps': 0, 'enable_async_checkpointing': False}
+    else:
+      # Before a checkpoint gets its name, all of it is on the disk.
+      writing = ocp.options.AsyncOptions(post_finalization_callback=self._sync_unfinished)
+      access = {'todelete_subdir': _TRASH, 'async_options': writing}
     return ocp.CheckpointManagerOptions(
       best_fn=rank,
       best_mode='max',
-      read_only=self._read_only,
       create=False,
       multiprocessing_options=_alone(),
-      save_interval_steps=0 if self._read_only else 1,
-      todelete_subdir=None if self._read_only else _TRASH,
-      enable_async_checkpointing=not self._read_only,
-      # Before a checkpoint gets its name, all of it is on the disk.
-      async_options=None
-      if self._read_only
-      else ocp.options.AsyncOptions(post_finalization_callback=self._sync_unfinished),
       preservation_policy=checkpoint_managers.AnyPreservationPolicy([latest, best]),
+      **access,
     )
 
   def _sync_unfinished(self) -> None:

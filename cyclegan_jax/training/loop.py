@@ -9,7 +9,6 @@ from collections.abc import Callable, Sequence
 import contextlib
 import functools
 import pathlib
-import shlex
 import time
 from typing import Any
 
@@ -121,10 +120,7 @@ def train(
 def _continuing(config: Config, workdir: pathlib.Path) -> str:
   """How a complete run goes on."""
   if config.train.decay_epochs:
-    return (
-      'Its learning rate has fallen to 0. To train on from its weights, start another run: '
-      + shlex.quote(f'--initialize_from={workdir}')
-    )
+    return f'Its learning rate has fallen to 0. {run_folder.train_on(workdir)}'
   return 'Raise --epochs or --steps to continue it.'
 
 

@@ -57,20 +57,20 @@ def initialize(
     folder = addresses.located(source, log)
     theirs, step, weights, statistics = _best(folder)
   params, stats, taken = dict(state.params), dict(state.batch_stats), []
+  generators = networks.generators(config.model)
   for name in params:
     if name not in weights:
       continue
-    before = weights[name]
-    if other := _other_shapes(before, params[name]):
-      if name in networks.generators(config.model):
-        raise UserError(_explain(source, name, other, theirs, config))
-      continue
-    params[name], stats[name] = before, statistics[name]
-    taken.append(name)
-  if not set(taken) & set(networks.generators(config.model)):
+    other = _other_shapes(weights[name], params[name])
+    if not other:
+      params[name], stats[name] = weights[name], statistics[name]
+      taken.append(name)
+    elif name in generators:
+      raise UserError(_explain(source, name, other, theirs, config))
+  if not set(taken) & set(generators):
     raise UserError(
       f'--initialize_from={source}: that run has no generator '
-      f'{" or ".join(networks.generators(config.model))}. Choose another run.'
+      f'{" or ".join(generators)}. Choose another run.'
     )
   drawn = [name for name in params if name not in taken]
   log(

@@ -33,9 +33,9 @@ class UnpairedValidation(Hook):
     direction = self._config.model.direction
     generator = translators[direction]
     predictors = {MODEL: measure.predictor(generator, self._dataset.domains, direction)}
+    data, rows = self._config.data, self._config.train.batch_size
     found = unpaired.measure_split(
-      *(predictors, translators, self._dataset, 'validation'),
-      *(self._config.data, self._config.train.batch_size, self._log, direction),
+      predictors, translators, self._dataset, 'validation', data, rows, self._log, direction
     )
     totals = found[MODEL].totals
     shown = [f'{name} {totals[name]:.4g}' for name in _LOGGED if name in totals]

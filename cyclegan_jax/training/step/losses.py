@@ -107,7 +107,9 @@ def feature_matching(true: Features, generated: Features) -> Scalar:
   """
   pairs = zip(jax.tree.leaves(lax.stop_gradient(true)), jax.tree.leaves(generated), strict=True)
   # Activations may be bfloat16, whose sums would be coarse.
-  differences = [jnp.mean(jnp.abs(a - b), dtype=_at_least_float32(a)) for a, b in pairs]
+  differences = [
+    jnp.mean(jnp.abs(a - b), dtype=jnp.promote_types(a.dtype, jnp.float32)) for a, b in pairs
+  ]
   return jnp.mean(jnp.stack(differences))
 
 
@@ -234,10 +236,6 @@ def _rarity(
   counts = jnp.zeros(_LEVELS).at[levels].add(valid)
   shares = counts / jnp.maximum(jnp.sum(counts), 1)
   return jnp.where(valid > 0, jnp.maximum(shares[levels], 1e-6) ** -balance, 0.0)
-
-
-def _at_least_float32(x: jax.Array) -> Any:
-  return jnp.promote_types(x.dtype, jnp.float32)
 
 
 def _summed(terms: Iterable[Scalar]) -> Scalar:

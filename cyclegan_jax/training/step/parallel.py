@@ -149,21 +149,19 @@ def _state_shapes(config: Config, dataset: Dataset) -> Any:
 
 def _batch_shapes(config: Config, dataset: Dataset) -> dict[str, jax.ShapeDtypeStruct]:
   """Returns the shapes of this process's part of a batch, as `pipeline.batches` yields it."""
-  data = config.data
-  last = {'rgb': (data.rgb_channels, np.float32), 'ir': (data.ir_channels, np.float32)}
-  if pipeline.masked(dataset, data):
-    last |= {'rgb_mask': (1, np.bool_), 'ir_mask': (1, np.bool_)}
+  data, size = config.data, config.data.image_size
   rows = jax.local_device_count(), config.train.batch_size // jax.device_count()
+  of = lambda dtype, *rest: jax.ShapeDtypeStruct((*rows, *rest), dtype, sharding=sharding())
   shapes = {
-    name: jax.ShapeDtypeStruct((*rows, *data.image_size, channels), dtype, sharding=sharding())
-    for name, (channels, dtype) in last.items()
+    'rgb': of(np.float32, *size, data.rgb_channels),
+    'ir': of(np.float32, *size, data.ir_channels),
   }
-  planes = {'labels': (bool(dataset.class_names), np.uint8), DEPTH: (dataset.has_depth, np.uint16)}
-  for name, (there, dtype) in planes.items():
-    if config.labeled and there:
-      size = (*rows, *data.image_size)
-      shapes[name] = jax.ShapeDtypeStruct(size, dtype, sharding=sharding())
+  if pipeline.masked(dataset, data):
+    shapes |= {'rgb_mask': of(np.bool_, *size, 1), 'ir_mask': of(np.bool_, *size, 1)}
+  if config.labeled and dataset.class_names:
+    shapes['labels'] = of(np.uint8, *size)
+  if config.labeled and dataset.has_depth:
+    shapes[DEPTH] = of(np.uint16, *size)
   if condition := dataset.domains['ir'].condition:
-    size = (*rows, condition.size)
-    shapes[condition_lib.KEY] = jax.ShapeDtypeStruct(size, np.float32, sharding=sharding())
+    shapes[condition_lib.KEY] = of(np.float32, condition.size)
   return shapes
