@@ -132,7 +132,7 @@ def translate(
       sees layers of a scene without its RGB image: it translates the files of the first layer.
     output: the folder of the results, or the file of a single one.
     **options: `checkpoint`, `temperature`, `style`, `depth_dir`, `label_dir`, `depth_unit`, `log`,
-      and the fields of `inference.outputs.OutputOptions`, such as direction='ir_to_rgb' or
+      and the fields of `inference.files.outputs.OutputOptions`, such as direction='ir_to_rgb' or
       overwrite=True.
 
   Raises:

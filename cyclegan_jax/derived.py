@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 import types
 from typing import Any, NamedTuple
 
+from cyclegan_jax.option import is_size
 from cyclegan_jax.presets import SUPERVISED_WEIGHTS
 
 # Of Park et al. 2020.
@@ -56,16 +57,12 @@ def _load_size(known: Known) -> tuple[int, int]:
   load, size = known.preset['load_size'], known.values['image_size']
   if known.values['resize'] == 'none':
     return 0, 0
-  if load == (0, 0) or 'image_size' not in known.given or not _is_size(size):
+  # What is no size is refused later.
+  if load == (0, 0) or 'image_size' not in known.given or not is_size(size):
     return load
   whole = known.preset['image_size']
   height, width = (round(a * b / c) for a, b, c in zip(load, size, whole))
   return height, width
-
-
-def _is_size(value: Any) -> bool:
-  """False for what validation.py refuses."""
-  return isinstance(value, tuple) and len(value) == 2 and all(isinstance(x, int) for x in value)
 
 
 def _decay_start(known: Known) -> int:

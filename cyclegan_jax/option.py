@@ -27,6 +27,11 @@ class Bounds:
     return text if self.high == math.inf else f'{text} and below {self.high:.12g}'
 
 
+def is_size(value: Any) -> bool:
+  """Returns whether a value is a height and a width, whatever bounds they have."""
+  return isinstance(value, tuple) and len(value) == 2 and all(isinstance(x, int) for x in value)
+
+
 def option(
   default: Any,
   help_text: str,

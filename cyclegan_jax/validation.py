@@ -5,7 +5,7 @@ from typing import Any
 
 from cyclegan_jax import discriminator_sizes, method_validation, normalization, radiometry
 from cyclegan_jax.errors import UserError
-from cyclegan_jax.option import Bounds
+from cyclegan_jax.option import Bounds, is_size
 from cyclegan_jax.settings import Config, DataConfig, format_value, ModelConfig
 
 # The size of the window of SSIM, which validation measures.
@@ -23,6 +23,7 @@ def validate(config: Config) -> None:
     raise UserError('--epochs=0 and --steps=0: there is nothing to train. Give one of them.')
   _validate_size(config)
   _validate_losses(config)
+  _validate_method(config)
   _validate_schedule(config)
 
 
@@ -32,16 +33,14 @@ def check_values(section: Any) -> None:
     allowed, value = field.metadata.get('allowed'), getattr(section, field.name)
     if allowed is None:
       continue
-    is_size = isinstance(field.default, tuple)
-    if is_size and not (
-      isinstance(value, tuple) and len(value) == 2 and all(isinstance(side, int) for side in value)
-    ):
+    takes_size = isinstance(field.default, tuple)
+    if takes_size and not is_size(value):
       raise UserError(f'--{field.name}={value}: expected a height and a width, such as (128, 160).')
-    if all(number in allowed for number in (value if is_size else (value,))):
+    if all(number in allowed for number in (value if takes_size else (value,))):
       continue
-    given = f'--{field.name}={format_value(value) if is_size else value}'
+    given = f'--{field.name}={format_value(value) if takes_size else value}'
     if isinstance(allowed, Bounds):
-      raise UserError(f'{given} must be {"two numbers" if is_size else "a number"} {allowed}.')
+      raise UserError(f'{given} must be {"two numbers" if takes_size else "a number"} {allowed}.')
     raise UserError(f'{given} must be one of {", ".join(map(str, allowed))}.')
 
 
@@ -175,12 +174,15 @@ def _validate_losses(config: Config) -> None:
       f'output domain, so channel counts must be equal; found --rgb_channels={data.rgb_channels} '
       f'and --ir_channels={data.ir_channels}. Give --ir_channels=3, or --identity_weight=0.'
     )
+
+
+def _validate_method(config: Config) -> None:
+  data, loss, method = config.data, config.loss, config.model.method
   method_validation.validate_direction(config)
   method_validation.validate_inputs(config)
   method_validation.validate_output_layers(config)
   method_validation.validate_exemplar(config)
   _validate_patch_nce(config)
-  method = config.model.method
   if config.model.condition != 'none' and method not in ('cyclegan', 'pix2pix'):
     raise UserError(
       f'--condition={config.model.condition} is for --method=pix2pix and --method=cyclegan, not '
@@ -193,10 +195,10 @@ def _validate_losses(config: Config) -> None:
       'that the network would not hear what it is told. Give --norm=batch, or --generator=unet.'
     )
   _validate_base(config)
-  if config.data.condition_jitter and config.model.condition == 'none':
+  if data.condition_jitter and config.model.condition == 'none':
     raise UserError(
-      f'--condition_jitter={config.data.condition_jitter:g} changes IR images, which networks have '
-      'to be told: give a --condition, too.'
+      f'--condition_jitter={data.condition_jitter:g} changes IR images, which networks have to be '
+      'told: give a --condition, too.'
     )
   if method in ('cyclegan', 'exemplar'):
     return

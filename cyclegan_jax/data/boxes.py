@@ -3,7 +3,7 @@
 0 is the background; the classes of a file follow from 1 on.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 import dataclasses
 import json
 import math
@@ -192,7 +192,7 @@ def read_names(path: str) -> tuple[str, ...]:
   if path.endswith('.txt'):
     found = [line.strip() for line in _text(path).splitlines() if line.strip()]
   else:
-    found = list(_yaml_names(path))
+    found = _yaml_names(path)
   if not 0 < len(found) <= labels.MOST_CLASSES:
     raise UserError(
       f'{path}: {len(found)} names of classes; expected 1 to {labels.MOST_CLASSES}, one a line of '
@@ -201,7 +201,7 @@ def read_names(path: str) -> tuple[str, ...]:
   return tuple(found)
 
 
-def _yaml_names(path: str) -> Iterator[str]:
+def _yaml_names(path: str) -> list[str]:
   import yaml  # Late: few folders have such a file.
 
   try:
@@ -215,7 +215,7 @@ def _yaml_names(path: str) -> Iterator[str]:
       f'{path}: no names of classes ({type(error).__name__}: {error}); expected `names`, a list or '
       'a mapping from 0 on.'
     ) from error
-  yield from map(str, ordered)
+  return list(map(str, ordered))
 
 
 def _text(path: str) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 
 from cyclegan_jax import memory
 from cyclegan_jax.data import record_images
-from cyclegan_jax.data.source import Records
+from cyclegan_jax.data.records import Records
 
 # The share of the memory that is free at the start, unless --cache_gib gives an amount.
 _AUTOMATIC_SHARE = 0.25

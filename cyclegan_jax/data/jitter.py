@@ -9,6 +9,7 @@ import math
 import numpy as np
 
 from cyclegan_jax.data.labels import UNLABELED
+from cyclegan_jax.data.source import quantize
 from cyclegan_jax.image_files.images import LUMA_WEIGHTS, luminance
 from cyclegan_jax.settings import DataConfig
 
@@ -38,7 +39,7 @@ def jitter(pixels: np.ndarray, config: DataConfig, rng: np.random.Generator) -> 
     values = values @ _hue_matrix(hue).T
     if rng.random() < config.jitter_gray:
       values = np.repeat(luminance(values), 3, axis=-1)
-  return np.clip(np.rint(values), 0, np.iinfo(pixels.dtype).max).astype(pixels.dtype)
+  return quantize(values, np.iinfo(pixels.dtype).max)
 
 
 def jitter_ir(
@@ -75,7 +76,7 @@ def jitter_ir(
     shifts = rng.normal(0, config.condition_jitter * highest, UNLABELED + 1)
     shifts[UNLABELED] = 0
     values = values + shifts[labels][..., np.newaxis]
-  changed = np.clip(np.rint(values), 0, highest).astype(pixels.dtype)
+  changed = quantize(values, highest)
   return changed if mask is None else np.where(mask, changed, pixels)
 
 

@@ -7,7 +7,6 @@ mirrored alike, without mixing values.
 """
 
 from collections.abc import Mapping
-import types
 from typing import Any
 
 import numpy as np
@@ -18,10 +17,8 @@ DEPTH = 'depth'
 STEPS_PER_METER = 100
 _FARTHEST = 65535
 # The value of pixels of which nothing is known.
-UNKNOWN: Mapping[str, int] = types.MappingProxyType({'labels': labels.UNLABELED, DEPTH: 0})
-DTYPES: Mapping[str, np.dtype] = types.MappingProxyType(
-  {'labels': np.dtype(np.uint8), DEPTH: np.dtype(np.uint16)}
-)
+UNKNOWN: Mapping[str, int] = {'labels': labels.UNLABELED, DEPTH: 0}
+DTYPES: Mapping[str, np.dtype] = {'labels': np.dtype(np.uint8), DEPTH: np.dtype(np.uint16)}
 # A layer keeps whole values, as labels do.
 resize = labels.resize
 

@@ -10,6 +10,7 @@ import math
 import numpy as np
 import PIL.Image
 
+from cyclegan_jax.data.source import quantize
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.image_files import images
 
@@ -106,7 +107,7 @@ def _mean_of_valid(pixels: np.ndarray, valid: np.ndarray, share: np.ndarray) -> 
   size = share.shape[:2]
   planes = [_box_filter(plane, size) for plane in np.moveaxis(pixels * valid, -1, 0)]
   mean = np.stack(planes, -1) / np.maximum(share, np.finfo(np.float32).eps)
-  return np.clip(np.rint(mean), 0, np.iinfo(pixels.dtype).max).astype(pixels.dtype)
+  return quantize(mean, np.iinfo(pixels.dtype).max)
 
 
 def _box_filter(plane: np.ndarray, size: tuple[int, int]) -> np.ndarray:

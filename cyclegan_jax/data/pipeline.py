@@ -13,7 +13,7 @@ import jax
 import numpy as np
 
 from cyclegan_jax.data import cache, condition as condition_lib, jitter, layers, record_images, told
-from cyclegan_jax.data.source import Dataset, Split
+from cyclegan_jax.data.source import Dataset, dtype_of, Split
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.settings import DataConfig, format_value
 
@@ -189,7 +189,7 @@ def decoded_bytes(dataset: Dataset, config: DataConfig, labeled: bool = False) -
   for name, domain in dataset.domains.items():
     records = getattr(split, name)
     height, width = record_images.size_before_crop(records[0], name, config)
-    values = domain.channels * (1 if domain.max_value <= 255 else 2)
+    values = domain.channels * dtype_of(domain.max_value).itemsize
     values += masked(dataset, config)
     if labeled and name == _LABELED:
       values += bool(dataset.class_names) + 2 * dataset.has_depth
@@ -232,7 +232,7 @@ def _crops(
   """The pixels of what `examples` returns; with `in_sequence` see `batches`."""
   source = get_split(dataset, split)
   config = record_images.for_training(config) if train else config
-  paired = config.paired if train else True
+  paired = config.paired or not train
   if paired and not source.aligned:
     raise UserError(
       f'{dataset.name}: the RGB and IR images of split {split} are two unrelated collections. '

@@ -8,7 +8,6 @@ of the class, -1 elsewhere.
 
 from collections.abc import Mapping
 import dataclasses
-import types
 from typing import Any
 
 import numpy as np
@@ -19,12 +18,10 @@ from cyclegan_jax.data.layers import DEPTH, STEPS_PER_METER, UNKNOWN
 # In meters; nearer and farther is told apart no more.
 NEAR, FAR = 0.5, 500.0
 # What to do where data lack a layer.
-CURES: Mapping[str, str] = types.MappingProxyType(
-  {
-    'labels': f'Leave labels out, or give some with {labels_lib.FLAGS}.',
-    DEPTH: 'Leave depth out; --dataset=synthetic and --dataset=aau --registration=depth have it.',
-  }
-)
+CURES: Mapping[str, str] = {
+  'labels': f'Leave labels out, or give some with {labels_lib.FLAGS}.',
+  DEPTH: 'Leave depth out; --dataset=synthetic and --dataset=aau --registration=depth have it.',
+}
 
 
 @dataclasses.dataclass(frozen=True)

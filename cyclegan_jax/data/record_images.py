@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import PIL.Image
 
-from cyclegan_jax.data import aspect, layers, masks
+from cyclegan_jax.data import aspect, layers, masks, records
 from cyclegan_jax.data.source import Domain
 from cyclegan_jax.image_files import images
 from cyclegan_jax.settings import DataConfig
@@ -75,11 +75,8 @@ def decode(
     mask = whole if mask is None else fit.pad(mask) & whole
   if mask is not None and domain.name == 'ir':
     pixels = np.where(mask, pixels, pixels.dtype.type(0))
-  if pixels.base is not None:
-    pixels = pixels.copy()  # Whoever keeps it keeps nothing else.
-  pixels.setflags(write=False)
   found = _layers(record, config, fit, size) if labeled else {}
-  return Image(domain.name, pixels, mask, name, _text(record['sequence']), found)
+  return Image(domain.name, _kept(pixels), mask, name, records.text(record['sequence']), found)
 
 
 def _layers(
@@ -93,11 +90,15 @@ def _layers(
     if fit.inner != fit.size:
       unknown = plane.dtype.type(layers.UNKNOWN[name])
       plane = np.where(aspect.inside(fit), fit.pad(plane[..., np.newaxis]), unknown)[..., 0]
-    if plane.base is not None:
-      plane = plane.copy()
-    plane.setflags(write=False)
-    found[name] = plane
+    found[name] = _kept(plane)
   return found
+
+
+def _kept(array: np.ndarray) -> np.ndarray:
+  """An array to keep, read-only, which holds nothing else in memory."""
+  array = array if array.base is None else array.copy()
+  array.setflags(write=False)
+  return array
 
 
 def resized(config: DataConfig) -> tuple[int, int] | None:
@@ -179,8 +180,4 @@ def _mirrored(plane: np.ndarray) -> np.ndarray:
 
 def record_id(record: Mapping[str, Any]) -> str:
   """Returns a record's id as text."""
-  return _text(record['id'])
-
-
-def _text(value: bytes | str) -> str:
-  return value.decode() if isinstance(value, bytes) else str(value)
+  return records.text(record['id'])

@@ -4,21 +4,14 @@ A sequence is one place at one moment, so that all its IR images look alike. Whe
 none, every record is a sequence of its own, and a pair exchanges its own styles.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 import dataclasses
-from typing import Any, Protocol
 
 import numpy as np
 
+from cyclegan_jax.data import records
+from cyclegan_jax.data.records import Records
 from cyclegan_jax.errors import UserError
-
-
-class Records(Protocol):
-  """Records as source.py has them."""
-
-  def __len__(self) -> int: ...
-
-  def __getitem__(self, index: int) -> Mapping[str, Any]: ...
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,8 +56,8 @@ def partners(rgb: Records, ir: Records, aligned: bool) -> Partners:
   Raises:
     UserError: The sequence of an RGB image has no IR image.
   """
-  names = [_text(record['sequence']) for record in _all(rgb)]
-  of_ir = names if aligned else [_text(record['sequence']) for record in _all(ir)]
+  names = _sequences(rgb)
+  of_ir = names if aligned else _sequences(ir)
   # Of pairs without a sequence, each is one.
   keys, ir_keys = (
     [name or (i if aligned else '') for i, name in enumerate(part)] for part in (names, of_ir)
@@ -74,13 +67,13 @@ def partners(rgb: Records, ir: Records, aligned: bool) -> Partners:
     places.setdefault(key, []).append(i)
   lonely = [i for i, key in enumerate(keys) if key == '' or key not in places]
   if lonely:
-    raise UserError(_alone(_text(rgb[lonely[0]]['id']), names[lonely[0]], len(lonely)))
+    raise UserError(_alone(records.text(rgb[lonely[0]]['id']), names[lonely[0]], len(lonely)))
   groups = {key: np.array(found) for key, found in places.items()}
   return Partners([groups[key] for key in keys], len({*keys}))
 
 
-def _all(records: Records) -> Iterator[Mapping[str, Any]]:
-  return (records[i] for i in range(len(records)))
+def _sequences(of: Records) -> list[str]:
+  return [records.text(of[i]['sequence']) for i in range(len(of))]
 
 
 def _alone(id_: str, name: str, n: int) -> str:
@@ -92,7 +85,3 @@ def _alone(id_: str, name: str, n: int) -> str:
     'images into sub-folders of one name, such as rgb/street_1 and ir/street_1. Or start from '
     '--preset=cyclegan or --preset=cut, which need none.'
   )
-
-
-def _text(value: bytes | str) -> str:
-  return value.decode() if isinstance(value, bytes) else str(value)

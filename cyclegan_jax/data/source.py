@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 import dataclasses
 import functools
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
@@ -11,24 +11,13 @@ from cyclegan_jax import normalization, radiometry
 from cyclegan_jax.data import planes, sequences
 from cyclegan_jax.data.condition import Condition
 from cyclegan_jax.data.planes import Inputs
+from cyclegan_jax.data.records import Records
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.settings import DataConfig, ModelConfig
 
 SPLITS = ('train', 'validation', 'test')
 # The seed of `drawn`.
 _DRAWN_BY = 0
-
-
-class Records(Protocol):
-  """Random access to encoded examples.
-
-  A record has `rgb` and/or `ir` (the bytes of an image file), `id` and `sequence` (bytes, UTF-8),
-  and perhaps `mask` (see masks.py), and `labels` and `depth` (see layers.py).
-  """
-
-  def __len__(self) -> int: ...
-
-  def __getitem__(self, index: int) -> Mapping[str, Any]: ...
 
 
 @dataclasses.dataclass(frozen=True)
@@ -79,6 +68,10 @@ class Domain:
     """The largest pixel value, 255 or 65535."""
     return self.normalization.max_value
 
+  def rescale(self, pixels: np.ndarray) -> np.ndarray:
+    """Returns uint8 or uint16 pixels in the domain's own range, float32 and not rounded."""
+    return pixels.astype(np.float32) * np.float32(self.max_value / np.iinfo(pixels.dtype).max)
+
   def normalize(self, pixels: np.ndarray) -> np.ndarray:
     """Returns network values, float32 in [-1, 1], of pixel values of any shape; black is -1."""
     return self.normalization.forward(np.asarray(pixels, np.float32))
@@ -113,13 +106,17 @@ def ends(domains: Mapping[str, Domain], direction: str) -> tuple[Domain, Domain]
   return domains[source], domains[target]
 
 
+def dtype_of(max_value: float) -> np.dtype:
+  """Returns the dtype of pixels of which this is the largest value: uint8 or uint16."""
+  return np.dtype(np.uint8 if max_value <= 255 else np.uint16)
+
+
 def quantize(pixels: Any, max_value: float) -> np.ndarray:
   """Rounds and clips pixel values of any shape to the integers that are written to a file.
 
   They are uint8 in [0, 255] or uint16 in [0, 65535], as `max_value` says.
   """
-  dtype = np.uint8 if max_value <= 255 else np.uint16
-  return np.clip(np.rint(np.asarray(pixels)), 0, max_value).astype(dtype)
+  return np.clip(np.rint(np.asarray(pixels)), 0, max_value).astype(dtype_of(max_value))
 
 
 def make_domains(

@@ -7,7 +7,7 @@ import contextlib
 import io
 import math
 import re
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from PIL import Image, TiffImagePlugin
@@ -59,18 +59,15 @@ def loss(kind: str, count: int, images: str = 'image') -> str:
   return f'{count} {subject} {LOSSES[kind]}.'
 
 
-class Decoded(NamedTuple):
-  """Pixels [height, width, channels], and which of LOSSES are not in them."""
-
-  pixels: np.ndarray
-  lost: frozenset[str]
-
-
-def decode(opened: Opened, data: bytes, values: bool = False) -> Decoded:
-  """Decodes an image of the file content `data`: uint8, uint16, or with `values` float32.
+def decode(opened: Opened, data: bytes, values: bool) -> tuple[np.ndarray, frozenset[str]]:
+  """Decodes an image of the file content `data`.
 
   With `values`, counts of 12 bits are not scaled to 16. On damaged files decoders may raise
   anything: call this within `decoding.explained`.
+
+  Returns:
+    Pixels [height, width, channels], uint8, uint16, or with `values` float32; and which of LOSSES
+    are not in them.
   """
   scans = len(_SCAN.findall(data)) if opened.image.format == 'JPEG' else 0
   if scans > _MAX_SCANS:
@@ -83,7 +80,7 @@ def decode(opened: Opened, data: bytes, values: bool = False) -> Decoded:
   else:
     pixels, lost = _decode_plain(opened, data, values)
   several = _has_further_images(opened.image, data)
-  return Decoded(pixels, frozenset(filter(None, [lost, 'pages' if several else ''])))
+  return pixels, frozenset(filter(None, [lost, 'pages' if several else '']))
 
 
 def _check_memory(opened: Opened) -> None:
@@ -114,17 +111,13 @@ def decode_indices(opened: Opened, data: bytes) -> np.ndarray:
       f'{opened.name}: not an image of class indices; expected one channel or a palette with 8 '
       'bits: 0 for the first class, and 255 for pixels without a label.'
     )
-  image.load()
-  if image.format == 'PNG':
-    _check_rows(image, data)
+  _load(image, data)
   return np.array(image).astype(np.uint8)
 
 
 def _decode_plain(opened: Opened, data: bytes, values: bool) -> tuple[np.ndarray, str]:
   image = opened.image
-  image.load()
-  if image.format == 'PNG':
-    _check_rows(image, data)
+  _load(image, data)
   if image.mode.startswith('I;16'):
     pixels = np.array(image, np.uint16)
     if not values and _tags(image) and tiff_tags.is_packed_12_bit(_tags(image)):
@@ -184,13 +177,16 @@ def _has_further_images(image: Image.Image, data: bytes) -> bool:
     other = TiffImagePlugin.TiffImageFile(io.BytesIO(data))
     other.seek(1)
     # Reduced copies and masks are no pages.
-    sizes = [(tags[256], tags[257]) for tags in (image.tag_v2, other.tag_v2)]
-    return sizes[0] == sizes[1] and not other.tag_v2.get(254, 0)
+    alike = all(image.tag_v2[tag] == other.tag_v2[tag] for tag in tiff_tags.SIZE)
+    return alike and not other.tag_v2.get(tiff_tags.SUBFILE, 0)
   return False
 
 
-def _check_rows(image: Image.Image, data: bytes) -> None:
-  """Refuses a PNG with fewer rows than its header says; Pillow leaves the others zero."""
+def _load(image: Image.Image, data: bytes) -> None:
+  """Decodes by Pillow; refuses a PNG that lacks rows, which it would leave zero."""
+  image.load()
+  if image.format != 'PNG':
+    return
   width, height = image.size
   # Two rows, because of interlacing.
   end = np.asarray(image.crop((0, max(0, height - 2), width, height)))
@@ -224,12 +220,12 @@ def _decode_deep(opened: Opened, data: bytes) -> tuple[np.ndarray, str]:
   import imagecodecs  # Slow to import, and most data sets have only 8 bits.
 
   # imagecodecs may read a damaged file differently than Pillow; this bounds what it writes.
-  pixels = np.empty(opened.stored_shape, np.uint16)
-  if not isinstance(opened.image, TiffImagePlugin.TiffImageFile):
+  pixels, tags = np.empty(opened.stored_shape, np.uint16), _tags(opened.image)
+  if tags is None:
     imagecodecs.png_decode(data, out=pixels)
   else:
-    tags = opened.image.tag_v2
-    if tags.get(262) not in (0, 1, 2) or set(tags.get(339, (1,))) != {1}:
+    kind = tags.get(tiff_tags.PHOTOMETRIC)  # 0 is gray with black the largest, 1 gray, 2 RGB.
+    if kind not in (0, 1, 2) or set(tags.get(tiff_tags.FORMAT, (1,))) != {1}:
       raise ImageError(
         f'{opened.name}: a 16-bit TIFF that is neither gray nor RGB with unsigned integers; '
         f'{EXPECTED}.'
@@ -238,7 +234,7 @@ def _decode_deep(opened: Opened, data: bytes) -> tuple[np.ndarray, str]:
     imagecodecs.tiff_decode(data, out=pixels)
     if tiff_tags.is_planar(tags):
       pixels = np.moveaxis(pixels, 0, -1)
-    if tags.get(262) == 0:  # White is zero.
+    if kind == 0:
       pixels = np.uint16(65535) - pixels
   turned = _orient(pixels[..., : opened.channels], opened.orientation)
   if pixels.shape[-1] == opened.channels or 'transparency' in opened.image.info:

@@ -190,7 +190,7 @@ def _examine(image: Image.Image, png: png_chunks.Facts | None, name: str, floats
       is_deep = set(image.tag_v2.get(tiff_tags.BITS, (1,))) == {16}
       stored = _tiff_shape(image, name)
     plain = image.format == 'JPEG' and image.mode in ('L', 'RGB')
-  found = exif.get(274, 1)
+  found = exif.get(tiff_tags.ORIENTATION, 1)
   orientation = found if found in range(2, 9) else 1
   is_float = floats and image.mode == 'F'
   if is_float:
@@ -204,13 +204,14 @@ def _examine(image: Image.Image, png: png_chunks.Facts | None, name: str, floats
 def _tiff_shape(image: TiffImagePlugin.TiffImageFile, name: str) -> tuple[int, ...]:
   """The shape in which imagecodecs returns the pixels. Refuses huge and missing tiles."""
   tags = image.tag_v2
-  width, height, samples = tags[256], tags[257], tags.get(277, 1)
-  tile_width, rows = tags.get(322, width), tags.get(323, tags.get(278, height))
-  if 322 in tags:
+  width, height = (tags[tag] for tag in tiff_tags.SIZE)
+  samples, tile_width = tags.get(tiff_tags.SAMPLES, 1), tags.get(tiff_tags.TILE_WIDTH, width)
+  rows = tags.get(tiff_tags.TILE_ROWS, tags.get(tiff_tags.STRIP_ROWS, height))
+  if tiff_tags.TILE_WIDTH in tags:
     _check_pixels(tile_width, rows, 'pixels in a tile', name)
   is_planar = tiff_tags.is_planar(tags)
   pieces = -(-width // tile_width) * -(-height // rows) * (samples if is_planar else 1)
-  found = np.size(tags.get(273, tags.get(324, ())))
+  found = np.size(tags.get(tiff_tags.STRIPS, tags.get(tiff_tags.TILES, ())))
   if found < pieces:  # Pillow leaves the rest black.
     raise ImageError(f'{name}: is damaged: it has {found} of {pieces} strips or tiles.')
   return (samples, height, width) if is_planar else (height, width, samples)

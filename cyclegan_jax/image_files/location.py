@@ -7,10 +7,9 @@ from typing import Any
 
 from PIL import Image, TiffImagePlugin
 
-from cyclegan_jax.image_files import decoding
+from cyclegan_jax.image_files import decoding, tiff_tags
 
 _GPS = 0x8825
-_ORIENTATION = 274
 # ModelPixelScale, ModelTiepoint, ModelTransformation; the key directory of GeoTIFF and the numbers
 # and texts that it refers to; GDAL's value without data.
 _MAP = (33550, 33922, 34264, 34735, 34736, 34737, 42113)
@@ -56,7 +55,7 @@ def read(path: str | os.PathLike[str]) -> Location | None:
     decoding.opened_image(stream, name) as opened,
   ):
     exif = opened.image.getexif()
-    upright = exif.get(_ORIENTATION, 1) in (0, 1)
+    upright = exif.get(tiff_tags.ORIENTATION, 1) in (0, 1)
     placed = {tag: exif[tag] for tag in _MAP if tag in exif} if upright else {}
     gps = dict(exif.get_ifd(_GPS))
   return Location(gps, placed) if gps or placed else None

@@ -6,7 +6,9 @@ import numpy as np
 from PIL import TiffImagePlugin
 
 # Tags of TIFF 6.0, and one of GDAL's.
-BITS, PHOTOMETRIC, SAMPLES, PLANAR, FORMAT, NODATA = 258, 262, 277, 284, 339, 42113
+SUBFILE, SIZE, BITS, PHOTOMETRIC, ORIENTATION = 254, (256, 257), 258, 262, 274
+STRIPS, SAMPLES, STRIP_ROWS, PLANAR = 273, 277, 278, 284
+TILE_WIDTH, TILE_ROWS, TILES, FORMAT, NODATA = 322, 323, 324, 339, 42113
 # The samples of a color by PhotometricInterpretation: RGB, CMYK, YCbCr, Lab; otherwise one.
 _COLORS = {2: 3, 5: 4, 6: 3, 8: 3}
 # Pillow opens floating-point numbers of 32 bits only, though it need not decode any here.

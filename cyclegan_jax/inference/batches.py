@@ -97,7 +97,7 @@ class Programs:
   """Compiles the programs of canvases on a thread, in the order in which they are used."""
 
   def __init__(self, translator: FileTranslator, jobs: Sequence[Job], chosen: Canvases):
-    used = {chosen[job.source]: None for job in jobs if job.source in chosen}
+    used = {chosen[job.source] for job in jobs if job.source in chosen}
     order = [canvas for canvas in dict.fromkeys(chosen.values()) if canvas in used]
     self._thread = futures.ThreadPoolExecutor(1)
     self._compiled = {canvas: self._thread.submit(translator.compile, canvas) for canvas in order}

@@ -7,7 +7,7 @@ import pathlib
 import numpy as np
 
 from cyclegan_jax import devices, forks, interruption, memory
-from cyclegan_jax.data.source import Domain, ends, quantize
+from cyclegan_jax.data.source import Domain, dtype_of, ends, quantize
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.image_files import images
 from cyclegan_jax.inference import reference as reference_lib, scene
@@ -110,24 +110,44 @@ class Model:
       ValueError: The array is not an image, `bits` is another number, or layers are missing, of
         another size, or of no use to this model.
     """
-    forks.use()
-    direction = direction or self.direction
     condition = condition if style is None else self.style(style)
-    if not layers:
-      self.check_images_alone(direction, name)
-    generator = self.translator(direction)
-    generator = generator if condition is None else generator.told(condition)
-    source, target = ends(self.domains, direction)
     if image.ndim not in (3, 4):
       raise ValueError(f'images are [height, width, channels] or [n, ...], not {image.shape}.')
     stack = image if image.ndim == 4 else image[np.newaxis]
-    height, width = stack.shape[1:3]
-    scenes = scene.unstacked(stack, layers or {}, name)
+    result = self.translate_scenes(
+      scene.unstacked(stack, layers or {}, name),
+      direction or self.direction,
+      name,
+      bits=bits,
+      tile=tile,
+      overlap=overlap,
+      condition=condition,
+    )
+    return result if image.ndim == 4 else result[0]
+
+  def translate_scenes(
+    self,
+    scenes: Sequence[Scene],
+    direction: str = 'rgb_to_ir',
+    name: str = 'image',
+    *,
+    bits: int | None = None,
+    tile: int | None = None,
+    overlap: int | None = None,
+    condition: np.ndarray | None = None,
+  ) -> np.ndarray:
+    """As `translate`, of scenes of one size; returns [n, height, width, channels]."""
+    if not scenes[0].layers:
+      self.check_images_alone(direction, name)
+    generator = self._told(direction, condition)
+    source, target = ends(self.domains, direction)
+    height, width = scenes[0].pixels.shape[:2]
     padded = [self._padded(one, source, name) for one in scenes]
     cut = tiles.choose(
       self.config.model, *padded[0].shape, self.multiple, memory.on_device(), tile, overlap
     )
-    result = np.empty((len(stack), height, width, target.channels), _dtype(target, bits))
+    dtype = dtype_of(max_value(target, bits))
+    result = np.empty((len(scenes), height, width, target.channels), dtype)
     if cut is None:
       y = generator(np.concatenate([one.whole() for one in padded]))
       result[:] = _to_pixels(y[:, :height, :width], target, bits)
@@ -135,7 +155,7 @@ class Model:
       for one, own in zip(padded, result):
         for top, y in tiled.translate(generator, one, cut, target.channels):
           own[top : top + len(y)] = _to_pixels(y[: height - top, :width], target, bits)
-    return result if image.ndim == 4 else result[0]
+    return result
 
   @property
   def has_styles(self) -> bool:
@@ -158,6 +178,7 @@ class Model:
       raise UserError(
         f'This model ({self.config.train.preset}) knows no styles; --preset=exemplar trains such.'
       )
+    forks.use()
     x = reference_lib.prepared(reference, self.domains['ir'], self.config.data, name)
     return self.translators['rgb_to_ir'].style(x)[0]
 
@@ -169,6 +190,12 @@ class Model:
         f'alone has no {" and no ".join(inputs.layers)}. experiments.translate takes them as '
         'files, and Model.translate of the Python API as arrays (docs/how-to/layers.md).'
       )
+
+  def _told(self, direction: str, condition: np.ndarray | None) -> apply.Translator:
+    """The generator of a direction that is about to be used."""
+    forks.use()
+    generator = self.translator(direction)
+    return generator if condition is None else generator.told(condition)
 
   def _padded(self, one: Scene, source: Domain, name: str) -> Padded:
     """A scene of the source domain as networks see it."""
@@ -203,9 +230,7 @@ class Model:
     Raises:
       UserError: See `translate`.
     """
-    forks.use()
-    generator = self.translator(direction)
-    generator = generator if condition is None else generator.told(condition)
+    generator = self._told(direction, condition)
     source, target = ends(self.domains, direction)
     # Images that fill the batch up: the last one again.
     rows = [*batch, *[batch[-1]] * (canvas.rows - len(batch))]
@@ -222,21 +247,17 @@ class Model:
     ]
 
 
-def _max_value(domain: Domain, bits: int | None) -> float:
-  """The largest pixel value of a result, with the domain's own bit depth or another."""
+def max_value(domain: Domain, bits: int | None) -> float:
+  """Returns the largest pixel value of a result, with the domain's own bit depth or another."""
   if bits not in (None, 8, 16):
     raise ValueError(f'bits must be 8, 16 or None, not {bits}.')
   return domain.max_value if bits is None else float(2**bits - 1)
 
 
-def _dtype(domain: Domain, bits: int | None) -> np.dtype:
-  return quantize(0, _max_value(domain, bits)).dtype
-
-
 def _to_pixels(y: np.ndarray, domain: Domain, bits: int | None) -> np.ndarray:
   """Network values as pixels of a domain."""
-  max_value = _max_value(domain, bits)
-  return quantize(domain.denormalize(y) * (max_value / domain.max_value), max_value)
+  largest = max_value(domain, bits)
+  return quantize(domain.denormalize(y) * (largest / domain.max_value), largest)
 
 
 def load(workdir: str | pathlib.Path, checkpoint: str = 'best') -> Model:

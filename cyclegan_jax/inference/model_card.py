@@ -1,7 +1,7 @@
 """A model card: what a trained model is, for whoever did not train it, as Markdown for a model hub.
 
-templates/model_card.md has the text. Its front matter is YAML as Hugging Face reads it. What only a
-person can know, licenses above all, is marked FILL IN until it is given.
+reports/templates/model_card.md has the text. Its front matter is YAML as Hugging Face reads it.
+What only a person can know, licenses above all, is marked FILL IN until it is given.
 """
 
 from collections.abc import Mapping, Sequence

@@ -36,7 +36,7 @@ def write(
   checkpoint: str = 'best',
   log: Log = print,
 ) -> None:
-  """Writes the folder of a published model; see also published.py.
+  """Writes the folder of a published model; see also runs/published.py.
 
   Args:
     folder: exists, and is empty.
@@ -96,7 +96,7 @@ def _copy(file: pathlib.Path, folder: pathlib.Path) -> None:
 
 
 def _write_measurements(source: pathlib.Path, evaluation: pathlib.Path) -> None:
-  """Writes what reader.py reads, without folders of the user's machine."""
+  """Writes what runs/reader.py reads, without folders of the user's machine."""
   content = run_folder.read_json(source / 'metrics.json')
   content['settings'] = published.without_folders(content['settings'])
   _copy(source / 'per_image.csv', evaluation / source.name)

@@ -33,5 +33,4 @@ def prepared(image: np.ndarray, ir: Domain, data: DataConfig, name: str) -> np.n
       f'{name}: {width}x{height} pixels are too few to tell a style: at least {SMALLEST_STYLED} a '
       'side are needed.'
     )
-  scale = np.float32(ir.max_value / np.iinfo(pixels.dtype).max)
-  return ir.normalize(pixels[np.newaxis] * scale)
+  return ir.normalize(ir.rescale(pixels[np.newaxis]))

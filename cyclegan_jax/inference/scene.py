@@ -8,8 +8,6 @@ import numpy as np
 
 from cyclegan_jax.data.source import Domain
 
-_NONE: Mapping[str, np.ndarray] = types.MappingProxyType({})
-
 
 class Scene(NamedTuple):
   """An image, uint8 or uint16 [height, width, 1 or 3], and its layers by their names.
@@ -18,7 +16,7 @@ class Scene(NamedTuple):
   """
 
   pixels: np.ndarray
-  layers: Mapping[str, np.ndarray] = _NONE
+  layers: Mapping[str, np.ndarray] = types.MappingProxyType({})
 
   def check(self, domain: Domain, name: str) -> None:
     """Raises ValueError unless it has the layers that networks see, in the size of the image."""
@@ -38,9 +36,7 @@ def stacked(scenes: Sequence[Scene]) -> tuple[np.ndarray, dict[str, np.ndarray]]
   return np.stack([scene.pixels for scene in scenes]), layers
 
 
-def unstacked(
-  images: np.ndarray, layers: Mapping[str, np.ndarray], name: str = 'image'
-) -> list[Scene]:
+def unstacked(images: np.ndarray, layers: Mapping[str, np.ndarray], name: str) -> list[Scene]:
   """Returns the scenes of images, [n, height, width, c], with layers, [n, height, width] each.
 
   Layers of a single image may be [height, width]. ValueError if they are of more or fewer images.

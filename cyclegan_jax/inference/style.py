@@ -1,12 +1,11 @@
 """IR images in the style of another one: --style=REFERENCE_IR."""
 
 import dataclasses
-import hashlib
 import pathlib
 
 import numpy as np
 
-from cyclegan_jax import files
+from cyclegan_jax import checksum, files
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.image_files.decoding import ImageError
 from cyclegan_jax.inference.files import values
@@ -50,8 +49,7 @@ class Reference:
   def texts(self, model: Model) -> dict[str, str]:
     """Returns it for the metadata of images: the file's name and digest."""
     del model
-    digest = hashlib.sha256(self.file.read_bytes()).hexdigest()
-    return {'style': f'{self.file.name} {digest[:16]}'}
+    return {'style': f'{self.file.name} {checksum.of_file(self.file)[:16]}'}
 
 
 def check(model: Model, direction: str) -> None:

@@ -4,19 +4,19 @@ A network knows objects as large as they were in training. Images of another siz
 of a scene show larger or smaller ones.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Sequence
 import contextlib
 import pathlib
-import types
 from typing import Any
 
 import numpy as np
 
 from cyclegan_jax.data import aspect, layers as layers_lib, record_images
-from cyclegan_jax.data.source import quantize
+from cyclegan_jax.data.source import ends, quantize
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.image_files import images, reading
-from cyclegan_jax.inference.model import Model
+from cyclegan_jax.inference.model import max_value, Model
+from cyclegan_jax.inference.scene import Scene
 from cyclegan_jax.settings import DataConfig, format_value
 
 # A difference in scale that is worth a word.
@@ -42,30 +42,31 @@ def of_image(data: DataConfig, whole: tuple[int, int]) -> tuple[int, int]:
 
 def translate(
   model: Model,
-  stack: np.ndarray,
+  scenes: Sequence[Scene],
   direction: str = 'rgb_to_ir',
   name: str = 'image',
   *,
   bits: int | None = None,
-  layers: Mapping[str, np.ndarray] = types.MappingProxyType({}),
-  **sizes: Any,
+  **how: Any,
 ) -> np.ndarray:
-  """As `Model.translate`, at the size of training, of images [n, height, width, channels].
+  """As `Model.translate_scenes`, at the size of training.
 
-  Layers, [n, height, width] each, keep whole values: each pixel takes the one at its center.
+  Layers keep whole values: each pixel takes the one at its center.
   """
-  whole = stack.shape[1:3]
+  whole = scenes[0].pixels.shape[:2]
   size = of_image(model.config.data, whole)
   if size == whole:
-    return model.translate(stack, direction, name, bits=bits, layers=layers, **sizes)
-  small = np.stack([images.resize(one, size, model.config.data.resize) for one in stack])
-  planes = {
-    key: np.stack([layers_lib.resize(plane, size) for plane in x]) for key, x in layers.items()
-  }
+    return model.translate_scenes(scenes, direction, name, bits=bits, **how)
+  small = [
+    Scene(
+      images.resize(one.pixels, size, model.config.data.resize),
+      {key: layers_lib.resize(plane, size) for key, plane in one.layers.items()},
+    )
+    for one in scenes
+  ]
   # 16 bits, so that nothing is rounded before it is enlarged.
-  fine = model.translate(small, direction, name, bits=16, layers=planes, **sizes)
-  own = model.domains[direction.split('_to_')[1]].max_value
-  limit = own if bits is None else float(2**bits - 1)
+  fine = model.translate_scenes(small, direction, name, bits=16, **how)
+  limit = max_value(ends(model.domains, direction)[1], bits)
   values = [aspect.resize_values(one * np.float32(limit / 65535), whole) for one in fine]
   return quantize(np.stack(values), limit)
 

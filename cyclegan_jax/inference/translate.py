@@ -69,10 +69,10 @@ def run(
 ) -> list[str]:
   """Translates files with the model of a run. Several processes share the files out.
 
-  See `inputs.plan` for `inputs` and `recursive`, `model.load` for `checkpoint`, annotations.py for
-  `annotations`, and command.py and style.py for `command`; without one, the model is told the mean
-  of training. `layers` are those that the model sees; if it sees no RGB, there are no `inputs`.
-  Only the first process logs.
+  See `inputs.plan` for `inputs` and `recursive`, `model.load` for `checkpoint`,
+  files/annotations.py for `annotations`, and command.py and style.py for `command`; without one,
+  the model is told the mean of training. `layers` are those that the model sees; if it sees no RGB,
+  there are no `inputs`. Only the first process logs.
 
   Returns:
     One message per file that could not be translated and, if there are any, their number.

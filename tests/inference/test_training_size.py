@@ -9,6 +9,7 @@ import pytest
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.image_files import images
 from cyclegan_jax.inference import training_size
+from cyclegan_jax.inference.scene import Scene
 from cyclegan_jax.settings import DataConfig
 from tests.inference.test_model import first_channel, model
 
@@ -36,7 +37,7 @@ def test_the_network_sees_the_size_of_training(bits, scale, keep_aspect, seen):
 
   one = sized(model(network), image_size=(64, 64), keep_aspect=keep_aspect)
   image = smooth(150, 300)
-  result = training_size.translate(one, image[None], bits=bits)
+  result = training_size.translate(one, [Scene(image)], bits=bits)
   assert sizes == [seen]
   assert result.shape == (1, 150, 300, 1) and result.dtype == (
     np.uint16 if bits == 16 else np.uint8
@@ -49,14 +50,15 @@ def test_the_way_back_is_bicubic_and_not_rounded_before():
   image = smooth(128, 128)
   small = images.resize(image, (64, 64))[..., 0].astype(np.float32)
   want = PIL.Image.fromarray(small).resize((128, 128), PIL.Image.Resampling.BICUBIC)
-  result = training_size.translate(one, image[None])
+  result = training_size.translate(one, [Scene(image)])
   np.testing.assert_array_equal(result[0, ..., 0], np.rint(np.asarray(want)))
 
 
 def test_images_of_the_size_of_training_stay_as_they_are():
-  image = np.random.default_rng(0).integers(0, 256, (1, 64, 64, 3), np.uint8)
+  image = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
   one = sized(model(first_channel), image_size=(64, 64))
-  np.testing.assert_array_equal(training_size.translate(one, image), image[..., :1])
+  result = training_size.translate(one, [Scene(image)])
+  np.testing.assert_array_equal(result[0], image[..., :1])
 
 
 def test_the_load_size_is_the_scale_of_training():

@@ -16,6 +16,7 @@ from cyclegan_jax.errors import UserError
 from cyclegan_jax.inference import training_size, translate
 from cyclegan_jax.inference.files import inputs, metadata, outputs
 from cyclegan_jax.inference.model import Model
+from cyclegan_jax.inference.scene import Scene
 from tests.inference import made_up
 
 
@@ -184,5 +185,5 @@ def test_files_at_the_size_of_training(model, photos, tmp_path):
   assert not failures and jobs
   for job in jobs:
     image = np.asarray(PIL.Image.open(job.source))
-    want = training_size.translate(model, image[np.newaxis])[0, ..., 0]
+    want = training_size.translate(model, [Scene(image)])[0, ..., 0]
     np.testing.assert_array_equal(np.asarray(PIL.Image.open(job.target)), want)

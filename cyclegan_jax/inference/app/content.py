@@ -71,7 +71,7 @@ def of_run(
     checkpoint: As for `model.load`.
     model: The model.
     direction: 'rgb_to_ir' or 'ir_to_rgb'.
-    scale_of: What gray levels mean, see `temperatures.scale`.
+    scale_of: What gray levels mean, see command.py.
 
   Raises:
     UserError: Files of the run's results are damaged.

@@ -1,6 +1,6 @@
 """The comparison of an exported file with the model that it was made of."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 import dataclasses
 import pathlib
 import types
@@ -9,10 +9,11 @@ from typing import NamedTuple
 import numpy as np
 
 from cyclegan_jax.data import layers as layers_lib
-from cyclegan_jax.data.source import Dataset, Domain, evenly_spaced
+from cyclegan_jax.data.source import Dataset, evenly_spaced
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.image_files import images, walk
 from cyclegan_jax.inference.export.program import Program, Run
+from cyclegan_jax.inference.scene import Scene, stacked
 
 # The largest difference allowed, by the largest pixel value: one gray level of 8 bits, or a
 # sixteenth of that for 16 bits. Another order of sums changes at most one level of 65536 in the
@@ -22,7 +23,6 @@ TOLERANCES = {255: 1, 65535: 16}
 _ODD_SIZES = ((37, 53), (1, 1))
 _LARGEST_SIDE = 512
 _N_EXAMPLES, _BATCH = 4, 3
-_PIXELS = 'pixels'
 
 
 class Example(NamedTuple):
@@ -96,29 +96,14 @@ def compare(run: Run, program: Program, examples: Sequence[Example]) -> Differen
   Raises:
     UserError: the shapes or dtypes differ, or every image is of a single value.
   """
-  cut = lambda x, height, width: x[:height, :width]
-  scenes = [_scene(program, example) for example in examples]
-  largest = (_LARGEST_SIDE, _LARGEST_SIDE)
-  batches = [{k: cut(x, *largest)[np.newaxis] for k, x in one.items()} for one in scenes]
-  batches = batches[:_N_EXAMPLES]
-  smallest = np.min([one[_PIXELS].shape[:2] for one in scenes], axis=0)
-  for size in _ODD_SIZES:
-    sides = np.minimum(size, smallest)
-    rows = [scenes[i % len(scenes)] for i in range(_BATCH)]
-    batches.append({k: np.stack([cut(one[k], *sides) for one in rows]) for k in scenes[0]})
   model, bits = program.model, 8 * program.dtypes[1].itemsize
   differences = []
-  for batch in batches:
-    pixels, layers = batch[_PIXELS], {k: batch[k] for k in program.layers}
+  for batch in _batches(program, examples):
     # One by one: the translation of an image must not depend on its batch.
-    want = np.stack(
-      [
-        model.translate(
-          one, program.direction, bits=bits, tile=0, layers={k: x[i] for k, x in layers.items()}
-        )
-        for i, one in enumerate(pixels)
-      ]
+    want = np.concatenate(
+      [model.translate_scenes([one], program.direction, bits=bits, tile=0) for one in batch]
     )
+    pixels, layers = stacked(batch)
     got = run(pixels, **layers)
     if got.shape != want.shape or got.dtype != want.dtype:
       raise UserError(
@@ -137,15 +122,25 @@ def compare(run: Run, program: Program, examples: Sequence[Example]) -> Differen
   return Difference(int(apart.max()), float(np.mean(apart > 0)), apart.size, program.limit)
 
 
-def _scene(program: Program, example: Example) -> dict[str, np.ndarray]:
-  """The pixels and the layers that a file takes, [height, width, ...] each."""
-  pixels = _to_input(example.pixels, program.domains[0], example.name)
+def _batches(program: Program, examples: Sequence[Example]) -> Iterator[list[Scene]]:
+  """Yields whole images, one by one, and batches of odd sizes."""
+  scenes = [_scene(program, example) for example in examples]
+  for scene in scenes[:_N_EXAMPLES]:
+    yield [_cut(scene, _LARGEST_SIDE, _LARGEST_SIDE)]
+  smallest = np.min([scene.pixels.shape[:2] for scene in scenes], axis=0)
+  for size in _ODD_SIZES:
+    height, width = np.minimum(size, smallest)
+    yield [_cut(scenes[i % len(scenes)], height, width) for i in range(_BATCH)]
+
+
+def _scene(program: Program, example: Example) -> Scene:
+  """The pixels and the layers that a file takes, in its channels and its bit depth."""
+  source, _ = program.domains
+  pixels = images.for_domain(example.pixels, source.name, source.channels, example.name)
   layers = {name: example.layers[name].astype(kind) for name, kind in program.layers.items()}
-  return {_PIXELS: pixels, **layers}
+  return Scene(source.quantize(source.rescale(pixels)), layers)
 
 
-def _to_input(image: np.ndarray, source: Domain, name: str) -> np.ndarray:
-  """Brings an image to the channels and the bit depth of the source domain."""
-  image = images.for_domain(image, source.name, source.channels, name)
-  scale = source.max_value / np.iinfo(image.dtype).max
-  return source.quantize(image.astype(np.float32) * scale)
+def _cut(scene: Scene, height: int, width: int) -> Scene:
+  layers = {name: plane[:height, :width] for name, plane in scene.layers.items()}
+  return Scene(scene.pixels[:height, :width], layers)

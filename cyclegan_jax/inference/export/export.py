@@ -13,11 +13,12 @@ import pathlib
 import types
 
 from cyclegan_jax import files, normalization, provenance, radiometry
+from cyclegan_jax.data.source import ends
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.inference.export import check
 from cyclegan_jax.inference.export.check import Difference, Example
 from cyclegan_jax.inference.export.program import Program
-from cyclegan_jax.inference.model import Model
+from cyclegan_jax.inference.model import max_value, Model
 from cyclegan_jax.models import networks
 from cyclegan_jax.progress import Log
 from cyclegan_jax.runs import published
@@ -94,8 +95,8 @@ def export(
       f'This run computes in {config.model.precision}. The file, and the model that it is compared '
       'with, compute in float32 with the same weights.'
     )
-  own = int(model.domains[direction.split('_to_')[1]].max_value)
-  program = Program(in_float32(model), direction, 2**bits - 1 if bits else own)
+  limit = max_value(ends(model.domains, direction)[1], bits or None)
+  program = Program(in_float32(model), direction, int(limit))
   _check_layers(program, examples)
   try:
     output.parent.mkdir(parents=True, exist_ok=True)

@@ -195,7 +195,7 @@ def _adaptive(layer: adain.AdaptiveNorm, given: adain.ShiftAndScale, x: Tensor) 
   return _layer(layer.norm, x) * scale + shift
 
 
-# For each class of generators, see kinds.py: x to y, float32 [batch, c, height, width].
+# For each class of generators, see models/kinds.py: x to y, float32 [batch, c, height, width].
 GENERATORS: Mapping[type, Callable[[Any, Tensor], Tensor]] = {
   generators.UdacityGenerator: _udacity,
   generators.ResnetGenerator: _resnet,

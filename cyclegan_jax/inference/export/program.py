@@ -6,7 +6,7 @@ import dataclasses
 import numpy as np
 
 from cyclegan_jax.data import layers
-from cyclegan_jax.data.source import Domain, ends
+from cyclegan_jax.data.source import Domain, dtype_of, ends
 from cyclegan_jax.inference.model import Model
 from cyclegan_jax.models.apply import Translator
 
@@ -45,6 +45,4 @@ class Program:
   @property
   def dtypes(self) -> tuple[np.dtype, np.dtype]:
     """The dtypes of the input and the output, uint8 or uint16."""
-    limits = self.domains[0].max_value, self.limit
-    first, second = (np.dtype(np.uint8 if limit <= 255 else np.uint16) for limit in limits)
-    return first, second
+    return dtype_of(self.domains[0].max_value), dtype_of(self.limit)

@@ -14,8 +14,14 @@ T = TypeVar('T')
 _Parts = tuple[str, ...]
 
 
+def listed(place: pathlib.Path) -> list[pathlib.Path]:
+  """Returns the files below a folder; none if it is a file."""
+  return [pathlib.Path(file.path) for file in walk.files_below(place)] if place.is_dir() else []
+
+
 def find(
   place: pathlib.Path,
+  files: Sequence[pathlib.Path],
   jobs: Sequence[Job],
   flag: str,
   extensions: Collection[str] = images.EXTENSIONS,
@@ -27,9 +33,10 @@ def find(
 
   Args:
     place: A folder; or, for a single job, a file.
+    files: What the folder holds, as `listed`.
     jobs: Images to translate.
     flag: That names the place, for messages.
-    extensions: Of the files.
+    extensions: Of the files that count.
 
   Raises:
     UserError: No file fits, several fit a job, or one fits several jobs; or the place is among the
@@ -45,15 +52,14 @@ def find(
         f'{flag}={place} is among the images of --input, so that its own would be translated, too. '
         'Give folders that lie beside each other.'
       )
-  files = [pathlib.Path(file.path) for file in walk.files_below(place)]
-  files = [file for file in files if walk.extension(file.name) in extensions]
-  if not files:
-    kinds = walk.described(walk.by_kind(file.path for file in walk.files_below(place)))
+  named = {str(file): file for file in files if walk.extension(file.name) in extensions}
+  if not named:
+    kinds = walk.described(walk.by_kind(map(str, files)))
     raise UserError(
       f'{flag}={place}: expected images ({", ".join(images.EXTENSIONS)}), found '
       f'{kinds or "no files"}.'
     )
-  return match({str(file): file for file in files}, jobs, f'{flag}={place}', place)
+  return match(named, jobs, f'{flag}={place}', place)
 
 
 def match(

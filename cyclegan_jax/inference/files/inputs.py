@@ -20,7 +20,7 @@ from cyclegan_jax.image_files import images, walk
 
 FORMATS = {'png': '.png', 'tiff': '.tif'}
 VIDEOS = ('.avi', '.m4v', '.mkv', '.mov', '.mp4', '.mpeg', '.mpg', '.ts', '.webm', '.wmv')
-# For lossless frames of 8 or 16 bits, see video.py.
+# For lossless frames of 8 or 16 bits, see video/videos.py.
 VIDEO_OUTPUT = '.mkv'
 
 

@@ -13,7 +13,7 @@ from cyclegan_jax.data import boxes as box_lib, labels as labels_lib
 from cyclegan_jax.data.boxes import Boxes, CocoImage, LabelFile
 from cyclegan_jax.data.planes import Inputs
 from cyclegan_jax.errors import UserError
-from cyclegan_jax.image_files import images, walk
+from cyclegan_jax.image_files import images
 from cyclegan_jax.inference.files import counterparts
 from cyclegan_jax.inference.files.inputs import Job
 
@@ -25,20 +25,21 @@ def path_of(file: LabelFile) -> pathlib.Path:
   return pathlib.Path(file.boxes.path) if isinstance(file, CocoImage) else file
 
 
-def find(place: pathlib.Path, jobs: Sequence[Job], flag: str) -> dict[int, LabelFile]:
+def find(
+  place: pathlib.Path, files: Sequence[pathlib.Path], jobs: Sequence[Job], flag: str
+) -> dict[int, LabelFile]:
   """Returns the labels that belong to the sources of jobs, by the index of the job.
 
-  Raises:
-    UserError: See `counterparts.find`; or a COCO file is malformed.
+  See `counterparts.find`. UserError, too, if a COCO file is malformed.
   """
-  paths = [pathlib.Path(file.path) for file in walk.files_below(place)] if place.is_dir() else []
-  of_many = [file for file in paths or [place] if file.suffix.lower() == _COCO]
+  of_many = [file for file in files or [place] if file.suffix.lower() == _COCO]
   if of_many:
     return _coco(of_many, jobs, flag)
   # A text about label images is none of these.
   stems = {job.source.stem for job in jobs}
-  is_yolo = any(file.suffix.lower() == _YOLO and file.stem in stems for file in paths)
-  return dict(counterparts.find(place, jobs, flag, (_YOLO,) if is_yolo else images.EXTENSIONS))
+  is_yolo = any(file.suffix.lower() == _YOLO and file.stem in stems for file in files)
+  extensions = (_YOLO,) if is_yolo else images.EXTENSIONS
+  return dict(counterparts.find(place, files, jobs, flag, extensions))
 
 
 def _coco(files: Sequence[pathlib.Path], jobs: Sequence[Job], flag: str) -> dict[int, LabelFile]:

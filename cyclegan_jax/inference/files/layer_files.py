@@ -7,7 +7,6 @@ number, is not known. For labels see label_files.py.
 from collections.abc import Callable, Mapping, Sequence
 import dataclasses
 import pathlib
-import types
 
 import numpy as np
 
@@ -23,14 +22,15 @@ from cyclegan_jax.inference.files import counterparts, label_files
 from cyclegan_jax.inference.files.inputs import Job
 from cyclegan_jax.settings import ModelConfig
 
-FLAGS: Mapping[str, str] = types.MappingProxyType({DEPTH: '--depth_dir', 'labels': '--label_dir'})
-_IMAGE: Mapping[str, str] = types.MappingProxyType({DEPTH: 'depth image', 'labels': 'label image'})
+FLAGS: Mapping[str, str] = {DEPTH: '--depth_dir', 'labels': '--label_dir'}
+_IMAGE = {DEPTH: 'depth image', 'labels': 'label image'}
+_FIND: Mapping[str, Callable[..., Mapping[int, LabelFile]]] = {
+  DEPTH: counterparts.find,
+  'labels': label_files.find,
+}
 # In meters.
-UNITS: Mapping[str, float] = types.MappingProxyType({'mm': 0.001, 'cm': 0.01, 'm': 1.0})
+UNITS: Mapping[str, float] = {'mm': 0.001, 'cm': 0.01, 'm': 1.0}
 _UNIT = 'cm'
-_FIND: Mapping[str, Callable[..., Mapping[int, LabelFile]]] = types.MappingProxyType(
-  {DEPTH: counterparts.find, 'labels': label_files.find}
-)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -99,7 +99,7 @@ class LayerFiles:
     found = {
       layer: {i: job.source for i, job in enumerate(jobs)}
       if layer == first
-      else _FIND[layer](place, jobs, FLAGS[layer])
+      else _FIND[layer](place, counterparts.listed(place), jobs, FLAGS[layer])
       for layer, place in self.places.items()
     }
     taken = {label_files.path_of(file).resolve() for of in found.values() for file in of.values()}
@@ -135,7 +135,7 @@ class LayerFiles:
     name: str,
     size: tuple[int, ...] | None = None,
   ) -> dict[str, np.ndarray]:
-    """Reads the layers of an image as a model sees them, [height, width] each; see layers.py.
+    """Reads the layers of an image as a model sees them, [height, width] each; see data/layers.py.
 
     Args:
       inputs: What the model sees.

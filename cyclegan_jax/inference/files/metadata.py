@@ -9,6 +9,7 @@ import jax
 import numpy as np
 
 from cyclegan_jax import radiometry
+from cyclegan_jax.data.source import ends
 from cyclegan_jax.inference.model import Model
 
 SOFTWARE = 'Software'
@@ -28,8 +29,7 @@ def texts(model: Model, workdir: pathlib.Path, direction: str, bits: int | None)
     direction: 'rgb_to_ir' or 'ir_to_rgb'.
     bits: of the results; None means those of the training images.
   """
-  data = model.config.data
-  own = model.domains[direction.split('_to_')[1]].max_value
+  data, (_, target) = model.config.data, ends(model.domains, direction)
   found = {
     SOFTWARE: _software(),
     'direction': direction,
@@ -38,9 +38,9 @@ def texts(model: Model, workdir: pathlib.Path, direction: str, bits: int | None)
     'step': str(model.step),
     'weights': _weights(model, direction),
     'normalization': data.normalization,
-    'bits': str(bits or (16 if own > 255 else 8)),
+    'bits': str(bits or (16 if target.max_value > 255 else 8)),
   }
-  if direction.endswith('_to_ir'):
+  if target.name == 'ir':
     if data.normalization.startswith('spectral_'):
       found['ir_band'] = data.ir_band  # Otherwise unknown: the default is the paper's.
     span = radiometry.known(data.ir_range, data.ir_span) or radiometry.parse_span(data.ir_span)

@@ -21,7 +21,7 @@ from cyclegan_jax.inference.files import layer_files, values as values_lib
 from cyclegan_jax.inference.files.inputs import Job
 from cyclegan_jax.inference.files.layer_files import LayerFiles
 from cyclegan_jax.inference.model import Model
-from cyclegan_jax.inference.scene import Scene, stacked
+from cyclegan_jax.inference.scene import Scene
 from cyclegan_jax.inference.tiling import tiles
 
 # Sides that a message may name, in pixels.
@@ -170,15 +170,14 @@ class FileTranslator:
       UserError: Memory runs out.
     """
     options, direction = self.options, self.options.direction
-    own: dict[str, Any] = dict(bits=options.made_bits, condition=self.condition)
-    sizes = dict(tile=options.tile, overlap=options.overlap)
+    how: dict[str, Any] = dict(bits=options.made_bits, condition=self.condition)
     try:
       if canvas:
-        return self.model.translate_on(canvas, batch, direction, name, **own)
-      stack, own['layers'] = stacked(batch)
+        return self.model.translate_on(canvas, batch, direction, name, **how)
+      how |= dict(tile=options.tile, overlap=options.overlap)
       if options.at_training_size:
-        return training_size.translate(self.model, stack, direction, name, **own, **sizes)
-      return self.model.translate(stack, direction, name, **own, **sizes)
+        return training_size.translate(self.model, batch, direction, name, **how)
+      return self.model.translate_scenes(batch, direction, name, **how)
     except (MemoryError, jax.errors.JaxRuntimeError) as error:
       if not is_out_of_memory(error):
         raise

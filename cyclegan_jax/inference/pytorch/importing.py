@@ -50,6 +50,28 @@ def import_state(
     UserError: a generator is missing, `a_is` or `epoch` does not fit, PyTorch is not installed, or
       a file cannot be read or does not fit the networks.
   """
+  _check_known(config)
+  params, batch_stats = {}, {}
+  for name, file in _find(config, folder, a_is, epoch).items():
+    kind = _kind(config, name)
+    is_known = kind != 'Discriminator' or layouts.has_discriminator(config.model)
+    if file.exists() and is_known:
+      loaded = weights.from_torch(config, name, _read(file), str(file))
+      params[name], batch_stats[name] = jax.tree.map(jnp.asarray, loaded)
+      log(f'{kind} {name}: {file}')
+    else:
+      log(
+        f'{kind} {name}: {_why_not(config, file, is_known)}, so it keeps its initial weights. You '
+        f'can evaluate and translate, but training would begin with an untrained {kind.lower()}.'
+      )
+  state = state_lib.initialize(config, make_domains(config.data))
+  ema = jax.tree.map(jnp.copy, state_lib.select(params, tuple(state.ema)))
+  params, batch_stats = state.params | params, state.batch_stats | batch_stats
+  return dataclasses.replace(state, params=params, batch_stats=batch_stats, ema=ema)
+
+
+def _check_known(config: Config) -> None:
+  """Raises UserError for settings that no published PyTorch files have."""
   if config.model.condition != 'none':
     raise UserError(
       f'--condition={config.model.condition}: networks of PyTorch files are told nothing beside '
@@ -69,23 +91,6 @@ def import_state(
       f'--inputs={config.model.inputs}: networks of PyTorch files see images alone. Give '
       '--inputs=rgb.'
     )
-  params, batch_stats = {}, {}
-  for name, file in _find(config, folder, a_is, epoch).items():
-    kind = _kind(config, name)
-    is_known = kind != 'Discriminator' or layouts.has_discriminator(config.model)
-    if file.exists() and is_known:
-      loaded = weights.from_torch(config, name, _read(file), str(file))
-      params[name], batch_stats[name] = jax.tree.map(jnp.asarray, loaded)
-      log(f'{kind} {name}: {file}')
-    else:
-      log(
-        f'{kind} {name}: {_why_not(config, file, is_known)}, so it keeps its initial weights. You '
-        f'can evaluate and translate, but training would begin with an untrained {kind.lower()}.'
-      )
-  state = state_lib.initialize(config, make_domains(config.data))
-  ema = jax.tree.map(jnp.copy, state_lib.select(params, tuple(state.ema)))
-  params, batch_stats = state.params | params, state.batch_stats | batch_stats
-  return dataclasses.replace(state, params=params, batch_stats=batch_stats, ema=ema)
 
 
 def _kind(config: Config, name: str) -> str:
@@ -175,7 +180,7 @@ def _endings(config: Config, a_is: str) -> dict[str, str]:
     return {direction: '_net_G.pth', target: '_net_D.pth', projection: '_net_F.pth'}
   a, b = a_is, {'rgb': 'ir', 'ir': 'rgb'}[a_is]
   forward, backward = f'{a}_to_{b}', f'{b}_to_{a}'
-  if layouts.CODEBASES[config.model.generator] == 'udacity':
+  if config.model.generator == 'udacity':
     return {forward: 'G_XtoY.pkl', backward: 'G_YtoX.pkl', a: 'D_X.pkl', b: 'D_Y.pkl'}
   # D_A judges the output of G_A, images of B.
   return {

@@ -103,8 +103,6 @@ DISCRIMINATORS: Mapping[str, _Layout] = {
   'udacity': _udacity_discriminator,
   'patchgan': _patchgan_discriminator,
 }
-# The codebase that a generator was published in, by --generator.
-CODEBASES: Mapping[str, str] = {'udacity': 'udacity', 'resnet': 'junyanz', 'unet': 'junyanz'}
 
 
 def has_discriminator(model: ModelConfig) -> bool:

@@ -194,17 +194,13 @@ def _candidates(config: Config, name: str, arrays: Mapping[str, np.ndarray]) -> 
   has_scales = any(array.ndim == 1 and key.endswith('.weight') for key, array in arrays.items())
   norm = 'batch' if has_scales else 'instance'
   if name in networks.generators(config.model):
-    found = _read_generator(name, kernels)
+    found = _read_generator(name, kernels, antialias)
   else:
     found = _read_discriminator(config, name, kernels)
   for channels, settings in found:
-    settings['antialias'] = antialias
-    if 'generator' in settings:
-      is_cut = antialias and settings['generator'] == 'resnet'
-      settings['upsampling'] = 'bilinear' if is_cut else 'transposed'
     if set(channels.values()) <= {1, 3}:
       data = dataclasses.replace(config.data, **channels)
-      model = dataclasses.replace(config.model, norm=norm, **settings)
+      model = dataclasses.replace(config.model, norm=norm, antialias=antialias, **settings)
       yield dataclasses.replace(config, data=data, model=model)
 
 
@@ -213,7 +209,7 @@ _Kernels = Mapping[str, tuple[int, ...]]
 _Found = tuple[dict[str, Any], dict[str, Any]]
 
 
-def _read_generator(name: str, kernels: _Kernels) -> Iterator[_Found]:
+def _read_generator(name: str, kernels: _Kernels, antialias: bool) -> Iterator[_Found]:
   first, *_, last = kernels.values()
   in_blocks = sum('.conv_block.' in key or '.conv_layer' in key for key in kernels)
   levels = (len(kernels) - in_blocks) // 2
@@ -226,6 +222,8 @@ def _read_generator(name: str, kernels: _Kernels) -> Iterator[_Found]:
     ('unet', last[1], levels, 3, {}),
   ):
     settings = {'generator': generator, 'base_width': first[0], 'n_downsampling': depth, **further}
+    is_cut = antialias and generator == 'resnet'
+    settings['upsampling'] = 'bilinear' if is_cut else 'transposed'
     if depth >= smallest:
       yield {source: first[1], target: out_channels}, settings
 

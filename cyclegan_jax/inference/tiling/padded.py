@@ -39,9 +39,8 @@ class Padded:
       _mirrored(part, side) for part, side in zip((rows, columns), self.pixels.shape[:2])
     )
     area = np.ix_(down, across)
-    scale = np.float32(self.domain.max_value / np.iinfo(self.pixels.dtype).max)
     seen = {key: plane[area] for key, plane in self.layers.items()}
-    seen[self.domain.name] = self.pixels[area].astype(np.float32) * scale
+    seen[self.domain.name] = self.domain.rescale(self.pixels[area])
     return self.domain.seen({key: x[np.newaxis] for key, x in seen.items()})
 
   def whole(self) -> np.ndarray:

@@ -23,7 +23,7 @@ from cyclegan_jax.models.replaced import replace
 
 # Mean and variance, float32 [2, 1, 1, 1, channels], for each norm of a network in order of use.
 _Moments = Sequence[Any]
-# A layer norm is over a whole image, see adain.py.
+# A layer norm is over a whole image, see models/adain.py.
 _NORMS = nnx.InstanceNorm, nnx.LayerNorm
 
 

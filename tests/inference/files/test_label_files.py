@@ -12,7 +12,7 @@ from cyclegan_jax.data.boxes import CocoImage
 from cyclegan_jax.data.planes import Inputs
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.image_files import images
-from cyclegan_jax.inference.files import label_files
+from cyclegan_jax.inference.files import counterparts, label_files
 from cyclegan_jax.inference.files.inputs import Job
 import datasets
 from tests.conftest import make_pairs
@@ -69,6 +69,10 @@ def jobs(folder):
   return [Job(file, pathlib.Path('out') / file.name, pathlib.Path(file.name)) for file in files]
 
 
+def find(place, jobs):
+  return label_files.find(place, counterparts.listed(place), jobs, '--label_dir')
+
+
 @pytest.mark.parametrize('kind', ['YOLO', 'COCO'])
 def test_boxes_are_drawn_as_for_training(folder, kind, data_dir):
   write(folder, kind)
@@ -78,7 +82,7 @@ def test_boxes_are_drawn_as_for_training(folder, kind, data_dir):
   # The ids of a COCO file decide the order: person before car.
   assert dataset.class_names == ('background', *(NAMES if kind == 'YOLO' else NAMES[::-1]))
   inputs = Inputs(('rgb', 'labels'), dataset.class_names)
-  found = label_files.find(folder / 'labels', jobs(folder), '--label_dir')
+  found = find(folder / 'labels', jobs(folder))
   assert len(found) == 12
   by_id = {
     record['id'].decode(): record['labels']
@@ -94,7 +98,7 @@ def test_boxes_are_drawn_as_for_training(folder, kind, data_dir):
 
 def test_categories_are_found_by_their_names(folder):
   write(folder, 'COCO')
-  found = label_files.find(folder / 'labels/all.json', jobs(folder)[:1], '--label_dir')
+  found = find(folder / 'labels/all.json', jobs(folder)[:1])
   assert isinstance(found[0], CocoImage)
   drawn = label_files.read(found[0], Inputs(('labels',), ('person', 'x', 'car')), 'a', SIZE)
   assert drawn[4, 5] == 0 and drawn[8, 8] == 2
@@ -115,7 +119,7 @@ def test_what_does_not_fit_is_named(folder):
   (folder / 'other').mkdir()
   (folder / 'other/none.json').write_text(coco(['elsewhere.png']))
   with pytest.raises(UserError, match='none of its 1 images, such as rgb/elsewhere.png, has the n'):
-    label_files.find(folder / 'other', jobs(folder), '--label_dir')
+    find(folder / 'other', jobs(folder))
 
 
 def test_pixels_of_no_label_stay_so(tmp_path):
@@ -130,5 +134,5 @@ def test_a_text_beside_label_images_is_no_label(folder):
   (folder / 'labels/README.txt').write_text('Painted by hand.')
   for job in jobs(folder):
     PIL.Image.fromarray(np.zeros(SIZE, np.uint8)).save(folder / 'labels' / job.source.name)
-  found = label_files.find(folder / 'labels', jobs(folder), '--label_dir')
+  found = find(folder / 'labels', jobs(folder))
   assert {file.suffix for file in found.values()} == {'.png'} and len(found) == 12

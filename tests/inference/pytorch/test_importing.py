@@ -288,6 +288,5 @@ def test_missing_generators(tmp_path):
 
 def test_every_generator_is_known():
   assert layouts.GENERATORS.keys() == generators.GENERATORS.keys()
-  assert layouts.CODEBASES.keys() == generators.GENERATORS.keys()
   without = {'multiscale', 'unet'}
   assert layouts.DISCRIMINATORS.keys() == discriminators.DISCRIMINATORS.keys() - without
