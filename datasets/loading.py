@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 import dataclasses
+import functools
 import hashlib
 import os
 import pathlib
@@ -172,14 +173,6 @@ def _open_camera(config: DataConfig, options: dict[str, Any], data_dir: str | No
   return _read(found.builder, config, found.notes, found.identity, camera.MAX_VALUES)
 
 
-def _open_parquet(config: DataConfig, options: dict[str, Any], data_dir: str | None) -> Dataset:
-  return _open_shards(parquet.parquet_config, parquet.Builder, config, options, data_dir)
-
-
-def _open_webdataset(config: DataConfig, options: dict[str, Any], data_dir: str | None) -> Dataset:
-  return _open_shards(webdataset.webdataset_config, webdataset.Builder, config, options, data_dir)
-
-
 def _open_shards(
   find: Callable[..., shards.Config],
   make: type[tfds.core.DatasetBuilder],
@@ -225,8 +218,8 @@ _OPENERS: Mapping[str, Callable[[DataConfig, dict[str, Any], str | None], Datase
   'aau': _open_aau,
   'folder': _open_folder,
   'camera': _open_camera,
-  'parquet': _open_parquet,
-  'webdataset': _open_webdataset,
+  'parquet': functools.partial(_open_shards, parquet.parquet_config, parquet.Builder),
+  'webdataset': functools.partial(_open_shards, webdataset.webdataset_config, webdataset.Builder),
   'synthetic': _open_synthetic,
 }
 

@@ -3,7 +3,6 @@
 import collections
 from collections.abc import Iterator, Sequence, Set
 import dataclasses
-import functools
 import hashlib
 import io
 from typing import Any, NamedTuple, Self
@@ -167,25 +166,13 @@ def stored(
     valid = images.resize(np.where(valid, np.uint8(255), np.uint8(0)), size) == 255
     levels = np.where(valid, levels, np.uint16(0))
   found = {'image': io.BytesIO(storing.encode_png(levels))}
-  return found | ({'mask': io.BytesIO(_mask(valid))} if config.has_mask else {})
+  return found | ({'mask': io.BytesIO(storing.encode_mask(valid))} if config.has_mask else {})
 
 
 def _whole(source: Source) -> dict[str, Any]:
   """The mask of an RGB image that has no IR partner."""
   header = images.image_header(source)
-  return {'mask': io.BytesIO(_all_valid(header.height, header.width))}
-
-
-def _mask(valid: np.ndarray) -> bytes:
-  """A mask's file; see cyclegan_jax/data/masks.py."""
-  if valid.all():
-    return _all_valid(*valid.shape[:2])
-  return storing.encode_png(np.where(valid, np.uint8(255), np.uint8(0)))
-
-
-@functools.lru_cache(maxsize=16)
-def _all_valid(height: int, width: int) -> bytes:
-  return storing.encode_png(np.full((height, width, 1), 255, np.uint8))
+  return {'mask': io.BytesIO(storing.constant_png(255, header.height, header.width))}
 
 
 def _losses(found: Sequence[Looked]) -> Iterator[str]:

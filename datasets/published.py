@@ -103,9 +103,7 @@ def _listed(files: Sequence[StoredFile]) -> str:
   numbers = [file.number for file in files if file.number is not None]
   if len(numbers) == len(files):
     return frames.ranges(numbers)
-  more = len(files) - _MAX_NAMED
-  named = ', '.join(file.stem for file in files[:_MAX_NAMED])
-  return named + (f' and {more} more' if more > 0 else '')
+  return storing.some([file.stem for file in files], _MAX_NAMED)
 
 
 def make_config(

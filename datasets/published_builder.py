@@ -2,7 +2,7 @@
 
 import abc
 import collections
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 import functools
 import hashlib
 import io
@@ -17,6 +17,7 @@ from cyclegan_jax.progress import tracked
 from datasets import leftovers, storing
 from datasets.archives import Reader
 from datasets.published import Config, Pair
+from datasets.storing import Examples
 
 Size = tuple[int, int]
 Sizes = dict[tuple[str, str], Size]  # By sequence and kind.
@@ -80,9 +81,7 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
       metadata=tfds.core.MetadataDict(),
     )
 
-  def _split_generators(
-    self, dl_manager: tfds.download.DownloadManager
-  ) -> dict[str, Iterator[tuple[str, dict[str, Any]]]]:
+  def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> dict[str, Examples]:
     """Checks all files first, so that a bad one is named before anything is written."""
     # While a builder prepares, data_dir is <root>/<name>/<configuration>/incomplete.<...>.
     leftovers.remove_abandoned(pathlib.Path(self.data_dir).parents[1].glob('*/incomplete.*'))
@@ -140,9 +139,7 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         )
     return complaints, digests, sizes
 
-  def _generate_examples(
-    self, config: Any, examples: tuple[Pair, ...]
-  ) -> Iterator[tuple[str, dict[str, Any]]]:
+  def _generate_examples(self, config: Any, examples: tuple[Pair, ...]) -> Examples:
     """Yields id and example; encodes a few pairs ahead."""
     with Reader() as reader:
       made = storing.made_ahead(examples, functools.partial(self._encoded, config, reader))

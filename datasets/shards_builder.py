@@ -244,8 +244,9 @@ def _encoded(
     if row.labels is None:
       assert row.rgb is not None
       header = images.image_header(row.rgb, row.shown)
-      indices = np.full((header.height, header.width), label_lib.UNLABELED, np.uint8)
+      labels = storing.constant_png(label_lib.UNLABELED, header.height, header.width)
     else:
       indices = images.read_indices(row.labels, _name(row, 'labels', config))
-    features['labels'] = io.BytesIO(storing.encode_png(indices[..., np.newaxis]))
+      labels = storing.encode_png(indices[..., np.newaxis])
+    features['labels'] = io.BytesIO(labels)
   return features

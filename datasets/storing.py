@@ -3,6 +3,7 @@
 import collections
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent import futures
+import functools
 import hashlib
 import json
 import os
@@ -53,6 +54,19 @@ def encode_png(array: np.ndarray) -> bytes:
   png = imagecodecs.PNG
   pixels = np.ascontiguousarray(array if array.shape[-1] == 3 else array[..., 0])
   return bytes(imagecodecs.png_encode(pixels, strategy=png.STRATEGY.RLE, filter=png.FILTER.AVG))
+
+
+def encode_mask(valid: np.ndarray) -> bytes:
+  """Encodes bool [height, width, 1] as a mask's file; see cyclegan_jax/data/masks.py."""
+  if valid.all():
+    return constant_png(255, *valid.shape[:2])
+  return encode_png(np.where(valid, np.uint8(255), np.uint8(0)))
+
+
+@functools.lru_cache(maxsize=16)
+def constant_png(value: int, height: int, width: int) -> bytes:
+  """Encodes an image of 8 bits and one channel that has the same value everywhere."""
+  return encode_png(np.full((height, width, 1), value, np.uint8))
 
 
 def looked_at(items: Collection[Item], look: Callable[[Item], Made], unit: str) -> list[Made]:

@@ -97,7 +97,7 @@ def evaluate(
   asked = measuring.Asked(folder, data, split, checkpoint, gallery=gallery)
   dataset = asked.open(model)
   measuring.measure(asked, model, dataset, perceptual.NONE, log)
-  page = (folder if checkpoint == 'best' else asked.folder(dataset)) / run_folder.PAGE
+  page = run_folder.page_of(folder, split, checkpoint)
   log(run_page.write([folder], page, split, gallery, checkpoint))
   return reader.read([folder], split, checkpoint)[0]
 

@@ -21,13 +21,12 @@ from typing import Any
 from absl import flags
 
 from cyclegan_jax.errors import UserError
-from cyclegan_jax.settings import DataConfig, fields, PLACES
+from cyclegan_jax.settings import DataConfig
 from cyclegan_jax.validation import validate_data
 from datasets import registry
 from experiments import flags as common
 
-_PLACES = [name for name in sorted(PLACES) if fields()[name][0] == 'data']
-_DATA_FLAGS = ('dataset', *_PLACES, 'rgb_channels', 'ir_channels', 'ir_span')
+_DATA_FLAGS = ('dataset', *common.DATA_PLACES, 'rgb_channels', 'ir_channels', 'ir_span')
 
 common.define_fields((*_DATA_FLAGS, *registry.OPTIONS))
 _OUTPUT = flags.DEFINE_string(
@@ -43,9 +42,7 @@ _FIX = flags.DEFINE_string(
 
 def main() -> None:
   """Checks the pairs of the folder and writes the list, the page, and perhaps a repaired copy."""
-  folder = common.path(_OUTPUT.value)
-  if folder is None:
-    raise UserError('--output is missing: give the folder to write the report to.')
+  folder = common.needed(_OUTPUT, 'the folder to write the report to')
   if folder.exists() and not folder.is_dir():
     raise UserError(f'--output={folder} is a file; give a folder.')
   options, given = common.given_options(), common.given(_DATA_FLAGS)

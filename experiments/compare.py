@@ -86,9 +86,7 @@ _REPORT_ONLY = flags.DEFINE_boolean('report_only', False, 'Only write the report
 
 def main() -> int:
   """Trains and measures what is missing, then writes the report; returns the exit status."""
-  output = common.path(_OUTPUT.value)
-  if output is None:
-    raise UserError('--output is missing: give the folder of the comparison.')
+  output = common.needed(_OUTPUT, 'the folder of the comparison')
   if common.WORKDIR.value:
     raise UserError('--workdir: leave it out, because each run has its own folder in --output.')
   if output.exists() and not output.is_dir():

@@ -53,7 +53,7 @@ def main() -> int:
   import datasets
 
   model = model_lib.load(workdir, _CHECKPOINT.value)
-  data = dataclasses.replace(model.config.data, **model_flags.moved())
+  data = model_flags.moved(model.config.data)
   if _LABEL_DIR.value is not None:
     data = dataclasses.replace(data, label_dir=_LABEL_DIR.value)
   dataset = datasets.open_dataset(data, run_folder.prepared(workdir))

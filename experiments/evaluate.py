@@ -92,11 +92,10 @@ def main() -> None:
   content = measuring.measure(asked, model, dataset, networks)
   if not content:
     return
-  folder = asked.folder(dataset)
   print(evaluation_files.markdown(content))
-  print(f'Pictures and figures: {folder}')
+  print(f'Pictures and figures: {asked.folder(dataset)}')
   if not asked.other:
-    page = (workdir if asked.checkpoint == 'best' else folder) / run_folder.PAGE
+    page = run_folder.page_of(workdir, asked.split, asked.checkpoint)
     print(run_page.write([workdir], page, asked.split, asked.gallery, asked.checkpoint))
 
 
@@ -106,9 +105,8 @@ def _data(trained: DataConfig) -> DataConfig:
     if moved := [name for name in ('source_dir', 'label_dir') if flags.FLAGS[name].present]:
       raise UserError(f'--{moved[0]}: put it into the quotes of --on, which says which data.')
     found = other_data.config(_ON.value, trained)
-    data_dir = model_flags.moved().get('data_dir', found.data_dir)
-    return dataclasses.replace(found, data_dir=data_dir)
-  found = dataclasses.replace(trained, **model_flags.moved())
+    return dataclasses.replace(found, data_dir=model_flags.moved(found).data_dir)
+  found = model_flags.moved(trained)
   if _LABEL_DIR.value is not None:
     found = dataclasses.replace(found, label_dir=_LABEL_DIR.value)
   return found

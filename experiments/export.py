@@ -9,8 +9,6 @@ and keeps the file only if no pixel differs by more than one gray level. To use 
 docs/how-to/export.md. --format=onnx needs the extra `onnx`.
 """
 
-import dataclasses
-
 from absl import flags
 
 from cyclegan_jax import files
@@ -56,8 +54,8 @@ def main() -> None:
   export.load_format(_FORMAT.value)
   model = model_lib.load(workdir, _CHECKPOINT.value)
   direction = _DIRECTION.value or model.direction
-  moved = dataclasses.replace(model.config.data, **model_flags.moved())
-  examples = checking.examples(workdir, moved, direction, common.path(_CHECK_IMAGES.value))
+  data = model_flags.moved(model.config.data)
+  examples = checking.examples(workdir, data, direction, common.path(_CHECK_IMAGES.value))
   export.export(
     model,
     direction,

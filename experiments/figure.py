@@ -10,7 +10,6 @@ dpi.
 """
 
 from collections.abc import Mapping, Sequence
-import dataclasses
 import re
 from typing import Any, TYPE_CHECKING
 
@@ -49,11 +48,8 @@ _DETAIL_FORM = re.compile(r'(.+):(\d+),(\d+),(\d+)x(\d+)')
 
 def main() -> None:
   """Draws the figure."""
-  output = common.path(_OUTPUT.value)
-  if output is None:
-    raise UserError('--output is missing: give a file that ends in .pdf or .png.')
-  if not common.WORKDIR.value:
-    raise UserError('--workdir is missing: give one run folder or several, joined by commas.')
+  output = common.needed(_OUTPUT, 'a file that ends in .pdf or .png')
+  folders = common.workdirs()
   # Late, so that --help and bad flags answer at once.
   import matplotlib
 
@@ -75,11 +71,10 @@ def main() -> None:
       'others.'
     )
   export.check_output(output, _OVERWRITE.value)
-  folders = [common.path(folder) for folder in common.WORKDIR.value.split(',')]
-  runs = reader.read([folder for folder in folders if folder], None)
+  runs = reader.read(folders, None)
   models = {run.name: model_lib.load(run.folder, _CHECKPOINT.value) for run in runs}
   first = models[runs[0].name]
-  data = dataclasses.replace(first.config.data, **model_flags.moved())
+  data = model_flags.moved(first.config.data)
   dataset = measuring.Asked(runs[0].folder, data, _SPLIT.value).open(first)
   # Grain's types allow for data sets with missing elements.
   examples: Any = pipeline.pixels(dataset, _SPLIT.value, data)

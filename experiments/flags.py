@@ -11,7 +11,7 @@ from absl import app, flags, logging
 from cyclegan_jax import config as config_lib, files, interruption
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.runs import addresses
-from cyclegan_jax.settings import Config, fields, named
+from cyclegan_jax.settings import Config, fields, named, PLACES
 from datasets import registry
 from experiments import help_text, program_cache, streams
 
@@ -43,6 +43,8 @@ COMPILATION_CACHE = flags.DEFINE_string(
 PATHS = tuple(name for name in fields() if name in named(place=True, per_process=True))
 # These, and another run's.
 FOLDERS = (*PATHS, 'initialize_from')
+# Settings that say where data are.
+DATA_PLACES = tuple(name for name in sorted(PLACES) if fields()[name][0] == 'data')
 # Flags and values by their former names.
 _RENAMED = {
   'normalisation': 'normalization',
@@ -83,10 +85,22 @@ def define_fields(names: Iterable[str], flag_values: flags.FlagValues = flags.FL
 
 def workdir() -> pathlib.Path:
   """Returns the run folder that --workdir names; UserError if the flag is missing."""
-  folder = path(WORKDIR.value)
-  if folder is None:
-    raise UserError('--workdir is missing: give the run folder that experiments.train wrote.')
-  return folder
+  return needed(WORKDIR, 'the run folder that experiments.train wrote')
+
+
+def workdirs() -> list[pathlib.Path]:
+  """Returns the run folders that --workdir names; UserError if the flag is missing."""
+  if not (names := WORKDIR.value):
+    raise UserError('--workdir is missing: give one run folder or several, joined by commas.')
+  return [folder for name in names.split(',') if (folder := path(name))]
+
+
+def needed(flag: flags.FlagHolder[str | None], what: str) -> pathlib.Path:
+  """Returns the path that a flag names; UserError, which says what to give, if it is missing."""
+  found = path(flag.value)
+  if found is None:
+    raise UserError(f'--{flag.name} is missing: give {what}.')
+  return found
 
 
 def path(value: str | None) -> pathlib.Path | None:

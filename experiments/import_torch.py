@@ -35,7 +35,7 @@ def main() -> None:
     raise UserError('--checkpoint_dir is missing: give the folder with the PyTorch files.')
   # Late, so that --help and bad flags answer at once.
   from cyclegan_jax.inference.pytorch import importing
-  from cyclegan_jax.runs import next_step
+  from cyclegan_jax.runs import next_step, run_folder
   from cyclegan_jax.training import preflight, run_start
   import datasets
 
@@ -44,7 +44,7 @@ def main() -> None:
   folder = files.expanded(_CHECKPOINT_DIR.value)
   state = importing.import_state(config, folder, _A_IS.value, _EPOCH.value)
   run_start.write(config, datasets.open_dataset(config.data), workdir, state)
-  then = next_step.evaluate(workdir, next_step.splits_of(workdir))
+  then = next_step.evaluate(workdir, run_folder.splits_of(workdir))
   print(f'Imported into {workdir}. Next: {then}')
 
 

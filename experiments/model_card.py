@@ -23,17 +23,15 @@ _OVERWRITE = flags.DEFINE_boolean('overwrite', False, 'Replace an existing file.
 def main() -> None:
   """Writes the card and lists what is missing from it."""
   workdir = common.workdir()
-  output = common.path(_OUTPUT.value)
-  if output is None:
-    raise UserError('--output is missing: give the Markdown file to write, such as README.md.')
+  output = common.needed(_OUTPUT, 'the Markdown file to write, such as README.md')
   # Late, so that --help and bad flags answer at once.
   from cyclegan_jax import files
   from cyclegan_jax.inference import model as model_lib, model_card
   from cyclegan_jax.inference.export import export
-  from cyclegan_jax.runs import next_step, reader
+  from cyclegan_jax.runs import next_step, reader, run_folder
 
   export.check_output(output, _OVERWRITE.value)
-  found = next_step.splits_of(workdir)
+  found = run_folder.splits_of(workdir)
   (run,) = reader.read([workdir], next_step.measured_split(found), _CHECKPOINT.value)
   given = card_fields.given(workdir)
   card = model_card.text(model_lib.load(workdir, _CHECKPOINT.value), run, given)

@@ -3,14 +3,15 @@
 They belong to the command that calls `define_...`.
 """
 
+import dataclasses
 import pathlib
 import sys
-from typing import Any
 
 from absl import flags
 
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.runs import addresses
+from cyclegan_jax.settings import DataConfig
 from experiments import flags as common
 
 flags.disclaim_key_flags()
@@ -64,9 +65,10 @@ def define_place_flags() -> None:
   flags.DEFINE_string('exclude', None, 'The pairs.csv of flagged pairs, if it has moved.')
 
 
-def moved() -> dict[str, Any]:
-  """Returns the settings of a run that the flags of `define_place_flags` replace, as full paths."""
-  return {name: value for name, value in common.given(common.PATHS).items() if value}
+def moved(data: DataConfig) -> DataConfig:
+  """Returns the settings of a run's data, with full paths from the flags that name other places."""
+  places = {name: value for name, value in common.given(common.PATHS).items() if value}
+  return dataclasses.replace(data, **places)
 
 
 def model_folder(results: str = '') -> pathlib.Path:

@@ -9,15 +9,14 @@ from typing import Any, TYPE_CHECKING
 from absl import flags
 
 from cyclegan_jax.errors import UserError
-from cyclegan_jax.settings import DataConfig, fields, PLACES
+from cyclegan_jax.settings import DataConfig, fields
 from datasets import registry
 from experiments import flags as common
 
 if TYPE_CHECKING:
   from cyclegan_jax.data.source import Dataset, Domain
 
-_PLACES = tuple(name for name in sorted(PLACES) if fields()[name][0] == 'data')
-_SETTINGS = ('dataset', *_PLACES, 'mask')
+_SETTINGS = ('dataset', *common.DATA_PLACES, 'mask')
 
 
 def config(text: str, trained: DataConfig) -> DataConfig:
@@ -44,7 +43,8 @@ def config(text: str, trained: DataConfig) -> DataConfig:
     raise UserError(
       f'{where}: {positional[0]!r} is not a flag. Quote folders with spaces in flags.'
     )
-  forgotten = {name: fields()[name][1].default for name in _PLACES if name != 'data_dir'}
+  places = set(common.DATA_PLACES) - {'data_dir'}
+  forgotten = {name: fields()[name][1].default for name in places}
   asked: dict[str, Any] = {**forgotten, 'train_pairs': 0, 'paired': True}
   asked |= common.given(_SETTINGS, values)
   found = dataclasses.replace(trained, **asked, options=common.given_options(values))

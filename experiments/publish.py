@@ -16,7 +16,6 @@ HF_TOKEN. --repo needs the extra `hub`.
 
 from collections.abc import Iterator, Sequence
 import contextlib
-import dataclasses
 import pathlib
 import tempfile
 from typing import TYPE_CHECKING
@@ -60,11 +59,11 @@ def main() -> None:
     )
   # Late, so that --help and bad flags answer at once.
   from cyclegan_jax.inference import model as model_lib, publishing
-  from cyclegan_jax.runs import hub, hub_client, next_step, reader
+  from cyclegan_jax.runs import hub, hub_client, next_step, reader, run_folder
 
   address = str(hub_client.parse(hub_client.PREFIX + _REPO.value)) if _REPO.value else ''
   with _folder() as folder:
-    found = next_step.splits_of(workdir)
+    found = run_folder.splits_of(workdir)
     model = model_lib.load(workdir, _CHECKPOINT.value)
     (run,) = reader.read([workdir], next_step.measured_split(found), _CHECKPOINT.value)
     given = card_fields.given(workdir)
@@ -115,7 +114,7 @@ def _examples(workdir: pathlib.Path, model: 'Model') -> Sequence['Example']:
   if _ONNX.value is False or (_ONNX.value is None and export.missing('onnx')):
     return ()
   export.load_format('onnx')
-  data = dataclasses.replace(model.config.data, **model_flags.moved())
+  data = model_flags.moved(model.config.data)
   try:
     return checking.examples(workdir, data, model.direction, common.path(_CHECK_IMAGES.value))
   except UserError as error:

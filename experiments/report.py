@@ -63,8 +63,7 @@ def main() -> None:
   from cyclegan_jax.runs import run_folder
 
   if output is None:
-    other = run_folder.evaluation(folders[0], _SPLIT.value, _CHECKPOINT.value)
-    output = (folders[0] if _CHECKPOINT.value == 'best' else other) / run_folder.PAGE
+    output = run_folder.page_of(folders[0], _SPLIT.value, _CHECKPOINT.value)
   print(run_page.write(folders, output, _SPLIT.value, n_gallery, _CHECKPOINT.value))
 
 

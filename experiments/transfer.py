@@ -40,11 +40,8 @@ _SPLIT = flags.DEFINE_enum(
 
 def main() -> None:
   """Measures what is missing, writes the tables, and prints the first."""
-  output = common.path(_OUTPUT.value)
-  if output is None:
-    raise UserError('--output is missing: give the folder for the tables.')
-  if not common.WORKDIR.value:
-    raise UserError('--workdir is missing: give one run folder or several, joined by commas.')
+  output = common.needed(_OUTPUT, 'the folder for the tables')
+  folders = common.workdirs()
   # Late, so that --help and bad flags answer at once.
   from cyclegan_jax import files
   from cyclegan_jax.comparison import transfer
@@ -52,8 +49,7 @@ def main() -> None:
   from cyclegan_jax.reports import page
   from cyclegan_jax.runs import reader
 
-  folders = [common.path(folder) for folder in common.WORKDIR.value.split(',')]
-  runs = reader.read([folder for folder in folders if folder], None)
+  runs = reader.read(folders, None)
   targets = dict(_targets(runs))
   cells = collections.defaultdict(list)
   for row, same in _rows(runs).items():

@@ -1,6 +1,6 @@
 """From runs to figures: means and spread over seeds, differences, and what they show."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 import dataclasses
 import math
 from typing import Any
@@ -68,9 +68,8 @@ def compare(
     },
     'baselines_train_pairs': train_pairs,
     'comparisons': [
-      {**result, 'primary': name == primary}
-      for name in names
-      for result in _compared(models, comparisons, name)
+      {**result, 'primary': result['metric'] == primary}
+      for result in paired_differences(models, comparisons, 'metric', names, _score, _interval)
     ],
     'primary_metric': primary,
     'metrics': names,
@@ -109,13 +108,51 @@ def median_run(model: ComparedModel, metric: str) -> Run:
   return sorted(model.runs, key=figure)[(len(model.runs) - 1) // 2]
 
 
-def equal_seeds(
-  models: Mapping[str, ComparedModel], names: tuple[str, str]
-) -> tuple[list[int], list[tuple[Run, Run]]]:
-  """Returns the seeds that two models have in common, and their runs with each."""
-  first, second = ({run.config.train.seed: run for run in models[name].runs} for name in names)
-  seeds = [seed for seed in first if seed in second]
-  return seeds, [(first[seed], second[seed]) for seed in seeds]
+def paired_differences(
+  models: Mapping[str, ComparedModel],
+  comparisons: Sequence[tuple[str, str]],
+  kind: str,
+  names: Iterable[str],
+  score: Callable[[Run, str], Any],
+  interval: Callable[[Sequence[tuple[Run, Run]], str], dict[str, Any]],
+) -> list[dict[str, Any]]:
+  """Returns all comparisons in each of several figures, with p-values corrected within each.
+
+  Args:
+    models: by label.
+    comparisons: pairs of labels. Their runs of equal seeds are compared.
+    kind: what the figures are, 'metric' for instance: the entry of a result for its figure's name.
+    names: of the figures.
+    score: a run, a name -> the figure; None if it is undefined.
+    interval: at least one pair of runs, a name -> the interval of their difference over images.
+  """
+  found = []
+  for name in names:
+    compared: list[dict[str, Any]] = []
+    for labels in comparisons:
+      first, second = ({run.config.train.seed: run for run in models[one].runs} for one in labels)
+      seeds = [seed for seed in first if seed in second]
+      pairs = [(first[seed], second[seed]) for seed in seeds]
+      scores = [(score(a, name), score(b, name)) for a, b in pairs]
+      by_seed = [] if any(None in both for both in scores) else [a - b for a, b in scores]
+      compared.append(
+        {
+          'first': labels[0],
+          'second': labels[1],
+          kind: name,
+          'seeds': seeds,
+          'difference': float(np.mean(by_seed)) if by_seed else None,
+          'by_seed': by_seed,
+          'interval': interval(pairs, name)
+          if pairs
+          else statistics.no_interval('the models have no seed in common'),
+          'p': statistics.sign_flip_test(by_seed),
+          'least_p': statistics.least_p(len(seeds)),
+        }
+      )
+    statistics.add_holm(compared)
+    found += compared
+  return found
 
 
 def _figures(model: ComparedModel, names: Sequence[str]) -> dict[str, Any]:
@@ -144,37 +181,12 @@ def spread(values: Sequence[float | None]) -> dict[str, float | None]:
   return {'mean': float(np.mean(known)), 'sd': sd, 'min': min(known), 'max': max(known)}
 
 
-def _compared(
-  models: Mapping[str, ComparedModel], comparisons: Sequence[tuple[str, str]], metric: str
-) -> list[dict[str, Any]]:
-  """All comparisons in one metric, with p-values corrected for their number."""
-  results: list[dict[str, Any]] = []
-  for names in comparisons:
-    seeds, pairs = equal_seeds(models, names)
-    totals = [[run.measured.content['model'][metric] for run in pair] for pair in pairs]
-    defined = bool(totals) and not any(None in pair for pair in totals)
-    differences = [a - b for a, b in totals] if defined else []
-    results.append(
-      {
-        'first': names[0],
-        'second': names[1],
-        'metric': metric,
-        'seeds': seeds,
-        'difference': float(np.mean(differences)) if defined else None,
-        'by_seed': differences,
-        'interval': _interval(pairs, metric),
-        'p': statistics.sign_flip_test(differences),
-        'least_p': statistics.least_p(len(seeds)),
-      }
-    )
-  statistics.add_holm(results)
-  return results
+def _score(run: Run, metric: str) -> float | None:
+  return run.measured.content['model'][metric]
 
 
 def _interval(pairs: Sequence[tuple[Run, Run]], metric: str) -> dict[str, Any]:
-  """The interval over images of the difference, averaged over equal seeds."""
-  if not pairs:
-    return statistics.no_interval('the models have no seed in common')
+  """The interval over images of the difference, averaged over seeds."""
   measured = [(a.measured.per_image, b.measured.per_image) for a, b in pairs]
   if metric not in measured[0][0]:
     return statistics.no_interval('a pooled figure has no value per image')

@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from cyclegan_jax.comparison.compare import ComparedModel, equal_seeds
+from cyclegan_jax.comparison.compare import ComparedModel, paired_differences
 from cyclegan_jax.comparison.tables import number
 from cyclegan_jax.downstream import results, tables
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.metrics import statistics
-from cyclegan_jax.runs import reader, run_folder
+from cyclegan_jax.runs import next_step, reader, run_folder
 from cyclegan_jax.runs.reader import Run
 
 # In these, studies that are compared must agree.
@@ -42,26 +42,25 @@ def compare(
   contents = {run.folder: _read(run) for model in models.values() for run in model.runs}
   _check_alike(contents)
   rows = next(iter(contents.values()))['results']
-  scores = {
-    label: {
-      name: [contents[run.folder]['results'][name]['mean_iou']['mean'] for run in model.runs]
-      for name in rows
-    }
-    for label, model in models.items()
-    if model.runs
-  }
+  score = lambda run, name: contents[run.folder]['results'][name]['mean_iou']['mean']
   return {
     'conditions': {name: row['title'] for name, row in rows.items()},
     'models': {
-      label: {'seeds': [run.config.train.seed for run in models[label].runs], 'mean_iou': found}
-      for label, found in scores.items()
+      label: {
+        'seeds': [run.config.train.seed for run in model.runs],
+        'mean_iou': {name: [score(run, name) for run in model.runs] for name in rows},
+      }
+      for label, model in models.items()
+      if model.runs
     },
-    'comparisons': [
-      result
-      for name in rows
-      if 'generated' in name
-      for result in _compared(models, comparisons, name, contents)
-    ],
+    'comparisons': paired_differences(
+      models,
+      comparisons,
+      'condition',
+      [name for name in rows if 'generated' in name],
+      score,
+      _interval,
+    ),
   }
 
 
@@ -97,10 +96,8 @@ def comparisons_table(content: Mapping[str, Any]) -> list[list[str]]:
 def _read(run: Run) -> dict[str, Any]:
   content = results.read(run.folder / run_folder.DOWNSTREAM)
   if content is None:
-    raise UserError(
-      f'{run.folder} has no downstream study. Make it: python -m experiments.downstream '
-      f'--workdir={run.folder}'
-    )
+    make = next_step.command('downstream', workdir=run.folder)
+    raise UserError(f'{run.folder} has no downstream study. Make it: {make}')
   return content
 
 
@@ -115,39 +112,8 @@ def _check_alike(contents: Mapping[Any, Mapping[str, Any]]) -> None:
         )
 
 
-def _compared(
-  models: Mapping[str, ComparedModel],
-  comparisons: Sequence[tuple[str, str]],
-  condition: str,
-  contents: Mapping[Any, Mapping[str, Any]],
-) -> list[dict[str, Any]]:
-  """All comparisons in one condition, with p-values corrected for their number."""
-  found: list[dict[str, Any]] = []
-  score = lambda run: contents[run.folder]['results'][condition]['mean_iou']['mean']
-  for names in comparisons:
-    seeds, pairs = equal_seeds(models, names)
-    by_seed = [score(a) - score(b) for a, b in pairs]
-    found.append(
-      {
-        'first': names[0],
-        'second': names[1],
-        'condition': condition,
-        'seeds': seeds,
-        'difference': float(np.mean(by_seed)) if seeds else None,
-        'by_seed': by_seed,
-        'interval': _interval(pairs, condition),
-        'p': statistics.sign_flip_test(by_seed),
-        'least_p': statistics.least_p(len(seeds)),
-      }
-    )
-  statistics.add_holm(found)
-  return found
-
-
 def _interval(pairs: Sequence[tuple[Run, Run]], condition: str) -> dict[str, Any]:
-  """The interval over images of the difference, averaged over equal seeds."""
-  if not pairs:
-    return statistics.no_interval('the models have no seed in common')
+  """The interval over images of the difference, averaged over seeds."""
   differences, groups = [], []
   for pair in pairs:
     (ids, groups, one), (other_ids, _, other) = (

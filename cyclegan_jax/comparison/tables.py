@@ -9,11 +9,11 @@ from cyclegan_jax.metrics.statistics import CONFIDENCE
 from cyclegan_jax.settings import format_value
 
 
-def number(value: float | None, digits: int = 4, sign: str = '') -> str:
+def number(value: float | None, digits: int = 4) -> str:
   """Returns so many significant digits and all those before the point; '-' for None."""
   if value is None:
     return '-'
-  return f'{value:{sign}.0f}' if abs(value) >= 10**digits - 0.5 else f'{value:{sign}.{digits}g}'
+  return f'{value:.0f}' if abs(value) >= 10**digits - 0.5 else f'{value:.{digits}g}'
 
 
 def models_table(content: Mapping[str, Any]) -> list[list[str]]:
@@ -76,13 +76,14 @@ def comparisons_table(content: Mapping[str, Any], primary: bool) -> list[list[st
       continue
     metric, interval = METRICS[result['metric']], result['interval']
     better = sum(metric.better * value > 0 for value in result['by_seed'])
+    ends = (metric.shown(interval[end], '+') for end in ('low', 'high'))
     rows.append(
       [
         f'{result["first"]} - {result["second"]}',
         metric.title,
         str(len(result['seeds'])),
-        METRICS[result['metric']].shown(result['difference'], '+'),
-        '-' if interval['low'] is None else _ends(result['metric'], interval),
+        metric.shown(result['difference'], '+'),
+        '-' if interval['low'] is None else ' to '.join(ends),
         f'{better} of {len(result["by_seed"])}' if metric.better else '-',
         *(number(result[p], 3) for p in ('p', 'p_holm')),
       ]
@@ -124,10 +125,6 @@ def csv_rows(content: Mapping[str, Any]) -> list[list[Any]]:
   for kind, found in (('baseline', content['baselines']), ('paper', content['paper']['rows'])):
     rows += [[kind, name, '', '', *figures(values)] for name, values in found.items()]
   return rows
-
-
-def _ends(metric: str, interval: Mapping[str, Any]) -> str:
-  return ' to '.join(METRICS[metric].shown(interval[end], '+') for end in ('low', 'high'))
 
 
 def count(n: int, what: str) -> str:

@@ -68,9 +68,12 @@ def find_shifts(rgb: np.ndarray, ir: np.ndarray) -> tuple[Shift | None, dict[str
   whole = best(a, b, reach)
   if min(height // len(_ROWS), width // len(_COLUMNS)) < _SMALLEST_PART:
     return whole, {}
-  names = [f'{row} {column}' for row in _ROWS for column in _COLUMNS]
-  parts = [best(*both, reach // _PART_REACH) for both in zip(_parts(a), _parts(b))]
-  return whole, {name: part for name, part in zip(names, parts) if part}
+  parts = {}
+  for name in (f'{row} {column}' for row in _ROWS for column in _COLUMNS):
+    place = part(name, (height, width))
+    if found := best(a[place], b[place], reach // _PART_REACH):
+      parts[name] = found
+  return whole, parts
 
 
 def part(name: str, size: tuple[int, int]) -> tuple[slice, slice]:
@@ -83,11 +86,6 @@ def part(name: str, size: tuple[int, int]) -> tuple[slice, slice]:
   )
   rows, columns = (slice(int(line[0]), int(line[-1]) + 1) for line in lines)
   return rows, columns
-
-
-def _parts(plane: np.ndarray) -> list[np.ndarray]:
-  rows = np.array_split(plane, len(_ROWS))
-  return [part for row in rows for part in np.array_split(row, len(_COLUMNS), axis=1)]
 
 
 def _directions(plane: np.ndarray) -> np.ndarray:

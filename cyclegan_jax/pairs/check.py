@@ -152,14 +152,17 @@ def part_box(pair: Pair, rgb: np.ndarray, ir: np.ndarray) -> tuple[int, int, int
 
   The images are those that were checked, IR with its bytes in order.
   """
-  top, bottom, left, right = _common(rgb, np.rot90(ir, pair.turn))
+  top, bottom, left, right = common_borders(rgb, np.rot90(ir, pair.turn))
   height, width = rgb.shape[:2]
   rows, columns = part(pair.where, (height - top - bottom, width - left - right))
   return top + rows.start, top + rows.stop, left + columns.start, left + columns.stop
 
 
-def _common(rgb: np.ndarray, ir: np.ndarray) -> tuple[int, ...]:
-  """The margins of both: an edge of one is in one image only, or where it is whatever the shift."""
+def common_borders(rgb: np.ndarray, ir: np.ndarray) -> tuple[int, ...]:
+  """Returns the wider `borders` of both images.
+
+  The edge of a margin is in one image only, or where it is whatever the shift.
+  """
   return tuple(map(max, borders(rgb), borders(ir)))
 
 
@@ -197,7 +200,7 @@ def _color(image: np.ndarray, widths: tuple[int, ...]) -> str:
 def _fit(rgb: np.ndarray, ir: np.ndarray, turn: int = 0) -> _Fit:
   """Finds the shift of IR, turned by so many quarters, and the flags about it."""
   ir = np.rot90(ir, turn)
-  common = _common(rgb, ir)
+  common = common_borders(rgb, ir)
   shift, parts = find_shifts(inside(rgb, common), inside(ir, common))
   sure = {name: p for name, p in parts.items() if p.score >= DEFAULT.part_score}
   where = max(sure, key=lambda name: sure[name].length, default='')
@@ -221,7 +224,7 @@ def _misalignments(
 ) -> dict[str, str]:
   """The flags about alignment, with details."""
   found = {}
-  if shift and shift.length >= max(DEFAULT.shift, DEFAULT.shift_share * longest):
+  if shift and shift.length >= DEFAULT.least_shift(longest):
     name = 'misaligned' if shift.score >= DEFAULT.score else 'no_match'
     found[name] = f'{shift.length:.1f} px'
   least = max(DEFAULT.part_shift, DEFAULT.part_share * longest)

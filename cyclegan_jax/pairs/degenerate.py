@@ -10,13 +10,13 @@ from cyclegan_jax.pairs import byte_order
 _LOOKED_AT = 20
 
 
-def notes(dataset: Dataset, split: str = 'train') -> list[str]:
-  """Looks at up to 20 examples of a split; returns a note if something is wrong with all of them.
+def notes(dataset: Dataset) -> list[str]:
+  """Looks at up to 20 training examples; returns a note if something is wrong with all of them.
 
   Raises:
     UserError: an image cannot be read.
   """
-  found = dataset.splits.get(split)
+  found = dataset.splits.get('train')
   if not found or not len(found.ir):
     return []
   chosen = evenly_spaced(len(found.ir), _LOOKED_AT)
@@ -37,13 +37,13 @@ def notes(dataset: Dataset, split: str = 'train') -> list[str]:
   return []
 
 
-def swapped_bytes(dataset: Dataset, split: str = 'train') -> list[str]:
-  """Looks at up to 20 IR images of a split; returns a note if bytes of some are swapped.
+def swapped_bytes(dataset: Dataset) -> list[str]:
+  """Looks at up to 20 IR training images; returns a note if bytes of some are swapped.
 
   Raises:
     UserError: an image cannot be read.
   """
-  found = dataset.splits.get(split)
+  found = dataset.splits.get('train')
   if not found or not len(found.ir):
     return []
   chosen = evenly_spaced(len(found.ir), _LOOKED_AT)

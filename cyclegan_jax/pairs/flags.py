@@ -134,5 +134,9 @@ class Thresholds:
   inverted: float = -0.65  # Correlation of IR with what the other pairs predict from RGB,
   relation: float = 0.4  # if its median over all pairs is at least this.
 
+  def least_shift(self, longest: int) -> float:
+    """Returns the shift in pixels that is flagged in an image with this longer side."""
+    return max(self.shift, self.shift_share * longest)
+
 
 DEFAULT = Thresholds()

@@ -26,7 +26,7 @@ from cyclegan_jax.data.source import Dataset
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.image_files import images
 from cyclegan_jax.pairs import dataset_check
-from cyclegan_jax.pairs.check import borders, check_pair, inside, Pair
+from cyclegan_jax.pairs.check import check_pair, common_borders, inside, Pair
 from cyclegan_jax.pairs.flags import DEFAULT
 from cyclegan_jax.progress import Log, tracked
 
@@ -36,7 +36,7 @@ _TRIES = 3  # A margin may have another one within.
 _LEAST_SHARE = 0.25  # Of the pixels, that cutting has to leave.
 
 _PNG = b'\x89PNG'
-_Both = tuple[np.ndarray, np.ndarray]  # RGB and IR.
+_Made = tuple[np.ndarray, np.ndarray, str]  # RGB, IR, and what was done.
 
 
 class Repaired(NamedTuple):
@@ -207,19 +207,19 @@ def _path(domain: str, identity: str, content: bytes) -> str:
   return f'{domain}/{identity}{".png" if content.startswith(_PNG) else ".jpg"}'
 
 
-def _swap(pair: Pair, rgb: np.ndarray, ir: np.ndarray) -> tuple[np.ndarray, np.ndarray, str]:
+def _swap(pair: Pair, rgb: np.ndarray, ir: np.ndarray) -> _Made:
   del pair
   return rgb, ir.byteswap(), 'bytes of IR swapped'
 
 
-def _turn(pair: Pair, rgb: np.ndarray, ir: np.ndarray) -> tuple[np.ndarray, np.ndarray, str]:
+def _turn(pair: Pair, rgb: np.ndarray, ir: np.ndarray) -> _Made:
   degrees = 90 * pair.turn
   return rgb, np.rot90(ir, pair.turn), f'IR turned by {degrees} degrees counterclockwise'
 
 
-def _cut(pair: Pair, rgb: np.ndarray, ir: np.ndarray) -> tuple[np.ndarray, np.ndarray, str] | None:
+def _cut(pair: Pair, rgb: np.ndarray, ir: np.ndarray) -> _Made | None:
   del pair
-  widths = tuple(map(max, borders(rgb), borders(ir)))
+  widths = common_borders(rgb, ir)
   cut = inside(rgb, widths)
   if cut[..., 0].size < _LEAST_SHARE * rgb[..., 0].size:
     return None
@@ -228,7 +228,7 @@ def _cut(pair: Pair, rgb: np.ndarray, ir: np.ndarray) -> tuple[np.ndarray, np.nd
   return cut, inside(ir, widths), text
 
 
-def _move(pair: Pair, rgb: np.ndarray, ir: np.ndarray) -> tuple[np.ndarray, np.ndarray, str] | None:
+def _move(pair: Pair, rgb: np.ndarray, ir: np.ndarray) -> _Made | None:
   if not pair.shift or pair.shift.score < DEFAULT.repair_score:
     return None
   x, y = round(pair.shift.x), round(pair.shift.y)
@@ -240,6 +240,9 @@ def _move(pair: Pair, rgb: np.ndarray, ir: np.ndarray) -> tuple[np.ndarray, np.n
 
 
 # In this order: each needs the ones before.
-_STEPS: Mapping[
-  str, Callable[[Pair, np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray, str] | None]
-] = {'swapped_bytes': _swap, 'rotated': _turn, 'bordered': _cut, 'misaligned': _move}
+_STEPS: Mapping[str, Callable[[Pair, np.ndarray, np.ndarray], _Made | None]] = {
+  'swapped_bytes': _swap,
+  'rotated': _turn,
+  'bordered': _cut,
+  'misaligned': _move,
+}

@@ -102,11 +102,7 @@ def chart(runs: Sequence[Run]) -> svg.Chart | None:
     results_lib.title(name, direction): value(totals)
     for name, totals in content['baselines'].items()
   }
-  rows = charts.best_first(rows, metric.better)
-  title = f'{metric.title[0].upper()}{metric.title[1:]}'
-  return charts.bars(
-    rows, f'{title}: {"shorter" if unpaired else "longer"} is better', metric.unit, names
-  )
+  return charts.standing(rows, metric, names)
 
 
 def _without_pairs(run: Run) -> Answer:

@@ -10,6 +10,7 @@ import math
 
 import numpy as np
 
+from cyclegan_jax.metrics.catalog import Metric
 from cyclegan_jax.reports import svg
 from cyclegan_jax.reports.svg import Chart, HEIGHT, Scale, Values, WIDTH
 
@@ -163,10 +164,17 @@ def bars(
   return svg.with_values(chart)
 
 
-def best_first(rows: Mapping[str, float], better: int) -> dict[str, float]:
-  """Returns rows for `bars` in their order; `better` is that of a `Metric`. NaN comes last."""
-  key = lambda item: math.inf if math.isnan(item[1]) else -better * item[1]
-  return dict(sorted(rows.items(), key=key))
+def standing(
+  rows: Mapping[str, float],
+  metric: Metric,
+  chosen: Collection[str],
+  seeds: Mapping[str, Sequence[float]] | None = None,
+) -> Chart | None:
+  """Draws `bars` of a metric, the best row first; NaN comes last."""
+  key = lambda item: math.inf if math.isnan(item[1]) else -metric.better * item[1]
+  side = {1: ': longer is better', -1: ': shorter is better', 0: ''}[metric.better]
+  title = f'{metric.title[0].upper()}{metric.title[1:]}{side}'
+  return bars(dict(sorted(rows.items(), key=key)), title, metric.unit, chosen, seeds)
 
 
 def _decimals(values: Sequence[float]) -> int:

@@ -176,16 +176,12 @@ def _standing(content: Mapping[str, Any], models: Mapping[str, ComparedModel]) -
     for guess, totals in content['baselines'].items()
   }
   known = {label: math.nan if value is None else value for label, value in rows.items()}
-  known = charts.best_first(known, METRICS[name].better)
   seeds = {
     label: [run[name] for run in model['runs'] if run[name] is not None]
     for label, model in figures.items()
     if len(model['runs']) > 1
   }
-  metric = METRICS[name]
-  better = {1: ': longer is better', -1: ': shorter is better', 0: ''}[metric.better]
-  capital = metric.title[0].upper() + metric.title[1:]
-  return charts.bars(known, f'{capital}{better}', metric.unit, [*models], seeds)
+  return charts.standing(known, METRICS[name], [*models], seeds)
 
 
 def notes(content: Mapping[str, Any]) -> list[str]:

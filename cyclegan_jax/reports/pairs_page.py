@@ -174,7 +174,7 @@ def _looks(pair: Pair) -> str:
 
 def _measured(pair: Pair) -> str:
   found = '; '.join(f'{FLAGS[flag].title}: {pair.found[flag]}' for flag in pair.flags)
-  return re.sub(r'(?<=: |, )(rgb|ir)\\b', lambda domain: domain[0].upper(), found)
+  return re.sub(r'(?<=: |, )(rgb|ir)\b', lambda domain: domain[0].upper(), found)
 
 
 def _shift(pair: Pair) -> Shift | None:

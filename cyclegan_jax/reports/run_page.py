@@ -125,10 +125,10 @@ def render(
     bars=[chart for table in results if (chart := answer.chart(table['runs']))],
     ranked_by=run_sections.ranked_by(measured),
     measure={
-      run.name: next_step.evaluate(run.folder, next_step.splits_of(run.folder)) for run in runs
+      run.name: next_step.evaluate(run.folder, run_folder.splits_of(run.folder)) for run in runs
     },
     commands={
-      run.name: next_step.evaluate(run.folder, next_step.splits_of(run.folder), split, checkpoint)
+      run.name: next_step.evaluate(run.folder, run_folder.splits_of(run.folder), split, checkpoint)
       for run in runs
       if split
     },

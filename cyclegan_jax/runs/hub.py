@@ -213,8 +213,8 @@ def _check_theirs(api: Any, address: hub_client.Address, private: bool) -> None:
       return
   if info.private != private:
     raise UserError(
-      f'--repo={address.repository} exists, and is {_visibility(info.private)}. To publish there, '
-      f'give --{"" if info.private else "no"}private; or choose another name.'
+      f'--repo={address.repository} exists, and is {"private" if info.private else "public"}. To '
+      f'publish there, give --{"" if info.private else "no"}private; or choose another name.'
     )
   names = {file.rfilename for file in info.siblings or ()} - {'.gitattributes', 'README.md'}
   if names and published.MODEL not in names:
@@ -222,7 +222,3 @@ def _check_theirs(api: Any, address: hub_client.Address, private: bool) -> None:
       f'--repo={address.repository} holds something else: {", ".join(sorted(names)[:5])}. Choose '
       'another name.'
     )
-
-
-def _visibility(private: bool | None) -> str:
-  return 'private' if private else 'public'

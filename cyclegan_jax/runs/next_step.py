@@ -6,8 +6,6 @@ import shlex
 from typing import Any
 
 from cyclegan_jax.data.source import SPLITS
-from cyclegan_jax.errors import UserError
-from cyclegan_jax.runs import run_folder
 
 # What comes before the name of a command.
 PROGRAM = 'python -m experiments.'
@@ -52,11 +50,3 @@ def evaluate(
   flags |= {'split': chosen} if chosen != _ORDER[0] else {}
   flags |= {'checkpoint': checkpoint} if checkpoint != 'best' else {}
   return command('evaluate', **flags)
-
-
-def splits_of(workdir: pathlib.Path) -> list[str]:
-  """Returns the splits of a run's data, by its data.json; all if that cannot be read."""
-  try:
-    return list(run_folder.read_json(workdir / run_folder.DATA)['splits'])
-  except (UserError, KeyError, TypeError):
-    return list(SPLITS)

@@ -25,8 +25,9 @@ import shutil
 
 from cyclegan_jax import checksum, config as config_lib, files
 from cyclegan_jax.data import condition as condition_lib
-from cyclegan_jax.data.source import Dataset, Domain, make_domains, with_inputs
+from cyclegan_jax.data.source import Dataset, Domain, make_domains, SPLITS, with_inputs
 from cyclegan_jax.errors import UserError
+from cyclegan_jax.runs import next_step
 from cyclegan_jax.settings import affects, Config, differences, format_value, ModelConfig
 
 CONFIG, DATA, METRICS, VALIDATION = 'config.json', 'data.json', 'metrics.csv', 'validation.csv'
@@ -85,11 +86,11 @@ def check_data(workdir: pathlib.Path, dataset: Dataset) -> None:
     if then.get(name) != value
   ]
   if changed:
+    measure = next_step.command('evaluate', workdir=workdir, on='FOLDER')
     raise UserError(
       f'{dataset.name}: these are other data than --workdir={workdir} was trained on:\n'
       f'{"".join(changed)}Restore the images and their splits. To measure this model on others: '
-      f'python -m experiments.evaluate {shlex.quote(f"--workdir={workdir}")} --on=FOLDER. To learn '
-      'from others, train in another --workdir.'
+      f'{measure}. To learn from others, train in another --workdir.'
     )
 
 
@@ -151,10 +152,23 @@ def prepared(workdir: pathlib.Path) -> str:
   return read_json(file).get('prepared', '') if file.exists() else ''
 
 
+def splits_of(workdir: pathlib.Path) -> list[str]:
+  """Returns the splits of a run's data, by its data.json; all if that cannot be read."""
+  try:
+    return list(read_json(workdir / DATA)['splits'])
+  except (UserError, KeyError, TypeError):
+    return list(SPLITS)
+
+
 def evaluation(workdir: pathlib.Path, split: str, checkpoint: str = 'best') -> pathlib.Path:
   """Returns the folder for measurements of a checkpoint ('best', 'latest' or a step) on a split."""
   kind = f'step{int(checkpoint)}' if checkpoint.isdecimal() else checkpoint
   return workdir / EVALUATION / (split if checkpoint == 'best' else f'{split}_{kind}')
+
+
+def page_of(workdir: pathlib.Path, split: str, checkpoint: str) -> pathlib.Path:
+  """Returns the file for the page about a run with its measurements of a checkpoint on a split."""
+  return (workdir if checkpoint == 'best' else evaluation(workdir, split, checkpoint)) / PAGE
 
 
 def load_config(workdir: pathlib.Path) -> Config:
@@ -191,22 +205,22 @@ def load_domains(workdir: pathlib.Path, config: Config) -> dict[str, Domain]:
     raise UserError(
       f'{workdir / DATA} does not say what the pixel values mean: no {error}.'
     ) from error
-  if config.model.condition == 'none':
-    return with_inputs(make_domains(config.data, max_values), config.model, classes)
+  condition = None
   try:
-    condition = condition_lib.from_json(read_json(workdir / CONDITION))
+    if config.model.condition != 'none':
+      condition = condition_lib.from_json(read_json(workdir / CONDITION))
   except (KeyError, TypeError) as error:
     raise UserError(
       f'{workdir / CONDITION} does not say what the networks were told: no {error}. Training '
       'writes it: run the same training command again.'
     ) from error
-  told = make_domains(config.data, max_values, condition)
-  return with_inputs(told, config.model, classes)
+  return with_inputs(make_domains(config.data, max_values, condition), config.model, classes)
 
 
 def train_on(workdir: pathlib.Path) -> str:
   """Returns what to do with a run that cannot be made longer."""
-  return f'To train on from its weights, start another run: --initialize_from={workdir}'
+  start = shlex.quote(f'--initialize_from={workdir}')
+  return f'To train on from its weights, start another run: {start}'
 
 
 def read_json(file: pathlib.Path) -> dict:
@@ -218,16 +232,16 @@ def read_json(file: pathlib.Path) -> dict:
 
 
 def _check_same(file: pathlib.Path, config: Config) -> None:
-  there = load_config(file.parent)
+  found = differences(load_config(file.parent), config)
   changed = [
     f'  --{name}: {format_value(old) or "(empty)"} there, {format_value(new) or "(empty)"} now\n'
-    for name, (old, new) in differences(there, config).items()
+    for name, (old, new) in found.items()
     if affects(name) in ('pixels', 'training')
   ]
   if changed:
     # These follow --epochs, so a run with such a schedule cannot be made longer.
     hint = ''
-    if any(name in differences(there, config) for name in ('decay_start', 'decay_epochs')):
+    if found.keys() & {'decay_start', 'decay_epochs'}:
       hint = (
         'Its learning rate falls until its last epoch, so its length is fixed. '
         f'{train_on(file.parent)}\n'

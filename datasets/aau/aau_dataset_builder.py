@@ -6,7 +6,6 @@ builder.download_and_prepare()
 """
 
 from collections.abc import Iterator
-import functools
 import hashlib
 from typing import Any, ClassVar
 
@@ -130,13 +129,12 @@ class Builder(published_builder.Builder):
       size=(height, width),
       depth_mm=config.plane_depth,
     )
-    nobody = _constant(0, height, width)
-    valid = np.where(found.mask, np.uint8(255), np.uint8(0))
-    unlabeled = _constant(labels.UNLABELED, height, width)
+    nobody = storing.constant_png(0, height, width)
+    unlabeled = storing.constant_png(labels.UNLABELED, height, width)
     return {
       'rgb': arrays['rgb'],
       'ir': found.image,
-      'mask': _constant(255, height, width) if valid.all() else valid,
+      'mask': storing.encode_mask(found.mask),
       'rgb_people': arrays.get('rgb_mask', nobody),
       'ir_people': nobody if found.labels is None else found.labels,
       'labels': unlabeled if found.labels is None else _classes(found.labels, found.mask),
@@ -161,8 +159,3 @@ def _uncalibrated(config: AauConfig, sizes: published_builder.Sizes) -> Iterator
 def _classes(people: np.ndarray, valid: np.ndarray) -> np.ndarray:
   """Class indices of pixels, given who is there, 0 for nobody, and where there are data."""
   return np.where(valid, (people > 0).astype(np.uint8), np.uint8(labels.UNLABELED))
-
-
-@functools.lru_cache(maxsize=16)
-def _constant(value: int, height: int, width: int) -> bytes:
-  return storing.encode_png(np.full((height, width, 1), value, np.uint8))

@@ -7,6 +7,7 @@ builder.download_and_prepare(file_format='array_record')
 import hashlib
 import io
 import pathlib
+import shlex
 from typing import ClassVar
 
 import numpy as np
@@ -93,9 +94,8 @@ class Builder(tfds.core.GeneratorBasedBuilder):
 def _encoded(one: Finding, found: Survey) -> dict[str, bytes]:
   """The images of a file as PNG."""
   made = examples.read(one, found.span)
-  mask = np.where(made.mask, np.uint8(255), np.uint8(0))
-  arrays = {'rgb': made.rgb, 'ir': made.ir, 'mask': mask}
-  return {name: storing.encode_png(array) for name, array in arrays.items()}
+  images = {'rgb': storing.encode_png(made.rgb), 'ir': storing.encode_png(made.ir)}
+  return {**images, 'mask': storing.encode_mask(made.mask)}
 
 
 def _splits(config: CameraConfig, found: Survey) -> dict[str, str]:
@@ -106,10 +106,11 @@ def _splits(config: CameraConfig, found: Survey) -> dict[str, str]:
   """
   pairs = {one.file.id: [one.file.relative] for one in found.pairs}
   if not pairs:
+    source_dir = shlex.quote(f'--source_dir={config.source_dir}')
     raise UserError(
       f'{config.source_dir}: none of {len(found.files)} radiometric files has a photograph that '
       'belongs to its thermal image, so there are no pairs. To train without pairs, write the IR '
-      f'images with python -m experiments.camera --source_dir={config.source_dir} --output=DIR, '
+      f'images with python -m experiments.camera {source_dir} --output=DIR, '
       'put RGB images of your own into DIR/rgb, and train with --dataset=folder --nopaired.'
     )
   alone = {one.file.id: [one.file.relative] for one in found.files if not one.is_pair}

@@ -9,7 +9,7 @@ import numpy as np
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.image_files import decoding, images
 from cyclegan_jax.pairs.alignment import find_shifts, Shift
-from cyclegan_jax.pairs.check import DEFAULT
+from cyclegan_jax.pairs.flags import DEFAULT
 from cyclegan_jax.radiometry import parse_span, Range
 from datasets import storing
 from datasets.camera import registration, rjpeg
@@ -20,7 +20,6 @@ ALIGN = ('edges', 'recorded')
 _ROUNDED_TO = 5.0  # Degrees, of the span that a folder has by itself.
 _LEAST_COVERED = 0.25  # Share of the thermal image; below, there is no pair.
 _MAX_NAMED = 5
-_ENDS = ((min, 'low'), (max, 'high'))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -192,13 +191,12 @@ def _edges(image: rjpeg.Thermogram, box: registration.Box) -> Shift | None:
 
 def _is_certain(shift: Shift, longest: int) -> bool:
   """Whether the pair check would flag a pair with this shift as misaligned."""
-  least = max(DEFAULT.shift, DEFAULT.shift_share * longest)
-  return shift.score >= DEFAULT.score and shift.length >= least
+  return shift.score >= DEFAULT.score and shift.length >= DEFAULT.least_shift(longest)
 
 
 def summary(found: Survey) -> str:
   """Returns a sentence on what was found, and on the span."""
-  low, high = (end(getattr(one, name) for one in found.files) for end, name in _ENDS)
+  low, high = min(one.low for one in found.files), max(one.high for one in found.files)
   return (
     f'{len(found.files)} radiometric files, {len(found.pairs)} of them with a photograph, from '
     f'{low:.1f} to {high:.1f} {UNIT}; gray levels are {found.span.text} (--ir_span).'

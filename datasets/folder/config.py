@@ -124,9 +124,8 @@ def folder_config(
     way = 'give --nopaired, or leave out --pairs' if paired else 'leave one of them out'
     raise errors.UserError(f'--pairs=none and {other} contradict each other: {way}.')
   found = label_lib.find(source, label_dir) if label_dir else None
-  images_of_labels = [file.path for file in found.files] if found else []
-  patterns, others = (rgb_pattern, ir_pattern), frozenset(images_of_labels)
-  by_table: list[str] = []
+  others = frozenset(file.path for file in found.files) if found else frozenset()
+  patterns, by_table = (rgb_pattern, ir_pattern), []
   if pair_table:
     if any(patterns) or side_by_side != 'auto':
       raise errors.UserError(

@@ -12,7 +12,7 @@ import numpy as np
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.image_files import images
 from cyclegan_jax.pairs import alignment
-from cyclegan_jax.pairs.check import DEFAULT
+from cyclegan_jax.pairs.flags import DEFAULT
 from datasets.folder.scan import ImageFile
 
 _LOOKED_AT = 8
@@ -140,5 +140,5 @@ def _without_seam(part: np.ndarray) -> np.ndarray:
 def _match(left: np.ndarray, right: np.ndarray) -> bool:
   """Whether the edges of both halves lie in the same places."""
   shift, _ = alignment.find_shifts(left, right)
-  least = max(DEFAULT.shift, DEFAULT.shift_share * max(left.shape[:2]))
+  least = DEFAULT.least_shift(max(left.shape[:2]))
   return bool(shift and shift.score >= DEFAULT.score and shift.length < least)

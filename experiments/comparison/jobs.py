@@ -18,16 +18,13 @@ import subprocess
 import sys
 import time
 
-from cyclegan_jax import interruption
+from cyclegan_jax import interruption, packages
 from cyclegan_jax.comparison import downstream as downstream_lib, runs
 from cyclegan_jax.progress import duration, Log
 from cyclegan_jax.settings import Config
 from experiments.comparison.plan import Plan, RUNS
 from experiments.flags import PATHS
 
-# The package of the commands, and the folder that it can be imported from.
-_COMMANDS = __name__.removesuffix('.comparison.jobs')
-_ROOT = pathlib.Path(__file__).resolve().parents[__name__.count('.')]
 _INSTRUMENTS = 'instruments'
 _POLL_SECONDS = 0.2
 _LOG_LINES = 12
@@ -67,7 +64,7 @@ class Job:
   @property
   def line(self) -> str:
     """The job as a line for a shell."""
-    return ' && '.join(map(shlex.join, [('cd', str(_ROOT)), *self.commands]))
+    return ' && '.join(map(shlex.join, [('cd', str(packages.root())), *self.commands]))
 
   def is_complete(self) -> bool:
     """Returns whether nothing is left to do."""
@@ -112,15 +109,15 @@ def all_jobs(
     python, last = (sys.executable, '-m'), (*shared, f'--workdir={folder}')
     paths = [flag for flag in model.arguments if flag[2:].partition('=')[0] in PATHS]
     commands: tuple[tuple[str, ...], ...] = (
-      (*python, f'{_COMMANDS}.train', *model.arguments, f'--seed={seed}', *last),
-      (*python, f'{_COMMANDS}.evaluate', f'--split={plan.split}', *paths, *last),
+      (*python, packages.module('train'), *model.arguments, f'--seed={seed}', *last),
+      (*python, packages.module('evaluate'), f'--split={plan.split}', *paths, *last),
     )
     if downstream:
       if runs.is_complete(folder, config, plan.split):
         commands = ()
       # One folder for all: most networks of a study learn from nothing that a model has made.
       kept = f'--instruments={output.resolve() / _INSTRUMENTS}'
-      commands = (*commands, (*python, f'{_COMMANDS}.downstream', *paths, kept, *last))
+      commands = (*commands, (*python, packages.module('downstream'), *paths, kept, *last))
     job = Job(len(found), model.label, seed, folder, config, plan.split, commands, downstream)
     found.append(job)
   return found
@@ -158,7 +155,7 @@ def _processes(
         stdin=subprocess.DEVNULL,
         stdout=log,
         stderr=subprocess.STDOUT,
-        cwd=_ROOT,
+        cwd=packages.root(),
         env=environment,
         process_group=0,
         pass_fds=(lock,),

@@ -13,7 +13,8 @@ import types
 from absl import flags
 
 from cyclegan_jax.errors import UserError
-from cyclegan_jax.settings import Config
+from cyclegan_jax.settings import Config, fields
+from datasets import registry
 from experiments import flags as common
 
 RECIPES: Mapping[str, str] = types.MappingProxyType(
@@ -109,10 +110,8 @@ def parse(label: str, text: str, shared: Sequence[str]) -> Recipe:
 
 def arguments(values: flags.FlagValues) -> list[str]:
   """Returns the flags of settings that were given, as typed, but with absolute paths."""
-  known = flags.FlagValues()
-  common.define_config_flags(known)
   given = []
-  for name in sorted(known):
+  for name in sorted({'emsn', *fields(), *registry.OPTIONS}):
     flag = values[name]
     is_folder = name in common.FOLDERS and not common.is_address(name, flag.value or '')
     path = common.path(flag.value) if is_folder else None

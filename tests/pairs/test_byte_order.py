@@ -1,5 +1,7 @@
 """16-bit images with swapped bytes are told from right ones."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -79,6 +81,6 @@ def test_some_of_a_set_and_all_of_it():
 
 def test_training_is_told_before_it_starts():
   assert degenerate.swapped_bytes(a_set(())) == []
-  assert degenerate.swapped_bytes(a_set((1,)), 'nowhere') == []
+  assert degenerate.swapped_bytes(dataclasses.replace(a_set((1,)), splits={})) == []
   (note,) = degenerate.swapped_bytes(a_set((1,)))  # The first three train.
   assert '1 of the 3 IR images' in note and '001' in note and '--fix=DIR' in note

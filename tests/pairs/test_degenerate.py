@@ -1,5 +1,7 @@
 """Data from which nothing can be learned are noticed; others are not."""
 
+import dataclasses
+
 import numpy as np
 import PIL.Image
 import pytest
@@ -48,4 +50,4 @@ def test_only_what_is_wrong_with_all_is_said(tmp_path, make_ir, words):
 
 def test_a_split_that_is_not_there_has_no_notes(tmp_path):
   dataset = opened(tmp_path, lambda rgb, i: luminance(rgb))
-  assert degenerate.notes(dataset, 'nowhere') == []
+  assert degenerate.notes(dataclasses.replace(dataset, splits={})) == []

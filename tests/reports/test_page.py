@@ -58,7 +58,7 @@ def test_texts_are_escaped_wherever_they_stand():
     page.environment().from_string(section).render(evil=EVIL),
     rendered(table, evil=EVIL),
     rendered('figure(picture, evil, evil)', picture=picture, evil=EVIL),
-    rendered('image(picture, evil, evil)', picture=picture, evil=EVIL),
+    rendered('image(picture, evil)', picture=picture, evil=EVIL),
     rendered('chart(chart)', chart=charts.lines({EVIL: ([1, 2], [3, 4])}, EVIL, EVIL, EVIL)),
     rendered('chart(chart)', chart=charts.boxes({EVIL: np.arange(3.0)}, EVIL, EVIL)),
   ):

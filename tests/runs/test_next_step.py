@@ -29,9 +29,3 @@ def test_nothing_to_measure_is_nothing_to_advise():
 def test_a_shell_takes_the_folder_as_it_is(folder):
   command = next_step.evaluate(folder, ('test',), checkpoint='latest')
   assert shlex.split(command)[3:] == [f'--workdir={folder}', '--checkpoint=latest']
-
-
-def test_splits_of_a_run_come_from_its_data(tmp_path):
-  assert next_step.splits_of(tmp_path) == ['train', 'validation', 'test']
-  (tmp_path / 'data.json').write_text('{"splits": {"train": {}}}')
-  assert next_step.splits_of(tmp_path) == ['train']

@@ -154,3 +154,9 @@ def test_auto_means_the_span_of_the_run(tmp_path):
   assert run_folder.own_span(tmp_path, other) == other
   with pytest.raises(UserError, match='--ir_span: 7200:7900 there, 0:4095 now'):
     run_folder.check(tmp_path, other)
+
+
+def test_splits_of_a_run_come_from_its_data(tmp_path):
+  assert run_folder.splits_of(tmp_path) == ['train', 'validation', 'test']
+  (tmp_path / 'data.json').write_text('{"splits": {"train": {}}}')
+  assert run_folder.splits_of(tmp_path) == ['train']

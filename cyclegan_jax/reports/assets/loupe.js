@@ -25,7 +25,8 @@ function inWords(level, scale, isError) {
 
 /**
  * One cursor and one zoom for the pictures of a strip, and the values at that place.
- * Returns {zoom, factor}; zoom(by) goes by so many steps, factor() is what it comes to. Words for those who cannot see go to said.
+ * Returns {zoom, factor}; zoom(by) goes by so many steps, factor() is what it comes to. Words for
+ * those who cannot see go to said.
  */
 function makeLoupe(strip, said, onZoom) {
   const layers = Array.from(strip.querySelectorAll('figure'), (figure) => {
