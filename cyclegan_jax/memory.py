@@ -60,7 +60,8 @@ def of_program(program: 'jax.stages.Compiled') -> int:
 def give_back() -> None:
   """Gives memory that is not in use back to the system, where the C library is glibc.
 
-  It keeps what is freed in small pieces, hundreds of MiB once XLA has compiled a training step.
+  It keeps what is freed in small pieces: hundreds of MiB once XLA has compiled a training step, and
+  some more with each validation.
   """
   with contextlib.suppress(AttributeError, OSError):
     ctypes.CDLL(None).malloc_trim(0)

@@ -14,7 +14,7 @@ from typing import Any
 
 import jax
 
-from cyclegan_jax import config as config_lib, distributed, interruption
+from cyclegan_jax import config as config_lib, distributed, interruption, memory
 from cyclegan_jax.data.source import Dataset
 from cyclegan_jax.models import networks
 from cyclegan_jax.progress import duration, Log
@@ -226,4 +226,5 @@ class _Loop:
       self.checkpoints.save(self.step, saved, metrics)
     for hook in called:
       hook.on_saved()
+    memory.give_back()
     distributed.barrier(f'checkpoint {self.step}')
