@@ -49,15 +49,16 @@ _UNPAIRED = (
   "'--model=cyclegan_nce: --preset=cyclegan --nce_weight=1' --reference=udacity --primary=ssim"
 )
 # From pix2pix to thermal, one thing at a time. Three seeds describe.
-_LIGHT = '--preset=pix2pix --n_downsampling=6 --adversarial_weight=0'
-_AVERAGED = f'{_LIGHT} --ssim_weight=20 --ema_decay=0.99 --learning_rate=1e-3'
-_STEPS_TO_THERMAL = {
+_CHANGES = {
   'pix2pix': '--preset=pix2pix --n_downsampling=6',
-  'no_discriminator': _LIGHT,
-  'ssim': f'{_LIGHT} --ssim_weight=20',
-  'average': f'{_LIGHT} --ssim_weight=20 --ema_decay=0.99',
-  'rate': _AVERAGED,
-  'zoom': f'{_AVERAGED} --zoom=0.8',
+  'no_discriminator': '--adversarial_weight=0',
+  'ssim': '--ssim_weight=20',
+  'average': '--ema_decay=0.99',
+  'rate': '--learning_rate=1e-3',
+  'zoom': '--zoom=0.8',
+}
+_STEPS_TO_THERMAL = {
+  **dict(zip(_CHANGES, itertools.accumulate(_CHANGES.values(), '{} {}'.format))),
   'jitter': '--preset=regression',
   'upsampling': '--preset=regression --upsampling=bilinear',
   'thermal': '--preset=thermal',

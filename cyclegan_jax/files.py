@@ -14,6 +14,12 @@ from cyclegan_jax.errors import UserError
 Path = str | os.PathLike[str]
 
 
+def caches() -> str:
+  """Returns the user's folder for caches, with ~ not expanded."""
+  base = os.environ.get('XDG_CACHE_HOME', '')
+  return base if os.path.isabs(base) else '~/.cache'
+
+
 def expanded(path: Path) -> pathlib.Path:
   """Returns a path with ~ expanded, as shells do not after a =.
 

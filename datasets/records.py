@@ -7,7 +7,7 @@ from typing import Any
 import tensorflow_datasets as tfds
 
 from cyclegan_jax.data import layers
-from cyclegan_jax.data.source import Records
+from cyclegan_jax.data.records import Records
 from cyclegan_jax.errors import UserError
 
 

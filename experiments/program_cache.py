@@ -15,6 +15,8 @@ import sys
 from typing import Any
 import warnings
 
+from cyclegan_jax import files
+
 # Bytes; one program has up to a few megabytes.
 MAX_SIZE = 2**30
 _FOLDER_VARIABLE = 'JAX_COMPILATION_CACHE_DIR'
@@ -32,8 +34,7 @@ _PROBLEM = re.compile(
 
 def default_folder() -> str:
   """Returns the user's cache folder for this program, with ~ not expanded."""
-  base = os.environ.get('XDG_CACHE_HOME', '')
-  return os.path.join(base if os.path.isabs(base) else '~/.cache', 'cyclegan_jax')
+  return os.path.join(files.caches(), 'cyclegan_jax')
 
 
 def enable(folder: str) -> None:

@@ -21,6 +21,8 @@ ONE_CLASS = (
 )
 # Classes have the indices 0 to 254.
 MOST_CLASSES = 255
+# All values of a pixel of labels, with that for none.
+N_VALUES = UNLABELED + 1
 
 
 def read(value: Any, name: str) -> np.ndarray:

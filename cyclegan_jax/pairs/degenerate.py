@@ -3,7 +3,8 @@
 import numpy as np
 
 from cyclegan_jax.data.record_images import record_id
-from cyclegan_jax.data.source import Dataset, evenly_spaced, Records
+from cyclegan_jax.data.records import Records
+from cyclegan_jax.data.source import Dataset, evenly_spaced
 from cyclegan_jax.image_files import images
 from cyclegan_jax.pairs import byte_order
 

@@ -11,7 +11,6 @@ from collections.abc import Callable, Mapping
 import contextlib
 import dataclasses
 import json
-import os
 import pathlib
 import re
 import shutil
@@ -83,8 +82,7 @@ def fetch(text: str, log: Log = print) -> pathlib.Path:
 
 def cache() -> pathlib.Path:
   """Returns the folder for fetched models; you may delete it."""
-  base = os.environ.get('XDG_CACHE_HOME', '')
-  return files.expanded(base if os.path.isabs(base) else '~/.cache') / 'cyclegan_jax_hub'
+  return files.expanded(files.caches()) / 'cyclegan_jax_hub'
 
 
 def _checked(address: hub_client.Address, found: Mapping[str, int | None]) -> dict[str, int]:

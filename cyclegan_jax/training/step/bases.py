@@ -21,7 +21,6 @@ from cyclegan_jax.errors import UserError
 from cyclegan_jax.models.two_stage import BASE
 from cyclegan_jax.settings import Config
 
-_N_LABELS = labels_lib.UNLABELED + 1
 # Of the blur, in shorter sides of the image: 8 pixels of 256.
 _SIGMA = 1 / 32
 # As data/condition.py has them.
@@ -110,7 +109,7 @@ def _of_classes(
   counts = _counts(images, mask)
   pixels = jnp.concatenate([images * counts, counts], -1)
   pixels = pixels.reshape(len(images), -1, pixels.shape[-1])
-  add = jax.vmap(functools.partial(jax.ops.segment_sum, num_segments=_N_LABELS))
+  add = jax.vmap(functools.partial(jax.ops.segment_sum, num_segments=labels_lib.N_VALUES))
   sums = add(pixels, labels.reshape(len(images), -1).astype(jnp.int32))
   return sums[..., :-1] / jnp.maximum(sums[..., -1:], 1), sums[..., -1:] > 0
 

@@ -21,7 +21,6 @@ from cyclegan_jax.progress import Log, tracked
 from cyclegan_jax.settings import Config
 
 # Weights by label, those of pixels without a label included.
-_N_LABELS = labels.UNLABELED + 1
 # What `weigh` adds to a batch.
 WEIGHTS = 'class_weights'
 
@@ -65,7 +64,7 @@ def weights(config: Config, dataset: Dataset, log: Log) -> np.ndarray | None:
     )
   there = np.flatnonzero(totals)
   shares = totals[there] / totals.sum()
-  found = np.ones(_N_LABELS, np.float32)
+  found = np.ones(labels.N_VALUES, np.float32)
   found[there] = shares**-power / np.sum(shares ** (1 - power))
   rarest_first = there[np.argsort(shares, kind='stable')]
   listed = ', '.join(f'{names[i]} {found[i]:.3g}' for i in rarest_first)
@@ -78,7 +77,7 @@ def _shares(dataset: Dataset, log: Log) -> np.ndarray:
 
   def count(record: Mapping[str, Any]) -> np.ndarray:
     found = labels.read(record['labels'], 'labels')
-    return np.bincount(found.ravel(), minlength=_N_LABELS) / found.size
+    return np.bincount(found.ravel(), minlength=labels.N_VALUES) / found.size
 
   records = pipeline.get_split(dataset, 'train').ir
   data: Any = grain.MapDataset.source(records).map(count)
