@@ -96,6 +96,12 @@ def assert_close(got: Any, want: Any, atol: float) -> None:
   )
 
 
+def assert_same_on_devices(replicas: Any) -> None:
+  """The first and the fourth device hold the same, to the bit."""
+  for leaf in jax.tree.leaves(replicas):
+    np.testing.assert_array_equal(leaf[0], leaf[3])
+
+
 def _plain_convolutions() -> Any:
   """Those of lax, as on a GPU: a third less to compile. tests/ops and tests/parity use a CPU's."""
   plain = lambda *given, cpu, default: default(*given)

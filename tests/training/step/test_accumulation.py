@@ -11,22 +11,13 @@ from cyclegan_jax.data.source import make_domains
 from cyclegan_jax.training.step import state as state_lib
 from tests.training.step import stepping
 from tests.training.step.stepping import assert_close
-from tests.training.step.test_steps import SIZE, tiny
+from tests.training.step.test_steps import SIZE, TINY, tiny
 from tests.training.step.test_variants import CUT, CYCLEGAN, PIX2PIX
 
 # Pairs, all terms, both masks, a moving average; discriminators first.
 EVERYTHING = dict(
-  dataset='x',
-  paired=True,
-  image_size=(SIZE, SIZE),
-  base_width=4,
-  n_residual_blocks=1,
-  n_downsampling=2,
-  discriminator_width=4,
-  discriminator_layers=2,
-  batch_size=8,
+  TINY,
   ir_channels=3,
-  learning_rate=1e-3,
   ssim_weight=2.0,
   gradient_weight=2.0,
   identity_weight=3.0,

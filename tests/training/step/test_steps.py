@@ -15,29 +15,27 @@ from cyclegan_jax.models import networks
 from cyclegan_jax.models.discriminators import Verdict
 from cyclegan_jax.training.step import parallel, state as state_lib, steps
 from tests.training import fresh
-from tests.training.step.stepping import assert_close, run
+from tests.training.step.stepping import assert_close, assert_same_on_devices, run
 
 SIZE = 16
 
 
+TINY = dict(
+  dataset='x',
+  paired=True,
+  image_size=(SIZE, SIZE),
+  base_width=4,
+  n_residual_blocks=1,
+  n_downsampling=2,
+  discriminator_width=4,
+  discriminator_layers=2,
+  batch_size=8,
+  learning_rate=1e-3,
+)
+
+
 def tiny(**overrides):
-  return config_lib.make(
-    **{
-      **dict(
-        dataset='x',
-        paired=True,
-        image_size=(SIZE, SIZE),
-        base_width=4,
-        n_residual_blocks=1,
-        n_downsampling=2,
-        discriminator_width=4,
-        discriminator_layers=2,
-        batch_size=8,
-        learning_rate=1e-3,
-      ),
-      **overrides,
-    }
-  )
+  return config_lib.make(**{**TINY, **overrides})
 
 
 def batches(n, rows=8, ir_channels=1):
@@ -133,8 +131,7 @@ def test_four_devices_equal_one():
   # Adam's first moments are (1 - 0.5) times the gradients: compared there, before the division.
   for group in ('generators', 'discriminators'):
     assert_close(four.opt_state[group][0].mu, one.opt_state[group][0].mu, atol=1e-4)
-  for leaf in jax.tree.leaves(replicas):
-    np.testing.assert_array_equal(leaf[0], leaf[3])
+  assert_same_on_devices(replicas)
 
 
 @pytest.mark.slow
@@ -144,8 +141,7 @@ def test_without_synchronization_devices_have_their_own_statistics():
   four, _, replicas = run(config, 4, data)
   with pytest.raises(AssertionError):
     assert_close(four.opt_state['generators'][0].mu, one.opt_state['generators'][0].mu, atol=1e-4)
-  for leaf in jax.tree.leaves(replicas):
-    np.testing.assert_array_equal(leaf[0], leaf[3])
+  assert_same_on_devices(replicas)
 
 
 @pytest.mark.slow
