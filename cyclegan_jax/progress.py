@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 import time
 from typing import TypeVar
 
-from cyclegan_jax import interruption
+from cyclegan_jax import interruption, memory
 
 _SECONDS_BETWEEN_LINES = 5.0
 
@@ -36,7 +36,8 @@ def tracked(
 ) -> Iterator[T]:
   """Yields the items and logs a line every few seconds, none if they take less.
 
-  Between two items it obeys signals, see `interruption.check`.
+  Between two items it obeys signals, see `interruption.check`. With each line it gives unused
+  memory back, see `memory.give_back`: arrays of many sizes leave ever more of it.
 
   Args:
     items: the work.
@@ -57,4 +58,5 @@ def tracked(
       if total is not None and done <= total:
         of, left = f'/{round(total, 1)}', f'  {duration((total - done) / rate)} left'
       log(f'{what} {round(done, 1)}{of}  {rate:.1f} {unit}/s{left}')
+      memory.give_back()
     yield item

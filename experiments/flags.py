@@ -8,7 +8,7 @@ from typing import Any
 
 from absl import app, flags, logging
 
-from cyclegan_jax import config as config_lib, files, interruption
+from cyclegan_jax import config as config_lib, files, interruption, memory
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.runs import addresses
 from cyclegan_jax.settings import Config, fields, named, PLACES
@@ -194,8 +194,9 @@ def run(
 ) -> None:
   """Runs a command. A user's mistake prints one message, no traceback, and exits with status 2.
 
-  `main` returns the exit status. `compiles`: this process itself runs JAX programs. `surrounding`
-  returns what `main` runs in, such as `processes.together`.
+  `main` returns the exit status. `compiles`: this process itself runs JAX programs,
+  which are kept, as is the memory that they free. `surrounding` returns what `main` runs in, such
+  as `processes.together`.
   """
 
   def guarded(argv: list[str]) -> None:
@@ -208,8 +209,9 @@ def run(
       if len(argv) > 1:
         raise UserError(f'Unexpected argument {argv[1]!r}: give settings as --name=value.')
       if compiles:
-        # Before anything imports JAX, which then reads the environment.
+        # Before anything imports JAX, which then reads the environment and starts threads.
         program_cache.enable(COMPILATION_CACHE.value)
+        memory.keep_freed()
       # Late, so that --help and bad flags answer at once.
       from cyclegan_jax.image_files import decoding, named_warnings
 

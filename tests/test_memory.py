@@ -1,13 +1,20 @@
 """What limits memory, and how much of it a program takes."""
 
 import ctypes
+import os
 import re
+import subprocess
+import sys
 
 import jax
 import jax.numpy as jnp
 import pytest
 
 from cyclegan_jax import memory
+
+_GLIBC = pytest.mark.skipif(
+  not hasattr(ctypes.CDLL(None), 'malloc_trim'), reason='the C library: no glibc'
+)
 
 
 @pytest.mark.parametrize(
@@ -47,7 +54,42 @@ def test_sizes_for_people():
   ]
 
 
-@pytest.mark.skipif(not hasattr(ctypes.CDLL(None), 'malloc_trim'), reason='the C library: no glibc')
+@_GLIBC
+@pytest.mark.parametrize(
+  'environment, kept',
+  [
+    ({}, True),
+    ({'MALLOC_TOP_PAD_': '0'}, False),
+    ({'GLIBC_TUNABLES': 'glibc.malloc.mmap_threshold=1000000'}, False),
+  ],
+)
+def test_large_arrays_get_the_memory_of_those_before(environment, kept):
+  # On another thread, as XLA's steps; 64 MiB are 16,384 pages.
+  code = """
+import concurrent.futures, resource
+from cyclegan_jax import memory
+
+memory.keep_freed()
+with concurrent.futures.ThreadPoolExecutor(1) as thread:
+  for _ in range(2):
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    thread.submit(lambda: len(b'1' * (64 << 20))).result()
+    print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+  inherited = {
+    name: value
+    for name, value in os.environ.items()
+    if not name.startswith(('MALLOC_', 'GLIBC_TUNABLES'))
+  }
+  done = subprocess.run(
+    [sys.executable, '-c', code], env=inherited | environment, stdout=subprocess.PIPE, check=True
+  )
+  first, second = map(int, done.stdout.split())
+  assert first > 15_000
+  assert second < 500 if kept else second > 15_000
+
+
+@_GLIBC
 def test_what_was_freed_is_given_back():
   def resident():
     with open('/proc/self/status') as file:

@@ -22,7 +22,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 import uvicorn
 
-from cyclegan_jax import interruption
+from cyclegan_jax import interruption, memory
 from cyclegan_jax.errors import is_out_of_memory, UserError
 from cyclegan_jax.image_files import decoding, formats, images
 from cyclegan_jax.inference.app import guards, messages
@@ -179,7 +179,7 @@ class _Translations:
         # Nobody waits for it any more.
         if await request.is_disconnected():
           return Response(status_code=400)
-        return await run_in_threadpool(self._translated, data, levels)
+        return await run_in_threadpool(self._response, data, levels)
     finally:
       self._waiting -= 1
 
@@ -196,6 +196,12 @@ class _Translations:
       if not slider or not slider.low <= levels[name] <= slider.high:
         raise HTTPException(422, 'There is no such slider, or it does not go that far.')
     return levels
+
+  def _response(self, data: bytes, levels: Mapping[str, float]) -> Response:
+    try:
+      return self._translated(data, levels)
+    finally:
+      memory.give_back()  # What a large image took would be kept for the next one.
 
   def _translated(self, data: bytes, levels: Mapping[str, float]) -> Response:
     """Translates an image file to a PNG file, and says if it is unlike those of the training."""
