@@ -15,15 +15,12 @@ from typing import Any
 import jax
 from jax import lax
 import jax.export
-import jax.numpy as jnp
 
-from cyclegan_jax.ops import im2col, winograd
+from cyclegan_jax.ops import by_winograd, im2col
 
 _DIMENSIONS = ('NHWC', 'HWIO', 'NHWC')
 # Up to so many output positions, all images counted, a matrix product is quicker on a CPU.
 _FEW_POSITIONS = 128
-# From so many channels in and out, Winograd's transforms take less time than they save.
-_WINOGRAD_CHANNELS = 64
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(2, 3))
@@ -47,11 +44,8 @@ def strided(x: jax.Array, kernel: jax.Array, stride: int, padding: int) -> jax.A
     on_cpu = lambda x, kernel: (
       im2col.im2col(x, k, stride, padding) @ kernel.reshape(-1, kernel.shape[-1])
     )
-  elif _suits_winograd(x, kernel, stride):
-    tiles = winograd.bytes_of_tiles(x, kernel)
-    on_cpu = lambda x, kernel: im2col.by_groups(
-      lambda x: winograd.convolution(im2col.pad(x, padding), kernel), x, tiles
-    )
+  elif by_winograd.suits_output(x.shape, kernel, stride, padding):
+    on_cpu = functools.partial(by_winograd.strided, stride=stride, padding=padding)
   elif _has_few_outputs(x, k, kernel.shape[3], stride):  # A product of each pixel, added up.
     height, width = (n + 2 * padding - k + 1 for n in x.shape[1:3])
     on_cpu = lambda x, kernel: _spread(
@@ -135,27 +129,23 @@ def _spread(
     return _plain(x, flipped, 1, border, lhs_dilation=(stride, stride))
 
   def product(x, kernel):
-    if x.size // x.shape[3] > _FEW_POSITIONS:
-      columns = lax.dot_general(x, kernel, (((3,), (3,)), ((), ())))
-    else:
-      # On the right XLA would rearrange the kernel first, which then takes most of the time.
-      columns = lax.dot_general(kernel, x, (((3,), (3,)), ((), ())))
-      columns = jnp.moveaxis(columns, (3, 4, 5), (0, 1, 2))
+    pixels, taps = x.reshape(-1, x.shape[3]), kernel.reshape(-1, x.shape[3])
+    # XLA rearranges what stands on the right, which takes most of the time for a large kernel.
+    columns = (taps @ pixels.T).T if len(pixels) <= 2 * x.shape[3] else pixels @ taps.T
+    columns = columns.reshape(*x.shape[:3], *kernel.shape[:3])
     return im2col.col2im(columns, stride, padding, size)
 
   if _is_symbolic(x):
     return dilated(x, kernel)
-  needed = math.prod(x.shape[1:3]) * (kernel.size // x.shape[3]) * x.dtype.itemsize
-  if _suits_winograd(x, kernel, stride):
-    some = lambda x, kernel: winograd.transposed(im2col.pad(x, before), kernel)
-    needed = winograd.bytes_of_tiles(x, kernel)
-  elif stride > 1:
-    some = product if needed <= im2col.CACHE_BYTES else dilated
-  elif _has_few_outputs(x, k, kernel.shape[2], stride):
-    some = product
+  columns = math.prod(x.shape[1:3]) * (kernel.size // x.shape[3]) * x.dtype.itemsize
+  if by_winograd.suits((len(x), *size), kernel, stride, padding):
+    on_cpu = functools.partial(by_winograd.spread, stride=stride, padding=padding)
+  elif _has_few_outputs(x, k, kernel.shape[2], stride) or (
+    stride > 1 and columns <= im2col.CACHE_BYTES
+  ):
+    on_cpu = lambda x, kernel: im2col.by_groups(lambda x: product(x, kernel), x, columns)
   else:
     return dilated(x, kernel)
-  on_cpu = lambda x, kernel: im2col.by_groups(lambda x: some(x, kernel), x, needed)
   return lax.platform_dependent(x, kernel, cpu=on_cpu, default=dilated)
 
 
@@ -177,16 +167,10 @@ def _weight_gradient(
 
     def on_cpu(x, gradient):
       return product(im2col.im2col(x, k, stride, padding), gradient).reshape(kernel.shape)
-  elif _suits_winograd(x, kernel, stride):
-
-    def on_cpu(x, gradient):
-      def add(total, group):
-        x, gradient = group
-        return total + winograd.kernel_gradient(im2col.pad(x, padding), gradient), None
-
-      size = winograd.bytes_of_tiles(x, kernel)
-      groups = im2col.grouped(x, size), im2col.grouped(gradient, size)
-      return lax.scan(add, jnp.zeros_like(kernel), groups)[0]
+  elif by_winograd.suits(x.shape, kernel, stride, padding):
+    on_cpu = functools.partial(
+      by_winograd.kernel_gradient, kernel=kernel, stride=stride, padding=padding
+    )
   elif _has_few_outputs(x, k, kernel.shape[3], stride):  # The gradient as each tap sees it.
 
     def on_cpu(x, gradient):
@@ -209,17 +193,6 @@ def _has_few_outputs(x: jax.Array, k: int, channels: int, stride: int) -> bool:
     stride == 1
     and taps <= 4 * x.shape[3]
     and x.shape[1] * x.shape[2] * taps * x.dtype.itemsize <= 2 * im2col.CACHE_BYTES
-  )
-
-
-def _suits_winograd(x: jax.Array, kernel: jax.Array, stride: int) -> bool:
-  k = kernel.shape[0]
-  return (
-    stride == 1
-    and k in (3, 4)
-    and x.dtype.itemsize >= 4
-    and min(kernel.shape[2:]) >= _WINOGRAD_CHANNELS
-    and winograd.bytes_of_tiles(x, kernel) <= 2 * im2col.CACHE_BYTES
   )
 
 

@@ -82,13 +82,6 @@ def kernel_gradient(x: jax.Array, gradient: jax.Array) -> jax.Array:
   return summed.reshape(k, k, -1, channels)
 
 
-def bytes_of_tiles(x: jax.Array, kernel: jax.Array) -> int:
-  """Returns the bytes of one image's transformed tiles, or of their products if larger."""
-  n = OUTPUTS + kernel.shape[0] - 1
-  pixels = x.shape[1] * x.shape[2] * n * n // OUTPUTS**2
-  return pixels * max(kernel.shape[2:]) * x.dtype.itemsize
-
-
 @functools.cache
 def matrices(k: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
   """A', G and B' for kernels of k: [OUTPUTS, n], [n, k] and [n, n], n = OUTPUTS + k - 1."""

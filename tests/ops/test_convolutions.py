@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from cyclegan_jax.ops import convolutions, im2col
+from cyclegan_jax.ops import by_winograd, convolutions, im2col
 
 
 def strided(x, kernel, stride, padding):
@@ -142,7 +142,7 @@ def test_strided_to_and_from_few_channels(monkeypatch, k, padding, most):
 @pytest.mark.parametrize('k, padding', ((3, 1), (3, 0), (4, 1)))
 def test_strided_after_winograd(monkeypatch, k, padding, most):
   monkeypatch.setattr(convolutions, '_FEW_POSITIONS', 0)
-  monkeypatch.setattr(convolutions, '_WINOGRAD_CHANNELS', 2)
+  monkeypatch.setattr(by_winograd, '_CHANNELS', 2)
   monkeypatch.setattr(im2col, 'CACHE_BYTES', most)
   x, kernel = drawn((2, 6, 9, 2), (k, k, 2, 3))
   ours = lambda x, kernel: convolutions.strided(x, kernel, 1, padding)
@@ -151,12 +151,51 @@ def test_strided_after_winograd(monkeypatch, k, padding, most):
     assert 'dot_general' in str(jax.make_jaxpr(ours)(x, kernel))
 
 
+@pytest.fixture
+def folding(monkeypatch):
+  """4x4 convolutions of stride 2 and any size are taken by Winograd."""
+  monkeypatch.setattr(convolutions, '_FEW_POSITIONS', 0)
+  for name in ('_CHANNELS', '_FOLDED_CHANNELS', '_FOLDED_POSITIONS'):
+    monkeypatch.setattr(by_winograd, name, 2)
+
+
+# One image, or both, at a time. An odd number of positions, an even one, and an image that is odd.
+@pytest.mark.usefixtures('folding')
+@pytest.mark.parametrize('most', (5_000, 10**9))
+@pytest.mark.parametrize('height, width, folded', ((6, 12, True), (2, 8, True), (7, 8, False)))
+def test_stride_2_after_winograd(monkeypatch, height, width, folded, most):
+  monkeypatch.setattr(im2col, 'CACHE_BYTES', most)
+  x, kernel = drawn((2, height, width, 2), (4, 4, 2, 3))
+  ours = lambda x, kernel: convolutions.strided(x, kernel, 2, 1)
+  check(ours, lambda x, kernel: strided(x, kernel, 2, 1), x, kernel)
+  y, _ = drawn((2, height // 2, width // 2, 3), ())
+  back = lambda y, kernel: convolutions.transposed(y, kernel, 2, 1)
+  check(back, lambda y, kernel: transposed(y, kernel, 2, 1, 0), y, kernel)
+  with jax.enable_x64(True):
+    assert ('dot_general' in str(jax.make_jaxpr(ours)(x, kernel))) == folded
+
+
+@pytest.mark.usefixtures('folding')
+def test_stride_2_in_float32_is_rounded_about_as_by_lax():
+  x, kernel = drawn((1, 32, 32, 64), (4, 4, 64, 64))
+  want = strided(x, kernel, 2, 1)
+
+  def error(function):
+    y = function(*(jnp.asarray(a, jnp.float32) for a in (x, kernel)))
+    return np.sqrt(np.mean((np.asarray(y, np.float64) - want) ** 2))
+
+  plain = lambda x, kernel: convolutions._plain(x, kernel, 2, 1)
+  assert error(lambda x, kernel: convolutions.strided(x, kernel, 2, 1)) < 3 * error(plain)
+
+
+@pytest.mark.usefixtures('folding')
 @pytest.mark.parametrize(
   'function, channels, kernel',
   [
     (lambda x, w: convolutions.strided(x, w, 2, 1), 3, (4, 4, 3, 2)),
     (lambda x, w: convolutions.transposed(x, w, 2, 1), 3, (4, 4, 2, 3)),
     (lambda x, w: convolutions.transposed(x, w, 2, 1, 1), 3, (3, 3, 2, 3)),
+    (lambda x, w: convolutions.strided(x, w, 2, 1), 1, (4, 4, 1, 2)),
     (lambda x, w: convolutions.strided(x, w, 1, 0), 3, (7, 7, 3, 2)),
     (lambda x, w: convolutions.strided(x, w, 1, 1), 64, (3, 3, 64, 64)),
     (lambda x, w: convolutions.strided(x, w, 1, 1), 64, (4, 4, 64, 1)),
