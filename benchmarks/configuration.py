@@ -7,6 +7,9 @@ import numpy as np
 from cyclegan_jax import config as config_lib
 from cyclegan_jax.settings import Config
 
+# Presets with a U-Net, and the layers that theirs has.
+_U_NETS = {'pix2pix': 8, 'infragan': 9}
+
 
 def without_data(preset: str, batch: int, size: int, width: int = 0, **overrides: Any) -> Config:
   """The preset without data, at a size that a U-Net may need fewer layers for.
@@ -15,7 +18,9 @@ def without_data(preset: str, batch: int, size: int, width: int = 0, **overrides
   """
   if width:
     overrides |= {'base_width': width, 'discriminator_width': width}
-  depth = {'n_downsampling': min(8, size.bit_length() - 1)} if preset == 'pix2pix' else {}
+  depth = (
+    {'n_downsampling': min(_U_NETS[preset], size.bit_length() - 1)} if preset in _U_NETS else {}
+  )
   return config_lib.make(
     preset,
     dataset='none',

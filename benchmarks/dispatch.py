@@ -16,8 +16,7 @@ import jax
 from jax import lax
 
 from benchmarks import step_flags
-from benchmarks.peers import Work
-from benchmarks.rates import in_turn
+from benchmarks.rates import in_turn, rate, Work
 from cyclegan_jax.data.source import make_domains
 from cyclegan_jax.devices import DEVICE_AXIS
 from cyclegan_jax.models import networks
@@ -60,7 +59,10 @@ def main(argv: list[str]) -> None:
     raise app.UsageError(f'{argv[1]} is not a flag.')
   what = step_flags.config()
   works = {'one': training(what, 1), 'several': training(what, _STEPS.value)}
-  rates = in_turn(works, what.train.batch_size * _STEPS.value, _ROUNDS.value, _SECONDS.value)
+  measures = {name: functools.partial(rate, work) for name, work in works.items()}
+  calls = in_turn(measures, _ROUNDS.value, _SECONDS.value)
+  images = what.train.batch_size * _STEPS.value
+  rates = {name: [x * images for x in samples] for name, samples in calls.items()}
   ratios = [b / a for a, b in zip(*rates.values())]
   print(
     f'{step_flags.title()}: {statistics.median(rates["one"]):.1f} images/s with one step '

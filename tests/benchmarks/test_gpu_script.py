@@ -39,7 +39,7 @@ TINY = {
 # Each part, and what its table tells.
 PARTS = {
   'versions': 'PyTorch sees',
-  'against_udacity_1': '| train, torch.compile |',
+  'against_udacity_1': '| training, torch.compile |',
   'dispatch_demo_1': 'images/s with one step a call',
   'translate_udacity': '| mixed sizes |',
   'input': '1 thread',

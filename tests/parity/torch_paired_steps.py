@@ -65,7 +65,7 @@ def infragan_step(
   optims: Optimizers,
   batch: Images,
   *,
-  masks: Sequence[torch.Tensor],
+  masks: Sequence[torch.Tensor] | None,
   weight: float = 100.0,
   ssim_weight: float = 100.0,
 ) -> Terms:
