@@ -40,6 +40,9 @@ _SECONDS_BETWEEN_LINES = 30.0
 # Steps queued on the devices besides the current one: enough to keep them busy while the host
 # prepares the next one. Without a limit JAX queues about 30, and a signal would wait for them all.
 _STEPS_AHEAD = 1
+# By then, after a start or a save, each step finds the memory of the one before. What the first of
+# them took elsewhere can be given back.
+STEPS_TO_SETTLE = 4
 
 
 def train(
@@ -178,6 +181,7 @@ class _Loop:
     checkpoint_every = train.checkpoint_every or self.steps_per_epoch
     self.metrics = StepMetrics(self.step, self.total, train.batch_size, self.rows)
     last_line, running = time.monotonic(), collections.deque()
+    settled = self.step + STEPS_TO_SETTLE
     while not self.finished:
       self.watch.at(self.step + 1, peers.DATA)
       with self.metrics.waiting():
@@ -190,6 +194,8 @@ class _Loop:
       running.append(terms)
       if len(running) > _STEPS_AHEAD:
         jax.block_until_ready(running.popleft())
+      if self.step == settled:
+        memory.give_back()
       stop = joint_stop.agreed(self.step, received(), _STEPS_AHEAD)
       at_checkpoint = self.step % checkpoint_every == 0 or self.step == self.total
       at_row = at_checkpoint or self.step % train.log_every == 0
@@ -200,6 +206,7 @@ class _Loop:
         with self.metrics.paused(), self.watch.allowed('validates or saves'):
           # Whoever stops a run leaves it little time: save, but do not validate.
           self.save(self.hooks if at_checkpoint else [])
+        settled = self.step + STEPS_TO_SETTLE
       if stop:
         return stop
     return 0
