@@ -81,7 +81,8 @@ class _Program:
 
   def memory(self) -> float:
     """MiB that training takes, on a CPU beside imports; NaN where not known. Ask for it first."""
-    self.rate('training', 0)
+    for _ in range(2):  # Two steps each.
+      self.rate('training', 0)
     if self.device() == 'cuda':
       return self._program.most_memory()
     try:

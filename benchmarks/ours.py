@@ -14,6 +14,7 @@ from cyclegan_jax.data.source import make_domains
 from cyclegan_jax.devices import sharding
 from cyclegan_jax.models import apply, networks
 from cyclegan_jax.settings import Config
+from cyclegan_jax.training import loop
 from cyclegan_jax.training.step import parallel, state as state_lib
 
 # What the machine can do is measured with a 3x3 convolution of so many images, so wide and high, of
@@ -43,11 +44,15 @@ class Ours:
 
   def training(self) -> Work:
     """Steps on the batch, which lies on the device."""
-    state, step = parallel.replicate(self._first), self._step
+    step = self._step
+    state, steps = parallel.replicate(self._initialized()), 0
 
     def train():
-      nonlocal state
+      nonlocal state, steps
       state, _ = step(state, self._rows)
+      steps += 1
+      if steps == loop.STEPS_TO_SETTLE:
+        memory.give_back()  # As the loop does.
 
     return Work(train, lambda: jax.block_until_ready(state))
 
@@ -58,11 +63,13 @@ class Ours:
   def inference(self) -> Work:
     """Translation of the batch from RGB to IR. The result stays on the device."""
     name, rgb, last = 'rgb_to_ir', jax.device_put(self.batch['rgb']), None
-    net, first = self._nets[name], self._first
+    first = self._initialized()
+    params, batch_stats = first.params[name], first.batch_stats[name]
+    del first  # Only the generator stays.
 
     def translate():
       nonlocal last
-      last = apply.translate(net, first.params[name], first.batch_stats[name], rgb)
+      last = apply.translate(self._nets[name], params, batch_stats, rgb)
 
     return Work(translate, lambda: jax.block_until_ready(last))
 
@@ -105,8 +112,7 @@ class Ours:
   def _nets(self):
     return networks.build(self.config.model, self._domains)
 
-  @functools.cached_property
-  def _first(self):
+  def _initialized(self):
     return state_lib.initialize(self.config, self._domains)
 
   @functools.cached_property
@@ -117,6 +123,6 @@ class Ours:
   def _step(self):
     optimizer = state_lib.make_optimizer(self.config.train, 1)
     jitted = parallel.compile_train_step(self._nets, self.config, optimizer)
-    program = jitted.lower(parallel.replicate(self._first), self._rows).compile()
+    program = jitted.lower(parallel.replicate(self._initialized()), self._rows).compile()
     memory.give_back()  # As `parallel.compile_ahead` does.
     return program
