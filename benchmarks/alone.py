@@ -12,7 +12,6 @@ import pathlib
 from typing import Any
 
 from absl import logging
-import jax
 
 from benchmarks import configuration, rates
 from cyclegan_jax import memory
@@ -112,9 +111,11 @@ def _status(key: str) -> float:
 def _serve(name: str, config: Config, tf32: bool, questions: connection.Connection) -> None:
   logging.set_verbosity(logging.ERROR)  # The writer of ONNX files tells each step.
   batch = configuration.noise(config)
-  # Neither program's packages in the other's process.
+  # Late: not every process needs PyTorch, and JAX starts threads.
   if name == 'ours':
     memory.keep_freed()  # As the commands do.
+    import jax
+
     from benchmarks import ours
 
     if not tf32:
