@@ -117,7 +117,9 @@ def _serve(name: str, config: Config, tf32: bool, questions: connection.Connecti
     import jax
 
     from benchmarks import ours
+    from cyclegan_jax import devices
 
+    devices.check()
     if not tf32:
       jax.config.update('jax_default_matmul_precision', 'highest')
     program = _Program(ours.Ours(config, batch))

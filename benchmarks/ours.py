@@ -50,8 +50,6 @@ class Ours:
     def train():
       nonlocal state, steps
       state, _ = step(state, self._rows)
-      if self.device() == 'cpu':
-        jax.block_until_ready(state)  # As the loop does, and so gives memory back.
       steps += 1
       if steps == loop.STEPS_TO_SETTLE:
         memory.give_back()

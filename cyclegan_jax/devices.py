@@ -17,9 +17,14 @@ _VARIABLES = ('JAX_PLATFORMS', 'JAX_PLATFORM_NAME', 'CUDA_VISIBLE_DEVICES')
 def check() -> None:
   """Starts JAX's devices; call it before other work that would, so that only one place fails.
 
+  On a CPU, a program then runs in the thread that calls it. What it took is free when it returns.
+  JAX's own way, another thread, gives it back a moment later, and the next program may begin before
+  that and take as much again.
+
   Raises:
     UserError: JAX does not have the platform that the environment asks for, or cannot use it.
   """
+  jax.config.update('jax_cpu_enable_async_dispatch', False)
   try:
     jax.local_devices()
   except (RuntimeError, ValueError, AssertionError) as error:

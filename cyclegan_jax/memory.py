@@ -12,11 +12,9 @@ if TYPE_CHECKING:
 
 _CGROUPS = pathlib.Path('/sys/fs/cgroup')
 _OWN_CGROUPS = pathlib.Path('/proc/self/cgroup')
-# Of glibc's malloc.h: one heap, no array with pages of its own, and no page given back at its end;
-# and glibc's own values of the last two.
+# Of glibc's malloc.h: one heap, no array with pages of its own, and no page given back at its end.
 _ARENA_MAX, _MMAP_MAX, _TRIM_THRESHOLD = -8, -4, -1
 _KEEPING = {_ARENA_MAX: 1, _MMAP_MAX: 0, _TRIM_THRESHOLD: -1}
-_GIVING_BACK = {_MMAP_MAX: 2**16, _TRIM_THRESHOLD: 2**17}
 
 
 class TooLittle(MemoryError):
@@ -62,8 +60,8 @@ def of_program(program: 'jax.stages.Compiled') -> int:
   return kept + used.temp_size_in_bytes
 
 
-def keep_freed(keep: bool = True) -> None:
-  """Has the C library keep, or not, large arrays that are freed for the next ones, if it is glibc.
+def keep_freed() -> None:
+  """Has the C library keep large arrays that are freed for the next ones, if it is glibc.
 
   XLA asks for the arrays of a program anew at each call. By default glibc takes large ones from the
   system, which clears each page: up to a quarter of a program's time on a CPU. Call it before other
@@ -75,7 +73,7 @@ def keep_freed(keep: bool = True) -> None:
     return
   with contextlib.suppress(AttributeError, OSError):
     library = ctypes.CDLL(None)
-    for parameter, value in (_KEEPING if keep else _GIVING_BACK).items():
+    for parameter, value in _KEEPING.items():
       library.mallopt(parameter, value)
 
 

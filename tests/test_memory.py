@@ -56,22 +56,20 @@ def test_sizes_for_people():
 
 @_GLIBC
 @pytest.mark.parametrize(
-  'environment, then, kept',
+  'environment, kept',
   [
-    ({}, '', True),
-    ({}, 'memory.keep_freed(False)', False),
-    ({'MALLOC_TOP_PAD_': '0'}, '', False),
-    ({'GLIBC_TUNABLES': 'glibc.malloc.mmap_threshold=1000000'}, '', False),
+    ({}, True),
+    ({'MALLOC_TOP_PAD_': '0'}, False),
+    ({'GLIBC_TUNABLES': 'glibc.malloc.mmap_threshold=1000000'}, False),
   ],
 )
-def test_large_arrays_get_the_memory_of_those_before(environment, then, kept):
+def test_large_arrays_get_the_memory_of_those_before(environment, kept):
   # On another thread, as XLA's steps; 64 MiB are 16,384 pages.
-  code = f"""
+  code = """
 import concurrent.futures, resource
 from cyclegan_jax import memory
 
 memory.keep_freed()
-{then}
 with concurrent.futures.ThreadPoolExecutor(1) as thread:
   for _ in range(2):
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt

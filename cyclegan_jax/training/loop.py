@@ -38,8 +38,7 @@ from cyclegan_jax.training.step_metrics import StepMetrics
 # A progress line appears at least this often, however slow the steps are.
 _SECONDS_BETWEEN_LINES = 30.0
 # Steps queued on devices besides the current one: enough to keep them busy while the host prepares
-# the next one. Without a limit JAX queues about 30, and a signal would wait for them all. On a CPU,
-# where XLA takes the memory of a step when it is queued, none.
+# the next one. Without a limit JAX queues about 30, and a signal would wait for them all.
 _STEPS_AHEAD = 1
 # By then, after a start or a save, each step finds the memory of the one before. What the first of
 # them took elsewhere can be given back.
@@ -183,7 +182,6 @@ class _Loop:
     self.metrics = StepMetrics(self.step, self.total, train.batch_size, self.rows)
     last_line, running = time.monotonic(), collections.deque()
     settled = self.step + STEPS_TO_SETTLE
-    ahead = 0 if jax.local_devices()[0].platform == 'cpu' else _STEPS_AHEAD
     while not self.finished:
       self.watch.at(self.step + 1, peers.DATA)
       with self.metrics.waiting():
@@ -194,11 +192,11 @@ class _Loop:
       self.step += 1
       self.metrics.add(self.step, terms)
       running.append(terms)
-      if len(running) > ahead:
+      if len(running) > _STEPS_AHEAD:
         jax.block_until_ready(running.popleft())
       if self.step == settled:
         memory.give_back()
-      stop = joint_stop.agreed(self.step, received(), ahead)
+      stop = joint_stop.agreed(self.step, received(), _STEPS_AHEAD)
       at_checkpoint = self.step % checkpoint_every == 0 or self.step == self.total
       at_row = at_checkpoint or self.step % train.log_every == 0
       if at_row or stop or time.monotonic() - last_line > _SECONDS_BETWEEN_LINES:

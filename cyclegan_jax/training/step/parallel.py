@@ -104,11 +104,7 @@ def compile_ahead(
   memory.give_back()
   step_memory.check(needed, config, dataset, measure, begun)
   if jax.local_devices()[0].platform == 'cpu':
-    taken = needed * jax.local_device_count()
-    cache.reserve(taken)
-    # A step may begin before what the last one took is free.
-    if 2 * taken > memory.on_host():
-      memory.keep_freed(False)
+    cache.reserve(needed * jax.local_device_count())
   line = f'Compiled the training step in {duration(time.monotonic() - begin)}'
   log(f'{line}; it needs about {needed / 2**20:.0f} MiB on each device.' if needed else f'{line}.')
   return step

@@ -2,7 +2,6 @@
 
 import dataclasses
 
-import jax
 import pytest
 
 from cyclegan_jax import config as config_lib, memory
@@ -84,16 +83,3 @@ def test_a_run_that_has_begun_keeps_its_settings(run, monkeypatch, tmp_path):
     loop.train(longer, dataset, tmp_path, log=lambda line: None)
   monkeypatch.undo()
   assert loop.train(longer, dataset, tmp_path, log=lambda line: None) == 0
-
-
-@pytest.mark.parametrize('times, keeps', ((1.5, False), (2.5, True)))
-def test_freed_memory_is_kept_only_where_there_is_twice_what_a_step_takes(
-  run, monkeypatch, times, keeps
-):
-  config, dataset, needed = run
-  asked = []
-  monkeypatch.setattr(memory, 'keep_freed', asked.append)
-  monkeypatch.setattr(memory, 'on_host', lambda: int(times * needed * jax.local_device_count()))
-  monkeypatch.setattr(memory, 'on_device', lambda: 2 * needed)
-  parallel.compile_ahead(config, dataset, 1, False, lambda line: None)
-  assert asked == ([] if keeps else [False])
