@@ -281,3 +281,10 @@ def format_value(value: Any) -> str:
   if isinstance(value, tuple):
     return 'x'.join(str(v) for v in value)
   return f'{value:g}' if isinstance(value, float) else str(value)
+
+
+def as_flag(name: str, value: Any) -> str:
+  """Writes a setting as one types it: --image_size=128x160, --paired, --nopaired."""
+  if isinstance(value, bool):
+    return f'--{"" if value else "no"}{name}'
+  return f'--{name}={format_value(value)}'

@@ -16,7 +16,7 @@ from cyclegan_jax import files, packages
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.progress import Log
 from cyclegan_jax.runs import addresses
-from cyclegan_jax.settings import Config, fields, format_value, named
+from cyclegan_jax.settings import as_flag, Config, fields, named
 from datasets import registry
 from experiments import checking, measuring
 
@@ -199,7 +199,7 @@ def compare(
   texts = [str(seeds)] if isinstance(seeds, int) else [f'{seed},' for seed in seeds]
   arguments = [f'--output={folder}', f'--seeds={"".join(texts)}', f'--workers={workers}']
   arguments += [f'--model={label}: {flags}' for label, flags in (models or {}).items()]
-  arguments += [_as_flag(name, value) for name, value in _converted(settings).items()]
+  arguments += [as_flag(name, value) for name, value in _converted(settings).items()]
   # A process of its own: it starts others, and this one may hold the device.
   path = os.pathsep.join([str(packages.root()), *filter(None, [os.environ.get('PYTHONPATH')])])
   with subprocess.Popen(
@@ -243,9 +243,3 @@ def _converted(settings: Mapping[str, Any]) -> dict[str, Any]:
     elif name in fields() and isinstance(fields()[name][1].default, tuple):
       found[name] = (value, value) if isinstance(value, int) else tuple(value)
   return found
-
-
-def _as_flag(name: str, value: Any) -> str:
-  if isinstance(value, bool):
-    return f'--{"" if value else "no"}{name}'
-  return f'--{name}={format_value(value)}'

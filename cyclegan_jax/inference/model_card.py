@@ -19,7 +19,7 @@ from cyclegan_jax.progress import duration
 from cyclegan_jax.reports import evaluation_files, page
 from cyclegan_jax.runs import published, reader, run_folder
 from cyclegan_jax.runs.reader import Run
-from cyclegan_jax.settings import DataConfig, format_value
+from cyclegan_jax.settings import as_flag, DataConfig
 
 _HUB_METRICS = ('psnr', 'ssim', 'rmse')
 
@@ -70,7 +70,7 @@ def text(
     band=_band(model.config.data),
     ir_range=radiometry.known(model.config.data.ir_range, model.config.data.ir_span),
     changed=[
-      f'`--{name}={format_value(new)}`'
+      f'`{as_flag(name, new)}`'
       for name, (_, new) in config_lib.changed(published.without_places(run.config)).items()
     ],
     facts=run_folder.read_json(run.folder / run_folder.DATA),

@@ -16,7 +16,7 @@ from cyclegan_jax.errors import UserError
 from cyclegan_jax.models import networks
 from cyclegan_jax.progress import Log
 from cyclegan_jax.runs import addresses, published, run_folder
-from cyclegan_jax.settings import Config, differences, format_value, SECTIONS
+from cyclegan_jax.settings import as_flag, Config, differences, SECTIONS
 from cyclegan_jax.training.checkpoint import of_run
 from cyclegan_jax.training.step import state as state_lib
 from cyclegan_jax.training.step.state import TrainState
@@ -118,9 +118,7 @@ def _other_shapes(theirs: Any, ours: Any) -> str:
 
 def _explain(source: str, name: str, other: str, theirs: Config, config: Config) -> str:
   changed = differences(theirs, config)
-  flags = ' '.join(
-    f'--{key}={format_value(values[0])}' for key, values in changed.items() if key in _MODEL
-  )
+  flags = ' '.join(as_flag(key, values[0]) for key, values in changed.items() if key in _MODEL)
   cure = f"Train with that run's settings: {flags}." if flags else 'Choose another run.'
   return f'--initialize_from={source}: {name} has other shapes: {other}. {cure}'
 

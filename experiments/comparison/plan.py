@@ -14,7 +14,7 @@ from typing import Any
 from cyclegan_jax import checksum, files
 from cyclegan_jax.comparison import runs
 from cyclegan_jax.errors import UserError
-from cyclegan_jax.settings import affects, differences, flatten, format_value
+from cyclegan_jax.settings import affects, as_flag, differences, flatten, format_value
 from datasets import registry
 from experiments.comparison import recipes
 from experiments.comparison.recipes import Recipe
@@ -157,7 +157,10 @@ def _check_measured_alike(models: Sequence[Recipe]) -> None:
     changed = differences(first.config, other.config)
     changed = {name: values for name, values in changed.items() if affects(name) == 'pixels'}
     if changed:
-      cure = ' '.join(_as_flag(name, value) for name, (value, _) in changed.items())
+      cure = ' '.join(
+        as_flag(name, registry.default(name) if value is None else value)
+        for name, (value, _) in changed.items()
+      )
       raise UserError(
         f'{first.label} and {other.label} would be measured on different pixels:'
         f'{_listed(changed, f"in {first.label}", f"in {other.label}")}\n'
@@ -171,14 +174,6 @@ def _listed(changed: Mapping[str, tuple[Any, Any]], one: str, other: str) -> str
     f'\n  --{name}: {format_value(a)} {one}, {format_value(b)} {other}'
     for name, (a, b) in changed.items()
   )
-
-
-def _as_flag(name: str, value: Any) -> str:
-  if value is None:
-    value = registry.default(name)
-  if isinstance(value, bool):
-    return f'--{"" if value else "no"}{name}'
-  return f'--{name}={format_value(value)}'
 
 
 def to_json(plan: Plan) -> str:

@@ -20,7 +20,7 @@ from cyclegan_jax.errors import UserError
 from cyclegan_jax.inference.pytorch import layouts
 from cyclegan_jax.inference.pytorch.layouts import Path
 from cyclegan_jax.models import networks
-from cyclegan_jax.settings import Config, differences, format_value
+from cyclegan_jax.settings import as_flag, Config, differences
 
 # The axes of an array by their number: ours = theirs.transpose(_TO_OURS[n]).
 _TO_OURS = {1: (0,), 2: (1, 0), 4: (2, 3, 1, 0)}
@@ -176,7 +176,7 @@ def _advice(config: Config, name: str, arrays: Mapping[str, np.ndarray]) -> str:
       own = {'rgb_channels': config.data.rgb_channels, 'ir_channels': config.data.ir_channels}
       if changed == dict(zip(own, reversed(own.values()))):
         return 'It fits the other direction: say which domain is RGB with --a_is.'
-      flags = ' '.join(f'--{key}={format_value(value)}' for key, value in changed.items())
+      flags = ' '.join(as_flag(key, value) for key, value in changed.items())
       return f'It fits with {flags}.'
   return 'No settings make it fit: it comes from another kind of network.'
 
