@@ -7,11 +7,10 @@ collapse_warnings.py warns of them.
 from collections.abc import Mapping
 
 import jax
-from jax import lax
 import jax.numpy as jnp
 
-from cyclegan_jax.devices import DEVICE_AXIS
 from cyclegan_jax.image_files.images import LUMA_WEIGHTS
+from cyclegan_jax.training.step import gradients
 
 # The value of pixels without thermal data.
 _BLACK = -1.0
@@ -41,21 +40,22 @@ def observe(
   seen, true = batch[source], batch[target]
   luma = seen @ jnp.array(LUMA_WEIGHTS)[:, None] if seen.shape[-1] == 3 else seen
   gray = jnp.mean(fake, axis=-1, keepdims=True)
-  figures = {
-    'spread_generated': _spread(fake, mask),
-    'spread_true': _spread(true, batch.get(f'{target}_mask')),
-    'correlation_luminance': _correlation(luma, gray, mask),
-  }
+  figures = _spreads({'generated': (fake, mask), 'true': (true, batch.get(f'{target}_mask'))})
+  figures['correlation_luminance'] = _correlation(luma, gray, mask)
   if paired:
     figures['correlation_true'] = _correlation(true, fake, mask)
   return figures
 
 
-def _spread(images: jax.Array, mask: jax.Array | None) -> jax.Array:
-  images = images if mask is None else jnp.where(mask, images, _BLACK)
-  mean = lax.pmean(jnp.mean(images, axis=0), DEVICE_AXIS)
-  variance = lax.pmean(jnp.mean((images - mean) ** 2, axis=0), DEVICE_AXIS)
-  return jnp.mean(jnp.sqrt(variance))
+def _spreads(images: Mapping[str, tuple[jax.Array, jax.Array | None]]) -> dict[str, jax.Array]:
+  seen = {
+    f'spread_{name}': x if mask is None else jnp.where(mask, x, _BLACK)
+    for name, (x, mask) in images.items()
+  }
+  mean = gradients.mean_over_devices({name: jnp.mean(x, axis=0) for name, x in seen.items()})
+  squares = {name: jnp.mean((x - mean[name]) ** 2, axis=0) for name, x in seen.items()}
+  variance = gradients.mean_over_devices(squares)
+  return {name: jnp.mean(jnp.sqrt(x)) for name, x in variance.items()}
 
 
 def _correlation(a: jax.Array, b: jax.Array, mask: jax.Array | None) -> jax.Array:

@@ -84,6 +84,12 @@ def check(text, config):
   exchanges = re.findall(r'"stablehlo\.all_reduce".*', text)
   assert exchanges
   assert all(groups in line or (axes in line and mesh in text) for line in exchanges)
+  # Each update exchanges its gradients at once. Loss terms, spreads, and statistics are the rest.
+  vectors = re.findall(r'"stablehlo\.all_reduce".*?\}\) : \(tensor<(\d+)xf32>\)', text, re.DOTALL)
+  updates = 1 + bool(networks.discriminators(config.model))
+  params = jax.tree.leaves(state_lib.abstract(config, make_domains(config.data)).params)
+  assert sum(sorted(map(int, vectors))[-updates:]) == sum(leaf.size for leaf in params)
+  assert len(vectors) <= updates + 5
 
 
 @pytest.mark.parametrize('preset', config_lib.PRESETS)
