@@ -4,7 +4,7 @@ With several processes, arrays are those of each process: pmap takes and returns
 process's own devices and runs over the devices of all processes, in their order.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 import functools
 import time
 from typing import Any
@@ -45,6 +45,7 @@ def compile_train_step(
   optimizer: optax.GradientTransformation,
   *,
   donate: bool = True,
+  devices: Sequence[jax.Device] | None = None,
   class_weights: np.ndarray | None = None,
   inputs: Inputs | None = None,
 ) -> jax.stages.Wrapped:
@@ -55,6 +56,7 @@ def compile_train_step(
     config: the run.
     optimizer: from `state.make_optimizer`.
     donate: the step reuses the memory of the state that it is given.
+    devices: other devices than all that there are.
     class_weights: from `class_balance.weights`.
     inputs: see `steps.train_step`.
 
@@ -67,6 +69,7 @@ def compile_train_step(
   return jax.pmap(
     functools.partial(steps.train_step, nets=nets, config=config, optimizer=optimizer, **of_data),
     axis_name=DEVICE_AXIS,
+    devices=devices,
     donate_argnums=(0,) if donate else (),
   )
 
