@@ -35,6 +35,8 @@ def served(translate=painted, **content):
     running = uvicorn.Server(server.server_config(page))
     thread = threading.Thread(target=running.run, kwargs={'sockets': [listener]})
     thread.start()
-    yield f'http://127.0.0.1:{listener.getsockname()[1]}/'
-    running.should_exit = True
-    thread.join()
+    try:
+      yield f'http://127.0.0.1:{listener.getsockname()[1]}/'
+    finally:
+      running.should_exit = True
+      thread.join()

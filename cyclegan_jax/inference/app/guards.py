@@ -6,6 +6,7 @@ to allow the page nothing but what it needs.
 
 import asyncio
 from collections.abc import AsyncIterator
+import itertools
 import urllib.parse
 
 from starlette.exceptions import HTTPException
@@ -19,6 +20,8 @@ SECONDS_TO_BEGIN = 10.0
 # A connection without work is closed after three looks.
 SECONDS_BETWEEN_LOOKS, _LOOKS = 5.0, 3
 _MOST_CONNECTIONS = 64
+# Of connections, in the order in which they come.
+_numbers = itertools.count()
 
 _HEADERS = {
   'x-content-type-options': 'nosniff',
@@ -59,7 +62,7 @@ class Protocol(h11_impl.H11Protocol):
   there are many, a new one takes the place of the one on which nothing has happened for longest.
   """
 
-  _opened = 0.0
+  _number = 0
   _next_look: asyncio.TimerHandle | None = None
   _looks, _unread = 0, 0
   _last: h11_impl.RequestResponseCycle | None = None
@@ -67,13 +70,14 @@ class Protocol(h11_impl.H11Protocol):
   def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
     """Admits a connection, unless there are too many that work."""
     super().connection_made(transport)
-    self._opened = self.loop.time()
+    # Times would not do: a loop may have one time for all that it finds at once.
+    self._number = next(_numbers)
     self._look_later()
     others = [one for one in self.connections if isinstance(one, Protocol) and one._is_open()]
     if len(others) > _MOST_CONNECTIONS:
       # Itself, if all others work: it has not been looked at, and nothing has come.
       idle = (one for one in others if not one._works())
-      min(idle, key=lambda one: (-one._looks, one._opened)).transport.abort()
+      min(idle, key=lambda one: (-one._looks, one._number)).transport.abort()
 
   def connection_lost(self, exc: Exception | None) -> None:
     """Forgets a connection."""
