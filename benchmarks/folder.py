@@ -4,11 +4,13 @@
 
 Translates random pictures with an untrained network as `experiments.translate` does: first a folder
 of one size, then one whose sides are drawn from half to one and a half times those. Programs are
-compiled meanwhile, and count. The rate is that of pixels, so that both do the same work. The
-network alone is the first folder's batches again, without files. Prints a Markdown table.
+compiled meanwhile, and count. The rate is that of the images' pixels, of which canvases have more:
+those of a network that halves images eight times are multiples of 256 high and wide. The network
+alone is the first folder's batches again, without files. Prints a Markdown table.
 """
 
 import json
+import math
 import os
 import pathlib
 import tempfile
@@ -65,12 +67,13 @@ def measure(made: Model, folder: pathlib.Path, sizes: np.ndarray) -> dict[str, A
   if failures:
     raise RuntimeError('\n'.join(failures))
   seconds, cpu = time.perf_counter() - begin, time.process_time() - cpu
-  canvases = set(batches.plan(translator, jobs).values())
+  chosen = batches.plan(translator, jobs)
   return {
     'images': len(sizes),
     'sizes': len(set(map(tuple, sizes.tolist()))),
-    'programs': len(canvases),
+    'programs': len(set(chosen.values())),
     'megapixels': pixels / 1e6,
+    'on canvases': sum(math.prod(chosen[job.source].shape) for job in jobs) / 1e6,
     'seconds': seconds,
     'processor seconds': cpu,
   }
@@ -90,6 +93,7 @@ def network_alone(made: Model) -> dict[str, Any]:
     'sizes': 1,
     'programs': 0,
     'megapixels': count * rows * size**2 / 1e6,
+    'on canvases': count * rows * size**2 / 1e6,
     'seconds': time.perf_counter() - begin,
     'processor seconds': time.process_time() - cpu,
   }
