@@ -30,7 +30,7 @@ from jax.experimental import topologies
 import jax.numpy as jnp
 
 from benchmarks import configuration
-from cyclegan_jax import memory
+from cyclegan_jax import config as config_lib, memory
 from cyclegan_jax.data.source import make_domains
 from cyclegan_jax.models import networks
 from cyclegan_jax.settings import Config
@@ -132,6 +132,8 @@ def found() -> Iterator[dict[str, Any]]:
     _PRESETS.value, _PRECISIONS.value, map(int, _BATCHES.value)
   ):
     preset, _, size = name.partition(':')
+    if preset not in config_lib.PRESETS or not size.isdecimal():
+      raise app.UsageError(f'--presets: {name} is no preset with a size, such as udacity:128.')
     config = configuration.without_data(
       preset,
       batch * n,
