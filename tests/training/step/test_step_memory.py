@@ -2,12 +2,13 @@
 
 import dataclasses
 
+import jax
 import pytest
 
 from cyclegan_jax import config as config_lib, memory
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.training import loop
-from cyclegan_jax.training.step import parallel, step_memory
+from cyclegan_jax.training.step import parallel, state as state_lib, step_memory
 import datasets
 
 TINY = dict(
@@ -54,6 +55,15 @@ def test_the_bound_is_below_what_a_step_takes(run, preset):
   least = step_memory.least(config, dataset)
   takes = taken(config, dataset)
   assert 0 < least < takes < 40 * least
+
+
+@pytest.mark.slow
+def test_a_step_writes_the_next_state_over_the_last_one(run):
+  config, dataset, _ = run
+  program = parallel._compiled(config, dataset, 1)[0]
+  state = jax.tree.leaves(state_lib.abstract(config, dataset.domains))
+  size = sum(leaf.size * leaf.dtype.itemsize for leaf in state)
+  assert program.memory_analysis().alias_size_in_bytes >= size
 
 
 @pytest.mark.slow
