@@ -187,9 +187,9 @@ def state_of(config: Config, nets: dict[str, torch.nn.Module]) -> state_lib.Trai
   )
 
 
-def batches(config: Config, n: int) -> list[dict[str, np.ndarray]]:
+def batches(config: Config, n: int, seed: int = 0) -> list[dict[str, np.ndarray]]:
   """Batches of noise, float64 [rows, height, width, channels] of exact float32 values."""
-  rng, data = np.random.default_rng(0), config.data
+  rng, data = np.random.default_rng(seed), config.data
   shape = (config.train.batch_size, *data.image_size)
   draw = lambda channels: rng.uniform(-1, 1, (*shape, channels)).astype(np.float32)
   return [
