@@ -116,6 +116,8 @@ def tables(found: Mapping[str, Any]) -> str:
       )
       + ' |'
     )
+  if not found['comparisons']:  # Of one model.
+    return '\n'.join(lines)
   primary = METRICS[found['primary_metric']]
   form = _COLUMNS[found['primary_metric']]
   title = primary.title + (f',{primary.unit}' if primary.unit else '')
