@@ -11,7 +11,15 @@ from typing import Any
 from cyclegan_jax import checksum, derived, radiometry
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.presets import PRESETS
-from cyclegan_jax.settings import Config, differences, fields, flatten, format_value, SECTIONS
+from cyclegan_jax.settings import (
+  as_flag,
+  Config,
+  differences,
+  fields,
+  flatten,
+  format_value,
+  SECTIONS,
+)
 from cyclegan_jax.validation import validate, validate_data
 
 # Of config.json. Runs of format 1 carry no number.
@@ -71,7 +79,7 @@ def without_shorthand(options: Mapping[str, Any]) -> dict[str, Any]:
     options['normalization'] = 'emsn' if emsn else 'plain'
   elif emsn is not None and (given == 'emsn') != emsn:
     raise UserError(
-      f'--{"" if emsn else "no"}emsn and --normalization={given} contradict each other: --emsn '
+      f'{as_flag("emsn", emsn)} and --normalization={given} contradict each other: --emsn '
       'is short for --normalization=emsn. Give only one of them.'
     )
   return options

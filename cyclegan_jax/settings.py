@@ -284,7 +284,7 @@ def format_value(value: Any) -> str:
 
 
 def as_flag(name: str, value: Any) -> str:
-  """Writes a setting as one types it: --image_size=128x160, --paired, --nopaired."""
+  """Writes a flag as one types it: --image_size=128x160, --paired, --nopaired."""
   if isinstance(value, bool):
     return f'--{"" if value else "no"}{name}'
   return f'--{name}={format_value(value)}'

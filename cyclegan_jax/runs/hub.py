@@ -21,6 +21,7 @@ from cyclegan_jax import files
 from cyclegan_jax.errors import UserError
 from cyclegan_jax.progress import Log
 from cyclegan_jax.runs import hub_client, published, run_folder
+from cyclegan_jax.settings import as_flag
 
 # Bytes that each file may have; those with False may be missing.
 _LARGEST_JSON, _LARGEST_WEIGHTS = 2**22, 2**31
@@ -212,7 +213,7 @@ def _check_theirs(api: Any, address: hub_client.Address, private: bool) -> None:
   if info.private != private:
     raise UserError(
       f'--repo={address.repository} exists, and is {"private" if info.private else "public"}. To '
-      f'publish there, give --{"" if info.private else "no"}private; or choose another name.'
+      f'publish there, give {as_flag("private", info.private)}; or choose another name.'
     )
   names = {file.rfilename for file in info.siblings or ()} - {'.gitattributes', 'README.md'}
   if names and published.MODEL not in names:
