@@ -153,9 +153,8 @@ def deviations_of_gradients(config, seed):
     ('generator', networks.generator_group(config.model)),
     ('discriminator', networks.discriminators(config.model)),
   ]:
-    if names:
-      norm = sum(squared[name] for name in names) ** 0.5 / (1 - config.train.beta1)
-      found[group] = abs(ours[0][f'{group}_gradient_norm'] / norm - 1)
+    norm = sum(squared[name] for name in names) ** 0.5 / (1 - config.train.beta1)
+    found[group] = abs(ours[0][f'{group}_gradient_norm'] / norm - 1)
   return found
 
 
