@@ -2,14 +2,13 @@
 
 import contextlib
 import io
-import threading
 
 import numpy as np
 import PIL.Image
-import uvicorn
 
 from cyclegan_jax.inference.app import server
 from cyclegan_jax.inference.app.content import Content
+from tests.inference.app import serving
 
 COLOR = (200, 60, 20)
 
@@ -30,13 +29,5 @@ def png(pixels):
 def served(translate=painted, **content):
   """The address of a page."""
   shown = {'title': 'run: RGB to IR', 'about': 'A model.', **content}
-  page = server.make(translate, Content(**shown), 50_000)
-  with server.bound_socket('127.0.0.1', 0) as listener:
-    running = uvicorn.Server(server.server_config(page))
-    thread = threading.Thread(target=running.run, kwargs={'sockets': [listener]})
-    thread.start()
-    try:
-      yield f'http://127.0.0.1:{listener.getsockname()[1]}/'
-    finally:
-      running.should_exit = True
-      thread.join()
+  with serving.served(server.make(translate, Content(**shown), 50_000)) as port:
+    yield f'http://127.0.0.1:{port}/'

@@ -10,12 +10,13 @@ import numpy as np
 import pytest
 
 pytest.importorskip('starlette', reason='needs the extra app')
-uvicorn = pytest.importorskip('uvicorn', reason='needs the extra app')
+pytest.importorskip('uvicorn', reason='needs the extra app')
 
 from benchmarks.attacks import is_answered
 from cyclegan_jax.image_files import images
 from cyclegan_jax.inference.app import guards, server
 from cyclegan_jax.inference.app.content import Content
+from tests.inference.app import serving
 
 PNG = images.encode_png(np.zeros((20, 30, 3), np.uint8))
 LIMIT = 2 * 2**20
@@ -29,16 +30,8 @@ def red(image, levels):
 @contextlib.contextmanager
 def served(translate=red):
   """The port of a page, served by a thread as `server.serve` serves it."""
-  page = server.make(translate, Content('a run', ''), LIMIT)
-  with server.bound_socket('127.0.0.1', 0) as listener:
-    running = uvicorn.Server(server.server_config(page))
-    thread = threading.Thread(target=running.run, kwargs={'sockets': [listener]})
-    thread.start()
-    try:
-      yield listener.getsockname()[1]
-    finally:
-      running.should_exit = True
-      thread.join()
+  with serving.served(server.make(translate, Content('a run', ''), LIMIT)) as port:
+    yield port
 
 
 @pytest.fixture(scope='module')
