@@ -64,7 +64,7 @@ def test_sizes_for_people():
   ],
 )
 def test_large_arrays_get_the_memory_of_those_before(environment, kept):
-  # On another thread, as XLA's steps; 64 MiB are 16,384 pages.
+  # On another thread, as what the try-out page asks for; 64 MiB are 16,384 pages.
   code = """
 import concurrent.futures, resource
 from cyclegan_jax import memory
